@@ -1,0 +1,265 @@
+//! Which responses are rewritten: the rule, read from a response's head alone.
+
+use std::{error::Error, fmt};
+
+use http::{
+    HeaderMap, Method, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
+    response::Parts,
+};
+use mediatype::{MediaType, MediaTypeBuf, ReadParams, names::CHARSET};
+
+/// What is done to a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Eligible {
+    /// It passes untouched.
+    No,
+    /// It has no body, but stands for a response that would be rewritten (RFC 9110, sections 9.3.2 and
+    /// 15.4.5), so that its headers change as that one's do.
+    HeadersOnly,
+    /// Headers and body.
+    Yes,
+}
+
+/// What a response's request must tell, without keeping the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestMethod {
+    Head,
+    Connect,
+    Other,
+}
+
+impl From<&Method> for RequestMethod {
+    fn from(method: &Method) -> Self {
+        match *method {
+            Method::HEAD => Self::Head,
+            Method::CONNECT => Self::Connect,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Eligible {
+    pub(crate) fn of(method: RequestMethod, response: &Parts, types: &MediaTypes) -> Self {
+        let headers = &response.headers;
+        let status = response.status;
+        let no_content_to_rewrite = status.is_informational()
+            || matches!(
+                status,
+                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT
+            )
+            || method == RequestMethod::Connect
+            || headers.contains_key(CONTENT_RANGE);
+        if no_content_to_rewrite
+            || !types.include(headers)
+            || is_encoded(headers)
+            || forbids_transformation(headers)
+        {
+            Self::No
+        } else if method == RequestMethod::Head || status == StatusCode::NOT_MODIFIED {
+            Self::HeadersOnly
+        } else {
+            Self::Yes
+        }
+    }
+}
+
+/// The media types whose bodies are rewritten.
+#[derive(Clone, Debug)]
+pub(crate) struct MediaTypes(Vec<MediaTypeBuf>);
+
+impl MediaTypes {
+    pub(crate) fn parse<'a>(
+        types: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, MediaTypeError> {
+        types
+            .into_iter()
+            .map(|text| {
+                MediaTypeBuf::from_string(text.to_owned()).map_err(|source| MediaTypeError {
+                    text: text.to_owned(),
+                    source,
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Whether the response says, once and legibly, that it is of one of these types, in a charset in
+    /// which the byte 0x0A is a line feed and nothing else.
+    fn include(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return false;
+        };
+        let Some(found) = value
+            .to_str()
+            .ok()
+            .and_then(|text| MediaType::parse(text).ok())
+        else {
+            return false;
+        };
+        let wide = found.get_param(CHARSET).is_some_and(|charset| {
+            let charset = charset.unquoted_str();
+            ["utf-16", "utf-32", "ucs-2", "ucs-4", "iso-10646"]
+                .iter()
+                .any(|wide| {
+                    charset
+                        .get(..wide.len())
+                        .is_some_and(|start| start.eq_ignore_ascii_case(wide))
+                })
+        });
+        !wide
+            && self
+                .0
+                .iter()
+                .any(|media_type| media_type.essence() == found.essence())
+    }
+}
+
+impl Default for MediaTypes {
+    fn default() -> Self {
+        Self(vec![MediaTypeBuf::new(
+            mediatype::names::TEXT,
+            mediatype::names::PLAIN,
+        )])
+    }
+}
+
+/// A name that is not a media type.
+#[derive(Clone, Debug)]
+pub struct MediaTypeError {
+    text: String,
+    source: mediatype::MediaTypeError,
+}
+
+impl fmt::Display for MediaTypeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "expected a media type such as \"text/html\", found {:?}",
+            self.text
+        )
+    }
+}
+
+impl Error for MediaTypeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// RFC 9110, section 8.4: the bytes are text only once every coding is taken off.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    tokens(headers, CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity"))
+}
+
+/// RFC 9111, section 5.2.2.6.
+fn forbids_transformation(headers: &HeaderMap) -> bool {
+    tokens(headers, CACHE_CONTROL).any(|directive| directive.eq_ignore_ascii_case("no-transform"))
+}
+
+/// The members of a list header. What cannot be read stands as one member that equals no token.
+fn tokens(headers: &HeaderMap, name: http::HeaderName) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .flat_map(|value| value.to_str().unwrap_or("?").split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Response;
+
+    use super::*;
+
+    fn eligible(method: Method, status: u16, headers: &[(&str, &str)]) -> Eligible {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let (parts, ()) = response.body(()).unwrap().into_parts();
+        Eligible::of((&method).into(), &parts, &MediaTypes::default())
+    }
+
+    #[test]
+    fn plain_text_is_rewritten_and_nothing_else() {
+        let table = [
+            ("text/plain", Eligible::Yes),
+            ("text/plain; charset=utf-8", Eligible::Yes),
+            ("text/plain;charset=\"ISO-8859-1\"", Eligible::Yes),
+            ("TEXT/Plain", Eligible::Yes),
+            ("text/plain; charset=UTF-16LE", Eligible::No),
+            ("text/plain; charset=\"utf-32\"", Eligible::No),
+            ("text/html", Eligible::No),
+            ("text/event-stream", Eligible::No),
+            ("text/plainish", Eligible::No),
+            ("multipart/byteranges; boundary=x", Eligible::No),
+            ("text", Eligible::No),
+            ("", Eligible::No),
+        ];
+        for (content_type, expected) in table {
+            let found = eligible(Method::GET, 200, &[("content-type", content_type)]);
+            assert_eq!(found, expected, "{content_type}");
+        }
+        assert_eq!(eligible(Method::GET, 200, &[]), Eligible::No);
+        let twice = [
+            ("content-type", "text/plain"),
+            ("content-type", "text/html"),
+        ];
+        assert_eq!(eligible(Method::GET, 200, &twice), Eligible::No);
+    }
+
+    #[test]
+    fn the_status_and_the_method_decide_whether_there_is_a_body_to_rewrite() {
+        let table = [
+            (Method::GET, 200, Eligible::Yes),
+            (Method::POST, 201, Eligible::Yes),
+            (Method::GET, 404, Eligible::Yes),
+            (Method::GET, 500, Eligible::Yes),
+            (Method::HEAD, 200, Eligible::HeadersOnly),
+            (Method::GET, 304, Eligible::HeadersOnly),
+            (Method::GET, 100, Eligible::No),
+            (Method::GET, 101, Eligible::No),
+            (Method::GET, 204, Eligible::No),
+            (Method::POST, 205, Eligible::No),
+            (Method::GET, 206, Eligible::No),
+            (Method::CONNECT, 200, Eligible::No),
+        ];
+        for (method, status, expected) in table {
+            let found = eligible(method.clone(), status, &[("content-type", "text/plain")]);
+            assert_eq!(found, expected, "{method} {status}");
+        }
+    }
+
+    #[test]
+    fn encoded_partial_and_protected_bodies_are_left_alone() {
+        let table = [
+            ("content-encoding", "gzip", Eligible::No),
+            ("content-encoding", "identity, br", Eligible::No),
+            ("content-encoding", "identity", Eligible::Yes),
+            ("content-encoding", "", Eligible::Yes),
+            ("cache-control", "max-age=3, No-Transform", Eligible::No),
+            ("cache-control", "max-age=3", Eligible::Yes),
+            ("content-range", "bytes */3", Eligible::No),
+        ];
+        for (name, value, expected) in table {
+            let headers = [("content-type", "text/plain"), (name, value)];
+            assert_eq!(
+                eligible(Method::GET, 200, &headers),
+                expected,
+                "{name}: {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_a_media_type_is_refused() {
+        let error = MediaTypes::parse(["text/html", "html"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected a media type such as \"text/html\", found \"html\""
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! What a rewriter is, and where it writes to.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+/// A slice below this many bytes is copied into the neighbouring output instead of becoming a frame.
+const COPY_BELOW: usize = 1024;
+
+/// Turns the bytes of one response body into other bytes.
+///
+/// The result must not depend on how the body is cut into chunks. A rewriter may hold back the bytes
+/// whose fate the next chunk decides, and nothing else: whoever reads the body is waiting.
+pub trait Rewriter {
+    /// Takes the next bytes of the body, never an empty chunk, and writes what becomes of them.
+    fn rewrite(&mut self, chunk: Bytes, out: &mut Sink);
+
+    /// The body has ended well: writes what was held back, and a footer if there is one.
+    fn finish(&mut self, out: &mut Sink) {
+        let _ = out;
+    }
+
+    /// The body has failed: writes what was held back and nothing else. The error follows.
+    fn abandon(&mut self, out: &mut Sink) {
+        let _ = out;
+    }
+}
+
+/// Where a [`Rewriter`] writes to. What is written leaves as data frames, in order.
+#[derive(Debug, Default)]
+pub struct Sink {
+    /// Whole frames, in front of `tail`.
+    frames: VecDeque<Bytes>,
+    /// The frame that is being put together.
+    tail: BytesMut,
+}
+
+impl Sink {
+    /// Writes bytes by copying them.
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+
+    /// Writes bytes by handing them on; only a short slice is copied.
+    pub fn pass(&mut self, bytes: Bytes) {
+        if bytes.len() < COPY_BELOW {
+            self.put(&bytes);
+        } else {
+            self.close_tail();
+            self.frames.push_back(bytes);
+        }
+    }
+
+    pub(crate) fn next_frame(&mut self) -> Option<Bytes> {
+        if self.frames.is_empty() {
+            self.close_tail();
+        }
+        self.frames.pop_front()
+    }
+
+    /// How many bytes are waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.frames.iter().map(Bytes::len).sum::<usize>() + self.tail.len()
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.frames.push_back(self.tail.split().freeze());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_and_passed_leaves_in_order() {
+        let long = Bytes::from(vec![b'x'; COPY_BELOW]);
+        let mut sink = Sink::default();
+        sink.put(b"a");
+        sink.pass(Bytes::from_static(b"b"));
+        sink.pass(long.clone());
+        sink.put(b"c");
+        assert_eq!(sink.len(), COPY_BELOW + 3);
+        assert_eq!(sink.next_frame().as_deref(), Some(&b"ab"[..]));
+        assert_eq!(
+            sink.next_frame().map(|frame| frame.as_ptr()),
+            Some(long.as_ptr())
+        );
+        assert_eq!(sink.next_frame().as_deref(), Some(&b"c"[..]));
+        assert_eq!(sink.next_frame(), None);
+        assert_eq!(sink.len(), 0);
+    }
+}

@@ -1,0 +1,232 @@
+//! What becomes of a response's body, frame by frame.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_body_rewrite::{Prefix, PrefixLayer, ResponseBody, RewriteLayer, Rewriter, Sink};
+
+/// What a scripted body does when it is polled.
+#[derive(Clone, Debug)]
+enum Step {
+    Data(&'static str),
+    Trailers,
+    Fail,
+    Wait,
+}
+
+use Step::{Data, Fail, Trailers, Wait};
+
+/// Follows a script; `alive` shows whether it still exists.
+struct Scripted {
+    steps: VecDeque<Step>,
+    alive: Arc<()>,
+}
+
+impl Body for Scripted {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        Poll::Ready(match self.steps.pop_front() {
+            Some(Data(data)) => Some(Ok(Frame::data(Bytes::from_static(data.as_bytes())))),
+            Some(Trailers) => {
+                let mut trailers = HeaderMap::new();
+                trailers.insert("x-sum", HeaderValue::from_static("1"));
+                Some(Ok(Frame::trailers(trailers)))
+            }
+            Some(Fail) => Some(Err("the disk is gone")),
+            Some(Wait) => return Poll::Pending,
+            None => None,
+        })
+    }
+}
+
+async fn through<R: Rewriter + 'static>(
+    layer: RewriteLayer<R>,
+    steps: &[Step],
+) -> (ResponseBody<Scripted, R>, Arc<()>) {
+    let alive = Arc::new(());
+    let body = Scripted {
+        steps: steps.iter().cloned().collect(),
+        alive: alive.clone(),
+    };
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let mut response = Some(response);
+    let app = layer.layer(service_fn(move |_: Request<()>| {
+        let response = response.take().expect("one request");
+        async { Ok::<_, Infallible>(response) }
+    }));
+    let response = app.oneshot(Request::new(())).await.unwrap();
+    (response.into_body(), alive)
+}
+
+async fn prefixed(steps: &[Step]) -> ResponseBody<Scripted, Prefix> {
+    let layer = RewriteLayer::new(|_| Some(Prefix::new("> ")));
+    through(layer, steps).await.0
+}
+
+/// Polls once with nobody to wake.
+fn poll<B: Body + Unpin>(body: &mut B) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    pin!(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+}
+
+fn next_data<B: Body<Data = Bytes, Error = &'static str> + Unpin>(body: &mut B) -> Option<Bytes> {
+    match poll(body) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn trailers_come_once_after_the_last_data() {
+    let body = prefixed(&[Data("a\n"), Data("b"), Trailers]).await;
+    assert!(!body.is_end_stream());
+    let collected = body.collect().await.unwrap();
+    assert_eq!(collected.trailers().unwrap()["x-sum"], "1");
+    assert_eq!(collected.to_bytes(), "> a\n> b");
+}
+
+#[tokio::test]
+async fn what_came_before_an_error_is_delivered_before_it() {
+    let mut body = prefixed(&[Data("a\nb"), Fail, Data("never")]).await;
+    assert_eq!(next_data(&mut body).unwrap(), "> a\n> b");
+    assert!(matches!(
+        poll(&mut body),
+        Poll::Ready(Some(Err("the disk is gone")))
+    ));
+    for _ in 0..2 {
+        assert!(matches!(poll(&mut body), Poll::Ready(None)));
+        assert!(body.is_end_stream());
+    }
+}
+
+#[tokio::test]
+async fn nothing_waits_for_the_end_of_a_line() {
+    let mut body = prefixed(&[Data("half a li"), Wait, Data("ne\n"), Wait]).await;
+    assert_eq!(next_data(&mut body).unwrap(), "> half a li");
+    assert!(poll(&mut body).is_pending());
+    assert_eq!(next_data(&mut body).unwrap(), "ne\n");
+    assert!(poll(&mut body).is_pending());
+}
+
+#[tokio::test]
+async fn an_empty_frame_neither_ends_the_body_nor_gets_a_prefix() {
+    let body = prefixed(&[Data(""), Data("a\n"), Data(""), Data("b")]).await;
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "> a\n> b");
+    let body = prefixed(&[Data("")]).await;
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "");
+}
+
+#[tokio::test]
+async fn a_large_frame_is_rewritten_in_pieces() {
+    const NEWLINES: &str = match std::str::from_utf8(&[b'\n'; 1 << 18]) {
+        Ok(text) => text,
+        Err(_) => panic!(),
+    };
+    let mut body = prefixed(&[Data(NEWLINES)]).await;
+    let mut total = 0;
+    while let Some(data) = next_data(&mut body) {
+        assert!(
+            data.len() <= 3 << 16,
+            "three bytes for each of 64 Ki newlines"
+        );
+        total += data.len();
+    }
+    assert_eq!(total, 3 << 18);
+}
+
+#[tokio::test]
+async fn the_size_hint_promises_no_more_than_what_waits() {
+    let mut body = prefixed(&[Data("a\n")]).await;
+    assert_eq!(
+        (body.size_hint().lower(), body.size_hint().upper()),
+        (0, None)
+    );
+    next_data(&mut body);
+    assert!(matches!(poll(&mut body), Poll::Ready(None)));
+    assert_eq!(body.size_hint().exact(), Some(0));
+}
+
+#[tokio::test]
+async fn dropping_the_body_half_way_drops_the_inner_body() {
+    let layer = RewriteLayer::new(|_| Some(Prefix::new("> ")));
+    let (mut body, alive) = through(layer, &[Data("a\nb\n"), Data("c")]).await;
+    next_data(&mut body);
+    assert_eq!(Arc::strong_count(&alive), 2);
+    drop(body);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+/// Holds everything back; says how the body ended.
+#[derive(Default)]
+struct HoldsBack(Vec<u8>);
+
+impl Rewriter for HoldsBack {
+    fn rewrite(&mut self, chunk: Bytes, _: &mut Sink) {
+        self.0.extend_from_slice(&chunk);
+    }
+
+    fn finish(&mut self, out: &mut Sink) {
+        out.put(&self.0);
+        out.put(b" (all)");
+    }
+
+    fn abandon(&mut self, out: &mut Sink) {
+        out.put(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_rewriter_finishes_before_the_trailers_and_the_end_and_abandons_before_an_error() {
+    let layer = RewriteLayer::new(|_| Some(HoldsBack::default()));
+    for end in [&[Data("a")][..], &[Data("a"), Trailers]] {
+        let (mut body, _) = through(layer.clone(), end).await;
+        assert_eq!(next_data(&mut body).unwrap(), "a (all)");
+        assert!(!poll(&mut body).is_pending());
+        assert!(body.is_end_stream());
+    }
+    let (mut body, _) = through(layer, &[Data("a"), Fail]).await;
+    assert_eq!(next_data(&mut body).unwrap(), "a");
+    assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))));
+}
+
+#[test]
+fn a_body_that_cannot_be_moved_can_still_be_rewritten() {
+    fn check<B: Body<Data = Bytes>, R: Rewriter>() -> bool {
+        fn is_body<B: Body>() -> bool {
+            true
+        }
+        is_body::<ResponseBody<B, R>>()
+    }
+    struct Unmovable(
+        #[allow(dead_code, reason = "its type is the point")] std::marker::PhantomPinned,
+    );
+    impl Body for Unmovable {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(None)
+        }
+    }
+    assert!(check::<Unmovable, Prefix>());
+    let _ = PrefixLayer::new("");
+}

@@ -1,0 +1,9 @@
+//! The layer around a service, with bodies of every temper.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod body;
+mod response;

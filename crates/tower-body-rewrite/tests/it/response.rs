@@ -1,0 +1,162 @@
+//! What becomes of a response's head.
+
+use std::{convert::Infallible, future::Ready};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn, util::ServiceFn};
+use tower_body_rewrite::{PrefixLayer, RewriteLayer, Rewriter, Sink};
+
+const ABOUT_THE_BODY: [(&str, &str); 8] = [
+    ("accept-ranges", "bytes"),
+    ("content-digest", "sha-256=:x:"),
+    ("content-length", "4"),
+    ("content-md5", "x"),
+    ("digest", "sha-256=x"),
+    ("etag", "\"x\""),
+    ("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ("repr-digest", "sha-256=:x:"),
+];
+
+type Answer = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+
+/// Answers every request with this status, this type, `a\nb\n` and all that can be said about it.
+fn answers(
+    status: u16,
+    content_type: &'static str,
+) -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
+    service_fn(move |_| {
+        let mut response = Response::builder()
+            .status(status)
+            .header("content-type", content_type)
+            .header("x-kept", "kept");
+        for (name, value) in ABOUT_THE_BODY {
+            response = response.header(name, value);
+        }
+        std::future::ready(Ok(response.body(Full::from("a\nb\n")).unwrap()))
+    })
+}
+
+fn request(method: Method) -> Request<()> {
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    request
+}
+
+fn says_nothing_of_the_old_body(headers: &HeaderMap) -> bool {
+    ABOUT_THE_BODY
+        .iter()
+        .all(|(name, _)| !headers.contains_key(*name))
+}
+
+fn says_all_of_the_old_body(headers: &HeaderMap) -> bool {
+    ABOUT_THE_BODY
+        .iter()
+        .all(|(name, value)| headers.get(*name) == Some(&HeaderValue::from_static(value)))
+}
+
+#[tokio::test]
+async fn a_rewritten_response_loses_what_is_no_longer_true_and_keeps_the_rest() {
+    let app = PrefixLayer::new("> ").layer(answers(200, "text/plain"));
+    let response = app.oneshot(request(Method::GET)).await.unwrap();
+    assert!(says_nothing_of_the_old_body(response.headers()));
+    assert_eq!(response.headers()["x-kept"], "kept");
+    assert_eq!(response.headers()["content-type"], "text/plain");
+    assert_eq!(response.body().size_hint().exact(), None);
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "> a\n> b\n"
+    );
+}
+
+#[tokio::test]
+async fn head_and_304_get_the_headers_of_the_200_that_they_stand_for() {
+    for (method, status) in [(Method::HEAD, 200), (Method::GET, 304)] {
+        let app = PrefixLayer::new("> ").layer(answers(status, "text/plain"));
+        let response = app.oneshot(request(method)).await.unwrap();
+        assert!(says_nothing_of_the_old_body(response.headers()));
+        // A server would make a Content-Length of it, and it would be the unprefixed length.
+        assert_eq!(response.body().size_hint().exact(), None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_rewritten_is_not_touched() {
+    let left_alone = [(200, "text/html"), (206, "text/plain"), (204, "text/plain")];
+    for (status, content_type) in left_alone {
+        let app = PrefixLayer::new("> ").layer(answers(status, content_type));
+        let response = app.oneshot(request(Method::GET)).await.unwrap();
+        assert!(
+            says_all_of_the_old_body(response.headers()),
+            "{status} {content_type}"
+        );
+        assert_eq!(response.body().size_hint().exact(), Some(4));
+        assert_eq!(
+            response.into_body().collect().await.unwrap().to_bytes(),
+            "a\nb\n"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_types_are_rewritten_where_they_are_named() {
+    let layer = PrefixLayer::new("> ")
+        .types(["text/x-log", "text/html"])
+        .unwrap();
+    for (content_type, expected) in [("text/html", "> a\n> b\n"), ("text/plain", "a\nb\n")] {
+        let app = layer.layer(answers(200, content_type));
+        let response = app.oneshot(request(Method::GET)).await.unwrap();
+        assert_eq!(
+            response.into_body().collect().await.unwrap().to_bytes(),
+            expected
+        );
+    }
+}
+
+#[tokio::test]
+async fn applied_twice_it_gives_two_prefixes() {
+    let app = PrefixLayer::new("1").layer(PrefixLayer::new("2").layer(answers(200, "text/plain")));
+    let response = app.oneshot(request(Method::GET)).await.unwrap();
+    assert!(says_nothing_of_the_old_body(response.headers()));
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "12a\n12b\n"
+    );
+}
+
+/// Says how long the body was, instead of the body.
+#[derive(Default)]
+struct Count(usize);
+
+impl Rewriter for Count {
+    fn rewrite(&mut self, chunk: Bytes, _: &mut Sink) {
+        self.0 += chunk.len();
+    }
+
+    fn finish(&mut self, out: &mut Sink) {
+        out.put(self.0.to_string().as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn the_function_of_a_rewrite_layer_chooses_by_the_response() {
+    let layer = RewriteLayer::new(|response| response.status.is_success().then(Count::default));
+    for (status, expected) in [(200, "4"), (404, "a\nb\n")] {
+        let app = layer.layer(answers(status, "text/plain"));
+        let response = app.oneshot(request(Method::GET)).await.unwrap();
+        assert_eq!(
+            response.into_body().collect().await.unwrap().to_bytes(),
+            expected
+        );
+    }
+}
+
+#[test]
+fn the_layer_and_its_service_are_clone_send_sync_and_static() {
+    fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let layer = PrefixLayer::new("> ");
+    check(&layer);
+    check(&layer.layer(answers(200, "text/plain")));
+}
