@@ -12,10 +12,6 @@ use crate::{
 /// Rewrites the bodies of the responses that its function has a [`Rewriter`](crate::Rewriter) for.
 pub struct RewriteLayer<R> {
     types: Arc<MediaTypes>,
-    #[allow(
-        clippy::type_complexity,
-        reason = "a name would only hide that it is a function"
-    )]
     choose: Arc<dyn Fn(&Parts) -> Option<R> + Send + Sync>,
 }
 
