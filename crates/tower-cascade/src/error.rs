@@ -1,0 +1,51 @@
+use std::{error::Error, fmt};
+
+/// An error of any type, as `tower` and `axum` have it.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a request's body ends with an error although the original body gave none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The body failed while an earlier app was reading it. That app saw the original error.
+    FailedEarlier,
+    /// The app that holds this body has answered, and the body now belongs to the next app.
+    Taken,
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FailedEarlier => "the request's body failed while an earlier app was reading it",
+            Self::Taken => "the request's body was taken over by the next app of the cascade",
+        })
+    }
+}
+
+impl Error for ReplayError {}
+
+/// Why the cascade answered 413 (Content Too Large). It is in that response's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayLimitExceeded {
+    pub(crate) limit: usize,
+}
+
+impl ReplayLimitExceeded {
+    /// The limit, in bytes; see [`CascadeLayer::replay_limit`](crate::CascadeLayer::replay_limit).
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+}
+
+impl fmt::Display for ReplayLimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "an app that had read more than {} bytes of the request's body answered 404, and no more is kept for the next app",
+            self.limit
+        )
+    }
+}
+
+impl Error for ReplayLimitExceeded {}

@@ -1,0 +1,141 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    BoxError, Cascade, ReplayBody, ReplayLimitExceeded, ResponseBody, attempt::Attempt,
+    replay::Recorder,
+};
+
+pin_project! {
+    /// The future of [`Cascade`].
+    pub struct ResponseFuture<A, S, B>
+    where
+        A: Service<Request<ReplayBody<B>>>,
+        S: Service<Request<ReplayBody<B>>>,
+    {
+        #[pin]
+        state: State<A, S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<A, S, B>
+    where
+        A: Service<Request<ReplayBody<B>>>,
+        S: Service<Request<ReplayBody<B>>>,
+    {
+        First { #[pin] attempt: Attempt<A, B>, next: Option<Next<S, B>> },
+        Last { #[pin] attempt: Attempt<S, B> },
+    }
+}
+
+/// What the next app's turn takes: the app, and the request as it came.
+struct Next<S, B> {
+    app: S,
+    parts: Parts,
+    recorder: Recorder<B>,
+}
+
+impl<A, S, B> ResponseFuture<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>> + Clone,
+    S: Service<Request<ReplayBody<B>>> + Clone,
+    B: Body,
+{
+    pub(crate) fn first(cascade: &Cascade<A, S>, parts: Parts, body: B) -> Self {
+        let (body, recorder) = ReplayBody::recorded(body, cascade.first.replay_limit);
+        let request = Request::from_parts(parts.clone(), body);
+        let next = Next {
+            app: cascade.inner.clone(),
+            parts,
+            recorder,
+        };
+        Self {
+            state: State::First {
+                attempt: Attempt::new(cascade.first.app.clone(), request),
+                next: Some(next),
+            },
+        }
+    }
+
+    pub(crate) fn last(app: S, request: Request<ReplayBody<B>>) -> Self {
+        let attempt = Attempt::new(app, request);
+        Self {
+            state: State::Last { attempt },
+        }
+    }
+}
+
+impl<A, S, B, BodyA, BodyS> Future for ResponseFuture<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<S::Error>>,
+    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Output = Result<Response<ResponseBody<BodyA, BodyS>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::First { attempt, next } => {
+                    // Dropping `next` on the way out, whatever the way, ends the recording.
+                    let answer = ready!(attempt.poll(cx));
+                    let next = next.take().expect("`First` is left once it has its answer");
+                    let response = answer.map_err(Into::into)?;
+                    if response.status() != StatusCode::NOT_FOUND {
+                        return Poll::Ready(Ok(response.map(ResponseBody::first)));
+                    }
+                    // Nothing of it survives, and what it holds is free before the next app is called.
+                    drop(response);
+                    match next.recorder.replay() {
+                        Ok(body) => {
+                            let request = Request::from_parts(next.parts, body);
+                            let attempt = Attempt::new(next.app, request);
+                            state.set(State::Last { attempt });
+                        }
+                        Err(exceeded) => return Poll::Ready(Ok(content_too_large(exceeded))),
+                    }
+                }
+                StateProj::Last { attempt } => {
+                    let response = ready!(attempt.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(ResponseBody::last)));
+                }
+            }
+        }
+    }
+}
+
+fn content_too_large<BodyA, BodyS>(
+    exceeded: ReplayLimitExceeded,
+) -> Response<ResponseBody<BodyA, BodyS>> {
+    let mut response = Response::new(ResponseBody::own(format!("{exceeded}\n")));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response.extensions_mut().insert(exceeded);
+    response
+}
+
+impl<A, S, B> fmt::Debug for ResponseFuture<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>>,
+    S: Service<Request<ReplayBody<B>>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,382 @@
+//! Recording a request's body as an app reads it, and giving it to the next app from its start.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    vec,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::{BoxError, ReplayError, ReplayLimitExceeded};
+
+/// Frames shorter than this many bytes are recorded in one piece with their neighbours, so that a body
+/// of many small frames costs no more memory than its bytes.
+const JOIN_BELOW: usize = 512;
+
+pin_project! {
+    /// The body that every app of a cascade sees, whatever its place.
+    ///
+    /// To an app that another one may follow it is the original body, recorded while it is read. To the last
+    /// app it is what was recorded, and then the rest of the original body.
+    pub struct ReplayBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<B> {
+        // Nothing more comes.
+        Ended,
+        // The original body, of which nothing was read yet. It is not recorded.
+        Original { #[pin] body: B },
+        // The original body, recorded while it is read.
+        Recorded { tape: SharedTape<B> },
+        // What was recorded, and then the rest of the original body, which is not recorded.
+        Replayed { frames: vec::IntoIter<Recorded>, source: Source<B> },
+    }
+}
+
+/// The tape is taken out when the body goes on to the next app.
+pub(crate) type SharedTape<B> = Arc<Mutex<Option<Tape<B>>>>;
+
+/// The cascade's hold on the body that an app is reading. Dropping it ends the recording.
+pub(crate) enum Recorder<B> {
+    /// A body without a single frame, kept here instead of recorded.
+    Ended(Option<B>),
+    Tape(SharedTape<B>),
+}
+
+impl<B: Body> ReplayBody<B> {
+    /// For an app that no other follows.
+    pub(crate) fn original(body: B) -> Self {
+        Self {
+            kind: Kind::Original { body },
+        }
+    }
+
+    /// For an app that another may follow. Of the recording no more than `limit` bytes are kept.
+    pub(crate) fn recorded(body: B, limit: usize) -> (Self, Recorder<B>) {
+        let (kind, recorder) = if body.is_end_stream() {
+            (Kind::Ended, Recorder::Ended(Some(body)))
+        } else {
+            let tape = Arc::new(Mutex::new(Some(Tape::new(body, limit))));
+            (Kind::Recorded { tape: tape.clone() }, Recorder::Tape(tape))
+        };
+        (Self { kind }, recorder)
+    }
+}
+
+impl<B> Recorder<B> {
+    /// Takes the body from the app that had it, wherever that app may have put it, and gives it from its
+    /// start.
+    ///
+    /// # Errors
+    ///
+    /// Where that app read more than the limit.
+    pub(crate) fn replay(mut self) -> Result<ReplayBody<B>, ReplayLimitExceeded> {
+        let kind = match &mut self {
+            Self::Ended(body) => match body.take() {
+                Some(body) => Kind::Original { body },
+                None => Kind::Ended,
+            },
+            Self::Tape(shared) => {
+                let tape = lock(shared).take();
+                match tape {
+                    Some(tape) => tape.replay()?,
+                    None => Kind::Ended,
+                }
+            }
+        };
+        Ok(ReplayBody { kind })
+    }
+}
+
+impl<B> Drop for Recorder<B> {
+    fn drop(&mut self) {
+        if let Self::Tape(shared) = self
+            && let Some(tape) = &mut *lock(shared)
+        {
+            tape.stop();
+        }
+    }
+}
+
+/// A body that panicked while it was polled has left the tape consistent: its source has failed.
+fn lock<B>(shared: &Mutex<Option<Tape<B>>>) -> MutexGuard<'_, Option<Tape<B>>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A frame that can be given again.
+#[derive(Debug)]
+enum Recorded {
+    Data(Bytes),
+    Trailers(Box<HeaderMap>),
+}
+
+impl Recorded {
+    fn into_frame(self) -> Frame<Bytes> {
+        match self {
+            Self::Data(data) => Frame::data(data),
+            Self::Trailers(trailers) => Frame::trailers(*trailers),
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Data(data) => data.len() as u64,
+            Self::Trailers(_) => 0,
+        }
+    }
+}
+
+/// The original body, or what became of it.
+enum Source<B> {
+    /// Nobody has polled it.
+    Unread(B),
+    /// Somebody has, so it must not move.
+    Reading(Pin<Box<B>>),
+    Ended,
+    Failed,
+}
+
+impl<B> Source<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        // A body that panics in here has failed; one that is over is dropped at once, since it may hold a
+        // permit, or a file.
+        let mut body = match std::mem::replace(self, Self::Failed) {
+            Self::Unread(body) => Box::pin(body),
+            Self::Reading(body) => body,
+            over => {
+                *self = over;
+                return Poll::Ready(None);
+            }
+        };
+        let polled = body.as_mut().poll_frame(cx);
+        match &polled {
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => *self = Self::Reading(body),
+            Poll::Ready(Some(Err(_))) => {}
+            Poll::Ready(None) => *self = Self::Ended,
+        }
+        polled.map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Unread(body) => body.is_end_stream(),
+            Self::Reading(body) => body.is_end_stream(),
+            Self::Ended | Self::Failed => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Unread(body) => body.size_hint(),
+            Self::Reading(body) => body.size_hint(),
+            Self::Ended | Self::Failed => SizeHint::with_exact(0),
+        }
+    }
+}
+
+/// A body that is being read, and what was read of it.
+pub(crate) struct Tape<B> {
+    source: Source<B>,
+    frames: Vec<Recorded>,
+    /// Short frames, to be recorded as one.
+    joined: BytesMut,
+    recording: Recording,
+    /// Who waits for the next frame.
+    reader: Option<Waker>,
+}
+
+enum Recording {
+    /// So many more bytes fit.
+    On { left: usize, limit: usize },
+    /// The limit was passed: what was read before is gone.
+    Overrun(ReplayLimitExceeded),
+    /// Nobody will ask for it.
+    Off,
+}
+
+impl<B> Tape<B> {
+    fn new(body: B, limit: usize) -> Self {
+        Self {
+            source: Source::Unread(body),
+            frames: Vec::new(),
+            joined: BytesMut::new(),
+            recording: Recording::On { left: limit, limit },
+            reader: None,
+        }
+    }
+
+    fn record(&mut self, frame: &Frame<Bytes>) {
+        let Recording::On { left, limit } = &mut self.recording else {
+            return;
+        };
+        if let Some(data) = frame.data_ref() {
+            let Some(still_left) = left.checked_sub(data.len()) else {
+                let limit = *limit;
+                self.forget();
+                self.recording = Recording::Overrun(ReplayLimitExceeded { limit });
+                return;
+            };
+            *left = still_left;
+            if data.len() < JOIN_BELOW {
+                self.joined.extend_from_slice(data);
+            } else {
+                self.close_joined();
+                self.frames.push(Recorded::Data(data.clone()));
+            }
+        } else if let Some(trailers) = frame.trailers_ref() {
+            self.close_joined();
+            self.frames
+                .push(Recorded::Trailers(Box::new(trailers.clone())));
+        }
+    }
+
+    fn close_joined(&mut self) {
+        if !self.joined.is_empty() {
+            let joined = std::mem::take(&mut self.joined);
+            self.frames.push(Recorded::Data(joined.freeze()));
+        }
+    }
+
+    fn forget(&mut self) {
+        self.frames = Vec::new();
+        self.joined = BytesMut::new();
+    }
+
+    /// The app that reads it keeps the body for good.
+    fn stop(&mut self) {
+        self.recording = Recording::Off;
+        self.forget();
+    }
+
+    fn replay(mut self) -> Result<Kind<B>, ReplayLimitExceeded> {
+        if let Some(reader) = self.reader.take() {
+            // To be told that the body is no longer its own.
+            reader.wake();
+        }
+        if let Recording::Overrun(exceeded) = self.recording {
+            return Err(exceeded);
+        }
+        self.close_joined();
+        Ok(match self.source {
+            Source::Unread(body) => Kind::Original { body },
+            source => Kind::Replayed {
+                frames: self.frames.into_iter(),
+                source,
+            },
+        })
+    }
+}
+
+impl<B> Tape<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = self.source.poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => self.record(frame),
+            Poll::Ready(_) => {}
+            Poll::Pending => match &mut self.reader {
+                Some(reader) => reader.clone_from(cx.waker()),
+                None => self.reader = Some(cx.waker().clone()),
+            },
+        }
+        polled
+    }
+}
+
+impl<B> Body for ReplayBody<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut kind = self.project().kind;
+        let error = match kind.as_mut().project() {
+            KindProj::Ended => return Poll::Ready(None),
+            KindProj::Original { body } => {
+                return body.poll_frame(cx).map_err(Into::into);
+            }
+            KindProj::Recorded { tape } => match &mut *lock(tape) {
+                Some(tape) => return tape.poll_frame(cx),
+                None => ReplayError::Taken,
+            },
+            KindProj::Replayed { frames, source } => match (frames.next(), source) {
+                (Some(frame), _) => return Poll::Ready(Some(Ok(frame.into_frame()))),
+                (None, Source::Failed) => ReplayError::FailedEarlier,
+                (None, source) => return source.poll_frame(cx),
+            },
+        };
+        kind.set(Kind::Ended);
+        Poll::Ready(Some(Err(error.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Ended => true,
+            Kind::Original { body } => body.is_end_stream(),
+            Kind::Recorded { tape } => lock(tape)
+                .as_ref()
+                .is_some_and(|tape| tape.source.is_end_stream()),
+            Kind::Replayed { frames, source } => {
+                frames.as_slice().is_empty()
+                    && !matches!(source, Source::Failed)
+                    && source.is_end_stream()
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Ended => SizeHint::with_exact(0),
+            Kind::Original { body } => body.size_hint(),
+            Kind::Recorded { tape } => lock(tape)
+                .as_ref()
+                .map_or_else(SizeHint::default, |tape| tape.source.size_hint()),
+            Kind::Replayed { frames, source } => {
+                let waiting = frames.as_slice().iter().map(Recorded::len).sum();
+                plus(&source.size_hint(), waiting)
+            }
+        }
+    }
+}
+
+fn plus(rest: &SizeHint, waiting: u64) -> SizeHint {
+    let mut hint = SizeHint::new();
+    hint.set_lower(rest.lower().saturating_add(waiting));
+    if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(waiting)) {
+        hint.set_upper(upper);
+    }
+    hint
+}
+
+impl<B> fmt::Debug for ReplayBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Ended => "ended",
+            Kind::Original { .. } => "original",
+            Kind::Recorded { .. } => "recorded",
+            Kind::Replayed { .. } => "replayed",
+        };
+        f.debug_tuple("ReplayBody").field(&kind).finish()
+    }
+}

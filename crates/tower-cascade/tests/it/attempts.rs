@@ -1,0 +1,294 @@
+//! Which app is asked, with what, and what is left of an answer that does not count.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request::Parts};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_cascade::{CascadeLayer, ReplayBody};
+
+use crate::probe::{Replayed, Scripted, answer, data, read, reads_then_answers};
+
+type Log = Arc<Mutex<Vec<&'static str>>>;
+
+/// Answers with this status, whatever it is asked, and writes down its name.
+#[derive(Clone)]
+struct App {
+    log: Log,
+    name: &'static str,
+    status: StatusCode,
+}
+
+fn app(log: &Log, name: &'static str, status: StatusCode) -> App {
+    App {
+        log: log.clone(),
+        name,
+        status,
+    }
+}
+
+impl<B> Service<Request<B>> for App {
+    type Response = Response<Scripted>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        self.log.lock().unwrap().push(self.name);
+        let mut response = answer(self.status);
+        response
+            .headers_mut()
+            .insert("x-app", HeaderValue::from_static(self.name));
+        ready(Ok(response))
+    }
+}
+
+fn get() -> Request<Scripted> {
+    Request::new(Scripted::default())
+}
+
+#[tokio::test]
+async fn only_404_goes_on() {
+    for status in 200..600 {
+        let status = StatusCode::from_u16(status).unwrap();
+        let log = Log::default();
+        let app =
+            CascadeLayer::new(app(&log, "first", status)).layer(app(&log, "last", StatusCode::OK));
+        let response = app.oneshot(get()).await.unwrap();
+        if status == StatusCode::NOT_FOUND {
+            assert_eq!(
+                (response.status(), &response.headers()["x-app"]),
+                (StatusCode::OK, &"last".parse().unwrap())
+            );
+            assert_eq!(*log.lock().unwrap(), ["first", "last"]);
+        } else {
+            assert_eq!(response.status(), status);
+            assert_eq!(*log.lock().unwrap(), ["first"], "{status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_all_answer_404_the_last_answer_is_the_answer() {
+    let log = Log::default();
+    let app = CascadeLayer::new(app(&log, "first", StatusCode::NOT_FOUND)).layer(app(
+        &log,
+        "last",
+        StatusCode::NOT_FOUND,
+    ));
+    let response = app.oneshot(get()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        response
+            .headers()
+            .get_all("x-app")
+            .iter()
+            .collect::<Vec<_>>(),
+        ["last"]
+    );
+}
+
+#[tokio::test]
+async fn layers_are_tried_from_the_outermost() {
+    let log = Log::default();
+    let app = ServiceBuilder::new()
+        .layer(CascadeLayer::new(app(&log, "a", StatusCode::NOT_FOUND)))
+        .layer(CascadeLayer::new(app(&log, "b", StatusCode::NOT_FOUND)))
+        .service(app(&log, "c", StatusCode::OK));
+    assert_eq!(app.oneshot(get()).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(*log.lock().unwrap(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn stacked_layers_give_every_app_the_whole_body() {
+    async fn half<B: Body<Data = Bytes, Error = BoxError>>(
+        request: Request<B>,
+    ) -> Result<Response<Scripted>, BoxError> {
+        pin!(request.into_body()).frame().await.unwrap()?;
+        Ok(answer(StatusCode::NOT_FOUND))
+    }
+    let app = ServiceBuilder::new()
+        .layer(CascadeLayer::new(service_fn(half)))
+        .layer(CascadeLayer::new(service_fn(half)))
+        .service(service_fn(
+            async |request: Request<ReplayBody<Replayed>>| {
+                assert_eq!(read(request.into_body()).await, Ok(("abc".into(), false)));
+                Ok::<_, BoxError>(answer(StatusCode::OK))
+            },
+        ));
+    let request = Request::new(Scripted::new([data("a"), data("b"), data("c")]));
+    assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::OK);
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Mark(&'static str);
+
+/// Changes everything about a request that can be changed.
+async fn spoils_the_request(
+    mut request: Request<Replayed>,
+) -> Result<Response<Scripted>, Infallible> {
+    *request.method_mut() = Method::DELETE;
+    *request.uri_mut() = Uri::from_static("/spoilt");
+    *request.version_mut() = Version::HTTP_09;
+    request.headers_mut().clear();
+    request.extensions_mut().insert(Mark("spoilt"));
+    request.extensions_mut().insert("left behind");
+    Ok(answer(StatusCode::NOT_FOUND))
+}
+
+#[tokio::test]
+async fn the_next_app_gets_the_request_as_it_came() {
+    let seen: Arc<Mutex<Option<Parts>>> = Arc::default();
+    let sees = seen.clone();
+    let app = CascadeLayer::new(service_fn(spoils_the_request)).layer(service_fn(
+        move |request: Request<Replayed>| {
+            *sees.lock().unwrap() = Some(request.into_parts().0);
+            async { Ok::<_, Infallible>(answer(StatusCode::OK)) }
+        },
+    ));
+    let mut request = get();
+    *request.method_mut() = Method::PATCH;
+    *request.uri_mut() = Uri::from_static("http://example.org/a%2Fb?c");
+    *request.version_mut() = Version::HTTP_2;
+    request.headers_mut().insert("x-one", "1".parse().unwrap());
+    request.headers_mut().append("x-one", "2".parse().unwrap());
+    request.extensions_mut().insert(Mark("clean"));
+    app.oneshot(request).await.unwrap();
+
+    let parts = seen.lock().unwrap().take().unwrap();
+    assert_eq!(parts.method, Method::PATCH);
+    assert_eq!(parts.uri, "http://example.org/a%2Fb?c");
+    assert_eq!(parts.version, Version::HTTP_2);
+    assert_eq!(
+        parts.headers.get_all("x-one").iter().collect::<Vec<_>>(),
+        ["1", "2"]
+    );
+    assert_eq!(parts.extensions.get::<Mark>(), Some(&Mark("clean")));
+    assert_eq!(parts.extensions.get::<&str>(), None);
+}
+
+#[tokio::test]
+async fn a_request_that_the_guard_turns_away_skips_the_app() {
+    let log = Log::default();
+    let app = CascadeLayer::new(app(&log, "first", StatusCode::OK))
+        .only(|parts| parts.method == Method::GET)
+        .layer(app(&log, "last", StatusCode::OK));
+    for (method, expected) in [(Method::GET, "first"), (Method::POST, "last")] {
+        let mut request = get();
+        *request.method_mut() = method;
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["x-app"], expected);
+    }
+    assert_eq!(*log.lock().unwrap(), ["first", "last"]);
+}
+
+#[tokio::test]
+async fn a_guarded_request_keeps_its_body_and_extensions() {
+    let app = CascadeLayer::new(service_fn(spoils_the_request))
+        .only(|_| false)
+        .layer(service_fn(async |request: Request<Replayed>| {
+            assert_eq!(request.extensions().get::<Mark>(), Some(&Mark("clean")));
+            assert_eq!(read(request.into_body()).await, Ok(("abc".into(), false)));
+            Ok::<_, Infallible>(answer(StatusCode::OK))
+        }));
+    let mut request = Request::new(Scripted::new([data("abc")]));
+    request.extensions_mut().insert(Mark("clean"));
+    app.oneshot(request).await.unwrap();
+}
+
+/// Writes down that it was dropped.
+struct DropLog(Log, &'static str);
+
+impl Drop for DropLog {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push(self.1);
+    }
+}
+
+#[tokio::test]
+async fn a_discarded_answer_is_dropped_before_the_next_app_is_called() {
+    let log = Log::default();
+    let first = log.clone();
+    let app = CascadeLayer::new(service_fn(move |_: Request<Replayed>| {
+        let in_future = DropLog(first.clone(), "future");
+        let in_response = Arc::new(DropLog(first.clone(), "response"));
+        async move {
+            let _in_future = in_future;
+            let mut response = answer(StatusCode::NOT_FOUND);
+            response.extensions_mut().insert(in_response);
+            Ok::<_, Infallible>(response)
+        }
+    }))
+    .layer(app(&log, "last", StatusCode::OK));
+    app.oneshot(get()).await.unwrap();
+    assert_eq!(*log.lock().unwrap(), ["future", "response", "last"]);
+}
+
+#[tokio::test]
+async fn the_first_apps_error_is_converted_and_ends_the_request() {
+    #[derive(Debug, PartialEq)]
+    struct Broken;
+    #[derive(Debug, PartialEq)]
+    enum AnyError {
+        First(Broken),
+    }
+    impl From<Broken> for AnyError {
+        fn from(broken: Broken) -> Self {
+            Self::First(broken)
+        }
+    }
+    let app = CascadeLayer::new(service_fn(async |_: Request<Replayed>| {
+        Err::<Response<Scripted>, _>(Broken)
+    }))
+    .layer(service_fn(async |_: Request<Replayed>| {
+        Ok::<Response<Scripted>, AnyError>(answer(StatusCode::OK))
+    }));
+    assert_eq!(
+        app.oneshot(get()).await.unwrap_err(),
+        AnyError::First(Broken)
+    );
+}
+
+#[tokio::test]
+async fn the_winners_body_passes_with_its_trailers_and_its_error() {
+    use crate::probe::Step::{Fail, Trailers};
+    for (steps, expected) in [
+        (vec![data("a"), Trailers], Ok(("a".into(), true))),
+        (vec![data("a"), Fail], Err("the client is gone".to_owned())),
+    ] {
+        for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
+            let steps_of_both = steps.clone();
+            let respond = move |status: StatusCode| {
+                let mut response = Response::new(Scripted::new(steps_of_both.clone()));
+                *response.status_mut() = status;
+                async { Ok::<_, BoxError>(response) }
+            };
+            let last = respond.clone();
+            let app = CascadeLayer::new(service_fn(move |_: Request<Replayed>| respond(status)))
+                .layer(service_fn(move |_: Request<Replayed>| last(StatusCode::OK)));
+            let response = app.oneshot(get()).await.unwrap();
+            assert!(!response.body().is_end_stream());
+            assert_eq!(read(response.into_body()).await, expected);
+        }
+    }
+}
+
+#[test]
+fn the_layer_and_its_service_are_clone_send_sync_and_static() {
+    fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let app = service_fn(|request| reads_then_answers(0, StatusCode::OK, request));
+    let layer = CascadeLayer::new(app).only(|_| true);
+    check(&layer);
+    check(&layer.layer(app));
+}

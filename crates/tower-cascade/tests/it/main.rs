@@ -1,0 +1,11 @@
+//! The cascade around apps that read, keep, refuse and break.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod attempts;
+mod probe;
+mod readiness;
+mod replay;

@@ -1,0 +1,118 @@
+//! Every app is called only when it is ready, and only the app whose turn it is.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, StatusCode};
+use tokio::sync::Notify;
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
+use tower_cascade::CascadeLayer;
+
+use crate::probe::{Replayed, Scripted, answer, poll, reads_then_answers};
+
+/// Panics unless this very instance was made ready; a clone of it is not ready.
+struct Strict {
+    ready: bool,
+    status: StatusCode,
+}
+
+impl Strict {
+    fn new(status: StatusCode) -> Self {
+        Self {
+            ready: false,
+            status,
+        }
+    }
+}
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self::new(self.status)
+    }
+}
+
+impl Service<Request<Replayed>> for Strict {
+    type Response = Response<Scripted>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Scripted>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if self.ready {
+            return Poll::Ready(Ok(()));
+        }
+        // Ready the second time, so that whoever takes Pending for an answer is found out.
+        self.ready = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn call(&mut self, _: Request<Replayed>) -> Self::Future {
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called without being ready"
+        );
+        ready(Ok(answer(self.status)))
+    }
+}
+
+#[tokio::test]
+async fn each_app_is_made_ready_before_it_is_called() {
+    for (first, last) in [(200, 200), (404, 200), (404, 404)] {
+        let status = |code| StatusCode::from_u16(code).unwrap();
+        let mut app =
+            CascadeLayer::new(Strict::new(status(first))).layer(Strict::new(status(last)));
+        for _ in 0..2 {
+            let request = Request::new(Scripted::default());
+            let response = app.ready().await.unwrap().call(request).await.unwrap();
+            assert_eq!(
+                response.status(),
+                status(if first == 404 { last } else { first })
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_busy_first_app_is_waited_for_and_its_permit_comes_back() {
+    let release = Arc::new(Notify::new());
+    let waits = release.clone();
+    let limited = ConcurrencyLimitLayer::new(1).layer(service_fn(move |_: Request<Replayed>| {
+        let waits = waits.clone();
+        async move {
+            waits.notified().await;
+            Ok::<_, Infallible>(answer(StatusCode::ACCEPTED))
+        }
+    }));
+    let app = CascadeLayer::new(limited).layer(service_fn(|request| {
+        reads_then_answers(0, StatusCode::OK, request)
+    }));
+    let send = || tokio::spawn(app.clone().oneshot(Request::new(Scripted::default())));
+
+    let (one, two, three) = (send(), send(), send());
+    tokio::task::yield_now().await;
+    assert!(!one.is_finished() && !two.is_finished());
+    // The one that holds the permit is given up; the next gets it, and so on.
+    one.abort();
+    for waiting in [two, three] {
+        release.notify_one();
+        assert_eq!(
+            waiting.await.unwrap().unwrap().status(),
+            StatusCode::ACCEPTED
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_no_app_takes_is_dropped() {
+    let body = Scripted::new([]);
+    let alive = body.polled.clone();
+    let app =
+        CascadeLayer::new(Strict::new(StatusCode::NOT_FOUND)).layer(Strict::new(StatusCode::OK));
+    let mut response = app.oneshot(Request::new(body)).await.unwrap();
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert!(matches!(poll(response.body_mut()), Poll::Ready(None)));
+}

@@ -1,0 +1,285 @@
+//! What the next app reads of a body that another app has had.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
+
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::BodyExt;
+use proptest::prelude::*;
+use tokio::sync::oneshot;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_cascade::{CascadeLayer, ReplayError, ReplayLimitExceeded};
+
+use crate::probe::{Replayed, Scripted, Step, answer, data, poll, read, reads_then_answers};
+
+type Seen = Result<(bytes::Bytes, bool), String>;
+
+/// Sends a body through an app that reads `frames` frames and answers 404; gives what the next app read, or
+/// the status if it was not asked.
+async fn seen_after(frames: usize, body: Scripted, limit: usize) -> Result<Seen, Response<()>> {
+    let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
+    let sees = seen.clone();
+    let app = CascadeLayer::new(service_fn(move |request| {
+        reads_then_answers(frames, StatusCode::NOT_FOUND, request)
+    }))
+    .replay_limit(limit)
+    .layer(service_fn(move |request: Request<Replayed>| {
+        let sees = sees.clone();
+        async move {
+            let seen = read(request.into_body()).await;
+            *sees.lock().unwrap() = Some(seen);
+            Ok::<_, Infallible>(answer(StatusCode::OK))
+        }
+    }));
+    let response = app.oneshot(Request::new(body)).await.unwrap();
+    let seen = seen.lock().unwrap().take();
+    seen.ok_or(response.map(drop))
+}
+
+#[tokio::test]
+async fn every_byte_and_the_trailers_are_replayed_however_much_was_read() {
+    for frames in 0..6 {
+        let body = Scripted::new([data("ab"), data(""), Step::Yield, data("c"), Step::Trailers]);
+        let seen = seen_after(frames, body, 1024).await.unwrap();
+        assert_eq!(seen, Ok(("abc".into(), true)), "after {frames} frames");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_stays_empty() {
+    for frames in 0..2 {
+        let seen = seen_after(frames, Scripted::default(), 1024).await.unwrap();
+        assert_eq!(seen, Ok(("".into(), false)));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_not_read_may_have_any_length() {
+    let body = Scripted::new([Step::Data(vec![b'x'; 1 << 20].into())]);
+    let seen = seen_after(0, body, 16).await.unwrap();
+    assert_eq!(seen.unwrap().0.len(), 1 << 20);
+}
+
+#[tokio::test]
+async fn a_recording_ends_at_the_limit_with_413() {
+    for (limit, fits) in [(4, true), (3, false), (0, false)] {
+        let body = Scripted::new([data("ab"), data("cd"), data("e")]);
+        match seen_after(2, body, limit).await {
+            Ok(seen) => assert_eq!((fits, seen), (true, Ok(("abcde".into(), false)))),
+            Err(response) => {
+                assert!(!fits);
+                assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+                let reason = response.extensions().get::<ReplayLimitExceeded>().unwrap();
+                assert_eq!(
+                    reason.to_string(),
+                    format!(
+                        "an app that had read more than {limit} bytes of the request's body answered 404, and no more is kept for the next app"
+                    )
+                );
+                assert_eq!(reason.limit(), limit);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_app_may_read_beyond_the_limit_and_answer() {
+    let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
+        assert_eq!(read(request.into_body()).await.unwrap().0.len(), 1 << 20);
+        Ok::<_, Infallible>(answer(StatusCode::CREATED))
+    }))
+    .replay_limit(16)
+    .layer(service_fn(|request| {
+        reads_then_answers(0, StatusCode::OK, request)
+    }));
+    let body = Scripted::new((0..1 << 10).map(|_| Step::Data(vec![b'x'; 1 << 10].into())));
+    let response = app.oneshot(Request::new(body)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_body_that_failed_once_fails_for_the_next_app_too() {
+    let body = || Scripted::new([data("ab"), Step::Fail, data("never")]);
+    let original = seen_after(1, body(), 1024).await.unwrap();
+    assert_eq!(original, Err("the client is gone".to_owned()));
+    let later = seen_after(2, body(), 1024).await.unwrap();
+    assert_eq!(later, Err(ReplayError::FailedEarlier.to_string()));
+}
+
+#[tokio::test]
+async fn a_body_that_panicked_once_fails_for_the_next_app() {
+    let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
+        let mut body = request.into_body();
+        let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| poll(&mut body).is_ready()));
+        assert!(panicked.is_err());
+        Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
+    }))
+    .layer(service_fn(async |request: Request<Replayed>| {
+        let seen = read(request.into_body()).await;
+        assert_eq!(seen, Err(ReplayError::FailedEarlier.to_string()));
+        Ok::<_, Infallible>(answer(StatusCode::OK))
+    }));
+    let request = Request::new(Scripted::new([Step::Panic, data("never")]));
+    assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
+    let (told, tell) = oneshot::channel();
+    let told = Arc::new(Mutex::new(Some(told)));
+    let app = CascadeLayer::new(service_fn(move |request: Request<Replayed>| {
+        let told = told.lock().unwrap().take().unwrap();
+        async move {
+            let mut body = request.into_body();
+            assert_eq!(
+                body.frame().await.unwrap().unwrap().into_data().unwrap(),
+                "ab"
+            );
+            // It waits for the next frame, which never comes to it.
+            tokio::spawn(async move {
+                let error = body.frame().await.unwrap().unwrap_err();
+                assert!(body.frame().await.is_none());
+                told.send(error)
+            });
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
+        }
+    }))
+    .layer(service_fn(async |request: Request<Replayed>| {
+        let seen = read(request.into_body()).await;
+        assert_eq!(seen, Ok(("abcd".into(), false)));
+        Ok::<_, Infallible>(answer(StatusCode::OK))
+    }));
+    let body = Scripted::new([data("ab"), Step::Hang, data("cd")]);
+    let response = app.oneshot(Request::new(body)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let error = tell.await.unwrap();
+    assert_eq!(error.downcast_ref(), Some(&ReplayError::Taken));
+}
+
+#[tokio::test]
+async fn the_body_is_not_polled_before_an_app_polls_it() {
+    let body = Scripted::new([data("ab")]);
+    let polled = body.polled.clone();
+    let app = CascadeLayer::new(service_fn(|request| {
+        reads_then_answers(0, StatusCode::NOT_FOUND, request)
+    }))
+    .layer(service_fn(|request| {
+        reads_then_answers(0, StatusCode::PAYLOAD_TOO_LARGE, request)
+    }));
+    app.oneshot(Request::new(body)).await.unwrap();
+    assert_eq!(*polled.lock().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_dropped_once_the_first_app_has_answered() {
+    let frame = bytes::Bytes::from(vec![b'x'; 4096]);
+    let body = Scripted::new([
+        Step::Data(frame.clone()),
+        Step::Data(frame.clone()),
+        data("end"),
+    ]);
+    let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
+        let mut body = request.into_body();
+        body.frame().await.unwrap().unwrap();
+        // The rest is read while the answer is sent, as an echo does.
+        Ok::<_, Infallible>(Response::new(body))
+    }))
+    .layer(service_fn(|request| {
+        reads_then_answers(0, StatusCode::OK, request)
+    }));
+    let mut body = app.oneshot(Request::new(body)).await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    assert!(
+        frame.is_unique(),
+        "something still holds a frame that was read"
+    );
+    assert_eq!(read(body).await, Ok(("end".into(), false)));
+}
+
+#[tokio::test]
+async fn the_hints_of_a_replayed_body_are_true() {
+    let app = CascadeLayer::new(service_fn(|request| {
+        reads_then_answers(2, StatusCode::NOT_FOUND, request)
+    }))
+    .layer(service_fn(async |request: Request<Replayed>| {
+        let mut body = request.into_body();
+        // Two frames were recorded, and became one since they are short; the rest is unknown.
+        assert_eq!(
+            (body.size_hint().lower(), body.size_hint().upper()),
+            (3, None)
+        );
+        assert!(!body.is_end_stream());
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(body.size_hint().lower(), 0);
+        assert!(!body.is_end_stream());
+        assert!(body.frame().await.unwrap().unwrap().is_trailers());
+        assert!(body.frame().await.is_none());
+        assert!(body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(0));
+        Ok::<_, Infallible>(answer(StatusCode::OK))
+    }));
+    let body = Scripted::new([data("ab"), data("c"), Step::Trailers]);
+    let response = app.oneshot(Request::new(body)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn dropping_the_future_at_any_point_drops_the_body() {
+    for polls in 0..6 {
+        let body = Scripted::new([data("ab"), Step::Yield, data("c"), Step::Yield, data("d")]);
+        let alive = body.polled.clone();
+        let app = CascadeLayer::new(service_fn(|request| {
+            reads_then_answers(2, StatusCode::NOT_FOUND, request)
+        }))
+        .layer(service_fn(async |request: Request<Replayed>| {
+            read(request.into_body()).await.unwrap();
+            std::future::pending::<Result<Response<Scripted>, Infallible>>().await
+        }));
+        {
+            let mut future = pin!(app.oneshot(Request::new(body)));
+            for _ in 0..polls {
+                let polled = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+                assert!(polled.is_pending());
+            }
+        }
+        assert_eq!(Arc::strong_count(&alive), 1, "after {polls} polls");
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let frame = proptest::collection::vec(any::<u8>(), 0..1500);
+    let step = prop_oneof![
+        4 => frame.prop_map(|bytes| Step::Data(bytes.into())),
+        1 => Just(Step::Yield),
+    ];
+    (proptest::collection::vec(step, 0..8), any::<bool>()).prop_map(|(mut steps, trailers)| {
+        steps.extend(trailers.then_some(Step::Trailers));
+        steps
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn the_next_app_sees_exactly_what_was_sent(steps in steps(), frames in 0..10_usize) {
+        let sent: Vec<u8> = steps
+            .iter()
+            .flat_map(|step| match step {
+                Step::Data(data) => data.to_vec(),
+                _ => Vec::new(),
+            })
+            .collect();
+        let trailers = matches!(steps.last(), Some(Step::Trailers));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let seen = runtime.block_on(seen_after(frames, Scripted::new(steps), usize::MAX));
+        prop_assert_eq!(seen.unwrap(), Ok((sent.into(), trailers)));
+    }
+}
