@@ -1,0 +1,92 @@
+use std::{fmt, sync::Arc};
+
+use crate::{path::Path, table::Spans};
+
+/// What the matched pattern's groups found in the path. It is in the request's extensions.
+///
+/// The values are percent-decoded, and an encoded slash is a slash in them: a value that names a file must
+/// be checked before it is used as one.
+#[derive(Clone)]
+pub struct UrlArgs {
+    pub(crate) path: Path,
+    pub(crate) spans: Spans,
+    pub(crate) route: Arc<RouteInfo>,
+}
+
+/// What is known of a route besides its endpoint.
+#[derive(Debug)]
+pub(crate) struct RouteInfo {
+    pub(crate) index: usize,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) pattern: Box<str>,
+    pub(crate) groups: Vec<Option<Box<str>>>,
+}
+
+impl UrlArgs {
+    /// How many groups the pattern has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether the pattern has no groups.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The value of a group by its place, from 0. `None` for a group that took no part in the match, and
+    /// beyond the last one.
+    #[must_use]
+    pub fn get(&self, position: usize) -> Option<&str> {
+        let (start, end) = (*self.spans.get(position)?)?;
+        self.path.as_str().get(start as usize..end as usize)
+    }
+
+    /// The value of the group with this name. `None` for a group that took no part in the match, and for a
+    /// name that the pattern does not have.
+    #[must_use]
+    pub fn name(&self, name: &str) -> Option<&str> {
+        let groups = &self.route.groups;
+        self.get(
+            groups
+                .iter()
+                .position(|group| group.as_deref() == Some(name))?,
+        )
+    }
+
+    /// Names and values of all groups, in the order of the groups.
+    pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
+        let names = self.route.groups.iter().map(Option::as_deref);
+        names.zip((0..self.len()).map(|position| self.get(position)))
+    }
+
+    /// The pattern that matched, as it was written.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.route.pattern
+    }
+
+    /// The name of the route that matched, if it has one.
+    #[must_use]
+    pub fn route_name(&self) -> Option<&str> {
+        self.route.name.as_deref()
+    }
+
+    /// The place of the route that matched, from 0 in the order in which the routes were added.
+    #[must_use]
+    pub fn route_index(&self) -> usize {
+        self.route.index
+    }
+}
+
+impl fmt::Debug for UrlArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let args: Vec<_> = self.iter().collect();
+        f.debug_struct("UrlArgs")
+            .field("pattern", &self.pattern())
+            .field("route", &self.route_name())
+            .field("args", &args)
+            .finish()
+    }
+}

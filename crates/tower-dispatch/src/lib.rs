@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod allow;
+mod args;
+mod attempt;
+mod body;
+mod builder;
+mod endpoint;
+mod future;
+mod layer;
+mod path;
+mod pattern;
+mod refusal;
+mod routes;
+mod service;
+mod table;
+mod template;
+
+pub use args::UrlArgs;
+pub use body::ResponseBody;
+pub use builder::{BuildError, Builder};
+pub use endpoint::{BoxError, Endpoint, EndpointFuture, IntoEndpoint};
+pub use future::ResponseFuture;
+pub use layer::{DispatchLayer, LayerResponseFuture, WithDispatch};
+pub use path::PathError;
+pub use pattern::{Pattern, PatternError};
+pub use refusal::Refusal;
+pub use service::Dispatch;
+pub use table::{Match, Table, TableError};

@@ -1,0 +1,184 @@
+//! The path that patterns are matched against: decoded once, with an encoded slash kept inside its
+//! segment.
+//!
+//! `/p/a%2Fb` has two segments (RFC 3986, section 2.2: a delimiter and its encoded form are not the
+//! same), so while patterns are matched the encoded slash is another character, to which `/` does not
+//! match and `.` and `[^/]` do. In the url args it is a slash again: they are data.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use http::{Uri, uri::PathAndQuery};
+
+/// Stands for an encoded slash while patterns are matched: one byte for one byte, so that spans hold. It
+/// is the ASCII character made for that, SUB.
+const STAND_IN: u8 = 0x1A;
+
+/// A path in the form in which its url args are read. Cloning it never copies the text.
+#[derive(Clone, Debug)]
+pub(crate) enum Path {
+    /// As it came: nothing in it was encoded.
+    Raw(Option<PathAndQuery>),
+    Decoded(Arc<str>),
+}
+
+impl Path {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Raw(Some(path)) => path.path(),
+            // CONNECT has an authority and no path.
+            Self::Raw(None) => "",
+            Self::Decoded(path) => path,
+        }
+    }
+}
+
+/// Decodes a URI's path and calls `find` with the form that patterns are matched against.
+pub(crate) fn decode<T>(
+    uri: &Uri,
+    find: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<(T, Path)>, PathError> {
+    let raw = uri.path();
+    if !raw.contains('%') {
+        let path = || Path::Raw(uri.path_and_query().cloned());
+        return Ok(find(raw).map(|found| (found, path())));
+    }
+    let (bytes, slashes) = decode_bytes(raw)?;
+    let matched = String::from_utf8(bytes).map_err(|error| PathError {
+        offence: Offence::NotUtf8(error.utf8_error().valid_up_to()),
+    })?;
+    let Some(found) = find(&matched) else {
+        return Ok(None);
+    };
+    let mut bytes = matched.into_bytes();
+    for at in slashes {
+        bytes[at] = b'/';
+    }
+    let path = String::from_utf8(bytes).expect("one ASCII character took the place of another");
+    Ok(Some((found, Path::Decoded(path.into()))))
+}
+
+/// The decoded bytes, and the offsets at which a stand-in took the place of an encoded slash.
+fn decode_bytes(raw: &str) -> Result<(Vec<u8>, Vec<usize>), PathError> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut slashes = Vec::new();
+    let mut rest = raw.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let escaped = rest.split_first_chunk().and_then(|(&[high, low], after)| {
+            rest = after;
+            Some(hex(high)? << 4 | hex(low)?)
+        });
+        match escaped {
+            Some(b'/') => {
+                slashes.push(bytes.len());
+                bytes.push(STAND_IN);
+            }
+            Some(byte) => bytes.push(byte),
+            None => {
+                let at = raw.len() - after.len() - 1;
+                let offence = Offence::BadEscape(at);
+                return Err(PathError { offence });
+            }
+        }
+    }
+    Ok((bytes, slashes))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Why a path cannot be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathError {
+    offence: Offence,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offence {
+    /// At this byte of the raw path.
+    BadEscape(usize),
+    /// After so many bytes of the decoded path.
+    NotUtf8(usize),
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.offence {
+            Offence::BadEscape(at) => write!(
+                f,
+                "the path has a `%` without two hexadecimal digits after it, at byte {at}"
+            ),
+            Offence::NotUtf8(at) => write!(
+                f,
+                "the path, percent-decoded, is not UTF-8 after its first {at} bytes"
+            ),
+        }
+    }
+}
+
+impl Error for PathError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What patterns are matched against, and what url args are read from.
+    fn both(raw: &str) -> Result<(String, String), String> {
+        let uri: Uri = raw.parse().unwrap();
+        decode(&uri, |matched| Some(matched.to_owned()))
+            .map(|found| found.unwrap())
+            .map(|(matched, path)| (matched, path.as_str().to_owned()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_path_is_decoded_once() {
+        let table = [
+            ("/", "/", "/"),
+            ("/a/b?c=%2F", "/a/b", "/a/b"),
+            ("/%61dmin", "/admin", "/admin"),
+            ("/J%C3%B6rg", "/Jörg", "/Jörg"),
+            ("/a%2Fb", "/a\u{1a}b", "/a/b"),
+            ("/a%2fb/%2F", "/a\u{1a}b/\u{1a}", "/a/b//"),
+            ("/%252F", "/%2F", "/%2F"),
+            ("/%1A%2F", "/\u{1a}\u{1a}", "/\u{1a}/"),
+            ("//a/../%2e%2e/.", "//a/../../.", "//a/../../."),
+            ("/%00%0A%5c;x", "/\0\n\\;x", "/\0\n\\;x"),
+            ("http://example.org/%61", "/a", "/a"),
+            ("example.org:80", "", ""),
+            ("*", "*", "*"),
+        ];
+        for (raw, matched, path) in table {
+            assert_eq!(both(raw), Ok((matched.into(), path.into())), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_decoded_says_why_and_where() {
+        let escape = "the path has a `%` without two hexadecimal digits after it, at byte";
+        let utf8 = "the path, percent-decoded, is not UTF-8 after its first";
+        let table = [
+            ("/a%zz", format!("{escape} 2")),
+            ("/%4", format!("{escape} 1")),
+            ("/%41%", format!("{escape} 4")),
+            ("/%+1", format!("{escape} 1")),
+            ("/ab%ff", format!("{utf8} 3 bytes")),
+            ("/%C3/x", format!("{utf8} 1 bytes")),
+            ("/%ED%A0%80", format!("{utf8} 1 bytes")),
+            ("/%C0%AF", format!("{utf8} 1 bytes")),
+        ];
+        for (raw, text) in table {
+            assert_eq!(both(raw), Err(text), "{raw}");
+        }
+    }
+}

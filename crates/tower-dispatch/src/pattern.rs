@@ -1,0 +1,200 @@
+//! What a path is matched against, and how the match is anchored.
+
+use std::{convert::Infallible, error::Error, fmt};
+
+use regex_syntax::hir::{Dot, Hir, Look, Repetition};
+
+use crate::template;
+
+/// A regex or a template for a path.
+///
+/// Which constructor made it says where it is anchored. The syntax of regexes is that of the [`regex`]
+/// crate: matching takes time linear in the path's length, so there is neither look-around nor
+/// back-reference. Except for `(?m)`, `$` is the very end of the path and never the place before a final
+/// newline.
+///
+/// [`regex`]: https://docs.rs/regex/latest/regex/#syntax
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: Box<str>,
+    /// Matches from the start of a path exactly where the pattern does.
+    hir: Hir,
+}
+
+impl Pattern {
+    /// A regex for the whole path (Python's `re.fullmatch`).
+    ///
+    /// # Errors
+    ///
+    /// A [`PatternError`] if it is not a regex.
+    pub fn regex(regex: &str) -> Result<Self, PatternError> {
+        parse(regex).map(|hir| Self {
+            text: regex.into(),
+            hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
+        })
+    }
+
+    /// A regex for the start of the path (Python's `re.match`); whatever follows is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// A [`PatternError`] if it is not a regex.
+    pub fn regex_prefix(regex: &str) -> Result<Self, PatternError> {
+        parse(regex).map(|hir| Self {
+            text: regex.into(),
+            hir,
+        })
+    }
+
+    /// A regex for any part of the path (Python's `re.search`).
+    ///
+    /// # Errors
+    ///
+    /// A [`PatternError`] if it is not a regex.
+    pub fn regex_search(regex: &str) -> Result<Self, PatternError> {
+        let as_little_as_possible = Hir::repetition(Repetition {
+            min: 0,
+            max: None,
+            greedy: false,
+            sub: Box::new(Hir::dot(Dot::AnyChar)),
+        });
+        parse(regex).map(|hir| Self {
+            text: regex.into(),
+            hir: Hir::concat(vec![as_little_as_possible, hir]),
+        })
+    }
+
+    /// A template for the whole path: `{name}` stands for one segment or a part of one, `{*name}` for
+    /// anything, slashes too, and neither for nothing. `{{` and `}}` are braces.
+    ///
+    /// # Errors
+    ///
+    /// A [`PatternError`] if it is not a template.
+    pub fn template(template: &str) -> Result<Self, PatternError> {
+        let hir = template::parse(template)
+            .map_err(|(column, reason)| PatternError::new(template, column, reason))?;
+        Ok(Self {
+            text: template.into(),
+            hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
+        })
+    }
+
+    /// The text that it was made from.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn hir(&self) -> &Hir {
+        &self.hir
+    }
+}
+
+/// Reads a template, see [`Pattern::template`].
+impl TryFrom<&str> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(template: &str) -> Result<Self, PatternError> {
+        Self::template(template)
+    }
+}
+
+fn parse(regex: &str) -> Result<Hir, PatternError> {
+    regex_syntax::parse(regex).map_err(|error| match error {
+        regex_syntax::Error::Parse(error) => {
+            PatternError::new(regex, error.span().start.column, error.kind().to_string())
+        }
+        regex_syntax::Error::Translate(error) => {
+            PatternError::new(regex, error.span().start.column, error.kind().to_string())
+        }
+        // The enum may grow; whatever else is wrong has no place.
+        other => PatternError::new(regex, 1, other.to_string()),
+    })
+}
+
+/// Why a text is no pattern, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError {
+    pattern: Box<str>,
+    column: usize,
+    reason: String,
+}
+
+impl PatternError {
+    fn new(pattern: &str, column: usize, reason: impl Into<String>) -> Self {
+        Self {
+            pattern: pattern.into(),
+            column,
+            reason: reason.into(),
+        }
+    }
+
+    /// The column of the offence: characters from the start of its line, counted from 1.
+    #[must_use]
+    pub fn column(&self) -> usize {
+        self.column
+    }
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            pattern,
+            column,
+            reason,
+        } = self;
+        write!(f, "pattern {pattern:?}, column {column}: {reason}")
+    }
+}
+
+impl Error for PatternError {}
+
+/// Lets a [`Pattern`] stand where something that may fail to become one is expected.
+impl From<Infallible> for PatternError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_regex_says_why_and_where() {
+        let table = [
+            ("/a(b", 3, "pattern \"/a(b\", column 3: unclosed group"),
+            (
+                "/é[z-a]",
+                4,
+                "pattern \"/é[z-a]\", column 4: invalid character class range, the start must be <= the end",
+            ),
+            (
+                "/a(?=b)",
+                3,
+                "pattern \"/a(?=b)\", column 3: look-around, including look-ahead and look-behind, is not supported",
+            ),
+            (
+                r"/(a)\1",
+                5,
+                "pattern \"/(a)\\\\1\", column 5: backreferences are not supported",
+            ),
+            (
+                "(?P<a>.)(?P<a>.)",
+                13,
+                "pattern \"(?P<a>.)(?P<a>.)\", column 13: duplicate capture group name",
+            ),
+            (
+                r"/(?-u:\xFF)",
+                7,
+                "pattern \"/(?-u:\\\\xFF)\", column 7: pattern can match invalid UTF-8",
+            ),
+        ];
+        for (regex, column, text) in table {
+            for constructor in [Pattern::regex, Pattern::regex_prefix, Pattern::regex_search] {
+                let error = constructor(regex).unwrap_err();
+                assert_eq!((error.column(), error.to_string().as_str()), (column, text));
+            }
+        }
+    }
+}

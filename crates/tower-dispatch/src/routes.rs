@@ -1,0 +1,264 @@
+//! The routing rule: which route a method and a path lead to, or which methods the path would have.
+
+use std::{fmt, sync::Arc};
+
+use http::{Method, Uri};
+
+use crate::{
+    BuildError, PathError, Pattern, UrlArgs,
+    allow::Allow,
+    args::RouteInfo,
+    path,
+    table::{Captures, Search},
+};
+
+/// A pattern with the method that it is for, and what is there.
+pub(crate) struct Route<E> {
+    /// `None` for all methods.
+    pub(crate) method: Option<Method>,
+    pub(crate) pattern: Pattern,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) endpoint: E,
+}
+
+/// All routes, compiled.
+pub(crate) struct Routes<E> {
+    endpoints: Vec<(Option<Method>, E)>,
+    infos: Vec<Arc<RouteInfo>>,
+    captures: Captures,
+    /// The routes for a method that a route names, one table a method.
+    by_method: Vec<(Method, MethodTable)>,
+    /// The routes for any other method.
+    any_method: MethodTable,
+}
+
+/// The routes that one method may take.
+struct MethodTable {
+    search: Search,
+    routes: Vec<usize>,
+}
+
+/// Where a request leads to.
+#[derive(Debug)]
+pub(crate) enum Outcome<'a, E> {
+    Found {
+        endpoint: &'a E,
+        args: UrlArgs,
+        /// Whether the endpoint is one for GET, so that the body that it answers HEAD with must go.
+        head_by_get: bool,
+    },
+    /// The path leads somewhere, but not with this method.
+    OtherMethods(Allow),
+    NotFound,
+    Undecodable(PathError),
+}
+
+impl<E> Routes<E> {
+    pub(crate) fn new(routes: Vec<Route<E>>) -> Result<Self, BuildError> {
+        let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();
+        let captures = Captures::new(&patterns)?;
+        let methods: Vec<Option<Method>> =
+            routes.iter().map(|route| route.method.clone()).collect();
+
+        let mut named: Vec<Method> = Vec::new();
+        for method in methods.iter().flatten() {
+            if !named.contains(method) {
+                named.push(method.clone());
+            }
+        }
+        if named.contains(&Method::GET) && !named.contains(&Method::HEAD) {
+            named.push(Method::HEAD);
+        }
+        let by_method = named.into_iter().map(|method| {
+            let takes = |route: &Option<Method>| {
+                route.as_ref().is_none_or(|route| {
+                    *route == method || *route == Method::GET && method == Method::HEAD
+                })
+            };
+            MethodTable::new(&patterns, &methods, takes).map(|table| (method, table))
+        });
+
+        Ok(Self {
+            by_method: by_method.collect::<Result<_, _>>()?,
+            any_method: MethodTable::new(&patterns, &methods, Option::is_none)?,
+            infos: (routes.iter().enumerate())
+                .map(|(index, route)| {
+                    Arc::new(RouteInfo {
+                        index,
+                        name: route.name.clone(),
+                        pattern: route.pattern.as_str().into(),
+                        groups: captures.names(index),
+                    })
+                })
+                .collect(),
+            captures,
+            endpoints: routes
+                .into_iter()
+                .map(|route| (route.method, route.endpoint))
+                .collect(),
+        })
+    }
+
+    pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
+        enum Found {
+            Route(usize, crate::table::Spans),
+            OtherMethods(Allow),
+        }
+        let found = path::decode(uri, |path| match self.table(method).find(path) {
+            Some(index) => Some(Found::Route(index, self.captures.find(index, path))),
+            None => self.other_methods(path).map(Found::OtherMethods),
+        });
+        match found {
+            Ok(Some((Found::Route(index, spans), path))) => {
+                let (route_method, endpoint) = &self.endpoints[index];
+                Outcome::Found {
+                    endpoint,
+                    args: UrlArgs {
+                        path,
+                        spans,
+                        route: self.infos[index].clone(),
+                    },
+                    head_by_get: method == Method::HEAD && *route_method == Some(Method::GET),
+                }
+            }
+            Ok(Some((Found::OtherMethods(allow), _))) => Outcome::OtherMethods(allow),
+            Ok(None) => Outcome::NotFound,
+            Err(error) => Outcome::Undecodable(error),
+        }
+    }
+
+    fn table(&self, method: &Method) -> &MethodTable {
+        self.by_method
+            .iter()
+            .find(|(named, _)| named == method)
+            .map_or(&self.any_method, |(_, table)| table)
+    }
+
+    fn other_methods(&self, path: &str) -> Option<Allow> {
+        let mut allow = Allow::default();
+        for (method, table) in &self.by_method {
+            if table.find(path).is_some() {
+                allow.add(method);
+            }
+        }
+        (!allow.is_empty()).then_some(allow)
+    }
+}
+
+impl MethodTable {
+    fn new(
+        patterns: &[Pattern],
+        methods: &[Option<Method>],
+        takes: impl Fn(&Option<Method>) -> bool,
+    ) -> Result<Self, BuildError> {
+        let routes: Vec<usize> = (0..patterns.len())
+            .filter(|&index| takes(&methods[index]))
+            .collect();
+        Ok(Self {
+            search: Search::new(routes.iter().map(|&index| &patterns[index]))?,
+            routes,
+        })
+    }
+
+    /// The first of these routes whose pattern matches, by its place among all routes.
+    fn find(&self, path: &str) -> Option<usize> {
+        self.search.find(path).map(|found| self.routes[found])
+    }
+}
+
+/// The routes in their order.
+impl<E> fmt::Debug for Routes<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let methods = self.endpoints.iter().map(|(method, _)| match method {
+            Some(method) => method.as_str(),
+            None => "*",
+        });
+        let patterns = self.infos.iter().map(|info| &info.pattern);
+        f.debug_map().entries(methods.zip(patterns)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(routes: &[(Option<Method>, &str)]) -> Routes<usize> {
+        let routes = routes
+            .iter()
+            .enumerate()
+            .map(|(endpoint, (method, template))| Route {
+                method: method.clone(),
+                pattern: Pattern::template(template).unwrap(),
+                name: None,
+                endpoint,
+            });
+        Routes::new(routes.collect()).unwrap()
+    }
+
+    /// The endpoint's number, or `Allow`, or nothing.
+    fn find(routes: &Routes<usize>, method: &Method, path: &str) -> Option<Result<usize, String>> {
+        match routes.find(method, &path.parse().unwrap()) {
+            Outcome::Found { endpoint, .. } => Some(Ok(*endpoint)),
+            Outcome::OtherMethods(allow) => {
+                Some(Err(allow.to_header().to_str().unwrap().to_owned()))
+            }
+            Outcome::NotFound => None,
+            Outcome::Undecodable(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_route_with_another_method_lets_later_routes_try() {
+        let routes = routes(&[
+            (Some(Method::GET), "/a"),
+            (Some(Method::PUT), "/{x}"),
+            (None, "/any"),
+            (Some(Method::DELETE), "/a"),
+            (Some(Method::PUT), "/a"),
+        ]);
+        let foo = Method::from_bytes(b"FOO").unwrap();
+        let table = [
+            (Method::GET, "/a", Some(Ok(0))),
+            (Method::HEAD, "/a", Some(Ok(0))),
+            (Method::PUT, "/a", Some(Ok(1))),
+            (Method::DELETE, "/a", Some(Ok(3))),
+            (
+                Method::POST,
+                "/a",
+                Some(Err("DELETE, GET, HEAD, PUT".to_owned())),
+            ),
+            (foo.clone(), "/b", Some(Err("PUT".to_owned()))),
+            (foo, "/any", Some(Ok(2))),
+            (Method::PUT, "/any", Some(Ok(1))),
+            (Method::OPTIONS, "/a/b", None),
+        ];
+        for (method, path, expected) in table {
+            assert_eq!(find(&routes, &method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_route_for_head_goes_before_or_after_one_for_get_by_order() {
+        for (first, second) in [(Method::HEAD, Method::GET), (Method::GET, Method::HEAD)] {
+            let routes = routes(&[(Some(first), "/a"), (Some(second), "/a")]);
+            assert_eq!(find(&routes, &Method::HEAD, "/a"), Some(Ok(0)));
+        }
+    }
+
+    #[test]
+    fn only_a_route_for_get_must_not_answer_head_with_a_body() {
+        let table = [
+            (None, Method::HEAD, false),
+            (Some(Method::HEAD), Method::HEAD, false),
+            (Some(Method::GET), Method::HEAD, true),
+            (Some(Method::GET), Method::GET, false),
+        ];
+        for (route, method, expected) in table {
+            let routes = routes(&[(route, "/a")]);
+            match routes.find(&method, &Uri::from_static("/a")) {
+                Outcome::Found { head_by_get, .. } => assert_eq!(head_by_get, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What `build()` says of routes that cannot be used.
+
+use std::convert::Infallible;
+
+use tower_dispatch::{Builder, Dispatch, Pattern};
+
+use crate::probe::says;
+
+fn error(builder: Builder<(), Infallible>) -> String {
+    builder.build().unwrap_err().to_string()
+}
+
+#[test]
+fn an_error_names_the_route_the_pattern_and_the_column() {
+    let builder = Dispatch::builder()
+        .route("/a", says("a"))
+        .route("/b/{", says("b"))
+        .route("c", says("c"));
+    assert_eq!(
+        error(builder),
+        "route 1: pattern \"/b/{\", column 4: a `{` that is not closed; write `{{` for a brace"
+    );
+}
+
+#[test]
+fn a_name_is_given_once_and_after_its_route() {
+    let builder = Dispatch::builder()
+        .route("/a", says("a"))
+        .name("x")
+        .route("/b", says("b"))
+        .route("/c", says("c"))
+        .name("x");
+    assert_eq!(
+        error(builder),
+        "route 2: the name \"x\" already belongs to route 0"
+    );
+    assert_eq!(
+        error(Dispatch::builder().name("x").route("/a", says("a"))),
+        "route 0: the name \"x\" stands before the first route; a name follows the route that it is for"
+    );
+}
+
+#[test]
+fn routes_that_take_too_much_memory_are_refused() {
+    let large = Pattern::regex(r"/(\w{1000}){100}").unwrap();
+    assert_eq!(
+        error(Dispatch::builder().route(large, says("large"))),
+        "pattern \"/(\\\\w{1000}){100}\": compiled, it exceeds the limit of 67108864 bytes"
+    );
+}
+
+#[test]
+fn debug_lists_the_routes() {
+    let urls = Dispatch::builder()
+        .get("/a", says("a"))
+        .route("/b", says("b"))
+        .build()
+        .unwrap();
+    assert_eq!(
+        format!("{urls:?}"),
+        r#"Dispatch { routes: {"GET": "/a", "*": "/b"} }"#
+    );
+}

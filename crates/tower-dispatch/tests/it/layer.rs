@@ -1,0 +1,101 @@
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use tower::{Layer, service_fn};
+use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, UrlArgs};
+
+use crate::probe::{ask, says};
+
+fn layer() -> DispatchLayer<Endpoint<()>> {
+    let urls = Dispatch::builder()
+        .get("/a/{x}", says("get"))
+        .put("/a/{x}", says("put"))
+        .build()
+        .unwrap();
+    DispatchLayer::new(urls)
+}
+
+/// Answers with this status, these methods in `Allow`, and what it was asked.
+async fn inner(
+    status: u16,
+    allow: Option<&'static str>,
+    request: Request<()>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    assert!(request.extensions().get::<UrlArgs>().is_none());
+    let mut response = Response::builder().status(status);
+    if let Some(allow) = allow {
+        response = response.header("allow", allow);
+    }
+    let text = format!("inner {} {}", request.method(), request.uri());
+    Ok(response.body(text.into()).unwrap())
+}
+
+#[tokio::test]
+async fn what_no_route_takes_goes_on_as_it_came() {
+    let app = layer().layer(service_fn(|request| inner(200, None, request)));
+    let table = [
+        (Method::GET, "/a/1", "get GET [x=1]"),
+        (Method::PUT, "/a/1", "put PUT [x=1]"),
+        (Method::HEAD, "/a/1", ""),
+        (Method::GET, "/b?c", "inner GET /b?c"),
+        (Method::GET, "/a/%ff", "inner GET /a/%ff"),
+        (Method::GET, "/a/%zz", "inner GET /a/%zz"),
+        (Method::DELETE, "/a/1", "inner DELETE /a/1"),
+        (Method::OPTIONS, "/a/1", "inner OPTIONS /a/1"),
+        (Method::OPTIONS, "*", "inner OPTIONS *"),
+        (
+            Method::CONNECT,
+            "example.org:443",
+            "inner CONNECT example.org:443",
+        ),
+    ];
+    for (method, uri, expected) in table {
+        let (status, headers, text) = ask(app.clone(), method.clone(), uri).await;
+        assert_eq!(
+            (status.as_u16(), text.as_str()),
+            (200, expected),
+            "{method} {uri}"
+        );
+        assert!(!headers.contains_key("allow"));
+    }
+}
+
+#[tokio::test]
+async fn a_path_with_a_route_for_another_method_is_405_where_the_inner_answer_is_404_or_405() {
+    let ours = "the path does not allow this method\n";
+    let theirs = "inner DELETE /a/1";
+    let table = [
+        (404, None, 405, Some("GET, HEAD, PUT"), ours),
+        (
+            405,
+            Some("POST, GET"),
+            405,
+            Some("GET, HEAD, POST, PUT"),
+            theirs,
+        ),
+        (405, None, 405, Some("GET, HEAD, PUT"), theirs),
+        (403, None, 403, None, theirs),
+        (200, Some("POST"), 200, Some("POST"), theirs),
+    ];
+    for (status, inner_allow, expected, allow, text) in table {
+        let app = layer().layer(service_fn(move |request| {
+            inner(status, inner_allow, request)
+        }));
+        let (got, headers, body) = ask(app, Method::DELETE, "/a/1").await;
+        assert_eq!((got.as_u16(), body.as_str()), (expected, text), "{status}");
+        let found: Vec<_> = headers.get_all("allow").iter().collect();
+        assert_eq!(found, Vec::from_iter(allow), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_without_a_route_keeps_the_inner_404_and_405() {
+    for status in [404, 405] {
+        let app = layer().layer(service_fn(move |request| inner(status, None, request)));
+        let (got, headers, text) = ask(app, Method::DELETE, "/b").await;
+        assert_eq!((got.as_u16(), text.as_str()), (status, "inner DELETE /b"));
+        assert!(!headers.contains_key("allow"));
+    }
+}

@@ -1,0 +1,12 @@
+//! The dispatcher as a service and as a layer.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod build;
+mod layer;
+mod probe;
+mod readiness;
+mod service;

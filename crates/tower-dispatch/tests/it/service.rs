@@ -1,0 +1,204 @@
+use http::{Method, Request, StatusCode};
+use http_body::Body;
+use tower::{ServiceExt, service_fn};
+use tower_dispatch::{Dispatch, Pattern, Refusal, UrlArgs};
+
+use crate::probe::{ask, says};
+
+#[tokio::test]
+async fn the_first_route_that_matches_wins() {
+    let urls = Dispatch::builder()
+        .route("/a/{x}", says("one"))
+        .route("/a/b", says("two"))
+        .route(Pattern::regex("/(a)/(b)?/?(c)?").unwrap(), says("three"))
+        .build()
+        .unwrap();
+    let table = [
+        ("/a/b", "one GET [x=b]"),
+        ("/a/b?c=d", "one GET [x=b]"),
+        ("/a/", "three GET [a (absent) (absent)]"),
+        ("/a/b/c", "three GET [a b c]"),
+        ("/a/J%C3%B6rg", "one GET [x=Jörg]"),
+        ("/a/b%2Fc", "one GET [x=b/c]"),
+        ("/%61/%252F", "one GET [x=%2F]"),
+    ];
+    for (uri, expected) in table {
+        assert_eq!(
+            ask(urls.clone(), Method::GET, uri).await.2,
+            expected,
+            "{uri}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn url_args_tell_place_name_route_and_pattern() {
+    let urls = Dispatch::builder()
+        .route("/", says("root"))
+        .route(
+            "/{a}/{b}/{c}/{d}/{e}",
+            service_fn(async |request: Request<()>| {
+                let args = request.extensions().get::<UrlArgs>().unwrap();
+                assert_eq!((args.len(), args.is_empty()), (5, false));
+                assert_eq!((args.get(4), args.get(5)), (Some("5"), None));
+                assert_eq!((args.name("b"), args.name("x")), (Some("2"), None));
+                assert_eq!((args.route_name(), args.route_index()), (Some("five"), 1));
+                assert_eq!(args.pattern(), "/{a}/{b}/{c}/{d}/{e}");
+                says("five").oneshot(request).await
+            }),
+        )
+        .name("five")
+        .build()
+        .unwrap();
+    let got = ask(urls, Method::GET, "/1/2/3/4/5").await;
+    assert_eq!(got.2, "five GET [a=1 b=2 c=3 d=4 e=5]");
+}
+
+#[tokio::test]
+async fn what_has_no_route_is_refused_with_the_reason() {
+    let urls = Dispatch::builder()
+        .get("/a", says("get"))
+        .put("/{x}", says("put"))
+        .post("/a", says("post"))
+        .build()
+        .unwrap();
+    let table = [
+        (
+            Method::GET,
+            "/none/at/all",
+            404,
+            None,
+            "no route matches the path\n",
+        ),
+        (
+            Method::OPTIONS,
+            "*",
+            404,
+            None,
+            "no route matches the path\n",
+        ),
+        (
+            Method::CONNECT,
+            "example.org:443",
+            404,
+            None,
+            "no route matches the path\n",
+        ),
+        (
+            Method::GET,
+            "/%zz",
+            400,
+            None,
+            "the path has a `%` without two hexadecimal digits after it, at byte 1\n",
+        ),
+        (
+            Method::GET,
+            "/%ff",
+            400,
+            None,
+            "the path, percent-decoded, is not UTF-8 after its first 1 bytes\n",
+        ),
+        (
+            Method::DELETE,
+            "/a",
+            405,
+            Some("GET, HEAD, OPTIONS, POST, PUT"),
+            "the path does not allow this method\n",
+        ),
+        (Method::HEAD, "/b", 405, Some("OPTIONS, PUT"), ""),
+        (
+            Method::OPTIONS,
+            "/a",
+            204,
+            Some("GET, HEAD, OPTIONS, POST, PUT"),
+            "",
+        ),
+    ];
+    for (method, uri, status, allow, text) in table {
+        let (got, headers, body) = ask(urls.clone(), method.clone(), uri).await;
+        assert_eq!(
+            (got.as_u16(), body.as_str()),
+            (status, text),
+            "{method} {uri}"
+        );
+        let found = headers.get("allow").map(|allow| allow.to_str().unwrap());
+        assert_eq!(found, allow, "{method} {uri}");
+    }
+    let refused = urls
+        .oneshot(Request::delete("/b").body(()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(refused.extensions().get(), Some(&Refusal::MethodNotAllowed));
+}
+
+#[tokio::test]
+async fn a_route_that_takes_options_answers_it() {
+    let urls = Dispatch::builder()
+        .get("/a", says("get"))
+        .method(Method::OPTIONS, "/a", says("options"))
+        .patch("/a", says("patch"))
+        .delete("/a", says("delete"))
+        .build()
+        .unwrap();
+    let got = ask(urls.clone(), Method::OPTIONS, "/a").await;
+    assert_eq!(got.2, "options OPTIONS []");
+    let (status, headers, _) = ask(urls, Method::PUT, "/a").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(headers["allow"], "DELETE, GET, HEAD, OPTIONS, PATCH");
+}
+
+#[tokio::test]
+async fn head_falls_to_get_and_loses_its_body_but_not_its_length() {
+    let urls = Dispatch::builder()
+        .get("/get", says("get"))
+        .route("/any", says("any"))
+        .build()
+        .unwrap();
+    let (status, headers, text) = ask(urls.clone(), Method::HEAD, "/get").await;
+    assert_eq!((status, text.as_str()), (StatusCode::OK, ""));
+    assert_eq!(headers["content-length"], "get HEAD []".len().to_string());
+    // What is there for every method answers HEAD as it sees fit.
+    assert_eq!(ask(urls, Method::HEAD, "/any").await.2, "any HEAD []");
+}
+
+#[tokio::test]
+async fn a_dispatcher_may_be_an_endpoint_and_brings_its_own_args() {
+    let inner = Dispatch::builder()
+        .route("/{a}/{b}", says("inner"))
+        .build()
+        .unwrap();
+    let outer = Dispatch::builder().route("/{*all}", inner).build().unwrap();
+    assert_eq!(
+        ask(outer, Method::GET, "/x/y").await.2,
+        "inner GET [a=x b=y]"
+    );
+}
+
+#[tokio::test]
+async fn the_size_of_a_body_shows_through() {
+    let urls = Dispatch::builder()
+        .route("/", says("root"))
+        .build()
+        .unwrap();
+    let response = urls.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(
+        response.body().size_hint().exact(),
+        Some("root GET []".len() as u64)
+    );
+}
+
+#[tokio::test]
+async fn an_endpoints_error_passes_unchanged() {
+    #[derive(Debug, PartialEq)]
+    struct Broken;
+    let urls = Dispatch::builder()
+        .route(
+            "/",
+            service_fn(async |_: Request<()>| {
+                Err::<http::Response<http_body_util::Full<bytes::Bytes>>, _>(Broken)
+            }),
+        )
+        .build()
+        .unwrap();
+    assert_eq!(urls.oneshot(Request::new(())).await.unwrap_err(), Broken);
+}
