@@ -1,0 +1,260 @@
+use std::{
+    error::Error,
+    fmt::{self, Write},
+    sync::Arc,
+};
+
+use http::{Method, Request, Uri, Version};
+
+use crate::BoxError;
+
+/// How many errors of a chain are shown, at the most: a chain may be a loop.
+const CHAIN_LIMIT: usize = 32;
+
+/// One thing that went wrong: what, where in the life of which request, and under which id.
+///
+/// It is a handle; a clone is a reference count. It is in the extensions of the response that stands for
+/// it, and in the [`Aborted`](crate::Aborted) of a body that failed.
+#[derive(Clone)]
+pub struct Incident {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    id: String,
+    phase: Phase,
+    cause: Cause,
+    request: RequestHead,
+}
+
+/// Where in the life of a request an incident happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Before it: while the service was made ready for it (`poll_ready`).
+    Ready,
+    /// When the service was called with it.
+    Call,
+    /// While its response was awaited.
+    Future,
+    /// While the response's body was sent. Its head was sent before.
+    Body,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "poll_ready",
+            Self::Call => "call",
+            Self::Future => "the future",
+            Self::Body => "the body",
+        })
+    }
+}
+
+/// What went wrong.
+pub(crate) enum Cause {
+    Panic(String),
+    Error(BoxError),
+}
+
+/// What is kept of a request, in clones that do not allocate.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestHead {
+    pub(crate) method: Method,
+    uri: Uri,
+    version: Version,
+}
+
+impl RequestHead {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+        }
+    }
+}
+
+impl Incident {
+    pub(crate) fn new(phase: Phase, cause: Cause, request: RequestHead) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                id: new_id(),
+                phase,
+                cause,
+                request,
+            }),
+        }
+    }
+
+    /// The id, under which the client may ask: 32 hexadecimal digits that nobody can guess.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// Where in the life of the request it happened.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.inner.phase
+    }
+
+    /// What the panic said; `None` if it was an error.
+    #[must_use]
+    pub fn panic_message(&self) -> Option<&str> {
+        match &self.inner.cause {
+            Cause::Panic(message) => Some(message),
+            Cause::Error(_) => None,
+        }
+    }
+
+    /// The error; `None` if it was a panic.
+    #[must_use]
+    pub fn error(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.inner.cause {
+            Cause::Panic(_) => None,
+            Cause::Error(error) => Some(&**error),
+        }
+    }
+
+    /// The error and its sources, at most 32 of them; nothing if it was a panic.
+    pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        std::iter::successors(self.error(), |&error| error.source()).take(CHAIN_LIMIT)
+    }
+
+    /// The request's method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.inner.request.method
+    }
+
+    /// The request's URI, with a query that may hold secrets.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.inner.request.uri
+    }
+
+    /// The request's HTTP version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.inner.request.version
+    }
+}
+
+/// One line for a log, with the path and without the query.
+impl fmt::Display for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, phase) = (self.id(), self.phase());
+        let (method, path, version) = (self.method(), self.uri().path(), self.version());
+        write!(f, "incident {id}: {method} {path} {version:?}: ")?;
+        let mut line = OneLine(f);
+        match self.panic_message() {
+            Some(message) => write!(line, "panic in {phase}: {message}"),
+            None => {
+                write!(line, "error from {phase}")?;
+                self.chain().try_for_each(|error| write!(line, ": {error}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incident")
+            .field("id", &self.id())
+            .field("phase", &self.phase())
+            .field("panic", &self.panic_message())
+            .field("error", &self.error())
+            .field("request", &self.inner.request)
+            .finish()
+    }
+}
+
+/// Escapes what would end or falsify a line.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| match c {
+            // The other two line ends that a reader may know.
+            '\u{2028}' | '\u{2029}' => write!(self.0, "{}", c.escape_unicode()),
+            c if c.is_control() => write!(self.0, "{}", c.escape_debug()),
+            c => self.0.write_char(c),
+        })
+    }
+}
+
+/// 128 bits from the operating system. Where it has none to give, the incident has no id of its own, and is
+/// reported all the same.
+fn new_id() -> String {
+    let mut bytes = [0; 16];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => format!("{:032x}", u128::from_be_bytes(bytes)),
+        Err(_) => "00000000000000000000000000000000".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incident(phase: Phase, cause: Cause) -> Incident {
+        let request = Request::get("http://example.org/a%0Ab?token=secret")
+            .body(())
+            .unwrap();
+        Incident::new(phase, cause, RequestHead::of(&request))
+    }
+
+    #[test]
+    fn its_line_says_all_but_the_query_and_cannot_be_broken() {
+        let panic = incident(
+            Phase::Call,
+            Cause::Panic("one\ntwo\u{1b}[31m\u{2028}é".into()),
+        );
+        assert_eq!(
+            panic.to_string(),
+            format!(
+                "incident {}: GET /a%0Ab HTTP/1.1: panic in call: one\\ntwo\\u{{1b}}[31m\\u{{2028}}é",
+                panic.id()
+            )
+        );
+        let error = std::io::Error::other("the disk\nis gone");
+        let error = incident(Phase::Body, Cause::Error(Box::new(error)));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "incident {}: GET /a%0Ab HTTP/1.1: error from the body: the disk\\nis gone",
+                error.id()
+            )
+        );
+    }
+
+    #[test]
+    fn ids_are_long_and_differ() {
+        let ids: std::collections::HashSet<String> = (0..1000).map(|_| new_id()).collect();
+        assert_eq!(ids.len(), 1000);
+        assert!(
+            ids.iter()
+                .all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+        );
+    }
+
+    #[test]
+    fn a_chain_that_never_ends_is_cut() {
+        #[derive(Debug)]
+        struct Ouroboros;
+        impl fmt::Display for Ouroboros {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("tail")
+            }
+        }
+        impl Error for Ouroboros {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self)
+            }
+        }
+        let incident = incident(Phase::Future, Cause::Error(Box::new(Ouroboros)));
+        assert_eq!(incident.chain().count(), CHAIN_LIMIT);
+    }
+}

@@ -1,0 +1,208 @@
+//! A service and a body that break where a test tells them to.
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use tower::{BoxError, Service};
+use tower_exception::{ExceptionLayer, Incident};
+
+/// Where to break.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum At {
+    Nowhere,
+    Ready,
+    Call,
+    FirstPoll,
+    LaterPoll,
+    /// At this frame of the body, from 0; the third is the trailers.
+    Frame(usize),
+}
+
+/// How to break.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum How {
+    Panic,
+    /// And again when what panicked is dropped.
+    PanicTwice,
+    Error,
+}
+
+impl How {
+    fn strike(self, place: &str) -> BoxError {
+        match self {
+            Self::Panic | Self::PanicTwice => panic!("broken at {place}"),
+            Self::Error => format!("broken at {place}").into(),
+        }
+    }
+}
+
+/// Panics when it is dropped, if it must.
+struct Bomb(bool);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(
+            !self.0 || std::thread::panicking(),
+            "broken once more in drop"
+        );
+    }
+}
+
+/// Breaks for each clone's first request, and works afterwards.
+pub(crate) struct Breaks {
+    pub(crate) at: At,
+    pub(crate) how: How,
+    ready: bool,
+    pub(crate) calls: Arc<AtomicUsize>,
+}
+
+impl Breaks {
+    pub(crate) fn new(at: At, how: How) -> Self {
+        Self {
+            at,
+            how,
+            ready: false,
+            calls: Arc::default(),
+        }
+    }
+
+    fn bomb(&self) -> Bomb {
+        Bomb(self.how == How::PanicTwice)
+    }
+}
+
+impl Clone for Breaks {
+    fn clone(&self) -> Self {
+        Self {
+            calls: self.calls.clone(),
+            ..Self::new(self.at, self.how)
+        }
+    }
+}
+
+impl Service<Request<()>> for Breaks {
+    type Response = Response<Frames>;
+    type Error = BoxError;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        if self.at == At::Ready {
+            return Poll::Ready(Err(self.how.strike("poll_ready")));
+        }
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Answer {
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called without being ready"
+        );
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.at == At::Call {
+            self.how.strike("call");
+        }
+        Answer {
+            at: self.at,
+            how: self.how,
+            polls: 0,
+            bomb: Some(self.bomb()),
+        }
+    }
+}
+
+pub(crate) struct Answer {
+    at: At,
+    how: How,
+    polls: usize,
+    bomb: Option<Bomb>,
+}
+
+impl Future for Answer {
+    type Output = Result<Response<Frames>, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.polls += 1;
+        match (self.at, self.polls) {
+            (At::FirstPoll, 1) => return Poll::Ready(Err(self.how.strike("the first poll"))),
+            (At::LaterPoll, 3) => return Poll::Ready(Err(self.how.strike("a later poll"))),
+            (At::LaterPoll, _) => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            _ => {}
+        }
+        let body = Frames {
+            at: self.at,
+            how: self.how,
+            given: 0,
+            _bomb: self.bomb.take(),
+        };
+        Poll::Ready(Ok(Response::new(body)))
+    }
+}
+
+/// Two frames of data, and trailers.
+pub(crate) struct Frames {
+    at: At,
+    how: How,
+    given: usize,
+    _bomb: Option<Bomb>,
+}
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let index = self.given;
+        self.given += 1;
+        if self.at == At::Frame(index) {
+            return Poll::Ready(Some(Err(self.how.strike("a frame"))));
+        }
+        Poll::Ready(match index {
+            0 => Some(Ok(Frame::data(Bytes::from_static(b"one")))),
+            1 => Some(Ok(Frame::data(Bytes::from_static(b"two")))),
+            2 => Some(Ok(Frame::trailers(HeaderMap::new()))),
+            _ => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.given > 2
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(6_u64.saturating_sub(3 * self.given as u64))
+    }
+}
+
+/// A layer that keeps what it is told.
+pub(crate) fn keeping() -> (ExceptionLayer, Arc<Mutex<Vec<Incident>>>) {
+    let incidents: Arc<Mutex<Vec<Incident>>> = Arc::default();
+    let keeps = incidents.clone();
+    let layer = ExceptionLayer::production(move |incident| {
+        keeps.lock().unwrap().push(incident.clone());
+    });
+    (layer, incidents)
+}
+
+/// Polls once with nobody to wake.
+pub(crate) fn poll<B: Body + Unpin>(
+    body: &mut B,
+) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    pin!(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+}
