@@ -51,7 +51,9 @@ impl Sink {
         }
     }
 
-    pub(crate) fn next_frame(&mut self) -> Option<Bytes> {
+    /// Takes the next frame out; `None` when nothing is left. The layer does this, and so does whoever tries
+    /// a rewriter without one.
+    pub fn next_frame(&mut self) -> Option<Bytes> {
         if self.frames.is_empty() {
             self.close_tail();
         }

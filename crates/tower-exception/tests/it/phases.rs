@@ -49,7 +49,7 @@ async fn what_breaks_before_the_head_is_500_and_one_report() {
             .await
             .unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let incidents = incidents.lock().unwrap();
+        let incidents = incidents.lock().unwrap().clone();
         let [incident] = &incidents[..] else {
             panic!("{at:?} {how:?}: {incidents:?}")
         };

@@ -1,0 +1,134 @@
+//! The site: five layers over a folder of files and a handful of routes.
+
+use std::{convert::Infallible, fmt::Write, path::PathBuf, pin::pin};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, Limited};
+use sha2::{Digest, Sha256};
+use tower::{BoxError, Service, ServiceBuilder, service_fn};
+use tower_body_rewrite::PrefixLayer;
+use tower_cascade::CascadeLayer;
+use tower_dispatch::{Dispatch, DispatchLayer, UrlArgs};
+use tower_environ::{EnvironLayer, Key, RequestExt};
+use tower_exception::{ExceptionLayer, Incident};
+use tower_http::services::ServeDir;
+
+const HELLO: Key<&'static str> = Key::new("site.hello");
+
+type Answer = Result<Response<Full<Bytes>>, BoxError>;
+
+/// The whole stack, for any server's body type.
+pub(crate) fn site<B>(
+    files: PathBuf,
+    report: impl Fn(&Incident) + Send + Sync + 'static,
+) -> Result<
+    impl Service<
+        Request<B>,
+        Response = Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + Sync
+    + 'static,
+    BoxError,
+>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let urls = Dispatch::builder()
+        .get("/hello", service_fn(hello))
+        .put("/hello", service_fn(hello_sender))
+        .get("/hello/{name}", service_fn(hello_name))
+        .put("/upload", service_fn(upload))
+        .get("/panic", service_fn(panics))
+        .build()?;
+
+    Ok(ServiceBuilder::new()
+        .layer(ExceptionLayer::production(report))
+        .layer(EnvironLayer::new(HELLO, "Hello World"))
+        .layer(PrefixLayer::new("yikes: "))
+        .layer(
+            CascadeLayer::new(ServeDir::new(files))
+                // A file service answers any other method with 405, and that would be the answer.
+                .only(|request| matches!(request.method, Method::GET | Method::HEAD)),
+        )
+        .layer(DispatchLayer::new(urls))
+        .service(service_fn(not_found)))
+}
+
+async fn hello<B>(request: Request<B>) -> Answer {
+    let hello = request
+        .environ(&HELLO)
+        .ok_or("no layer has set site.hello")?;
+    Ok(text(format!("{hello}\n")))
+}
+
+/// Greets whoever the body names.
+async fn hello_sender<B>(request: Request<B>) -> Answer
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let name = Limited::new(request.into_body(), 1024).collect().await?;
+    Ok(text(format!(
+        "Hello {}\n",
+        String::from_utf8_lossy(&name.to_bytes())
+    )))
+}
+
+async fn hello_name<B>(request: Request<B>) -> Answer {
+    let args = request.extensions().get::<UrlArgs>();
+    let name = args
+        .and_then(|args| args.name("name"))
+        .ok_or("no name in the path")?;
+    Ok(text(format!("Hello {name}\n")))
+}
+
+/// Answers with the length and the SHA-256 of what it got, however much that is.
+async fn upload<B>(request: Request<B>) -> Answer
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let mut body = pin!(request.into_body());
+    let (mut length, mut sha256) = (0, Sha256::new());
+    while let Some(frame) = body.frame().await {
+        if let Some(data) = frame.map_err(Into::into)?.data_ref() {
+            length += data.len();
+            sha256.update(data);
+        }
+    }
+    let mut hex = String::new();
+    for byte in sha256.finalize() {
+        write!(hex, "{byte:02x}")?;
+    }
+    let json = format!("{{\"length\":{length},\"sha256\":\"{hex}\"}}\n");
+    Ok(response(StatusCode::OK, "application/json", json))
+}
+
+async fn panics<B>(_: Request<B>) -> Answer {
+    panic!("this route always panics")
+}
+
+async fn not_found<B>(_: Request<B>) -> Answer {
+    let page = "<!DOCTYPE html>\n<title>Not found</title>\n<p>There is no such page. <a href=\"/\">Start</a>\n";
+    Ok(response(
+        StatusCode::NOT_FOUND,
+        "text/html; charset=utf-8",
+        page.into(),
+    ))
+}
+
+fn text(body: String) -> Response<Full<Bytes>> {
+    response(StatusCode::OK, "text/plain; charset=utf-8", body)
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,170 @@
+//! Runs the examples as a person would: starts the program, talks to it, reads its log, ends it.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+use std::{process::Stdio, time::Duration};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::TcpStream,
+    process::{Child, ChildStderr, ChildStdout, Command},
+    time::timeout,
+};
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Program {
+    child: Child,
+    url: String,
+    log: Lines<BufReader<ChildStderr>>,
+    // Kept open: a program that prints to a closed pipe dies.
+    _said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    async fn start(path: &str) -> Self {
+        let mut child = Command::new(path)
+            .args(["--bind", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let first = timeout(PATIENCE, said.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let url = first.strip_prefix("listening on ").unwrap().to_owned();
+        Self {
+            child,
+            url,
+            log,
+            _said: said,
+        }
+    }
+
+    /// Skips the log until a line of this incident.
+    async fn logs_incident(&mut self, id: &str) -> String {
+        loop {
+            let line = timeout(PATIENCE, self.log.next_line())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            if line.starts_with(&format!("incident {id}: ")) {
+                return line;
+            }
+        }
+    }
+
+    async fn get(&self, path: &str) -> Response<Bytes> {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+        let uri = format!("{}{path}", self.url).parse().unwrap();
+        let response = timeout(PATIENCE, client.get(uri)).await.unwrap().unwrap();
+        let (parts, body) = response.into_parts();
+        Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+    }
+}
+
+#[tokio::test]
+async fn site_serves_logs_its_incidents_and_goes_on() {
+    let mut site = Program::start(env!("CARGO_BIN_EXE_site")).await;
+    let page = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/site/files/index.html"
+    ))
+    .unwrap();
+    assert_eq!(site.get("/").await.body(), &page);
+
+    let panicked = site.get("/panic").await;
+    assert_eq!(panicked.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let id = panicked.headers()["x-incident-id"].to_str().unwrap();
+    assert_eq!(
+        panicked.body(),
+        &format!("500 Internal Server Error\nincident {id}\n")
+    );
+    assert_eq!(
+        site.logs_incident(id).await,
+        format!(
+            "incident {id}: GET /panic HTTP/1.1: panic in the future: this route always panics"
+        )
+    );
+
+    assert_eq!(site.get("/hello/John").await.body(), "yikes: Hello John\n");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn site_finishes_what_it_has_begun_after_a_signal() {
+    for signal in ["-TERM", "-INT"] {
+        let mut site = Program::start(env!("CARGO_BIN_EXE_site")).await;
+        let address = site.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head =
+            "PUT /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // From here on the route is reading the body.
+        let mut told = [0; 25];
+        timeout(PATIENCE, stream.read_exact(&mut told))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(told, *b"HTTP/1.1 100 Continue\r\n\r\n");
+
+        let pid = site.child.id().unwrap().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
+        // No new connection is taken, …
+        timeout(PATIENCE, async {
+            while TcpStream::connect(address).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+        // … and the request that is under way is finished.
+        stream.write_all(b"abc").await.unwrap();
+        let mut answer = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("{\"length\":3,"), "{answer}");
+        let status = timeout(PATIENCE, site.child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{signal}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn one_layer_turns_a_panic_into_an_incident() {
+    let mut program = Program::start(env!("CARGO_BIN_EXE_one-layer")).await;
+    assert_eq!(program.get("/divide/6/2").await.body(), "3\n");
+    let panicked = program.get("/divide/1/0").await;
+    assert_eq!(panicked.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let id = panicked.headers()["x-incident-id"].to_str().unwrap();
+    assert!(
+        program
+            .logs_incident(id)
+            .await
+            .ends_with("attempt to divide by zero")
+    );
+    assert_eq!(program.get("/divide/6/3").await.body(), "2\n");
+}

@@ -1,0 +1,44 @@
+//! Replays the corpus of every fuzz target, so that what a fuzzer once found stays found.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+#[path = "../fuzz/checks/prefix_rewrite.rs"]
+mod prefix_rewrite;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+const CHECKS: [(&str, fn(&[u8])); 1] = [("prefix_rewrite", prefix_rewrite::prefix_rewrite)];
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_input_of_every_corpus_passes() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    for (name, check) in CHECKS {
+        let inputs = fs::read_dir(corpus.join(name)).unwrap();
+        let mut count = 0;
+        for input in inputs {
+            check(&fs::read(input.unwrap().path()).unwrap());
+            count += 1;
+        }
+        assert!(count > 0, "fuzz/corpus/{name} is empty");
+    }
+}
+
+#[test]
+fn every_target_has_a_check_here_and_a_corpus() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let targets = names(&fuzz.join("fuzz_targets"));
+    let checked = CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(targets, checked, "add the target to CHECKS");
+    assert_eq!(targets, names(&fuzz.join("corpus")));
+}

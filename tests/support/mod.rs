@@ -1,0 +1,110 @@
+//! A server on a port of its own, and clients for it.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tower::{BoxError, Service};
+
+use crate::server::serve;
+
+/// The versions that every test goes through.
+pub(crate) const VERSIONS: [Http; 2] = [Http::One, Http::Two];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Http {
+    One,
+    Two,
+}
+
+pub(crate) struct Server {
+    address: SocketAddr,
+    end: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The bytes, or what broke the body off.
+    pub(crate) body: Result<Bytes, hyper::Error>,
+}
+
+impl Got {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(self.body.as_ref().unwrap()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl Server {
+    pub(crate) async fn start<S, B>(app: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel();
+        let task = tokio::spawn(serve(listener, app, async {
+            let _ = ended.await;
+        }));
+        Self { address, end, task }
+    }
+
+    /// Ends it, and says whether all requests were finished.
+    pub(crate) async fn stop(self) -> std::io::Result<()> {
+        self.end.send(()).unwrap();
+        self.task.await.unwrap()
+    }
+
+    pub(crate) async fn send(
+        &self,
+        version: Http,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Got {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        self.request(version, request.body(Full::new(body.into())).unwrap())
+            .await
+    }
+
+    pub(crate) async fn get(&self, version: Http, path: &str) -> Got {
+        self.send(version, Method::GET, path, "").await
+    }
+
+    pub(crate) fn uri(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn request<B>(&self, version: Http, request: Request<B>) -> Got
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(version == Http::Two)
+            .build_http();
+        let (parts, body) = client.request(request).await.unwrap().into_parts();
+        Got {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.map(|body| body.to_bytes()),
+        }
+    }
+}
