@@ -7,7 +7,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
     response::Parts,
 };
-use mediatype::{MediaType, MediaTypeBuf, ReadParams, names::CHARSET};
+use mediatype::{MediaType, ReadParams, names::CHARSET};
 
 /// What is done to a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl Eligible {
     pub(crate) fn of(method: RequestMethod, response: &Parts, types: &MediaTypes) -> Self {
         let headers = &response.headers;
         let status = response.status;
+        // The type first, and its charset last: most responses are of another type, and reading parameters
+        // takes an allocation.
+        let Some(content_type) = types.content_type(headers) else {
+            return Self::No;
+        };
         let no_content_to_rewrite = status.is_informational()
             || matches!(
                 status,
@@ -51,9 +56,9 @@ impl Eligible {
             || method == RequestMethod::Connect
             || headers.contains_key(CONTENT_RANGE);
         if no_content_to_rewrite
-            || !types.include(headers)
             || is_encoded(headers)
             || forbids_transformation(headers)
+            || !has_line_feeds(content_type)
         {
             Self::No
         } else if method == RequestMethod::Head || status == StatusCode::NOT_MODIFIED {
@@ -64,9 +69,9 @@ impl Eligible {
     }
 }
 
-/// The media types whose bodies are rewritten.
+/// The media types whose bodies are rewritten, as `type/subtype`.
 #[derive(Clone, Debug)]
-pub(crate) struct MediaTypes(Vec<MediaTypeBuf>);
+pub(crate) struct MediaTypes(Vec<String>);
 
 impl MediaTypes {
     pub(crate) fn parse<'a>(
@@ -74,55 +79,50 @@ impl MediaTypes {
     ) -> Result<Self, MediaTypeError> {
         types
             .into_iter()
-            .map(|text| {
-                MediaTypeBuf::from_string(text.to_owned()).map_err(|source| MediaTypeError {
+            .map(|text| match MediaType::parse(text) {
+                Ok(media_type) => Ok(media_type.essence().to_string()),
+                Err(source) => Err(MediaTypeError {
                     text: text.to_owned(),
                     source,
-                })
+                }),
             })
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
-    /// Whether the response says, once and legibly, that it is of one of these types, in a charset in
-    /// which the byte 0x0A is a line feed and nothing else.
-    fn include(&self, headers: &HeaderMap) -> bool {
+    /// The response's Content-Type, if there is one, legible, and of one of these types.
+    fn content_type<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            return false;
+            return None;
         };
-        let Some(found) = value
-            .to_str()
-            .ok()
-            .and_then(|text| MediaType::parse(text).ok())
-        else {
-            return false;
-        };
-        let wide = found.get_param(CHARSET).is_some_and(|charset| {
-            let charset = charset.unquoted_str();
-            ["utf-16", "utf-32", "ucs-2", "ucs-4", "iso-10646"]
-                .iter()
-                .any(|wide| {
-                    charset
-                        .get(..wide.len())
-                        .is_some_and(|start| start.eq_ignore_ascii_case(wide))
-                })
-        });
-        !wide
-            && self
-                .0
-                .iter()
-                .any(|media_type| media_type.essence() == found.essence())
+        let content_type = value.to_str().ok()?;
+        let (essence, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+        let essence = essence.trim();
+        let included = self
+            .0
+            .iter()
+            .any(|media_type| media_type.eq_ignore_ascii_case(essence));
+        included.then_some(content_type)
     }
 }
 
 impl Default for MediaTypes {
     fn default() -> Self {
-        Self(vec![MediaTypeBuf::new(
-            mediatype::names::TEXT,
-            mediatype::names::PLAIN,
-        )])
+        Self(vec!["text/plain".to_owned()])
     }
+}
+
+/// Whether the byte 0x0A is a line feed and nothing else in the type's charset.
+fn has_line_feeds(content_type: &str) -> bool {
+    const WIDE: [&str; 5] = ["utf-16", "utf-32", "ucs-2", "ucs-4", "iso-10646"];
+
+    MediaType::parse(content_type).is_ok_and(|media_type| {
+        media_type.get_param(CHARSET).is_none_or(|charset| {
+            let charset = charset.unquoted_str().to_ascii_lowercase();
+            !WIDE.iter().any(|wide| charset.starts_with(wide))
+        })
+    })
 }
 
 /// A name that is not a media type.
@@ -195,6 +195,7 @@ mod tests {
             ("text/html", Eligible::No),
             ("text/event-stream", Eligible::No),
             ("text/plainish", Eligible::No),
+            ("text/plain; charset", Eligible::No),
             ("multipart/byteranges; boundary=x", Eligible::No),
             ("text", Eligible::No),
             ("", Eligible::No),

@@ -9,11 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-use crate::{
-    Aborted, BoxError, ExceptionLayer, Phase,
-    guard::catch,
-    incident::{Cause, RequestHead},
-};
+use crate::{Aborted, BoxError, Phase, guard::catch, incident::Cause, layer::Watch};
 
 pin_project! {
     /// The body of a response that went through [`Exception`](crate::Exception): the inner one, under guard, or
@@ -27,7 +23,7 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<B> {
-        Inner { #[pin] body: B, layer: ExceptionLayer, request: RequestHead },
+        Inner { #[pin] body: B, watch: Watch },
         Own { #[pin] body: Full<Bytes> },
         // The inner body has failed and is gone.
         Aborted,
@@ -35,13 +31,9 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn inner(body: B, layer: ExceptionLayer, request: RequestHead) -> Self {
+    pub(crate) fn inner(body: B, watch: Watch) -> Self {
         Self {
-            kind: Kind::Inner {
-                body,
-                layer,
-                request,
-            },
+            kind: Kind::Inner { body, watch },
         }
     }
 
@@ -67,11 +59,7 @@ where
         let incident = match kind.as_mut().project() {
             KindProj::Own { body } => return body.poll_frame(cx).map_err(|never| match never {}),
             KindProj::Aborted => return Poll::Ready(None),
-            KindProj::Inner {
-                body,
-                layer,
-                request,
-            } => {
+            KindProj::Inner { body, watch } => {
                 let cause = match catch(|| body.poll_frame(cx)) {
                     Ok(Poll::Pending) => return Poll::Pending,
                     Ok(Poll::Ready(None)) => return Poll::Ready(None),
@@ -79,7 +67,7 @@ where
                     Ok(Poll::Ready(Some(Err(error)))) => Cause::Error(error.into()),
                     Err(panic) => Cause::Panic(panic),
                 };
-                layer.incident(Phase::Body, cause, request.clone())
+                watch.incident(Phase::Body, cause)
             }
         };
         // Under guard: after a panic the body's `Drop` may well panic too.

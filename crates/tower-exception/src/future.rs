@@ -12,10 +12,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::{
-    BoxError, ExceptionLayer, Incident, Phase, ResponseBody,
-    guard::catch,
-    incident::{Cause, RequestHead},
-    page,
+    BoxError, Incident, Phase, ResponseBody, guard::catch, incident::Cause, layer::Watch, page,
 };
 
 pin_project! {
@@ -29,19 +26,18 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F> {
-        Running { #[pin] future: F, layer: ExceptionLayer, request: RequestHead },
+        Running { #[pin] future: F, watch: Option<Watch> },
         Failed { incident: Incident },
         Done,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn running(future: F, layer: ExceptionLayer, request: RequestHead) -> Self {
+    pub(crate) fn running(future: F, watch: Watch) -> Self {
         Self {
             state: State::Running {
                 future,
-                layer,
-                request,
+                watch: Some(watch),
             },
         }
     }
@@ -64,26 +60,22 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let response = match state.as_mut().project() {
-            StateProj::Running {
-                future,
-                layer,
-                request,
-            } => {
-                let failed = |cause| {
-                    let incident = layer.incident(Phase::Future, cause, request.clone());
-                    page::production(incident).map(ResponseBody::own)
-                };
-                match catch(|| future.poll(cx)) {
+            StateProj::Running { future, watch } => {
+                let answer = match catch(|| future.poll(cx)) {
                     Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(Ok(response))) => response
-                        .map(|body| ResponseBody::inner(body, layer.clone(), request.clone())),
-                    Ok(Poll::Ready(Err(error))) => failed(Cause::Error(error.into())),
-                    Err(panic) => failed(Cause::Panic(panic)),
+                    Ok(Poll::Ready(Ok(response))) => Ok(response),
+                    Ok(Poll::Ready(Err(error))) => Err(Cause::Error(error.into())),
+                    Err(panic) => Err(Cause::Panic(panic)),
+                };
+                let watch = watch
+                    .take()
+                    .expect("`Running` is left once it has its answer");
+                match answer {
+                    Ok(response) => response.map(|body| ResponseBody::inner(body, watch)),
+                    Err(cause) => failed(watch.incident(Phase::Future, cause)),
                 }
             }
-            StateProj::Failed { incident } => {
-                page::production(incident.clone()).map(ResponseBody::own)
-            }
+            StateProj::Failed { incident } => failed(incident.clone()),
             StateProj::Done => {
                 panic!("a future must not be polled after it has given its response")
             }
@@ -92,6 +84,10 @@ where
         let _ = catch(|| state.set(State::Done));
         Poll::Ready(Ok(response))
     }
+}
+
+fn failed<B>(incident: Incident) -> Response<ResponseBody<B>> {
+    page::production(incident).map(ResponseBody::own)
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {

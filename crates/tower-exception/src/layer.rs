@@ -1,5 +1,6 @@
 use std::{fmt, sync::Arc};
 
+use http::Request;
 use tower_layer::Layer;
 
 use crate::{
@@ -25,9 +26,23 @@ impl ExceptionLayer {
         }
     }
 
-    /// Makes an incident and tells of it.
-    pub(crate) fn incident(&self, phase: Phase, cause: Cause, request: RequestHead) -> Incident {
-        let incident = Incident::new(phase, cause, request);
+    pub(crate) fn watch<B>(&self, request: &Request<B>) -> Watch {
+        Watch {
+            request: RequestHead::of(request),
+            report: self.report.clone(),
+        }
+    }
+}
+
+/// What it takes to make an incident of what goes wrong with a request, and to tell of it.
+pub(crate) struct Watch {
+    request: RequestHead,
+    report: Report,
+}
+
+impl Watch {
+    pub(crate) fn incident(&self, phase: Phase, cause: Cause) -> Incident {
+        let incident = Incident::new(phase, cause, self.request.clone());
         report::tell(&self.report, &incident);
         incident
     }

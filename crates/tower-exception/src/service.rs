@@ -13,7 +13,7 @@ use tower_service::Service;
 use crate::{
     BoxError, ExceptionLayer, Phase, ResponseBody, ResponseFuture,
     guard::{catch, discard},
-    incident::{Cause, RequestHead},
+    incident::Cause,
 };
 
 /// The service that [`ExceptionLayer`] makes. It never fails.
@@ -60,16 +60,15 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let head = RequestHead::of(&request);
+        let watch = self.layer.watch(&request);
         if let Some(cause) = self.failed.take() {
-            return ResponseFuture::failed(self.layer.incident(Phase::Ready, cause, head));
+            return ResponseFuture::failed(watch.incident(Phase::Ready, cause));
         }
         match catch(|| self.inner.call(request)) {
-            Ok(future) => ResponseFuture::running(future, self.layer.clone(), head),
+            Ok(future) => ResponseFuture::running(future, watch),
             Err(panic) => {
                 self.renew();
-                let cause = Cause::Panic(panic);
-                ResponseFuture::failed(self.layer.incident(Phase::Call, cause, head))
+                ResponseFuture::failed(watch.incident(Phase::Call, Cause::Panic(panic)))
             }
         }
     }

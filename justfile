@@ -1,0 +1,26 @@
+# What CI does, and what takes longer than CI may.
+
+# list the recipes
+default:
+    @just --list
+
+# everything that CI does, or only the named steps: fmt lock clippy test doc alone fuzz
+ci *STEPS:
+    bash .ci/run {{ STEPS }}
+
+# serve the example site
+site *ARGS:
+    cargo run -p examples --bin site -- {{ ARGS }}
+
+# the overhead of each layer
+bench *ARGS:
+    cargo bench -p benches -- {{ ARGS }}
+
+# fuzz one target for so many seconds
+fuzz TARGET SECONDS="60":
+    cargo fuzz run --sanitizer none {{ TARGET }} -- -max_total_time={{ SECONDS }}
+
+# bans, licences and sources of all dependencies
+deny:
+    cargo deny check bans licenses sources
+    cargo deny --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
