@@ -1,6 +1,8 @@
 use std::{
+    error::Error,
     fmt,
     pin::Pin,
+    sync::OnceLock,
     task::{Context, Poll},
 };
 
@@ -9,7 +11,12 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-use crate::{Aborted, BoxError, Phase, guard::catch, incident::Cause, layer::Watch};
+use crate::{
+    Aborted, BoxError, Incident, Phase,
+    guard::catch,
+    incident::{self, Cause},
+    layer::Watch,
+};
 
 pin_project! {
     /// The body of a response that went through [`Exception`](crate::Exception): the inner one, under guard, or
@@ -23,7 +30,13 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<B> {
-        Inner { #[pin] body: B, watch: Watch },
+        Inner {
+            #[pin]
+            body: B,
+            watch: Watch,
+            // What a hint of the body has done. There, nobody can be told.
+            broken: OnceLock<Incident>,
+        },
         Own { #[pin] body: Full<Bytes> },
         // The inner body has failed and is gone.
         Aborted,
@@ -33,7 +46,11 @@ pin_project! {
 impl<B> ResponseBody<B> {
     pub(crate) fn inner(body: B, watch: Watch) -> Self {
         Self {
-            kind: Kind::Inner { body, watch },
+            kind: Kind::Inner {
+                body,
+                watch,
+                broken: OnceLock::new(),
+            },
         }
     }
 
@@ -59,16 +76,23 @@ where
         let incident = match kind.as_mut().project() {
             KindProj::Own { body } => return body.poll_frame(cx).map_err(|never| match never {}),
             KindProj::Aborted => return Poll::Ready(None),
-            KindProj::Inner { body, watch } => {
-                let cause = match catch(|| body.poll_frame(cx)) {
+            KindProj::Inner {
+                body,
+                watch,
+                broken,
+            } => match broken.take() {
+                Some(incident) => incident,
+                None => match catch(|| body.poll_frame(cx).map_err(Into::into)) {
                     Ok(Poll::Pending) => return Poll::Pending,
                     Ok(Poll::Ready(None)) => return Poll::Ready(None),
                     Ok(Poll::Ready(Some(Ok(frame)))) => return Poll::Ready(Some(Ok(frame))),
-                    Ok(Poll::Ready(Some(Err(error)))) => Cause::Error(error.into()),
-                    Err(panic) => Cause::Panic(panic),
-                };
-                watch.incident(Phase::Body, cause)
-            }
+                    Ok(Poll::Ready(Some(Err(error)))) => match aborted(&*error) {
+                        Some(aborted) => aborted.incident.clone(),
+                        None => watch.incident(Phase::Body, Cause::Error(error)),
+                    },
+                    Err(panic) => watch.incident(Phase::Body, Cause::Panic(panic)),
+                },
+            },
         };
         // Under guard: after a panic the body's `Drop` may well panic too.
         let _ = catch(|| kind.set(Kind::Aborted));
@@ -77,7 +101,11 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner { body, .. } => body.is_end_stream(),
+            Kind::Inner {
+                body,
+                watch,
+                broken,
+            } => hint(watch, broken, || body.is_end_stream()),
             Kind::Own { body } => body.is_end_stream(),
             Kind::Aborted => true,
         }
@@ -85,11 +113,28 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { body, .. } => body.size_hint(),
+            Kind::Inner {
+                body,
+                watch,
+                broken,
+            } => hint(watch, broken, || body.size_hint()),
             Kind::Own { body } => body.size_hint(),
             Kind::Aborted => SizeHint::with_exact(0),
         }
     }
+}
+
+/// What a body says of itself, or what says nothing if it panics. Then the next frame is the incident.
+fn hint<T: Default>(watch: &Watch, broken: &OnceLock<Incident>, say: impl FnOnce() -> T) -> T {
+    catch(say).unwrap_or_else(|panic| {
+        broken.get_or_init(|| watch.incident(Phase::Body, Cause::Panic(panic)));
+        T::default()
+    })
+}
+
+/// The incident of a layer further in, which has told of it already.
+fn aborted<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Aborted> {
+    incident::chain(error).find_map(|error| error.downcast_ref())
 }
 
 impl<B> fmt::Debug for ResponseBody<B> {

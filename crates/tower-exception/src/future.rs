@@ -59,30 +59,41 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        let response = match state.as_mut().project() {
+        let (answer, watch) = match state.as_mut().project() {
             StateProj::Running { future, watch } => {
-                let answer = match catch(|| future.poll(cx)) {
+                let answer = match catch(|| future.poll(cx).map_err(Into::into)) {
                     Ok(Poll::Pending) => return Poll::Pending,
                     Ok(Poll::Ready(Ok(response))) => Ok(response),
-                    Ok(Poll::Ready(Err(error))) => Err(Cause::Error(error.into())),
+                    Ok(Poll::Ready(Err(error))) => Err(Cause::Error(error)),
                     Err(panic) => Err(Cause::Panic(panic)),
                 };
-                let watch = watch
-                    .take()
-                    .expect("`Running` is left once it has its answer");
-                match answer {
-                    Ok(response) => response.map(|body| ResponseBody::inner(body, watch)),
-                    Err(cause) => failed(watch.incident(Phase::Future, cause)),
-                }
+                let watch = watch.take();
+                (
+                    answer,
+                    watch.expect("`Running` is left once it has its answer"),
+                )
             }
-            StateProj::Failed { incident } => failed(incident.clone()),
+            StateProj::Failed { incident } => {
+                let incident = incident.clone();
+                state.set(State::Done);
+                return Poll::Ready(Ok(failed(incident)));
+            }
             StateProj::Done => {
                 panic!("a future must not be polled after it has given its response")
             }
         };
-        // The inner future goes now, under guard: after a panic its `Drop` may well panic too.
-        let _ = catch(|| state.set(State::Done));
-        Poll::Ready(Ok(response))
+        // The inner future goes now, under guard. After a panic its `Drop` may well panic too, which is the
+        // same incident; after an answer it is one of its own, and the answer stands.
+        let dropped = catch(|| state.set(State::Done));
+        Poll::Ready(Ok(match answer {
+            Ok(response) => {
+                if let Err(panic) = dropped {
+                    watch.incident(Phase::Drop, Cause::Panic(panic));
+                }
+                response.map(|body| ResponseBody::inner(body, watch))
+            }
+            Err(cause) => failed(watch.incident(Phase::Future, cause)),
+        }))
     }
 }
 

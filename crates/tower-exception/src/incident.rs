@@ -39,6 +39,8 @@ pub enum Phase {
     Future,
     /// While the response's body was sent. Its head was sent before.
     Body,
+    /// When the future was dropped, after it had given its response, which stands.
+    Drop,
 }
 
 impl fmt::Display for Phase {
@@ -48,6 +50,7 @@ impl fmt::Display for Phase {
             Self::Call => "call",
             Self::Future => "the future",
             Self::Body => "the body",
+            Self::Drop => "the future's drop",
         })
     }
 }
@@ -58,10 +61,10 @@ pub(crate) enum Cause {
     Error(BoxError),
 }
 
-/// What is kept of a request, in clones that do not allocate.
-#[derive(Clone, Debug)]
+/// What is kept of a request, in clones that rarely allocate.
+#[derive(Clone)]
 pub(crate) struct RequestHead {
-    pub(crate) method: Method,
+    method: Method,
     uri: Uri,
     version: Version,
 }
@@ -120,7 +123,7 @@ impl Incident {
 
     /// The error and its sources, at most 32 of them; nothing if it was a panic.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
-        std::iter::successors(self.error(), |&error| error.source()).take(CHAIN_LIMIT)
+        self.error().into_iter().flat_map(chain)
     }
 
     /// The request's method.
@@ -142,13 +145,20 @@ impl Incident {
     }
 }
 
+/// An error and its sources, as far as anybody wants to know them.
+pub(crate) fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source()).take(CHAIN_LIMIT)
+}
+
 /// One line for a log, with the path and without the query.
 impl fmt::Display for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, phase) = (self.id(), self.phase());
         let (method, path, version) = (self.method(), self.uri().path(), self.version());
-        write!(f, "incident {id}: {method} {path} {version:?}: ")?;
         let mut line = OneLine(f);
+        write!(line, "incident {id}: {method} {path} {version:?}: ")?;
         match self.panic_message() {
             Some(message) => write!(line, "panic in {phase}: {message}"),
             None => {
@@ -159,6 +169,7 @@ impl fmt::Display for Incident {
     }
 }
 
+/// Without the query, as in the line.
 impl fmt::Debug for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incident")
@@ -166,7 +177,8 @@ impl fmt::Debug for Incident {
             .field("phase", &self.phase())
             .field("panic", &self.panic_message())
             .field("error", &self.error())
-            .field("request", &self.inner.request)
+            .field("method", &self.method())
+            .field("path", &self.uri().path())
             .finish()
     }
 }
@@ -177,8 +189,10 @@ struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 impl Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         text.chars().try_for_each(|c| match c {
-            // The other two line ends that a reader may know.
-            '\u{2028}' | '\u{2029}' => write!(self.0, "{}", c.escape_unicode()),
+            // The other line ends that a reader may know, and what turns the direction of the text.
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                write!(self.0, "{}", c.escape_unicode())
+            }
             c if c.is_control() => write!(self.0, "{}", c.escape_debug()),
             c => self.0.write_char(c),
         })
@@ -200,7 +214,7 @@ mod tests {
     use super::*;
 
     fn incident(phase: Phase, cause: Cause) -> Incident {
-        let request = Request::get("http://example.org/a%0Ab?token=secret")
+        let request = Request::get("http://me:secret@example.org/a%0A\u{85}\u{2028}b?token=secret")
             .body(())
             .unwrap();
         Incident::new(phase, cause, RequestHead::of(&request))
@@ -210,12 +224,12 @@ mod tests {
     fn its_line_says_all_but_the_query_and_cannot_be_broken() {
         let panic = incident(
             Phase::Call,
-            Cause::Panic("one\ntwo\u{1b}[31m\u{2028}é".into()),
+            Cause::Panic("one\ntwo\u{1b}[31m\u{2028}\u{202e}é".into()),
         );
         assert_eq!(
             panic.to_string(),
             format!(
-                "incident {}: GET /a%0Ab HTTP/1.1: panic in call: one\\ntwo\\u{{1b}}[31m\\u{{2028}}é",
+                "incident {}: GET /a%0A\\u{{85}}\\u{{2028}}b HTTP/1.1: panic in call: one\\ntwo\\u{{1b}}[31m\\u{{2028}}\\u{{202e}}é",
                 panic.id()
             )
         );
@@ -224,10 +238,19 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "incident {}: GET /a%0Ab HTTP/1.1: error from the body: the disk\\nis gone",
+                "incident {}: GET /a%0A\\u{{85}}\\u{{2028}}b HTTP/1.1: error from the body: the disk\\nis gone",
                 error.id()
             )
         );
+    }
+
+    #[test]
+    fn debug_says_nothing_of_query_and_userinfo() {
+        let incident = incident(Phase::Call, Cause::Panic(String::new()));
+        let aborted = crate::Aborted {
+            incident: incident.clone(),
+        };
+        assert!(!format!("{incident:?} {aborted:?}").contains("secret"));
     }
 
     #[test]

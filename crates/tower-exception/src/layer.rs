@@ -1,4 +1,7 @@
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 use http::Request;
 use tower_layer::Layer;
@@ -59,8 +62,8 @@ impl<S: Clone> Layer<S> for ExceptionLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         Exception {
-            original: Arc::new(inner.clone()),
-            inner,
+            original: Arc::new(Mutex::new(inner.clone())),
+            inner: Some(inner),
             layer: self.clone(),
             failed: None,
         }

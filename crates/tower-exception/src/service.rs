@@ -1,7 +1,7 @@
 use std::{
     convert::Infallible,
-    fmt, mem,
-    sync::Arc,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
@@ -18,19 +18,19 @@ use crate::{
 
 /// The service that [`ExceptionLayer`] makes. It never fails.
 pub struct Exception<S> {
-    pub(crate) inner: S,
-    /// Takes the place of an `inner` that has failed: such a service must not be used again. It is shared, so
-    /// that a clone of the whole clones one service and not two.
-    pub(crate) original: Arc<S>,
+    /// `None` after a failure: a service that has failed must not be used again.
+    pub(crate) inner: Option<S>,
+    /// What a fresh `inner` is cloned from. All clones share it, so that a clone costs one clone of the service
+    /// and not two; the lock is only taken after a failure, and makes it `Sync`.
+    pub(crate) original: Arc<Mutex<S>>,
     pub(crate) layer: ExceptionLayer,
     /// Why the service could not be made ready. The next call answers with it.
     pub(crate) failed: Option<Cause>,
 }
 
-impl<S: Clone> Exception<S> {
-    fn renew(&mut self) {
-        discard(mem::replace(&mut self.inner, S::clone(&self.original)));
-    }
+/// Somebody else's `Clone` may have panicked under the lock; the service is what it was.
+fn lock<S>(original: &Mutex<S>) -> MutexGuard<'_, S> {
+    original.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Exception<S>
@@ -48,14 +48,20 @@ where
         if self.failed.is_some() {
             return Poll::Ready(Ok(()));
         }
-        let cause = match catch(|| self.inner.poll_ready(cx)) {
+        let polled = catch(|| {
+            let inner = self
+                .inner
+                .get_or_insert_with(|| lock(&self.original).clone());
+            inner.poll_ready(cx).map_err(Into::into)
+        });
+        let cause = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
-            Ok(Poll::Ready(Err(error))) => Cause::Error(error.into()),
+            Ok(Poll::Ready(Err(error))) => Cause::Error(error),
             Err(panic) => Cause::Panic(panic),
         };
         self.failed = Some(cause);
-        self.renew();
+        discard(self.inner.take());
         Poll::Ready(Ok(()))
     }
 
@@ -64,10 +70,16 @@ where
         if let Some(cause) = self.failed.take() {
             return ResponseFuture::failed(watch.incident(Phase::Ready, cause));
         }
-        match catch(|| self.inner.call(request)) {
+        let called = catch(|| {
+            let inner = self.inner.as_mut();
+            inner
+                .expect("a service is called after it said that it is ready")
+                .call(request)
+        });
+        match called {
             Ok(future) => ResponseFuture::running(future, watch),
             Err(panic) => {
-                self.renew();
+                discard(self.inner.take());
                 ResponseFuture::failed(watch.incident(Phase::Call, Cause::Panic(panic)))
             }
         }

@@ -3,7 +3,7 @@
 use http::{Request, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, util::BoxCloneService};
 
 use crate::probe::{At, Breaks, How, keeping, poll};
 
@@ -40,4 +40,12 @@ fn the_layer_and_its_service_are_clone_send_sync_and_static() {
     let (layer, _) = keeping();
     check(&layer);
     check(&layer.layer(Breaks::new(At::Nowhere, How::Panic)));
+}
+
+#[test]
+fn around_a_service_that_is_not_sync_it_is_still_send() {
+    fn is_send<T: Clone + Send + 'static>(_: &T) {}
+    let (layer, _) = keeping();
+    let not_sync = BoxCloneService::new(Breaks::new(At::Nowhere, How::Panic));
+    is_send(&layer.layer(not_sync));
 }

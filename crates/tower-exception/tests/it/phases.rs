@@ -1,9 +1,18 @@
 //! Every phase, every way to break: one incident, one report, and a defined answer.
 
-use std::error::Error;
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
 
-use http::{Method, Request, StatusCode, Version};
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt};
 use tower_exception::{Incident, Phase};
 
@@ -33,7 +42,9 @@ async fn what_breaks_before_the_head_is_500_and_one_report() {
     let table = [
         (At::Ready, How::Error, Phase::Ready),
         (At::Ready, How::Panic, Phase::Ready),
+        (At::Ready, How::PanicTwice, Phase::Ready),
         (At::Call, How::Panic, Phase::Call),
+        (At::Call, How::PanicTwice, Phase::Call),
         (At::FirstPoll, How::Error, Phase::Future),
         (At::FirstPoll, How::Panic, Phase::Future),
         (At::FirstPoll, How::PanicTwice, Phase::Future),
@@ -114,38 +125,194 @@ async fn a_body_that_breaks_ends_with_aborted_and_one_report() {
 
 #[tokio::test]
 async fn a_service_that_failed_is_not_used_again() {
-    for (at, how) in [
-        (At::Ready, How::Error),
-        (At::Ready, How::Panic),
-        (At::Call, How::Panic),
-    ] {
-        let (layer, incidents) = keeping();
-        let breaks = Breaks::new(at, how);
-        let calls = breaks.calls.clone();
-        let mut app = layer.layer(breaks);
-        for _ in 0..3 {
-            let app = app.ready().await.unwrap();
-            // Ready is ready, however often it is asked.
-            app.ready().await.unwrap();
-            let response = app.call(request(Method::GET)).await.unwrap();
-            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    for at in [At::Ready, At::Call] {
+        for how in [How::Error, How::Panic, How::PanicTwice] {
+            if (at, how) == (At::Call, How::Error) {
+                continue;
+            }
+            let (layer, incidents) = keeping();
+            let breaks = Breaks::new(at, how);
+            let calls = breaks.calls.clone();
+            let mut app = layer.layer(breaks);
+            for _ in 0..3 {
+                let app = app.ready().await.unwrap();
+                // Ready is ready, however often it is asked.
+                app.ready().await.unwrap();
+                let response = app.call(request(Method::GET)).await.unwrap();
+                assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            }
+            let phase = if at == At::Ready {
+                Phase::Ready
+            } else {
+                Phase::Call
+            };
+            let incidents = incidents.lock().unwrap().clone();
+            assert_eq!(incidents.len(), 3);
+            incidents
+                .iter()
+                .for_each(|incident| check(incident, phase, how));
+            let expected = if at == At::Ready { 0 } else { 3 };
+            assert_eq!(calls.load(Ordering::Relaxed), expected);
         }
-        assert_eq!(incidents.lock().unwrap().len(), 3);
-        let expected = if at == At::Ready { 0 } else { 3 };
-        assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), expected);
     }
 }
 
 #[tokio::test]
-async fn a_clone_of_a_failed_service_is_not_failed() {
+async fn a_clone_of_a_failed_service_is_whole() {
+    for at in [At::Ready, At::Call] {
+        let (layer, incidents) = keeping();
+        let mut app = layer.layer(Breaks::new(at, How::Panic).only_first());
+        app.ready().await.unwrap();
+        let response = match at {
+            At::Ready => {
+                let response = app.clone().oneshot(request(Method::GET)).await.unwrap();
+                assert_eq!(
+                    app.call(request(Method::GET))
+                        .await
+                        .unwrap()
+                        .status()
+                        .as_u16(),
+                    500
+                );
+                response
+            }
+            _ => {
+                assert_eq!(
+                    app.call(request(Method::GET))
+                        .await
+                        .unwrap()
+                        .status()
+                        .as_u16(),
+                    500
+                );
+                app.clone().oneshot(request(Method::GET)).await.unwrap()
+            }
+        };
+        assert_eq!(response.status(), StatusCode::OK);
+        // And so is what took the failed one's place.
+        let response = app
+            .ready()
+            .await
+            .unwrap()
+            .call(request(Method::GET))
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(incidents.lock().unwrap().len(), 1);
+    }
+}
+
+/// Works, but cannot be cloned a second time, and its errors cannot be told.
+struct Unclonable {
+    clones: Arc<AtomicUsize>,
+}
+
+impl Clone for Unclonable {
+    fn clone(&self) -> Self {
+        let before = self.clones.fetch_add(1, Ordering::Relaxed);
+        assert!(before == 0, "broken at clone");
+        Self {
+            clones: self.clones.clone(),
+        }
+    }
+}
+
+struct Untellable;
+
+impl From<Untellable> for tower::BoxError {
+    fn from(_: Untellable) -> Self {
+        panic!("broken at into")
+    }
+}
+
+impl Service<Request<()>> for Unclonable {
+    type Response = Response<Full<Bytes>>;
+    type Error = Untellable;
+    type Future = std::future::Ready<Result<Response<Full<Bytes>>, Untellable>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Untellable>> {
+        Poll::Ready(Err(Untellable))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        panic!("it is never ready")
+    }
+}
+
+#[tokio::test]
+async fn neither_a_conversion_nor_a_clone_that_panics_gets_out() {
     let (layer, incidents) = keeping();
-    let mut app = layer.layer(Breaks::new(At::Ready, How::Error));
-    app.ready().await.unwrap();
-    // The clone has not been made ready, so nothing was found wrong with it.
-    drop(app.clone());
+    let mut app = layer.layer(Unclonable {
+        clones: Arc::default(),
+    });
+    for said in ["broken at into", "broken at clone", "broken at clone"] {
+        let response = app
+            .ready()
+            .await
+            .unwrap()
+            .call(request(Method::GET))
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let incident = incidents.lock().unwrap().pop().unwrap();
+        assert_eq!(
+            (incident.phase(), incident.panic_message()),
+            (Phase::Ready, Some(said))
+        );
+    }
     assert!(incidents.lock().unwrap().is_empty());
-    app.call(request(Method::GET)).await.unwrap();
-    assert_eq!(incidents.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_stands_although_its_future_panics_when_it_is_dropped() {
+    let (layer, incidents) = keeping();
+    let app = layer.layer(Breaks::new(At::Drop, How::Panic));
+    let response = app.oneshot(request(Method::GET)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "onetwo"
+    );
+    let incidents = incidents.lock().unwrap();
+    let [incident] = &incidents[..] else {
+        panic!("{incidents:?}")
+    };
+    check(incident, Phase::Drop, How::Panic);
+}
+
+#[tokio::test]
+async fn a_body_that_panics_when_it_is_asked_for_a_hint_is_one_incident() {
+    let (layer, incidents) = keeping();
+    let app = layer.layer(Breaks::new(At::Hint, How::Panic));
+    let mut body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
+    assert!(!body.is_end_stream());
+    assert_eq!(
+        (body.size_hint().lower(), body.size_hint().upper()),
+        (0, None)
+    );
+    let aborted = body.frame().await.unwrap().unwrap_err();
+    assert!(body.frame().await.is_none());
+    let incidents = incidents.lock().unwrap();
+    let [incident] = &incidents[..] else {
+        panic!("{incidents:?}")
+    };
+    check(incident, Phase::Body, How::Panic);
+    assert_eq!(aborted.incident().id(), incident.id());
+}
+
+#[tokio::test]
+async fn two_layers_make_one_incident_of_a_body() {
+    for how in [How::Error, How::Panic] {
+        let (layer, incidents) = keeping();
+        let app = layer.layer(layer.layer(Breaks::new(At::Frame(1), how)));
+        let body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
+        let aborted = body.collect().await.unwrap_err();
+        let incidents = incidents.lock().unwrap();
+        let [incident] = &incidents[..] else {
+            panic!("{incidents:?}")
+        };
+        assert_eq!(aborted.incident().id(), incident.id());
+    }
 }
 
 #[tokio::test]

@@ -24,8 +24,12 @@ pub(crate) enum At {
     Call,
     FirstPoll,
     LaterPoll,
+    /// When the future is dropped that has given its answer.
+    Drop,
     /// At this frame of the body, from 0; the third is the trailers.
     Frame(usize),
+    /// When the body is asked for its length, or for its end.
+    Hint,
 }
 
 /// How to break.
@@ -51,18 +55,19 @@ struct Bomb(bool);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        assert!(
-            !self.0 || std::thread::panicking(),
-            "broken once more in drop"
-        );
+        assert!(!self.0 || std::thread::panicking(), "broken at drop");
     }
 }
 
-/// Breaks for each clone's first request, and works afterwards.
+/// Breaks, and says so if it is used after that. A clone is whole again, and breaks too, unless only the
+/// first is to.
 pub(crate) struct Breaks {
-    pub(crate) at: At,
-    pub(crate) how: How,
+    at: At,
+    how: How,
+    only_first: bool,
     ready: bool,
+    broken: bool,
+    bomb: Bomb,
     pub(crate) calls: Arc<AtomicUsize>,
 }
 
@@ -71,21 +76,43 @@ impl Breaks {
         Self {
             at,
             how,
+            only_first: false,
             ready: false,
+            broken: false,
+            bomb: Bomb(false),
             calls: Arc::default(),
         }
     }
 
-    fn bomb(&self) -> Bomb {
-        Bomb(self.how == How::PanicTwice)
+    pub(crate) fn only_first(mut self) -> Self {
+        self.only_first = true;
+        self
+    }
+
+    fn strike(&mut self, place: &str) -> BoxError {
+        self.broken = true;
+        self.bomb = self.how.bomb();
+        self.how.strike(place)
+    }
+}
+
+impl How {
+    fn bomb(self) -> Bomb {
+        Bomb(self == Self::PanicTwice)
     }
 }
 
 impl Clone for Breaks {
     fn clone(&self) -> Self {
+        let at = if self.only_first {
+            At::Nowhere
+        } else {
+            self.at
+        };
         Self {
             calls: self.calls.clone(),
-            ..Self::new(self.at, self.how)
+            only_first: self.only_first,
+            ..Self::new(at, self.how)
         }
     }
 }
@@ -96,27 +123,29 @@ impl Service<Request<()>> for Breaks {
     type Future = Answer;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        assert!(!self.broken, "used again after it had broken");
         if self.at == At::Ready {
-            return Poll::Ready(Err(self.how.strike("poll_ready")));
+            return Poll::Ready(Err(self.strike("poll_ready")));
         }
         self.ready = true;
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, _: Request<()>) -> Answer {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.broken, "used again after it had broken");
         assert!(
             std::mem::take(&mut self.ready),
             "called without being ready"
         );
-        self.calls.fetch_add(1, Ordering::Relaxed);
         if self.at == At::Call {
-            self.how.strike("call");
+            self.strike("call");
         }
         Answer {
             at: self.at,
             how: self.how,
             polls: 0,
-            bomb: Some(self.bomb()),
+            _bomb: Bomb(false),
         }
     }
 }
@@ -125,7 +154,7 @@ pub(crate) struct Answer {
     at: At,
     how: How,
     polls: usize,
-    bomb: Option<Bomb>,
+    _bomb: Bomb,
 }
 
 impl Future for Answer {
@@ -133,22 +162,25 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.polls += 1;
-        match (self.at, self.polls) {
-            (At::FirstPoll, 1) => return Poll::Ready(Err(self.how.strike("the first poll"))),
-            (At::LaterPoll, 3) => return Poll::Ready(Err(self.how.strike("a later poll"))),
+        let place = match (self.at, self.polls) {
+            (At::FirstPoll, 1) => "the first poll",
+            (At::LaterPoll, 3) => "a later poll",
             (At::LaterPoll, _) => {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            _ => {}
-        }
-        let body = Frames {
-            at: self.at,
-            how: self.how,
-            given: 0,
-            _bomb: self.bomb.take(),
+            _ => {
+                self._bomb = Bomb(self.at == At::Drop);
+                return Poll::Ready(Ok(Response::new(Frames {
+                    at: self.at,
+                    how: self.how,
+                    given: 0,
+                    _bomb: Bomb(false),
+                })));
+            }
         };
-        Poll::Ready(Ok(Response::new(body)))
+        self._bomb = self.how.bomb();
+        Poll::Ready(Err(self.how.strike(place)))
     }
 }
 
@@ -157,7 +189,7 @@ pub(crate) struct Frames {
     at: At,
     how: How,
     given: usize,
-    _bomb: Option<Bomb>,
+    _bomb: Bomb,
 }
 
 impl Body for Frames {
@@ -171,6 +203,7 @@ impl Body for Frames {
         let index = self.given;
         self.given += 1;
         if self.at == At::Frame(index) {
+            self._bomb = self.how.bomb();
             return Poll::Ready(Some(Err(self.how.strike("a frame"))));
         }
         Poll::Ready(match index {
@@ -182,10 +215,12 @@ impl Body for Frames {
     }
 
     fn is_end_stream(&self) -> bool {
+        assert!(self.at != At::Hint, "broken at is_end_stream");
         self.given > 2
     }
 
     fn size_hint(&self) -> SizeHint {
+        assert!(self.at != At::Hint, "broken at size_hint");
         SizeHint::with_exact(6_u64.saturating_sub(3 * self.given as u64))
     }
 }
