@@ -9,7 +9,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub enum ReplayError {
     /// The body failed while an earlier app was reading it. That app saw the original error.
     FailedEarlier,
-    /// The app that holds this body has answered, and the body now belongs to the next app.
+    /// The app that holds this body has answered, and the cascade took the body back for the next app.
     Taken,
 }
 
@@ -17,7 +17,7 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::FailedEarlier => "the request's body failed while an earlier app was reading it",
-            Self::Taken => "the request's body was taken over by the next app of the cascade",
+            Self::Taken => "the app that held the request's body has answered, and the cascade took the body back",
         })
     }
 }

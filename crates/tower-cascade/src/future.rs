@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts,
+};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -105,7 +107,10 @@ where
                             let attempt = Attempt::new(next.app, request);
                             state.set(State::Last { attempt });
                         }
-                        Err(exceeded) => return Poll::Ready(Ok(content_too_large(exceeded))),
+                        Err(exceeded) => {
+                            let response = content_too_large(&next.parts.method, exceeded);
+                            return Poll::Ready(Ok(response));
+                        }
                     }
                 }
                 StateProj::Last { attempt } => {
@@ -118,9 +123,14 @@ where
 }
 
 fn content_too_large<BodyA, BodyS>(
+    to: &Method,
     exceeded: ReplayLimitExceeded,
 ) -> Response<ResponseBody<BodyA, BodyS>> {
-    let mut response = Response::new(ResponseBody::own(format!("{exceeded}\n")));
+    let text = match to {
+        &Method::HEAD => String::new(),
+        _ => format!("{exceeded}\n"),
+    };
+    let mut response = Response::new(ResponseBody::own(text));
     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
     response.headers_mut().insert(
         CONTENT_TYPE,

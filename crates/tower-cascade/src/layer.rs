@@ -23,7 +23,7 @@ impl<A> CascadeLayer<A> {
     }
 
     /// Only requests that the function says yes to are tried on the app; the others go straight to the
-    /// wrapped service, at no cost. Default: all.
+    /// wrapped service, neither cloned nor recorded. Default: all.
     #[must_use]
     pub fn only(mut self, guard: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.guard = Some(Arc::new(guard));

@@ -90,7 +90,15 @@ impl<B> Recorder<B> {
             Self::Tape(shared) => {
                 let tape = lock(shared).take();
                 match tape {
-                    Some(tape) => tape.replay()?,
+                    Some(mut tape) => {
+                        if let Some(reader) = tape.reader.take()
+                            && Arc::strong_count(shared) > 1
+                        {
+                            // The app has kept its body; to be told that it is its own no longer.
+                            reader.wake();
+                        }
+                        tape.replay()?
+                    }
                     None => Kind::Ended,
                 }
             }
@@ -101,10 +109,10 @@ impl<B> Recorder<B> {
 
 impl<B> Drop for Recorder<B> {
     fn drop(&mut self) {
-        if let Self::Tape(shared) = self
-            && let Some(tape) = &mut *lock(shared)
-        {
-            tape.stop();
+        if let Self::Tape(shared) = self {
+            let garbage = lock(shared).as_mut().map(|tape| tape.stop(Recording::Off));
+            // Not under the lock.
+            drop(garbage);
         }
     }
 }
@@ -144,7 +152,10 @@ enum Source<B> {
     /// Somebody has, so it must not move.
     Reading(Pin<Box<B>>),
     Ended,
-    Failed,
+    /// It gave an error, or panicked. Whoever reads on must be told once.
+    Failed {
+        told: bool,
+    },
 }
 
 impl<B> Source<B>
@@ -154,20 +165,24 @@ where
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         // A body that panics in here has failed; one that is over is dropped at once, since it may hold a
         // permit, or a file.
-        let mut body = match std::mem::replace(self, Self::Failed) {
+        let mut body = match std::mem::replace(self, Self::Failed { told: false }) {
             Self::Unread(body) => Box::pin(body),
             Self::Reading(body) => body,
+            Self::Failed { told: false } => {
+                *self = Self::Failed { told: true };
+                return Poll::Ready(Some(Err(ReplayError::FailedEarlier.into())));
+            }
             over => {
                 *self = over;
                 return Poll::Ready(None);
             }
         };
         let polled = body.as_mut().poll_frame(cx);
-        match &polled {
-            Poll::Pending | Poll::Ready(Some(Ok(_))) => *self = Self::Reading(body),
-            Poll::Ready(Some(Err(_))) => {}
-            Poll::Ready(None) => *self = Self::Ended,
-        }
+        *self = match &polled {
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => Self::Reading(body),
+            Poll::Ready(Some(Err(_))) => Self::Failed { told: true },
+            Poll::Ready(None) => Self::Ended,
+        };
         polled.map_err(Into::into)
     }
 
@@ -175,7 +190,8 @@ where
         match self {
             Self::Unread(body) => body.is_end_stream(),
             Self::Reading(body) => body.is_end_stream(),
-            Self::Ended | Self::Failed => true,
+            Self::Ended => true,
+            Self::Failed { told } => *told,
         }
     }
 
@@ -183,7 +199,8 @@ where
         match self {
             Self::Unread(body) => body.size_hint(),
             Self::Reading(body) => body.size_hint(),
-            Self::Ended | Self::Failed => SizeHint::with_exact(0),
+            Self::Ended | Self::Failed { told: true } => SizeHint::with_exact(0),
+            Self::Failed { told: false } => SizeHint::default(),
         }
     }
 }
@@ -225,9 +242,8 @@ impl<B> Tape<B> {
         };
         if let Some(data) = frame.data_ref() {
             let Some(still_left) = left.checked_sub(data.len()) else {
-                let limit = *limit;
-                self.forget();
-                self.recording = Recording::Overrun(ReplayLimitExceeded { limit });
+                let exceeded = ReplayLimitExceeded { limit: *limit };
+                drop(self.stop(Recording::Overrun(exceeded)));
                 return;
             };
             *left = still_left;
@@ -251,33 +267,27 @@ impl<B> Tape<B> {
         }
     }
 
-    fn forget(&mut self) {
-        self.frames = Vec::new();
-        self.joined = BytesMut::new();
-    }
-
-    /// The app that reads it keeps the body for good.
-    fn stop(&mut self) {
-        self.recording = Recording::Off;
-        self.forget();
+    /// Ends the recording, and gives what was recorded away to be dropped.
+    fn stop(&mut self, recording: Recording) -> impl Sized + use<B> {
+        self.recording = recording;
+        let frames = std::mem::take(&mut self.frames);
+        let joined = std::mem::take(&mut self.joined);
+        (frames, joined, self.reader.take())
     }
 
     fn replay(mut self) -> Result<Kind<B>, ReplayLimitExceeded> {
-        if let Some(reader) = self.reader.take() {
-            // To be told that the body is no longer its own.
-            reader.wake();
-        }
         if let Recording::Overrun(exceeded) = self.recording {
             return Err(exceeded);
         }
         self.close_joined();
-        Ok(match self.source {
-            Source::Unread(body) => Kind::Original { body },
-            source => Kind::Replayed {
-                frames: self.frames.into_iter(),
-                source,
-            },
-        })
+        let source = match self.source {
+            Source::Unread(body) => return Ok(Kind::Original { body }),
+            // The next reader has not been told.
+            Source::Failed { .. } => Source::Failed { told: false },
+            source => source,
+        };
+        let frames = self.frames.into_iter();
+        Ok(Kind::Replayed { frames, source })
     }
 }
 
@@ -285,17 +295,24 @@ impl<B> Tape<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    /// The next frame, and a waker that is not needed any more: dropping one may run anything, so it is not
+    /// done here, under the lock.
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> (Poll<Option<Result<Frame<Bytes>, BoxError>>>, Option<Waker>) {
         let polled = self.source.poll_frame(cx);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.record(frame),
-            Poll::Ready(_) => {}
-            Poll::Pending => match &mut self.reader {
-                Some(reader) => reader.clone_from(cx.waker()),
-                None => self.reader = Some(cx.waker().clone()),
-            },
+        let old = match (&polled, &self.reader) {
+            (Poll::Pending, Some(reader)) if reader.will_wake(cx.waker()) => None,
+            (Poll::Pending, _) if !matches!(self.recording, Recording::Off) => {
+                self.reader.replace(cx.waker().clone())
+            }
+            _ => self.reader.take(),
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.record(frame);
         }
-        polled
+        (polled, old)
     }
 }
 
@@ -311,23 +328,26 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut kind = self.project().kind;
-        let error = match kind.as_mut().project() {
+        match kind.as_mut().project() {
             KindProj::Ended => return Poll::Ready(None),
             KindProj::Original { body } => {
                 return body.poll_frame(cx).map_err(Into::into);
             }
-            KindProj::Recorded { tape } => match &mut *lock(tape) {
-                Some(tape) => return tape.poll_frame(cx),
-                None => ReplayError::Taken,
+            KindProj::Recorded { tape } => {
+                let mut guard = lock(tape);
+                if let Some(tape) = &mut *guard {
+                    let (polled, _old) = tape.poll_frame(cx);
+                    drop(guard);
+                    return polled;
+                }
+            }
+            KindProj::Replayed { frames, source } => match frames.next() {
+                Some(frame) => return Poll::Ready(Some(Ok(frame.into_frame()))),
+                None => return source.poll_frame(cx),
             },
-            KindProj::Replayed { frames, source } => match (frames.next(), source) {
-                (Some(frame), _) => return Poll::Ready(Some(Ok(frame.into_frame()))),
-                (None, Source::Failed) => ReplayError::FailedEarlier,
-                (None, source) => return source.poll_frame(cx),
-            },
-        };
+        }
         kind.set(Kind::Ended);
-        Poll::Ready(Some(Err(error.into())))
+        Poll::Ready(Some(Err(ReplayError::Taken.into())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -338,9 +358,7 @@ where
                 .as_ref()
                 .is_some_and(|tape| tape.source.is_end_stream()),
             Kind::Replayed { frames, source } => {
-                frames.as_slice().is_empty()
-                    && !matches!(source, Source::Failed)
-                    && source.is_end_stream()
+                frames.as_slice().is_empty() && source.is_end_stream()
             }
         }
     }
@@ -353,8 +371,18 @@ where
                 .as_ref()
                 .map_or_else(SizeHint::default, |tape| tape.source.size_hint()),
             Kind::Replayed { frames, source } => {
-                let waiting = frames.as_slice().iter().map(Recorded::len).sum();
-                plus(&source.size_hint(), waiting)
+                let frames = frames.as_slice();
+                let waiting = frames.iter().map(Recorded::len).sum();
+                let mut hint = plus(&source.size_hint(), waiting);
+                if frames
+                    .iter()
+                    .any(|frame| matches!(frame, Recorded::Trailers(_)))
+                {
+                    // A client that sends a body of exact length over HTTP/1 leaves its trailers out.
+                    hint = SizeHint::default();
+                    hint.set_lower(waiting);
+                }
+                hint
             }
         }
     }

@@ -8,9 +8,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tower_cascade::{BoxError, ReplayBody};
 
@@ -77,19 +77,37 @@ impl Body for Scripted {
     fn is_end_stream(&self) -> bool {
         self.steps.is_empty()
     }
+
+    fn size_hint(&self) -> SizeHint {
+        let bytes = self.steps.iter().map(|step| match step {
+            Step::Data(data) => data.len() as u64,
+            _ => 0,
+        });
+        let plain = |step: &Step| matches!(step, Step::Data(_) | Step::Yield);
+        if self.steps.iter().all(plain) {
+            SizeHint::with_exact(bytes.sum())
+        } else {
+            SizeHint::default()
+        }
+    }
 }
 
 pub(crate) type Replayed = ReplayBody<Scripted>;
 
-/// All that a body gives: its bytes and whether trailers came, or its error's text.
+/// What a body gives: its bytes and whether trailers came at its end, or its error's text.
 pub(crate) async fn read(
     body: impl Body<Data = Bytes, Error = BoxError>,
 ) -> Result<(Bytes, bool), String> {
-    let all = body.collect().await.map_err(|error| error.to_string())?;
-    let trailers = all
-        .trailers()
-        .is_some_and(|trailers| trailers["x-sum"] == "1");
-    Ok((all.to_bytes(), trailers))
+    let mut body = pin!(body);
+    let (mut bytes, mut trailers) = (BytesMut::new(), false);
+    while let Some(frame) = body.frame().await {
+        assert!(!trailers, "a frame after trailers");
+        match frame.map_err(|error| error.to_string())?.into_data() {
+            Ok(data) => bytes.extend_from_slice(&data),
+            Err(frame) => trailers = frame.trailers_ref().unwrap()["x-sum"] == "1",
+        }
+    }
+    Ok((bytes.freeze(), trailers))
 }
 
 /// Reads up to this many frames, then answers with this status.

@@ -6,13 +6,14 @@ use std::{
     pin::pin,
     sync::{Arc, Mutex},
     task::Poll,
+    time::Duration,
 };
 
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
 use proptest::prelude::*;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cascade::{CascadeLayer, ReplayError, ReplayLimitExceeded};
 
@@ -118,6 +119,8 @@ async fn a_body_that_panicked_once_fails_for_the_next_app() {
         let mut body = request.into_body();
         let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| poll(&mut body).is_ready()));
         assert!(panicked.is_err());
+        // This app has seen no error yet.
+        assert!(!body.is_end_stream());
         Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
     }))
     .layer(service_fn(async |request: Request<Replayed>| {
@@ -129,7 +132,7 @@ async fn a_body_that_panicked_once_fails_for_the_next_app() {
     assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
     let (told, tell) = oneshot::channel();
     let told = Arc::new(Mutex::new(Some(told)));
@@ -159,7 +162,11 @@ async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
     let body = Scripted::new([data("ab"), Step::Hang, data("cd")]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
-    let error = tell.await.unwrap();
+    // The clock is paused: if nobody wakes that task, this is over at once.
+    let error = timeout(Duration::from_secs(1), tell)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(error.downcast_ref(), Some(&ReplayError::Taken));
 }
 
@@ -203,31 +210,156 @@ async fn what_was_recorded_is_dropped_once_the_first_app_has_answered() {
     assert_eq!(read(body).await, Ok(("end".into(), false)));
 }
 
-#[tokio::test]
-async fn the_hints_of_a_replayed_body_are_true() {
-    let app = CascadeLayer::new(service_fn(|request| {
-        reads_then_answers(2, StatusCode::NOT_FOUND, request)
+/// What a body says of itself: at least, at most, at its end.
+fn hints(body: &impl Body) -> (u64, Option<u64>, bool) {
+    let hint = body.size_hint();
+    (hint.lower(), hint.upper(), body.is_end_stream())
+}
+
+/// The hints of the body that the next app gets, after the first has read so many frames.
+async fn hints_after(frames: usize, steps: &[Step]) -> (u64, Option<u64>, bool) {
+    let seen: Arc<Mutex<Option<_>>> = Arc::default();
+    let sees = seen.clone();
+    let app = CascadeLayer::new(service_fn(move |request| {
+        reads_then_answers(frames, StatusCode::NOT_FOUND, request)
     }))
-    .layer(service_fn(async |request: Request<Replayed>| {
-        let mut body = request.into_body();
-        // Two frames were recorded, and became one since they are short; the rest is unknown.
-        assert_eq!(
-            (body.size_hint().lower(), body.size_hint().upper()),
-            (3, None)
-        );
-        assert!(!body.is_end_stream());
-        body.frame().await.unwrap().unwrap();
-        assert_eq!(body.size_hint().lower(), 0);
-        assert!(!body.is_end_stream());
-        assert!(body.frame().await.unwrap().unwrap().is_trailers());
-        assert!(body.frame().await.is_none());
-        assert!(body.is_end_stream());
-        assert_eq!(body.size_hint().exact(), Some(0));
-        Ok::<_, Infallible>(answer(StatusCode::OK))
+    .layer(service_fn(move |request: Request<Replayed>| {
+        *sees.lock().unwrap() = Some(hints(request.body()));
+        async { Ok::<_, Infallible>(answer(StatusCode::OK)) }
     }));
-    let body = Scripted::new([data("ab"), data("c"), Step::Trailers]);
+    app.oneshot(Request::new(Scripted::new(steps.to_vec())))
+        .await
+        .unwrap();
+    seen.lock().unwrap().take().unwrap()
+}
+
+#[tokio::test]
+async fn the_hints_of_a_replayed_body_promise_no_more_than_it_keeps() {
+    let whole = [data("ab"), data("c")];
+    let with_trailers = [data("ab"), data("c"), Step::Trailers];
+    let fails = [data("ab"), Step::Fail];
+    let table: [(usize, &[Step], _, &str); 10] = [
+        (0, &whole, (3, Some(3), false), "the original's"),
+        (
+            1,
+            &whole,
+            (3, Some(3), false),
+            "what was read and what is left",
+        ),
+        (2, &whole, (3, Some(3), false), "all was read"),
+        (3, &whole, (3, Some(3), false), "and its end too"),
+        (
+            2,
+            &with_trailers,
+            (3, None, false),
+            "trailers are still to come",
+        ),
+        // A client that is told an exact length would leave them out.
+        (3, &with_trailers, (3, None, false), "trailers were read"),
+        (1, &fails, (2, None, false), "the error is still to come"),
+        // A client that is told an exact length would take this for a whole body.
+        (
+            2,
+            &fails,
+            (2, None, false),
+            "it has failed for the first app",
+        ),
+        (
+            1,
+            &[Step::Fail],
+            (0, None, false),
+            "and with nothing before that",
+        ),
+        (1, &[], (0, Some(0), true), "there is no body"),
+    ];
+    for (frames, steps, expected, why) in table {
+        assert_eq!(
+            hints_after(frames, steps).await,
+            expected,
+            "{why}: {frames} of {steps:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_hints_of_a_body_that_is_recorded_are_the_originals() {
+    let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
+        let mut body = request.into_body();
+        assert_eq!(hints(&body), (3, Some(3), false));
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(hints(&body), (1, Some(1), false));
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(hints(&body), (0, Some(0), true));
+        Ok::<_, Infallible>(Response::new(Scripted::new([data("winner")])))
+    }))
+    .layer(service_fn(|request| {
+        reads_then_answers(0, StatusCode::OK, request)
+    }));
+    let body = Scripted::new([data("ab"), data("c")]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
-    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(hints(response.body()), (6, Some(6), false));
+}
+
+#[tokio::test]
+async fn an_error_comes_once_wherever_it_happens() {
+    let table = [
+        (0, "the client is gone".to_owned()),
+        (1, "the client is gone".to_owned()),
+        (2, ReplayError::FailedEarlier.to_string()),
+    ];
+    for (frames, expected) in table {
+        let app = CascadeLayer::new(service_fn(move |request| {
+            reads_then_answers(frames, StatusCode::NOT_FOUND, request)
+        }))
+        .layer(service_fn(move |request: Request<Replayed>| {
+            let expected = expected.clone();
+            async move {
+                let mut body = request.into_body();
+                assert_eq!(
+                    body.frame().await.unwrap().unwrap().into_data().unwrap(),
+                    "ab"
+                );
+                let error = body.frame().await.unwrap().unwrap_err();
+                assert_eq!(error.to_string(), expected);
+                assert!(body.is_end_stream());
+                assert!(body.frame().await.is_none());
+                Ok::<_, Infallible>(answer(StatusCode::OK))
+            }
+        }));
+        let request = Request::new(Scripted::new([data("ab"), Step::Fail]));
+        app.oneshot(request).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_limit_nothing_is_kept() {
+    let frame = bytes::Bytes::from(vec![b'x'; 4096]);
+    let kept = Arc::new(frame.clone());
+    let app = CascadeLayer::new(service_fn(move |request: Request<Replayed>| {
+        let kept = kept.clone();
+        async move {
+            let mut body = request.into_body();
+            for _ in 0..3 {
+                body.frame().await.unwrap().unwrap();
+            }
+            assert!(
+                kept.is_unique(),
+                "something still holds a frame that was read"
+            );
+            Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
+        }
+    }))
+    .replay_limit(2 * 4096)
+    .layer(service_fn(|request| {
+        reads_then_answers(0, StatusCode::OK, request)
+    }));
+    let body = Scripted::new([Step::Data(frame.clone()), Step::Data(frame), data("over")]);
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::HEAD;
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    // Nor does an answer to HEAD have a body.
+    assert_eq!(hints(response.body()), (0, Some(0), true));
 }
 
 #[tokio::test]

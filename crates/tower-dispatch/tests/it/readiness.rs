@@ -17,6 +17,7 @@ use crate::probe::{ask, says};
 /// Panics unless this very instance was made ready; a clone of it is not ready.
 #[derive(Debug, Default)]
 struct Strict {
+    asked: bool,
     ready: bool,
 }
 
@@ -32,11 +33,11 @@ impl Service<Request<()>> for Strict {
     type Future = Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        if self.ready {
+        // Ready the second time, so that whoever takes Pending for an answer is found out.
+        if std::mem::replace(&mut self.asked, true) {
+            self.ready = true;
             return Poll::Ready(Ok(()));
         }
-        // Ready the second time, so that whoever takes Pending for an answer is found out.
-        self.ready = true;
         cx.waker().wake_by_ref();
         Poll::Pending
     }
