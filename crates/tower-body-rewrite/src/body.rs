@@ -8,11 +8,16 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{Rewriter, Sink};
+use crate::{Rewriter, Sink, remove_stale_headers};
 
-/// The most input, in bytes, that is rewritten before the output is handed on, so that one large frame
-/// does not multiply in memory.
-const PIECE: usize = 64 * 1024;
+/// How much output, in bytes, is made before it is handed on, more or less: input is rewritten in pieces, and
+/// the next piece is smaller if the last one's output was above that. So one large frame does not multiply in
+/// memory, whatever a rewriter makes of each byte.
+const OUTPUT: usize = 64 * 1024;
+/// The first piece, and the smallest and the largest, in bytes.
+const FIRST_PIECE: usize = 4 * 1024;
+const SMALLEST_PIECE: usize = 64;
+const LARGEST_PIECE: usize = 64 * 1024;
 
 pin_project! {
     /// The body of a response that went through [`Rewrite`](crate::Rewrite).
@@ -26,9 +31,9 @@ pin_project! {
 enum Mode<R, E> {
     /// The inner body as it is.
     Untouched,
-    /// The inner body as it is, but for its length: that of a response to HEAD speaks of the bytes that
-    /// GET would have had rewritten, and a server makes a Content-Length of it.
-    Unmeasured,
+    /// None: it answers HEAD, or is a 304. The inner body is not asked, not even for its length: a server
+    /// would make a Content-Length of it, and GET would have had another one.
+    Withheld,
     Rewriting(Rewriting<R, E>),
 }
 
@@ -37,6 +42,8 @@ struct Rewriting<R, E> {
     rewriter: R,
     /// What is left of the inner body's last frame.
     input: Bytes,
+    /// How much of it to take next.
+    piece: usize,
     output: Sink,
     end: End<E>,
 }
@@ -59,10 +66,10 @@ impl<B: Body, R> ResponseBody<B, R> {
         }
     }
 
-    pub(crate) fn unmeasured(inner: B) -> Self {
+    pub(crate) fn withheld(inner: B) -> Self {
         Self {
             inner,
-            mode: Mode::Unmeasured,
+            mode: Mode::Withheld,
         }
     }
 
@@ -72,6 +79,7 @@ impl<B: Body, R> ResponseBody<B, R> {
             mode: Mode::Rewriting(Rewriting {
                 rewriter,
                 input: Bytes::new(),
+                piece: FIRST_PIECE,
                 output: Sink::default(),
                 end: End::NotYet,
             }),
@@ -92,8 +100,10 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let Mode::Rewriting(rewriting) = this.mode else {
-            return this.inner.poll_frame(cx);
+        let rewriting = match this.mode {
+            Mode::Untouched => return this.inner.poll_frame(cx),
+            Mode::Withheld => return Poll::Ready(None),
+            Mode::Rewriting(rewriting) => rewriting,
         };
         loop {
             if let Some(data) = rewriting.output.next_frame() {
@@ -107,16 +117,15 @@ where
             if rewriting.input.is_empty() {
                 rewriting.take(ready!(this.inner.as_mut().poll_frame(cx)));
             } else {
-                let size = rewriting.input.len().min(PIECE);
-                let piece = rewriting.input.split_to(size);
-                rewriting.rewriter.rewrite(piece, &mut rewriting.output);
+                rewriting.rewrite_a_piece();
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.mode {
-            Mode::Untouched | Mode::Unmeasured => self.inner.is_end_stream(),
+            Mode::Untouched => self.inner.is_end_stream(),
+            Mode::Withheld => true,
             // The inner body's end is not enough: a rewriter may have something left to say.
             Mode::Rewriting(rewriting) => {
                 matches!(rewriting.end, End::Done) && rewriting.output.len() == 0
@@ -127,20 +136,34 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.mode {
             Mode::Untouched => self.inner.size_hint(),
-            Mode::Unmeasured => SizeHint::default(),
+            Mode::Withheld => SizeHint::default(),
             Mode::Rewriting(rewriting) => rewriting.size_hint(),
         }
     }
 }
 
 impl<R: Rewriter, E> Rewriting<R, E> {
+    /// Rewrites what comes next of the input.
+    fn rewrite_a_piece(&mut self) {
+        let piece = self.input.split_to(self.input.len().min(self.piece));
+        self.rewriter.rewrite(piece, &mut self.output);
+        self.piece = match self.output.len() {
+            small if small < OUTPUT / 2 => (self.piece * 2).min(LARGEST_PIECE),
+            large if large > OUTPUT => (self.piece / 2).max(SMALLEST_PIECE),
+            _ => self.piece,
+        };
+    }
+
     /// Takes what the inner body has just given.
     fn take(&mut self, frame: Option<Result<Frame<Bytes>, E>>) {
         match frame {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => self.input = data,
-                // Trailers end a body.
-                Err(frame) => {
+                // Trailers end a body, and may hold digests of it.
+                Err(mut frame) => {
+                    if let Some(trailers) = frame.trailers_mut() {
+                        remove_stale_headers(trailers);
+                    }
                     self.rewriter.finish(&mut self.output);
                     self.end = End::Last(Ok(frame));
                 }
@@ -163,7 +186,7 @@ impl<R, E> Rewriting<R, E> {
         let waiting = self.output.len() as u64;
         let mut hint = SizeHint::default();
         hint.set_lower(waiting);
-        if !matches!(self.end, End::NotYet) {
+        if matches!(self.end, End::Done) {
             hint.set_upper(waiting);
         }
         hint

@@ -41,7 +41,7 @@ where
             None => ResponseBody::untouched(body),
             Some((_, Eligible::HeadersOnly)) => {
                 remove_stale_headers(&mut parts.headers);
-                ResponseBody::unmeasured(body)
+                ResponseBody::withheld(body)
             }
             Some((rewriter, _)) => {
                 remove_stale_headers(&mut parts.headers);

@@ -16,7 +16,7 @@ use http::{
 /// | `Content-Digest`, `Repr-Digest` | checksums of other bytes | RFC 9530, sections 2 and 3 |
 /// | `Digest`, `Content-MD5` | their forerunners | RFC 3230, RFC 1864 |
 ///
-/// The head of a response to HEAD and of a 304 is treated in the same way, since it describes the
+/// Trailers may hold some of them too. The head of a response to HEAD and of a 304 is treated in the same way, since it describes the
 /// response to GET.
 pub fn remove_stale_headers(headers: &mut HeaderMap) {
     const STALE: [HeaderName; 8] = [

@@ -6,6 +6,9 @@ use memchr::memchr;
 
 use crate::{Rewriter, Sink};
 
+/// From this length on, in bytes, a prefix is shared instead of copied.
+const LONG: usize = 1024;
+
 /// Puts a prefix before every line.
 ///
 /// Only LF (0x0A) ends a line. The prefix is bytes and is not looked at: it may hold newlines itself,
@@ -26,17 +29,25 @@ impl Prefix {
             at_line_start: true,
         }
     }
+
+    fn put_prefix(&self, out: &mut Sink) {
+        if self.prefix.len() < LONG {
+            out.put(&self.prefix);
+        } else {
+            out.pass(self.prefix.clone());
+        }
+    }
 }
 
 impl Rewriter for Prefix {
     fn rewrite(&mut self, mut chunk: Bytes, out: &mut Sink) {
         while !chunk.is_empty() {
             if self.at_line_start {
-                out.put(&self.prefix);
+                self.put_prefix(out);
             }
             let newline = memchr(b'\n', &chunk);
-            let line = chunk.split_to(newline.map_or(chunk.len(), |at| at + 1));
-            out.pass(line);
+            let line = newline.map_or(chunk.len(), |at| at + 1);
+            out.pass_front(&mut chunk, line);
             self.at_line_start = newline.is_some();
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// A slice below this many bytes is copied into the neighbouring output instead of becoming a frame.
 const COPY_BELOW: usize = 1024;
@@ -48,6 +48,21 @@ impl Sink {
         } else {
             self.close_tail();
             self.frames.push_back(bytes);
+        }
+    }
+
+    /// Writes the first `count` bytes of a chunk by handing them on; only a short slice is copied.
+    ///
+    /// # Panics
+    ///
+    /// If the chunk has fewer bytes.
+    pub fn pass_front(&mut self, chunk: &mut Bytes, count: usize) {
+        if count < COPY_BELOW {
+            // Splitting would take and release a handle for each slice.
+            self.put(&chunk[..count]);
+            chunk.advance(count);
+        } else {
+            self.pass(chunk.split_to(count));
         }
     }
 

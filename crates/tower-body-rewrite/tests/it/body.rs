@@ -46,6 +46,7 @@ impl Body for Scripted {
             Some(Trailers) => {
                 let mut trailers = HeaderMap::new();
                 trailers.insert("x-sum", HeaderValue::from_static("1"));
+                trailers.insert("content-digest", HeaderValue::from_static("sha-256=:x:"));
                 Some(Ok(Frame::trailers(trailers)))
             }
             Some(Fail) => Some(Err("the disk is gone")),
@@ -99,7 +100,10 @@ async fn trailers_come_once_after_the_last_data() {
     let body = prefixed(&[Data("a\n"), Data("b"), Trailers]).await;
     assert!(!body.is_end_stream());
     let collected = body.collect().await.unwrap();
-    assert_eq!(collected.trailers().unwrap()["x-sum"], "1");
+    let trailers = collected.trailers().unwrap();
+    assert_eq!(trailers["x-sum"], "1");
+    // It was one of the body that is not sent.
+    assert!(!trailers.contains_key("content-digest"));
     assert_eq!(collected.to_bytes(), "> a\n> b");
 }
 
@@ -135,21 +139,43 @@ async fn an_empty_frame_neither_ends_the_body_nor_gets_a_prefix() {
 }
 
 #[tokio::test]
-async fn a_large_frame_is_rewritten_in_pieces() {
+async fn a_large_frame_does_not_multiply_in_memory() {
     const NEWLINES: &str = match std::str::from_utf8(&[b'\n'; 1 << 18]) {
         Ok(text) => text,
         Err(_) => panic!(),
     };
-    let mut body = prefixed(&[Data(NEWLINES)]).await;
-    let mut total = 0;
-    while let Some(data) = next_data(&mut body) {
+    for length in [2, 100, 1023] {
+        let prefix = "x".repeat(length);
+        let layer = RewriteLayer::new(move |_| Some(Prefix::new(prefix.clone())));
+        let (mut body, _) = through(layer, &[Data(NEWLINES)]).await;
+        let (mut total, mut largest_later) = (0, 0);
+        for frame in 0.. {
+            let Some(data) = next_data(&mut body) else {
+                break;
+            };
+            total += data.len();
+            if frame >= 8 {
+                largest_later = largest_later.max(data.len());
+            }
+        }
+        assert_eq!(total, (length + 1) << 18);
         assert!(
-            data.len() <= 3 << 16,
-            "three bytes for each of 64 Ki newlines"
+            largest_later <= 3 * 64 * 1024,
+            "{largest_later} with a prefix of {length}"
         );
-        total += data.len();
     }
-    assert_eq!(total, 3 << 18);
+}
+
+#[tokio::test]
+async fn a_long_prefix_is_shared_and_not_copied() {
+    let prefix = Bytes::from(vec![b'x'; 2048]);
+    let start = prefix.as_ptr();
+    let layer = RewriteLayer::new(move |_| Some(Prefix::new(prefix.clone())));
+    let (mut body, _) = through(layer, &[Data("a\nb")]).await;
+    let frames: Vec<_> = std::iter::from_fn(|| next_data(&mut body)).collect();
+    assert_eq!(frames.len(), 4);
+    assert_eq!((frames[0].as_ptr(), frames[2].as_ptr()), (start, start));
+    assert_eq!((&frames[1][..], &frames[3][..]), (&b"a\n"[..], &b"b"[..]));
 }
 
 #[tokio::test]
@@ -162,6 +188,39 @@ async fn the_size_hint_promises_no_more_than_what_waits() {
     next_data(&mut body);
     assert!(matches!(poll(&mut body), Poll::Ready(None)));
     assert_eq!(body.size_hint().exact(), Some(0));
+}
+
+/// Has two frames to say at the end, however it comes.
+#[derive(Clone)]
+struct LastWords(Bytes);
+
+impl Rewriter for LastWords {
+    fn rewrite(&mut self, _: Bytes, _: &mut Sink) {}
+
+    fn finish(&mut self, out: &mut Sink) {
+        out.pass(self.0.clone());
+        out.pass(self.0.clone());
+    }
+
+    fn abandon(&mut self, out: &mut Sink) {
+        self.finish(out);
+    }
+}
+
+#[tokio::test]
+async fn hints_do_not_hide_what_waits_and_what_is_still_to_come() {
+    let words = LastWords(vec![b'x'; 2000].into());
+    for (end, upper) in [(&[][..], Some(2000)), (&[Trailers], None), (&[Fail], None)] {
+        let words = words.clone();
+        let layer = RewriteLayer::new(move |_| Some(words.clone()));
+        let (mut body, _) = through(layer, end).await;
+        assert_eq!(next_data(&mut body).unwrap().len(), 2000);
+        let hint = body.size_hint();
+        assert_eq!((hint.lower(), hint.upper()), (2000, upper), "{end:?}");
+        assert!(!body.is_end_stream());
+        assert_eq!(next_data(&mut body).unwrap().len(), 2000);
+        assert_eq!(body.is_end_stream(), upper.is_some());
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
 //! What becomes of a response's head.
 
-use std::{convert::Infallible, future::Ready};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn, util::ServiceFn};
+use tower::{Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 use tower_body_rewrite::{PrefixLayer, RewriteLayer, Rewriter, Sink};
 
 const ABOUT_THE_BODY: [(&str, &str); 8] = [
@@ -79,7 +83,20 @@ async fn head_and_304_get_the_headers_of_the_200_that_they_stand_for() {
         assert!(says_nothing_of_the_old_body(response.headers()));
         // A server would make a Content-Length of it, and it would be the unprefixed length.
         assert_eq!(response.body().size_hint().exact(), None);
+        // There is no body, even if the service has left one.
+        assert!(response.body().is_end_stream());
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "");
     }
+}
+
+#[tokio::test]
+async fn a_304_that_does_not_name_its_type_passes_as_it_is() {
+    let app = PrefixLayer::new("> ").layer(service_fn(async |_: Request<()>| {
+        let response = Response::builder().status(304).header("etag", "\"x\"");
+        Ok::<_, Infallible>(response.body(Full::<Bytes>::default()).unwrap())
+    }));
+    let response = app.oneshot(request(Method::GET)).await.unwrap();
+    assert_eq!(response.headers()["etag"], "\"x\"");
 }
 
 #[tokio::test]
@@ -97,6 +114,55 @@ async fn what_is_not_rewritten_is_not_touched() {
             response.into_body().collect().await.unwrap().to_bytes(),
             "a\nb\n"
         );
+    }
+}
+
+#[tokio::test]
+async fn an_untouched_body_ends_where_the_inner_one_does() {
+    let app = PrefixLayer::new("> ").layer(answers(200, "text/html"));
+    let response = app.oneshot(request(Method::GET)).await.unwrap();
+    let mut body = response.into_body();
+    assert!(!body.is_end_stream());
+    body.frame().await.unwrap().unwrap();
+    assert!(body.is_end_stream());
+}
+
+/// Says that it is not ready the first time, and refuses to be called unless this very instance was ready.
+#[derive(Default)]
+struct Strict {
+    asked: bool,
+    ready: bool,
+}
+
+impl Service<Request<()>> for Strict {
+    type Response = Response<Full<Bytes>>;
+    type Error = &'static str;
+    type Future = Ready<Result<Response<Full<Bytes>>, &'static str>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        if std::mem::replace(&mut self.asked, true) {
+            self.ready = true;
+            return Poll::Ready(Ok(()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(match std::mem::take(&mut self.ready) {
+            true => Err("the service's error"),
+            false => Err("called without being ready"),
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_instance_that_was_made_ready_is_called_and_its_error_passes() {
+    let mut app = PrefixLayer::new("> ").layer(Strict::default());
+    for _ in 0..2 {
+        let app = app.ready().await.unwrap();
+        let error = app.call(request(Method::GET)).await.unwrap_err();
+        assert_eq!(error, "the service's error");
     }
 }
 
