@@ -190,6 +190,12 @@ async fn what_has_no_file_is_dispatched() {
             let got = server.get(version, path).await;
             assert_eq!(got.status, StatusCode::NOT_FOUND, "{version:?} {path}");
         }
+        let got = server.send(version, Method::HEAD, "/nowhere", "").await;
+        assert_eq!((got.status, got.text()), (StatusCode::NOT_FOUND, ""));
+        let got = server
+            .send(version, Method::PUT, "/hello", vec![b'x'; 50_000])
+            .await;
+        assert_eq!(got.status, StatusCode::PAYLOAD_TOO_LARGE);
         // The file service, which would say 405, is not asked.
         let got = server.send(version, Method::POST, "/index.html", "").await;
         assert_eq!(got.status, StatusCode::NOT_FOUND);

@@ -11,10 +11,14 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tower::{BoxError, Service};
 
-/// How long a client may take to send a request's head.
+/// How long a client may be silent, and how long it may take to send a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long open requests may take after the signal to end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +46,7 @@ where
         .timer(TokioTimer::new())
         .keep_alive_interval(HEADER_TIMEOUT);
     let graceful = GracefulShutdown::new();
+    let (serving, ended) = watch::channel(());
     let mut shutdown = pin!(shutdown);
 
     loop {
@@ -57,19 +62,30 @@ where
                 }
             },
         };
-        stream.set_nodelay(true)?;
+        // It is only faster with it, so it may fail.
+        let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(app.clone());
-        let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection.into_owned());
+        let server = server.clone();
+        let watcher = graceful.watcher();
+        let mut ended = ended.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            // The server's own timeout begins when it knows which version of HTTP this is.
+            tokio::select! {
+                spoke = timeout(HEADER_TIMEOUT, stream.readable()) => match spoke {
+                    Ok(Ok(())) => {}
+                    _ => return,
+                },
+                _ = ended.changed() => return,
+            }
+            let connection = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
                 eprintln!("a connection broke off: {error}");
             }
         });
     }
 
-    // No new connection is taken from here on.
-    drop(listener);
+    // No new connection is taken from here on, and none that has not spoken is waited for.
+    drop((listener, serving));
     tokio::select! {
         () = graceful.shutdown() => Ok(()),
         () = sleep(DRAIN_TIMEOUT) => Err(io::Error::new(

@@ -5,7 +5,7 @@ use std::{convert::Infallible, fmt::Write, path::PathBuf, pin::pin};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use sha2::{Digest, Sha256};
 use tower::{BoxError, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
@@ -16,6 +16,8 @@ use tower_exception::{ExceptionLayer, Incident};
 use tower_http::services::ServeDir;
 
 const HELLO: Key<&'static str> = Key::new("site.hello");
+
+const TEXT: &str = "text/plain; charset=utf-8";
 
 type Answer = Result<Response<Full<Bytes>>, BoxError>;
 
@@ -71,11 +73,15 @@ async fn hello_sender<B>(request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let name = Limited::new(request.into_body(), 1024).collect().await?;
-    Ok(text(format!(
-        "Hello {}\n",
-        String::from_utf8_lossy(&name.to_bytes())
-    )))
+    let name = match Limited::new(request.into_body(), 1024).collect().await {
+        Ok(name) => name.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let text = "a name has at most 1024 bytes\n".to_owned();
+            return Ok(response(StatusCode::PAYLOAD_TOO_LARGE, TEXT, text));
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(text(format!("Hello {}\n", String::from_utf8_lossy(&name))))
 }
 
 async fn hello_name<B>(request: Request<B>) -> Answer {
@@ -111,8 +117,14 @@ async fn panics<B>(_: Request<B>) -> Answer {
     panic!("this route always panics")
 }
 
-async fn not_found<B>(_: Request<B>) -> Answer {
-    let page = "<!DOCTYPE html>\n<title>Not found</title>\n<p>There is no such page. <a href=\"/\">Start</a>\n";
+async fn not_found<B>(request: Request<B>) -> Answer {
+    let page = match *request.method() {
+        // HTTP/2 has no patience with a body there.
+        Method::HEAD => "",
+        _ => {
+            "<!DOCTYPE html>\n<title>Not found</title>\n<p>There is no such page. <a href=\"/\">Start</a>\n"
+        }
+    };
     Ok(response(
         StatusCode::NOT_FOUND,
         "text/html; charset=utf-8",
@@ -121,7 +133,7 @@ async fn not_found<B>(_: Request<B>) -> Answer {
 }
 
 fn text(body: String) -> Response<Full<Bytes>> {
-    response(StatusCode::OK, "text/plain; charset=utf-8", body)
+    response(StatusCode::OK, TEXT, body)
 }
 
 fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
