@@ -28,10 +28,6 @@ impl Allow {
         self.0.extend(methods.map(str::to_owned));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn to_header(&self) -> HeaderValue {
         let methods: Vec<&str> = self.0.iter().map(String::as_str).collect();
         HeaderValue::from_str(&methods.join(", "))

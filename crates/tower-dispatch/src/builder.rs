@@ -176,11 +176,20 @@ enum Kind {
     NothingToName(Box<str>),
 }
 
+impl BuildError {
+    /// The number of the route that cannot be used, from 0 in the order in which they were added; `None` if it
+    /// is all of them together.
+    #[must_use]
+    pub fn route(&self) -> Option<usize> {
+        self.route
+    }
+}
+
 impl From<TableError> for BuildError {
     fn from(error: TableError) -> Self {
         Self {
+            route: error.index(),
             kind: Kind::Table(error),
-            route: None,
         }
     }
 }

@@ -98,7 +98,9 @@ fn without_body<E: Body, S>(response: Response<E>) -> Response<ResponseBody<E, S
             parts.status,
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
         );
-    if let (false, Some(length)) = (has_no_length, body.size_hint().exact()) {
+    // An endpoint that has taken the body off by itself leaves none, whatever GET would have had.
+    let length = body.size_hint().exact().filter(|length| *length > 0);
+    if let (false, Some(length)) = (has_no_length, length) {
         parts
             .headers
             .insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -167,9 +167,14 @@ where
             StateProj::Inner { attempt, refused } => {
                 let mut response = ready!(attempt.poll(cx))?;
                 Poll::Ready(Ok(match (response.status(), refused) {
-                    // The wrapped service does not know the path, so its words are about nothing.
+                    // The wrapped service does not know the path, so its words are about nothing; but what
+                    // layers in there have left for layers out here is not about the path.
                     (StatusCode::NOT_FOUND, Some((method, allow))) => {
-                        refusal::method_not_allowed(method, allow).map(ResponseBody::own)
+                        let mut refused = refusal::method_not_allowed(method, allow);
+                        std::mem::swap(refused.extensions_mut(), response.extensions_mut());
+                        let reason = std::mem::take(response.extensions_mut());
+                        refused.extensions_mut().extend(reason);
+                        refused.map(ResponseBody::own)
                     }
                     (StatusCode::METHOD_NOT_ALLOWED, Some((_, allow))) => {
                         allow.add_header(response.headers());

@@ -65,7 +65,8 @@ impl Pattern {
     }
 
     /// A template for the whole path: `{name}` stands for one segment or a part of one, `{*name}` for
-    /// anything, slashes too, and neither for nothing. `{{` and `}}` are braces.
+    /// anything, slashes too, and neither for nothing. `{{` and `}}` are braces. The rest is text, as it is in
+    /// a decoded path.
     ///
     /// # Errors
     ///
@@ -95,6 +96,24 @@ impl TryFrom<&str> for Pattern {
     type Error = PatternError;
 
     fn try_from(template: &str) -> Result<Self, PatternError> {
+        Self::template(template)
+    }
+}
+
+/// Reads a template, see [`Pattern::template`].
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(template: String) -> Result<Self, PatternError> {
+        Self::template(&template)
+    }
+}
+
+/// Reads a template, see [`Pattern::template`].
+impl TryFrom<&String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(template: &String) -> Result<Self, PatternError> {
         Self::template(template)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     allow::Allow,
     args::RouteInfo,
     path,
-    table::{Captures, Search},
+    table::{Each, Search, Spans, TABLE_LIMIT},
 };
 
 /// A pattern with the method that it is for, and what is there.
@@ -25,17 +25,13 @@ pub(crate) struct Route<E> {
 pub(crate) struct Routes<E> {
     endpoints: Vec<(Option<Method>, E)>,
     infos: Vec<Arc<RouteInfo>>,
-    captures: Captures,
-    /// The routes for a method that a route names, one table a method.
-    by_method: Vec<(Method, MethodTable)>,
+    each: Each,
+    /// The routes for a method that a route names, one search a method.
+    by_method: Vec<(Method, Search)>,
     /// The routes for any other method.
-    any_method: MethodTable,
-}
-
-/// The routes that one method may take.
-struct MethodTable {
-    search: Search,
-    routes: Vec<usize>,
+    any_method: Search,
+    /// The routes for all methods together.
+    all: Search,
 }
 
 /// Where a request leads to.
@@ -56,7 +52,8 @@ pub(crate) enum Outcome<'a, E> {
 impl<E> Routes<E> {
     pub(crate) fn new(routes: Vec<Route<E>>) -> Result<Self, BuildError> {
         let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();
-        let captures = Captures::new(&patterns)?;
+        // One pattern at a time first: those errors say more.
+        let each = Each::new(&patterns)?;
         let methods: Vec<Option<Method>> =
             routes.iter().map(|route| route.method.clone()).collect();
 
@@ -69,29 +66,34 @@ impl<E> Routes<E> {
         if named.contains(&Method::GET) && !named.contains(&Method::HEAD) {
             named.push(Method::HEAD);
         }
+        let search = |takes: &dyn Fn(&Option<Method>) -> bool| {
+            let routes = (0..patterns.len()).filter(|&index| takes(&methods[index]));
+            Search::new(&patterns, routes.collect(), TABLE_LIMIT)
+        };
         let by_method = named.into_iter().map(|method| {
             let takes = |route: &Option<Method>| {
                 route.as_ref().is_none_or(|route| {
                     *route == method || *route == Method::GET && method == Method::HEAD
                 })
             };
-            MethodTable::new(&patterns, &methods, takes).map(|table| (method, table))
+            search(&takes).map(|search| (method.clone(), search))
         });
 
         Ok(Self {
             by_method: by_method.collect::<Result<_, _>>()?,
-            any_method: MethodTable::new(&patterns, &methods, Option::is_none)?,
+            any_method: search(&|method| method.is_none())?,
+            all: search(&|_| true)?,
             infos: (routes.iter().enumerate())
                 .map(|(index, route)| {
                     Arc::new(RouteInfo {
                         index,
                         name: route.name.clone(),
                         pattern: route.pattern.as_str().into(),
-                        groups: captures.names(index),
+                        groups: each.names(index),
                     })
                 })
                 .collect(),
-            captures,
+            each,
             endpoints: routes
                 .into_iter()
                 .map(|route| (route.method, route.endpoint))
@@ -101,12 +103,14 @@ impl<E> Routes<E> {
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         enum Found {
-            Route(usize, crate::table::Spans),
+            Route(usize, Spans),
             OtherMethods(Allow),
         }
-        let found = path::decode(uri, |path| match self.table(method).find(path) {
-            Some(index) => Some(Found::Route(index, self.captures.find(index, path))),
-            None => self.other_methods(path).map(Found::OtherMethods),
+        let found = path::decode(uri, |path| {
+            match self.search(method).find(&self.each, path) {
+                Some(index) => Some(Found::Route(index, self.each.groups(index, path))),
+                None => self.other_methods(method, path).map(Found::OtherMethods),
+            }
         });
         match found {
             Ok(Some((Found::Route(index, spans), path))) => {
@@ -127,42 +131,24 @@ impl<E> Routes<E> {
         }
     }
 
-    fn table(&self, method: &Method) -> &MethodTable {
+    fn search(&self, method: &Method) -> &Search {
         self.by_method
             .iter()
             .find(|(named, _)| named == method)
-            .map_or(&self.any_method, |(_, table)| table)
+            .map_or(&self.any_method, |(_, search)| search)
     }
 
-    fn other_methods(&self, path: &str) -> Option<Allow> {
+    /// The methods that have a route for the path, for a method that has none.
+    fn other_methods(&self, method: &Method, path: &str) -> Option<Allow> {
+        // Most paths without a route have none with another method either, and are done here.
+        self.all.find(&self.each, path)?;
         let mut allow = Allow::default();
-        for (method, table) in &self.by_method {
-            if table.find(path).is_some() {
-                allow.add(method);
+        for (other, search) in &self.by_method {
+            if other != method && search.find(&self.each, path).is_some() {
+                allow.add(other);
             }
         }
-        (!allow.is_empty()).then_some(allow)
-    }
-}
-
-impl MethodTable {
-    fn new(
-        patterns: &[Pattern],
-        methods: &[Option<Method>],
-        takes: impl Fn(&Option<Method>) -> bool,
-    ) -> Result<Self, BuildError> {
-        let routes: Vec<usize> = (0..patterns.len())
-            .filter(|&index| takes(&methods[index]))
-            .collect();
-        Ok(Self {
-            search: Search::new(routes.iter().map(|&index| &patterns[index]))?,
-            routes,
-        })
-    }
-
-    /// The first of these routes whose pattern matches, by its place among all routes.
-    fn find(&self, path: &str) -> Option<usize> {
-        self.search.find(path).map(|found| self.routes[found])
+        Some(allow)
     }
 }
 

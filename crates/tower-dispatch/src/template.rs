@@ -34,9 +34,9 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     /// Reads the next character or `{name}`; `false` at the end.
     fn step(&mut self) -> Result<bool, Offence> {
-        if let Some(rest) = self.rest.strip_prefix("/:") {
-            self.old_style(rest)?;
-        }
+        self.old_style("/:", "")?;
+        self.old_style("/*", "*")?;
+        self.encoded()?;
         let Some(next) = self.rest.chars().next() else {
             return Ok(false);
         };
@@ -45,6 +45,12 @@ impl<'a> Parser<'a> {
             self.advance(2);
         } else if next == '{' {
             self.parameter()?;
+        } else if matches!(next, '[' | ']') {
+            // They will say which part is optional.
+            return Err((
+                self.column,
+                format!("`{next}` has no meaning in a template yet; write a regex to match it"),
+            ));
         } else if next == '}' {
             return Err((
                 self.column,
@@ -57,13 +63,32 @@ impl<'a> Parser<'a> {
         Ok(true)
     }
 
-    /// `/:name`, as older routers have it.
-    fn old_style(&self, rest: &str) -> Result<(), Offence> {
-        let name = rest.split('/').next().unwrap_or_default();
-        if is_name(name) {
-            return Err((self.column + 1, format!("did you mean `{{{name}}}`?")));
+    /// `/:name` and `/*name`, as other routers have it.
+    fn old_style(&self, sign: &str, star: &str) -> Result<(), Offence> {
+        let Some(rest) = self.rest.strip_prefix(sign) else {
+            return Ok(());
+        };
+        let end = rest.find(|c| !is_name_character(c)).unwrap_or(rest.len());
+        match &rest[..end] {
+            name if is_name(name) => {
+                Err((self.column + 1, format!("did you mean `{{{star}{name}}}`?")))
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// `%20`, which no decoded path has where a client has sent that.
+    fn encoded(&self) -> Result<(), Offence> {
+        let digits = self.rest.strip_prefix('%').and_then(|rest| rest.get(..2));
+        match digits {
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => Err((
+                self.column,
+                format!(
+                    "templates are for the decoded path: write the character and not `%{digits}`"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn parameter(&mut self) -> Result<(), Offence> {
@@ -122,7 +147,11 @@ impl<'a> Parser<'a> {
 fn is_name(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && !text.is_empty()
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && text.chars().all(is_name_character)
+}
+
+fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn not_a_slash() -> Hir {
@@ -144,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_template_matches_the_whole_path() {
-        let table: [(&str, &str, Option<&[&str]>); 14] = [
+        let table: [(&str, &str, Option<&[&str]>); 16] = [
             ("/", "/", Some(&[])),
             ("/a", "/a", Some(&[])),
             ("/a", "/a/", None),
@@ -159,6 +188,8 @@ mod tests {
             ("/{*x}/c/{y}", "/a/b/c/d", Some(&["a/b", "d"])),
             ("/{{x}}", "/{x}", Some(&[])),
             ("/{*x}", "/", None),
+            ("/100%", "/100%", Some(&[])),
+            ("/a:b/:/*", "/a:b/:/*", Some(&[])),
         ];
         for (template, path, expected) in table {
             assert_eq!(
@@ -197,6 +228,22 @@ mod tests {
             (
                 "/a/:id/b",
                 "pattern \"/a/:id/b\", column 4: did you mean `{id}`?",
+            ),
+            (
+                "/:id.json",
+                "pattern \"/:id.json\", column 2: did you mean `{id}`?",
+            ),
+            (
+                "/*rest",
+                "pattern \"/*rest\", column 2: did you mean `{*rest}`?",
+            ),
+            (
+                "/a[/{b}]",
+                "pattern \"/a[/{b}]\", column 3: `[` has no meaning in a template yet; write a regex to match it",
+            ),
+            (
+                "/é%20b",
+                "pattern \"/é%20b\", column 3: templates are for the decoded path: write the character and not `%20`",
             ),
         ];
         for (template, text) in table {

@@ -36,7 +36,8 @@ pub struct Key<T> {
 }
 
 impl<T> Key<T> {
-    /// A key for a `const` or `static`, where a malformed name is a compile error.
+    /// A key for a `const` or `static`, where a malformed name is a compile error. (Setting a value takes the
+    /// key: a `static` is cloned for that, at no cost.)
     ///
     /// # Panics
     ///
@@ -220,7 +221,7 @@ const fn starts_with(name: &[u8], prefix: &[u8]) -> bool {
 const fn equal(a: &[u8], b: &[u8]) -> bool {
     let mut at = 0;
     while at < a.len() {
-        if a[at] != b[at] {
+        if !a[at].eq_ignore_ascii_case(&b[at]) {
             return false;
         }
         at += 1;

@@ -42,11 +42,26 @@ fn a_name_is_given_once_and_after_its_route() {
 
 #[test]
 fn routes_that_take_too_much_memory_are_refused() {
-    let large = Pattern::regex(r"/(\w{1000}){100}").unwrap();
+    let large = Pattern::regex(r"/(?:\w{100}){100}").unwrap();
+    let builder = Dispatch::builder()
+        .route("/", says("small"))
+        .route(large, says("large"));
+    let error = builder.build().unwrap_err();
+    assert_eq!(error.route(), Some(1));
     assert_eq!(
-        error(Dispatch::builder().route(large, says("large"))),
-        "pattern \"/(\\\\w{1000}){100}\": compiled, it exceeds the limit of 67108864 bytes"
+        error.to_string(),
+        "route 1: pattern \"/(?:\\\\w{100}){100}\": compiled, it exceeds the limit of 10485760 bytes"
     );
+}
+
+#[test]
+fn a_template_may_come_from_configuration() {
+    let template = String::from("/a");
+    Dispatch::builder()
+        .route(&template, says("a"))
+        .route(template, says("b"))
+        .build()
+        .unwrap();
 }
 
 #[test]

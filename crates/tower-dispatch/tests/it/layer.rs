@@ -3,8 +3,8 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
-use tower::{Layer, service_fn};
-use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, UrlArgs};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, Refusal, UrlArgs};
 
 use crate::probe::{ask, says};
 
@@ -98,4 +98,47 @@ async fn a_path_without_a_route_keeps_the_inner_404_and_405() {
         assert_eq!((got.as_u16(), text.as_str()), (status, "inner DELETE /b"));
         assert!(!headers.contains_key("allow"));
     }
+}
+
+#[tokio::test]
+async fn what_inner_layers_have_left_for_outer_ones_outlives_the_404() {
+    let app = layer().layer(service_fn(async |_: Request<()>| {
+        let mut response = Response::new(Full::<Bytes>::default());
+        *response.status_mut() = http::StatusCode::NOT_FOUND;
+        response.extensions_mut().insert("from inside");
+        Ok::<_, Infallible>(response)
+    }));
+    let request = Request::delete("/a/1").body(()).unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), http::StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.extensions().get(), Some(&"from inside"));
+    assert_eq!(
+        response.extensions().get(),
+        Some(&Refusal::MethodNotAllowed)
+    );
+}
+
+#[tokio::test]
+async fn an_endpoints_error_is_converted_into_the_wrapped_services() {
+    #[derive(Debug, PartialEq)]
+    struct Broken;
+    #[derive(Debug, PartialEq)]
+    struct AnyError(Broken);
+    impl From<Broken> for AnyError {
+        fn from(broken: Broken) -> Self {
+            Self(broken)
+        }
+    }
+    type Answer<E> = Result<Response<Full<Bytes>>, E>;
+    let urls = Dispatch::builder()
+        .route("/", service_fn(async |_: Request<()>| Answer::Err(Broken)))
+        .build()
+        .unwrap();
+    let app = DispatchLayer::new(urls).layer(service_fn(async |_: Request<()>| {
+        Answer::<AnyError>::Ok(Response::default())
+    }));
+    assert_eq!(
+        app.oneshot(Request::new(())).await.unwrap_err(),
+        AnyError(Broken)
+    );
 }

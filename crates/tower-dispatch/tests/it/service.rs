@@ -1,5 +1,9 @@
-use http::{Method, Request, StatusCode};
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
+use http_body_util::Full;
 use tower::{ServiceExt, service_fn};
 use tower_dispatch::{Dispatch, Pattern, Refusal, UrlArgs};
 
@@ -125,10 +129,26 @@ async fn what_has_no_route_is_refused_with_the_reason() {
         assert_eq!(found, allow, "{method} {uri}");
     }
     let refused = urls
+        .clone()
         .oneshot(Request::delete("/b").body(()).unwrap())
         .await
         .unwrap();
     assert_eq!(refused.extensions().get(), Some(&Refusal::MethodNotAllowed));
+    let refused = urls
+        .clone()
+        .oneshot(Request::get("/none/at/all").body(()).unwrap());
+    assert_eq!(
+        refused.await.unwrap().extensions().get(),
+        Some(&Refusal::NotFound)
+    );
+    let refused = urls
+        .oneshot(Request::get("/%ff").body(()).unwrap())
+        .await
+        .unwrap();
+    assert!(matches!(
+        refused.extensions().get(),
+        Some(Refusal::UndecodablePath(_))
+    ));
 }
 
 #[tokio::test]
@@ -159,6 +179,54 @@ async fn head_falls_to_get_and_loses_its_body_but_not_its_length() {
     assert_eq!(headers["content-length"], "get HEAD []".len().to_string());
     // What is there for every method answers HEAD as it sees fit.
     assert_eq!(ask(urls, Method::HEAD, "/any").await.2, "any HEAD []");
+}
+
+#[tokio::test]
+async fn the_length_in_an_answer_to_head_is_that_of_get_or_absent() {
+    fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response<Full<Bytes>> {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        response.body(body.into()).unwrap()
+    }
+    let table = [
+        (answer(200, &[], "four"), Some("4"), "known from the body"),
+        (
+            answer(200, &[("content-length", "9")], ""),
+            Some("9"),
+            "the endpoint has said it",
+        ),
+        (
+            answer(200, &[], ""),
+            None,
+            "the endpoint has taken the body off",
+        ),
+        (
+            answer(200, &[("transfer-encoding", "chunked")], "four"),
+            None,
+            "it has none",
+        ),
+        (answer(204, &[], ""), None, "nor has this"),
+        (answer(304, &[], "four"), None, "another response's"),
+    ];
+    for (response, length, why) in table {
+        let urls = Dispatch::builder()
+            .get(
+                "/",
+                service_fn(move |_: Request<()>| {
+                    let response = response.clone();
+                    async { Ok::<_, Infallible>(response) }
+                }),
+            )
+            .build()
+            .unwrap();
+        let (_, headers, text) = ask(urls, Method::HEAD, "/").await;
+        let found = headers
+            .get("content-length")
+            .map(|length| length.to_str().unwrap());
+        assert_eq!((found, text.as_str()), (length, ""), "{why}");
+    }
 }
 
 #[tokio::test]
