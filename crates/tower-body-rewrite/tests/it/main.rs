@@ -6,4 +6,5 @@
 )]
 
 mod body;
+mod contract;
 mod response;

@@ -6,6 +6,7 @@
 )]
 
 mod attempts;
+mod contract;
 mod probe;
 mod readiness;
 mod replay;

@@ -6,6 +6,7 @@
 )]
 
 mod build;
+mod contract;
 mod layer;
 mod probe;
 mod readiness;

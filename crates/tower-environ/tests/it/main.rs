@@ -1,5 +1,7 @@
 //! What the layer does with a request, seen from the service inside.
 
+mod contract;
+
 use std::{
     convert::Infallible,
     task::{Context, Poll},

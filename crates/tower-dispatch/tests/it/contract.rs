@@ -1,0 +1,37 @@
+//! The contract of tower and http-body.
+
+use tower::Layer;
+use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
+use tower_lint::{contract, probe};
+
+/// The probe's requests are for /a%2Fb, and for / without a body.
+fn urls<S>(template: &str, endpoint: S) -> Dispatch<Endpoint<probe::Body, probe::Error>>
+where
+    S: tower_dispatch::IntoEndpoint<probe::Body, probe::Error> + Clone,
+{
+    Dispatch::builder()
+        .route(template, endpoint.clone())
+        .route("/", endpoint)
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn a_dispatcher_keeps_the_contract_of_its_endpoint() {
+    contract::check(|inner| urls("/{x}", inner)).assert_kept();
+}
+
+#[test]
+fn the_layer_keeps_the_contract_of_its_endpoint() {
+    contract::check(|inner| {
+        DispatchLayer::new(urls("/{x}", inner)).layer(probe::App::new(|_| unreachable!()))
+    })
+    .assert_kept();
+}
+
+#[test]
+fn the_layer_keeps_the_contract_of_the_wrapped_service() {
+    let other = probe::App::new(|_| unreachable!());
+    let urls = Dispatch::builder().route("/other", other).build().unwrap();
+    contract::check(|inner| DispatchLayer::new(urls.clone()).layer(inner)).assert_kept();
+}

@@ -1,0 +1,14 @@
+//! The contract of tower and http-body.
+
+use tower::Layer;
+use tower_exception::ExceptionLayer;
+use tower_lint::{Rule, contract};
+
+#[test]
+fn the_layer_keeps_the_contract_but_for_errors_which_become_answers() {
+    let words = "The service's error becomes `Infallible`";
+    contract::check(|inner| ExceptionLayer::production(|_| {}).layer(inner))
+        .departs(Rule::ServiceError, words)
+        .departs(Rule::ReadyError, words)
+        .assert_kept();
+}

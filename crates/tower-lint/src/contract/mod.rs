@@ -1,0 +1,48 @@
+//! The whole contract of a layer as one call: [`check`].
+
+mod report;
+mod scenarios;
+
+pub use report::Report;
+
+use std::error::Error;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::{Lint, probe};
+
+/// The service that [`check`] puts inside of a layer: one that follows a script, and is watched.
+pub type Inner = Lint<probe::App>;
+
+/// Puts the layer around services that work, wait, fail and break off, and says which rules it kept.
+///
+/// It runs on this thread, without a runtime. A layer that needs one, for a timer say, is checked inside of
+/// its context (`Runtime::enter` in tokio).
+///
+/// # Examples
+///
+/// ```
+/// use tower::util::MapResponseLayer;
+/// use tower_layer::Layer;
+/// use tower_lint::contract;
+///
+/// let layer = MapResponseLayer::new(|response: http::Response<_>| response);
+/// contract::check(|inner| layer.layer(inner)).assert_kept();
+/// ```
+pub fn check<S, B>(layer: impl Fn(Inner) -> S) -> Report
+where
+    S: Service<
+            Request<probe::Body>,
+            Response = Response<B>,
+            Error: Into<Box<dyn Error + Send + Sync>>,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    scenarios::run(layer)
+}

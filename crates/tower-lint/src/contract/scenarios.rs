@@ -1,0 +1,497 @@
+//! What [`check`](super::check) puts a layer through.
+
+use std::{
+    any::Any,
+    error::Error,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Inner, Report};
+use crate::{
+    Lint, LintLayer, Rule, Violation,
+    probe::{
+        self, App, Body, DropLog, Gate, Seen, Stalled, Step, WakeCounter, block_on,
+        cancel_everywhere,
+    },
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+const BROKEN: probe::Error = probe::Error("the inner side is broken");
+
+/// The layer, and where its breaches are written down.
+struct Bench<L> {
+    layer: L,
+    report: Arc<Mutex<Report>>,
+}
+
+pub(super) fn run<L, S, B>(layer: L) -> Report
+where
+    L: Fn(Inner) -> S,
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let bench = Bench {
+        layer,
+        report: Arc::default(),
+    };
+    bench.scenario(Rule::ResponseHead, Bench::exchange);
+    bench.scenario(Rule::ContentLengthWrong, Bench::known_length);
+    bench.scenario(Rule::BodyNotAllowed, Bench::no_body);
+    bench.scenario(Rule::ServiceError, Bench::service_error);
+    bench.scenario(Rule::ReadyError, Bench::ready_error);
+    bench.scenario(Rule::BodyError, Bench::body_error);
+    bench.scenario(Rule::Readiness, Bench::readiness);
+    bench.scenario(Rule::Wake, Bench::wake);
+    bench.scenario(Rule::Drop, Bench::drop_anywhere);
+    let report = bench.report.lock().unwrap_or_else(PoisonError::into_inner);
+    report.clone()
+}
+
+/// What came out of the layer.
+struct Got {
+    parts: http::response::Parts,
+    data: Bytes,
+    trailers: Option<HeaderMap>,
+    error: Option<BoxError>,
+}
+
+/// What a request or a response carries besides its head.
+#[derive(Clone, Debug, PartialEq)]
+struct Mark(&'static str);
+
+impl<L, S, B> Bench<L>
+where
+    L: Fn(Inner) -> S,
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    fn broke(&self, rule: Rule, seen: impl Into<String>) {
+        let violation = Violation {
+            rule,
+            seen: seen.into(),
+        };
+        self.report
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(violation);
+    }
+
+    fn expect(&self, kept: bool, rule: Rule, seen: impl FnOnce() -> String) {
+        if !kept {
+            self.broke(rule, seen());
+        }
+    }
+
+    /// A layer that stalls or panics has broken what the scenario is about.
+    fn scenario(&self, about: Rule, scenario: impl Fn(&Self) -> Result<(), Stalled>) {
+        match catch_unwind(AssertUnwindSafe(|| scenario(self))) {
+            Ok(Ok(())) => {}
+            Ok(Err(stalled)) => self.broke(about, stalled.to_string()),
+            Err(panic) => self.broke(about, format!("it panicked: {}", text(&*panic))),
+        }
+    }
+
+    /// The layer around this app, both watched.
+    fn stack(&self, app: App) -> Lint<S> {
+        let report = self.report.clone();
+        let lint = LintLayer::new().report(move |violation| {
+            report
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .add(violation.clone());
+        });
+        // Whether it is ready is the lint's to say.
+        lint.layer((self.layer)(lint.layer(app.lenient())))
+    }
+
+    /// One exchange as a server has it; the error is the service's or its poll_ready's.
+    async fn send(&self, service: &mut Lint<S>, request: Request<Body>) -> Result<Got, BoxError> {
+        poll_fn(|cx| service.poll_ready(cx))
+            .await
+            .map_err(Into::into)?;
+        let response = service.call(request).await.map_err(Into::into)?;
+        Ok(read(response).await)
+    }
+
+    /// All of a request and of a response arrives, twice on one instance and once on a clone.
+    fn exchange(&self) -> Result<(), Stalled> {
+        let app = App::new(|_| response()).yields(1);
+        let mut service = self.stack(app.clone());
+        let mut clone = service.clone();
+        let sent = request();
+        for round in 0..3 {
+            let service = if round < 2 { &mut service } else { &mut clone };
+            let got = match block_on(self.send(service, request()))? {
+                Ok(got) => got,
+                Err(error) => {
+                    self.broke(
+                        Rule::ResponseHead,
+                        format!("instead of a response came {error}"),
+                    );
+                    continue;
+                }
+            };
+            self.expect_response(&got);
+            let seen = app.seen();
+            match seen.get(round) {
+                Some(seen) => self.expect_request(sent.headers(), seen),
+                None => self.broke(
+                    Rule::RequestHead,
+                    "the request did not reach the inner service",
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    fn expect_request(&self, sent: &HeaderMap, seen: &Seen) {
+        let parts = &seen.parts;
+        self.expect(parts.method == Method::PATCH, Rule::RequestHead, || {
+            format!("PATCH became {}", parts.method)
+        });
+        self.expect(parts.uri == "/a%2Fb?c=d", Rule::RequestHead, || {
+            format!("/a%2Fb?c=d became {}", parts.uri)
+        });
+        self.expect(parts.version == Version::HTTP_10, Rule::RequestHead, || {
+            format!("HTTP/1.0 became {:?}", parts.version)
+        });
+        self.expect_headers(Rule::RequestHead, sent, &parts.headers);
+        self.expect(
+            parts.extensions.get() == Some(&Mark("request")),
+            Rule::RequestHead,
+            || "an extension is gone".to_owned(),
+        );
+        self.expect(seen.body == "request", Rule::RequestBody, || {
+            format!("\"request\" became {:?}", seen.body)
+        });
+        self.expect(seen.trailers == Some(trailers()), Rule::RequestBody, || {
+            format!("the trailers became {:?}", seen.trailers)
+        });
+        self.expect(seen.error.is_none(), Rule::RequestBody, || {
+            format!("the body failed: {:?}", seen.error)
+        });
+    }
+
+    fn expect_response(&self, got: &Got) {
+        let parts = &got.parts;
+        self.expect(
+            parts.status == StatusCode::CREATED,
+            Rule::ResponseHead,
+            || format!("201 became {}", parts.status),
+        );
+        self.expect(
+            parts.version == Version::HTTP_10,
+            Rule::ResponseHead,
+            || format!("HTTP/1.0 became {:?}", parts.version),
+        );
+        self.expect_headers(Rule::ResponseHead, response().headers(), &parts.headers);
+        self.expect(
+            parts.extensions.get() == Some(&Mark("response")),
+            Rule::ResponseHead,
+            || "an extension is gone".to_owned(),
+        );
+        self.expect(got.data == "response", Rule::ResponseBody, || {
+            format!("\"response\" became {:?}", got.data)
+        });
+        self.expect(got.trailers == Some(trailers()), Rule::ResponseBody, || {
+            format!("the trailers became {:?}", got.trailers)
+        });
+        self.expect(got.error.is_none(), Rule::ResponseBody, || {
+            format!("the body failed: {:?}", got.error)
+        });
+    }
+
+    /// A layer may add headers, and values to a header.
+    fn expect_headers(&self, rule: Rule, sent: &HeaderMap, found: &HeaderMap) {
+        for name in sent.keys() {
+            let found: Vec<_> = found.get_all(name).iter().collect();
+            let kept = sent
+                .get_all(name)
+                .iter()
+                .all(|value| found.contains(&value));
+            self.expect(kept, rule, || format!("{name} became {found:?}"));
+        }
+    }
+
+    /// What is said of a body's length beforehand; the lint holds it against the bytes.
+    fn known_length(&self) -> Result<(), Stalled> {
+        let app = App::new(|_| {
+            let mut response = Response::new(Body::new(["response".into()]));
+            let headers = response.headers_mut();
+            headers.insert("content-length", HeaderValue::from_static("8"));
+            headers.insert(
+                "content-type",
+                HeaderValue::from_static("application/octet-stream"),
+            );
+            response
+        });
+        if let Ok(got) = block_on(self.send(&mut self.stack(app), request()))? {
+            self.expect(got.data == "response", Rule::ResponseBody, || {
+                format!("\"response\" became {:?}", got.data)
+            });
+        }
+        Ok(())
+    }
+
+    /// Answers without a body keep their headers, and get no body.
+    fn no_body(&self) -> Result<(), Stalled> {
+        let table = [
+            (Method::HEAD, StatusCode::OK, Some("8")),
+            (Method::GET, StatusCode::NO_CONTENT, None),
+            (Method::GET, StatusCode::NOT_MODIFIED, Some("8")),
+        ];
+        for (method, status, length) in table {
+            let app = App::new(move |_| {
+                let mut response = Response::new(Body::default());
+                *response.status_mut() = status;
+                if let Some(length) = length {
+                    response
+                        .headers_mut()
+                        .insert("content-length", HeaderValue::from_static(length));
+                }
+                response
+            });
+            let mut request = Request::new(Body::default());
+            *request.method_mut() = method.clone();
+            let got = block_on(self.send(&mut self.stack(app), request))?;
+            let Ok(got) = got else { continue };
+            let found = got.parts.headers.get("content-length");
+            let kept = got.parts.status == status
+                && found.map(HeaderValue::as_bytes) == length.map(str::as_bytes);
+            self.expect(kept, Rule::ResponseHead, || {
+                format!(
+                    "{status} to {method} with Content-Length {length:?} became {:?}",
+                    got.parts
+                )
+            });
+        }
+        Ok(())
+    }
+
+    fn service_error(&self) -> Result<(), Stalled> {
+        let app = App::new(|_| response()).fails(BROKEN);
+        match block_on(self.send(&mut self.stack(app), request()))? {
+            Err(error) => self.expect_source(Rule::ServiceError, &*error),
+            Ok(got) => self.broke(
+                Rule::ServiceError,
+                format!("it became {}", got.parts.status),
+            ),
+        }
+        Ok(())
+    }
+
+    fn ready_error(&self) -> Result<(), Stalled> {
+        let app = App::new(|_| response()).fails_ready(BROKEN);
+        match block_on(self.send(&mut self.stack(app), request()))? {
+            Err(error) => self.expect_source(Rule::ReadyError, &*error),
+            Ok(got) => self.broke(Rule::ReadyError, format!("it became {}", got.parts.status)),
+        }
+        Ok(())
+    }
+
+    fn body_error(&self) -> Result<(), Stalled> {
+        let app = App::new(|_| {
+            let body = Body::new([
+                "before".into(),
+                Step::Yield,
+                Step::Fail(BROKEN),
+                "after".into(),
+            ]);
+            Response::new(body)
+        });
+        let Ok(got) = block_on(self.send(&mut self.stack(app), request()))? else {
+            return Ok(());
+        };
+        match got.error {
+            Some(error) => self.expect_source(Rule::BodyError, &*error),
+            None => self.broke(
+                Rule::BodyError,
+                format!("the body ended well, with {:?}", got.data),
+            ),
+        }
+        self.expect(got.data == "before", Rule::BodyError, || {
+            format!("\"before\" and then the error became {:?}", got.data)
+        });
+        Ok(())
+    }
+
+    fn expect_source(&self, rule: Rule, error: &(dyn Error + 'static)) {
+        let mut chain = std::iter::successors(Some(error), |&error| error.source()).take(32);
+        let kept = chain.any(|error| error.downcast_ref() == Some(&BROKEN));
+        self.expect(kept, rule, || format!("it became {error:?}"));
+    }
+
+    /// A service that is not ready at first is waited for; the lint sees if it is called before.
+    fn readiness(&self) -> Result<(), Stalled> {
+        let app = App::new(|_| response()).not_ready(2);
+        let mut service = self.stack(app.clone());
+        for _ in 0..2 {
+            // Whether it is an error is not the question here.
+            let _ = block_on(self.send(&mut service, request()))?;
+        }
+        self.expect(app.calls() == 2, Rule::Readiness, || {
+            format!("of two requests {} reached the service", app.calls())
+        });
+        Ok(())
+    }
+
+    /// Wherever the inner side waits, the outer side is woken when it can go on.
+    fn wake(&self) -> Result<(), Stalled> {
+        let (ready, answer, body) = (Gate::new(), Gate::new(), Gate::new());
+        let waits = body.clone();
+        let app =
+            App::new(move |_| Response::new(Body::new([Step::Wait(waits.clone()), "late".into()])))
+                .ready_behind(ready.clone())
+                .answers_behind(answer.clone());
+        let mut service = self.stack(app);
+        let mut exchange = pin!(self.send(&mut service, request()));
+        let counter = WakeCounter::new();
+        let waker = counter.waker();
+        let mut cx = Context::from_waker(&waker);
+        for (gate, place) in [
+            (ready, "poll_ready"),
+            (answer, "the future"),
+            (body, "the body"),
+        ] {
+            // Until it waits for the gate, and not for itself.
+            loop {
+                let before = counter.wakes();
+                if let Poll::Ready(_) = exchange.as_mut().poll(&mut cx) {
+                    self.broke(Rule::Wake, format!("it did not wait for {place}"));
+                    return Ok(());
+                }
+                if counter.wakes() == before {
+                    break;
+                }
+            }
+            let before = counter.wakes();
+            gate.open();
+            if counter.wait_for_more_than(before).is_err() {
+                self.broke(
+                    Rule::Wake,
+                    format!("nobody was woken when {place} could go on"),
+                );
+            }
+        }
+        drop(block_on(exchange)?);
+        Ok(())
+    }
+
+    /// Cancelled at any point, nothing of the inner side is left.
+    fn drop_anywhere(&self) -> Result<(), Stalled> {
+        let log = DropLog::default();
+        let exchange = || {
+            let inner = log.clone();
+            let app = App::new(move |_| {
+                let body = Body::new([Step::Yield, "one".into(), Step::Yield, "two".into()]);
+                Response::new(body.holding(inner.track("the inner body")))
+            });
+            let mut service = self.stack(app.not_ready(1).yields(2).log(&log));
+            let request = request().map(|body| body.holding(log.track("the request's body")));
+            async move { self.send(&mut service, request).await.map(drop) }
+        };
+        cancel_everywhere(exchange, |point| {
+            let alive = log.alive();
+            self.expect(alive.is_empty(), Rule::Drop, || {
+                format!(
+                    "cancelled after {point} polls, it leaves alive: {}",
+                    alive.join(", ")
+                )
+            });
+        })?;
+        Ok(())
+    }
+}
+
+async fn read<B>(response: Response<B>) -> Got
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let (parts, body) = response.into_parts();
+    let mut body = pin!(body);
+    let (mut data, mut trailers, mut error) = (BytesMut::new(), None, None);
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(more)) => data.extend_from_slice(&more),
+            Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
+            Err(failed) => {
+                error = Some(failed.into());
+                break;
+            }
+        }
+    }
+    // A reader looks at these too.
+    let _ = (body.is_end_stream(), body.size_hint());
+    Got {
+        parts,
+        data: data.freeze(),
+        trailers,
+        error,
+    }
+}
+
+fn request() -> Request<Body> {
+    let steps = [
+        "re".into(),
+        Step::Yield,
+        "quest".into(),
+        Step::Trailers(trailers()),
+    ];
+    let mut request = Request::new(Body::new(steps));
+    *request.method_mut() = Method::PATCH;
+    *request.uri_mut() = http::Uri::from_static("/a%2Fb?c=d");
+    *request.version_mut() = Version::HTTP_10;
+    let headers = request.headers_mut();
+    headers.append("x-twice", HeaderValue::from_static("1"));
+    headers.append("x-twice", HeaderValue::from_static("2"));
+    headers.insert("trailer", HeaderValue::from_static("x-trailer"));
+    request.extensions_mut().insert(Mark("request"));
+    request
+}
+
+fn response() -> Response<Body> {
+    let steps = [
+        "re".into(),
+        Step::Yield,
+        "sponse".into(),
+        Step::Trailers(trailers()),
+    ];
+    let mut response = Response::new(Body::new(steps));
+    *response.status_mut() = StatusCode::CREATED;
+    *response.version_mut() = Version::HTTP_10;
+    let headers = response.headers_mut();
+    headers.append("x-twice", HeaderValue::from_static("1"));
+    headers.append("x-twice", HeaderValue::from_static("2"));
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert("etag", HeaderValue::from_static("\"tag\""));
+    response.extensions_mut().insert(Mark("response"));
+    response
+}
+
+fn trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-trailer", HeaderValue::from_static("sum"));
+    trailers
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("(not a text)")
+}

@@ -1,0 +1,118 @@
+//! What a response's head must and must not say, given what was asked.
+
+use std::fmt;
+
+use http::{
+    HeaderMap, HeaderName, Method, Request, StatusCode, Version,
+    header::{
+        ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE,
+        WWW_AUTHENTICATE,
+    },
+    response::Parts,
+};
+
+use crate::Rule;
+
+/// What is kept of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    path: String,
+}
+
+impl Asked {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            method: request.method().clone(),
+            version: request.version(),
+            path: request.uri().path().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// Whether a response like this has no body, whatever its headers say.
+pub(crate) fn has_no_body(asked: &Asked, status: StatusCode) -> bool {
+    asked.method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// The Content-Length, if there is one and it is a number.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    parse_length(headers.get(CONTENT_LENGTH)?.to_str().ok()?)
+}
+
+fn parse_length(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// Everything that is wrong with a head.
+pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
+    let headers = &response.headers;
+    let status = response.status;
+    let mut offences = Vec::new();
+    let mut lacks = |rule, name: HeaderName| {
+        if !headers.contains_key(&name) {
+            offences.push((rule, format!("{status} to {asked} without {name}")));
+        }
+    };
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => lacks(Rule::AllowMissing, ALLOW),
+        StatusCode::UNAUTHORIZED => lacks(Rule::WwwAuthenticateMissing, WWW_AUTHENTICATE),
+        StatusCode::PARTIAL_CONTENT if !is_multipart(headers) => {
+            lacks(Rule::ContentRangeMissing, CONTENT_RANGE);
+        }
+        _ => {}
+    }
+
+    let lengths: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+    let malformed = lengths.len() > 1 || (!lengths.is_empty() && content_length(headers).is_none());
+    if malformed {
+        offences.push((
+            Rule::ContentLengthMalformed,
+            format!("{lengths:?} in the answer to {asked}"),
+        ));
+    }
+    if !lengths.is_empty() && headers.contains_key(TRANSFER_ENCODING) {
+        offences.push((
+            Rule::ContentLengthWithTransferEncoding,
+            format!("both in the answer to {asked}"),
+        ));
+    }
+
+    if asked.version == Version::HTTP_2 {
+        let about_the_connection = [
+            CONNECTION,
+            HeaderName::from_static("keep-alive"),
+            HeaderName::from_static("proxy-connection"),
+            TRANSFER_ENCODING,
+            UPGRADE,
+        ];
+        for name in about_the_connection {
+            if headers.contains_key(&name) {
+                offences.push((
+                    Rule::ConnectionHeaders,
+                    format!("{name} in the answer to {asked}"),
+                ));
+            }
+        }
+    }
+    offences
+}
+
+fn is_multipart(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .get(.."multipart/byteranges".len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/byteranges"))
+    })
+}

@@ -1,0 +1,196 @@
+use std::{
+    collections::VecDeque,
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+
+use super::{Error, Tracked};
+
+/// What a [`Body`] does when it is polled.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Gives a frame of data.
+    Data(Bytes),
+    /// Gives data again and again, without an end.
+    Endless(Bytes),
+    /// Gives trailers.
+    Trailers(HeaderMap),
+    /// Fails.
+    Fail(Error),
+    /// Panics with this text.
+    Panic(&'static str),
+    /// Is pending once, and wakes the task at once.
+    Yield,
+    /// Is pending until the gate opens.
+    Wait(Gate),
+}
+
+impl From<&'static str> for Step {
+    fn from(data: &'static str) -> Self {
+        Self::Data(Bytes::from_static(data.as_bytes()))
+    }
+}
+
+/// A body that follows a script. What it says of itself is true, unless it is told to lie.
+#[derive(Debug, Default)]
+pub struct Body {
+    steps: VecDeque<Step>,
+    hint: Option<SizeHint>,
+    end: Option<bool>,
+    tracked: Option<Tracked>,
+    polls: Arc<AtomicUsize>,
+}
+
+impl Body {
+    /// Follows these steps and then is at its end.
+    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self {
+            steps: steps.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Gives these bytes one by one.
+    pub fn byte_by_byte(data: impl Into<Bytes>) -> Self {
+        let data = data.into();
+        Self::new((0..data.len()).map(|at| Step::Data(data.slice(at..=at))))
+    }
+
+    /// Says this of its length from now on, true or not.
+    #[must_use]
+    pub fn claim_hint(mut self, hint: SizeHint) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// Says this of its end from now on, true or not.
+    #[must_use]
+    pub fn claim_end(mut self, end: bool) -> Self {
+        self.end = Some(end);
+        self
+    }
+
+    /// Holds something until it is dropped.
+    #[must_use]
+    pub fn holding(mut self, tracked: Tracked) -> Self {
+        self.tracked = Some(tracked);
+        self
+    }
+
+    /// How often it was polled; the counter outlives the body.
+    #[must_use]
+    pub fn polls(&self) -> Arc<AtomicUsize> {
+        self.polls.clone()
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(match self.steps.pop_front() {
+            None => None,
+            Some(Step::Data(data)) => Some(Ok(Frame::data(data))),
+            Some(Step::Endless(data)) => {
+                self.steps.push_front(Step::Endless(data.clone()));
+                Some(Ok(Frame::data(data)))
+            }
+            Some(Step::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Some(Step::Fail(error)) => Some(Err(error)),
+            Some(Step::Panic(text)) => panic!("{text}"),
+            Some(Step::Yield) => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(Step::Wait(gate)) => {
+                if gate.poll(cx).is_pending() {
+                    self.steps.push_front(Step::Wait(gate));
+                    return Poll::Pending;
+                }
+                return self.poll_frame(cx);
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.end.unwrap_or(self.steps.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if let Some(hint) = &self.hint {
+            return hint.clone();
+        }
+        let mut hint = SizeHint::new();
+        let mut exact = true;
+        for step in &self.steps {
+            match step {
+                Step::Data(data) => hint.set_lower(hint.lower() + data.len() as u64),
+                Step::Yield | Step::Wait(_) => {}
+                // What comes after these may not come, or is not all.
+                _ => {
+                    exact = false;
+                    break;
+                }
+            }
+        }
+        if exact {
+            hint.set_upper(hint.lower());
+        }
+        hint
+    }
+}
+
+/// Something to wait for that a test opens.
+#[derive(Clone, Default)]
+pub struct Gate {
+    state: Arc<Mutex<(bool, Vec<Waker>)>>,
+}
+
+impl Gate {
+    /// A closed gate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens it and wakes all who wait.
+    pub fn open(&self) {
+        let wakers = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.0 = true;
+            std::mem::take(&mut state.1)
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ready when it is open.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 {
+            return Poll::Ready(());
+        }
+        // As a real source of events: the last waker only.
+        state.1 = vec![cx.waker().clone()];
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,253 @@
+//! The rules: what each asks for, and who says so.
+
+use std::fmt;
+
+/// Something that tower, http-body or HTTP asks of a service, a body or a layer.
+///
+/// Numbers are stable: 1xx are about calling services, 2xx about bodies, 3xx about response heads, 4xx about
+/// layers (only [`contract::check`](crate::contract::check) knows those).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Rule {
+    /// 101
+    CallWithoutReady = 101,
+    /// 102
+    CallTwiceOnOneReady = 102,
+    /// 103
+    FuturePolledAfterDone = 103,
+    /// 104
+    UsedAfterFailed = 104,
+    /// 201
+    BodyPolledAfterEnd = 201,
+    /// 202
+    FrameAfterEnd = 202,
+    /// 203
+    SizeHintOrder = 203,
+    /// 204
+    SizeHintWrong = 204,
+    /// 205
+    EndStreamWrong = 205,
+    /// 206
+    FrameAfterTrailers = 206,
+    /// 301
+    ContentLengthWrong = 301,
+    /// 302
+    BodyNotAllowed = 302,
+    /// 303
+    ContentLengthWithTransferEncoding = 303,
+    /// 304
+    ContentLengthMalformed = 304,
+    /// 305
+    AllowMissing = 305,
+    /// 306
+    WwwAuthenticateMissing = 306,
+    /// 307
+    ContentRangeMissing = 307,
+    /// 308
+    ConnectionHeaders = 308,
+    /// 401
+    RequestHead = 401,
+    /// 402
+    RequestBody = 402,
+    /// 403
+    ResponseHead = 403,
+    /// 404
+    ResponseBody = 404,
+    /// 405
+    ServiceError = 405,
+    /// 406
+    ReadyError = 406,
+    /// 407
+    BodyError = 407,
+    /// 408
+    Readiness = 408,
+    /// 409
+    Wake = 409,
+    /// 410
+    Drop = 410,
+}
+
+impl Rule {
+    /// All rules, by number.
+    pub const ALL: [Self; 28] = [
+        Self::CallWithoutReady,
+        Self::CallTwiceOnOneReady,
+        Self::FuturePolledAfterDone,
+        Self::UsedAfterFailed,
+        Self::BodyPolledAfterEnd,
+        Self::FrameAfterEnd,
+        Self::SizeHintOrder,
+        Self::SizeHintWrong,
+        Self::EndStreamWrong,
+        Self::FrameAfterTrailers,
+        Self::ContentLengthWrong,
+        Self::BodyNotAllowed,
+        Self::ContentLengthWithTransferEncoding,
+        Self::ContentLengthMalformed,
+        Self::AllowMissing,
+        Self::WwwAuthenticateMissing,
+        Self::ContentRangeMissing,
+        Self::ConnectionHeaders,
+        Self::RequestHead,
+        Self::RequestBody,
+        Self::ResponseHead,
+        Self::ResponseBody,
+        Self::ServiceError,
+        Self::ReadyError,
+        Self::BodyError,
+        Self::Readiness,
+        Self::Wake,
+        Self::Drop,
+    ];
+
+    /// The rule's number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// What the rule asks for.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        self.entry().0
+    }
+
+    /// Who says so.
+    #[must_use]
+    pub fn source(self) -> &'static str {
+        self.entry().1
+    }
+
+    fn entry(self) -> (&'static str, &'static str) {
+        const READY: &str = "tower_service::Service::poll_ready";
+        const CALL: &str = "tower_service::Service::call";
+        const FUTURE: &str = "std::future::Future::poll";
+        const FRAME: &str = "http_body::Body::poll_frame";
+        const HINT: &str = "http_body::Body::size_hint";
+        const END: &str = "http_body::Body::is_end_stream";
+        const LAYER: &str = "a layer leaves alone what it is not about";
+        match self {
+            Self::CallWithoutReady => (
+                "a service is called only after it said that it is ready",
+                CALL,
+            ),
+            Self::CallTwiceOnOneReady => ("one readiness is for one call", CALL),
+            Self::FuturePolledAfterDone => ("a future is not polled after it is done", FUTURE),
+            Self::UsedAfterFailed => ("a service whose poll_ready failed is not used again", READY),
+            Self::BodyPolledAfterEnd => ("a body is not polled after it failed", FRAME),
+            Self::FrameAfterEnd => ("a body gives nothing after its end", FRAME),
+            Self::SizeHintOrder => (
+                "a size hint's lower bound is not above its upper bound",
+                HINT,
+            ),
+            Self::SizeHintWrong => ("a body has as many bytes as its size hints said", HINT),
+            Self::EndStreamWrong => (
+                "a body that says it is at its end gives no further frame",
+                END,
+            ),
+            Self::FrameAfterTrailers => {
+                ("trailers are a body's last frame", "RFC 9110, section 6.5")
+            }
+            Self::ContentLengthWrong => (
+                "Content-Length is the number of bytes in the body",
+                "RFC 9110, section 8.6",
+            ),
+            Self::BodyNotAllowed => (
+                "a response to HEAD, a 1xx, a 204 and a 304 have no body",
+                "RFC 9110, section 6.4.1",
+            ),
+            Self::ContentLengthWithTransferEncoding => (
+                "Content-Length and Transfer-Encoding do not go together",
+                "RFC 9112, section 6.2",
+            ),
+            Self::ContentLengthMalformed => {
+                ("Content-Length is one number", "RFC 9110, section 8.6")
+            }
+            Self::AllowMissing => ("a 405 has Allow", "RFC 9110, section 15.5.6"),
+            Self::WwwAuthenticateMissing => {
+                ("a 401 has WWW-Authenticate", "RFC 9110, section 15.5.2")
+            }
+            Self::ContentRangeMissing => (
+                "a 206 has Content-Range, or is multipart/byteranges",
+                "RFC 9110, section 15.3.7",
+            ),
+            Self::ConnectionHeaders => (
+                "a response over HTTP/2 has no header that is about the connection",
+                "RFC 9113, section 8.2.2",
+            ),
+            Self::RequestHead => (
+                "the inner service gets method, URI, version, headers and extensions as they came",
+                LAYER,
+            ),
+            Self::RequestBody => (
+                "the inner service gets the request's bytes and trailers as they came",
+                LAYER,
+            ),
+            Self::ResponseHead => (
+                "the client gets status, version, headers and extensions as the inner service gave them",
+                LAYER,
+            ),
+            Self::ResponseBody => (
+                "the client gets the response's bytes and trailers as the inner service gave them",
+                LAYER,
+            ),
+            Self::ServiceError => (
+                "the inner service's error reaches the caller, itself or as a source",
+                LAYER,
+            ),
+            Self::ReadyError => (
+                "the error of the inner service's poll_ready reaches the caller",
+                READY,
+            ),
+            Self::BodyError => (
+                "the inner body's error reaches the reader, after what came before it",
+                FRAME,
+            ),
+            Self::Readiness => ("an inner service that is not ready is waited for", READY),
+            Self::Wake => (
+                "whoever waits is woken when the inner future or body can go on",
+                FUTURE,
+            ),
+            Self::Drop => (
+                "dropping a future or a body, at any point, drops what is inside, once",
+                "WSGI's close(), PEP 3333",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "rule {}: {} ({})",
+            self.number(),
+            self.text(),
+            self.source()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rules_are_listed_once_by_number_and_in_the_readme() {
+        assert!(
+            Rule::ALL
+                .windows(2)
+                .all(|pair| pair[0].number() < pair[1].number())
+        );
+        let readme = include_str!("../README.md");
+        for rule in Rule::ALL {
+            let row = format!(
+                "| {} | {} | {} |",
+                rule.number(),
+                rule.text(),
+                rule.source()
+            );
+            assert!(readme.contains(&row), "the README lacks this row:\n{row}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Every rule, broken and kept; wrong layers and right ones; what well-known layers do.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod contract;
+mod peers;
+mod probes;
+mod rules;

@@ -1,0 +1,151 @@
+//! Well-known layers and services under the contract and under the lint.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Body as AxumBody,
+    response::sse::{Event, Sse},
+    routing::get,
+};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Method, Request, StatusCode, Version};
+use http_body_util::BodyExt;
+use tower::{
+    BoxError, Layer, Service, ServiceExt, buffer::BufferLayer, limit::ConcurrencyLimitLayer,
+};
+use tower_http::{compression::CompressionLayer, services::ServeDir, timeout::TimeoutLayer};
+use tower_lint::{LintLayer, Rule, Violation, contract};
+
+/// What contract::check finds, inside of a runtime, which some layers need.
+fn broken(check: impl FnOnce() -> contract::Report) -> (Vec<Rule>, String) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    let report = check();
+    (report.broken().collect(), report.to_string())
+}
+
+#[test]
+fn concurrency_limit_keeps_the_contract() {
+    let layer = ConcurrencyLimitLayer::new(1);
+    let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
+    assert_eq!(broken, [], "{report}");
+}
+
+#[test]
+fn buffer_keeps_the_contract() {
+    let (broken, report) = broken(|| contract::check(|inner| BufferLayer::new(4).layer(inner)));
+    assert_eq!(broken, [], "{report}");
+}
+
+#[test]
+fn timeout_keeps_the_contract() {
+    let layer =
+        TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(60));
+    let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
+    assert_eq!(broken, [], "{report}");
+}
+
+#[test]
+fn compression_that_nobody_asked_for_keeps_the_contract() {
+    let layer = CompressionLayer::new();
+    let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
+    assert_eq!(broken, [], "{report}");
+}
+
+/// Every violation while these requests are made and their bodies are read.
+fn linted<S, B>(service: S, requests: Vec<Request<AxumBody>>) -> Vec<Violation>
+where
+    S: Service<Request<AxumBody>, Response = http::Response<B>, Error = Infallible> + Clone,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError> + std::fmt::Debug>,
+{
+    let violations: Arc<Mutex<Vec<Violation>>> = Arc::default();
+    let keeps = violations.clone();
+    let lint =
+        LintLayer::new().report(move |violation| keeps.lock().unwrap().push(violation.clone()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for request in requests {
+            let response = lint.layer(service.clone()).oneshot(request).await.unwrap();
+            response.into_body().collect().await.unwrap();
+        }
+    });
+    let violations = violations.lock().unwrap();
+    violations.clone()
+}
+
+fn requests(paths: &[&str]) -> Vec<Request<AxumBody>> {
+    let mut requests = Vec::new();
+    for path in paths {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS] {
+            for version in [Version::HTTP_11, Version::HTTP_2] {
+                for range in [None, Some("bytes=0-3"), Some("bytes=999999-")] {
+                    let mut request = Request::builder()
+                        .method(method.clone())
+                        .uri(*path)
+                        .version(version)
+                        .header("accept-encoding", "gzip");
+                    if let Some(range) = range {
+                        request = request.header("range", range);
+                    }
+                    requests.push(request.body(AxumBody::empty()).unwrap());
+                }
+            }
+        }
+    }
+    requests
+}
+
+const FILES: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn serve_dir_breaks_no_rule() {
+    let service = ServeDir::new(FILES);
+    let violations = linted(service, requests(&["/README.md", "/none", "/src"]));
+    assert_eq!(violations, []);
+}
+
+#[test]
+fn serve_dir_behind_compression_breaks_no_rule() {
+    let service = CompressionLayer::new().layer(ServeDir::new(FILES));
+    let violations = linted(service, requests(&["/README.md", "/none", "/src"]));
+    assert_eq!(violations, []);
+}
+
+#[test]
+fn an_axum_router_breaks_no_rule_with_and_without_compression() {
+    let router = Router::new()
+        .route("/text", get(async || "text"))
+        .route("/json", get(async || Json([1, 2, 3])))
+        .route(
+            "/stream",
+            get(async || {
+                let chunks = ["one", "two"].map(|chunk| Ok::<_, Infallible>(chunk));
+                AxumBody::from_stream(stream::iter(chunks))
+            }),
+        )
+        .route(
+            "/sse",
+            get(async || {
+                let events =
+                    ["one", "two"].map(|data| Ok::<_, Infallible>(Event::default().data(data)));
+                Sse::new(stream::iter(events))
+            }),
+        );
+    let paths = ["/text", "/json", "/stream", "/sse", "/none"];
+    assert_eq!(linted(router.clone(), requests(&paths)), []);
+    let compressed = CompressionLayer::new().layer(router);
+    assert_eq!(linted(compressed, requests(&paths)), []);
+}

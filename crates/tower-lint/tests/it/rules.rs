@@ -1,0 +1,488 @@
+//! Each rule of `LintLayer` catches what breaks it and is silent on what keeps it.
+
+use std::{
+    convert::Infallible,
+    future::ready,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, Version};
+use http_body::{Body as _, Frame, SizeHint};
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_lint::{
+    LintLayer, Rule,
+    probe::{App, Body, Error, Step, block_on},
+};
+
+/// What is reported of what `run` does with the layer.
+fn reported(run: impl FnOnce(LintLayer)) -> Vec<Rule> {
+    let rules: Arc<Mutex<Vec<Rule>>> = Arc::default();
+    let keeps = rules.clone();
+    run(LintLayer::new().report(move |violation| keeps.lock().unwrap().push(violation.rule)));
+    let rules = rules.lock().unwrap();
+    rules.clone()
+}
+
+fn app() -> App {
+    App::new(|_| Response::new(Body::default())).lenient()
+}
+
+fn noop() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+fn request() -> Request<Body> {
+    Request::new(Body::default())
+}
+
+#[test]
+fn rule_101_a_call_without_ready() {
+    let broken = reported(|lint| drop(lint.layer(app()).call(request())));
+    assert_eq!(broken, [Rule::CallWithoutReady]);
+    let of_a_clone = reported(|lint| {
+        let mut service = lint.layer(app());
+        assert!(Service::<Request<Body>>::poll_ready(&mut service, &mut noop()).is_ready());
+        drop(service.clone().call(request()));
+    });
+    assert_eq!(of_a_clone, [Rule::CallWithoutReady]);
+    let kept = reported(|lint| {
+        block_on(lint.layer(app()).oneshot(request()))
+            .unwrap()
+            .unwrap();
+    });
+    assert_eq!(kept, []);
+}
+
+#[test]
+fn rule_102_two_calls_on_one_readiness() {
+    let calls = |asked_again: bool| {
+        reported(|lint| {
+            let mut service = lint.layer(app());
+            let ask = |service: &mut _| {
+                assert!(Service::<Request<Body>>::poll_ready(service, &mut noop()).is_ready());
+            };
+            ask(&mut service);
+            drop(service.call(request()));
+            if asked_again {
+                ask(&mut service);
+            }
+            drop(service.call(request()));
+        })
+    };
+    assert_eq!(calls(false), [Rule::CallTwiceOnOneReady]);
+    assert_eq!(calls(true), []);
+}
+
+/// Answers as often as it is polled.
+struct Again;
+
+impl Service<Request<Body>> for Again {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Always;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Always {
+        Always
+    }
+}
+
+struct Always;
+
+impl Future for Always {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(Response::new(Body::default())))
+    }
+}
+
+#[test]
+fn rule_103_a_future_polled_after_it_was_done() {
+    let polls = |times: usize| {
+        reported(|lint| {
+            let mut service = lint.layer(Again);
+            assert!(service.poll_ready(&mut noop()).is_ready());
+            let mut future = pin!(service.call(request()));
+            for _ in 0..times {
+                assert!(future.as_mut().poll(&mut noop()).is_ready());
+            }
+        })
+    };
+    assert_eq!(polls(2), [Rule::FuturePolledAfterDone]);
+    assert_eq!(polls(1), []);
+}
+
+#[test]
+fn rule_104_a_service_used_after_it_had_failed() {
+    let used = |again: bool| {
+        reported(|lint| {
+            let mut service = lint.layer(app().fails_ready(Error("no")));
+            for _ in 0..1 + usize::from(again) {
+                let ready = Service::<Request<Body>>::poll_ready(&mut service, &mut noop());
+                assert_eq!(ready, Poll::Ready(Err(Error("no"))));
+            }
+            if again {
+                drop(service.call(request()));
+            }
+        })
+    };
+    assert_eq!(used(true), [Rule::UsedAfterFailed; 2]);
+    assert_eq!(used(false), []);
+}
+
+/// Sends a request through and reads the body, once more after an error if it is told to.
+fn answered<B>(method: Method, version: Version, response: Response<B>, reads_on: bool) -> Vec<Rule>
+where
+    B: http_body::Body<Data = Bytes, Error = Error> + Send + 'static,
+{
+    reported(|lint| {
+        let mut response = Some(response);
+        let service = lint.layer(service_fn(move |_: Request<()>| {
+            let response = response.take().unwrap();
+            ready(Ok::<_, Infallible>(response))
+        }));
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.version_mut() = version;
+        block_on(async {
+            let mut body = pin!(service.oneshot(request).await.unwrap().into_body());
+            loop {
+                match std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) if reads_on => {}
+                    Some(Err(_)) => break,
+                    None => {
+                        // To be asked again is nobody's fault, and gives nothing.
+                        let again = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+                        if again.is_none() {
+                            break;
+                        }
+                    }
+                }
+            }
+        })
+        .unwrap();
+    })
+}
+
+fn of_body(body: Body) -> Vec<Rule> {
+    answered(Method::GET, Version::HTTP_11, Response::new(body), false)
+}
+
+#[test]
+fn rule_201_a_body_polled_after_it_had_failed() {
+    let body = || Response::new(Body::new(["one".into(), Step::Fail(Error("no"))]));
+    let reads = |on| answered(Method::GET, Version::HTTP_11, body(), on);
+    assert_eq!(reads(true), [Rule::BodyPolledAfterEnd]);
+    assert_eq!(reads(false), []);
+}
+
+/// Ends before each frame.
+struct Restless(usize);
+
+impl http_body::Body for Restless {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.0 += 1;
+        Poll::Ready((self.0 == 2).then(|| Ok(Frame::data(Bytes::from_static(b"more")))))
+    }
+}
+
+#[test]
+fn rule_202_a_frame_after_the_end() {
+    let broken = answered(
+        Method::GET,
+        Version::HTTP_11,
+        Response::new(Restless(0)),
+        false,
+    );
+    assert_eq!(broken, [Rule::FrameAfterEnd]);
+    let kept = answered(
+        Method::GET,
+        Version::HTTP_11,
+        Response::new(Restless(2)),
+        false,
+    );
+    assert_eq!(kept, []);
+}
+
+/// Puts its size hint together in this order.
+struct Hinting([u64; 2]);
+
+impl http_body::Body for Hinting {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.0[0]);
+        hint.set_upper(self.0[1]);
+        hint
+    }
+}
+
+#[test]
+fn rule_203_a_lower_bound_above_the_upper_one() {
+    let of = |hint| {
+        answered(
+            Method::GET,
+            Version::HTTP_11,
+            Response::new(Hinting(hint)),
+            false,
+        )
+    };
+    assert!(of([3, 2]).contains(&Rule::SizeHintOrder));
+    assert_eq!(of([0, 2]), []);
+}
+
+#[test]
+fn rule_204_a_size_hint_that_the_bytes_contradict() {
+    let hint = |lower, upper| {
+        let mut hint = SizeHint::new();
+        hint.set_lower(lower);
+        hint.set_upper(upper);
+        hint
+    };
+    let body = || Body::new(["four".into(), Step::Yield]);
+    assert_eq!(
+        of_body(body().claim_hint(hint(0, 3))),
+        [Rule::SizeHintWrong]
+    );
+    assert_eq!(
+        of_body(Body::new([]).claim_end(false).claim_hint(hint(5, 9))),
+        [Rule::SizeHintWrong]
+    );
+    assert_eq!(of_body(body().claim_hint(hint(0, 9))), []);
+    assert_eq!(of_body(body()), []);
+}
+
+#[test]
+fn rule_205_a_frame_after_is_end_stream() {
+    let body = || Body::new(["one".into(), Step::Trailers(HeaderMap::new())]);
+    assert_eq!(of_body(body().claim_end(true)), [Rule::EndStreamWrong; 2]);
+    assert_eq!(of_body(body().claim_end(false)), []);
+    assert_eq!(of_body(body()), []);
+}
+
+#[test]
+fn rule_206_a_frame_after_trailers() {
+    let trailers = || Step::Trailers(HeaderMap::new());
+    assert_eq!(
+        of_body(Body::new([trailers(), "one".into()])),
+        [Rule::FrameAfterTrailers]
+    );
+    assert_eq!(
+        of_body(Body::new([trailers(), trailers()])),
+        [Rule::FrameAfterTrailers]
+    );
+    assert_eq!(of_body(Body::new(["one".into(), trailers()])), []);
+}
+
+type Head<'a> = (Method, Version, u16, &'a [(&'a str, &'a str)]);
+
+/// A response with this head and four bytes.
+fn of_head((method, version, status, headers): Head<'_>, body: &'static str) -> Vec<Rule> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let body = Body::new((!body.is_empty()).then(|| Step::from(body)));
+    answered(method, version, response.body(body).unwrap(), false)
+}
+
+#[test]
+fn rules_3xx_heads() {
+    use Rule::{
+        AllowMissing, BodyNotAllowed, ConnectionHeaders, ContentLengthMalformed,
+        ContentLengthWithTransferEncoding, ContentLengthWrong, ContentRangeMissing,
+        WwwAuthenticateMissing,
+    };
+    let (get, head) = (Method::GET, Method::HEAD);
+    let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
+    let table: [(Head<'_>, &str, &[Rule]); 30] = [
+        (
+            (get.clone(), h1, 200, &[("content-length", "4")]),
+            "four",
+            &[],
+        ),
+        (
+            (get.clone(), h1, 200, &[("content-length", "3")]),
+            "four",
+            &[ContentLengthWrong],
+        ),
+        (
+            (get.clone(), h1, 200, &[("content-length", "5")]),
+            "four",
+            &[ContentLengthWrong],
+        ),
+        (
+            (get.clone(), h1, 200, &[("content-length", "4")]),
+            "",
+            &[ContentLengthWrong],
+        ),
+        ((head.clone(), h1, 200, &[("content-length", "4")]), "", &[]),
+        ((get.clone(), h1, 304, &[("content-length", "4")]), "", &[]),
+        (
+            (head.clone(), h1, 200, &[]),
+            "four",
+            &[BodyNotAllowed, BodyNotAllowed],
+        ),
+        (
+            (get.clone(), h1, 100, &[]),
+            "four",
+            &[BodyNotAllowed, BodyNotAllowed],
+        ),
+        (
+            (get.clone(), h1, 204, &[]),
+            "four",
+            &[BodyNotAllowed, BodyNotAllowed],
+        ),
+        (
+            (get.clone(), h1, 304, &[]),
+            "four",
+            &[BodyNotAllowed, BodyNotAllowed],
+        ),
+        ((get.clone(), h1, 204, &[]), "", &[]),
+        (
+            (
+                get.clone(),
+                h1,
+                200,
+                &[("content-length", "4"), ("transfer-encoding", "chunked")],
+            ),
+            "four",
+            &[ContentLengthWithTransferEncoding],
+        ),
+        (
+            (get.clone(), h1, 200, &[("transfer-encoding", "chunked")]),
+            "four",
+            &[],
+        ),
+        (
+            (get.clone(), h1, 200, &[("content-length", "four")]),
+            "four",
+            &[ContentLengthMalformed],
+        ),
+        (
+            (get.clone(), h1, 200, &[("content-length", "+4")]),
+            "four",
+            &[ContentLengthMalformed],
+        ),
+        (
+            (get.clone(), h1, 200, &[("content-length", "")]),
+            "four",
+            &[ContentLengthMalformed],
+        ),
+        (
+            (
+                get.clone(),
+                h1,
+                200,
+                &[("content-length", "4"), ("content-length", "4")],
+            ),
+            "four",
+            &[ContentLengthMalformed],
+        ),
+        ((get.clone(), h1, 405, &[]), "four", &[AllowMissing]),
+        ((get.clone(), h1, 405, &[("allow", "")]), "four", &[]),
+        (
+            (get.clone(), h1, 401, &[]),
+            "four",
+            &[WwwAuthenticateMissing],
+        ),
+        (
+            (get.clone(), h1, 401, &[("www-authenticate", "Basic")]),
+            "four",
+            &[],
+        ),
+        ((get.clone(), h1, 206, &[]), "four", &[ContentRangeMissing]),
+        (
+            (get.clone(), h1, 206, &[("content-range", "bytes 0-3/9")]),
+            "four",
+            &[],
+        ),
+        (
+            (
+                get.clone(),
+                h1,
+                206,
+                &[("content-type", "Multipart/ByteRanges; boundary=x")],
+            ),
+            "four",
+            &[],
+        ),
+        (
+            (get.clone(), h2, 200, &[("connection", "close")]),
+            "four",
+            &[ConnectionHeaders],
+        ),
+        (
+            (get.clone(), h2, 200, &[("keep-alive", "x")]),
+            "four",
+            &[ConnectionHeaders],
+        ),
+        (
+            (get.clone(), h2, 200, &[("proxy-connection", "x")]),
+            "four",
+            &[ConnectionHeaders],
+        ),
+        (
+            (get.clone(), h2, 200, &[("transfer-encoding", "chunked")]),
+            "four",
+            &[ConnectionHeaders],
+        ),
+        (
+            (get.clone(), h2, 200, &[("upgrade", "x")]),
+            "four",
+            &[ConnectionHeaders],
+        ),
+        (
+            (get, h1, 200, &[("connection", "close"), ("upgrade", "x")]),
+            "four",
+            &[],
+        ),
+    ];
+    for (head, body, expected) in table {
+        assert_eq!(of_head(head.clone(), body), expected, "{head:?} {body:?}");
+    }
+}
+
+#[test]
+fn without_a_report_a_violation_panics_with_rule_and_source() {
+    let panicked = std::panic::catch_unwind(|| drop(LintLayer::new().layer(app()).call(request())));
+    let text = panicked.unwrap_err();
+    assert_eq!(
+        text.downcast_ref::<String>().unwrap(),
+        "tower-lint, rule 101: a service is called only after it said that it is ready \
+         (tower_service::Service::call): GET / was given to an instance that never said that it was ready"
+    );
+}
+
+#[test]
+fn the_lint_changes_nothing() {
+    let app = App::new(|_| Response::new(Body::byte_by_byte("abc")));
+    let response = block_on(LintLayer::new().layer(app).oneshot(request()))
+        .unwrap()
+        .unwrap();
+    assert_eq!(response.body().size_hint().exact(), Some(3));
+    assert!(!response.body().is_end_stream());
+}
