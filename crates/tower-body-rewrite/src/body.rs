@@ -158,7 +158,10 @@ impl<R: Rewriter, E> Rewriting<R, E> {
     fn take(&mut self, frame: Option<Result<Frame<Bytes>, E>>) {
         match frame {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => self.input = data,
+                Ok(data) => {
+                    self.rewriter.begin_frame(&mut self.output);
+                    self.input = data;
+                }
                 // Trailers end a body, and may hold digests of it.
                 Err(mut frame) => {
                     if let Some(trailers) = frame.trailers_mut() {

@@ -92,6 +92,17 @@ impl PrefixLayer {
         }
     }
 
+    /// The same prefix before every chunk, an empty one too, wherever the lines are. This is what the ancestor
+    /// did with the items of a WSGI iterable; the result depends on how the inner service, and every layer between,
+    /// cuts its body.
+    #[must_use]
+    pub fn chunks(prefix: impl Into<Bytes>) -> Self {
+        let prefix = prefix.into();
+        Self {
+            rewrite: RewriteLayer::new(move |_| Some(Prefix::chunks(prefix.clone()))),
+        }
+    }
+
     /// The media types whose lines get the prefix, without parameters. Default: `text/plain`.
     ///
     /// The prefix is put in as it is: in a type with a syntax of its own, such as `text/html`, it must

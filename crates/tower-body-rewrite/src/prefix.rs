@@ -1,5 +1,7 @@
 //! The line rule: a prefix stands at the start of the body and after every LF that at least one byte
 //! follows. So an empty body stays empty, and a final newline opens no new line.
+//!
+//! And the chunk rule, which is the ancestor's: a prefix stands before every chunk.
 
 use bytes::Bytes;
 use memchr::memchr;
@@ -9,24 +11,42 @@ use crate::{Rewriter, Sink};
 /// From this length on, in bytes, a prefix is shared instead of copied.
 const LONG: usize = 1024;
 
-/// Puts a prefix before every line.
+/// Puts a prefix before every line, or before every chunk.
 ///
 /// Only LF (0x0A) ends a line. The prefix is bytes and is not looked at: it may hold newlines itself,
 /// and they open no lines.
 #[derive(Clone, Debug)]
 pub struct Prefix {
     prefix: Bytes,
-    /// Whether the next byte of the body, if there is one, is the first of a line.
-    at_line_start: bool,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    /// The next byte of the body, if there is one, is the first of a line.
+    LineStart,
+    /// It is not.
+    WithinLine,
+    /// Lines are not looked at.
+    Chunk,
 }
 
 impl Prefix {
-    /// A rewriter for one body.
+    /// A rewriter for one body, line by line.
     #[must_use]
     pub fn new(prefix: impl Into<Bytes>) -> Self {
         Self {
             prefix: prefix.into(),
-            at_line_start: true,
+            place: Place::LineStart,
+        }
+    }
+
+    /// A rewriter for one body, chunk by chunk, see [`PrefixLayer::chunks`](crate::PrefixLayer::chunks).
+    #[must_use]
+    pub fn chunks(prefix: impl Into<Bytes>) -> Self {
+        Self {
+            prefix: prefix.into(),
+            place: Place::Chunk,
         }
     }
 
@@ -40,15 +60,27 @@ impl Prefix {
 }
 
 impl Rewriter for Prefix {
+    fn begin_frame(&mut self, out: &mut Sink) {
+        if self.place == Place::Chunk {
+            self.put_prefix(out);
+        }
+    }
+
     fn rewrite(&mut self, mut chunk: Bytes, out: &mut Sink) {
+        if self.place == Place::Chunk {
+            return out.pass(chunk);
+        }
         while !chunk.is_empty() {
-            if self.at_line_start {
+            if self.place == Place::LineStart {
                 self.put_prefix(out);
             }
             let newline = memchr(b'\n', &chunk);
             let line = newline.map_or(chunk.len(), |at| at + 1);
             out.pass_front(&mut chunk, line);
-            self.at_line_start = newline.is_some();
+            self.place = match newline {
+                Some(_) => Place::LineStart,
+                None => Place::WithinLine,
+            };
         }
     }
 }

@@ -12,6 +12,12 @@ const COPY_BELOW: usize = 1024;
 /// The result must not depend on how the body is cut into chunks. A rewriter may hold back the bytes
 /// whose fate the next chunk decides, and nothing else: whoever reads the body is waiting.
 pub trait Rewriter {
+    /// A frame of the body begins, whose bytes follow in one chunk or in several; in none if it is empty. What
+    /// is a frame is an accident of how the body is made and sent, so there is seldom anything to do here.
+    fn begin_frame(&mut self, out: &mut Sink) {
+        let _ = out;
+    }
+
     /// Takes the next bytes of the body, never an empty chunk, and writes what becomes of them.
     fn rewrite(&mut self, chunk: Bytes, out: &mut Sink);
 

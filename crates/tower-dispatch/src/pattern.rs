@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, error::Error, fmt};
 
+use regex_automata::Anchored;
 use regex_syntax::hir::{Dot, Hir, Look, Repetition};
 
 use crate::template;
@@ -17,8 +18,9 @@ use crate::template;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: Box<str>,
-    /// Matches from the start of a path exactly where the pattern does.
     hir: Hir,
+    /// Whether the match may begin anywhere, and not only where the path does.
+    search: bool,
 }
 
 impl Pattern {
@@ -31,6 +33,7 @@ impl Pattern {
         parse(regex).map(|hir| Self {
             text: regex.into(),
             hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
+            search: false,
         })
     }
 
@@ -43,6 +46,7 @@ impl Pattern {
         parse(regex).map(|hir| Self {
             text: regex.into(),
             hir,
+            search: false,
         })
     }
 
@@ -52,15 +56,10 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a regex.
     pub fn regex_search(regex: &str) -> Result<Self, PatternError> {
-        let as_little_as_possible = Hir::repetition(Repetition {
-            min: 0,
-            max: None,
-            greedy: false,
-            sub: Box::new(Hir::dot(Dot::AnyChar)),
-        });
         parse(regex).map(|hir| Self {
             text: regex.into(),
-            hir: Hir::concat(vec![as_little_as_possible, hir]),
+            hir,
+            search: true,
         })
     }
 
@@ -77,6 +76,7 @@ impl Pattern {
         Ok(Self {
             text: template.into(),
             hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
+            search: false,
         })
     }
 
@@ -86,8 +86,28 @@ impl Pattern {
         &self.text
     }
 
-    pub(crate) fn hir(&self) -> &Hir {
-        &self.hir
+    /// The pattern as a search that is anchored at the start of a path, or not.
+    pub(crate) fn hir(&self) -> (&Hir, Anchored) {
+        let anchored = if self.search {
+            Anchored::No
+        } else {
+            Anchored::Yes
+        };
+        (&self.hir, anchored)
+    }
+
+    /// The pattern as it is found from the start of a path, with whatever may stand before it.
+    pub(crate) fn from_start(&self) -> Hir {
+        if !self.search {
+            return self.hir.clone();
+        }
+        let as_little_as_possible = Hir::repetition(Repetition {
+            min: 0,
+            max: None,
+            greedy: false,
+            sub: Box::new(Hir::dot(Dot::AnyChar)),
+        });
+        Hir::concat(vec![as_little_as_possible, self.hir.clone()])
     }
 }
 

@@ -89,7 +89,7 @@ impl<E> Routes<E> {
                         index,
                         name: route.name.clone(),
                         pattern: route.pattern.as_str().into(),
-                        groups: each.names(index),
+                        groups: each.names(index).map(|name| name.map(Into::into)).collect(),
                     })
                 })
                 .collect(),

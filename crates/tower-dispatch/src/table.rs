@@ -64,8 +64,22 @@ impl Table {
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Match> {
         let index = self.search.find(&self.each, path)?;
-        let spans = self.each.groups(index, path);
-        Some(Match { index, spans })
+        let mut spans = self.each.spans(index, path);
+        let whole = spans.next().flatten().unwrap_or_default();
+        let spans = spans.collect();
+        Some(Match {
+            index,
+            whole,
+            spans,
+        })
+    }
+}
+
+impl Table {
+    /// The names of the groups of the pattern at this place, in the order of the groups; `None` for one
+    /// without a name. Nothing beyond the last pattern.
+    pub fn group_names(&self, index: usize) -> impl Iterator<Item = Option<&str>> {
+        self.each.names(index)
     }
 }
 
@@ -73,6 +87,7 @@ impl Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
     index: usize,
+    whole: (u32, u32),
     spans: Spans,
 }
 
@@ -81,6 +96,12 @@ impl Match {
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// Where the pattern matched, in bytes of the path.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.whole.0 as usize..self.whole.1 as usize
     }
 
     /// Where the pattern's groups matched, in bytes of the path and in the order of the groups; `None`
@@ -109,7 +130,10 @@ impl Search {
         patterns: Vec<usize>,
         limit: usize,
     ) -> Result<Self, TableError> {
-        let hirs: Vec<_> = patterns.iter().map(|&index| all[index].hir()).collect();
+        let hirs: Vec<_> = patterns
+            .iter()
+            .map(|&index| all[index].from_start())
+            .collect();
         let nfa = thompson::Compiler::new()
             .configure(
                 thompson::Config::new()
@@ -147,7 +171,8 @@ impl Search {
     /// The first pattern that matches, by its place among all.
     pub(crate) fn find(&self, each: &Each, path: &str) -> Option<usize> {
         let mut cache = self.caches.get();
-        match self.dfa.try_search_fwd(&mut cache, &anchored(path)) {
+        let input = Input::new(path).anchored(Anchored::Yes);
+        match self.dfa.try_search_fwd(&mut cache, &input) {
             Ok(found) => found.map(|found| self.patterns[found.pattern().as_usize()]),
             Err(_) => (self.patterns.iter().copied()).find(|&index| each.matches(index, path)),
         }
@@ -165,16 +190,18 @@ impl fmt::Debug for Search {
 /// Each pattern by itself.
 #[derive(Debug)]
 pub(crate) struct Each {
-    regexes: Vec<meta::Regex>,
+    regexes: Vec<(meta::Regex, Anchored)>,
 }
 
 impl Each {
     pub(crate) fn new(patterns: &[Pattern]) -> Result<Self, TableError> {
         let config = meta::Config::new().nfa_size_limit(Some(PATTERN_LIMIT));
         let regexes = patterns.iter().enumerate().map(|(index, pattern)| {
+            let (hir, anchored) = pattern.hir();
             meta::Regex::builder()
                 .configure(config.clone())
-                .build_from_hir(pattern.hir())
+                .build_from_hir(hir)
+                .map(|regex| (regex, anchored))
                 .map_err(|source| TableError {
                     pattern: Some((index, pattern.as_str().into())),
                     reason: reason(source.size_limit(), &source),
@@ -186,32 +213,35 @@ impl Each {
     }
 
     fn matches(&self, index: usize, path: &str) -> bool {
-        self.regexes[index].is_match(anchored(path))
+        let (regex, anchored) = &self.regexes[index];
+        regex.is_match(Input::new(path).anchored(*anchored))
     }
 
     /// What the groups of the pattern with this index match, in a path that it matches.
     pub(crate) fn groups(&self, index: usize, path: &str) -> Spans {
-        let regex = &self.regexes[index];
-        let slots = regex.group_info().slot_len();
-        if slots <= 2 {
+        match self.regexes[index].0.group_info().slot_len() {
             // There is only the match itself.
-            return Spans::new();
+            ..=2 => Spans::new(),
+            _ => self.spans(index, path).skip(1).collect(),
         }
-        let mut slots: SmallVec<[Option<NonMaxUsize>; 10]> = smallvec![None; slots];
-        regex.search_slots(&anchored(path), &mut slots);
-        slots
-            .chunks_exact(2)
-            .skip(1)
-            .map(|slot| Some((offset(slot[0]?)?, offset(slot[1]?)?)))
-            .collect()
+    }
+
+    /// What it matches itself, and then what its groups do.
+    fn spans(&self, index: usize, path: &str) -> impl Iterator<Item = Option<(u32, u32)>> {
+        let (regex, anchored) = &self.regexes[index];
+        let mut slots: SmallVec<[Option<NonMaxUsize>; 10]> =
+            smallvec![None; regex.group_info().slot_len()];
+        regex.search_slots(&Input::new(path).anchored(*anchored), &mut slots);
+        (0..slots.len() / 2)
+            .map(move |group| Some((offset(slots[2 * group]?)?, offset(slots[2 * group + 1]?)?)))
     }
 
     /// The names of the groups of the pattern with this index; `None` for one without a name.
-    pub(crate) fn names(&self, index: usize) -> Vec<Option<Box<str>>> {
-        let names = self.regexes[index]
-            .group_info()
-            .pattern_names(PatternID::ZERO);
-        names.skip(1).map(|name| name.map(Into::into)).collect()
+    pub(crate) fn names(&self, index: usize) -> impl Iterator<Item = Option<&str>> {
+        let regex = self.regexes.get(index);
+        regex
+            .into_iter()
+            .flat_map(|(regex, _)| regex.group_info().pattern_names(PatternID::ZERO).skip(1))
     }
 }
 
@@ -225,10 +255,6 @@ fn reason(limit: Option<usize>, source: &dyn Error) -> String {
 /// A path of 4 GiB or more has no url args; no server accepts one.
 fn offset(at: NonMaxUsize) -> Option<u32> {
     u32::try_from(at.get()).ok()
-}
-
-fn anchored(path: &str) -> Input<'_> {
-    Input::new(path).anchored(Anchored::Yes)
 }
 
 /// Why patterns that are each well-formed do not make a table: they take too much memory.
@@ -432,12 +458,13 @@ mod tests {
                 let mut captures = alone.create_captures();
                 alone.captures(&path, &mut captures);
                 captures.is_match().then(|| {
-                    let groups: Vec<_> = captures.iter().skip(1).collect();
+                    let groups: Vec<_> = captures.iter().collect();
                     (index, groups)
                 })
             });
             let found = find(&patterns, &path).map(|found| {
-                let groups = found.spans().map(|span| span.map(Into::into)).collect();
+                let spans = std::iter::once(Some(found.span())).chain(found.spans());
+                let groups = spans.map(|span| span.map(Into::into)).collect();
                 (found.index(), groups)
             });
             prop_assert_eq!(found, expected);

@@ -139,6 +139,18 @@ async fn an_empty_frame_neither_ends_the_body_nor_gets_a_prefix() {
 }
 
 #[tokio::test]
+async fn chunk_by_chunk_every_frame_gets_one_prefix() {
+    const LONG: &str = match std::str::from_utf8(&[b'\n'; 1 << 17]) {
+        Ok(text) => text,
+        Err(_) => panic!(),
+    };
+    let layer = RewriteLayer::new(|_| Some(Prefix::chunks("> ")));
+    let (body, _) = through(layer, &[Data("a\nb"), Data(""), Data(LONG), Trailers]).await;
+    let bytes = body.collect().await.unwrap().to_bytes();
+    assert_eq!(bytes, format!("> a\nb> > {LONG}"));
+}
+
+#[tokio::test]
 async fn a_large_frame_does_not_multiply_in_memory() {
     const NEWLINES: &str = match std::str::from_utf8(&[b'\n'; 1 << 18]) {
         Ok(text) => text,
