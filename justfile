@@ -20,6 +20,10 @@ bench *ARGS:
 fuzz TARGET SECONDS="60":
     cargo fuzz run --sanitizer none {{ TARGET }} -- -max_total_time={{ SECONDS }}
 
+# mutants of one crate's rules, and whether its tests notice them: `just mutants tower-environ`
+mutants NAME *ARGS:
+    cargo mutants --package {{ NAME }} --no-shuffle --exclude '**/{layer,service}.rs' {{ ARGS }}
+
 # bans, licences and sources of all dependencies
 deny:
     cargo deny check bans licenses sources

@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::Context,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -367,7 +367,7 @@ where
             // Until it waits for the gate, and not for itself.
             loop {
                 let before = counter.wakes();
-                if let Poll::Ready(_) = exchange.as_mut().poll(&mut cx) {
+                if exchange.as_mut().poll(&mut cx).is_ready() {
                     self.broke(Rule::Wake, format!("it did not wait for {place}"));
                     return Ok(());
                 }

@@ -130,6 +130,10 @@ impl http_body::Body for Body {
         self.end.unwrap_or(self.steps.is_empty())
     }
 
+    #[allow(
+        clippy::clone_on_copy,
+        reason = "it is not `Copy` in every http-body 1"
+    )]
     fn size_hint(&self) -> SizeHint {
         if let Some(hint) = &self.hint {
             return hint.clone();

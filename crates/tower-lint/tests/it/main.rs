@@ -9,3 +9,4 @@ mod contract;
 mod peers;
 mod probes;
 mod rules;
+mod wrong_layers;

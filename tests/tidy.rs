@@ -1,0 +1,410 @@
+//! Reads the tree and says what to do where it is untidy. Each rule is a function from a repository's folder to
+//! what is wrong with it, so that it can be tried on an untidy one.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What published crates may depend on, besides each other. Another one goes in here with a reason in
+/// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
+const DEPENDENCIES: [&str; 13] = [
+    "bytes",
+    "getrandom",
+    "http",
+    "http-body",
+    "http-body-util",
+    "mediatype",
+    "memchr",
+    "pin-project-lite",
+    "regex-automata",
+    "regex-syntax",
+    "smallvec",
+    "tower-layer",
+    "tower-service",
+];
+
+/// Crates of this workspace that a published one may depend on, all but by tests.
+const NEIGHBOURS: [(&str, &[&str]); 6] = [
+    ("tower-body-rewrite", &[]),
+    ("tower-cascade", &[]),
+    ("tower-dispatch", &[]),
+    ("tower-environ", &[]),
+    ("tower-exception", &[]),
+    ("tower-lint", &[]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn crates(root: &Path) -> Vec<PathBuf> {
+    let mut crates: Vec<_> = fs::read_dir(root.join("crates"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    crates.sort();
+    crates
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn manifest(folder: &Path) -> toml::Table {
+    read(folder.join("Cargo.toml")).parse().unwrap_or_default()
+}
+
+/// Every Rust file and every Markdown file below a folder, but for what is built.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let skipped = ["target", "vectors", ".git"].contains(&name(&path).as_str());
+        if path.is_dir() && !skipped {
+            found.extend(files(&path));
+        } else if path
+            .extension()
+            .is_some_and(|end| end == "rs" || end == "md")
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn manifests_inherit(root: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let others = ["benches", "examples", "tests"].map(|folder| root.join(folder));
+    for folder in crates(root).into_iter().chain(others) {
+        let (name, manifest) = (name(&folder), manifest(&folder));
+        let inherits = |table: &toml::Table, key: &str| {
+            let value = table.get(key).and_then(|value| value.get("workspace"));
+            value.and_then(toml::Value::as_bool) == Some(true)
+        };
+        let lints = manifest
+            .get("lints")
+            .and_then(|lints| lints.get("workspace"));
+        if lints.and_then(toml::Value::as_bool) != Some(true) {
+            wrong.push(format!(
+                "{name}: write `[lints]` with `workspace = true` into its Cargo.toml"
+            ));
+        }
+        let package = manifest.get("package").and_then(toml::Value::as_table);
+        for key in ["edition", "license", "rust-version"] {
+            if !package.is_some_and(|package| inherits(package, key)) {
+                wrong.push(format!(
+                    "{name}: write `{key}.workspace = true` into its Cargo.toml"
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+fn readme_is_the_crate_doc(root: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for folder in crates(root) {
+        let (name, manifest) = (name(&folder), manifest(&folder));
+        let readme = read(folder.join("README.md"));
+        let first = readme.lines().next().unwrap_or_default();
+        let description = manifest
+            .get("package")
+            .and_then(|package| package.get("description"))
+            .and_then(toml::Value::as_str);
+        if description != Some(first) {
+            wrong.push(format!(
+                "{name}: let the first line of its README.md be its description, word for word"
+            ));
+        }
+        let lib = read(folder.join("src/lib.rs"));
+        if !lib.starts_with("#![doc = include_str!(\"../README.md\")]") {
+            wrong.push(format!(
+                "{name}: begin its src/lib.rs with `#![doc = include_str!(\"../README.md\")]`"
+            ));
+        }
+        if !read(folder.join("CHANGELOG.md")).contains("## Unreleased") {
+            wrong.push(format!(
+                "{name}: give it a CHANGELOG.md with `## Unreleased` on top"
+            ));
+        }
+        for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            if read(folder.join(licence)) != read(root.join(licence))
+                || read(folder.join(licence)).is_empty()
+            {
+                wrong.push(format!("{name}: link {licence} to the one at the top"));
+            }
+        }
+        let row = format!("| [`{name}`](crates/{name}) |");
+        if !read(root.join("README.md")).contains(&row) {
+            wrong.push(format!(
+                "{name}: give it a row in the README.md at the top: {row}"
+            ));
+        }
+    }
+    wrong
+}
+
+fn contract_is_tested(root: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for folder in crates(root) {
+        let (name, test) = (name(&folder), read(folder.join("tests/it/contract.rs")));
+        if !test.contains("contract::check") {
+            wrong.push(format!(
+                "{name}: call tower_lint::contract::check in its tests/it/contract.rs"
+            ));
+        }
+        // The words with which a test departs from a rule are there for the user to read.
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let readme = one_line(&read(folder.join("README.md")));
+        let words = test.split('"').skip(1).step_by(2).map(one_line);
+        for words in words.filter(|words| test.contains(".departs(") && words.contains(' ')) {
+            if !readme.contains(&words) {
+                wrong.push(format!(
+                    "{name}: a test departs with words that its README.md lacks: {words}"
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+fn dependencies_are_listed(root: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for folder in crates(root) {
+        let (name, manifest) = (name(&folder), manifest(&folder));
+        let neighbours = NEIGHBOURS
+            .iter()
+            .find(|(of, _)| *of == name)
+            .map(|(_, list)| *list);
+        let Some(neighbours) = neighbours else {
+            wrong.push(format!("{name}: say in NEIGHBOURS of tests/tidy.rs which crates of this workspace it may use"));
+            continue;
+        };
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+        for (dependency, value) in dependencies.into_iter().flatten() {
+            let listed = DEPENDENCIES.contains(&dependency.as_str());
+            if !listed && !neighbours.contains(&dependency.as_str()) {
+                wrong.push(format!("{name}: it depends on {dependency}, which is not in DEPENDENCIES of tests/tidy.rs: do without it, or add it there"));
+            }
+            if value.get("workspace").and_then(toml::Value::as_bool) != Some(true) {
+                wrong.push(format!(
+                    "{name}: write `{dependency}.workspace = true`, and its version at the top"
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+fn nothing_is_ignored(root: &Path) -> Vec<String> {
+    // In parts, so that this file is none of those that it finds.
+    let marks = ["ignore", "no_run", "text,ignore"].map(|mark| format!("```{mark}"));
+    let attribute = format!("#[{}", "ignore");
+    let mut wrong = Vec::new();
+    for file in files(root) {
+        for (number, line) in read(&file).lines().enumerate() {
+            let line = line
+                .trim_start()
+                .trim_start_matches("//!")
+                .trim_start_matches("///")
+                .trim_start();
+            let rust_mark = line.replace("```rust,", "```");
+            if marks.iter().any(|mark| rust_mark.starts_with(mark)) || line.starts_with(&attribute)
+            {
+                let path = file.strip_prefix(root).unwrap_or(&file).display();
+                wrong.push(format!("{path}:{}: let it run, or take it out", number + 1));
+            }
+        }
+    }
+    wrong
+}
+
+/// The README's stack is the example's, but for the words between.
+fn the_stack_is_the_examples(root: &Path) -> Vec<String> {
+    let squeeze = |text: &str| {
+        text.chars()
+            .filter(|c| !c.is_whitespace())
+            .collect::<String>()
+    };
+    let example = squeeze(&read(root.join("examples/site/stack.rs")));
+    let readme = read(root.join("README.md"));
+    let stack = readme
+        .split("```rust")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let mut wrong = Vec::new();
+    for line in stack.unwrap_or_default().lines() {
+        let line = line.split("//").next().unwrap_or_default();
+        // What the example takes from its caller, or spells over several lines, counts by its beginning.
+        let line = squeeze(line)
+            .replace("(to_stderr))", "(")
+            .replace("(not_found)", "(service_fn(not_found))");
+        if !example.contains(line.trim_end_matches(')')) {
+            wrong.push(format!(
+                "README.md: its stack has a line that examples/site/stack.rs has not: {line}"
+            ));
+        }
+    }
+    if stack.is_none() {
+        wrong.push("README.md: show the stack".to_owned());
+    }
+    wrong
+}
+
+type Check = fn(&Path) -> Vec<String>;
+
+const CHECKS: [Check; 6] = [
+    manifests_inherit,
+    readme_is_the_crate_doc,
+    contract_is_tested,
+    dependencies_are_listed,
+    nothing_is_ignored,
+    the_stack_is_the_examples,
+];
+
+#[test]
+fn the_tree_is_tidy() {
+    let wrong: Vec<_> = CHECKS.iter().flat_map(|check| check(&root())).collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// A small repository with one crate, as it should be, and then as a change makes it.
+fn after(change: impl FnOnce(&Path)) -> Vec<String> {
+    let root = std::env::temp_dir().join(format!("tidy-{:?}", std::thread::current().id()));
+    let _ = fs::remove_dir_all(&root);
+    let folder = root.join("crates/tower-lint");
+    fs::create_dir_all(folder.join("src")).unwrap();
+    fs::create_dir_all(folder.join("tests/it")).unwrap();
+    for folder in ["benches", "examples/site", "tests"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let inherits =
+        "edition.workspace = true\nlicense.workspace = true\nrust-version.workspace = true\n";
+    let lints = "[lints]\nworkspace = true\n";
+    for package in ["benches", "examples", "tests"] {
+        let manifest = format!("[package]\n{inherits}{lints}");
+        fs::write(root.join(package).join("Cargo.toml"), manifest).unwrap();
+    }
+    let manifest = format!(
+        "[package]\ndescription = \"One sentence.\"\n{inherits}\n[dependencies]\nhttp.workspace = true\n{lints}"
+    );
+    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    fs::write(folder.join("README.md"), "One sentence.\n").unwrap();
+    fs::write(folder.join("CHANGELOG.md"), "## Unreleased\n").unwrap();
+    fs::write(
+        folder.join("src/lib.rs"),
+        "#![doc = include_str!(\"../README.md\")]\n",
+    )
+    .unwrap();
+    fs::write(folder.join("tests/it/contract.rs"), "contract::check(…)").unwrap();
+    for place in [&root, &folder] {
+        fs::write(place.join("LICENSE-MIT"), "mit").unwrap();
+        fs::write(place.join("LICENSE-APACHE"), "apache").unwrap();
+    }
+    let readme = "| [`tower-lint`](crates/tower-lint) | |\n```rust\n.layer(One)\n```\n";
+    fs::write(root.join("README.md"), readme).unwrap();
+    fs::write(root.join("examples/site/stack.rs"), ".layer(One)").unwrap();
+    change(&root);
+    let wrong = CHECKS.iter().flat_map(|check| check(&root)).collect();
+    fs::remove_dir_all(&root).unwrap();
+    wrong
+}
+
+/// Changes a file of the crate.
+fn edit(root: &Path, file: &str, from: &str, to: &str) {
+    let path = root.join("crates/tower-lint").join(file);
+    let text = read(&path);
+    assert!(text.contains(from));
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn a_tidy_tree_has_nothing_wrong() {
+    assert_eq!(after(|_| {}), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_untidy_is_named_with_what_to_do() {
+    let table: [(&str, &str, &str, &str); 8] = [
+        (
+            "Cargo.toml",
+            "[lints]\nworkspace = true",
+            "",
+            "tower-lint: write `[lints]` with `workspace = true` into its Cargo.toml",
+        ),
+        (
+            "Cargo.toml",
+            "edition.workspace = true",
+            "edition = \"2021\"",
+            "tower-lint: write `edition.workspace = true` into its Cargo.toml",
+        ),
+        (
+            "README.md",
+            "One sentence.",
+            "Another sentence.",
+            "tower-lint: let the first line of its README.md be its description, word for word",
+        ),
+        (
+            "Cargo.toml",
+            "http.workspace = true",
+            "http.workspace = true\ntokio.workspace = true",
+            "tower-lint: it depends on tokio, which is not in DEPENDENCIES of tests/tidy.rs: do without it, or add it there",
+        ),
+        (
+            "Cargo.toml",
+            "http.workspace = true",
+            "http = \"1\"",
+            "tower-lint: write `http.workspace = true`, and its version at the top",
+        ),
+        (
+            "tests/it/contract.rs",
+            "contract::check(…)",
+            "",
+            "tower-lint: call tower_lint::contract::check in its tests/it/contract.rs",
+        ),
+        (
+            "src/lib.rs",
+            "#![doc = include_str!(\"../README.md\")]",
+            "//! Docs.",
+            "tower-lint: begin its src/lib.rs with `#![doc = include_str!(\"../README.md\")]`",
+        ),
+        (
+            "LICENSE-MIT",
+            "mit",
+            "",
+            "tower-lint: link LICENSE-MIT to the one at the top",
+        ),
+    ];
+    for (file, from, to, expected) in table {
+        let wrong = after(|root| edit(root, file, from, to));
+        assert_eq!(wrong, [expected]);
+    }
+    let ignored = after(|root| {
+        let snippet = format!(
+            "#![doc = include_str!(\"../README.md\")]\n/// ```{}\n",
+            "ignore"
+        );
+        fs::write(root.join("crates/tower-lint/src/lib.rs"), snippet).unwrap();
+    });
+    assert_eq!(
+        ignored,
+        ["crates/tower-lint/src/lib.rs:2: let it run, or take it out"]
+    );
+    let stack =
+        after(|root| fs::write(root.join("examples/site/stack.rs"), ".layer(Two)").unwrap());
+    assert_eq!(
+        stack,
+        ["README.md: its stack has a line that examples/site/stack.rs has not: .layer(One)"]
+    );
+}
