@@ -97,7 +97,7 @@ impl Pattern {
     }
 
     /// The pattern as it is found from the start of a path, with whatever may stand before it.
-    pub(crate) fn from_start(&self) -> Hir {
+    pub(crate) fn anchored_hir(&self) -> Hir {
         if !self.search {
             return self.hir.clone();
         }

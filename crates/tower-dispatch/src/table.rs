@@ -132,7 +132,7 @@ impl Search {
     ) -> Result<Self, TableError> {
         let hirs: Vec<_> = patterns
             .iter()
-            .map(|&index| all[index].from_start())
+            .map(|&index| all[index].anchored_hir())
             .collect();
         let nfa = thompson::Compiler::new()
             .configure(
