@@ -187,25 +187,25 @@ const fn offence(name: &[u8]) -> Option<(Offence, usize)> {
     if name.len() > MAX_LEN {
         return Some((Offence::TooLong, MAX_LEN));
     }
-    let mut dots = 0;
-    let mut segment = 0;
+    let mut dotted = false;
+    let mut in_segment = false;
     let mut at = 0;
     while at < name.len() {
         match name[at] {
-            b'.' if segment == 0 => return Some((Offence::EmptySegment, at)),
+            b'.' if !in_segment => return Some((Offence::EmptySegment, at)),
             b'.' => {
-                dots += 1;
-                segment = 0;
+                dotted = true;
+                in_segment = false;
             }
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => segment += 1,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => in_segment = true,
             _ => return Some((Offence::Character, at)),
         }
         at += 1;
     }
-    if dots == 0 {
+    if !dotted {
         return Some((Offence::NoDot, at));
     }
-    if segment == 0 {
+    if !in_segment {
         return Some((Offence::EmptySegment, at));
     }
     if starts_with(name, b"wsgi.") || starts_with(name, b"tower.") {
@@ -295,6 +295,8 @@ mod tests {
         for (name, text) in table {
             assert_eq!(Key::<()>::parse(name).unwrap_err().to_string(), text);
         }
+        assert!(Key::<()>::parse(&long[..255]).is_ok());
+        assert!(Key::<()>::parse(&long[..256]).is_err());
         let error = Key::<()>::parse(&long).unwrap_err();
         assert_eq!(error.position(), 255);
         assert_eq!(
@@ -303,6 +305,17 @@ mod tests {
                 "a key may have at most 255 bytes (found {:?}…, at byte 255)",
                 &long[..64]
             )
+        );
+    }
+
+    #[test]
+    fn debug_shows_type_and_name() {
+        let key = Key::<u32>::new("test.one");
+        assert_eq!(format!("{key:?}"), "Key<u32>(\"test.one\")");
+        let layer = crate::EnvironLayer::new(key, 1);
+        assert_eq!(
+            format!("{layer:?}"),
+            "EnvironLayer { entry: test.one: u32 }"
         );
     }
 

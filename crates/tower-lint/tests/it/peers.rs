@@ -132,7 +132,7 @@ fn an_axum_router_breaks_no_rule_with_and_without_compression() {
         .route(
             "/stream",
             get(async || {
-                let chunks = ["one", "two"].map(|chunk| Ok::<_, Infallible>(chunk));
+                let chunks = ["one", "two"].map(Ok::<_, Infallible>);
                 AxumBody::from_stream(stream::iter(chunks))
             }),
         )

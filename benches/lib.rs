@@ -1,0 +1,206 @@
+//! What is measured: a bare service, the same with one of the layers, and with one of their peers.
+
+use std::{
+    convert::Infallible,
+    hint::black_box,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, Service, service_fn};
+use tower_body_rewrite::PrefixLayer;
+use tower_cascade::CascadeLayer;
+use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
+use tower_environ::{EnvironLayer, Key};
+use tower_exception::ExceptionLayer;
+use tower_http::{add_extension::AddExtensionLayer, catch_panic::CatchPanicLayer};
+
+type ReqBody = Full<Bytes>;
+
+/// A service that takes requests and is done with each before the next.
+pub struct Subject {
+    run: Box<dyn FnMut(Vec<Request<ReqBody>>)>,
+}
+
+impl Subject {
+    fn new<S, B>(mut service: S) -> Self
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
+        B: Body<Data = Bytes>,
+    {
+        Self {
+            run: Box::new(move |requests| {
+                for request in requests {
+                    exchange(&mut service, request);
+                }
+            }),
+        }
+    }
+
+    /// The time that so many requests take, from the call to the last frame of the body. Making the requests is
+    /// not in it.
+    pub fn time(&mut self, requests: u64) -> Duration {
+        let requests = (0..requests).map(|_| request()).collect();
+        let start = Instant::now();
+        (self.run)(requests);
+        start.elapsed()
+    }
+
+    /// How often one request allocates, after others.
+    pub fn allocations(&mut self) -> u64 {
+        self.time(10);
+        let mut requests = Some(vec![request()]);
+        allocation_counter::measure(|| (self.run)(requests.take().unwrap_or_default())).count_total
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subject").finish_non_exhaustive()
+    }
+}
+
+fn exchange<S, B>(service: &mut S, request: Request<ReqBody>)
+where
+    S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes>,
+{
+    let ready = std::future::poll_fn(|cx| service.poll_ready(cx)).now_or_never();
+    let response = ready.and_then(|_| service.call(request).now_or_never());
+    let response = response
+        .expect("nothing here waits")
+        .unwrap_or_else(|never| match never {});
+    let mut body = pin!(response.into_body());
+    while let Some(frame) = body.frame().now_or_never().expect("nothing here waits") {
+        black_box(frame.ok());
+    }
+}
+
+/// A browser's request, its texts sliced out of one buffer as a server does it.
+fn request() -> Request<ReqBody> {
+    let head = Bytes::from_static(include_bytes!("fixtures/browser-head.txt"));
+    // A buffer that is shared already, as the server's is when there is a request.
+    let head = Bytes::from(head.to_vec());
+    let _shared = head.clone();
+    let text = std::str::from_utf8(&head).expect("the fixture is text");
+    let (first, rest) = text.split_once('\n').expect("the fixture has lines");
+    let target = first.split(' ').nth(1).expect("the fixture has a target");
+    let uri = http::Uri::from_maybe_shared(head.slice_ref(target.as_bytes()));
+    let mut request = Request::new(Full::default());
+    *request.uri_mut() = uri.expect("the fixture's target is a URI");
+    for line in rest.lines() {
+        if let Some((name, value)) = line.split_once(':') {
+            let name = http::HeaderName::from_bytes(name.as_bytes());
+            let value = HeaderValue::from_maybe_shared(head.slice_ref(value.trim().as_bytes()));
+            if let (Ok(name), Ok(value)) = (name, value) {
+                request.headers_mut().append(name, value);
+            }
+        }
+    }
+    request
+}
+
+async fn answers<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::from("Hello World\nand all who live there\n"));
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    Ok(response)
+}
+
+async fn not_found<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    Ok(response)
+}
+
+fn urls(template: &str) -> Dispatch<Endpoint<ReqBody>> {
+    Dispatch::builder()
+        .get(template, service_fn(answers))
+        .build()
+        .expect("the template is well-formed")
+}
+
+/// The service without a layer.
+#[must_use]
+pub fn bare() -> Subject {
+    Subject::new(service_fn(answers))
+}
+
+/// The bare service with one of our layers, and what its row is called.
+#[must_use]
+pub fn layered() -> Vec<(&'static str, Subject)> {
+    const HELLO: Key<&'static str> = Key::new("bench.hello");
+
+    let environ = EnvironLayer::new(HELLO, "Hello World");
+    let matched = DispatchLayer::new(urls("/hello/{name}"));
+    let unmatched = DispatchLayer::new(urls("/other/{name}"));
+    let first = CascadeLayer::new(service_fn(answers)).layer(service_fn(not_found));
+    let next = CascadeLayer::new(service_fn(not_found)).layer(service_fn(answers));
+    let guarded = CascadeLayer::new(service_fn(not_found))
+        .only(|parts| parts.method == Method::PUT)
+        .layer(service_fn(answers));
+    let prefix = PrefixLayer::new("> ");
+    let html = prefix.clone().types(["text/html"]).expect("a media type");
+    let exception = ExceptionLayer::production(|_| {});
+    vec![
+        ("environ", Subject::new(environ.layer(service_fn(answers)))),
+        (
+            "dispatch-matched",
+            Subject::new(matched.layer(service_fn(answers))),
+        ),
+        (
+            "dispatch-not-matched",
+            Subject::new(unmatched.layer(service_fn(answers))),
+        ),
+        ("cascade-first-answers", Subject::new(first)),
+        ("cascade-falls-through", Subject::new(next)),
+        ("cascade-guard-skips", Subject::new(guarded)),
+        (
+            "body-rewrite-prefixed",
+            Subject::new(prefix.layer(service_fn(answers))),
+        ),
+        (
+            "body-rewrite-left-alone",
+            Subject::new(html.layer(service_fn(answers))),
+        ),
+        (
+            "exception-good-path",
+            Subject::new(exception.layer(service_fn(answers))),
+        ),
+    ]
+}
+
+/// One of ours and the peer that it is held against.
+#[derive(Debug)]
+pub struct Pair {
+    /// What the row is called.
+    pub name: &'static str,
+    /// Ours.
+    pub ours: Subject,
+    /// The peer.
+    pub peer: Subject,
+}
+
+/// The figures that are ratios.
+#[must_use]
+pub fn pairs() -> Vec<Pair> {
+    const HELLO: Key<&'static str> = Key::new("bench.hello");
+
+    vec![
+        Pair {
+            name: "environ/one-key/add-extension",
+            ours: Subject::new(EnvironLayer::new(HELLO, "Hello World").layer(service_fn(answers))),
+            peer: Subject::new(AddExtensionLayer::new("Hello World").layer(service_fn(answers))),
+        },
+        Pair {
+            name: "exception/good-path/catch-panic",
+            ours: Subject::new(ExceptionLayer::production(|_| {}).layer(service_fn(answers))),
+            peer: Subject::new(CatchPanicLayer::new().layer(service_fn(answers))),
+        },
+    ]
+}

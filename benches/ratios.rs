@@ -1,0 +1,152 @@
+//! The figures: `cargo run --release -p benches --bin ratios -- [NAME…]`, where a name is the beginning of a row's.
+//!
+//! It starts itself nine times, since where things lie in memory differs from one process to the next and
+//! matters. Each child warms up, then lets both sides of a figure take turns, and gives the medians. Printed is,
+//! over the nine, the median, the least and the most:
+//!
+//!     ratio NAME MEDIAN MIN MAX     ours over the peer's: under 1 is faster
+//!     nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request
+//!     allocs NAME COUNT             allocations of one request, less the bare service's; not timed
+
+use std::{
+    env,
+    error::Error,
+    process::{Command, ExitCode, Stdio},
+};
+
+use benches::{Pair, Subject};
+
+const CHILDREN: usize = 9;
+/// How often both sides take turns, and how many requests one turn has.
+const TURNS: usize = 300;
+const TURN: u64 = 50;
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = env::args().skip(1).collect();
+    let child = args.first().is_some_and(|arg| arg == "--child");
+    let done = if child {
+        args.remove(0);
+        measure(&args);
+        Ok(())
+    } else {
+        parent(&args)
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ratios: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the children and prints the rows.
+fn parent(names: &[String]) -> Result<(), Box<dyn Error>> {
+    let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
+    for _ in 0..CHILDREN {
+        let child = Command::new(env::current_exe()?)
+            .arg("--child")
+            .args(names)
+            .stderr(Stdio::inherit())
+            .output()?;
+        if !child.status.success() {
+            return Err(format!("a child ended with {}", child.status).into());
+        }
+        for line in String::from_utf8(child.stdout)?.lines() {
+            let (row, value) = line.rsplit_once(' ').ok_or("a child printed no figure")?;
+            let value = value.parse()?;
+            match rows.iter_mut().find(|(name, _)| name == row) {
+                Some((_, values)) => values.push(value),
+                None => rows.push((row.to_owned(), vec![value])),
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Err("there is no row with such a name".into());
+    }
+    for (row, mut values) in rows {
+        values.sort_by(f64::total_cmp);
+        let (min, median, max) = (
+            values[0],
+            values[values.len() / 2],
+            values[values.len() - 1],
+        );
+        if row.starts_with("nanos") {
+            println!("{row} {median:.0} {min:.0} {max:.0}");
+        } else {
+            println!("{row} {median:.3} {min:.3} {max:.3}");
+        }
+    }
+    allocations(names);
+    Ok(())
+}
+
+fn wanted(names: &[String], row: &str) -> bool {
+    names.is_empty() || names.iter().any(|name| row.starts_with(name.as_str()))
+}
+
+/// A child: one figure a line.
+fn measure(names: &[String]) {
+    let mut bare = benches::bare();
+    for (name, mut layered) in benches::layered() {
+        let row = format!("overhead/{name}");
+        if wanted(names, &row) {
+            let (with, without) = turns(&mut layered, &mut bare);
+            println!("nanos {row} {:.1}", with - without);
+        }
+    }
+    for Pair {
+        name,
+        mut ours,
+        mut peer,
+    } in benches::pairs()
+    {
+        if wanted(names, name) {
+            let (ours, peer) = turns(&mut ours, &mut peer);
+            println!("ratio {name} {:.4}", ours / peer);
+        }
+    }
+}
+
+/// Counted in this process, which times nothing.
+fn allocations(names: &[String]) {
+    let bare = benches::bare().allocations();
+    let print = |row: &str, subject: &mut Subject| {
+        if wanted(names, row) {
+            println!(
+                "allocs {row} {}",
+                subject.allocations().saturating_sub(bare)
+            );
+        }
+    };
+    for (name, mut layered) in benches::layered() {
+        print(&format!("overhead/{name}"), &mut layered);
+    }
+    for Pair {
+        name,
+        mut ours,
+        mut peer,
+    } in benches::pairs()
+    {
+        print(name, &mut ours);
+        print(&format!("{name}/peer"), &mut peer);
+    }
+}
+
+/// The medians of two sides that take turns, in nanoseconds a request.
+fn turns(one: &mut Subject, other: &mut Subject) -> (f64, f64) {
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    for turn in 0..TURNS + TURNS / 3 {
+        let times = (one.time(TURN), other.time(TURN));
+        // The first third is to warm up.
+        if turn >= TURNS / 3 {
+            ones.push(times.0.as_secs_f64());
+            others.push(times.1.as_secs_f64());
+        }
+    }
+    let median = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2] * 1e9 / TURN as f64
+    };
+    (median(ones), median(others))
+}
