@@ -31,16 +31,19 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         return Verdict::NoRunner("tower-deploy");
     }
     let apps: Vec<&Value> = vector["apps"].as_array().into_iter().flatten().collect();
-    if apps
-        .iter()
-        .any(|app| app["kind"] != "list" || !app["raises"].is_null())
-    {
-        return Verdict::NoRunner("apps that raise, or answer late");
+    if apps.iter().any(|app| app["kind"] != "list") {
+        return Verdict::NoRunner("apps that answer late");
     }
-    let only_404 = json!([404]);
-    if !vector["catch"].is_null() && vector["catch"] != only_404 {
-        return Verdict::NoRunner("other statuses than 404");
+    if apps.iter().any(|app| !app["raises"].is_null()) {
+        return Verdict::NoRunner("errors as a reason to go on");
     }
+    let catch = match &vector["catch"] {
+        Value::Null => Some(vec![StatusCode::NOT_FOUND]),
+        catch => catch.as_array().into_iter().flatten().map(status).collect(),
+    };
+    let Some(catch) = catch else {
+        return Verdict::Difference("a status is a number");
+    };
     let Some((last, first)) = apps.split_last() else {
         return Verdict::Difference("an empty list answers 404, and cannot be built from layers");
     };
@@ -50,7 +53,13 @@ pub(crate) fn run(vector: &Value) -> Verdict {
     for (index, first) in first.iter().enumerate().rev() {
         let inner = stack.map_request(|request: Request<_>| request.map(any));
         let first = app(first, index, &log).map_request(|request: Request<_>| request.map(any));
-        let cascade = CascadeLayer::new(first).layer(inner);
+        let layer = CascadeLayer::new(first)
+            .allow_auth_statuses()
+            .on(catch.clone());
+        let cascade = match layer {
+            Ok(layer) => layer.layer(inner),
+            Err(error) => return Verdict::Failed("a layer".into(), error.to_string()),
+        };
         stack = BoxCloneSyncService::new(cascade.map_response(|response| response.map(any)));
     }
     let request = Request::builder()
@@ -159,12 +168,8 @@ fn answer(description: &Value) -> Response<AnyBody> {
         .flat_map(bytes)
         .collect();
     let mut response = Response::new(any(Full::from(body)));
-    let status = description["status"]
-        .as_u64()
-        .and_then(|status| u16::try_from(status).ok());
-    *response.status_mut() = status
-        .and_then(|status| StatusCode::from_u16(status).ok())
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        status(&description["status"]).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for header in description["headers"].as_array().into_iter().flatten() {
         let name = HeaderName::from_bytes(&bytes(&header[0]));
         let value = HeaderValue::from_bytes(&bytes(&header[1]));
@@ -173,6 +178,10 @@ fn answer(description: &Value) -> Response<AnyBody> {
         }
     }
     response
+}
+
+fn status(value: &Value) -> Option<StatusCode> {
+    StatusCode::from_u16(u16::try_from(value.as_u64()?).ok()?).ok()
 }
 
 /// As the table writes them; names without regard to case.

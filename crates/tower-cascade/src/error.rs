@@ -42,7 +42,7 @@ impl fmt::Display for ReplayLimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "an app that had read more than {} bytes of the request's body answered 404, and no more is kept for the next app",
+            "an app that had read more than {} bytes of the request's body had no answer, and no more is kept for the next app",
             self.limit
         )
     }

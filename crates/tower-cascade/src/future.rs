@@ -7,15 +7,19 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts,
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE},
+    request::Parts,
 };
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    BoxError, Cascade, ReplayBody, ReplayLimitExceeded, ResponseBody, attempt::Attempt,
+    BoxError, Cascade, ReplayBody, ReplayLimitExceeded, ResponseBody,
+    attempt::Attempt,
     replay::Recorder,
+    statuses::{self, Statuses},
 };
 
 pin_project! {
@@ -38,7 +42,12 @@ pin_project! {
         S: Service<Request<ReplayBody<B>>>,
     {
         First { #[pin] attempt: Attempt<A, B>, next: Option<Next<S, B>> },
-        Last { #[pin] attempt: Attempt<S, B> },
+        Last {
+            #[pin]
+            attempt: Attempt<S, B>,
+            // The `Allow` of a 405 that was discarded.
+            allow: Vec<HeaderValue>,
+        },
     }
 }
 
@@ -47,6 +56,7 @@ struct Next<S, B> {
     app: S,
     parts: Parts,
     recorder: Recorder<B>,
+    statuses: Statuses,
 }
 
 impl<A, S, B> ResponseFuture<A, S, B>
@@ -62,6 +72,7 @@ where
             app: cascade.inner.clone(),
             parts,
             recorder,
+            statuses: cascade.first.statuses.clone(),
         };
         Self {
             state: State::First {
@@ -74,7 +85,10 @@ where
     pub(crate) fn last(app: S, request: Request<ReplayBody<B>>) -> Self {
         let attempt = Attempt::new(app, request);
         Self {
-            state: State::Last { attempt },
+            state: State::Last {
+                attempt,
+                allow: Vec::new(),
+            },
         }
     }
 }
@@ -96,16 +110,23 @@ where
                     let answer = ready!(attempt.poll(cx));
                     let next = next.take().expect("`First` is left once it has its answer");
                     let response = answer.map_err(Into::into)?;
-                    if response.status() != StatusCode::NOT_FOUND {
+                    let status = response.status();
+                    if !next.statuses.move_on(&next.parts.method, status) {
                         return Poll::Ready(Ok(response.map(ResponseBody::first)));
                     }
-                    // Nothing of it survives, and what it holds is free before the next app is called.
+                    let allow = match status {
+                        StatusCode::METHOD_NOT_ALLOWED => {
+                            response.headers().get_all(ALLOW).iter().cloned().collect()
+                        }
+                        _ => Vec::new(),
+                    };
+                    // Nothing else of it survives, and what it holds is free before the next app is called.
                     drop(response);
                     match next.recorder.replay() {
                         Ok(body) => {
                             let request = Request::from_parts(next.parts, body);
                             let attempt = Attempt::new(next.app, request);
-                            state.set(State::Last { attempt });
+                            state.set(State::Last { attempt, allow });
                         }
                         Err(exceeded) => {
                             let response = content_too_large(&next.parts.method, exceeded);
@@ -113,8 +134,11 @@ where
                         }
                     }
                 }
-                StateProj::Last { attempt } => {
-                    let response = ready!(attempt.poll(cx))?;
+                StateProj::Last { attempt, allow } => {
+                    let mut response = ready!(attempt.poll(cx))?;
+                    if response.status() == StatusCode::METHOD_NOT_ALLOWED && !allow.is_empty() {
+                        statuses::unite_allow(response.headers_mut(), allow);
+                    }
                     return Poll::Ready(Ok(response.map(ResponseBody::last)));
                 }
             }

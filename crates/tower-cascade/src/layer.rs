@@ -1,24 +1,29 @@
 use std::{fmt, sync::Arc};
 
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use tower_layer::Layer;
 
-use crate::Cascade;
+use crate::{Cascade, StatusError, statuses::Statuses};
 
 /// Tries an app before the wrapped service.
 pub struct CascadeLayer<A> {
     pub(crate) app: A,
     pub(crate) guard: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
     pub(crate) replay_limit: usize,
+    pub(crate) statuses: Statuses,
+    auth_statuses: bool,
 }
 
 impl<A> CascadeLayer<A> {
-    /// Every request goes to `app` first. Where its answer is 404, the wrapped service is asked.
+    /// Every request goes to `app` first. Where its answer is 404, or what [`on`](Self::on) says, the wrapped service
+    /// is asked.
     pub fn new(app: A) -> Self {
         Self {
             app,
             guard: None,
             replay_limit: 64 * 1024,
+            statuses: Statuses::default(),
+            auth_statuses: false,
         }
     }
 
@@ -27,6 +32,30 @@ impl<A> CascadeLayer<A> {
     #[must_use]
     pub fn only(mut self, guard: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.guard = Some(Arc::new(guard));
+        self
+    }
+
+    /// The statuses with which an answer is none, so that the wrapped service is asked. Default: 404.
+    ///
+    /// A request whose method is not idempotent never goes on after a 5xx, since the app may have acted on it. If 405
+    /// is among them and the wrapped service answers 405 too, its `Allow` becomes that of both.
+    ///
+    /// # Errors
+    ///
+    /// 401 and 403 without [`allow_auth_statuses`](Self::allow_auth_statuses) before; 204, 304 and 1xx.
+    pub fn on(
+        mut self,
+        statuses: impl IntoIterator<Item = StatusCode>,
+    ) -> Result<Self, StatusError> {
+        self.statuses = Statuses::new(statuses, self.auth_statuses)?;
+        Ok(self)
+    }
+
+    /// Lets [`on`](Self::on) take 401 and 403. Then a request that an app has refused is given to the wrapped
+    /// service, which must refuse it by itself.
+    #[must_use]
+    pub fn allow_auth_statuses(mut self) -> Self {
+        self.auth_statuses = true;
         self
     }
 
@@ -48,6 +77,8 @@ impl<A: Clone> Clone for CascadeLayer<A> {
             app: self.app.clone(),
             guard: self.guard.clone(),
             replay_limit: self.replay_limit,
+            statuses: self.statuses.clone(),
+            auth_statuses: self.auth_statuses,
         }
     }
 }
@@ -58,6 +89,7 @@ impl<A: fmt::Debug> fmt::Debug for CascadeLayer<A> {
             .field("app", &self.app)
             .field("guarded", &self.guard.is_some())
             .field("replay_limit", &self.replay_limit)
+            .field("statuses", &self.statuses)
             .finish()
     }
 }

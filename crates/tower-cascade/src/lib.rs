@@ -7,6 +7,7 @@ mod future;
 mod layer;
 mod replay;
 mod service;
+mod statuses;
 
 pub use body::ResponseBody;
 pub use error::{BoxError, ReplayError, ReplayLimitExceeded};
@@ -14,3 +15,4 @@ pub use future::ResponseFuture;
 pub use layer::CascadeLayer;
 pub use replay::ReplayBody;
 pub use service::Cascade;
+pub use statuses::StatusError;

@@ -80,6 +80,65 @@ async fn only_404_goes_on() {
 }
 
 #[tokio::test]
+async fn other_statuses_go_on_where_they_are_named() {
+    let log = Log::default();
+    let statuses = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::BAD_GATEWAY];
+    for (method, status, expected) in [
+        (Method::GET, 404, "first"),
+        (Method::GET, 405, "last"),
+        (Method::GET, 502, "last"),
+        (Method::POST, 405, "last"),
+        (Method::POST, 502, "first"),
+    ] {
+        let first = app(&log, "first", StatusCode::from_u16(status).unwrap());
+        let layer = CascadeLayer::new(first).on(statuses).unwrap();
+        let mut request = get();
+        *request.method_mut() = method.clone();
+        let app = layer.layer(app(&log, "last", StatusCode::OK));
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["x-app"], expected, "{method} {status}");
+    }
+    let refused = CascadeLayer::new(()).on([StatusCode::FORBIDDEN]);
+    assert!(refused.is_err());
+    let allowed = CascadeLayer::new(())
+        .allow_auth_statuses()
+        .on([StatusCode::FORBIDDEN]);
+    assert!(allowed.is_ok());
+}
+
+#[tokio::test]
+async fn a_final_405_allows_what_any_app_allows_and_no_other_answer_does() {
+    async fn allowing<B>(
+        status: u16,
+        allow: &'static str,
+        _: Request<B>,
+    ) -> Result<Response<Scripted>, Infallible> {
+        let mut response = answer(StatusCode::from_u16(status).unwrap());
+        response
+            .headers_mut()
+            .insert("allow", HeaderValue::from_static(allow));
+        Ok(response)
+    }
+    for (last, expected) in [(405, "DELETE, GET, PUT"), (404, "PUT, GET")] {
+        let app = CascadeLayer::new(service_fn(|request| allowing(405, "DELETE,GET", request)))
+            .on([StatusCode::METHOD_NOT_ALLOWED])
+            .unwrap()
+            .layer(service_fn(move |request| {
+                allowing(last, "PUT, GET", request)
+            }));
+        let response = app.oneshot(get()).await.unwrap();
+        assert_eq!(
+            response
+                .headers()
+                .get_all("allow")
+                .iter()
+                .collect::<Vec<_>>(),
+            [expected]
+        );
+    }
+}
+
+#[tokio::test]
 async fn where_all_answer_404_the_last_answer_is_the_answer() {
     let log = Log::default();
     let app = CascadeLayer::new(app(&log, "first", StatusCode::NOT_FOUND)).layer(app(

@@ -80,7 +80,7 @@ async fn a_recording_ends_at_the_limit_with_413() {
                 assert_eq!(
                     reason.to_string(),
                     format!(
-                        "an app that had read more than {limit} bytes of the request's body answered 404, and no more is kept for the next app"
+                        "an app that had read more than {limit} bytes of the request's body had no answer, and no more is kept for the next app"
                     )
                 );
                 assert_eq!(reason.limit(), limit);
