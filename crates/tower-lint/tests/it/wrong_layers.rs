@@ -46,6 +46,7 @@ enum How {
     FillsHead,
     PollsWithANoopWaker,
     LeaksTheFuture,
+    GivesUpWhenNotReady,
 }
 
 struct Wrong<S> {
@@ -97,6 +98,7 @@ where
                 self.failed = true;
                 Poll::Ready(Ok(()))
             }
+            (How::GivesUpWhenNotReady, Poll::Pending) => Poll::Ready(Err("busy".into())),
             (_, ready) => ready.map_err(Into::into),
         }
     }
@@ -240,7 +242,7 @@ impl http_body::Body for Odd {
 
 #[test]
 fn a_wrong_layer_is_caught_by_the_rule_that_it_breaks() {
-    let table: [(How, &[Rule]); 19] = [
+    let table: [(How, &[Rule]); 20] = [
         (How::Right, &[]),
         (How::CallsAClone, &[Rule::CallWithoutReady]),
         (How::CallsTwice, &[Rule::CallTwiceOnOneReady]),
@@ -270,6 +272,7 @@ fn a_wrong_layer_is_caught_by_the_rule_that_it_breaks() {
         (How::FillsHead, &[Rule::BodyNotAllowed]),
         (How::PollsWithANoopWaker, &[Rule::Wake]),
         (How::LeaksTheFuture, &[Rule::Drop]),
+        (How::GivesUpWhenNotReady, &[Rule::Readiness]),
     ];
     for (how, expected) in table {
         let report = contract::check(|inner| Wrong {
