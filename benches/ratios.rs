@@ -4,9 +4,11 @@
 //! matters. Each child warms up, then lets both sides of a figure take turns, and gives the medians. Printed is,
 //! over the nine, the median, the least and the most:
 //!
-//!     ratio NAME MEDIAN MIN MAX     ours over the peer's: under 1 is faster
-//!     nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request
-//!     allocs NAME COUNT             allocations of one request, less the bare service's; not timed
+//! ```text
+//! ratio NAME MEDIAN MIN MAX     ours over the peer's: under 1 is faster
+//! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request
+//! allocs NAME COUNT             allocations of one request, less the bare service's; not timed
+//! ```
 
 use std::{
     env,
