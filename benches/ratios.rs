@@ -5,7 +5,7 @@
 //! over the nine, the median, the least and the most:
 //!
 //! ```text
-//! ratio NAME MEDIAN MIN MAX     ours over the peer's: under 1 is faster
+//! ratio NAME MEDIAN MIN MAX     ours over the peer's, the bare service in both: under 1 is faster
 //! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request
 //! allocs NAME COUNT             allocations of one request, less the bare service's; not timed
 //! ```

@@ -93,12 +93,13 @@ fn main() -> ExitCode {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors"),
         PathBuf::from,
     );
-    let (mut passed, mut failed) = (0, 0);
+    let (mut passed, mut failed, mut found) = (0, 0, false);
     for (name, ops, run) in FILES {
         let Ok(text) = fs::read_to_string(folder.join(name)) else {
             println!("{name}: absent");
             continue;
         };
+        found = true;
         let count = file(name, &text, ops, run);
         print!("{name}: {} passed, {} failed", count.passed, count.failed);
         for (what, number) in &count.others {
@@ -109,7 +110,10 @@ fn main() -> ExitCode {
         failed += count.failed;
     }
     println!("{passed} passed, {failed} failed");
-    if failed == 0 {
+    if !found {
+        println!("there are no vectors in {}", folder.display());
+    }
+    if failed == 0 && found {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -76,7 +76,8 @@ impl<B: Body> LintBody<B> {
             state: State::Open,
         };
         ledger.hear(&inner);
-        if ledger.has_no_body && ledger.at_least > 0 {
+        // A body that a client got for HEAD over HTTP/2 has GET's length as its hint, and is at its end.
+        if ledger.has_no_body && ledger.at_least > 0 && !ledger.said_end {
             let least = ledger.at_least;
             ledger.violation(
                 Rule::BodyNotAllowed,

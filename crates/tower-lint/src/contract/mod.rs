@@ -18,8 +18,13 @@ pub type Inner = Lint<probe::App>;
 
 /// Puts the layer around services that work, wait, fail and break off, and says which rules it kept.
 ///
-/// It runs on this thread, without a runtime. A layer that needs one, for a timer say, is checked inside of
-/// its context (`Runtime::enter` in tokio).
+/// It runs on this thread, which it blocks, without a runtime. A layer that needs one, for a timer or a task of its
+/// own, is checked inside of its context, and it must have other threads (`Runtime::enter` of tokio's multi-threaded
+/// one; not `#[tokio::test]`). A layer that keeps a request waiting for a second by itself is called stalled.
+///
+/// That a layer's service is `Clone`, `Send`, `Sync` and `'static`, and its future `Send`, is part of the contract:
+/// axum and hyper ask for it. What the service inside gives is an error of type [`probe::Error`]; for a layer that takes only
+/// infallible services, map it away and say from which rules that departs.
 ///
 /// # Examples
 ///

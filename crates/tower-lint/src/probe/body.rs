@@ -187,8 +187,9 @@ impl Gate {
         if state.0 {
             return Poll::Ready(());
         }
-        // As a real source of events: the last waker only.
-        state.1 = vec![cx.waker().clone()];
+        if !state.1.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.1.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 }

@@ -15,13 +15,19 @@ use std::{
 /// How long nobody may wake a task that waits, before it is called stalled.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A task waited and nobody woke it.
+/// How often a task may wake itself before it is called stalled: it waits by polling.
+const POLLS: usize = 100_000;
+
+/// A task waited and nobody woke it, or it has woken itself a hundred thousand times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled;
 
 impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it waits, and nobody has woken it within {PATIENCE:?}")
+        write!(
+            f,
+            "it waits, and nobody has woken it within {PATIENCE:?}, or only itself, {POLLS} times"
+        )
     }
 }
 
@@ -99,13 +105,14 @@ impl Default for WakeCounter {
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Stalled> {
     let mut future = pin!(future);
     let counter = WakeCounter::new();
-    loop {
+    for _ in 0..POLLS {
         let before = counter.wakes();
         if let Poll::Ready(output) = poll(future.as_mut(), &counter) {
             return Ok(output);
         }
         counter.wait_for_more_than(before)?;
     }
+    Err(Stalled)
 }
 
 /// Makes a future, polls it `n` times and drops it, for every `n` until it is done; calls `after` with `n`
@@ -118,17 +125,20 @@ pub fn cancel_everywhere<F: Future>(
     mut make: impl FnMut() -> F,
     mut after: impl FnMut(usize),
 ) -> Result<usize, Stalled> {
-    for polls in 0.. {
+    for polls in 0..POLLS {
         let mut future = Box::pin(make());
         let counter = WakeCounter::new();
         let mut done = false;
-        for _ in 0..polls {
+        for poll_number in 1..=polls {
             let before = counter.wakes();
             done = poll(future.as_mut(), &counter).is_ready();
             if done {
                 break;
             }
-            counter.wait_for_more_than(before)?;
+            // After the last poll it is dropped while it waits.
+            if poll_number < polls {
+                counter.wait_for_more_than(before)?;
+            }
         }
         drop(future);
         after(polls);
@@ -136,7 +146,7 @@ pub fn cancel_everywhere<F: Future>(
             return Ok(polls);
         }
     }
-    Ok(usize::MAX)
+    Err(Stalled)
 }
 
 fn poll<F: Future>(future: Pin<&mut F>, counter: &WakeCounter) -> Poll<F::Output> {

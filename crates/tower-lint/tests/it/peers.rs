@@ -149,3 +149,52 @@ fn an_axum_router_breaks_no_rule_with_and_without_compression() {
     let compressed = CompressionLayer::new().layer(router);
     assert_eq!(linted(compressed, requests(&paths)), []);
 }
+
+/// axum finishes an answer outside of its layers, so inside of them it is not finished.
+#[test]
+fn inside_of_axums_routing_it_sees_what_axum_mends_later() {
+    let violations: Arc<Mutex<Vec<Rule>>> = Arc::default();
+    let keeps = violations.clone();
+    let lint = LintLayer::new().report(move |violation| keeps.lock().unwrap().push(violation.rule));
+    let router = Router::new().route("/", get(async || "text")).layer(lint);
+    assert_eq!(linted(router, requests(&["/"])), []);
+    let mut rules = violations.lock().unwrap().clone();
+    rules.sort();
+    rules.dedup();
+    assert_eq!(rules, [Rule::BodyNotAllowed, Rule::AllowMissing]);
+}
+
+/// The inner call runs in a task of its own.
+#[derive(Clone)]
+struct Spawns<S>(S);
+
+impl<S> Service<Request<tower_lint::probe::Body>> for Spawns<S>
+where
+    S: Service<Request<tower_lint::probe::Body>, Error: Into<BoxError>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Response: Send,
+    S::Error: Send,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), BoxError>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<tower_lint::probe::Body>) -> Self::Future {
+        let inner = self.0.clone();
+        let task = tokio::spawn(inner.oneshot(request));
+        Box::pin(async move { task.await?.map_err(Into::into) })
+    }
+}
+
+#[test]
+fn a_layer_that_spawns_the_call_keeps_the_contract() {
+    let (broken, report) = broken(|| contract::check(Spawns));
+    assert_eq!(broken, [], "{report}");
+}

@@ -64,6 +64,15 @@ fn block_on_notices_a_missing_wake_up() {
 }
 
 #[test]
+fn block_on_gives_up_on_who_only_wakes_itself() {
+    let busy = std::future::poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        Poll::<()>::Pending
+    });
+    assert_eq!(block_on(busy), Err(Stalled));
+}
+
+#[test]
 fn a_gate_wakes_who_waits_for_it() {
     let gate = Gate::new();
     let opens = gate.clone();
