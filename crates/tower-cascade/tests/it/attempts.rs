@@ -10,12 +10,13 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request::Parts};
-use http_body::Body;
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cascade::{CascadeLayer, ReplayBody};
+use tower_lint::probe::Body;
 
-use crate::probe::{Replayed, Scripted, answer, data, read, reads_then_answers};
+use crate::probe::{GONE, Replayed, answer, read, reads_then_answers, trailers};
 
 type Log = Arc<Mutex<Vec<&'static str>>>;
 
@@ -36,7 +37,7 @@ fn app(log: &Log, name: &'static str, status: StatusCode) -> App {
 }
 
 impl<B> Service<Request<B>> for App {
-    type Response = Response<Scripted>;
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -54,8 +55,8 @@ impl<B> Service<Request<B>> for App {
     }
 }
 
-fn get() -> Request<Scripted> {
-    Request::new(Scripted::default())
+fn get() -> Request<Body> {
+    Request::new(Body::default())
 }
 
 #[tokio::test]
@@ -112,7 +113,7 @@ async fn a_final_405_allows_what_any_app_allows_and_no_other_answer_does() {
         status: u16,
         allow: &'static str,
         _: Request<B>,
-    ) -> Result<Response<Scripted>, Infallible> {
+    ) -> Result<Response<Body>, Infallible> {
         let mut response = answer(StatusCode::from_u16(status).unwrap());
         response
             .headers_mut()
@@ -171,9 +172,9 @@ async fn layers_are_tried_from_the_outermost() {
 
 #[tokio::test]
 async fn stacked_layers_give_every_app_the_whole_body() {
-    async fn half<B: Body<Data = Bytes, Error = BoxError>>(
+    async fn half<B: http_body::Body<Data = Bytes, Error = BoxError>>(
         request: Request<B>,
-    ) -> Result<Response<Scripted>, BoxError> {
+    ) -> Result<Response<Body>, BoxError> {
         pin!(request.into_body()).frame().await.unwrap()?;
         Ok(answer(StatusCode::NOT_FOUND))
     }
@@ -186,7 +187,7 @@ async fn stacked_layers_give_every_app_the_whole_body() {
                 Ok::<_, BoxError>(answer(StatusCode::OK))
             },
         ));
-    let request = Request::new(Scripted::new([data("a"), data("b"), data("c")]));
+    let request = Request::new(Body::new(["a".into(), "b".into(), "c".into()]));
     assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::OK);
 }
 
@@ -194,9 +195,7 @@ async fn stacked_layers_give_every_app_the_whole_body() {
 struct Mark(&'static str);
 
 /// Changes everything about a request that can be changed.
-async fn spoils_the_request(
-    mut request: Request<Replayed>,
-) -> Result<Response<Scripted>, Infallible> {
+async fn spoils_the_request(mut request: Request<Replayed>) -> Result<Response<Body>, Infallible> {
     *request.method_mut() = Method::DELETE;
     *request.uri_mut() = Uri::from_static("/spoilt");
     *request.version_mut() = Version::HTTP_09;
@@ -261,7 +260,7 @@ async fn a_guarded_request_keeps_its_body_and_extensions() {
             assert_eq!(read(request.into_body()).await, Ok(("abc".into(), false)));
             Ok::<_, Infallible>(answer(StatusCode::OK))
         }));
-    let mut request = Request::new(Scripted::new([data("abc")]));
+    let mut request = Request::new(Body::new(["abc".into()]));
     request.extensions_mut().insert(Mark("clean"));
     app.oneshot(request).await.unwrap();
 }
@@ -308,10 +307,10 @@ async fn the_first_apps_error_is_converted_and_ends_the_request() {
         }
     }
     let app = CascadeLayer::new(service_fn(async |_: Request<Replayed>| {
-        Err::<Response<Scripted>, _>(Broken)
+        Err::<Response<Body>, _>(Broken)
     }))
     .layer(service_fn(async |_: Request<Replayed>| {
-        Ok::<Response<Scripted>, AnyError>(answer(StatusCode::OK))
+        Ok::<Response<Body>, AnyError>(answer(StatusCode::OK))
     }));
     assert_eq!(
         app.oneshot(get()).await.unwrap_err(),
@@ -321,15 +320,14 @@ async fn the_first_apps_error_is_converted_and_ends_the_request() {
 
 #[tokio::test]
 async fn the_winners_body_passes_with_its_trailers_and_its_error() {
-    use crate::probe::Step::{Fail, Trailers};
     for (steps, expected) in [
-        (vec![data("a"), Trailers], Ok(("a".into(), true))),
-        (vec![data("a"), Fail], Err("the client is gone".to_owned())),
+        (vec!["a".into(), trailers()], Ok(("a".into(), true))),
+        (vec!["a".into(), GONE], Err("the client is gone".to_owned())),
     ] {
         for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
             let steps_of_both = steps.clone();
             let respond = move |status: StatusCode| {
-                let mut response = Response::new(Scripted::new(steps_of_both.clone()));
+                let mut response = Response::new(Body::new(steps_of_both.clone()));
                 *response.status_mut() = status;
                 async { Ok::<_, BoxError>(response) }
             };

@@ -11,8 +11,9 @@ use http::{Request, Response, StatusCode};
 use tokio::sync::Notify;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_cascade::CascadeLayer;
+use tower_lint::probe::Body;
 
-use crate::probe::{Replayed, Scripted, answer, data, reads_then_answers};
+use crate::probe::{Replayed, answer, reads_then_answers};
 
 /// Panics unless this very instance was made ready; a clone of it is not ready.
 struct Strict {
@@ -38,9 +39,9 @@ impl Clone for Strict {
 }
 
 impl Service<Request<Replayed>> for Strict {
-    type Response = Response<Scripted>;
+    type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<Scripted>, Infallible>>;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // Ready the second time, so that whoever takes Pending for an answer is found out.
@@ -68,7 +69,7 @@ async fn each_app_is_made_ready_before_it_is_called() {
         let mut app =
             CascadeLayer::new(Strict::new(status(first))).layer(Strict::new(status(last)));
         for _ in 0..2 {
-            let request = Request::new(Scripted::default());
+            let request = Request::new(Body::default());
             let response = app.ready().await.unwrap().call(request).await.unwrap();
             assert_eq!(
                 response.status(),
@@ -92,7 +93,7 @@ async fn a_busy_first_app_is_waited_for_and_its_permit_comes_back() {
     let app = CascadeLayer::new(limited).layer(service_fn(|request| {
         reads_then_answers(0, StatusCode::OK, request)
     }));
-    let send = || tokio::spawn(app.clone().oneshot(Request::new(Scripted::default())));
+    let send = || tokio::spawn(app.clone().oneshot(Request::new(Body::default())));
 
     let (one, two, three) = (send(), send(), send());
     tokio::task::yield_now().await;
@@ -110,9 +111,9 @@ async fn a_busy_first_app_is_waited_for_and_its_permit_comes_back() {
 
 #[tokio::test]
 async fn a_body_that_no_app_takes_is_dropped() {
-    for steps in [vec![], vec![data("ab")]] {
-        let body = Scripted::new(steps);
-        let alive = body.polled.clone();
+    for steps in [vec![], vec!["ab".into()]] {
+        let body = Body::new(steps);
+        let alive = body.polls();
         let app = CascadeLayer::new(Strict::new(StatusCode::NOT_FOUND))
             .layer(Strict::new(StatusCode::OK));
         app.oneshot(Request::new(body)).await.unwrap();

@@ -4,26 +4,27 @@ use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     task::Poll,
     time::Duration,
 };
 
 use http::{Method, Request, Response, StatusCode};
-use http_body::Body;
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 use tokio::{sync::oneshot, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cascade::{CascadeLayer, ReplayError, ReplayLimitExceeded};
+use tower_lint::probe::{Body, Gate, Step};
 
-use crate::probe::{Replayed, Scripted, Step, answer, data, poll, read, reads_then_answers};
+use crate::probe::{GONE, Replayed, answer, poll, read, reads_then_answers, trailers};
 
 type Seen = Result<(bytes::Bytes, bool), String>;
 
 /// Sends a body through an app that reads `frames` frames and answers 404; gives what the next app read, or
 /// the status if it was not asked.
-async fn seen_after(frames: usize, body: Scripted, limit: usize) -> Result<Seen, Response<()>> {
+async fn seen_after(frames: usize, body: Body, limit: usize) -> Result<Seen, Response<()>> {
     let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
     let sees = seen.clone();
     let app = CascadeLayer::new(service_fn(move |request| {
@@ -46,7 +47,7 @@ async fn seen_after(frames: usize, body: Scripted, limit: usize) -> Result<Seen,
 #[tokio::test]
 async fn every_byte_and_the_trailers_are_replayed_however_much_was_read() {
     for frames in 0..6 {
-        let body = Scripted::new([data("ab"), data(""), Step::Yield, data("c"), Step::Trailers]);
+        let body = Body::new(["ab".into(), "".into(), Step::Yield, "c".into(), trailers()]);
         let seen = seen_after(frames, body, 1024).await.unwrap();
         assert_eq!(seen, Ok(("abc".into(), true)), "after {frames} frames");
     }
@@ -55,14 +56,14 @@ async fn every_byte_and_the_trailers_are_replayed_however_much_was_read() {
 #[tokio::test]
 async fn an_empty_body_stays_empty() {
     for frames in 0..2 {
-        let seen = seen_after(frames, Scripted::default(), 1024).await.unwrap();
+        let seen = seen_after(frames, Body::default(), 1024).await.unwrap();
         assert_eq!(seen, Ok(("".into(), false)));
     }
 }
 
 #[tokio::test]
 async fn a_body_that_was_not_read_may_have_any_length() {
-    let body = Scripted::new([Step::Data(vec![b'x'; 1 << 20].into())]);
+    let body = Body::new([Step::Data(vec![b'x'; 1 << 20].into())]);
     let seen = seen_after(0, body, 16).await.unwrap();
     assert_eq!(seen.unwrap().0.len(), 1 << 20);
 }
@@ -70,7 +71,7 @@ async fn a_body_that_was_not_read_may_have_any_length() {
 #[tokio::test]
 async fn a_recording_ends_at_the_limit_with_413() {
     for (limit, fits) in [(4, true), (3, false), (0, false)] {
-        let body = Scripted::new([data("ab"), data("cd"), data("e")]);
+        let body = Body::new(["ab".into(), "cd".into(), "e".into()]);
         match seen_after(2, body, limit).await {
             Ok(seen) => assert_eq!((fits, seen), (true, Ok(("abcde".into(), false)))),
             Err(response) => {
@@ -99,14 +100,14 @@ async fn an_app_may_read_beyond_the_limit_and_answer() {
     .layer(service_fn(|request| {
         reads_then_answers(0, StatusCode::OK, request)
     }));
-    let body = Scripted::new((0..1 << 10).map(|_| Step::Data(vec![b'x'; 1 << 10].into())));
+    let body = Body::new((0..1 << 10).map(|_| Step::Data(vec![b'x'; 1 << 10].into())));
     let response = app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
 }
 
 #[tokio::test]
 async fn a_body_that_failed_once_fails_for_the_next_app_too() {
-    let body = || Scripted::new([data("ab"), Step::Fail, data("never")]);
+    let body = || Body::new(["ab".into(), GONE, "never".into()]);
     let original = seen_after(1, body(), 1024).await.unwrap();
     assert_eq!(original, Err("the client is gone".to_owned()));
     let later = seen_after(2, body(), 1024).await.unwrap();
@@ -128,7 +129,10 @@ async fn a_body_that_panicked_once_fails_for_the_next_app() {
         assert_eq!(seen, Err(ReplayError::FailedEarlier.to_string()));
         Ok::<_, Infallible>(answer(StatusCode::OK))
     }));
-    let request = Request::new(Scripted::new([Step::Panic, data("never")]));
+    let request = Request::new(Body::new([
+        Step::Panic("the body is broken"),
+        "never".into(),
+    ]));
     assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::OK);
 }
 
@@ -136,6 +140,9 @@ async fn a_body_that_panicked_once_fails_for_the_next_app() {
 async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
     let (told, tell) = oneshot::channel();
     let told = Arc::new(Mutex::new(Some(told)));
+    let tell = Arc::new(Mutex::new(Some(tell)));
+    let gate = Gate::new();
+    let opens = gate.clone();
     let app = CascadeLayer::new(service_fn(move |request: Request<Replayed>| {
         let told = told.lock().unwrap().take().unwrap();
         async move {
@@ -154,26 +161,31 @@ async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
             Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
         }
     }))
-    .layer(service_fn(async |request: Request<Replayed>| {
-        let seen = read(request.into_body()).await;
-        assert_eq!(seen, Ok(("abcd".into(), false)));
-        Ok::<_, Infallible>(answer(StatusCode::OK))
+    .layer(service_fn(move |request: Request<Replayed>| {
+        let (tell, opens) = (tell.lock().unwrap().take().unwrap(), opens.clone());
+        async move {
+            // It is woken by the cascade, since the body has nothing to wake it with yet. The clock is
+            // paused: if nobody wakes that task, this is over at once.
+            let error = timeout(Duration::from_secs(1), tell)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(error.downcast_ref(), Some(&ReplayError::Taken));
+            opens.open();
+            let seen = read(request.into_body()).await;
+            assert_eq!(seen, Ok(("abcd".into(), false)));
+            Ok::<_, Infallible>(answer(StatusCode::OK))
+        }
     }));
-    let body = Scripted::new([data("ab"), Step::Hang, data("cd")]);
+    let body = Body::new(["ab".into(), Step::Wait(gate), "cd".into()]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
-    // The clock is paused: if nobody wakes that task, this is over at once.
-    let error = timeout(Duration::from_secs(1), tell)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(error.downcast_ref(), Some(&ReplayError::Taken));
 }
 
 #[tokio::test]
 async fn the_body_is_not_polled_before_an_app_polls_it() {
-    let body = Scripted::new([data("ab")]);
-    let polled = body.polled.clone();
+    let body = Body::new(["ab".into()]);
+    let polled = body.polls();
     let app = CascadeLayer::new(service_fn(|request| {
         reads_then_answers(0, StatusCode::NOT_FOUND, request)
     }))
@@ -181,16 +193,16 @@ async fn the_body_is_not_polled_before_an_app_polls_it() {
         reads_then_answers(0, StatusCode::PAYLOAD_TOO_LARGE, request)
     }));
     app.oneshot(Request::new(body)).await.unwrap();
-    assert_eq!(*polled.lock().unwrap(), 0);
+    assert_eq!(polled.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
 async fn what_was_recorded_is_dropped_once_the_first_app_has_answered() {
     let frame = bytes::Bytes::from(vec![b'x'; 4096]);
-    let body = Scripted::new([
+    let body = Body::new([
         Step::Data(frame.clone()),
         Step::Data(frame.clone()),
-        data("end"),
+        "end".into(),
     ]);
     let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
         let mut body = request.into_body();
@@ -211,7 +223,7 @@ async fn what_was_recorded_is_dropped_once_the_first_app_has_answered() {
 }
 
 /// What a body says of itself: at least, at most, at its end.
-fn hints(body: &impl Body) -> (u64, Option<u64>, bool) {
+fn hints(body: &impl http_body::Body) -> (u64, Option<u64>, bool) {
     let hint = body.size_hint();
     (hint.lower(), hint.upper(), body.is_end_stream())
 }
@@ -227,7 +239,7 @@ async fn hints_after(frames: usize, steps: &[Step]) -> (u64, Option<u64>, bool) 
         *sees.lock().unwrap() = Some(hints(request.body()));
         async { Ok::<_, Infallible>(answer(StatusCode::OK)) }
     }));
-    app.oneshot(Request::new(Scripted::new(steps.to_vec())))
+    app.oneshot(Request::new(Body::new(steps.to_vec())))
         .await
         .unwrap();
     seen.lock().unwrap().take().unwrap()
@@ -235,9 +247,9 @@ async fn hints_after(frames: usize, steps: &[Step]) -> (u64, Option<u64>, bool) 
 
 #[tokio::test]
 async fn the_hints_of_a_replayed_body_promise_no_more_than_it_keeps() {
-    let whole = [data("ab"), data("c")];
-    let with_trailers = [data("ab"), data("c"), Step::Trailers];
-    let fails = [data("ab"), Step::Fail];
+    let whole = ["ab".into(), "c".into()];
+    let with_trailers = ["ab".into(), "c".into(), trailers()];
+    let fails = ["ab".into(), GONE];
     let table: [(usize, &[Step], _, &str); 10] = [
         (0, &whole, (3, Some(3), false), "the original's"),
         (
@@ -264,12 +276,7 @@ async fn the_hints_of_a_replayed_body_promise_no_more_than_it_keeps() {
             (2, None, false),
             "it has failed for the first app",
         ),
-        (
-            1,
-            &[Step::Fail],
-            (0, None, false),
-            "and with nothing before that",
-        ),
+        (1, &[GONE], (0, None, false), "and with nothing before that"),
         (1, &[], (0, Some(0), true), "there is no body"),
     ];
     for (frames, steps, expected, why) in table {
@@ -290,12 +297,12 @@ async fn the_hints_of_a_body_that_is_recorded_are_the_originals() {
         assert_eq!(hints(&body), (1, Some(1), false));
         body.frame().await.unwrap().unwrap();
         assert_eq!(hints(&body), (0, Some(0), true));
-        Ok::<_, Infallible>(Response::new(Scripted::new([data("winner")])))
+        Ok::<_, Infallible>(Response::new(Body::new(["winner".into()])))
     }))
     .layer(service_fn(|request| {
         reads_then_answers(0, StatusCode::OK, request)
     }));
-    let body = Scripted::new([data("ab"), data("c")]);
+    let body = Body::new(["ab".into(), "c".into()]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(hints(response.body()), (6, Some(6), false));
 }
@@ -326,7 +333,7 @@ async fn an_error_comes_once_wherever_it_happens() {
                 Ok::<_, Infallible>(answer(StatusCode::OK))
             }
         }));
-        let request = Request::new(Scripted::new([data("ab"), Step::Fail]));
+        let request = Request::new(Body::new(["ab".into(), GONE]));
         app.oneshot(request).await.unwrap();
     }
 }
@@ -353,7 +360,7 @@ async fn beyond_the_limit_nothing_is_kept() {
     .layer(service_fn(|request| {
         reads_then_answers(0, StatusCode::OK, request)
     }));
-    let body = Scripted::new([Step::Data(frame.clone()), Step::Data(frame), data("over")]);
+    let body = Body::new([Step::Data(frame.clone()), Step::Data(frame), "over".into()]);
     let mut request = Request::new(body);
     *request.method_mut() = Method::HEAD;
     let response = app.oneshot(request).await.unwrap();
@@ -365,14 +372,20 @@ async fn beyond_the_limit_nothing_is_kept() {
 #[tokio::test]
 async fn dropping_the_future_at_any_point_drops_the_body() {
     for polls in 0..6 {
-        let body = Scripted::new([data("ab"), Step::Yield, data("c"), Step::Yield, data("d")]);
-        let alive = body.polled.clone();
+        let body = Body::new([
+            "ab".into(),
+            Step::Yield,
+            "c".into(),
+            Step::Yield,
+            "d".into(),
+        ]);
+        let alive = body.polls();
         let app = CascadeLayer::new(service_fn(|request| {
             reads_then_answers(2, StatusCode::NOT_FOUND, request)
         }))
         .layer(service_fn(async |request: Request<Replayed>| {
             read(request.into_body()).await.unwrap();
-            std::future::pending::<Result<Response<Scripted>, Infallible>>().await
+            std::future::pending::<Result<Response<Body>, Infallible>>().await
         }));
         {
             let mut future = pin!(app.oneshot(Request::new(body)));
@@ -391,8 +404,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => frame.prop_map(|bytes| Step::Data(bytes.into())),
         1 => Just(Step::Yield),
     ];
-    (proptest::collection::vec(step, 0..8), any::<bool>()).prop_map(|(mut steps, trailers)| {
-        steps.extend(trailers.then_some(Step::Trailers));
+    (proptest::collection::vec(step, 0..8), any::<bool>()).prop_map(|(mut steps, end)| {
+        steps.extend(end.then(trailers));
         steps
     })
 }
@@ -409,9 +422,9 @@ proptest! {
                 _ => Vec::new(),
             })
             .collect();
-        let trailers = matches!(steps.last(), Some(Step::Trailers));
+        let trailers = matches!(steps.last(), Some(Step::Trailers(_)));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let seen = runtime.block_on(seen_after(frames, Scripted::new(steps), usize::MAX));
+        let seen = runtime.block_on(seen_after(frames, Body::new(steps), usize::MAX));
         prop_assert_eq!(seen.unwrap(), Ok((sent.into(), trailers)));
     }
 }
