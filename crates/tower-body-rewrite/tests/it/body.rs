@@ -1,70 +1,37 @@
 //! What becomes of a response's body, frame by frame.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     marker::PhantomPinned,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicUsize},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
-use http_body::{Body, Frame};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_body_rewrite::{Prefix, ResponseBody, RewriteLayer, Rewriter, Sink};
+use tower_lint::probe::{Body, Error, Step};
 
-/// What a scripted body does when it is polled.
-#[derive(Clone, Debug)]
-enum Step {
-    Data(&'static str),
-    Trailers,
-    Fail,
-    Wait,
-}
+const GONE: Error = Error("the disk is gone");
+const FAIL: Step = Step::Fail(GONE);
 
-use Step::{Data, Fail, Trailers, Wait};
-
-/// Follows a script; `_alive` shows whether it still exists.
-struct Scripted {
-    steps: VecDeque<Step>,
-    _alive: Arc<()>,
-}
-
-impl Body for Scripted {
-    type Data = Bytes;
-    type Error = &'static str;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        Poll::Ready(match self.steps.pop_front() {
-            Some(Data(data)) => Some(Ok(Frame::data(Bytes::from_static(data.as_bytes())))),
-            Some(Trailers) => {
-                let mut trailers = HeaderMap::new();
-                trailers.insert("x-sum", HeaderValue::from_static("1"));
-                trailers.insert("content-digest", HeaderValue::from_static("sha-256=:x:"));
-                Some(Ok(Frame::trailers(trailers)))
-            }
-            Some(Fail) => Some(Err("the disk is gone")),
-            Some(Wait) => return Poll::Pending,
-            None => None,
-        })
-    }
+fn trailers() -> Step {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", HeaderValue::from_static("1"));
+    trailers.insert("content-digest", HeaderValue::from_static("sha-256=:x:"));
+    Step::Trailers(trailers)
 }
 
 async fn through<R: Rewriter + 'static>(
     layer: RewriteLayer<R>,
     steps: &[Step],
-) -> (ResponseBody<Scripted, R>, Arc<()>) {
-    let alive = Arc::new(());
-    let body = Scripted {
-        steps: steps.iter().cloned().collect(),
-        _alive: alive.clone(),
-    };
+) -> (ResponseBody<Body, R>, Arc<AtomicUsize>) {
+    let body = Body::new(steps.iter().cloned());
+    let alive = body.polls();
     let mut response = Response::new(body);
     response
         .headers_mut()
@@ -78,17 +45,21 @@ async fn through<R: Rewriter + 'static>(
     (response.into_body(), alive)
 }
 
-async fn prefixed(steps: &[Step]) -> ResponseBody<Scripted, Prefix> {
+async fn prefixed(steps: &[Step]) -> ResponseBody<Body, Prefix> {
     let layer = RewriteLayer::new(|_| Some(Prefix::new("> ")));
     through(layer, steps).await.0
 }
 
 /// Polls once with nobody to wake.
-fn poll<B: Body + Unpin>(body: &mut B) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+fn poll<B: http_body::Body + Unpin>(
+    body: &mut B,
+) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
     pin!(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }
 
-fn next_data<B: Body<Data = Bytes, Error = &'static str> + Unpin>(body: &mut B) -> Option<Bytes> {
+fn next_data<B: http_body::Body<Data = Bytes, Error = Error> + Unpin>(
+    body: &mut B,
+) -> Option<Bytes> {
     match poll(body) {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
         _ => None,
@@ -97,7 +68,7 @@ fn next_data<B: Body<Data = Bytes, Error = &'static str> + Unpin>(body: &mut B) 
 
 #[tokio::test]
 async fn trailers_come_once_after_the_last_data() {
-    let body = prefixed(&[Data("a\n"), Data("b"), Trailers]).await;
+    let body = prefixed(&["a\n".into(), "b".into(), trailers()]).await;
     assert!(!body.is_end_stream());
     let collected = body.collect().await.unwrap();
     let trailers = collected.trailers().unwrap();
@@ -109,12 +80,9 @@ async fn trailers_come_once_after_the_last_data() {
 
 #[tokio::test]
 async fn what_came_before_an_error_is_delivered_before_it() {
-    let mut body = prefixed(&[Data("a\nb"), Fail, Data("never")]).await;
+    let mut body = prefixed(&["a\nb".into(), FAIL, "never".into()]).await;
     assert_eq!(next_data(&mut body).unwrap(), "> a\n> b");
-    assert!(matches!(
-        poll(&mut body),
-        Poll::Ready(Some(Err("the disk is gone")))
-    ));
+    assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(GONE)))));
     for _ in 0..2 {
         assert!(matches!(poll(&mut body), Poll::Ready(None)));
         assert!(body.is_end_stream());
@@ -123,7 +91,7 @@ async fn what_came_before_an_error_is_delivered_before_it() {
 
 #[tokio::test]
 async fn nothing_waits_for_the_end_of_a_line() {
-    let mut body = prefixed(&[Data("half a li"), Wait, Data("ne\n"), Wait]).await;
+    let mut body = prefixed(&["half a li".into(), Step::Yield, "ne\n".into(), Step::Yield]).await;
     assert_eq!(next_data(&mut body).unwrap(), "> half a li");
     assert!(poll(&mut body).is_pending());
     assert_eq!(next_data(&mut body).unwrap(), "ne\n");
@@ -132,9 +100,9 @@ async fn nothing_waits_for_the_end_of_a_line() {
 
 #[tokio::test]
 async fn an_empty_frame_neither_ends_the_body_nor_gets_a_prefix() {
-    let body = prefixed(&[Data(""), Data("a\n"), Data(""), Data("b")]).await;
+    let body = prefixed(&["".into(), "a\n".into(), "".into(), "b".into()]).await;
     assert_eq!(body.collect().await.unwrap().to_bytes(), "> a\n> b");
-    let body = prefixed(&[Data("")]).await;
+    let body = prefixed(&["".into()]).await;
     assert_eq!(body.collect().await.unwrap().to_bytes(), "");
 }
 
@@ -145,7 +113,7 @@ async fn chunk_by_chunk_every_frame_gets_one_prefix() {
         Err(_) => panic!(),
     };
     let layer = RewriteLayer::new(|_| Some(Prefix::chunks("> ")));
-    let (body, _) = through(layer, &[Data("a\nb"), Data(""), Data(LONG), Trailers]).await;
+    let (body, _) = through(layer, &["a\nb".into(), "".into(), LONG.into(), trailers()]).await;
     let bytes = body.collect().await.unwrap().to_bytes();
     assert_eq!(bytes, format!("> a\nb> > {LONG}"));
 }
@@ -159,7 +127,7 @@ async fn a_large_frame_does_not_multiply_in_memory() {
     for length in [2, 100, 1023] {
         let prefix = "x".repeat(length);
         let layer = RewriteLayer::new(move |_| Some(Prefix::new(prefix.clone())));
-        let (mut body, _) = through(layer, &[Data(NEWLINES)]).await;
+        let (mut body, _) = through(layer, &[NEWLINES.into()]).await;
         let (mut total, mut largest_later) = (0, 0);
         for frame in 0.. {
             let Some(data) = next_data(&mut body) else {
@@ -183,7 +151,7 @@ async fn a_long_prefix_is_shared_and_not_copied() {
     let prefix = Bytes::from(vec![b'x'; 2048]);
     let start = prefix.as_ptr();
     let layer = RewriteLayer::new(move |_| Some(Prefix::new(prefix.clone())));
-    let (mut body, _) = through(layer, &[Data("a\nb")]).await;
+    let (mut body, _) = through(layer, &["a\nb".into()]).await;
     let frames: Vec<_> = std::iter::from_fn(|| next_data(&mut body)).collect();
     assert_eq!(frames.len(), 4);
     assert_eq!((frames[0].as_ptr(), frames[2].as_ptr()), (start, start));
@@ -192,7 +160,7 @@ async fn a_long_prefix_is_shared_and_not_copied() {
 
 #[tokio::test]
 async fn the_size_hint_promises_no_more_than_what_waits() {
-    let mut body = prefixed(&[Data("a\n")]).await;
+    let mut body = prefixed(&["a\n".into()]).await;
     assert_eq!(
         (body.size_hint().lower(), body.size_hint().upper()),
         (0, None)
@@ -222,7 +190,11 @@ impl Rewriter for LastWords {
 #[tokio::test]
 async fn hints_do_not_hide_what_waits_and_what_is_still_to_come() {
     let words = LastWords(vec![b'x'; 2000].into());
-    for (end, upper) in [(&[][..], Some(2000)), (&[Trailers], None), (&[Fail], None)] {
+    for (end, upper) in [
+        (&[][..], Some(2000)),
+        (&[trailers()], None),
+        (&[FAIL], None),
+    ] {
         let words = words.clone();
         let layer = RewriteLayer::new(move |_| Some(words.clone()));
         let (mut body, _) = through(layer, end).await;
@@ -238,7 +210,7 @@ async fn hints_do_not_hide_what_waits_and_what_is_still_to_come() {
 #[tokio::test]
 async fn dropping_the_body_half_way_drops_the_inner_body() {
     let layer = RewriteLayer::new(|_| Some(Prefix::new("> ")));
-    let (mut body, alive) = through(layer, &[Data("a\nb\n"), Data("c")]).await;
+    let (mut body, alive) = through(layer, &["a\nb\n".into(), "c".into()]).await;
     next_data(&mut body);
     assert_eq!(Arc::strong_count(&alive), 2);
     drop(body);
@@ -267,13 +239,13 @@ impl Rewriter for HoldsBack {
 #[tokio::test]
 async fn a_rewriter_finishes_before_the_trailers_and_the_end_and_abandons_before_an_error() {
     let layer = RewriteLayer::new(|_| Some(HoldsBack::default()));
-    for end in [&[Data("a")][..], &[Data("a"), Trailers]] {
+    for end in [&["a".into()][..], &["a".into(), trailers()]] {
         let (mut body, _) = through(layer.clone(), end).await;
         assert_eq!(next_data(&mut body).unwrap(), "a (all)");
         assert!(!poll(&mut body).is_pending());
         assert!(body.is_end_stream());
     }
-    let (mut body, _) = through(layer, &[Data("a"), Fail]).await;
+    let (mut body, _) = through(layer, &["a".into(), FAIL]).await;
     assert_eq!(next_data(&mut body).unwrap(), "a");
     assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))));
 }
@@ -282,7 +254,7 @@ async fn a_rewriter_finishes_before_the_trailers_and_the_end_and_abandons_before
 fn a_body_that_cannot_be_moved_can_still_be_rewritten() {
     struct Unmovable(PhantomPinned);
 
-    impl Body for Unmovable {
+    impl http_body::Body for Unmovable {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -295,6 +267,6 @@ fn a_body_that_cannot_be_moved_can_still_be_rewritten() {
         }
     }
 
-    fn is_a_body(_: Option<impl Body>) {}
+    fn is_a_body(_: Option<impl http_body::Body>) {}
     is_a_body(None::<ResponseBody<Unmovable, Prefix>>);
 }
