@@ -5,7 +5,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::pin,
     sync::{Arc, Mutex, atomic::Ordering},
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use tokio::{sync::oneshot, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cascade::{CascadeLayer, ReplayError, ReplayLimitExceeded};
-use tower_lint::probe::{Body, Gate, Step};
+use tower_lint::probe::{Body, Gate, Step, WakeCounter};
 
 use crate::probe::{GONE, Replayed, answer, poll, read, reads_then_answers, trailers};
 
@@ -180,6 +180,56 @@ async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
     let body = Body::new(["ab".into(), Step::Wait(gate), "cd".into()]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn of_two_tasks_that_have_polled_a_kept_body_the_last_is_woken() {
+    let kept: Arc<Mutex<Option<Replayed>>> = Arc::default();
+    let keeps = kept.clone();
+    let [earlier, later] = [WakeCounter::new(), WakeCounter::new()].map(Arc::new);
+    let wakers = [earlier.waker(), later.waker(), later.waker()];
+    let app = CascadeLayer::new(service_fn(move |request: Request<Replayed>| {
+        let mut body = request.into_body();
+        for waker in &wakers {
+            let mut cx = Context::from_waker(waker);
+            assert!(pin!(&mut body).poll_frame(&mut cx).is_pending());
+        }
+        *keeps.lock().unwrap() = Some(body);
+        async { Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND)) }
+    }))
+    .layer(service_fn(|request| {
+        reads_then_answers(0, StatusCode::OK, request)
+    }));
+    let body = Body::new([Step::Wait(Gate::new())]);
+    app.oneshot(Request::new(body)).await.unwrap();
+    assert_eq!((earlier.wakes(), later.wakes()), (0, 1));
+    let mut kept = kept.lock().unwrap().take().unwrap();
+    let error = kept.frame().await.unwrap().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the app that held the request's body has answered, and the cascade took the body back"
+    );
+}
+
+#[tokio::test]
+async fn short_frames_are_joined_and_long_ones_are_kept_as_they_are() {
+    // Frames of 511 bytes become one; one of 512 is handed on without a copy.
+    let short = bytes::Bytes::from(vec![b'x'; 511]);
+    let long = bytes::Bytes::from(vec![b'y'; 512]);
+    let (start, frames) = (long.as_ptr() as usize, [short.clone(), short, long]);
+    let app = CascadeLayer::new(service_fn(|request| {
+        reads_then_answers(4, StatusCode::NOT_FOUND, request)
+    }))
+    .layer(service_fn(move |request: Request<Replayed>| async move {
+        let mut body = request.into_body();
+        let mut next = async || body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(next().await.len(), 2 * 511);
+        let last = next().await;
+        assert_eq!((last.len(), last.as_ptr() as usize), (512, start));
+        Ok::<_, Infallible>(answer(StatusCode::OK))
+    }));
+    let request = Request::new(Body::new(frames.map(Step::Data)));
+    app.oneshot(request).await.unwrap();
 }
 
 #[tokio::test]
