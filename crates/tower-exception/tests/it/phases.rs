@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -37,6 +37,16 @@ fn check(incident: &Incident, phase: Phase, how: How) {
     assert!(said.starts_with("broken at"), "{said}");
 }
 
+/// The one incident that there was.
+#[track_caller]
+fn only(incidents: &Mutex<Vec<Incident>>) -> Incident {
+    let incidents = incidents.lock().unwrap();
+    let [incident] = &incidents[..] else {
+        panic!("{incidents:?}")
+    };
+    incident.clone()
+}
+
 #[tokio::test]
 async fn what_breaks_before_the_head_is_500_and_one_report() {
     let table = [
@@ -60,11 +70,8 @@ async fn what_breaks_before_the_head_is_500_and_one_report() {
             .await
             .unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let incidents = incidents.lock().unwrap().clone();
-        let [incident] = &incidents[..] else {
-            panic!("{at:?} {how:?}: {incidents:?}")
-        };
-        check(incident, phase, how);
+        let incident = only(&incidents);
+        check(&incident, phase, how);
 
         let id = incident.id().to_owned();
         assert_eq!(response.extensions().get::<Incident>().unwrap().id(), id);
@@ -103,11 +110,8 @@ async fn a_body_that_breaks_ends_with_aborted_and_one_report() {
             // And nothing after that.
             assert!(body.frame().await.is_none());
 
-            let incidents = incidents.lock().unwrap();
-            let [incident] = &incidents[..] else {
-                panic!("{how:?} {frames}: {incidents:?}")
-            };
-            check(incident, Phase::Body, how);
+            let incident = only(&incidents);
+            check(&incident, Phase::Body, how);
             let id = incident.id();
             assert_eq!(aborted.incident().id(), id);
             assert_eq!(
@@ -273,11 +277,8 @@ async fn an_answer_stands_although_its_future_panics_when_it_is_dropped() {
         response.into_body().collect().await.unwrap().to_bytes(),
         "onetwo"
     );
-    let incidents = incidents.lock().unwrap();
-    let [incident] = &incidents[..] else {
-        panic!("{incidents:?}")
-    };
-    check(incident, Phase::Drop, How::Panic);
+    let incident = only(&incidents);
+    check(&incident, Phase::Drop, How::Panic);
 }
 
 #[tokio::test]
@@ -292,11 +293,8 @@ async fn a_body_that_panics_when_it_is_asked_for_a_hint_is_one_incident() {
     );
     let aborted = body.frame().await.unwrap().unwrap_err();
     assert!(body.frame().await.is_none());
-    let incidents = incidents.lock().unwrap();
-    let [incident] = &incidents[..] else {
-        panic!("{incidents:?}")
-    };
-    check(incident, Phase::Body, How::Panic);
+    let incident = only(&incidents);
+    check(&incident, Phase::Body, How::Panic);
     assert_eq!(aborted.incident().id(), incident.id());
 }
 
@@ -307,10 +305,7 @@ async fn two_layers_make_one_incident_of_a_body() {
         let app = layer.layer(layer.layer(Breaks::new(At::Frame(1), how)));
         let body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
         let aborted = body.collect().await.unwrap_err();
-        let incidents = incidents.lock().unwrap();
-        let [incident] = &incidents[..] else {
-            panic!("{incidents:?}")
-        };
+        let incident = only(&incidents);
         assert_eq!(aborted.incident().id(), incident.id());
     }
 }

@@ -1,5 +1,6 @@
 //! The whole contract of a layer as one call: [`check`].
 
+mod exchange;
 mod report;
 mod scenarios;
 

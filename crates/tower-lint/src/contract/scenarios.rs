@@ -12,13 +12,15 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body::Body as _;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Inner, Report};
+use super::{
+    Inner, Report,
+    exchange::{Got, Mark, read, request, response, trailers},
+};
 use crate::{
     Lint, LintLayer, Rule, Violation,
     probe::{
@@ -27,7 +29,7 @@ use crate::{
     },
 };
 
-type BoxError = Box<dyn Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 const BROKEN: probe::Error = probe::Error("the inner side is broken");
 
@@ -59,18 +61,6 @@ where
     let report = bench.report.lock().unwrap_or_else(PoisonError::into_inner);
     report.clone()
 }
-
-/// What came out of the layer.
-struct Got {
-    parts: http::response::Parts,
-    data: Bytes,
-    trailers: Option<HeaderMap>,
-    error: Option<BoxError>,
-}
-
-/// What a request or a response carries besides its head.
-#[derive(Clone, Debug, PartialEq)]
-struct Mark(&'static str);
 
 impl<L, S, B> Bench<L>
 where
@@ -447,82 +437,6 @@ where
         })?;
         Ok(())
     }
-}
-
-async fn read<B>(response: Response<B>) -> Got
-where
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    let (parts, body) = response.into_parts();
-    let mut body = pin!(body);
-    let (mut data, mut trailers, mut error) = (BytesMut::new(), None, None);
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        match frame.map(http_body::Frame::into_data) {
-            // Nothing here is that long, so it has no end.
-            Ok(Ok(_)) if data.len() > 1 << 20 => break,
-            Ok(Ok(more)) => data.extend_from_slice(&more),
-            Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
-            Err(failed) => {
-                error = Some(failed.into());
-                break;
-            }
-        }
-    }
-    // A reader looks at these too.
-    let _ = (body.is_end_stream(), body.size_hint());
-    Got {
-        parts,
-        data: data.freeze(),
-        trailers,
-        error,
-    }
-}
-
-fn request() -> Request<Body> {
-    let steps = [
-        "re".into(),
-        Step::Yield,
-        "quest".into(),
-        Step::Trailers(trailers()),
-    ];
-    let mut request = Request::new(Body::new(steps));
-    *request.method_mut() = Method::PATCH;
-    *request.uri_mut() = http::Uri::from_static("/a%2Fb?c=d");
-    *request.version_mut() = Version::HTTP_2;
-    let headers = request.headers_mut();
-    headers.append("x-twice", HeaderValue::from_static("1"));
-    headers.append("x-twice", HeaderValue::from_static("2"));
-    headers.insert("te", HeaderValue::from_static("trailers"));
-    request.extensions_mut().insert(Mark("request"));
-    request
-}
-
-fn response() -> Response<Body> {
-    let steps = [
-        "re".into(),
-        Step::Yield,
-        "sponse".into(),
-        Step::Trailers(trailers()),
-    ];
-    let mut response = Response::new(Body::new(steps));
-    *response.status_mut() = StatusCode::CREATED;
-    *response.version_mut() = Version::HTTP_2;
-    let headers = response.headers_mut();
-    headers.append("x-twice", HeaderValue::from_static("1"));
-    headers.append("x-twice", HeaderValue::from_static("2"));
-    headers.insert(
-        "content-type",
-        HeaderValue::from_static("application/octet-stream"),
-    );
-    headers.insert("etag", HeaderValue::from_static("\"tag\""));
-    response.extensions_mut().insert(Mark("response"));
-    response
-}
-
-fn trailers() -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    trailers.insert("x-trailer", HeaderValue::from_static("sum"));
-    trailers
 }
 
 fn text(panic: &(dyn Any + Send)) -> &str {

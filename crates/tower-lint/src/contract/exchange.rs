@@ -1,0 +1,99 @@
+//! The request that is sent, the response that the inner service gives, and what comes out of the layer.
+
+use std::{future::poll_fn, pin::pin};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
+
+use super::scenarios::BoxError;
+use crate::probe::{Body, Step};
+
+/// What came out of the layer.
+pub(super) struct Got {
+    pub(super) parts: http::response::Parts,
+    pub(super) data: Bytes,
+    pub(super) trailers: Option<HeaderMap>,
+    pub(super) error: Option<BoxError>,
+}
+
+/// What a request or a response carries besides its head.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mark(pub(super) &'static str);
+
+/// Reads a response to its end, or to its error.
+pub(super) async fn read<B>(response: Response<B>) -> Got
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let (parts, body) = response.into_parts();
+    let mut body = pin!(body);
+    let (mut data, mut trailers, mut error) = (BytesMut::new(), None, None);
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        match frame.map(http_body::Frame::into_data) {
+            // Nothing here is that long, so it has no end.
+            Ok(Ok(_)) if data.len() > 1 << 20 => break,
+            Ok(Ok(more)) => data.extend_from_slice(&more),
+            Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
+            Err(failed) => {
+                error = Some(failed.into());
+                break;
+            }
+        }
+    }
+    // A reader looks at these too.
+    let _ = (body.is_end_stream(), body.size_hint());
+    Got {
+        parts,
+        data: data.freeze(),
+        trailers,
+        error,
+    }
+}
+
+pub(super) fn request() -> Request<Body> {
+    let steps = [
+        "re".into(),
+        Step::Yield,
+        "quest".into(),
+        Step::Trailers(trailers()),
+    ];
+    let mut request = Request::new(Body::new(steps));
+    *request.method_mut() = Method::PATCH;
+    *request.uri_mut() = http::Uri::from_static("/a%2Fb?c=d");
+    *request.version_mut() = Version::HTTP_2;
+    let headers = request.headers_mut();
+    headers.append("x-twice", HeaderValue::from_static("1"));
+    headers.append("x-twice", HeaderValue::from_static("2"));
+    headers.insert("te", HeaderValue::from_static("trailers"));
+    request.extensions_mut().insert(Mark("request"));
+    request
+}
+
+pub(super) fn response() -> Response<Body> {
+    let steps = [
+        "re".into(),
+        Step::Yield,
+        "sponse".into(),
+        Step::Trailers(trailers()),
+    ];
+    let mut response = Response::new(Body::new(steps));
+    *response.status_mut() = StatusCode::CREATED;
+    *response.version_mut() = Version::HTTP_2;
+    let headers = response.headers_mut();
+    headers.append("x-twice", HeaderValue::from_static("1"));
+    headers.append("x-twice", HeaderValue::from_static("2"));
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert("etag", HeaderValue::from_static("\"tag\""));
+    response.extensions_mut().insert(Mark("response"));
+    response
+}
+
+pub(super) fn trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-trailer", HeaderValue::from_static("sum"));
+    trailers
+}
