@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     hint::black_box,
     pin::pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,7 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, Service, service_fn};
+use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::CascadeLayer;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
@@ -24,16 +25,27 @@ type ReqBody = Full<Bytes>;
 
 /// A service that takes requests and is done with each before the next.
 pub struct Subject {
+    request: fn() -> Request<ReqBody>,
     run: Box<dyn FnMut(Vec<Request<ReqBody>>)>,
 }
 
 impl Subject {
-    fn new<S, B>(mut service: S) -> Self
+    /// With a browser's request and its twelve headers.
+    fn new<S, B>(service: S) -> Self
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
+        B: Body<Data = Bytes>,
+    {
+        Self::with(browser_request, service)
+    }
+
+    fn with<S, B>(request: fn() -> Request<ReqBody>, mut service: S) -> Self
     where
         S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
         B: Body<Data = Bytes>,
     {
         Self {
+            request,
             run: Box::new(move |requests| {
                 for request in requests {
                     exchange(&mut service, request);
@@ -45,7 +57,7 @@ impl Subject {
     /// The time that so many requests take, from the call to the last frame of the body. Making the requests is
     /// not in it.
     pub fn time(&mut self, requests: u64) -> Duration {
-        let requests = (0..requests).map(|_| request()).collect();
+        let requests = (0..requests).map(|_| (self.request)()).collect();
         let start = Instant::now();
         (self.run)(requests);
         start.elapsed()
@@ -54,7 +66,7 @@ impl Subject {
     /// How often one request allocates, after others.
     pub fn allocations(&mut self) -> u64 {
         self.time(10);
-        let mut requests = Some(vec![request()]);
+        let mut requests = Some(vec![(self.request)()]);
         allocation_counter::measure(|| (self.run)(requests.take().unwrap_or_default())).count_total
     }
 }
@@ -82,7 +94,7 @@ where
 }
 
 /// A browser's request, its texts sliced out of one buffer as a server does it.
-fn request() -> Request<ReqBody> {
+fn browser_request() -> Request<ReqBody> {
     let head = Bytes::from_static(include_bytes!("fixtures/browser-head.txt"));
     // A buffer that is shared already, as the server's is when there is a request.
     let head = Bytes::from(head.to_vec());
@@ -103,6 +115,11 @@ fn request() -> Request<ReqBody> {
         }
     }
     request
+}
+
+/// Does nothing but end the request, so that what a layer does with its extensions shows.
+async fn done<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::default())
 }
 
 async fn answers<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -189,13 +206,70 @@ pub struct Pair {
 /// The figures that are ratios.
 #[must_use]
 pub fn pairs() -> Vec<Pair> {
-    const HELLO: Key<&'static str> = Key::new("bench.hello");
+    const ONE: Key<&'static str> = Key::new("bench.one");
+    const TWO: Key<&'static str> = Key::new("bench.two");
+    const THREE: Key<&'static str> = Key::new("bench.three");
+    const FOUR: Key<&'static str> = Key::new("bench.four");
+    const NAME: Key<String> = Key::new("bench.name");
+    const LIMIT: Key<u64> = Key::new("bench.limit");
+    const SHARED: Key<Arc<[u8]>> = Key::new("bench.shared");
+    // Extensions are told apart by their types.
+    #[derive(Clone)]
+    struct Text<const N: u8>(#[allow(dead_code, reason = "carried, not read")] &'static str);
 
     vec![
         Pair {
             name: "environ/one-key/add-extension",
-            ours: Subject::new(EnvironLayer::new(HELLO, "Hello World").layer(service_fn(answers))),
-            peer: Subject::new(AddExtensionLayer::new("Hello World").layer(service_fn(answers))),
+            ours: Subject::with(
+                Request::default,
+                EnvironLayer::new(ONE, "one").layer(service_fn(done)),
+            ),
+            peer: Subject::with(
+                Request::default,
+                AddExtensionLayer::new("one").layer(service_fn(done)),
+            ),
+        },
+        Pair {
+            name: "environ/four-keys/add-extension",
+            ours: Subject::with(
+                Request::default,
+                ServiceBuilder::new()
+                    .layer(EnvironLayer::new(ONE, "one"))
+                    .layer(EnvironLayer::new(TWO, "two"))
+                    .layer(EnvironLayer::new(THREE, "three"))
+                    .layer(EnvironLayer::new(FOUR, "four"))
+                    .service(service_fn(done)),
+            ),
+            peer: Subject::with(
+                Request::default,
+                ServiceBuilder::new()
+                    .layer(AddExtensionLayer::new(Text::<1>("one")))
+                    .layer(AddExtensionLayer::new(Text::<2>("two")))
+                    .layer(AddExtensionLayer::new(Text::<3>("three")))
+                    .layer(AddExtensionLayer::new(Text::<4>("four")))
+                    .service(service_fn(done)),
+            ),
+        },
+        Pair {
+            name: "environ/four-types/add-extension",
+            ours: Subject::with(
+                Request::default,
+                ServiceBuilder::new()
+                    .layer(EnvironLayer::new(ONE, "one"))
+                    .layer(EnvironLayer::new(NAME, "bench".to_owned()))
+                    .layer(EnvironLayer::new(LIMIT, 3))
+                    .layer(EnvironLayer::new(SHARED, Arc::from([1, 2, 3])))
+                    .service(service_fn(done)),
+            ),
+            peer: Subject::with(
+                Request::default,
+                ServiceBuilder::new()
+                    .layer(AddExtensionLayer::new("one"))
+                    .layer(AddExtensionLayer::new("bench".to_owned()))
+                    .layer(AddExtensionLayer::new(3_u64))
+                    .layer(AddExtensionLayer::new(Arc::<[u8]>::from([1, 2, 3])))
+                    .service(service_fn(done)),
+            ),
         },
         Pair {
             name: "exception/good-path/catch-panic",

@@ -7,7 +7,8 @@
 //! ```text
 //! ratio NAME MEDIAN MIN MAX     ours over the peer's, the bare service in both: under 1 is faster
 //! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request
-//! allocs NAME COUNT             allocations of one request, less the bare service's; not timed
+//! allocs NAME COUNT             allocations of one request, not timed: what a layer adds to the bare service's; of
+//!                               the two sides of a ratio, with the service's
 //! ```
 
 use std::{
@@ -113,16 +114,14 @@ fn measure(names: &[String]) {
 /// Counted in this process, which times nothing.
 fn allocations(names: &[String]) {
     let bare = benches::bare().allocations();
-    let print = |row: &str, subject: &mut Subject| {
+    let print = |row: &str, allocations: u64| {
         if wanted(names, row) {
-            println!(
-                "allocs {row} {}",
-                subject.allocations().saturating_sub(bare)
-            );
+            println!("allocs {row} {allocations}");
         }
     };
     for (name, mut layered) in benches::layered() {
-        print(&format!("overhead/{name}"), &mut layered);
+        let added = layered.allocations().saturating_sub(bare);
+        print(&format!("overhead/{name}"), added);
     }
     for Pair {
         name,
@@ -130,8 +129,8 @@ fn allocations(names: &[String]) {
         mut peer,
     } in benches::pairs()
     {
-        print(name, &mut ours);
-        print(&format!("{name}/peer"), &mut peer);
+        print(name, ours.allocations());
+        print(&format!("{name}/peer"), peer.allocations());
     }
 }
 

@@ -1,5 +1,8 @@
 use std::{fmt, sync::Arc};
 
+use http::Request;
+use tower_environ::ScriptName;
+
 use crate::{path::Path, table::Spans};
 
 /// What the matched pattern's groups found in the path. It is in the request's extensions.
@@ -20,9 +23,18 @@ pub(crate) struct RouteInfo {
     pub(crate) name: Option<Box<str>>,
     pub(crate) pattern: Box<str>,
     pub(crate) groups: Vec<Option<Box<str>>>,
+    pub(crate) mounted: bool,
 }
 
 impl UrlArgs {
+    /// Goes into the request, from which a mount takes the start of the path off.
+    pub(crate) fn enter<B>(self, request: &mut Request<B>, mount: Option<usize>) {
+        if let Some(by) = mount {
+            ScriptName::grow(request, by);
+        }
+        request.extensions_mut().insert(self);
+    }
+
     /// How many groups the pattern has.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -32,7 +32,7 @@ impl<B, Err> Builder<B, Err> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        self.add(None, pattern, endpoint)
+        self.add(None, read(pattern), endpoint)
     }
 
     /// For one method. A route for GET also takes HEAD, and loses its body then.
@@ -42,7 +42,7 @@ impl<B, Err> Builder<B, Err> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        self.add(Some(method), pattern, endpoint)
+        self.add(Some(method), read(pattern), endpoint)
     }
 
     /// For GET and HEAD.
@@ -51,7 +51,7 @@ impl<B, Err> Builder<B, Err> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        self.add(Some(Method::GET), pattern, endpoint)
+        self.add(Some(Method::GET), read(pattern), endpoint)
     }
 
     /// For POST.
@@ -60,7 +60,7 @@ impl<B, Err> Builder<B, Err> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        self.add(Some(Method::POST), pattern, endpoint)
+        self.add(Some(Method::POST), read(pattern), endpoint)
     }
 
     /// For PUT.
@@ -69,7 +69,7 @@ impl<B, Err> Builder<B, Err> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        self.add(Some(Method::PUT), pattern, endpoint)
+        self.add(Some(Method::PUT), read(pattern), endpoint)
     }
 
     /// For PATCH.
@@ -78,7 +78,7 @@ impl<B, Err> Builder<B, Err> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        self.add(Some(Method::PATCH), pattern, endpoint)
+        self.add(Some(Method::PATCH), read(pattern), endpoint)
     }
 
     /// For DELETE.
@@ -87,7 +87,21 @@ impl<B, Err> Builder<B, Err> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        self.add(Some(Method::DELETE), pattern, endpoint)
+        self.add(Some(Method::DELETE), read(pattern), endpoint)
+    }
+
+    /// An app of its own for a path and all paths below it, with every method.
+    ///
+    /// It sees the path without the prefix, and the prefix in SCRIPT_NAME (see
+    /// [`ScriptName`](tower_environ::ScriptName)). The prefix is a template of whole segments, so its url args may
+    /// name a tenant; `/` takes everything, as it is. Like every route it has its place in the order.
+    pub fn mount(mut self, prefix: &str, app: impl IntoEndpoint<B, Err>) -> Self {
+        let routes = self.routes.len();
+        self = self.add(None, Pattern::mount(prefix), app);
+        if let Some(route) = self.routes.get_mut(routes) {
+            route.mounted = true;
+        }
+        self
     }
 
     /// Names the route that was added last; the name is in the request's [`UrlArgs`](crate::UrlArgs).
@@ -127,17 +141,18 @@ impl<B, Err> Builder<B, Err> {
     fn add(
         mut self,
         method: Option<Method>,
-        pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
+        pattern: Result<Pattern, PatternError>,
         endpoint: impl IntoEndpoint<B, Err>,
     ) -> Self {
-        match pattern.try_into() {
+        match pattern {
             Ok(pattern) => self.routes.push(Route {
                 method,
                 pattern,
+                mounted: false,
                 name: None,
                 endpoint: endpoint.into_endpoint(),
             }),
-            Err(error) => self.fail(Kind::Pattern(error.into())),
+            Err(error) => self.fail(Kind::Pattern(error)),
         }
         self
     }
@@ -147,6 +162,12 @@ impl<B, Err> Builder<B, Err> {
         let route = Some(self.routes.len());
         self.error.get_or_insert(BuildError { kind, route });
     }
+}
+
+fn read(
+    pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
+) -> Result<Pattern, PatternError> {
+    pattern.try_into().map_err(Into::into)
 }
 
 impl<B, Err> fmt::Debug for Builder<B, Err> {

@@ -86,9 +86,10 @@ where
             Outcome::Found {
                 endpoint,
                 args,
+                mount,
                 head_by_get,
             } => {
-                request.extensions_mut().insert(args);
+                args.enter(&mut request, mount);
                 State::Endpoint {
                     future: ResponseFuture::endpoint(endpoint.clone(), request, head_by_get),
                 }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, error::Error, fmt};
 
 use regex_automata::Anchored;
-use regex_syntax::hir::{Dot, Hir, Look, Repetition};
+use regex_syntax::hir::{Capture, Dot, Hir, Look, Repetition};
 
 use crate::template;
 
@@ -71,11 +71,41 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a template.
     pub fn template(template: &str) -> Result<Self, PatternError> {
-        let hir = template::parse(template)
-            .map_err(|(column, reason)| PatternError::new(template, column, reason))?;
         Ok(Self {
             text: template.into(),
-            hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
+            hir: Hir::concat(vec![from_template(template)?, Hir::look(Look::End)]),
+            search: false,
+        })
+    }
+
+    /// A template for the start of a path, as far as a segment's end. What follows is the last group: nothing, or
+    /// all from the next slash on.
+    pub(crate) fn mount(prefix: &str) -> Result<Self, PatternError> {
+        let above = match prefix.strip_suffix('/') {
+            Some("") => Hir::empty(),
+            above => from_template(above.unwrap_or(prefix))?,
+        };
+        let anything = Hir::repetition(Repetition {
+            min: 0,
+            max: None,
+            greedy: true,
+            sub: Box::new(Hir::dot(Dot::AnyChar)),
+        });
+        let groups = above.properties().explicit_captures_len();
+        let below = Hir::capture(Capture {
+            index: u32::try_from(groups + 1).unwrap_or(u32::MAX),
+            name: None,
+            sub: Box::new(Hir::concat(vec![Hir::literal(*b"/"), anything])),
+        });
+        let below = Hir::repetition(Repetition {
+            min: 0,
+            max: Some(1),
+            greedy: true,
+            sub: Box::new(below),
+        });
+        Ok(Self {
+            text: prefix.into(),
+            hir: Hir::concat(vec![above, below, Hir::look(Look::End)]),
             search: false,
         })
     }
@@ -136,6 +166,11 @@ impl TryFrom<&String> for Pattern {
     fn try_from(template: &String) -> Result<Self, PatternError> {
         Self::template(template)
     }
+}
+
+fn from_template(template: &str) -> Result<Hir, PatternError> {
+    template::parse(template)
+        .map_err(|(column, reason)| PatternError::new(template, column, reason))
 }
 
 fn parse(regex: &str) -> Result<Hir, PatternError> {

@@ -17,6 +17,8 @@ pub(crate) struct Route<E> {
     /// `None` for all methods.
     pub(crate) method: Option<Method>,
     pub(crate) pattern: Pattern,
+    /// Whether the last group is not an arg, but what is left of the path.
+    pub(crate) mounted: bool,
     pub(crate) name: Option<Box<str>>,
     pub(crate) endpoint: E,
 }
@@ -40,6 +42,8 @@ pub(crate) enum Outcome<'a, E> {
     Found {
         endpoint: &'a E,
         args: UrlArgs,
+        /// How many bytes of the raw path are taken off for the endpoint.
+        mount: Option<usize>,
         /// Whether the endpoint is one for GET, so that the body that it answers HEAD with must go.
         head_by_get: bool,
     },
@@ -85,11 +89,14 @@ impl<E> Routes<E> {
             all: search(&|_| true)?,
             infos: (routes.iter().enumerate())
                 .map(|(index, route)| {
+                    let groups = each.names(index).count() - usize::from(route.mounted);
+                    let groups = each.names(index).take(groups);
                     Arc::new(RouteInfo {
                         index,
                         name: route.name.clone(),
                         pattern: route.pattern.as_str().into(),
-                        groups: each.names(index).map(|name| name.map(Into::into)).collect(),
+                        groups: groups.map(|name| name.map(Into::into)).collect(),
+                        mounted: route.mounted,
                     })
                 })
                 .collect(),
@@ -103,17 +110,26 @@ impl<E> Routes<E> {
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         enum Found {
-            Route(usize, Spans),
+            /// A route, its args, and how many slashes the path has up to where a mount ends.
+            Route(usize, Spans, Option<usize>),
             OtherMethods(Allow),
         }
         let found = path::decode(uri, |path| {
             match self.search(method).find(&self.each, path) {
-                Some(index) => Some(Found::Route(index, self.each.groups(index, path))),
+                Some(index) => {
+                    let mut spans = self.each.groups(index, path);
+                    let slashes = self.infos[index].mounted.then(|| {
+                        let left = spans.pop().flatten();
+                        let above = left.map_or(path, |(start, _)| &path[..start as usize]);
+                        above.matches('/').count()
+                    });
+                    Some(Found::Route(index, spans, slashes))
+                }
                 None => self.other_methods(method, path).map(Found::OtherMethods),
             }
         });
         match found {
-            Ok(Some((Found::Route(index, spans), path))) => {
+            Ok(Some((Found::Route(index, spans, slashes), path))) => {
                 let (route_method, endpoint) = &self.endpoints[index];
                 Outcome::Found {
                     endpoint,
@@ -122,6 +138,11 @@ impl<E> Routes<E> {
                         spans,
                         route: self.infos[index].clone(),
                     },
+                    // As many as there are in the raw path: a slash that is encoded there was none here.
+                    mount: slashes.map(|slashes| {
+                        let mut ends = uri.path().match_indices('/').skip(slashes);
+                        ends.next().map_or(uri.path().len(), |(end, _)| end)
+                    }),
                     head_by_get: method == Method::HEAD && *route_method == Some(Method::GET),
                 }
             }
@@ -175,6 +196,7 @@ mod tests {
             .map(|(endpoint, (method, template))| Route {
                 method: method.clone(),
                 pattern: Pattern::template(template).unwrap(),
+                mounted: false,
                 name: None,
                 endpoint,
             });

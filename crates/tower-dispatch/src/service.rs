@@ -50,9 +50,10 @@ where
             Outcome::Found {
                 endpoint,
                 args,
+                mount,
                 head_by_get,
             } => {
-                request.extensions_mut().insert(args);
+                args.enter(&mut request, mount);
                 return ResponseFuture::endpoint(endpoint.clone(), request, head_by_get);
             }
             Outcome::OtherMethods(mut allow) => {

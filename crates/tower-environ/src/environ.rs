@@ -1,106 +1,209 @@
 //! The bag of values that travels with a request.
 
 use std::{
-    any::{Any, type_name},
+    any::{Any, type_name, type_name_of_val},
     fmt,
     sync::Arc,
 };
 
-use smallvec::SmallVec;
-
-use crate::key::{Key, Name};
+use crate::{
+    EnvironError,
+    key::{Key, Name},
+};
 
 /// The named values of one request. It lives in the request's [`http::Extensions`].
 ///
 /// A clone holds handles of the same values; what is set in one clone later is not seen in the other.
 /// The first four values need no allocation besides their own.
+///
+/// `Debug` shows all values but those of a [`Key::secret`].
 #[derive(Clone, Default)]
 pub struct Environ {
-    entries: SmallVec<[Entry; 4]>,
+    /// Filled from the left.
+    first: [Option<Entry>; 4],
+    more: Vec<Entry>,
 }
 
 impl Environ {
     /// The value that was set for this key; `None` if there is none, or if it was set under this name
     /// with another type.
     #[must_use]
-    pub fn get<T: Send + Sync + 'static>(&self, key: &Key<T>) -> Option<&T> {
-        let entry = self.entries.iter().find(|entry| entry.is(key.name()))?;
-        let value: &dyn Any = &*entry.value;
-        value.downcast_ref()
+    pub fn get<T: 'static>(&self, key: &Key<T>) -> Option<&T> {
+        self.entry(key.name())?.value()
+    }
+
+    /// The value that was set for this key.
+    ///
+    /// # Errors
+    ///
+    /// An [`EnvironError`] that says which keys there are if this one is not, or which type the value has if
+    /// it is another.
+    pub fn try_get<T: 'static>(&self, key: &Key<T>) -> Result<&T, EnvironError> {
+        let entry = self
+            .entry(key.name())
+            .ok_or_else(|| EnvironError::missing(key.name(), self.names()))?;
+        entry.value().ok_or_else(|| {
+            EnvironError::wrong_type(key.name(), type_name::<T>(), entry.type_name())
+        })
     }
 
     /// Sets a value. Where the key is already set the later value wins and takes its place.
-    pub fn set<T: Send + Sync + 'static>(&mut self, key: Key<T>, value: T) {
-        self.put(Entry::new(key, value));
+    pub fn set<T>(&mut self, key: Key<T>, value: T) {
+        self.put(key.entry(value), false);
     }
 
     /// The names that are set, in the order in which they were first set.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| entry.name.as_str())
+        self.entries().map(Entry::name)
     }
 
-    pub(crate) fn put(&mut self, entry: Entry) {
-        match self
-            .entries
-            .iter_mut()
-            .find(|old| old.is(entry.name.as_str()))
-        {
+    /// Names and printable values in the order in which the names were first set. A [`Key::secret`]'s value
+    /// prints as `<secret>`.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &dyn fmt::Debug)> {
+        self.entries()
+            .map(|entry| (entry.name(), entry.printable()))
+    }
+
+    /// Sets an entry, unless there is one of that name and it is to stay.
+    pub(crate) fn put(&mut self, entry: Entry, stays: bool) {
+        for place in &mut self.first {
+            match place {
+                Some(old) if old.name() != entry.name() => {}
+                Some(_) if stays => return,
+                _ => {
+                    *place = Some(entry);
+                    return;
+                }
+            }
+        }
+        match self.more.iter_mut().find(|old| old.name() == entry.name()) {
+            Some(_) if stays => {}
             Some(old) => *old = entry,
-            None => self.entries.push(entry),
+            None => self.more.push(entry),
         }
     }
-}
 
-/// Names and types; the values need not be printable.
-impl fmt::Debug for Environ {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(
-                self.entries
-                    .iter()
-                    .map(|entry| (entry.name.as_str(), entry.type_name())),
-            )
-            .finish()
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.first.iter().flatten().chain(&self.more)
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries().find(|entry| entry.name() == name)
     }
 }
 
-/// A name with its value. Cloning one copies two handles.
+impl fmt::Debug for Environ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// A name with its value. Cloning one never allocates.
 #[derive(Clone)]
-pub(crate) struct Entry {
+pub(crate) enum Entry {
+    /// Static text under a static name, the commonest of all: to copy it is cheaper than to count who holds it.
+    Text {
+        name: &'static str,
+        value: &'static str,
+    },
+    Shared(Arc<Named<dyn Value>>),
+}
+
+pub(crate) struct Named<V: ?Sized> {
     name: Name,
-    value: Arc<dyn Value>,
+    value: V,
 }
 
 impl Entry {
-    pub(crate) fn new<T: Send + Sync + 'static>(key: Key<T>, value: T) -> Self {
-        Self {
-            name: key.into_name(),
-            value: Arc::new(value),
+    fn name(&self) -> &str {
+        match self {
+            Self::Text { name, .. } => name,
+            Self::Shared(named) => named.name.as_str(),
         }
     }
 
-    fn is(&self, name: &str) -> bool {
-        self.name.as_str() == name
+    fn value<T: 'static>(&self) -> Option<&T> {
+        let value: &dyn Any = match self {
+            Self::Text { value, .. } => value,
+            Self::Shared(named) => named.value.any(),
+        };
+        value.downcast_ref()
+    }
+
+    fn printable(&self) -> &dyn fmt::Debug {
+        match self {
+            Self::Text { value, .. } => value,
+            Self::Shared(named) => &named.value,
+        }
     }
 
     fn type_name(&self) -> &'static str {
-        // Of the value: an `Arc` is a `Value` of its own.
-        (*self.value).type_name()
+        match self {
+            Self::Text { value, .. } => type_name_of_val(value),
+            Self::Shared(named) => named.value.type_name(),
+        }
     }
 }
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name.as_str(), self.type_name())
+        write!(f, "{:?}: {:?}", self.name(), self.printable())
     }
 }
 
-/// Anything that can be shared between threads, with the name of its type.
-trait Value: Any + Send + Sync {
+/// An entry whose value is printed.
+pub(crate) fn shown<T: fmt::Debug + Send + Sync + 'static>(name: Name, value: T) -> Entry {
+    let text = (&value as &dyn Any).downcast_ref();
+    if let (&Name::Static(name), Some(&value)) = (&name, text) {
+        return Entry::Text { name, value };
+    }
+    let value = Shown(value);
+    Entry::Shared(Arc::new(Named { name, value }))
+}
+
+/// An entry whose value is not.
+pub(crate) fn hidden<T: Send + Sync + 'static>(name: Name, value: T) -> Entry {
+    let value = Hidden(value);
+    Entry::Shared(Arc::new(Named { name, value }))
+}
+
+/// Anything that can be shared between threads, with what is needed to read and to print it.
+pub(crate) trait Value: fmt::Debug + Send + Sync {
+    fn any(&self) -> &dyn Any;
     fn type_name(&self) -> &'static str;
 }
 
-impl<T: Any + Send + Sync> Value for T {
+struct Shown<T>(T);
+
+impl<T: fmt::Debug> fmt::Debug for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: fmt::Debug + Send + Sync + 'static> Value for Shown<T> {
+    fn any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+struct Hidden<T>(T);
+
+impl<T> fmt::Debug for Hidden<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl<T: Send + Sync + 'static> Value for Hidden<T> {
+    fn any(&self) -> &dyn Any {
+        &self.0
+    }
+
     fn type_name(&self) -> &'static str {
         type_name::<T>()
     }
@@ -113,6 +216,9 @@ mod tests {
     const ONE: Key<u32> = Key::new("test.one");
     const TWO: Key<u32> = Key::new("test.two");
     const ONE_AS_TEXT: Key<String> = Key::new("test.one");
+    /// Has no `Debug`.
+    struct Password(&'static str);
+    const PASSWORD: Key<Password> = Key::secret("test.password");
 
     #[test]
     fn two_values_of_one_type_live_side_by_side() {
@@ -150,16 +256,43 @@ mod tests {
     fn a_key_parsed_at_run_time_finds_the_constant_ones_value() {
         let mut environ = Environ::default();
         environ.set(ONE, 1);
+        let parsed = Key::<u32>::parse("test.one").unwrap();
+        assert_eq!(environ.get(&parsed), Some(&1));
+    }
+
+    #[test]
+    fn debug_shows_names_and_values_in_order_but_no_secret() {
+        let mut environ = Environ::default();
+        environ.set(TWO, 2);
+        environ.set(PASSWORD, Password("swordfish"));
+        environ.set(ONE_AS_TEXT, "one".to_owned());
+        assert_eq!(environ.get(&PASSWORD).map(|it| it.0), Some("swordfish"));
         assert_eq!(
-            environ.get(&Key::<u32>::parse("test.one").unwrap()),
-            Some(&1)
+            format!("{environ:?}"),
+            r#"{"test.two": 2, "test.password": <secret>, "test.one": "one"}"#
         );
     }
 
     #[test]
-    fn debug_shows_names_and_types() {
+    fn what_cannot_be_had_is_explained() {
+        let text = |environ: &Environ| environ.try_get(&ONE).unwrap_err().to_string();
         let mut environ = Environ::default();
+        assert_eq!(
+            text(&environ),
+            r#"the environ has no "test.one": no layer has set anything"#
+        );
+        environ.set(TWO, 2);
+        environ.set(PASSWORD, Password("swordfish"));
+        assert_eq!(
+            text(&environ),
+            r#"the environ has no "test.one": it has "test.two", "test.password""#
+        );
+        environ.set(ONE_AS_TEXT, "one".to_owned());
+        assert_eq!(
+            text(&environ),
+            r#""test.one" in the environ is a alloc::string::String and not a u32"#
+        );
         environ.set(ONE, 1);
-        assert_eq!(format!("{environ:?}"), r#"{"test.one": "u32"}"#);
+        assert_eq!(environ.try_get(&ONE), Ok(&1));
     }
 }

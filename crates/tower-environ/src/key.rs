@@ -4,7 +4,9 @@
 //! environ be named in a way unique to it, and the habit since Paste is a dotted name. Here the
 //! habit is the rule, so that no key can stand for a CGI variable (`SCRIPT_NAME` has no dot).
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, sync::Arc};
+
+use crate::environ::{Entry, hidden, shown};
 
 /// The longest key, in bytes.
 const MAX_LEN: usize = 255;
@@ -32,12 +34,16 @@ const MAX_LEN: usize = 255;
 /// ```
 pub struct Key<T> {
     name: Name,
-    value: PhantomData<fn() -> T>,
+    /// Makes the entry. It is chosen where it is known whether the value may be shown.
+    entry: fn(Name, T) -> Entry,
 }
 
-impl<T> Key<T> {
+impl<T: fmt::Debug + Send + Sync + 'static> Key<T> {
     /// A key for a `const` or `static`, where a malformed name is a compile error. (Setting a value takes the
     /// key: a `static` is cloned for that, at no cost.)
+    ///
+    /// The value is shown wherever an [`Environ`](crate::Environ) is printed; [`Key::secret`] is for those that
+    /// must not be, or cannot.
     ///
     /// # Panics
     ///
@@ -45,12 +51,9 @@ impl<T> Key<T> {
     /// come from configuration use [`Key::parse`].
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        if let Some((offence, _)) = offence(name.as_bytes()) {
-            panic!("{}", offence.message());
-        }
         Self {
-            name: Name::Static(name),
-            value: PhantomData,
+            name: Name::new(name),
+            entry: shown,
         }
     }
 
@@ -63,7 +66,7 @@ impl<T> Key<T> {
         match offence(name.as_bytes()) {
             None => Ok(Self {
                 name: Name::Shared(name.into()),
-                value: PhantomData,
+                entry: shown,
             }),
             Some((offence, position)) => Err(KeyError {
                 offence,
@@ -72,15 +75,33 @@ impl<T> Key<T> {
             }),
         }
     }
+}
 
+impl<T: Send + Sync + 'static> Key<T> {
+    /// Like [`Key::new`], for a value that is never printed: a password, or something too large to read, or of
+    /// a type without [`Debug`](fmt::Debug).
+    ///
+    /// # Panics
+    ///
+    /// As [`Key::new`] does.
+    #[must_use]
+    pub const fn secret(name: &'static str) -> Self {
+        Self {
+            name: Name::new(name),
+            entry: hidden,
+        }
+    }
+}
+
+impl<T> Key<T> {
     /// The name, such as `test.hello`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
 
-    pub(crate) fn into_name(self) -> Name {
-        self.name
+    pub(crate) fn entry(self, value: T) -> Entry {
+        (self.entry)(self.name, value)
     }
 }
 
@@ -88,7 +109,7 @@ impl<T> Clone for Key<T> {
     fn clone(&self) -> Self {
         Self {
             name: self.name.clone(),
-            value: PhantomData,
+            entry: self.entry,
         }
     }
 }
@@ -112,6 +133,13 @@ pub(crate) enum Name {
 }
 
 impl Name {
+    const fn new(name: &'static str) -> Self {
+        if let Some((offence, _)) = offence(name.as_bytes()) {
+            panic!("{}", offence.message());
+        }
+        Self::Static(name)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Static(name) => name,
@@ -315,7 +343,7 @@ mod tests {
         let layer = crate::EnvironLayer::new(key, 1);
         assert_eq!(
             format!("{layer:?}"),
-            "EnvironLayer { entry: test.one: u32 }"
+            "EnvironLayer { source: \"test.one\": 1, default: false }"
         );
     }
 

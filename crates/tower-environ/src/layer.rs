@@ -1,19 +1,55 @@
+use std::{fmt, sync::Arc};
+
+use http::request::Parts;
 use tower_layer::Layer;
 
 use crate::{Key, WithEnviron, environ::Entry};
 
-/// Sets one key for every request.
+/// Sets one key for every request, or for those that have something to set.
 #[derive(Clone, Debug)]
 pub struct EnvironLayer {
-    entry: Entry,
+    pub(crate) source: Source,
+    /// Whether a value that is there already stays.
+    pub(crate) default: bool,
+}
+
+/// Where the value comes from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Value(Entry),
+    Computed(Arc<dyn Fn(&Parts) -> Option<Entry> + Send + Sync>),
 }
 
 impl EnvironLayer {
     /// The same value for every request. It is kept once and shared, so it need not be `Clone`.
     #[must_use]
-    pub fn new<T: Send + Sync + 'static>(key: Key<T>, value: T) -> Self {
+    pub fn new<T>(key: Key<T>, value: T) -> Self {
         Self {
-            entry: Entry::new(key, value),
+            source: Source::Value(key.entry(value)),
+            default: false,
+        }
+    }
+
+    /// A value of its own for each request, from the request's head. `None` sets nothing, and what a layer
+    /// further out may have set stays.
+    #[must_use]
+    pub fn from_fn<T: 'static>(
+        key: Key<T>,
+        value: impl Fn(&Parts) -> Option<T> + Send + Sync + 'static,
+    ) -> Self {
+        let entry = move |parts: &Parts| value(parts).map(|value| key.clone().entry(value));
+        Self {
+            source: Source::Computed(Arc::new(entry)),
+            default: false,
+        }
+    }
+
+    /// The same value for every request that has none under this name from a layer further out.
+    #[must_use]
+    pub fn default_for<T>(key: Key<T>, value: T) -> Self {
+        Self {
+            default: true,
+            ..Self::new(key, value)
         }
     }
 }
@@ -24,7 +60,16 @@ impl<S> Layer<S> for EnvironLayer {
     fn layer(&self, inner: S) -> Self::Service {
         WithEnviron {
             inner,
-            entry: self.entry.clone(),
+            layer: self.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(entry) => entry.fmt(f),
+            Self::Computed(_) => f.write_str("computed"),
         }
     }
 }

@@ -1,13 +1,31 @@
 #![doc = include_str!("../README.md")]
 
+mod body;
+mod cgi;
 mod environ;
+mod error;
 mod ext;
+#[cfg(feature = "axum")]
+mod extract;
+mod future;
 mod key;
 mod layer;
+mod mount;
+mod prefix;
+mod script_name;
 mod service;
 
+pub use body::ResponseBody;
+pub use cgi::{CgiName, CgiView};
 pub use environ::Environ;
+pub use error::EnvironError;
 pub use ext::RequestExt;
+#[cfg(feature = "axum")]
+pub use extract::{Env, EnvironKey};
+pub use future::ResponseFuture;
 pub use key::{Key, KeyError};
 pub use layer::EnvironLayer;
+pub use mount::{Mount, MountLayer, NotMounted};
+pub use prefix::MountError;
+pub use script_name::{MountExt, PathInfo, ScriptName};
 pub use service::WithEnviron;

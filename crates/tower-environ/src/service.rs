@@ -1,15 +1,15 @@
 use std::task::{Context, Poll};
 
-use http::Request;
+use http::{Extensions, Request, request::Parts};
 use tower_service::Service;
 
-use crate::{Environ, environ::Entry};
+use crate::{Environ, EnvironLayer, environ::Entry, layer::Source};
 
-/// The service that [`EnvironLayer`](crate::EnvironLayer) makes.
+/// The service that [`EnvironLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct WithEnviron<S> {
     pub(crate) inner: S,
-    pub(crate) entry: Entry,
+    pub(crate) layer: EnvironLayer,
 }
 
 impl<S, B> Service<Request<B>> for WithEnviron<S>
@@ -25,11 +25,44 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request
-            .extensions_mut()
-            .get_or_insert_default::<Environ>()
-            .put(self.entry.clone());
+        match &self.layer.source {
+            Source::Value(entry) => self.layer.set(request.extensions_mut(), entry),
+            Source::Computed(entry) => {
+                if let Some(entry) = with_parts(&mut request, |parts| entry(parts)) {
+                    self.layer.set(request.extensions_mut(), &entry);
+                }
+            }
+        }
         self.inner.call(request)
     }
+}
+
+impl EnvironLayer {
+    fn set(&self, extensions: &mut Extensions, entry: &Entry) {
+        let environ = extensions.get_or_insert_default::<Environ>();
+        environ.put(entry.clone(), self.default);
+    }
+}
+
+/// Shows a request's head. The body stays where it is, and the function where it is: otherwise every request would
+/// be copied once more for it.
+#[cold]
+#[inline(never)]
+fn with_parts<B, T>(request: &mut Request<B>, show: impl FnOnce(&Parts) -> T) -> T {
+    let mut head = Request::new(());
+    swap_heads(request, &mut head);
+    let (parts, ()) = head.into_parts();
+    let shown = show(&parts);
+    swap_heads(request, &mut Request::from_parts(parts, ()));
+    shown
+}
+
+fn swap_heads<A, B>(a: &mut Request<A>, b: &mut Request<B>) {
+    std::mem::swap(a.method_mut(), b.method_mut());
+    std::mem::swap(a.uri_mut(), b.uri_mut());
+    std::mem::swap(a.version_mut(), b.version_mut());
+    std::mem::swap(a.headers_mut(), b.headers_mut());
+    std::mem::swap(a.extensions_mut(), b.extensions_mut());
 }

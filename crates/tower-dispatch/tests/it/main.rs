@@ -8,6 +8,7 @@
 mod build;
 mod contract;
 mod layer;
+mod mount;
 mod probe;
 mod readiness;
 mod service;

@@ -1,0 +1,121 @@
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use tower::{ServiceExt, service_fn, util::ServiceFn};
+use tower_dispatch::{Dispatch, DispatchLayer, UrlArgs};
+use tower_environ::MountExt;
+
+use crate::probe::{ask, says};
+
+type Answer = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
+
+/// Answers with what a mount has left: SCRIPT_NAME, PATH_INFO, the URI and the url args.
+fn place() -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
+    service_fn(|request: Request<()>| {
+        let args = request.extensions().get::<UrlArgs>().unwrap();
+        let args: Vec<_> = args.iter().map(|(_, value)| value.unwrap()).collect();
+        let (script_name, path_info) = (request.script_name(), request.path_info());
+        let text = format!("{script_name}|{path_info} {} {args:?}", request.uri());
+        std::future::ready(Ok(Response::new(text.into())))
+    })
+}
+
+#[tokio::test]
+async fn a_mounted_app_sees_the_rest_of_the_path_and_the_prefix_in_script_name() {
+    let urls = Dispatch::builder()
+        .route("/wiki/first", says("earlier"))
+        .mount("/wiki", place())
+        .mount("/{tenant}/docs/", place())
+        .route("/wiki/later", says("never"))
+        .mount("/", place())
+        .build()
+        .unwrap();
+    let table = [
+        ("/wiki", "/wiki| / []"),
+        ("/wiki?a=b", "/wiki| /?a=b []"),
+        ("/wiki/", "/wiki|/ / []"),
+        ("/wiki/x//y?a=b", "/wiki|/x//y /x//y?a=b []"),
+        ("/wiki/a%2Fb%20", "/wiki|/a%2Fb%20 /a%2Fb%20 []"),
+        ("/%77iki/x", "/%77iki|/x /x []"),
+        (
+            "http://example.org/wiki/x",
+            "/wiki|/x http://example.org/x []",
+        ),
+        ("/wiki/first", "earlier GET []"),
+        ("/wiki/later", "/wiki|/later /later []"),
+        ("/wikix/y", "|/wikix/y /wikix/y []"),
+        ("/wiki%2Fx", "|/wiki%2Fx /wiki%2Fx []"),
+        ("/a%2Fb/docs/x", "/a%2Fb/docs|/x /x [\"a/b\"]"),
+        ("/J%C3%B6rg/docs", "/J%C3%B6rg/docs| / [\"Jörg\"]"),
+        ("/", "|/ / []"),
+    ];
+    for (uri, expected) in table {
+        assert_eq!(
+            ask(urls.clone(), Method::GET, uri).await.2,
+            expected,
+            "{uri}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn mounts_nest_and_a_layer_leaves_what_it_does_not_take_as_it_came() {
+    let inner = Dispatch::builder().mount("/b", place()).build().unwrap();
+    let outer = Dispatch::builder().mount("/a", inner).build().unwrap();
+    assert_eq!(
+        ask(outer.clone(), Method::PUT, "/a/b/c").await.2,
+        "/a/b|/c /c []"
+    );
+    assert_eq!(ask(outer.clone(), Method::PUT, "/a/c").await.0, 404);
+
+    let rest = service_fn(async |request: Request<()>| {
+        let text = format!("{} {}", request.uri(), request.path_info());
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))
+    });
+    let app = tower::ServiceBuilder::new()
+        .layer(DispatchLayer::new(outer))
+        .service(rest);
+    assert_eq!(ask(app, Method::GET, "/b/a?c").await.2, "/b/a?c /b/a");
+}
+
+#[tokio::test]
+async fn a_mounted_app_answers_for_all_methods_itself() {
+    let inner = Dispatch::builder().get("/x", says("x")).build().unwrap();
+    let urls = Dispatch::builder().mount("/a", inner).build().unwrap();
+    let (status, headers, _) = ask(urls.clone(), Method::DELETE, "/a/x").await;
+    assert_eq!(
+        (status.as_u16(), &headers["allow"]),
+        (405, &"GET, HEAD, OPTIONS".parse().unwrap())
+    );
+    assert_eq!(ask(urls, Method::OPTIONS, "/a/x").await.0, 204);
+}
+
+#[test]
+fn a_mount_that_is_no_template_is_an_error_with_its_column() {
+    for (prefix, text) in [
+        (
+            "wiki",
+            "route 0: pattern \"wiki\", column 1: a template starts with `/`",
+        ),
+        (
+            "",
+            "route 0: pattern \"\", column 1: a template starts with `/`",
+        ),
+    ] {
+        let error = Dispatch::builder().mount(prefix, says("x")).build();
+        let error = error.map(|urls: Dispatch<tower_dispatch::Endpoint<()>>| urls);
+        assert_eq!(error.unwrap_err().to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn connect_and_options_for_the_whole_server_are_below_the_root_only() {
+    let urls = Dispatch::builder().mount("/a", place()).build().unwrap();
+    assert_eq!(ask(urls.clone(), Method::OPTIONS, "*").await.0, 404);
+    assert_eq!(ask(urls, Method::CONNECT, "example.org:80").await.0, 404);
+    let request = Request::connect("example.org:80").body(()).unwrap();
+    let urls = Dispatch::builder().mount("/", place()).build().unwrap();
+    assert_eq!(urls.oneshot(request).await.unwrap().status(), 200);
+}

@@ -1,0 +1,333 @@
+//! A request as CGI programs and WSGI apps see it: [RFC 3875](https://www.rfc-editor.org/rfc/rfc3875#section-4.1)
+//! and [PEP 3333](https://peps.python.org/pep-3333/#environ-variables).
+
+use std::{borrow::Cow, fmt, net::IpAddr};
+
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION},
+    request::Parts,
+};
+use percent_encoding::percent_decode_str;
+
+use crate::script_name;
+
+/// A request's CGI variables, read off it one by one.
+///
+/// Nothing is collected: names are compared and written without being made, and values are slices of the request,
+/// but for a header that is there several times and a path with something encoded in it. Values are bytes, since
+/// headers and decoded paths may be any.
+///
+/// `Debug` shows all variables but the values of `HTTP_AUTHORIZATION`, `HTTP_PROXY_AUTHORIZATION`, `HTTP_COOKIE` and of
+/// headers that are [marked sensitive](http::HeaderValue::set_sensitive).
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use tower_environ::CgiView;
+///
+/// let request = Request::builder()
+///     .uri("/hello/J%C3%B6rg?lang=en")
+///     .header("accept-language", "en")
+///     .body(())?;
+/// let view = CgiView::from(&request).server("example.org", 80);
+///
+/// assert_eq!(view.get("PATH_INFO").as_deref(), Some("/hello/Jörg".as_bytes()));
+/// assert_eq!(view.get("HTTP_ACCEPT_LANGUAGE").as_deref(), Some(&b"en"[..]));
+/// assert_eq!(view.get("SERVER_PORT").as_deref(), Some(&b"80"[..]));
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct CgiView<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    version: Version,
+    headers: &'a HeaderMap,
+    script_name: &'a str,
+    path_info: &'a str,
+    server: Option<(&'a str, Text)>,
+    client: Option<Text>,
+}
+
+impl<'a> CgiView<'a> {
+    fn new(
+        method: &'a Method,
+        uri: &'a Uri,
+        version: Version,
+        headers: &'a HeaderMap,
+        extensions: &'a Extensions,
+    ) -> Self {
+        let (script_name, path_info) = script_name::names(uri, extensions);
+        Self {
+            method,
+            uri,
+            version,
+            headers,
+            script_name,
+            path_info,
+            server: None,
+            client: None,
+        }
+    }
+
+    /// Gives SERVER_NAME and SERVER_PORT, which the request itself does not know: the name under which the server is
+    /// addressed and the port on which it listens. Without them both are left out.
+    #[must_use]
+    pub fn server(mut self, name: &'a str, port: u16) -> Self {
+        self.server = Some((name, Text::from(port)));
+        self
+    }
+
+    /// Gives REMOTE_ADDR. Without it the variable is left out.
+    #[must_use]
+    pub fn client(mut self, address: IpAddr) -> Self {
+        self.client = Some(Text::from(address));
+        self
+    }
+
+    /// The value of one variable, such as `HTTP_ACCEPT`; `None` if the request has none of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let header = || {
+            self.headers()
+                .find(|header| CgiName(Kind::Header(header)) == *name)
+        };
+        self.meta(name)
+            .or_else(|| header().map(|header| self.joined(header)))
+    }
+
+    /// Names and values of all variables. Those of RFC 3875 come first, then those of the headers in the order of
+    /// the header map.
+    pub fn iter(&self) -> impl Iterator<Item = (CgiName<'_>, Cow<'_, [u8]>)> {
+        let meta = META.into_iter();
+        let meta = meta.filter_map(|name| Some((CgiName(Kind::Meta(name)), self.meta(name)?)));
+        let headers = self.headers();
+        meta.chain(headers.map(|name| (CgiName(Kind::Header(name)), self.joined(name))))
+    }
+
+    fn meta(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let header = |name| self.headers.get(name).map(HeaderValue::as_bytes);
+        let bytes = match name {
+            "GATEWAY_INTERFACE" => b"CGI/1.1",
+            "SERVER_SOFTWARE" => SOFTWARE.as_bytes(),
+            "SERVER_NAME" => self.server.as_ref()?.0.as_bytes(),
+            "SERVER_PORT" => self.server.as_ref()?.1.as_bytes(),
+            "SERVER_PROTOCOL" => protocol(self.version).as_bytes(),
+            "REQUEST_METHOD" => self.method.as_str().as_bytes(),
+            "SCRIPT_NAME" => return Some(percent_decode_str(self.script_name).into()),
+            "PATH_INFO" => return Some(percent_decode_str(self.path_info).into()),
+            "QUERY_STRING" => self.uri.query().unwrap_or_default().as_bytes(),
+            // DIFFERENCE: wsgiref makes up `text/plain` where there is none.
+            "CONTENT_TYPE" => header(CONTENT_TYPE)?,
+            "CONTENT_LENGTH" => header(CONTENT_LENGTH)?,
+            "REMOTE_ADDR" => self.client.as_ref()?.as_bytes(),
+            _ => return None,
+        };
+        Some(bytes.into())
+    }
+
+    /// The names of the headers that are variables, and that of the host, wherever it is said.
+    fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let host = self.authority().map(|_| &HOST);
+        let headers = self.headers.keys().filter(|name| self.is_shown(name));
+        host.into_iter().chain(headers)
+    }
+
+    /// The host that the URI names, which goes before the `Host` header (RFC 9112, section 3.2.2) and stands for it
+    /// in HTTP/2 (RFC 9113, section 8.3.1).
+    fn authority(&self) -> Option<&'a str> {
+        let authority = self.uri.authority()?.as_str();
+        Some(authority.rsplit('@').next().unwrap_or(authority))
+    }
+
+    fn is_shown(&self, name: &HeaderName) -> bool {
+        // These two have names of their own.
+        *name != CONTENT_TYPE
+            && *name != CONTENT_LENGTH
+            && !(*name == HOST && self.uri.authority().is_some())
+            // DIFFERENCE: CGI programs take HTTP_PROXY for their own setting (https://httpoxy.org).
+            && name.as_str() != "proxy"
+            // DIFFERENCE: `x_user` would pass for `x-user`, which a proxy may have taken care to set.
+            && !name.as_str().contains('_')
+    }
+
+    /// The values of a header, joined as RFC 9110, section 5.3, and for cookies RFC 9113, section 8.2.3, have it.
+    fn joined(&self, name: &HeaderName) -> Cow<'a, [u8]> {
+        if let (&HOST, Some(host)) = (name, self.authority()) {
+            return host.as_bytes().into();
+        }
+        // DIFFERENCE: wsgiref joins with a bare comma, cookies too, which no cookie parser takes apart again.
+        let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
+        let values = self.headers.get_all(name);
+        match (values.iter().next(), values.iter().count()) {
+            (Some(only), 1) => only.as_bytes().into(),
+            _ => {
+                let values: Vec<_> = values.iter().map(HeaderValue::as_bytes).collect();
+                values.join(between).into()
+            }
+        }
+    }
+
+    fn is_secret(&self, name: &CgiName<'_>) -> bool {
+        let Kind::Header(name) = name.0 else {
+            return false;
+        };
+        [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
+            || self
+                .headers
+                .get_all(name)
+                .iter()
+                .any(|value| value.is_sensitive())
+    }
+}
+
+impl<'a> From<&'a Parts> for CgiView<'a> {
+    fn from(parts: &'a Parts) -> Self {
+        let Parts {
+            method,
+            uri,
+            version,
+            headers,
+            extensions,
+            ..
+        } = parts;
+        Self::new(method, uri, *version, headers, extensions)
+    }
+}
+
+impl<'a, B> From<&'a Request<B>> for CgiView<'a> {
+    fn from(request: &'a Request<B>) -> Self {
+        Self::new(
+            request.method(),
+            request.uri(),
+            request.version(),
+            request.headers(),
+            request.extensions(),
+        )
+    }
+}
+
+impl fmt::Debug for CgiView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (name, value) in self.iter() {
+            if self.is_secret(&name) {
+                map.entry(&name, &format_args!("<secret>"));
+            } else {
+                map.entry(&name, &String::from_utf8_lossy(&value));
+            }
+        }
+        map.finish()
+    }
+}
+
+/// The name of a CGI variable, such as `HTTP_ACCEPT_LANGUAGE`. It is compared with text and written without being
+/// made; `to_string` makes it.
+#[derive(Clone, Copy)]
+pub struct CgiName<'a>(Kind<'a>);
+
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Meta(&'static str),
+    Header(&'a HeaderName),
+}
+
+impl CgiName<'_> {
+    fn chars(&self) -> impl Iterator<Item = char> {
+        let (prefix, name) = match self.0 {
+            Kind::Meta(name) => (name, ""),
+            Kind::Header(name) => ("HTTP_", name.as_str()),
+        };
+        // Header names are ASCII, in lower case.
+        let upper = |c: char| {
+            if c == '-' {
+                '_'
+            } else {
+                c.to_ascii_uppercase()
+            }
+        };
+        prefix.chars().chain(name.chars().map(upper))
+    }
+}
+
+impl PartialEq<str> for CgiName<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.chars().eq(other.chars())
+    }
+}
+
+impl PartialEq<&str> for CgiName<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl fmt::Display for CgiName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        self.chars().try_for_each(|c| f.write_char(c))
+    }
+}
+
+impl fmt::Debug for CgiName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The variables of RFC 3875 that are no headers, or are so under names of their own.
+const META: [&str; 12] = [
+    "GATEWAY_INTERFACE",
+    "SERVER_SOFTWARE",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "REQUEST_METHOD",
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "CONTENT_TYPE",
+    "CONTENT_LENGTH",
+    "REMOTE_ADDR",
+];
+
+const SOFTWARE: &str = concat!("tower-environ/", env!("CARGO_PKG_VERSION"));
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// A port or an address as text, where it is. No address is longer than 45 characters.
+#[derive(Clone)]
+struct Text {
+    bytes: [u8; 45],
+    len: usize,
+}
+
+impl Text {
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl<T: fmt::Display> From<T> for Text {
+    fn from(value: T) -> Self {
+        use std::io::Write;
+        let mut bytes = [0; 45];
+        let mut rest = &mut bytes[..];
+        // What does not fit is left out, and all of these do.
+        let _ = write!(rest, "{value}");
+        let left = rest.len();
+        Self {
+            bytes,
+            len: 45 - left,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+use http::{HeaderValue, Request, Version};
+use tower::Layer;
+use tower_environ::{CgiView, MountLayer, ScriptName};
+
+/// All variables, as text; what is not UTF-8 as `\xNN`.
+fn variables(view: &CgiView<'_>) -> Vec<String> {
+    let line = |(name, value): (tower_environ::CgiName<'_>, std::borrow::Cow<'_, [u8]>)| {
+        format!("{name}={}", value.escape_ascii())
+    };
+    view.iter().map(line).collect()
+}
+
+#[test]
+fn every_variable_has_its_place() {
+    let request = Request::post("/a%20b/c?d=%20e")
+        .version(Version::HTTP_10)
+        .header("host", "example.org")
+        .header("content-type", "text/plain")
+        .header("content-length", "3")
+        .header("x-long-name-2", "v")
+        .body(())
+        .unwrap();
+    let view = CgiView::from(&request)
+        .server("localhost", 8080)
+        .client("2001:db8::1".parse().unwrap());
+    let software = format!(
+        "SERVER_SOFTWARE=tower-environ/{}",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(
+        variables(&view),
+        [
+            "GATEWAY_INTERFACE=CGI/1.1",
+            &software,
+            "SERVER_NAME=localhost",
+            "SERVER_PORT=8080",
+            "SERVER_PROTOCOL=HTTP/1.0",
+            "REQUEST_METHOD=POST",
+            "SCRIPT_NAME=",
+            "PATH_INFO=/a b/c",
+            "QUERY_STRING=d=%20e",
+            "CONTENT_TYPE=text/plain",
+            "CONTENT_LENGTH=3",
+            "REMOTE_ADDR=2001:db8::1",
+            "HTTP_HOST=example.org",
+            "HTTP_X_LONG_NAME_2=v",
+        ]
+    );
+    for line in variables(&view) {
+        let (name, value) = line.split_once('=').unwrap();
+        assert_eq!(view.get(name).as_deref(), Some(value.as_bytes()), "{name}");
+    }
+    for name in [
+        "HTTP_CONTENT_TYPE",
+        "http_host",
+        "HTTP_",
+        "HTTP_X",
+        "REMOTE_HOST",
+        "",
+    ] {
+        assert_eq!(view.get(name), None, "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    let request = Request::new(());
+    let view = CgiView::from(&request);
+    let names: Vec<_> = view.iter().map(|(name, _)| name.to_string()).collect();
+    let known = [
+        "GATEWAY_INTERFACE",
+        "SERVER_SOFTWARE",
+        "SERVER_PROTOCOL",
+        "REQUEST_METHOD",
+        "SCRIPT_NAME",
+        "PATH_INFO",
+        "QUERY_STRING",
+    ];
+    assert_eq!(names, known);
+    assert_eq!(view.get("QUERY_STRING").as_deref(), Some(&b""[..]));
+}
+
+#[test]
+fn no_client_sets_http_proxy() {
+    for name in ["Proxy", "proxy", "PROXY"] {
+        let request = Request::get("/")
+            .header(name, "http://evil.example")
+            .header(name, "http://evil.example")
+            .header("proxy-connection", "keep-alive")
+            .body(())
+            .unwrap();
+        let view = CgiView::from(&request);
+        assert_eq!(view.get("HTTP_PROXY"), None);
+        assert_eq!(
+            view.get("HTTP_PROXY_CONNECTION").as_deref(),
+            Some(&b"keep-alive"[..])
+        );
+    }
+}
+
+#[test]
+fn a_header_with_an_underscore_does_not_pass_for_one_with_a_hyphen() {
+    let request = Request::get("/")
+        .header("x_user", "root")
+        .header("x-user", "john")
+        .header("content_length", "9")
+        .body(())
+        .unwrap();
+    let view = CgiView::from(&request);
+    assert_eq!(view.get("HTTP_X_USER").as_deref(), Some(&b"john"[..]));
+    assert_eq!(view.get("HTTP_CONTENT_LENGTH"), None);
+    assert_eq!(view.get("CONTENT_LENGTH"), None);
+}
+
+#[test]
+fn repeated_headers_are_joined_and_bytes_are_kept() {
+    let request = Request::get("/%FF%2F/%C3%B6%zz")
+        .header("accept", "text/html")
+        .header("accept", "text/plain")
+        .header("cookie", "a=b")
+        .header("cookie", "c=d")
+        .header("x-bytes", HeaderValue::from_bytes(b"J\xf6rg\xff").unwrap())
+        .body(())
+        .unwrap();
+    let view = CgiView::from(&request);
+    let get = |name| view.get(name).unwrap().into_owned();
+    assert_eq!(get("HTTP_ACCEPT"), b"text/html, text/plain");
+    assert_eq!(get("HTTP_COOKIE"), b"a=b; c=d");
+    assert_eq!(get("HTTP_X_BYTES"), b"J\xf6rg\xff");
+    // Decoded once; what is no escape stays as it is.
+    assert_eq!(get("PATH_INFO"), b"/\xff//\xc3\xb6%zz");
+}
+
+#[test]
+fn the_uris_host_goes_before_the_header() {
+    for (uri, header, expected) in [
+        (
+            "http://a.example:81/x",
+            Some("b.example"),
+            Some("a.example:81"),
+        ),
+        ("http://user:pass@a.example/x", None, Some("a.example")),
+        ("/x", Some("b.example"), Some("b.example")),
+        ("/x", None, None),
+    ] {
+        let mut request = Request::get(uri).version(Version::HTTP_2).body(()).unwrap();
+        if let Some(header) = header {
+            request
+                .headers_mut()
+                .insert("host", HeaderValue::from_static(header));
+        }
+        let view = CgiView::from(&request);
+        assert_eq!(
+            view.get("HTTP_HOST").as_deref(),
+            expected.map(str::as_bytes)
+        );
+        assert_eq!(view.get("PATH_INFO").as_deref(), Some(&b"/x"[..]));
+        assert_eq!(
+            view.get("SERVER_PROTOCOL").as_deref(),
+            Some(&b"HTTP/2.0"[..])
+        );
+        assert_eq!(
+            view.iter().filter(|(name, _)| name == "HTTP_HOST").count(),
+            usize::from(expected.is_some())
+        );
+    }
+}
+
+#[test]
+fn a_mount_is_in_script_name_decoded() {
+    let mut request = Request::get("/a%20b/c%20d").body(()).unwrap();
+    assert!(ScriptName::grow(&mut request, 6));
+    let (parts, ()) = request.into_parts();
+    let view = CgiView::from(&parts);
+    assert_eq!(view.get("SCRIPT_NAME").as_deref(), Some(&b"/a b"[..]));
+    assert_eq!(view.get("PATH_INFO").as_deref(), Some(&b"/c d"[..]));
+    let _ = MountLayer::new("/").unwrap().layer(());
+}
+
+#[test]
+fn debug_shows_no_credentials() {
+    let mut secret = HeaderValue::from_static("s3cret");
+    secret.set_sensitive(true);
+    let request = Request::get("/")
+        .header("authorization", "Basic s3cret")
+        .header("proxy-authorization", "Basic s3cret")
+        .header("cookie", "session=s3cret")
+        .header("x-key", secret)
+        .header("accept", "text/html")
+        .body(())
+        .unwrap();
+    let view = CgiView::from(&request);
+    let shown = format!("{view:?}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    assert!(
+        shown.contains("HTTP_AUTHORIZATION: <secret>, HTTP_PROXY_AUTHORIZATION: <secret>"),
+        "{shown}"
+    );
+    assert!(shown.contains("HTTP_ACCEPT: \"text/html\""), "{shown}");
+    assert_eq!(
+        view.get("HTTP_AUTHORIZATION").as_deref(),
+        Some(&b"Basic s3cret"[..])
+    );
+}
+
+#[test]
+fn only_joined_headers_and_decoded_paths_allocate() {
+    let request = |cookie: Option<&'static str>, path: &str| {
+        let mut request = Request::get(path).body(()).unwrap();
+        let head = include_str!("browser-head.txt");
+        for line in head.lines().skip(1).filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(": ").unwrap();
+            let name: http::HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        if let Some(cookie) = cookie {
+            request
+                .headers_mut()
+                .append("cookie", HeaderValue::from_static(cookie));
+        }
+        request
+    };
+    let count = |request: &Request<()>| {
+        let measured = allocation_counter::measure(|| {
+            let client = std::net::IpAddr::from([127, 0, 0, 1]);
+            let view = CgiView::from(request)
+                .server("localhost", 8080)
+                .client(client);
+            let bytes: usize = view.iter().map(|(_, value)| value.len()).sum();
+            assert!(bytes > 300);
+            assert!(
+                view.get("HTTP_SEC_FETCH_MODE")
+                    .is_some_and(|value| *value == *b"navigate")
+            );
+        });
+        measured.count_total
+    };
+    assert_eq!(count(&request(None, "/hello/John?lang=en")), 0);
+    assert_eq!(count(&request(Some("c=d"), "/hello/John?lang=en")), 2);
+    assert!(count(&request(None, "/hello/J%C3%B6rg")) > 0);
+}

@@ -1,0 +1,167 @@
+//! What `EnvironLayer` does with a request, seen from the service inside.
+
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use http::{Request, Response, request::Parts};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_environ::{Environ, EnvironLayer, Key, RequestExt};
+
+const NAME: Key<String> = Key::new("test.name");
+const OTHER: Key<String> = Key::new("test.other");
+
+/// Answers with the two names that it finds in the environ.
+async fn names(request: Request<()>) -> Result<Response<[Option<String>; 2]>, Infallible> {
+    let (parts, ()): (Parts, ()) = request.into_parts();
+    let from_parts = parts.environ(&NAME).cloned();
+    let from_extensions = parts.extensions.environ(&OTHER).cloned();
+    Ok(Response::new([from_parts, from_extensions]))
+}
+
+async fn ask<S>(app: S, request: Request<()>) -> [Option<String>; 2]
+where
+    S: Service<Request<()>, Response = Response<[Option<String>; 2]>, Error = Infallible>,
+{
+    app.oneshot(request).await.unwrap().into_body()
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[tokio::test]
+async fn the_inner_layer_wins_over_the_outer_one() {
+    let app = ServiceBuilder::new()
+        .layer(EnvironLayer::new(NAME, "outer".to_owned()))
+        .layer(EnvironLayer::new(OTHER, "other".to_owned()))
+        .layer(EnvironLayer::new(NAME, "inner".to_owned()))
+        .service(service_fn(names));
+    let found = ask(app, Request::new(())).await;
+    assert_eq!(found, [text("inner"), text("other")]);
+}
+
+#[tokio::test]
+async fn a_default_leaves_what_is_there() {
+    let app = ServiceBuilder::new()
+        .layer(EnvironLayer::new(NAME, "set".to_owned()))
+        .layer(EnvironLayer::default_for(NAME, "default".to_owned()))
+        .layer(EnvironLayer::default_for(OTHER, "default".to_owned()))
+        .service(service_fn(names));
+    let found = ask(app, Request::new(())).await;
+    assert_eq!(found, [text("set"), text("default")]);
+}
+
+#[tokio::test]
+async fn a_function_sets_what_it_finds_in_the_requests_head() {
+    let header = |name: &'static str| {
+        move |parts: &Parts| {
+            assert_eq!((parts.method.as_str(), parts.uri.path()), ("PUT", "/a"));
+            assert_eq!(parts.version, http::Version::HTTP_2);
+            assert_eq!(parts.environ(&OTHER).map(String::as_str), Some("outer"));
+            let value = parts.headers.get(name)?.to_str().ok()?;
+            Some(value.to_owned())
+        }
+    };
+    let app = ServiceBuilder::new()
+        .layer(EnvironLayer::new(OTHER, "outer".to_owned()))
+        .layer(EnvironLayer::from_fn(NAME, header("x-name")))
+        .layer(EnvironLayer::from_fn(OTHER, header("x-other")))
+        .map_request(|request: Request<()>| {
+            // The request is whole again.
+            assert_eq!(
+                (request.method().as_str(), request.uri().path()),
+                ("PUT", "/a")
+            );
+            assert_eq!(request.version(), http::Version::HTTP_2);
+            assert_eq!(request.headers().len(), 1);
+            request
+        })
+        .service(service_fn(names));
+    let request = Request::put("/a")
+        .version(http::Version::HTTP_2)
+        .header("x-name", "from a header");
+    let found = ask(app, request.body(()).unwrap()).await;
+    assert_eq!(found, [text("from a header"), text("outer")]);
+}
+
+#[tokio::test]
+async fn without_the_layer_a_key_is_absent_and_the_error_says_so() {
+    let found = ask(service_fn(names), Request::new(())).await;
+    assert_eq!(found, [None, None]);
+    let error = Request::new(()).try_environ(&NAME).unwrap_err();
+    let words = "the environ has no \"test.name\": no layer has set anything";
+    assert_eq!(error.to_string(), words);
+}
+
+#[tokio::test]
+async fn a_clone_of_the_extensions_does_not_see_what_is_set_later() {
+    let app = ServiceBuilder::new()
+        .layer(EnvironLayer::new(NAME, "before".to_owned()))
+        .service(service_fn(async |request: Request<()>| {
+            // As a retry or a cascade does it: two attempts, each with the request as it came.
+            let attempt = EnvironLayer::new(NAME, "in the first".to_owned());
+            let one = ask(attempt.layer(service_fn(names)), request.clone()).await;
+            let two = ask(service_fn(names), request).await;
+            assert_eq!((&one[0], &two[0]), (&text("in the first"), &text("before")));
+            Ok::<_, Infallible>(Response::new([None, None]))
+        }));
+    ask(app, Request::new(())).await;
+}
+
+#[test]
+fn a_fifth_key_and_more_are_found_like_the_first_four() {
+    let keys: Vec<Key<usize>> = (0..9)
+        .map(|at| Key::parse(&format!("test.key-{at}")).unwrap())
+        .collect();
+    let mut environ = Environ::default();
+    for (at, key) in keys.iter().enumerate() {
+        environ.set(key.clone(), at);
+    }
+    environ.set(keys[7].clone(), 77);
+    environ.set(keys[2].clone(), 22);
+    let found: Vec<_> = keys.iter().map(|key| *environ.get(key).unwrap()).collect();
+    assert_eq!(found, [0, 1, 22, 3, 4, 5, 6, 77, 8]);
+    assert_eq!(environ.names().count(), 9);
+    assert_eq!(environ.names().last(), Some("test.key-8"));
+}
+
+#[test]
+fn a_value_whose_drop_panics_does_not_spoil_later_requests() {
+    #[derive(Debug)]
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.0, "boom");
+        }
+    }
+    const BOMB: Key<Bomb> = Key::new("test.bomb");
+
+    let armed = |parts: &Parts| Some(Bomb(parts.uri.path() == "/armed"));
+    let mut app = EnvironLayer::from_fn(BOMB, armed).layer(service_fn(names));
+    let mut call = |uri: &str| {
+        let request = Request::get(uri).body(()).unwrap();
+        catch_unwind(AssertUnwindSafe(|| {
+            futures_util::FutureExt::now_or_never(app.call(request)).is_some()
+        }))
+    };
+    assert!(call("/armed").is_err());
+    assert!(call("/").unwrap());
+}
+
+#[test]
+fn the_layer_inserts_one_extension_and_shares_its_value() {
+    let value = Arc::new(());
+    const SHARED: Key<Arc<()>> = Key::new("test.shared");
+    let layer = EnvironLayer::new(SHARED, value.clone());
+    let mut app = layer.layer(tower::service_fn(async |request: Request<()>| {
+        assert_eq!(request.extensions().len(), 1);
+        Ok::<_, Infallible>(request)
+    }));
+    let request = futures_util::FutureExt::now_or_never(app.call(Request::new(())));
+    // Ours and the layer's: the request has a handle of the latter.
+    assert_eq!(Arc::strong_count(&value), 2);
+    drop(request);
+}
