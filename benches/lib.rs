@@ -17,9 +17,10 @@ use tower::{Layer, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::CascadeLayer;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
-use tower_environ::{EnvironLayer, Key};
+use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::ExceptionLayer;
 use tower_http::{add_extension::AddExtensionLayer, catch_panic::CatchPanicLayer};
+use tower_origin::OriginLayer;
 
 type ReqBody = Full<Bytes>;
 
@@ -154,6 +155,8 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
     const HELLO: Key<&'static str> = Key::new("bench.hello");
 
     let environ = EnvironLayer::new(HELLO, "Hello World");
+    let mount = MountLayer::new("/hello").expect("a path");
+    let origin = OriginLayer::new().hosts(["localhost"]).expect("a host");
     let matched = DispatchLayer::new(urls("/hello/{name}"));
     let unmatched = DispatchLayer::new(urls("/other/{name}"));
     let first = CascadeLayer::new(service_fn(answers)).layer(service_fn(not_found));
@@ -166,6 +169,8 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
     let exception = ExceptionLayer::production(|_| {});
     vec![
         ("environ", Subject::new(environ.layer(service_fn(answers)))),
+        ("mount", Subject::new(mount.layer(service_fn(answers)))),
+        ("origin", Subject::new(origin.layer(service_fn(answers)))),
         (
             "dispatch-matched",
             Subject::new(matched.layer(service_fn(answers))),

@@ -5,12 +5,20 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+#[path = "../fuzz/checks/mount_nest.rs"]
+mod mount_nest;
+#[path = "../fuzz/checks/origin_resolve.rs"]
+mod origin_resolve;
 #[path = "../fuzz/checks/prefix_rewrite.rs"]
 mod prefix_rewrite;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 1] = [("prefix_rewrite", prefix_rewrite::prefix_rewrite)];
+const CHECKS: [(&str, fn(&[u8])); 3] = [
+    ("mount_nest", mount_nest::mount_nest),
+    ("origin_resolve", origin_resolve::origin_resolve),
+    ("prefix_rewrite", prefix_rewrite::prefix_rewrite),
+];
 
 fn names(folder: &Path) -> BTreeSet<String> {
     fs::read_dir(folder)

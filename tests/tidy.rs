@@ -13,12 +13,13 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 14] = [
+const DEPENDENCIES: [&str; 15] = [
     "bytes",
     "getrandom",
     "http",
     "http-body",
     "http-body-util",
+    "ipnet",
     "mediatype",
     "memchr",
     "percent-encoding",
@@ -31,13 +32,14 @@ const DEPENDENCIES: [&str; 14] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 6] = [
+const NEIGHBOURS: [(&str, &[&str]); 7] = [
     ("tower-body-rewrite", &[]),
     ("tower-cascade", &[]),
     ("tower-dispatch", &["tower-environ"]),
     ("tower-environ", &[]),
     ("tower-exception", &[]),
     ("tower-lint", &[]),
+    ("tower-origin", &["tower-environ"]),
 ];
 
 fn root() -> PathBuf {

@@ -49,7 +49,7 @@ impl Environ {
 
     /// Sets a value. Where the key is already set the later value wins and takes its place.
     pub fn set<T>(&mut self, key: Key<T>, value: T) {
-        self.put(key.entry(value), false);
+        self.put(&key.entry(value), false);
     }
 
     /// The names that are set, in the order in which they were first set.
@@ -65,21 +65,21 @@ impl Environ {
     }
 
     /// Sets an entry, unless there is one of that name and it is to stay.
-    pub(crate) fn put(&mut self, entry: Entry, stays: bool) {
+    pub(crate) fn put(&mut self, entry: &Entry, stays: bool) {
         for place in &mut self.first {
             match place {
                 Some(old) if old.name() != entry.name() => {}
                 Some(_) if stays => return,
                 _ => {
-                    *place = Some(entry);
+                    *place = Some(entry.clone());
                     return;
                 }
             }
         }
         match self.more.iter_mut().find(|old| old.name() == entry.name()) {
             Some(_) if stays => {}
-            Some(old) => *old = entry,
-            None => self.more.push(entry),
+            Some(old) => *old = entry.clone(),
+            None => self.more.push(entry.clone()),
         }
     }
 

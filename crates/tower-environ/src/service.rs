@@ -42,7 +42,7 @@ where
 impl EnvironLayer {
     fn set(&self, extensions: &mut Extensions, entry: &Entry) {
         let environ = extensions.get_or_insert_default::<Environ>();
-        environ.put(entry.clone(), self.default);
+        environ.put(entry, self.default);
     }
 }
 

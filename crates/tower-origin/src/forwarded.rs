@@ -1,0 +1,231 @@
+//! The grammar of the `Forwarded` header ([RFC 7239, section 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)), to
+//! the letter but for white space around semicolons.
+//!
+//! A client may write the start of the header and a trusted proxy goes on behind it. Whatever is not well-formed is an
+//! error as a whole: a quote that the client has left open would otherwise swallow what the proxy says.
+
+use std::borrow::Cow;
+
+use crate::node::Node;
+
+/// What one proxy says of the request that it got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Element {
+    pub(crate) node: Option<Node>,
+    pub(crate) host: Option<Box<str>>,
+    pub(crate) proto: Option<Box<str>>,
+}
+
+/// What is wrong, and at which byte.
+pub(crate) type Offence = (usize, &'static str);
+
+/// Reads the elements of one header line, the first proxy's first.
+pub(crate) fn parse(line: &str) -> Result<Vec<Element>, Offence> {
+    let mut parser = Parser { line, at: 0 };
+    let mut elements = Vec::new();
+    loop {
+        parser.white_space();
+        elements.extend(parser.element()?);
+        if !parser.eat(',') {
+            break;
+        }
+    }
+    match parser.rest() {
+        "" => Ok(elements),
+        _ => Err((parser.at, "expected `,`, `;` or the end")),
+    }
+}
+
+struct Parser<'a> {
+    line: &'a str,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn rest(&self) -> &'a str {
+        &self.line[self.at..]
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        let found = self.rest().starts_with(c);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn white_space(&mut self) {
+        self.at = self.line.len() - self.rest().trim_start_matches([' ', '\t']).len();
+    }
+
+    /// Pairs with semicolons between; there may be nothing where a pair could stand. `None` without any pair.
+    fn element(&mut self) -> Result<Option<Element>, Offence> {
+        let mut element = Element::default();
+        let mut seen: Vec<&str> = Vec::new();
+        loop {
+            self.white_space();
+            let start = self.at;
+            let name = self.token();
+            if !name.is_empty() {
+                if seen.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                    return Err((start, "a parameter that is there already"));
+                }
+                seen.push(name);
+                if !self.eat('=') {
+                    return Err((self.at, "expected `=` after the parameter's name"));
+                }
+                let start = self.at;
+                let value = self.value()?;
+                if name.eq_ignore_ascii_case("for") {
+                    let node = Node::parse(&value);
+                    let words =
+                        "expected an address, `unknown` or `_name`; IPv6 in brackets and quotes";
+                    element.node = Some(node.ok_or((start, words))?);
+                } else if name.eq_ignore_ascii_case("host") {
+                    element.host = Some(value.into());
+                } else if name.eq_ignore_ascii_case("proto") {
+                    element.proto = Some(value.into());
+                }
+            }
+            self.white_space();
+            if !self.eat(';') {
+                return Ok((!seen.is_empty()).then_some(element));
+            }
+        }
+    }
+
+    fn value(&mut self) -> Result<Cow<'a, str>, Offence> {
+        if self.eat('"') {
+            return self.quoted().map(Cow::Owned);
+        }
+        match self.token() {
+            "" => Err((self.at, "expected a value")),
+            token => Ok(Cow::Borrowed(token)),
+        }
+    }
+
+    fn token(&mut self) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|c| !is_token(c)).unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    /// What follows a quote, up to the next that has no backslash before it.
+    fn quoted(&mut self) -> Result<String, Offence> {
+        let open = self.at - 1;
+        let mut text = String::new();
+        let mut escaped = false;
+        for c in self.rest().chars() {
+            self.at += c.len_utf8();
+            match c {
+                _ if escaped => {
+                    text.push(c);
+                    escaped = false;
+                }
+                '\\' => escaped = true,
+                '"' => return Ok(text),
+                _ => text.push(c),
+            }
+        }
+        Err((open, "a quote that is not closed"))
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(node: &str, host: Option<&str>, proto: Option<&str>) -> Element {
+        Element {
+            node: Node::parse(node),
+            host: host.map(Into::into),
+            proto: proto.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn elements_are_read_in_their_order() {
+        let table = [
+            (
+                "for=192.0.2.60;proto=http;by=203.0.113.43",
+                vec![element("192.0.2.60", None, Some("http"))],
+            ),
+            (
+                "for=192.0.2.43, for=\"[2001:db8:cafe::17]:4711\"",
+                vec![
+                    element("192.0.2.43", None, None),
+                    element("[2001:db8:cafe::17]:4711", None, None),
+                ],
+            ),
+            ("For=\"_gazonk\"", vec![element("_gazonk", None, None)]),
+            (
+                "host=\"example.org:80\";PROTO=https",
+                vec![element("", Some("example.org:80"), Some("https"))],
+            ),
+            (
+                "host=\"a;b\\\"c,d\"",
+                vec![element("", Some("a;b\"c,d"), None)],
+            ),
+            ("host=\"\"", vec![element("", Some(""), None)]),
+            (
+                " ,\t, for=unknown ; proto=http ;; ,",
+                vec![element("unknown", None, Some("http"))],
+            ),
+            (
+                "secret=x;for=unknown;other=\"y z\"",
+                vec![element("unknown", None, None)],
+            ),
+            ("", vec![]),
+            (";;,;", vec![]),
+        ];
+        for (line, elements) in table {
+            assert_eq!(parse(line), Ok(elements), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_says_where() {
+        let pair = "expected `=` after the parameter's name";
+        let node = "expected an address, `unknown` or `_name`; IPv6 in brackets and quotes";
+        let end = "expected `,`, `;` or the end";
+        let table = [
+            ("for", (3, pair)),
+            ("for =1.2.3.4", (3, pair)),
+            ("1.2.3.4", (7, pair)),
+            ("for=", (4, "expected a value")),
+            ("for= 1.2.3.4", (4, "expected a value")),
+            ("for=;proto=http", (4, "expected a value")),
+            ("for=1;host=\"a;b\"", (4, node)),
+            ("for=[2001:db8::1]", (4, "expected a value")),
+            ("for=2001:db8::1", (4, node)),
+            ("for=\"2001:db8::1\"", (4, node)),
+            ("for=\"1.2.3.4", (4, "a quote that is not closed")),
+            ("for=\"1.2.3.4\\\"", (4, "a quote that is not closed")),
+            ("for=\"1.2.3.4\"x", (13, end)),
+            ("for=1.2.3.4 for=1.2.3.4", (12, end)),
+            ("=1.2.3.4", (0, end)),
+            (
+                "for=1.2.3.4;FOR=1.2.3.5",
+                (12, "a parameter that is there already"),
+            ),
+            // What a client has opened, and what a proxy appends.
+            (
+                "for=\"_a, for=203.0.113.9",
+                (4, "a quote that is not closed"),
+            ),
+            ("for=\"_a, for=203.0.113.9;host=\"example.org\"", (4, node)),
+            ("x=\"_a, for=\"[2001:db8::1]\"", (12, end)),
+            (
+                "x=\"a\\, for=203.0.113.9",
+                (2, "a quote that is not closed"),
+            ),
+        ];
+        for (line, offence) in table {
+            assert_eq!(parse(line), Err(offence), "{line}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The grammar of a host, stricter than RFC 3986, section 3.2.2: what stands in a URL is a name of letters, digits,
+//! `-` and `_`, or an address, and nothing that a link, a log or a cache key could trip over.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+};
+
+/// The longest name, in bytes: that of the DNS.
+const MAX_LEN: usize = 253;
+
+/// A host, in lower case and without a dot at its end, and the port if there was one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) name: Box<str>,
+    pub(crate) port: Option<u16>,
+}
+
+impl Host {
+    /// Reads the value of a `Host` header. `None` if it is no host; an empty one is none either.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (name, rest) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, rest) = rest.split_once(']')?;
+                let address: Ipv6Addr = address.parse().ok()?;
+                (format!("[{address}]").into(), rest)
+            }
+            None => {
+                let end = text.find(':').unwrap_or(text.len());
+                (name(&text[..end])?, &text[end..])
+            }
+        };
+        let port = match rest.strip_prefix(':') {
+            None if rest.is_empty() => None,
+            None => return None,
+            // RFC 3986, section 3.2.3: no port after the colon is the default port.
+            Some("") => None,
+            Some(port) => Some(self::port(port)?),
+        };
+        Some(Self { name, port })
+    }
+}
+
+/// A port in decimal digits and nothing else.
+pub(crate) fn port(text: &str) -> Option<u16> {
+    let digits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// A name or an IPv4 address.
+fn name(text: &str) -> Option<Box<str>> {
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let label = |label: &str| {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !label.is_empty() && label.bytes().all(legal)
+    };
+    if name.len() > MAX_LEN || !name.split('.').all(label) {
+        return None;
+    }
+    // Where the last label is a number, some clients read an address: `127.1` and `0x7f.1` are 127.0.0.1 to them.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
+    if number && name.parse::<Ipv4Addr>().is_err() {
+        return None;
+    }
+    Some(name.into())
+}
+
+/// Hosts that are served.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum HostPattern {
+    Exactly(Box<str>),
+    /// All names below this one, which begins with a dot.
+    Below(Box<str>),
+}
+
+impl HostPattern {
+    /// Reads `example.org`, `*.example.org`, `192.0.2.1` or `[2001:db8::1]`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let host =
+            |text| Host::parse(text).filter(|host| host.port.is_none() && !text.ends_with(':'));
+        match text.strip_prefix("*.") {
+            Some(domain) => host(domain).map(|host| Self::Below(format!(".{}", host.name).into())),
+            None => host(text).map(|host| Self::Exactly(host.name)),
+        }
+    }
+
+    pub(crate) fn matches(&self, host: &Host) -> bool {
+        match self {
+            Self::Exactly(name) => host.name == *name,
+            Self::Below(domain) => host.name.ends_with(&**domain),
+        }
+    }
+}
+
+impl fmt::Debug for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(name) => write!(f, "{name:?}"),
+            Self::Below(domain) => write!(f, "\"*{domain}\""),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+        let table = [
+            ("example.org", "example.org", None),
+            ("EXAMPLE.Org", "example.org", None),
+            ("example.org.", "example.org", None),
+            ("example.org:8080", "example.org", Some(8080)),
+            ("example.org.:8080", "example.org", Some(8080)),
+            ("example.org:", "example.org", None),
+            ("localhost", "localhost", None),
+            ("my_service-1", "my_service-1", None),
+            ("xn--jrg-sna.example", "xn--jrg-sna.example", None),
+            ("192.0.2.1:80", "192.0.2.1", Some(80)),
+            ("[2001:DB8::1]", "[2001:db8::1]", None),
+            ("[2001:db8:0:0::1]:443", "[2001:db8::1]", Some(443)),
+            ("[::ffff:192.0.2.1]", "[::ffff:192.0.2.1]", None),
+            ("1password.example", "1password.example", None),
+        ];
+        for (text, name, port) in table {
+            let host = Host::parse(text).unwrap();
+            assert_eq!((&*host.name, host.port), (name, port), "{text}");
+        }
+        let long = "a".repeat(MAX_LEN);
+        assert!(Host::parse(&long).is_some());
+        assert!(Host::parse(&format!("{long}.")).is_some());
+        assert!(Host::parse(&format!("{long}a")).is_none());
+    }
+
+    #[test]
+    fn nothing_else_is_a_host() {
+        for text in [
+            "",
+            ".",
+            "..",
+            ":80",
+            " example.org",
+            "example.org ",
+            "exa mple.org",
+            "a..b",
+            ".a",
+            "a.b..",
+            "example.org:80:80",
+            "example.org:port",
+            "example.org:+80",
+            "example.org:65536",
+            "example.org:000080",
+            "example.org/path",
+            "example.org?q",
+            "example.org#f",
+            "user@example.org",
+            "example.org\\evil",
+            "example.org,evil.example",
+            "a;b",
+            "a\"b",
+            "<script>",
+            "exa%6dple.org",
+            "J\u{f6}rg.example",
+            "\0",
+            "[",
+            "[]",
+            "[::1",
+            "::1",
+            "[::1]80",
+            "[::1]x:80",
+            "[fe80::1%eth0]",
+            "[v1.x]",
+            "[192.0.2.1]",
+            "127.1",
+            "0177.0.0.1",
+            "0x7f.1",
+            "a.0x7f",
+            "2130706433",
+            "192.0.2.256",
+            "192.0.2.1.1",
+            "example.1",
+            "http://example.org",
+            "*",
+            "*.example.org",
+        ] {
+            assert_eq!(Host::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_a_host_or_all_below_a_domain() {
+        let matches = |pattern, host| {
+            HostPattern::parse(pattern)
+                .unwrap()
+                .matches(&Host::parse(host).unwrap())
+        };
+        assert!(matches("Example.org", "example.ORG.:80"));
+        assert!(!matches("example.org", "www.example.org"));
+        assert!(matches("*.example.org", "a.b.example.org"));
+        assert!(!matches("*.example.org", "example.org"));
+        assert!(!matches("*.example.org", "evilexample.org"));
+        assert!(matches("[2001:db8::1]", "[2001:DB8:0::1]:443"));
+        for text in [
+            "",
+            "*",
+            "*.",
+            "*example.org",
+            "a.*.b",
+            "example.org:80",
+            "example.org:",
+            "*.*.b",
+            "http://a",
+        ] {
+            assert_eq!(HostPattern::parse(text), None, "{text:?}");
+        }
+        let shown =
+            ["*.Example.org", "b"].map(|text| format!("{:?}", HostPattern::parse(text).unwrap()));
+        assert_eq!(shown, ["\"*.example.org\"", "\"b\""]);
+    }
+}

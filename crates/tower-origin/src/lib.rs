@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+#[cfg(feature = "axum")]
+mod extract;
+mod forwarded;
+mod future;
+mod host;
+mod layer;
+mod node;
+mod origin;
+mod peer;
+mod prefix;
+mod refusal;
+mod resolve;
+mod service;
+
+pub use body::ResponseBody;
+#[cfg(feature = "axum")]
+pub use extract::NoOrigin;
+pub use future::ResponseFuture;
+pub use layer::{OriginError, OriginLayer};
+pub use origin::Origin;
+pub use peer::PeerAddr;
+pub use refusal::Refusal;
+pub use service::WithOrigin;

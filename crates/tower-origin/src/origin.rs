@@ -1,0 +1,102 @@
+use std::{net::IpAddr, sync::Arc};
+
+use http::{request::Parts, uri::Scheme};
+use tower_environ::MountExt;
+
+use crate::host::Host;
+
+/// Who asked for a request, and for which URL. It is in the request's extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub(crate) scheme: Scheme,
+    pub(crate) host: Option<Host>,
+    /// Whether the host is one of those that the layer was given.
+    pub(crate) vouched: bool,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) client_port: Option<u16>,
+    pub(crate) prefix: Arc<str>,
+}
+
+impl Origin {
+    /// The scheme of the client's own connection: `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// The host that the client asked for, in lower case, an IPv6 address in brackets; without the port. `None` if
+    /// the request names none.
+    ///
+    /// It is well-formed, but unless the layer was given a list of hosts it is just what the client says.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_ref().map(|host| &*host.name)
+    }
+
+    /// The port that the client asked for: the one that it named, or that of the scheme.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let named = self.host.as_ref().and_then(|host| host.port);
+        named.unwrap_or_else(|| default_port(&self.scheme))
+    }
+
+    /// The address of the client: of the last hop that is not a trusted proxy. `None` if it is not known, or hidden
+    /// by a proxy.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// The port of the client's end of the connection, where it is known.
+    #[must_use]
+    pub fn client_port(&self) -> Option<u16> {
+        self.client_port
+    }
+
+    /// What the proxies have taken off the path, such as `/app`; empty if nothing.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The absolute URL that the client asked for: scheme, host, port unless it is the scheme's own, prefix, the path
+    /// as the server saw it, and the query.
+    ///
+    /// `None` where nobody vouches for the host: a link made of what a client says leads its next reader to
+    /// wherever that client likes. [`OriginLayer::hosts`](crate::OriginLayer::hosts) says who is vouched for.
+    #[must_use]
+    pub fn url(&self, parts: &Parts) -> Option<String> {
+        let mut url = self.application_url(parts)?;
+        // `*`, in OPTIONS, is no path (RFC 9110, section 7.1).
+        if parts.path_info().starts_with('/') {
+            url.push_str(parts.path_info());
+        }
+        if let Some(query) = parts.uri.query() {
+            url.push('?');
+            url.push_str(query);
+        }
+        Some(url)
+    }
+
+    /// The absolute URL of the application: up to where it is mounted, without a slash at the end. What is to be linked
+    /// is appended, beginning with a slash.
+    ///
+    /// `None` where [`url`](Origin::url) is.
+    #[must_use]
+    pub fn application_url(&self, parts: &Parts) -> Option<String> {
+        let host = self.host.as_ref().filter(|_| self.vouched)?;
+        let port = match host.port.filter(|port| *port != default_port(&self.scheme)) {
+            Some(port) => format!(":{port}"),
+            None => String::new(),
+        };
+        let (scheme, name, prefix) = (&self.scheme, &host.name, &self.prefix);
+        Some(format!(
+            "{scheme}://{name}{port}{prefix}{}",
+            parts.script_name()
+        ))
+    }
+}
+
+fn default_port(scheme: &Scheme) -> u16 {
+    if *scheme == Scheme::HTTPS { 443 } else { 80 }
+}

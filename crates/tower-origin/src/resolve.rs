@@ -1,0 +1,292 @@
+//! The rule: whose word counts for what.
+//!
+//! A header counts if the peer, who sent it, is trusted, and of a list that several proxies have written only the end
+//! that trusted ones have: from the right, as far as and including the first hop that is none of them. That hop is
+//! the client.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri, Version,
+    header::{FORWARDED, HOST},
+    uri::Scheme,
+};
+use ipnet::IpNet;
+
+use crate::{
+    Origin, Refusal, forwarded,
+    host::{self, Host, HostPattern},
+    node::Node,
+    prefix,
+};
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// What the layer was told.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) trusted: Vec<IpNet>,
+    pub(crate) trusted_without_address: bool,
+    pub(crate) kind: Kind,
+    pub(crate) hosts: Vec<HostPattern>,
+    pub(crate) scheme: Scheme,
+    pub(crate) prefix: Option<Arc<str>>,
+}
+
+/// Which headers the proxies set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Either,
+    Forwarded,
+    XForwarded,
+}
+
+/// What trusted proxies say.
+#[derive(Default)]
+struct Said {
+    /// The client's end, or that it is hidden; `None` if nothing is said of it.
+    client: Option<Node>,
+    scheme: Option<Scheme>,
+    host: Option<Host>,
+    port: Option<u16>,
+    prefix: Option<Arc<str>>,
+}
+
+impl Rules {
+    pub(crate) fn resolve(
+        &self,
+        uri: &Uri,
+        version: Version,
+        headers: &HeaderMap,
+        peer: Option<SocketAddr>,
+    ) -> Result<Origin, Refusal> {
+        let asked = asked(uri, version, headers)?;
+        let peer = peer.map(|peer| (peer.ip().to_canonical(), peer.port()));
+        let trusted = match peer {
+            Some((address, _)) => self.trusts(address),
+            None => self.trusted_without_address,
+        };
+        let kind = if trusted { self.kind(headers)? } else { None };
+        let said = match kind {
+            None => Said::default(),
+            Some(Kind::Forwarded) => self.forwarded(headers)?,
+            Some(_) => self.x_forwarded(headers)?,
+        };
+        let (client, client_port) = match said.client {
+            Some(Node::Address(address, port)) => (Some(address), port),
+            Some(Node::Hidden) => (None, None),
+            None => peer.unzip(),
+        };
+        let mut host = said.host.or(asked);
+        if let (Some(host), Some(port)) = (&mut host, said.port) {
+            host.port = Some(port);
+        }
+        let vouched = !self.hosts.is_empty();
+        match &host {
+            None if vouched => return Err(Refusal::NoHost),
+            Some(host) if vouched && !self.hosts.iter().any(|pattern| pattern.matches(host)) => {
+                return Err(Refusal::UnknownHost(host.name.clone()));
+            }
+            _ => {}
+        }
+        Ok(Origin {
+            scheme: said.scheme.unwrap_or_else(|| self.scheme.clone()),
+            vouched,
+            host,
+            client,
+            client_port,
+            // What the layer was told goes before what is said.
+            prefix: self.prefix.clone().or(said.prefix).unwrap_or_default(),
+        })
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|net| net.contains(&address))
+    }
+
+    /// Which of both kinds the request has, of those that are to be read.
+    fn kind(&self, headers: &HeaderMap) -> Result<Option<Kind>, Refusal> {
+        let x_forwarded = [FOR, PROTO, X_HOST, PORT, PREFIX];
+        let has_x_forwarded = x_forwarded.iter().any(|name| headers.contains_key(name));
+        Ok(match (self.kind, headers.contains_key(FORWARDED)) {
+            (Kind::Either, true) if has_x_forwarded => return Err(Refusal::TwoKinds),
+            (Kind::Either | Kind::Forwarded, true) => Some(Kind::Forwarded),
+            (Kind::Either | Kind::XForwarded, _) if has_x_forwarded => Some(Kind::XForwarded),
+            _ => None,
+        })
+    }
+
+    fn forwarded(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
+        let mut elements = Vec::new();
+        for line in headers.get_all(FORWARDED) {
+            let refuse =
+                |at, expected| Refusal::malformed("Forwarded", line.as_bytes(), at, expected);
+            let text = line.to_str().map_err(|_| refuse(0, "expected ASCII"))?;
+            let line = forwarded::parse(text).map_err(|(at, expected)| refuse(at, expected))?;
+            elements.extend(line);
+        }
+        let mut said = Said::default();
+        for element in elements.into_iter().rev() {
+            // An element in which a hop is not named is a hop that is not known.
+            let node = element.node.unwrap_or(Node::Hidden);
+            said.client = Some(node);
+            // The first proxy knows best what the client has asked; if it says nothing, the next one's word counts.
+            if let Some(host) = element.host.filter(|host| !host.is_empty()) {
+                let refuse = || Refusal::malformed_host("Forwarded", host.as_bytes());
+                said.host = Some(Host::parse(&host).ok_or_else(refuse)?);
+            }
+            if let Some(proto) = element.proto {
+                let refuse = || Refusal::malformed("Forwarded", proto.as_bytes(), 0, SCHEME);
+                said.scheme = Some(scheme(&proto).ok_or_else(refuse)?);
+            }
+            if !self.is_proxy(node) {
+                break;
+            }
+        }
+        Ok(said)
+    }
+
+    fn x_forwarded(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
+        let mut said = Said::default();
+        for (line, entry) in entries(headers, &FOR) {
+            let text = std::str::from_utf8(entry).ok();
+            let node = text.and_then(Node::parse_bare).ok_or_else(|| {
+                let expected = "expected an address or `unknown` in each entry up to the client's";
+                Refusal::malformed(
+                    "X-Forwarded-For",
+                    line.as_bytes(),
+                    place(line, entry),
+                    expected,
+                )
+            })?;
+            said.client = Some(node);
+            if !self.is_proxy(node) {
+                break;
+            }
+        }
+        // Of these there is only the nearest proxy's word that is sure to be a proxy's.
+        said.scheme = last(headers, &PROTO, "X-Forwarded-Proto", SCHEME, scheme)?;
+        said.port = last(
+            headers,
+            &PORT,
+            "X-Forwarded-Port",
+            "expected a port",
+            host::port,
+        )?;
+        said.prefix = last(
+            headers,
+            &PREFIX,
+            "X-Forwarded-Prefix",
+            prefix::EXPECTED,
+            |text| prefix::parse(text).map(Arc::from),
+        )?;
+        said.host = last(
+            headers,
+            &X_HOST,
+            "X-Forwarded-Host",
+            "expected a host",
+            Host::parse,
+        )?;
+        Ok(said)
+    }
+
+    fn is_proxy(&self, node: Node) -> bool {
+        matches!(node, Node::Address(address, _) if self.trusts(address))
+    }
+}
+
+const SCHEME: &str = "expected `http` or `https`";
+
+/// The schemes of WebSockets are what some proxies say of the request that opens one.
+fn scheme(text: &str) -> Option<Scheme> {
+    let is = |scheme: &str| text.eq_ignore_ascii_case(scheme);
+    if is("https") || is("wss") {
+        Some(Scheme::HTTPS)
+    } else if is("http") || is("ws") {
+        Some(Scheme::HTTP)
+    } else {
+        None
+    }
+}
+
+/// The host that the request itself names.
+fn asked(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<Host>, Refusal> {
+    let parse = |name, value: &[u8]| {
+        let host = std::str::from_utf8(value).ok().and_then(Host::parse);
+        host.ok_or_else(|| Refusal::malformed_host(name, value))
+    };
+    let mut values = headers.get_all(HOST).iter();
+    let header = values.next();
+    if values.next().is_some() {
+        return Err(Refusal::SeveralHosts);
+    }
+    let header = header.filter(|value| !value.is_empty());
+    let header = header
+        .map(|value| parse("Host", value.as_bytes()))
+        .transpose()?;
+    let authority = uri.authority();
+    let authority = authority
+        .map(|authority| parse(":authority", authority.as_str().as_bytes()))
+        .transpose()?;
+    // HTTP/1 has the target's host go before the header's (RFC 9112, section 3.2.2).
+    if version >= Version::HTTP_2 && authority.is_some() && header.is_some() && authority != header
+    {
+        return Err(Refusal::HostsDiffer);
+    }
+    Ok(authority.or(header))
+}
+
+/// What stands between the commas of all lines of a header, from the last to the first, with its line.
+fn entries<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = (&'a HeaderValue, &'a [u8])> {
+    let lines = headers.get_all(name).iter().rev();
+    lines.flat_map(|line| {
+        let entries = line.as_bytes().rsplit(|byte| *byte == b',');
+        entries
+            .map(|entry| entry.trim_ascii())
+            .filter(|entry| !entry.is_empty())
+            .map(move |entry| (line, entry))
+    })
+}
+
+/// Where in the line the entry begins.
+fn place(line: &HeaderValue, entry: &[u8]) -> usize {
+    let all = line.as_bytes();
+    let starts = 0..=all.len() - entry.len();
+    starts
+        .rev()
+        .find(|at| all[*at..].starts_with(entry))
+        .unwrap_or(0)
+}
+
+/// The last entry of a header, read.
+fn last<T>(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    shown: &'static str,
+    expected: &'static str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    let Some((line, entry)) = entries(headers, name).next() else {
+        return Ok(None);
+    };
+    let read = std::str::from_utf8(entry).ok().and_then(read);
+    match read {
+        Some(read) => Ok(Some(read)),
+        None => Err(Refusal::malformed(
+            shown,
+            line.as_bytes(),
+            place(line, entry),
+            expected,
+        )),
+    }
+}

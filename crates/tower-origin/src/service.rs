@@ -1,0 +1,44 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::{ResponseBody, ResponseFuture, peer, resolve::Rules};
+
+/// The service that [`OriginLayer`](crate::OriginLayer) makes.
+#[derive(Clone, Debug)]
+pub struct WithOrigin<S> {
+    pub(crate) inner: S,
+    pub(crate) rules: Arc<Rules>,
+}
+
+impl<S, B, ResBody> Service<Request<B>> for WithOrigin<S>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    ResBody: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let peer = peer::of(request.extensions());
+        let (uri, version, headers) = (request.uri(), request.version(), request.headers());
+        match self.rules.resolve(uri, version, headers, peer) {
+            Ok(origin) => {
+                request.extensions_mut().insert(origin);
+                ResponseFuture::inner(self.inner.call(request))
+            }
+            Err(refusal) => ResponseFuture::refused(refusal.response(request.method())),
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! What honest requests come to.
+
+use http::uri::Scheme;
+use tower_origin::OriginLayer;
+
+use crate::probe::{PROXY, STRANGER, behind_proxies, http2, request, told};
+
+const HOST: &str = "host: example.org";
+
+#[test]
+fn without_a_proxy_the_request_speaks_for_itself() {
+    let layer = OriginLayer::new();
+    let table = [
+        ("/", vec![HOST], "http example.org 80 203.0.113.7 5000 "),
+        (
+            "/",
+            vec!["host: Example.ORG.:8080"],
+            "http example.org 8080 203.0.113.7 5000 ",
+        ),
+        (
+            "/",
+            vec!["host: [2001:DB8::1]:8080"],
+            "http [2001:db8::1] 8080 203.0.113.7 5000 ",
+        ),
+        ("/", vec![], "http - 80 203.0.113.7 5000 "),
+        ("/", vec!["host: "], "http - 80 203.0.113.7 5000 "),
+        // RFC 9112, section 3.2.2. The target's scheme is a claim.
+        (
+            "https://a.example:81/x",
+            vec![HOST],
+            "http a.example 81 203.0.113.7 5000 ",
+        ),
+    ];
+    for (uri, headers, expected) in table {
+        assert_eq!(
+            told(&layer, request(STRANGER, uri, &headers)),
+            expected,
+            "{uri} {headers:?}"
+        );
+    }
+    let authority = http2(request(STRANGER, "https://example.org/", &[HOST]));
+    assert_eq!(
+        told(&layer, authority),
+        "http example.org 80 203.0.113.7 5000 "
+    );
+    assert_eq!(
+        told(&layer, request("", "/", &[HOST])),
+        "http example.org 80 - - "
+    );
+    let mapped = request("[::ffff:203.0.113.7]:5000", "/", &[HOST]);
+    assert_eq!(
+        told(&layer, mapped),
+        "http example.org 80 203.0.113.7 5000 "
+    );
+}
+
+#[test]
+fn the_layer_says_what_the_server_cannot() {
+    let layer = OriginLayer::new()
+        .scheme(Scheme::HTTPS)
+        .prefix("/app/")
+        .unwrap();
+    assert_eq!(
+        told(&layer, request("", "/", &[HOST])),
+        "https example.org 443 - - /app"
+    );
+}
+
+#[test]
+fn a_trusted_proxy_is_believed() {
+    let table = [
+        (
+            vec!["forwarded: for=192.0.2.1;host=a.example;proto=https"],
+            "https a.example 443 192.0.2.1 - ",
+        ),
+        (
+            vec!["forwarded: for=\"192.0.2.1:99\";host=\"a.example:8443\";proto=HTTPS"],
+            "https a.example 8443 192.0.2.1 99 ",
+        ),
+        (
+            vec!["forwarded: for=\"[2001:db8::1]:99\""],
+            "http example.org 80 2001:db8::1 99 ",
+        ),
+        (
+            vec!["forwarded: for=_hidden;proto=https"],
+            "https example.org 443 - - ",
+        ),
+        (vec!["forwarded: for=unknown"], "http example.org 80 - - "),
+        (vec!["forwarded: proto=https"], "https example.org 443 - - "),
+        (vec!["forwarded: "], "http example.org 80 10.0.0.1 4000 "),
+        (
+            vec!["x-forwarded-for: 192.0.2.1"],
+            "http example.org 80 192.0.2.1 - ",
+        ),
+        (
+            vec!["x-forwarded-for: 192.0.2.1:99"],
+            "http example.org 80 192.0.2.1 99 ",
+        ),
+        (
+            vec!["x-forwarded-for: 2001:db8::1"],
+            "http example.org 80 2001:db8::1 - ",
+        ),
+        (
+            vec!["x-forwarded-for: [2001:db8::1]:99"],
+            "http example.org 80 2001:db8::1 99 ",
+        ),
+        (
+            vec!["x-forwarded-for: ::ffff:192.0.2.1"],
+            "http example.org 80 192.0.2.1 - ",
+        ),
+        (vec!["x-forwarded-for: unknown"], "http example.org 80 - - "),
+        (
+            vec!["x-forwarded-proto: https"],
+            "https example.org 443 10.0.0.1 4000 ",
+        ),
+        (
+            vec!["x-forwarded-proto: wss"],
+            "https example.org 443 10.0.0.1 4000 ",
+        ),
+        (
+            vec!["x-forwarded-proto: ws"],
+            "http example.org 80 10.0.0.1 4000 ",
+        ),
+        (
+            vec!["x-forwarded-proto: "],
+            "http example.org 80 10.0.0.1 4000 ",
+        ),
+        (
+            vec!["x-forwarded-host: a.example:8443"],
+            "http a.example 8443 10.0.0.1 4000 ",
+        ),
+        (
+            vec!["x-forwarded-host: a.example:81", "x-forwarded-port: 8443"],
+            "http a.example 8443 10.0.0.1 4000 ",
+        ),
+        (
+            vec!["x-forwarded-port: 8443"],
+            "http example.org 8443 10.0.0.1 4000 ",
+        ),
+        (
+            vec!["x-forwarded-prefix: /app/"],
+            "http example.org 80 10.0.0.1 4000 /app",
+        ),
+        (vec![], "http example.org 80 10.0.0.1 4000 "),
+    ];
+    for (mut headers, expected) in table {
+        headers.push(HOST);
+        assert_eq!(
+            told(&behind_proxies(), request(PROXY, "/", &headers)),
+            expected,
+            "{headers:?}"
+        );
+    }
+}
+
+#[test]
+fn the_client_is_the_last_hop_that_is_no_trusted_proxy() {
+    let table = [
+        (
+            vec!["x-forwarded-for: 192.0.2.1, 10.0.0.3, 10.0.0.2"],
+            "192.0.2.1",
+        ),
+        (
+            vec![
+                "x-forwarded-for: 192.0.2.1",
+                "x-forwarded-for: 10.0.0.3,10.0.0.2",
+            ],
+            "192.0.2.1",
+        ),
+        (
+            vec!["x-forwarded-for: 192.0.2.9, 192.0.2.1, fd00::3"],
+            "192.0.2.1",
+        ),
+        (
+            vec!["x-forwarded-for: ::ffff:10.0.0.3, ::ffff:10.0.0.2"],
+            "10.0.0.3",
+        ),
+        (vec!["x-forwarded-for: 10.0.0.3 , , 10.0.0.2,"], "10.0.0.3"),
+        (vec!["x-forwarded-for: 192.0.2.9, unknown, 10.0.0.2"], "-"),
+        (
+            vec!["forwarded: for=192.0.2.1, for=10.0.0.3, for=\"[fd00::2]\""],
+            "192.0.2.1",
+        ),
+        (
+            vec![
+                "forwarded: for=192.0.2.9, for=192.0.2.1",
+                "forwarded: for=10.0.0.2",
+            ],
+            "192.0.2.1",
+        ),
+        (vec!["forwarded: for=192.0.2.9, for=_x, for=10.0.0.2"], "-"),
+        (
+            vec!["forwarded: for=192.0.2.9, proto=https, for=10.0.0.2"],
+            "-",
+        ),
+        (vec!["forwarded: for=10.0.0.3, for=10.0.0.2"], "10.0.0.3"),
+    ];
+    for (headers, client) in table {
+        let got = told(&behind_proxies(), request(PROXY, "/", &headers));
+        assert_eq!(got.split(' ').nth(3), Some(client), "{headers:?}");
+    }
+}
+
+#[test]
+fn of_several_proxies_the_first_one_knows_what_was_asked() {
+    let layer = behind_proxies();
+    let first = "forwarded: for=192.0.2.9;host=evil.example;proto=http, \
+                 for=192.0.2.1;host=a.example;proto=https, for=10.0.0.2;host=inner;proto=http";
+    assert_eq!(
+        told(&layer, request(PROXY, "/", &[first])),
+        "https a.example 443 192.0.2.1 - "
+    );
+    // What it does not say, the next one does.
+    let silent = "forwarded: for=192.0.2.9;proto=http, for=192.0.2.1, for=10.0.0.2;host=\"inner:81\";proto=https";
+    assert_eq!(
+        told(&layer, request(PROXY, "/", &[silent])),
+        "https inner 81 192.0.2.1 - "
+    );
+    // X-Forwarded-Proto, -Host, -Port and -Prefix do not say whose they are: the last is the nearest proxy's.
+    let lists = [
+        "x-forwarded-for: 192.0.2.1",
+        "x-forwarded-proto: http, https",
+        "x-forwarded-host: evil.example, a.example",
+        "x-forwarded-port: 1,2",
+        "x-forwarded-prefix: /evil, /app",
+    ];
+    assert_eq!(
+        told(&layer, request(PROXY, "/", &lists)),
+        "https a.example 2 192.0.2.1 - /app"
+    );
+}
+
+#[test]
+fn one_kind_of_headers_can_be_chosen() {
+    let both = [
+        "forwarded: for=192.0.2.1;proto=https",
+        "x-forwarded-for: 192.0.2.2",
+        HOST,
+    ];
+    let told = |layer: &OriginLayer| told(layer, request(PROXY, "/", &both));
+    assert_eq!(
+        told(&behind_proxies().only_forwarded()),
+        "https example.org 443 192.0.2.1 - "
+    );
+    assert_eq!(
+        told(&behind_proxies().only_x_forwarded()),
+        "http example.org 80 192.0.2.2 - "
+    );
+}
+
+#[test]
+fn a_peer_without_an_address_is_trusted_where_the_layer_says_so() {
+    let headers = [HOST, "x-forwarded-for: 192.0.2.1"];
+    let stranger = told(&behind_proxies(), request("", "/", &headers));
+    assert_eq!(stranger, "http example.org 80 - - ");
+    let unix = behind_proxies().trusted_without_address();
+    assert_eq!(
+        told(&unix, request("", "/", &headers)),
+        "http example.org 80 192.0.2.1 - "
+    );
+    // Whoever has an address is judged by that.
+    assert_eq!(
+        told(&unix, request(STRANGER, "/", &headers)),
+        "http example.org 80 203.0.113.7 5000 "
+    );
+}
+
+#[test]
+fn trusted_and_hosts_add_to_what_there_is() {
+    let layer = OriginLayer::new()
+        .trusted(["10.0.0.0/24"])
+        .unwrap()
+        .trusted(["::ffff:10.0.1.1", "10.9.9.9/16"])
+        .unwrap()
+        .hosts(["a.example"])
+        .unwrap()
+        .hosts(vec!["*.b.example".to_owned()])
+        .unwrap();
+    let headers = [
+        "host: x.b.example",
+        "x-forwarded-for: 192.0.2.1, 10.9.0.1, 10.0.1.1, 10.0.0.9",
+    ];
+    assert_eq!(
+        told(&layer, request(PROXY, "/", &headers)),
+        "http x.b.example 80 192.0.2.1 - "
+    );
+    assert_eq!(
+        told(&layer, request(PROXY, "/", &["host: A.example"])),
+        "http a.example 80 10.0.0.1 4000 "
+    );
+}
+
+#[test]
+fn a_wrong_configuration_says_what_would_be_right() {
+    let table = [
+        (
+            OriginLayer::new()
+                .trusted(["10.0.0.0/8", "10.0.0.0/33"])
+                .unwrap_err(),
+            "expected an address or a network, such as `10.0.0.0/8` (found \"10.0.0.0/33\")",
+        ),
+        (
+            OriginLayer::new().trusted(["proxy.example"]).unwrap_err(),
+            "expected an address or a network, such as `10.0.0.0/8` (found \"proxy.example\")",
+        ),
+        (
+            OriginLayer::new()
+                .hosts(["http://example.org"])
+                .unwrap_err(),
+            "expected a host without a port, such as `example.org`, `*.example.org` or `[2001:db8::1]` (found \"http://example.org\")",
+        ),
+        (
+            OriginLayer::new().prefix("app").unwrap_err(),
+            "expected a path such as `/app`, without empty or dot segments, query or fragment (found \"app\")",
+        ),
+    ];
+    for (error, text) in table {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn an_origin_costs_the_extension_and_the_host() {
+    use tower::Service;
+    let layer = behind_proxies();
+    let mut app = tower::Layer::layer(
+        &layer,
+        tower::service_fn(|request: http::Request<()>| {
+            std::future::ready(
+                Ok::<_, ()>(http::Response::new(
+                    http_body_util::Full::<bytes::Bytes>::default(),
+                ))
+                .inspect(|_| drop(request)),
+            )
+        }),
+    );
+    let mut count = |headers: &[&str]| {
+        let mut request = Some(request(PROXY, "/", headers));
+        allocation_counter::measure(|| drop(app.call(request.take().unwrap()))).count_total
+    };
+    // The extension, and the name, which is kept in lower case.
+    assert_eq!(count(&[HOST]), 2);
+    assert_eq!(
+        count(&[
+            HOST,
+            "x-forwarded-for: 192.0.2.1, 10.0.0.2",
+            "x-forwarded-proto: https"
+        ]),
+        2
+    );
+}

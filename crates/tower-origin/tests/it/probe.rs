@@ -1,0 +1,92 @@
+//! Requests, and what the layer makes of them.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use bytes::Bytes;
+use http::{Request, Response, Version, request::Parts};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_origin::{Origin, OriginLayer, PeerAddr, Refusal};
+
+/// The address of a proxy that the tests trust.
+pub(crate) const PROXY: &str = "10.0.0.1:4000";
+/// One of whom nobody knows anything.
+pub(crate) const STRANGER: &str = "203.0.113.7:5000";
+
+/// Trusts 10.0.0.0/8 and fd00::/8.
+pub(crate) fn behind_proxies() -> OriginLayer {
+    OriginLayer::new()
+        .trusted(["10.0.0.0/8", "fd00::/8"])
+        .unwrap()
+}
+
+/// A request from a peer with these headers, written `name: value`.
+pub(crate) fn request(peer: &str, uri: &str, headers: &[&str]) -> Request<()> {
+    let mut request = Request::get(uri).body(()).unwrap();
+    if !peer.is_empty() {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(PeerAddr(peer));
+    }
+    for header in headers {
+        let (name, value) = header.split_once(": ").unwrap();
+        let name: http::HeaderName = name.parse().unwrap();
+        let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        request.headers_mut().append(name, value);
+    }
+    request
+}
+
+pub(crate) fn http2(mut request: Request<()>) -> Request<()> {
+    *request.version_mut() = Version::HTTP_2;
+    request
+}
+
+/// The parts that the inner service sees, or why it sees none, with the text that the client gets.
+pub(crate) fn seen(layer: &OriginLayer, request: Request<()>) -> Result<Parts, (Refusal, String)> {
+    let app = layer.layer(service_fn(async |request: Request<()>| {
+        let mut response = Response::new(Full::<Bytes>::default());
+        response.extensions_mut().insert(request.into_parts().0);
+        Ok::<_, Infallible>(response)
+    }));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let response = app.oneshot(request).await.unwrap();
+        let (mut parts, body) = response.into_parts();
+        match parts.extensions.remove::<Parts>() {
+            Some(parts) => Ok(parts),
+            None => {
+                assert_eq!(parts.status, 400);
+                let text = body.collect().await.unwrap().to_bytes();
+                let text = String::from_utf8(text.into()).unwrap();
+                Err((parts.extensions.remove().unwrap(), text))
+            }
+        }
+    })
+}
+
+pub(crate) fn origin(layer: &OriginLayer, request: Request<()>) -> Result<Origin, Refusal> {
+    match seen(layer, request) {
+        Ok(parts) => Ok(parts.extensions.get::<Origin>().unwrap().clone()),
+        Err((refusal, _)) => Err(refusal),
+    }
+}
+
+/// Scheme, host, port, client and prefix, or the refusal.
+pub(crate) fn told(layer: &OriginLayer, request: Request<()>) -> String {
+    match origin(layer, request) {
+        Err(refusal) => refusal.to_string(),
+        Ok(origin) => {
+            let client = origin
+                .client()
+                .map_or("-".to_owned(), |client| client.to_string());
+            let port = origin
+                .client_port()
+                .map_or("-".to_owned(), |port| port.to_string());
+            let (scheme, host) = (origin.scheme(), origin.host().unwrap_or("-"));
+            let prefix = origin.prefix();
+            format!("{scheme} {host} {} {client} {port} {prefix}", origin.port())
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Absolute URLs.
+
+use http::{Method, uri::Scheme};
+use tower_environ::ScriptName;
+use tower_origin::{Origin, OriginLayer};
+
+use crate::probe::{PROXY, STRANGER, behind_proxies, request, seen};
+
+#[test]
+fn a_url_is_what_the_client_asked_for() {
+    let layer = behind_proxies()
+        .hosts(["example.org", "[2001:db8::1]"])
+        .unwrap();
+    let table = [
+        ("/", vec!["host: example.org"], "http://example.org/"),
+        (
+            "/a%2Fb//c?d=%20",
+            vec!["host: EXAMPLE.org"],
+            "http://example.org/a%2Fb//c?d=%20",
+        ),
+        ("/a?", vec!["host: example.org:80"], "http://example.org/a?"),
+        (
+            "/a",
+            vec!["host: example.org:443"],
+            "http://example.org:443/a",
+        ),
+        (
+            "/a",
+            vec!["host: example.org:8080"],
+            "http://example.org:8080/a",
+        ),
+        (
+            "/a",
+            vec!["host: [2001:db8::1]:8080"],
+            "http://[2001:db8::1]:8080/a",
+        ),
+        (
+            "/a",
+            vec!["host: example.org", "x-forwarded-proto: https"],
+            "https://example.org/a",
+        ),
+        (
+            "/a",
+            vec!["host: example.org:443", "x-forwarded-proto: https"],
+            "https://example.org/a",
+        ),
+        (
+            "/a",
+            vec!["host: example.org:80", "x-forwarded-proto: https"],
+            "https://example.org:80/a",
+        ),
+        (
+            "/a",
+            vec![
+                "host: b",
+                "x-forwarded-host: example.org",
+                "x-forwarded-prefix: /app/",
+            ],
+            "http://example.org/app/a",
+        ),
+        ("http://example.org:81/a", vec![], "http://example.org:81/a"),
+    ];
+    for (uri, headers, expected) in table {
+        let parts = seen(&layer, request(PROXY, uri, &headers)).unwrap();
+        let origin: &Origin = parts.extensions.get().unwrap();
+        assert_eq!(
+            origin.url(&parts).as_deref(),
+            Some(expected),
+            "{uri} {headers:?}"
+        );
+    }
+}
+
+#[test]
+fn prefix_and_script_name_go_before_what_is_linked() {
+    let layer = OriginLayer::new().hosts(["example.org"]).unwrap();
+    let layer = layer.scheme(Scheme::HTTPS).prefix("/app").unwrap();
+    let mut request = request(STRANGER, "/wiki/Start?x", &["host: example.org"]);
+    assert!(ScriptName::grow(&mut request, 5));
+    let parts = seen(&layer, request).unwrap();
+    let origin: &Origin = parts.extensions.get().unwrap();
+    let application = origin.application_url(&parts).unwrap();
+    assert_eq!(
+        format!("{application}/login"),
+        "https://example.org/app/wiki/login"
+    );
+    assert_eq!(
+        origin.url(&parts).as_deref(),
+        Some("https://example.org/app/wiki/Start?x")
+    );
+}
+
+#[test]
+fn what_asks_for_the_whole_server_has_a_url_without_a_path() {
+    let layer = OriginLayer::new().hosts(["example.org"]).unwrap();
+    for (method, uri) in [(Method::OPTIONS, "*"), (Method::CONNECT, "example.org:80")] {
+        let mut request = request(STRANGER, "/", &["host: example.org"]);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.parse().unwrap();
+        let parts = seen(&layer, request).unwrap();
+        let origin: &Origin = parts.extensions.get().unwrap();
+        assert_eq!(
+            origin.url(&parts).as_deref(),
+            Some("http://example.org"),
+            "{uri}"
+        );
+    }
+}
+
+#[test]
+fn without_anybody_who_vouches_for_the_host_there_is_no_url() {
+    for (peer, header) in [
+        (STRANGER, "host: example.org"),
+        (PROXY, "x-forwarded-host: example.org"),
+    ] {
+        let parts = seen(&behind_proxies(), request(peer, "/", &[header])).unwrap();
+        let origin: &Origin = parts.extensions.get().unwrap();
+        assert_eq!(origin.host(), Some("example.org"));
+        assert_eq!(
+            (origin.url(&parts), origin.application_url(&parts)),
+            (None, None)
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Whatever a client writes into `Host`, `Forwarded` and X-Forwarded-For, it is refused or it is itself: no hop
+//! that is not trusted chooses the client, and no host that is not served gets into a URL.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use http::{HeaderName, HeaderValue, Request};
+use tower::{Layer, Service};
+use tower_origin::{Origin, OriginLayer, PeerAddr};
+
+/// Who really asks.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+
+/// The first byte is a set of flags; then come, a line each, the client's `Host` and its header lines, which the
+/// proxies pass on.
+pub(crate) fn origin_resolve(data: &[u8]) {
+    let Some((&flags, lines)) = data.split_first() else {
+        return;
+    };
+    let flag = |bit: u8| flags & 1 << bit != 0;
+    let (forwarded, same_line, listed) = (flag(0), flag(1), flag(2));
+    let proxies = usize::from(flags >> 3 & 3);
+    let mut lines = lines.split(|byte| *byte == b'\n');
+    let Ok(host) = HeaderValue::from_bytes(lines.next().unwrap_or_default()) else {
+        return;
+    };
+    let Ok(mut headers) = lines
+        .map(HeaderValue::from_bytes)
+        .collect::<Result<Vec<_>, _>>()
+    else {
+        return;
+    };
+
+    // Each proxy appends whom it sees: the first the client, each other one the proxy before it.
+    let mut hop = CLIENT;
+    for proxy in 0..proxies {
+        let said = match (forwarded, proxy % 2) {
+            (false, _) => format!("{hop}"),
+            (true, 0) => format!("for={hop};host=\"example.org:81\";proto=https"),
+            (true, _) => format!("for=\"{hop}:99\""),
+        };
+        match if same_line { headers.pop() } else { None } {
+            Some(line) => {
+                let said = [line.as_bytes(), b", ", said.as_bytes()].concat();
+                headers.extend(HeaderValue::from_bytes(&said).ok());
+            }
+            None => headers.extend(HeaderValue::from_str(&said).ok()),
+        }
+        hop = IpAddr::V4(Ipv4Addr::new(10, 0, 0, proxy as u8 + 1));
+    }
+    let name = match forwarded {
+        true => http::header::FORWARDED,
+        false => HeaderName::from_static("x-forwarded-for"),
+    };
+    let mut request = Request::new(());
+    request.headers_mut().insert("host", host);
+    for header in headers {
+        request.headers_mut().append(name.clone(), header);
+    }
+    request
+        .extensions_mut()
+        .insert(PeerAddr(SocketAddr::from((hop, 4000))));
+
+    let mut layer = OriginLayer::new()
+        .trusted(["10.0.0.0/8"])
+        .expect("a network");
+    if listed {
+        layer = layer.hosts(["example.org"]).expect("a host");
+    }
+    let Some(request) = let_through(&layer, request) else {
+        return;
+    };
+    let (parts, ()) = request.into_parts();
+    let origin = parts
+        .extensions
+        .get::<Origin>()
+        .expect("the layer puts it there");
+    assert_eq!(origin.client(), Some(CLIENT));
+    let url = origin.url(&parts);
+    assert_eq!(url.is_some(), listed);
+    if let Some(url) = url {
+        assert_eq!(origin.host(), Some("example.org"));
+        url.parse::<http::Uri>().expect("it is a URL");
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    assert!(origin.host().unwrap_or_default().chars().all(legal));
+}
+
+/// The request as the layer gives it on; `None` if it refuses.
+fn let_through(layer: &OriginLayer, request: Request<()>) -> Option<Request<()>> {
+    let mut inner = None;
+    let service = tower::service_fn(|request: Request<()>| {
+        inner = Some(request);
+        let response = http::Response::new(http_body_util::Full::<bytes::Bytes>::default());
+        std::future::ready(Ok::<_, std::convert::Infallible>(response))
+    });
+    drop(layer.layer(service).call(request));
+    inner
+}
