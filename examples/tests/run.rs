@@ -8,7 +8,7 @@
 use std::{process::Stdio, time::Duration};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{
@@ -69,9 +69,17 @@ impl Program {
     }
 
     async fn get(&self, path: &str) -> Response<Bytes> {
-        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let uri = format!("{}{path}", self.url).parse().unwrap();
-        let response = timeout(PATIENCE, client.get(uri)).await.unwrap().unwrap();
+        self.get_with(path, &[]).await
+    }
+
+    async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut request = Request::get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = client.request(request.body(Empty::<Bytes>::new()).unwrap());
+        let response = timeout(PATIENCE, request).await.unwrap().unwrap();
         let (parts, body) = response.into_parts();
         Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
     }
@@ -170,4 +178,52 @@ async fn one_layer_turns_a_panic_into_an_incident() {
             .ends_with("attempt to divide by zero")
     );
     assert_eq!(program.get("/divide/6/3").await.body(), "2\n");
+}
+
+#[tokio::test]
+async fn key_adder_greets_with_what_the_layers_have_left() {
+    let program = Program::start(env!("CARGO_BIN_EXE_key-adder")).await;
+    assert_eq!(program.get("/").await.body(), "Hello World\n");
+    // One of both layers is only around the route before.
+    assert_eq!(program.get("/alone").await.body(), "Hello nobody\n");
+}
+
+#[tokio::test]
+async fn behind_proxy_links_to_where_the_reader_came_from() {
+    let program = Program::start(env!("CARGO_BIN_EXE_behind-proxy")).await;
+    let proxy = [
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "example.org"),
+        ("x-forwarded-prefix", "/team"),
+        ("forwarded", "for=127.0.0.9;host=evil.example"),
+    ];
+    let page = program.get_with("/wiki/Start?a=b", &proxy).await;
+    let expected = "<!DOCTYPE html>\n<title>Wiki</title>\n\
+        <link rel=canonical href=\"https://example.org/team/wiki/Start?a=b\">\n\
+        <p>Reader: 192.0.2.1</p>\n\
+        <p><a href=\"https://example.org/team/wiki/Next\">Next page</a></p>\n";
+    assert_eq!(page.body(), expected);
+
+    let page = program.get("/wiki/Next").await;
+    let page = std::str::from_utf8(page.body()).unwrap();
+    assert!(page.contains("<p>Reader: 127.0.0.1</p>"), "{page}");
+    let link = format!("<a href=\"{}/wiki/Next\">", program.url);
+    assert!(page.contains(&link), "{page}");
+
+    assert_eq!(program.get("/Start").await.status(), StatusCode::NOT_FOUND);
+    let evil = program
+        .get_with("/wiki/Start", &[("host", "evil.example")])
+        .await;
+    assert_eq!(evil.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn four_changes_are_all_there() {
+    let program = Program::start(env!("CARGO_BIN_EXE_four-changes")).await;
+    let response = program.get("/").await;
+    assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
+    assert_eq!(response.headers()["x-flavour"], "darjeeling");
+    let body = "yikes: Hello World\nyikes: this is what the app has to say\n";
+    assert_eq!(response.body(), body);
 }

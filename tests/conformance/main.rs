@@ -5,6 +5,7 @@
 mod cascade;
 mod dispatch;
 mod prefix;
+mod urlmap;
 
 use std::{
     collections::BTreeMap,
@@ -56,7 +57,10 @@ const FILES: [(&str, &[Option<&str>], Runner); 8] = [
             Some("parse_path_expression"),
             Some("factory"),
         ],
-        |_| Verdict::NoRunner("tower-deploy"),
+        |vector| match vector["op"].as_str() {
+            Some("route") => urlmap::run(vector),
+            _ => Verdict::NoRunner("tower-deploy"),
+        },
     ),
     ("link_router.jsonl", &[None], |_| {
         Verdict::NoRunner("tower-hooks")

@@ -288,6 +288,14 @@ mod tests {
                 "a key must have a dot in its name, such as \"app.hello\" (found \"hello\", at byte 5)",
             ),
             (
+                "SCRIPT_NAME",
+                "a key must have a dot in its name, such as \"app.hello\" (found \"SCRIPT_NAME\", at byte 11)",
+            ),
+            (
+                "WSGI.input",
+                "keys under \"wsgi.\" and \"tower.\" are reserved (found \"WSGI.input\", at byte 0)",
+            ),
+            (
                 ".a",
                 "a key must have something before, between and after its dots (found \".a\", at byte 0)",
             ),
