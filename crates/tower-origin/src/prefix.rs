@@ -59,6 +59,8 @@ mod tests {
             ("/a b", None),
             ("/a%zz", None),
             ("/a%2", None),
+            ("/a%2z", None),
+            ("/a%z2", None),
             ("/J\u{f6}rg", None),
             ("/\"><script>", None),
             ("https://evil.example", None),

@@ -73,11 +73,11 @@ impl Rules {
             Some((address, _)) => self.trusts(address),
             None => self.trusted_without_address,
         };
-        let kind = if trusted { self.kind(headers)? } else { None };
-        let said = match kind {
-            None => Said::default(),
-            Some(Kind::Forwarded) => self.forwarded(headers)?,
-            Some(_) => self.x_forwarded(headers)?,
+        let said = match (trusted, self.kind) {
+            (false, _) => Said::default(),
+            (true, Kind::Either) => self.either(headers)?,
+            (true, Kind::Forwarded) => self.forwarded(headers)?,
+            (true, Kind::XForwarded) => self.x_forwarded(headers)?,
         };
         let (client, client_port) = match said.client {
             Some(Node::Address(address, port)) => (Some(address), port),
@@ -111,16 +111,15 @@ impl Rules {
         self.trusted.iter().any(|net| net.contains(&address))
     }
 
-    /// Which of both kinds the request has, of those that are to be read.
-    fn kind(&self, headers: &HeaderMap) -> Result<Option<Kind>, Refusal> {
+    fn either(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
+        if !headers.contains_key(FORWARDED) {
+            return self.x_forwarded(headers);
+        }
         let x_forwarded = [FOR, PROTO, X_HOST, PORT, PREFIX];
-        let has_x_forwarded = x_forwarded.iter().any(|name| headers.contains_key(name));
-        Ok(match (self.kind, headers.contains_key(FORWARDED)) {
-            (Kind::Either, true) if has_x_forwarded => return Err(Refusal::TwoKinds),
-            (Kind::Either | Kind::Forwarded, true) => Some(Kind::Forwarded),
-            (Kind::Either | Kind::XForwarded, _) if has_x_forwarded => Some(Kind::XForwarded),
-            _ => None,
-        })
+        if x_forwarded.iter().any(|name| headers.contains_key(name)) {
+            return Err(Refusal::TwoKinds);
+        }
+        self.forwarded(headers)
     }
 
     fn forwarded(&self, headers: &HeaderMap) -> Result<Said, Refusal> {

@@ -11,3 +11,4 @@ mod contract;
 mod extract;
 mod layer;
 mod mount;
+mod response;

@@ -360,6 +360,11 @@ fn a_refusal_tells_the_client_nothing_of_what_was_found() {
         *head.method_mut() = http::Method::HEAD;
         assert_eq!(seen(&layer, head).unwrap_err().1, "");
     }
+    let unknown = Refusal::UnknownHost("evil.example".into());
+    assert_eq!(
+        unknown.to_string(),
+        "this host is not served here (evil.example)"
+    );
     // For the log, a long value is cut.
     let long = format!("host: {}/", "a".repeat(5000));
     let refusal = seen(&layer, request(STRANGER, "/", &[&long]))

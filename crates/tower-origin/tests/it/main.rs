@@ -11,4 +11,5 @@ mod contract;
 mod extract;
 mod origin;
 mod probe;
+mod response;
 mod url;
