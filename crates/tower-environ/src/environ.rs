@@ -294,5 +294,10 @@ mod tests {
         );
         environ.set(ONE, 1);
         assert_eq!(environ.try_get(&ONE), Ok(&1));
+        const PASSWORD_AS_TEXT: Key<&str> = Key::new("test.password");
+        let error = environ.try_get(&PASSWORD_AS_TEXT).unwrap_err();
+        let found = std::any::type_name::<Password>();
+        let words = format!("\"test.password\" in the environ is a {found} and not a &str");
+        assert_eq!(error.to_string(), words);
     }
 }

@@ -225,6 +225,10 @@ mod tests {
                 "/a/%41b%zz",
                 "a mount is compared with the decoded path: write the character and not its code (found \"/a/%41b%zz\", at byte 3)",
             ),
+            (
+                "/a/b%zz%4a",
+                "a mount is compared with the decoded path: write the character and not its code (found \"/a/b%zz%4a\", at byte 7)",
+            ),
         ];
         for (mount, text) in table {
             assert_eq!(Prefix::parse(mount).unwrap_err().to_string(), text);
@@ -234,7 +238,9 @@ mod tests {
     #[test]
     fn a_mount_is_shown_as_it_is_meant() {
         for (mount, shown) in [("/", "/"), ("/a/b/", "/a/b"), ("/J/", "/J")] {
-            assert_eq!(Prefix::parse(mount).unwrap().to_string(), shown);
+            let prefix = Prefix::parse(mount).unwrap();
+            assert_eq!(prefix.to_string(), shown);
+            assert_eq!(format!("{prefix:?}"), format!("{shown:?}"));
         }
     }
 }

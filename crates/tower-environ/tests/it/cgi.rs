@@ -46,6 +46,11 @@ fn every_variable_has_its_place() {
             "HTTP_X_LONG_NAME_2=v",
         ]
     );
+    assert!(
+        view.iter()
+            .any(|(name, _)| name == *"PATH_INFO" && name == "PATH_INFO")
+    );
+    assert!(view.iter().any(|(name, _)| name != "PATH_INFO"));
     for line in variables(&view) {
         let (name, value) = line.split_once('=').unwrap();
         assert_eq!(view.get(name).as_deref(), Some(value.as_bytes()), "{name}");
@@ -59,6 +64,23 @@ fn every_variable_has_its_place() {
         "",
     ] {
         assert_eq!(view.get(name), None, "{name}");
+    }
+}
+
+#[test]
+fn every_version_has_its_protocol() {
+    for (version, protocol) in [
+        (Version::HTTP_09, "HTTP/0.9"),
+        (Version::HTTP_10, "HTTP/1.0"),
+        (Version::HTTP_11, "HTTP/1.1"),
+        (Version::HTTP_2, "HTTP/2.0"),
+        (Version::HTTP_3, "HTTP/3.0"),
+    ] {
+        let request = Request::get("/").version(version).body(()).unwrap();
+        let seen = CgiView::from(&request)
+            .get("SERVER_PROTOCOL")
+            .map(|it| it.into_owned());
+        assert_eq!(seen.as_deref(), Some(protocol.as_bytes()));
     }
 }
 

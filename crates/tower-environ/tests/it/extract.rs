@@ -38,7 +38,13 @@ async fn text(response: Response) -> String {
 
 fn router() -> Router {
     Router::new()
-        .route("/env", get(async |Env(hello): Env<Hello>| hello))
+        .route(
+            "/env",
+            get(async |hello: Env<Hello>| {
+                assert_eq!(format!("{hello:?}"), format!("Env({:?})", hello.0));
+                hello.0
+            }),
+        )
         .route(
             "/maybe",
             get(async |hello: Option<Env<Hello>>| match hello {

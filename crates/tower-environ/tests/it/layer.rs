@@ -128,6 +128,31 @@ fn a_fifth_key_and_more_are_found_like_the_first_four() {
     assert_eq!(environ.names().last(), Some("test.key-8"));
 }
 
+#[tokio::test]
+async fn a_default_leaves_a_fifth_key_too() {
+    const FIVE: [Key<u32>; 5] = [
+        Key::new("test.a"),
+        Key::new("test.b"),
+        Key::new("test.c"),
+        Key::new("test.d"),
+        Key::new("test.e"),
+    ];
+    let [a, b, c, d, e] = FIVE;
+    let app = ServiceBuilder::new()
+        .layer(EnvironLayer::new(a, 1))
+        .layer(EnvironLayer::new(b, 2))
+        .layer(EnvironLayer::new(c, 3))
+        .layer(EnvironLayer::new(d, 4))
+        .layer(EnvironLayer::new(e.clone(), 5))
+        .layer(EnvironLayer::default_for(e, 6))
+        .service(service_fn(async |request: Request<()>| {
+            let found = FIVE.map(|key| request.environ(&key).copied());
+            Ok::<_, Infallible>(Response::new(found))
+        }));
+    let found = app.oneshot(Request::new(())).await.unwrap().into_body();
+    assert_eq!(found, [1, 2, 3, 4, 5].map(Some));
+}
+
 #[test]
 fn a_value_whose_drop_panics_does_not_spoil_later_requests() {
     #[derive(Debug)]
