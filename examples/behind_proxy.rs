@@ -15,7 +15,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder};
 use tower_environ::MountLayer;
-use tower_origin::{Origin, OriginLayer};
+use tower_origin::{Origin, OriginLayer, XForwarded};
 
 /// Serves a wiki of two pages.
 #[derive(Parser)]
@@ -37,9 +37,15 @@ async fn page(origin: Origin, request: Request) -> Result<Html<String>, StatusCo
         .map_or("unknown".to_owned(), |client| client.to_string());
     Ok(Html(format!(
         "<!DOCTYPE html>\n<title>Wiki</title>\n<link rel=canonical href=\"{}\">\n\
-         <p>Reader: {reader}</p>\n<p><a href=\"{wiki}/Next\">Next page</a></p>\n",
-        here.replace('&', "&amp;").replace('"', "&quot;"),
+         <p>Reader: {reader}</p>\n<p><a href=\"{}/Next\">Next page</a></p>\n",
+        attribute(&here),
+        attribute(&wiki),
     )))
+}
+
+/// A URL, as it stands in quotes: of what means something there it may have an ampersand.
+fn attribute(url: &str) -> String {
+    url.replace('&', "&amp;")
 }
 
 #[tokio::main]
@@ -52,8 +58,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let origin = OriginLayer::new()
         .trusted(["127.0.0.0/8", "::1"])?
         .hosts(["example.org", "localhost", "127.0.0.1"])?
-        // The other kind of headers is not this proxy's: a client may have written it.
-        .only_x_forwarded();
+        // These are this proxy's own. What else there is, a client may have written.
+        .only_x_forwarded()
+        .x_forwarded([XForwarded::Host, XForwarded::Prefix]);
     let mounted = MountLayer::new("/wiki")?.layer(wiki);
     let app: Router =
         Router::new().fallback_service(ServiceBuilder::new().layer(origin).service(mounted));

@@ -11,7 +11,7 @@ use tower::{BoxError, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::CascadeLayer;
 use tower_dispatch::{Dispatch, DispatchLayer, UrlArgs};
-use tower_environ::{EnvironLayer, Key, RequestExt};
+use tower_environ::{EnvironExt, EnvironLayer, Key};
 use tower_exception::{ExceptionLayer, Incident};
 use tower_http::services::ServeDir;
 

@@ -198,9 +198,9 @@ async fn behind_proxy_links_to_where_the_reader_came_from() {
         ("x-forwarded-prefix", "/team"),
         ("forwarded", "for=127.0.0.9;host=evil.example"),
     ];
-    let page = program.get_with("/wiki/Start?a=b", &proxy).await;
+    let page = program.get_with("/wiki/Start?a=b&c=d", &proxy).await;
     let expected = "<!DOCTYPE html>\n<title>Wiki</title>\n\
-        <link rel=canonical href=\"https://example.org/team/wiki/Start?a=b\">\n\
+        <link rel=canonical href=\"https://example.org/team/wiki/Start?a=b&amp;c=d\">\n\
         <p>Reader: 192.0.2.1</p>\n\
         <p><a href=\"https://example.org/team/wiki/Next\">Next page</a></p>\n";
     assert_eq!(page.body(), expected);

@@ -1,5 +1,6 @@
-//! Whatever a client writes into `Host`, `Forwarded` and X-Forwarded-For, it is refused or it is itself: no hop
-//! that is not trusted chooses the client, and no host that is not served gets into a URL.
+//! Whatever a client writes into its target, `Host`, `Forwarded`, X-Forwarded-For and headers that its proxies do not
+//! set, it is refused or it is itself: no hop that is not trusted chooses the client or the scheme, and no host that is not
+//! served gets into a URL.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,8 +11,8 @@ use tower_origin::{Origin, OriginLayer, PeerAddr};
 /// Who really asks.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
-/// The first byte is a set of flags; then come, a line each, the client's `Host` and its header lines, which the
-/// proxies pass on.
+/// The first byte is a set of flags; then come, a line each, the client's target, its `Host`, what it writes into headers
+/// that nobody sets, and the lines of the header which the proxies go on with.
 pub(crate) fn origin_resolve(data: &[u8]) {
     let Some((&flags, lines)) = data.split_first() else {
         return;
@@ -20,7 +21,14 @@ pub(crate) fn origin_resolve(data: &[u8]) {
     let (forwarded, same_line, listed) = (flag(0), flag(1), flag(2));
     let proxies = usize::from(flags >> 3 & 3);
     let mut lines = lines.split(|byte| *byte == b'\n');
-    let Ok(host) = HeaderValue::from_bytes(lines.next().unwrap_or_default()) else {
+    let mut line = || lines.next().unwrap_or_default();
+    let Ok(uri) = http::Uri::try_from(line()) else {
+        return;
+    };
+    let (Ok(host), Ok(claim)) = (
+        HeaderValue::from_bytes(line()),
+        HeaderValue::from_bytes(line()),
+    ) else {
         return;
     };
     let Ok(mut headers) = lines
@@ -52,7 +60,16 @@ pub(crate) fn origin_resolve(data: &[u8]) {
         false => HeaderName::from_static("x-forwarded-for"),
     };
     let mut request = Request::new(());
-    request.headers_mut().insert("host", host);
+    *request.uri_mut() = uri;
+    if !host.is_empty() {
+        request.headers_mut().insert("host", host);
+    }
+    for claimed in ["x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix"] {
+        request.headers_mut().insert(claimed, claim.clone());
+    }
+    if proxies == 0 {
+        request.headers_mut().insert("x-forwarded-proto", claim);
+    }
     for header in headers {
         request.headers_mut().append(name.clone(), header);
     }
@@ -74,12 +91,24 @@ pub(crate) fn origin_resolve(data: &[u8]) {
         .extensions
         .get::<Origin>()
         .expect("the layer puts it there");
-    assert_eq!(origin.client(), Some(CLIENT));
+    assert_eq!((origin.client(), origin.prefix()), (Some(CLIENT), ""));
+    let told = forwarded && proxies > 0;
+    assert_eq!(
+        origin.scheme().as_str(),
+        if told { "https" } else { "http" }
+    );
+    if told {
+        assert_eq!((origin.host(), origin.port()), (Some("example.org"), 81));
+    }
     let url = origin.url(&parts);
     assert_eq!(url.is_some(), listed);
     if let Some(url) = url {
         assert_eq!(origin.host(), Some("example.org"));
-        url.parse::<http::Uri>().expect("it is a URL");
+        let url: http::Uri = url.parse().expect("it is a URL");
+        assert_eq!(
+            (url.host(), url.scheme_str()),
+            (origin.host(), Some(origin.scheme().as_str()))
+        );
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
     assert!(origin.host().unwrap_or_default().chars().all(legal));

@@ -14,6 +14,8 @@ pub struct UrlArgs {
     pub(crate) path: Path,
     pub(crate) spans: Spans,
     pub(crate) route: Arc<RouteInfo>,
+    /// Those of the mount that this is below, if there is one.
+    pub(crate) outer: Option<Arc<UrlArgs>>,
 }
 
 /// What is known of a route besides its endpoint.
@@ -28,11 +30,19 @@ pub(crate) struct RouteInfo {
 
 impl UrlArgs {
     /// Goes into the request, from which a mount takes the start of the path off.
-    pub(crate) fn enter<B>(self, request: &mut Request<B>, mount: Option<usize>) {
+    pub(crate) fn enter<B>(mut self, request: &mut Request<B>, mount: Option<usize>) {
         if let Some(by) = mount {
-            ScriptName::grow(request, by);
+            let grown = ScriptName::grow(request, by);
+            debug_assert!(grown, "a mount ends where a segment does");
         }
-        request.extensions_mut().insert(self);
+        let extensions = request.extensions_mut();
+        if extensions
+            .get::<Self>()
+            .is_some_and(|outer| outer.route.mounted)
+        {
+            self.outer = extensions.remove().map(Arc::new);
+        }
+        extensions.insert(self);
     }
 
     /// How many groups the pattern has.
@@ -55,16 +65,21 @@ impl UrlArgs {
         self.path.as_str().get(start as usize..end as usize)
     }
 
-    /// The value of the group with this name. `None` for a group that took no part in the match, and for a
-    /// name that the pattern does not have.
+    /// The value of the group with this name, here or else in a mount around it. `None` for a group that took no part
+    /// in the match, and for a name that no pattern has.
     #[must_use]
     pub fn name(&self, name: &str) -> Option<&str> {
-        let groups = &self.route.groups;
-        self.get(
-            groups
-                .iter()
-                .position(|group| group.as_deref() == Some(name))?,
-        )
+        let mut groups = self.route.groups.iter();
+        match groups.position(|group| group.as_deref() == Some(name)) {
+            Some(position) => self.get(position),
+            None => self.outer()?.name(name),
+        }
+    }
+
+    /// The url args of the mount of another dispatcher that this one is below.
+    #[must_use]
+    pub fn outer(&self) -> Option<&UrlArgs> {
+        self.outer.as_deref()
     }
 
     /// Names and values of all groups, in the order of the groups.

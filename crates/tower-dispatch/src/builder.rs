@@ -94,7 +94,10 @@ impl<B, Err> Builder<B, Err> {
     ///
     /// It sees the path without the prefix, and the prefix in SCRIPT_NAME (see
     /// [`ScriptName`](tower_environ::ScriptName)). The prefix is a template of whole segments, so its url args may
-    /// name a tenant; `/` takes everything, as it is. Like every route it has its place in the order.
+    /// name a tenant; a dispatcher that is mounted sees them too. `/` takes everything, as it is. Like every route it has
+    /// its place in the order.
+    ///
+    /// Only the prefix has to be decodable: what follows is the app's affair.
     pub fn mount(mut self, prefix: &str, app: impl IntoEndpoint<B, Err>) -> Self {
         let routes = self.routes.len();
         self = self.add(None, Pattern::mount(prefix), app);

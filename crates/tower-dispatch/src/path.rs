@@ -42,6 +42,26 @@ pub(crate) fn decode<T>(
         let path = || Path::Raw(uri.path_and_query().cloned());
         return Ok(find(raw).map(|found| (found, path())));
     }
+    decode_text(raw, find)
+}
+
+/// The segments of a path up to the first that cannot be decoded, with the slash before that one.
+pub(crate) fn decodable(raw: &str) -> &str {
+    let mut end = 0;
+    for segment in raw.split_inclusive('/') {
+        if decode_text(segment, |_| Some(())).is_err() {
+            break;
+        }
+        end += segment.len();
+    }
+    &raw[..end]
+}
+
+/// The same as [`decode`], for a part of a path.
+pub(crate) fn decode_text<T>(
+    raw: &str,
+    find: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<(T, Path)>, PathError> {
     let (bytes, slashes) = decode_bytes(raw)?;
     let matched = String::from_utf8(bytes).map_err(|error| PathError {
         offence: Offence::NotUtf8(error.utf8_error().valid_up_to()),
@@ -160,6 +180,21 @@ mod tests {
         ];
         for (raw, matched, path) in table {
             assert_eq!(both(raw), Ok((matched.into(), path.into())), "{raw}");
+        }
+    }
+
+    #[test]
+    fn as_much_of_a_path_is_decodable_as_its_first_segments_are() {
+        let table = [
+            ("/a/b", "/a/b"),
+            ("/a/%zz/b", "/a/"),
+            ("/a/b%", "/a/"),
+            ("/%C3/%B6", "/"),
+            ("/%C3%B6/%FF/%C3%B6", "/%C3%B6/"),
+            ("/%zz", "/"),
+        ];
+        for (raw, expected) in table {
+            assert_eq!(decodable(raw), expected, "{raw}");
         }
     }
 

@@ -81,31 +81,38 @@ impl Pattern {
     /// A template for the start of a path, as far as a segment's end. What follows is the last group: nothing, or
     /// all from the next slash on.
     pub(crate) fn mount(prefix: &str) -> Result<Self, PatternError> {
-        let above = match prefix.strip_suffix('/') {
-            Some("") => Hir::empty(),
-            above => from_template(above.unwrap_or(prefix))?,
-        };
         let anything = Hir::repetition(Repetition {
             min: 0,
             max: None,
             greedy: true,
             sub: Box::new(Hir::dot(Dot::AnyChar)),
         });
-        let groups = above.properties().explicit_captures_len();
-        let below = Hir::capture(Capture {
-            index: u32::try_from(groups + 1).unwrap_or(u32::MAX),
-            name: None,
-            sub: Box::new(Hir::concat(vec![Hir::literal(*b"/"), anything])),
-        });
-        let below = Hir::repetition(Repetition {
-            min: 0,
-            max: Some(1),
-            greedy: true,
-            sub: Box::new(below),
-        });
+        let rest = |groups, sub| {
+            Hir::capture(Capture {
+                index: u32::try_from(groups + 1).unwrap_or(u32::MAX),
+                name: None,
+                sub: Box::new(sub),
+            })
+        };
+        let hir = match prefix.strip_suffix('/') {
+            Some("") => rest(0, anything),
+            above => {
+                let above = above.unwrap_or(prefix);
+                whole_segments(prefix, above)?;
+                let above = from_template(above)?;
+                let below = Hir::concat(vec![Hir::literal(*b"/"), anything]);
+                let below = Hir::repetition(Repetition {
+                    min: 0,
+                    max: Some(1),
+                    greedy: true,
+                    sub: Box::new(rest(above.properties().explicit_captures_len(), below)),
+                });
+                Hir::concat(vec![above, below])
+            }
+        };
         Ok(Self {
             text: prefix.into(),
-            hir: Hir::concat(vec![above, below, Hir::look(Look::End)]),
+            hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
             search: false,
         })
     }
@@ -171,6 +178,27 @@ impl TryFrom<&String> for Pattern {
 fn from_template(template: &str) -> Result<Hir, PatternError> {
     template::parse(template)
         .map_err(|(column, reason)| PatternError::new(template, column, reason))
+}
+
+/// A mount ends where a segment does, and what clients resolve is never there.
+fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
+    let mut column = 1;
+    for segment in above.split('/').skip(1) {
+        column += 1;
+        let reason = match segment {
+            "" => "a mount has something between its slashes",
+            "." | ".." => "a mount has no `.` or `..` segment, which clients resolve",
+            segment if segment.starts_with("{*") => {
+                "a mount takes the rest by itself, without `{*…}`"
+            }
+            _ => {
+                column += segment.chars().count();
+                continue;
+            }
+        };
+        return Err(PatternError::new(prefix, column, reason));
+    }
+    Ok(())
 }
 
 fn parse(regex: &str) -> Result<Hir, PatternError> {

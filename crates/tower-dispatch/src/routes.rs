@@ -8,7 +8,7 @@ use crate::{
     BuildError, PathError, Pattern, UrlArgs,
     allow::Allow,
     args::RouteInfo,
-    path,
+    path::{self, Path},
     table::{Each, Search, Spans, TABLE_LIMIT},
 };
 
@@ -34,6 +34,16 @@ pub(crate) struct Routes<E> {
     any_method: Search,
     /// The routes for all methods together.
     all: Search,
+    /// The mounts among them, if there are any.
+    mounts: Option<Search>,
+}
+
+/// A route that matches a path.
+struct Match {
+    index: usize,
+    args: Spans,
+    /// How many slashes the path has up to where a mount ends.
+    slashes: Option<usize>,
 }
 
 /// Where a request leads to.
@@ -87,6 +97,13 @@ impl<E> Routes<E> {
             by_method: by_method.collect::<Result<_, _>>()?,
             any_method: search(&|method| method.is_none())?,
             all: search(&|_| true)?,
+            mounts: match routes.iter().any(|route| route.mounted) {
+                true => {
+                    let mounts = (0..patterns.len()).filter(|&index| routes[index].mounted);
+                    Some(Search::new(&patterns, mounts.collect(), TABLE_LIMIT)?)
+                }
+                false => None,
+            },
             infos: (routes.iter().enumerate())
                 .map(|(index, route)| {
                     let groups = each.names(index).count() - usize::from(route.mounted);
@@ -110,45 +127,73 @@ impl<E> Routes<E> {
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         enum Found {
-            /// A route, its args, and how many slashes the path has up to where a mount ends.
-            Route(usize, Spans, Option<usize>),
+            Route(Match),
             OtherMethods(Allow),
         }
         let found = path::decode(uri, |path| {
             match self.search(method).find(&self.each, path) {
-                Some(index) => {
-                    let mut spans = self.each.groups(index, path);
-                    let slashes = self.infos[index].mounted.then(|| {
-                        let left = spans.pop().flatten();
-                        let above = left.map_or(path, |(start, _)| &path[..start as usize]);
-                        above.matches('/').count()
-                    });
-                    Some(Found::Route(index, spans, slashes))
-                }
+                Some(index) => Some(Found::Route(self.matched(index, path))),
                 None => self.other_methods(method, path).map(Found::OtherMethods),
             }
         });
         match found {
-            Ok(Some((Found::Route(index, spans, slashes), path))) => {
-                let (route_method, endpoint) = &self.endpoints[index];
-                Outcome::Found {
-                    endpoint,
-                    args: UrlArgs {
-                        path,
-                        spans,
-                        route: self.infos[index].clone(),
-                    },
-                    // As many as there are in the raw path: a slash that is encoded there was none here.
-                    mount: slashes.map(|slashes| {
-                        let mut ends = uri.path().match_indices('/').skip(slashes);
-                        ends.next().map_or(uri.path().len(), |(end, _)| end)
-                    }),
-                    head_by_get: method == Method::HEAD && *route_method == Some(Method::GET),
-                }
-            }
+            Ok(Some((Found::Route(found), path))) => self.lead_to(found, path, method, uri),
             Ok(Some((Found::OtherMethods(allow), _))) => Outcome::OtherMethods(allow),
             Ok(None) => Outcome::NotFound,
-            Err(error) => Outcome::Undecodable(error),
+            Err(error) => match self.mount_above(uri) {
+                Some((found, path)) => self.lead_to(found, path, method, uri),
+                None => Outcome::Undecodable(error),
+            },
+        }
+    }
+
+    /// The mount that a path is below of which only the start can be decoded: the rest is the mounted app's affair, and no
+    /// other route can match it.
+    fn mount_above(&self, uri: &Uri) -> Option<(Match, Path)> {
+        let mounts = self.mounts.as_ref()?;
+        let found = path::decode_text(path::decodable(uri.path()), |path| {
+            let index = mounts.find(&self.each, path)?;
+            Some(self.matched(index, path))
+        });
+        found.ok().flatten()
+    }
+
+    /// What a route that matches the path makes of it.
+    fn matched(&self, index: usize, path: &str) -> Match {
+        let mut args = self.each.groups(index, path);
+        let slashes = self.infos[index].mounted.then(|| {
+            let rest = args.pop().flatten();
+            let above = rest.map_or(path, |(start, _)| &path[..start as usize]);
+            above.matches('/').count()
+        });
+        Match {
+            index,
+            args,
+            slashes,
+        }
+    }
+
+    fn lead_to(&self, found: Match, path: Path, method: &Method, uri: &Uri) -> Outcome<'_, E> {
+        let (route_method, endpoint) = &self.endpoints[found.index];
+        // As many as there are in the raw path: a slash that is encoded there was none here.
+        let mount = found.slashes.map(|slashes| {
+            let mut ends = uri.path().match_indices('/').skip(slashes);
+            match (slashes, ends.next()) {
+                (0, _) => 0,
+                (_, Some((end, _))) => end,
+                (_, None) => uri.path().len(),
+            }
+        });
+        Outcome::Found {
+            endpoint,
+            args: UrlArgs {
+                path,
+                spans: found.args,
+                route: self.infos[found.index].clone(),
+                outer: None,
+            },
+            mount,
+            head_by_get: method == Method::HEAD && *route_method == Some(Method::GET),
         }
     }
 

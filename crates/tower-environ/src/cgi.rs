@@ -157,6 +157,14 @@ impl<'a> CgiView<'a> {
         if let (&HOST, Some(host)) = (name, self.authority()) {
             return host.as_bytes().into();
         }
+        if *name == HOST {
+            // Several are an error of the request (RFC 9112, section 3.2), and joined they are no host.
+            return self
+                .headers
+                .get(HOST)
+                .map_or(&b""[..], HeaderValue::as_bytes)
+                .into();
+        }
         // DIFFERENCE: wsgiref joins with a bare comma, cookies too, which no cookie parser takes apart again.
         let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
         let values = self.headers.get_all(name);

@@ -256,6 +256,10 @@ mod tests {
     fn a_key_parsed_at_run_time_finds_the_constant_ones_value() {
         let mut environ = Environ::default();
         environ.set(ONE, 1);
+        let secret = Key::<u32>::parse_secret("test.one").unwrap();
+        assert_eq!(environ.get(&secret), Some(&1));
+        environ.set(secret, 1);
+        assert_eq!(format!("{environ:?}"), r#"{"test.one": <secret>}"#);
         let parsed = Key::<u32>::parse("test.one").unwrap();
         assert_eq!(environ.get(&parsed), Some(&1));
     }

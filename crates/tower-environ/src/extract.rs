@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{StatusCode, request::Parts};
 
-use crate::{Environ, EnvironError, Key, PathInfo, RequestExt, ScriptName};
+use crate::{Environ, EnvironError, EnvironExt, Key, PathInfo, ScriptName};
 
 /// Names a key and the type of its value, for the extractor [`Env`].
 ///

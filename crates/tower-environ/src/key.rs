@@ -63,17 +63,8 @@ impl<T: fmt::Debug + Send + Sync + 'static> Key<T> {
     ///
     /// A [`KeyError`] that says what is wrong with the name, and where.
     pub fn parse(name: &str) -> Result<Self, KeyError> {
-        match offence(name.as_bytes()) {
-            None => Ok(Self {
-                name: Name::Shared(name.into()),
-                entry: shown,
-            }),
-            Some((offence, position)) => Err(KeyError {
-                offence,
-                position,
-                name: name.into(),
-            }),
-        }
+        let name = Name::parse(name)?;
+        Ok(Self { name, entry: shown })
     }
 }
 
@@ -90,6 +81,19 @@ impl<T: Send + Sync + 'static> Key<T> {
             name: Name::new(name),
             entry: hidden,
         }
+    }
+
+    /// [`Key::secret`] for a name that is only known at run time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Key::parse`].
+    pub fn parse_secret(name: &str) -> Result<Self, KeyError> {
+        let name = Name::parse(name)?;
+        Ok(Self {
+            name,
+            entry: hidden,
+        })
     }
 }
 
@@ -138,6 +142,17 @@ impl Name {
             panic!("{}", offence.message());
         }
         Self::Static(name)
+    }
+
+    fn parse(name: &str) -> Result<Self, KeyError> {
+        match offence(name.as_bytes()) {
+            None => Ok(Self::Shared(name.into())),
+            Some((offence, position)) => Err(KeyError {
+                offence,
+                position,
+                name: name.into(),
+            }),
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -19,7 +19,7 @@ pub use body::ResponseBody;
 pub use cgi::{CgiName, CgiView};
 pub use environ::Environ;
 pub use error::EnvironError;
-pub use ext::RequestExt;
+pub use ext::EnvironExt;
 #[cfg(feature = "axum")]
 pub use extract::{Env, EnvironKey};
 pub use future::ResponseFuture;

@@ -27,7 +27,8 @@ impl MountLayer {
     /// Mounts at a path such as `/wiki`, written as it is read: decoded. A slash at the end says nothing more.
     ///
     /// At `/` nothing is taken off; such a mount outside of everything lets [`MountExt`](crate::MountExt) see what
-    /// others, who leave no trace, take off further in.
+    /// others, who leave no trace, take off further in. Braces are braces: what a template is for, `Dispatch::mount` of
+    /// tower-dispatch does.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl std::error::Error for NotMounted {}
 fn not_mounted(to: &Method) -> Response<Bytes> {
     let body = match *to {
         Method::HEAD => Bytes::new(),
-        _ => format!("{NotMounted}\n").into(),
+        _ => Bytes::from_static(b"nothing is mounted at this path\n"),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::NOT_FOUND;

@@ -3,14 +3,14 @@
 //! Paths are compared segment by segment, each decoded once, so that `/%61dmin` and `/admin` are the same
 //! place. An encoded slash stays inside its segment: `/wiki%2Fx` is not below `/wiki` (RFC 3986, section 2.2).
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
 /// Where something is mounted, as decoded segments.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Prefix {
-    segments: Box<[Box<str>]>,
+    segments: Arc<[Box<str>]>,
 }
 
 impl Prefix {
@@ -53,7 +53,7 @@ impl Prefix {
     /// How many bytes of a raw path are the mount's; `None` if the path is not below it.
     pub(crate) fn of(&self, path: &str) -> Option<usize> {
         let mut end = 0;
-        for expected in &self.segments {
+        for expected in &*self.segments {
             let rest = path[end..].strip_prefix('/')?;
             let segment = rest.split('/').next().unwrap_or(rest);
             if !decodes_to(segment, expected) {
@@ -118,6 +118,14 @@ enum Offence {
     EmptySegment,
     DotSegment,
     Encoded,
+}
+
+impl MountError {
+    /// Where in the mount the offence is, in bytes from its start.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
 }
 
 impl fmt::Display for MountError {
@@ -231,7 +239,9 @@ mod tests {
             ),
         ];
         for (mount, text) in table {
-            assert_eq!(Prefix::parse(mount).unwrap_err().to_string(), text);
+            let error = Prefix::parse(mount).unwrap_err();
+            assert_eq!(error.to_string(), text);
+            assert!(text.ends_with(&format!("at byte {})", error.position())));
         }
     }
 

@@ -13,7 +13,7 @@ use http::{Extensions, Request, Uri, request::Parts, uri::PathAndQuery};
 ///
 /// As an extension it is what the innermost mount has left; [`MountExt::script_name`] also sees what others have
 /// stripped since.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ScriptName {
     /// As the first mount saw it. `None` for a URI without a path.
     path: Option<PathAndQuery>,
@@ -82,7 +82,7 @@ impl ScriptName {
 }
 
 /// The part of the raw path that is left to whoever has the request: empty at a mount itself, where the URI has `/`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PathInfo {
     script_name: ScriptName,
 }
@@ -105,8 +105,9 @@ impl PathInfo {
 
 /// `request.script_name()` and `request.path_info()`, on a request and on its parts.
 ///
-/// Both are raw, slices of the path as the first mount saw it, and together they are that path. A layer in between
-/// that rewrites the path, and does not just shorten it, changes neither.
+/// Both are raw, slices of the path as the first mount saw it, and together they are that path. A layer below that mount
+/// that rewrites the path, and does not just shorten it, changes neither until the next mount, whose path is then the
+/// rewritten one. But for a path that becomes `/`: that is what a mount leaves that takes the whole.
 pub trait MountExt {
     /// The part of the path that mounts have taken; empty outside of mounts.
     fn script_name(&self) -> &str;
@@ -169,6 +170,24 @@ fn original(extensions: &Extensions) -> Option<&Uri> {
 fn original(_: &Extensions) -> Option<&Uri> {
     None
 }
+
+/// Of the text; whatever else the paths have does not count.
+impl PartialEq for ScriptName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ScriptName {}
+
+/// Of the text; whatever else the paths have does not count.
+impl PartialEq for PathInfo {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for PathInfo {}
 
 impl fmt::Display for ScriptName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! The grammar of the `Forwarded` header ([RFC 7239, section 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)), to
-//! the letter but for white space around semicolons.
+//! the letter but for what proxies do all the same and what moves no end of anything: white space around semicolons, a
+//! `:`, `[` or `]` without quotes, and no value at all.
 //!
 //! A client may write the start of the header and a trusted proxy goes on behind it. Whatever is not well-formed is an
 //! error as a whole: a quote that the client has left open would otherwise swallow what the proxy says.
@@ -59,35 +60,40 @@ impl<'a> Parser<'a> {
     /// Pairs with semicolons between; there may be nothing where a pair could stand. `None` without any pair.
     fn element(&mut self) -> Result<Option<Element>, Offence> {
         let mut element = Element::default();
-        let mut seen: Vec<&str> = Vec::new();
+        let (mut some, mut seen) = (false, [false; 3]);
         loop {
             self.white_space();
             let start = self.at;
-            let name = self.token();
+            let name = self.while_is(is_token);
             if !name.is_empty() {
-                if seen.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                some = true;
+                // Nobody reads the others.
+                let known = ["for", "host", "proto"];
+                let known = known
+                    .iter()
+                    .position(|known| name.eq_ignore_ascii_case(known));
+                if known.is_some_and(|known| std::mem::replace(&mut seen[known], true)) {
                     return Err((start, "a parameter that is there already"));
                 }
-                seen.push(name);
                 if !self.eat('=') {
                     return Err((self.at, "expected `=` after the parameter's name"));
                 }
                 let start = self.at;
                 let value = self.value()?;
-                if name.eq_ignore_ascii_case("for") {
-                    let node = Node::parse(&value);
-                    let words =
-                        "expected an address, `unknown` or `_name`; IPv6 in brackets and quotes";
-                    element.node = Some(node.ok_or((start, words))?);
-                } else if name.eq_ignore_ascii_case("host") {
-                    element.host = Some(value.into());
-                } else if name.eq_ignore_ascii_case("proto") {
-                    element.proto = Some(value.into());
+                match known {
+                    Some(0) => {
+                        let node = Node::parse(&value);
+                        let words = "expected an address, `unknown` or `_name`; IPv6 in brackets";
+                        element.node = Some(node.ok_or((start, words))?);
+                    }
+                    Some(1) => element.host = Some(value.into()),
+                    Some(_) => element.proto = Some(value.into()),
+                    None => {}
                 }
             }
             self.white_space();
             if !self.eat(';') {
-                return Ok((!seen.is_empty()).then_some(element));
+                return Ok(some.then_some(element));
             }
         }
     }
@@ -96,15 +102,13 @@ impl<'a> Parser<'a> {
         if self.eat('"') {
             return self.quoted().map(Cow::Owned);
         }
-        match self.token() {
-            "" => Err((self.at, "expected a value")),
-            token => Ok(Cow::Borrowed(token)),
-        }
+        let unquoted = |c| is_token(c) || ":[]".contains(c);
+        Ok(Cow::Borrowed(self.while_is(unquoted)))
     }
 
-    fn token(&mut self) -> &'a str {
+    fn while_is(&mut self, legal: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
-        let end = rest.find(|c| !is_token(c)).unwrap_or(rest.len());
+        let end = rest.find(|c| !legal(c)).unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
     }
@@ -181,6 +185,14 @@ mod tests {
             ),
             ("", vec![]),
             (";;,;", vec![]),
+            (
+                "for=[2001:db8::1]:99;host=example.org:81;proto=;proto-version=;x=1;x=2",
+                vec![element(
+                    "[2001:db8::1]:99",
+                    Some("example.org:81"),
+                    Some(""),
+                )],
+            ),
         ];
         for (line, elements) in table {
             assert_eq!(parse(line), Ok(elements), "{line}");
@@ -190,17 +202,16 @@ mod tests {
     #[test]
     fn what_is_malformed_says_where() {
         let pair = "expected `=` after the parameter's name";
-        let node = "expected an address, `unknown` or `_name`; IPv6 in brackets and quotes";
+        let node = "expected an address, `unknown` or `_name`; IPv6 in brackets";
         let end = "expected `,`, `;` or the end";
         let table = [
             ("for", (3, pair)),
             ("for =1.2.3.4", (3, pair)),
             ("1.2.3.4", (7, pair)),
-            ("for=", (4, "expected a value")),
-            ("for= 1.2.3.4", (4, "expected a value")),
-            ("for=;proto=http", (4, "expected a value")),
+            ("for=", (4, node)),
+            ("for= 1.2.3.4", (4, node)),
+            ("for=;proto=http", (4, node)),
             ("for=1;host=\"a;b\"", (4, node)),
-            ("for=[2001:db8::1]", (4, "expected a value")),
             ("for=2001:db8::1", (4, node)),
             ("for=\"2001:db8::1\"", (4, node)),
             ("for=\"1.2.3.4", (4, "a quote that is not closed")),

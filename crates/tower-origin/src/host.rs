@@ -59,46 +59,56 @@ fn name(text: &str) -> Option<Box<str>> {
     }
     // Where the last label is a number, some clients read an address: `127.1` and `0x7f.1` are 127.0.0.1 to them.
     let last = name.rsplit('.').next().unwrap_or_default();
-    let number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
+    let number = match last.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
     if number && name.parse::<Ipv4Addr>().is_err() {
         return None;
     }
     Some(name.into())
 }
 
-/// Hosts that are served.
+/// Hosts that are served, on one port or on any.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum HostPattern {
-    Exactly(Box<str>),
-    /// All names below this one, which begins with a dot.
-    Below(Box<str>),
+pub(crate) struct HostPattern {
+    host: Host,
+    /// Whether it is not the name itself, but all names below it.
+    below: bool,
 }
 
 impl HostPattern {
-    /// Reads `example.org`, `*.example.org`, `192.0.2.1` or `[2001:db8::1]`.
+    /// Reads `example.org`, `*.example.org`, `192.0.2.1` or `[2001:db8::1]`, each perhaps with a port.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let host =
-            |text| Host::parse(text).filter(|host| host.port.is_none() && !text.ends_with(':'));
-        match text.strip_prefix("*.") {
-            Some(domain) => host(domain).map(|host| Self::Below(format!(".{}", host.name).into())),
-            None => host(text).map(|host| Self::Exactly(host.name)),
-        }
+        let (host, below) = match text.strip_prefix("*.") {
+            Some(domain) => (domain, true),
+            None => (text, false),
+        };
+        let host = Host::parse(host).filter(|_| !host.ends_with(':'))?;
+        Some(Self { host, below })
     }
 
     pub(crate) fn matches(&self, host: &Host) -> bool {
-        match self {
-            Self::Exactly(name) => host.name == *name,
-            Self::Below(domain) => host.name.ends_with(&**domain),
-        }
+        let name = match host.name.strip_suffix(&*self.host.name) {
+            Some("") => !self.below,
+            Some(below) => self.below && below.ends_with('.'),
+            None => false,
+        };
+        name && (self.host.port.is_none() || self.host.port == host.port)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
 impl fmt::Debug for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exactly(name) => write!(f, "{name:?}"),
-            Self::Below(domain) => write!(f, "\"*{domain}\""),
-        }
+        let below = if self.below { "*." } else { "" };
+        write!(f, "\"{below}{}\"", self.host)
     }
 }
 
@@ -123,6 +133,7 @@ mod tests {
             ("[2001:db8:0:0::1]:443", "[2001:db8::1]", Some(443)),
             ("[::ffff:192.0.2.1]", "[::ffff:192.0.2.1]", None),
             ("1password.example", "1password.example", None),
+            ("0xide-box", "0xide-box", None),
         ];
         for (text, name, port) in table {
             let host = Host::parse(text).unwrap();
@@ -202,21 +213,25 @@ mod tests {
         assert!(!matches("*.example.org", "example.org"));
         assert!(!matches("*.example.org", "evilexample.org"));
         assert!(matches("[2001:db8::1]", "[2001:DB8:0::1]:443"));
+        assert!(matches("example.org:8443", "example.org:8443"));
+        assert!(!matches("example.org:8443", "example.org:8444"));
+        assert!(!matches("example.org:8443", "example.org"));
+        assert!(matches("*.example.org:81", "a.example.org:81"));
         for text in [
             "",
             "*",
             "*.",
             "*example.org",
             "a.*.b",
-            "example.org:80",
             "example.org:",
+            "example.org:http",
             "*.*.b",
             "http://a",
         ] {
             assert_eq!(HostPattern::parse(text), None, "{text:?}");
         }
-        let shown =
-            ["*.Example.org", "b"].map(|text| format!("{:?}", HostPattern::parse(text).unwrap()));
-        assert_eq!(shown, ["\"*.example.org\"", "\"b\""]);
+        let shown = ["*.Example.org", "b:81"]
+            .map(|text| format!("{:?}", HostPattern::parse(text).unwrap()));
+        assert_eq!(shown, ["\"*.example.org\"", "\"b:81\""]);
     }
 }

@@ -1,14 +1,14 @@
 use std::{error::Error, fmt, net::IpAddr, sync::Arc};
 
 use http::uri::Scheme;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use tower_layer::Layer;
 
 use crate::{
     WithOrigin,
     host::HostPattern,
     prefix,
-    resolve::{Kind, Rules},
+    resolve::{Kind, Rules, XForwarded},
 };
 
 /// Puts the [`Origin`](crate::Origin) into each request, and refuses those whose host or proxy headers are
@@ -27,6 +27,7 @@ impl OriginLayer {
                 trusted: Vec::new(),
                 trusted_without_address: false,
                 kind: Kind::Either,
+                extra: Vec::new(),
                 hosts: Vec::new(),
                 scheme: Scheme::HTTP,
                 prefix: None,
@@ -37,7 +38,8 @@ impl OriginLayer {
     /// Whose headers count: addresses and networks of proxies, such as `10.0.0.0/8` or `2001:db8::1`. Called again it
     /// adds to those that there are.
     ///
-    /// Trust only proxies that set the headers themselves: whatever else a trusted peer passes on is believed.
+    /// Trust only proxies that set these headers themselves, or drop them: what they pass on as the client has sent it
+    /// is believed too. One that writes `Forwarded` and puts something of the client's in quotes has to escape it.
     ///
     /// # Errors
     ///
@@ -47,9 +49,8 @@ impl OriginLayer {
         networks: impl IntoIterator<Item = T>,
     ) -> Result<Self, OriginError> {
         let read = |text: &str| {
-            let address = text.parse::<IpAddr>().ok();
-            let address = address.map(|address| IpNet::from(address.to_canonical()));
-            address.or_else(|| text.parse().ok())
+            let address = text.parse::<IpAddr>().ok().map(IpNet::from);
+            address.or_else(|| text.parse().ok()).map(canonical)
         };
         let networks = read_all(networks, Offence::Network, read)?;
         Ok(self.with(|rules| rules.trusted.extend(networks)))
@@ -64,24 +65,33 @@ impl OriginLayer {
         self.with(|rules| rules.trusted_without_address = true)
     }
 
-    /// Reads `Forwarded` (RFC 7239) only. By default either kind of headers is read, and both in one request are
-    /// refused.
+    /// Reads `Forwarded` (RFC 7239) and no X-Forwarded-For, -Proto, -Host and -Port. By default either kind of headers
+    /// is read, and both in one request are refused.
     #[must_use]
     pub fn only_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::Forwarded)
     }
 
-    /// Reads X-Forwarded-For, -Proto, -Host, -Port and -Prefix only. By default either kind of headers is read, and
-    /// both in one request are refused.
+    /// Reads no `Forwarded`, but X-Forwarded-For and -Proto and what [`x_forwarded`](OriginLayer::x_forwarded) names. By
+    /// default either kind of headers is read, and both in one request are refused.
     #[must_use]
     pub fn only_x_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::XForwarded)
     }
 
-    /// The hosts that are served: names, addresses, and `*.example.org` for all names below that one; without a
-    /// port. Called again it adds to those that there are.
+    /// Which headers the proxies set besides X-Forwarded-For and -Proto; by default none is read, since many proxies pass
+    /// these on as the client has sent them. Called again it adds to those that there are.
+    #[must_use]
+    pub fn x_forwarded(self, headers: impl IntoIterator<Item = XForwarded>) -> Self {
+        self.with(|rules| rules.extra.extend(headers))
+    }
+
+    /// The hosts that are served: names, addresses, and `*.example.org` for all names below that one. With a port it is
+    /// that port only, named as such; without one it is any, and which one is the client's word. Called again it adds to those
+    /// that there are.
     ///
-    /// A request for another host, or for none, is answered 400. Without a list every host goes, and
+    /// A request for another host, or for none, is answered 400. Health checks, which often name an address or nothing,
+    /// need theirs on the list or a way around the layer. Without a list every host goes, and
     /// [`Origin::url`](crate::Origin::url) makes no URL.
     ///
     /// # Errors
@@ -95,11 +105,11 @@ impl OriginLayer {
         Ok(self.with(|rules| rules.hosts.extend(hosts)))
     }
 
-    /// The scheme in which this server itself is spoken to, where no trusted proxy says another. `http` by default; what
-    /// the request claims does not count.
+    /// Says that this server itself is spoken to with TLS: the scheme is `https` where no trusted proxy says another. By
+    /// default it is `http`; what the request claims does not count.
     #[must_use]
-    pub fn scheme(self, scheme: Scheme) -> Self {
-        self.with(|rules| rules.scheme = scheme)
+    pub fn https(self) -> Self {
+        self.with(|rules| rules.scheme = Scheme::HTTPS)
     }
 
     /// The prefix that the proxies take off the path, where they do not say so themselves. What they say is not
@@ -153,6 +163,19 @@ fn read_all<T: AsRef<str>, U>(
     Ok(all)
 }
 
+/// IPv4 networks that are written as IPv6 ones, in the form in which peers are looked up.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = net else {
+        return net;
+    };
+    let address = mapped.addr().to_ipv4_mapped();
+    let len = mapped.prefix_len().checked_sub(96);
+    let mapped = address
+        .zip(len)
+        .and_then(|(address, len)| Ipv4Net::new(address, len).ok());
+    mapped.map_or(net, IpNet::V4)
+}
+
 /// What is wrong with the layer's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginError {
@@ -172,7 +195,7 @@ impl fmt::Display for OriginError {
         let expected = match self.offence {
             Offence::Network => "expected an address or a network, such as `10.0.0.0/8`",
             Offence::Host => {
-                "expected a host without a port, such as `example.org`, `*.example.org` or `[2001:db8::1]`"
+                "expected a host, such as `example.org`, `*.example.org:8443` or `[2001:db8::1]`"
             }
             Offence::Prefix => prefix::EXPECTED,
         };

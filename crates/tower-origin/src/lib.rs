@@ -23,4 +23,5 @@ pub use layer::{OriginError, OriginLayer};
 pub use origin::Origin;
 pub use peer::PeerAddr;
 pub use refusal::Refusal;
+pub use resolve::XForwarded;
 pub use service::WithOrigin;

@@ -9,6 +9,8 @@ use crate::host;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Address(IpAddr, Option<u16>),
+    /// The other end of a Unix socket.
+    Local,
     /// The proxy does not know, or does not tell.
     Hidden,
 }
@@ -36,9 +38,14 @@ impl Node {
         Some(Self::Address(address.to_canonical(), port))
     }
 
-    /// Reads an entry of X-Forwarded-For: as [`Node::parse`] does, or an IPv6 address without brackets.
+    /// Reads an entry of X-Forwarded-For: as [`Node::parse`] does, or an IPv6 address without brackets, which may have
+    /// a zone, or nginx's `unix:`.
     pub(crate) fn parse_bare(text: &str) -> Option<Self> {
-        match text.parse::<Ipv6Addr>() {
+        if text == "unix:" {
+            return Some(Self::Local);
+        }
+        let (address, _zone) = text.split_once('%').unwrap_or((text, ""));
+        match address.parse::<Ipv6Addr>() {
             Ok(address) => Some(Self::Address(IpAddr::V6(address).to_canonical(), None)),
             Err(_) => Self::parse(text),
         }
@@ -77,6 +84,9 @@ mod tests {
             assert_eq!(Node::parse(text), node, "{text}");
             assert_eq!(Node::parse_bare(text), node, "{text}");
         }
+        assert_eq!(Node::parse_bare("fe80::1%eth0"), address("fe80::1", None));
+        assert_eq!(Node::parse_bare("unix:"), Some(Node::Local));
+        assert_eq!(Node::parse("unix:"), None);
         assert_eq!(Node::parse("2001:db8::1"), None);
         assert_eq!(
             Node::parse_bare("2001:db8::1"),
@@ -111,7 +121,7 @@ mod tests {
             "2001:db8::1]",
             "[2001:db8::1]80",
             "[fe80::1%eth0]",
-            "fe80::1%eth0",
+            "192.0.2.1%eth0",
             "unknown:",
             "unknownx",
             "_hid den",

@@ -1,6 +1,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use http::{request::Parts, uri::Scheme};
+use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 use tower_environ::MountExt;
 
 use crate::host::Host;
@@ -40,8 +41,19 @@ impl Origin {
         named.unwrap_or_else(|| default_port(&self.scheme))
     }
 
+    /// Host and port as they stand in a URL: the port only if it is not the scheme's own. `None` where
+    /// [`host`](Origin::host) is.
+    #[must_use]
+    pub fn authority(&self) -> Option<String> {
+        let mut host = self.host.clone()?;
+        host.port = host.port.filter(|port| *port != default_port(&self.scheme));
+        Some(host.to_string())
+    }
+
     /// The address of the client: of the last hop that is not a trusted proxy. `None` if it is not known, or hidden
     /// by a proxy.
+    ///
+    /// Where all hops are trusted it is the first of them: one of your own that asks by itself.
     #[must_use]
     pub fn client(&self) -> Option<IpAddr> {
         self.client
@@ -60,7 +72,8 @@ impl Origin {
     }
 
     /// The absolute URL that the client asked for: scheme, host, port unless it is the scheme's own, prefix, the path
-    /// as the server saw it, and the query.
+    /// as the server saw it, and the query. What no URL has, and clients send all the same, is encoded: quotes,
+    /// backslashes, bytes beyond ASCII.
     ///
     /// `None` where nobody vouches for the host: a link made of what a client says leads its next reader to
     /// wherever that client likes. [`OriginLayer::hosts`](crate::OriginLayer::hosts) says who is vouched for.
@@ -69,11 +82,11 @@ impl Origin {
         let mut url = self.application_url(parts)?;
         // `*`, in OPTIONS, is no path (RFC 9110, section 7.1).
         if parts.path_info().starts_with('/') {
-            url.push_str(parts.path_info());
+            url.extend(legal(parts.path_info()));
         }
         if let Some(query) = parts.uri.query() {
             url.push('?');
-            url.push_str(query);
+            url.extend(legal(query));
         }
         Some(url)
     }
@@ -84,17 +97,28 @@ impl Origin {
     /// `None` where [`url`](Origin::url) is.
     #[must_use]
     pub fn application_url(&self, parts: &Parts) -> Option<String> {
-        let host = self.host.as_ref().filter(|_| self.vouched)?;
-        let port = match host.port.filter(|port| *port != default_port(&self.scheme)) {
-            Some(port) => format!(":{port}"),
-            None => String::new(),
-        };
-        let (scheme, name, prefix) = (&self.scheme, &host.name, &self.prefix);
-        Some(format!(
-            "{scheme}://{name}{port}{prefix}{}",
-            parts.script_name()
-        ))
+        let authority = self.authority().filter(|_| self.vouched)?;
+        let (scheme, prefix) = (&self.scheme, &self.prefix);
+        let script_name = legal(parts.script_name());
+        Some(format!("{scheme}://{authority}{prefix}{script_name}"))
     }
+}
+
+/// What RFC 3986 has in no path and no query, though `http::Uri` lets it pass.
+const ILLEGAL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+fn legal(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, ILLEGAL)
 }
 
 fn default_port(scheme: &Scheme) -> u16 {

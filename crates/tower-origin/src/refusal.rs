@@ -3,7 +3,10 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
 
 /// Why the layer itself has answered, with 400. It is in that response's extensions, for the log; the client is not told
 /// what was found.
@@ -24,8 +27,8 @@ pub enum Refusal {
     /// of them the proxy sets is said with [`only_forwarded`](crate::OriginLayer::only_forwarded) or
     /// [`only_x_forwarded`](crate::OriginLayer::only_x_forwarded).
     TwoKinds,
-    /// A header from a trusted proxy is malformed: its name, its value, the byte at which it goes wrong, and what was
-    /// expected there.
+    /// A header from a trusted proxy is malformed: its name; the header line, or the one parameter, as much of it as
+    /// tells; the byte in it at which it goes wrong; and what was expected there.
     Malformed(&'static str, Box<str>, usize, &'static str),
 }
 
@@ -36,11 +39,11 @@ impl Refusal {
         at: usize,
         expected: &'static str,
     ) -> Self {
-        Self::Malformed(name, shown(value), at, expected)
+        Self::Malformed(name, shown(value, at), at, expected)
     }
 
     pub(crate) fn malformed_host(name: &'static str, value: &[u8]) -> Self {
-        Self::MalformedHost(name, shown(value))
+        Self::MalformedHost(name, shown(value, 0))
     }
 
     /// What the client may know.
@@ -66,17 +69,23 @@ impl Refusal {
         *response.status_mut() = StatusCode::BAD_REQUEST;
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, text);
+        // A cache would keep it for the URL, and give it to those who have done nothing wrong.
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(CACHE_CONTROL, no_store);
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// For the log, in one line: as much of a value as tells what it is.
-fn shown(value: &[u8]) -> Box<str> {
+/// For the log, in one line: as much of a value around this byte as tells what it is.
+fn shown(value: &[u8], at: usize) -> Box<str> {
     const MOST: usize = 256;
-    let cut = value.get(..MOST).map_or("", |_| "…");
-    let start = value.get(..MOST).unwrap_or(value);
-    format!("{}{cut}", start.escape_ascii()).into()
+    let start = at.saturating_sub(MOST / 2);
+    let end = value.len().min(start + MOST);
+    let before = if start > 0 { "…" } else { "" };
+    let after = if end < value.len() { "…" } else { "" };
+    let part = value.get(start..end).unwrap_or_default();
+    format!("{before}{}{after}", part.escape_ascii()).into()
 }
 
 impl fmt::Display for Refusal {

@@ -35,6 +35,8 @@ pub(crate) struct Rules {
     pub(crate) trusted: Vec<IpNet>,
     pub(crate) trusted_without_address: bool,
     pub(crate) kind: Kind,
+    /// What counts besides X-Forwarded-For and -Proto.
+    pub(crate) extra: Vec<XForwarded>,
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) scheme: Scheme,
     pub(crate) prefix: Option<Arc<str>>,
@@ -46,6 +48,20 @@ pub(crate) enum Kind {
     Either,
     Forwarded,
     XForwarded,
+}
+
+/// A header that many proxies do not set, and pass on if a client does. Those that the proxies do set are named to
+/// [`OriginLayer::x_forwarded`](crate::OriginLayer::x_forwarded).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum XForwarded {
+    /// X-Forwarded-Host: the host that the client asked for, perhaps with the port.
+    Host,
+    /// X-Forwarded-Port: the port that the client asked for.
+    Port,
+    /// X-Forwarded-Prefix: what the proxy has taken off the path. It also counts beside `Forwarded`, which has nothing
+    /// of the kind.
+    Prefix,
 }
 
 /// What trusted proxies say.
@@ -73,15 +89,28 @@ impl Rules {
             Some((address, _)) => self.trusts(address),
             None => self.trusted_without_address,
         };
-        let said = match (trusted, self.kind) {
+        let mut said = match (trusted, self.kind) {
             (false, _) => Said::default(),
             (true, Kind::Either) => self.either(headers)?,
             (true, Kind::Forwarded) => self.forwarded(headers)?,
             (true, Kind::XForwarded) => self.x_forwarded(headers)?,
         };
+        if trusted && self.reads(XForwarded::Prefix) {
+            said.prefix = last(
+                headers,
+                &PREFIX,
+                "X-Forwarded-Prefix",
+                prefix::EXPECTED,
+                |text| prefix::parse(text).map(Arc::from),
+            )?;
+        }
         let (client, client_port) = match said.client {
             Some(Node::Address(address, port)) => (Some(address), port),
-            Some(Node::Hidden) => (None, None),
+            Some(Node::Hidden | Node::Local) => (None, None),
+            // A proxy that says something, and not for whom.
+            None if said.scheme.is_some() || said.host.is_some() || said.port.is_some() => {
+                (None, None)
+            }
             None => peer.unzip(),
         };
         let mut host = said.host.or(asked);
@@ -115,11 +144,23 @@ impl Rules {
         if !headers.contains_key(FORWARDED) {
             return self.x_forwarded(headers);
         }
-        let x_forwarded = [FOR, PROTO, X_HOST, PORT, PREFIX];
-        if x_forwarded.iter().any(|name| headers.contains_key(name)) {
+        let x_forwarded = [
+            (FOR, true),
+            (PROTO, true),
+            (X_HOST, self.reads(XForwarded::Host)),
+            (PORT, self.reads(XForwarded::Port)),
+        ];
+        if x_forwarded
+            .iter()
+            .any(|(name, read)| *read && headers.contains_key(name))
+        {
             return Err(Refusal::TwoKinds);
         }
         self.forwarded(headers)
+    }
+
+    fn reads(&self, header: XForwarded) -> bool {
+        self.extra.contains(&header)
     }
 
     fn forwarded(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
@@ -141,7 +182,7 @@ impl Rules {
                 let refuse = || Refusal::malformed_host("Forwarded", host.as_bytes());
                 said.host = Some(Host::parse(&host).ok_or_else(refuse)?);
             }
-            if let Some(proto) = element.proto {
+            if let Some(proto) = element.proto.filter(|proto| !proto.is_empty()) {
                 let refuse = || Refusal::malformed("Forwarded", proto.as_bytes(), 0, SCHEME);
                 said.scheme = Some(scheme(&proto).ok_or_else(refuse)?);
             }
@@ -154,16 +195,11 @@ impl Rules {
 
     fn x_forwarded(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
         let mut said = Said::default();
-        for (line, entry) in entries(headers, &FOR) {
+        for (line, at, entry) in entries(headers, &FOR) {
             let text = std::str::from_utf8(entry).ok();
             let node = text.and_then(Node::parse_bare).ok_or_else(|| {
                 let expected = "expected an address or `unknown` in each entry up to the client's";
-                Refusal::malformed(
-                    "X-Forwarded-For",
-                    line.as_bytes(),
-                    place(line, entry),
-                    expected,
-                )
+                Refusal::malformed("X-Forwarded-For", line.as_bytes(), at, expected)
             })?;
             said.client = Some(node);
             if !self.is_proxy(node) {
@@ -172,32 +208,33 @@ impl Rules {
         }
         // Of these there is only the nearest proxy's word that is sure to be a proxy's.
         said.scheme = last(headers, &PROTO, "X-Forwarded-Proto", SCHEME, scheme)?;
-        said.port = last(
-            headers,
-            &PORT,
-            "X-Forwarded-Port",
-            "expected a port",
-            host::port,
-        )?;
-        said.prefix = last(
-            headers,
-            &PREFIX,
-            "X-Forwarded-Prefix",
-            prefix::EXPECTED,
-            |text| prefix::parse(text).map(Arc::from),
-        )?;
-        said.host = last(
-            headers,
-            &X_HOST,
-            "X-Forwarded-Host",
-            "expected a host",
-            Host::parse,
-        )?;
+        if self.reads(XForwarded::Port) {
+            said.port = last(
+                headers,
+                &PORT,
+                "X-Forwarded-Port",
+                "expected a port",
+                host::port,
+            )?;
+        }
+        if self.reads(XForwarded::Host) {
+            said.host = last(
+                headers,
+                &X_HOST,
+                "X-Forwarded-Host",
+                "expected a host",
+                Host::parse,
+            )?;
+        }
         Ok(said)
     }
 
     fn is_proxy(&self, node: Node) -> bool {
-        matches!(node, Node::Address(address, _) if self.trusts(address))
+        match node {
+            Node::Address(address, _) => self.trusts(address),
+            Node::Local => self.trusted_without_address,
+            Node::Hidden => false,
+        }
     }
 }
 
@@ -242,29 +279,25 @@ fn asked(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<Host
     Ok(authority.or(header))
 }
 
-/// What stands between the commas of all lines of a header, from the last to the first, with its line.
+/// What stands between the commas of all lines of a header, from the last to the first, with its line and its place
+/// there.
 fn entries<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
-) -> impl Iterator<Item = (&'a HeaderValue, &'a [u8])> {
+) -> impl Iterator<Item = (&'a HeaderValue, usize, &'a [u8])> {
     let lines = headers.get_all(name).iter().rev();
     lines.flat_map(|line| {
+        let mut end = line.len();
         let entries = line.as_bytes().rsplit(|byte| *byte == b',');
-        entries
-            .map(|entry| entry.trim_ascii())
-            .filter(|entry| !entry.is_empty())
-            .map(move |entry| (line, entry))
+        entries.filter_map(move |entry| {
+            let start = end - entry.len();
+            // The comma before it belongs to no entry.
+            end = start.saturating_sub(1);
+            let at = start + (entry.len() - entry.trim_ascii_start().len());
+            let entry = entry.trim_ascii();
+            (!entry.is_empty()).then_some((line, at, entry))
+        })
     })
-}
-
-/// Where in the line the entry begins.
-fn place(line: &HeaderValue, entry: &[u8]) -> usize {
-    let all = line.as_bytes();
-    let starts = 0..=all.len() - entry.len();
-    starts
-        .rev()
-        .find(|at| all[*at..].starts_with(entry))
-        .unwrap_or(0)
 }
 
 /// The last entry of a header, read.
@@ -275,17 +308,11 @@ fn last<T>(
     expected: &'static str,
     read: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, Refusal> {
-    let Some((line, entry)) = entries(headers, name).next() else {
+    let Some((line, at, entry)) = entries(headers, name).next() else {
         return Ok(None);
     };
-    let read = std::str::from_utf8(entry).ok().and_then(read);
-    match read {
+    match std::str::from_utf8(entry).ok().and_then(read) {
         Some(read) => Ok(Some(read)),
-        None => Err(Refusal::malformed(
-            shown,
-            line.as_bytes(),
-            place(line, entry),
-            expected,
-        )),
+        None => Err(Refusal::malformed(shown, line.as_bytes(), at, expected)),
     }
 }

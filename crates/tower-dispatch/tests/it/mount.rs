@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
-use tower::{ServiceExt, service_fn, util::ServiceFn};
+use tower::{service_fn, util::ServiceFn};
 use tower_dispatch::{Dispatch, DispatchLayer, UrlArgs};
 use tower_environ::MountExt;
 
@@ -92,18 +92,94 @@ async fn a_mounted_app_answers_for_all_methods_itself() {
     assert_eq!(ask(urls, Method::OPTIONS, "/a/x").await.0, 204);
 }
 
+#[tokio::test]
+async fn what_cannot_be_decoded_below_a_mount_is_the_mounted_apps_affair() {
+    let urls = Dispatch::builder()
+        .route("/{*anything}", says("route"))
+        .mount("/{tenant}/docs", place())
+        .mount("/admin", place())
+        .build()
+        .unwrap();
+    let inner = service_fn(async |_: Request<()>| {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("inner")))
+    });
+    let layer = tower::Layer::layer(&DispatchLayer::new(urls.clone()), inner);
+    for (path, expected) in [
+        ("/admin/x%zz", "/admin|/x%zz /x%zz []"),
+        ("/%61dmin/%FF?q", "/%61dmin|/%FF /%FF?q []"),
+        ("/admin/%", "/admin|/% /% []"),
+        ("/J%C3%B6rg/docs/%", "/J%C3%B6rg/docs|/% /% [\"Jörg\"]"),
+    ] {
+        assert_eq!(
+            ask(urls.clone(), Method::GET, path).await.2,
+            expected,
+            "{path}"
+        );
+        assert_eq!(
+            ask(layer.clone(), Method::GET, path).await.2,
+            expected,
+            "{path}"
+        );
+    }
+    for path in ["/%zz/docs/x", "/admin%zz", "/x/%zz"] {
+        assert_eq!(ask(urls.clone(), Method::GET, path).await.0, 400, "{path}");
+        assert_eq!(
+            ask(layer.clone(), Method::GET, path).await.2,
+            "inner",
+            "{path}"
+        );
+    }
+    let root = Dispatch::builder().mount("/", place()).build().unwrap();
+    assert_eq!(ask(root, Method::GET, "/%FF").await.2, "|/%FF /%FF []");
+}
+
+#[tokio::test]
+async fn a_mounted_dispatcher_sees_the_args_of_its_mount() {
+    let says_tenant = service_fn(async |request: Request<()>| {
+        let args = request.extensions().get::<UrlArgs>().unwrap();
+        let outer = args.outer().map_or(0, UrlArgs::len);
+        let text = format!("{:?} {:?} {outer}", args.name("tenant"), args.name("id"));
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))
+    });
+    let pages = Dispatch::builder()
+        .route("/page/{id}", says_tenant)
+        .build()
+        .unwrap();
+    let urls = Dispatch::builder()
+        .mount("/{tenant}/wiki", pages.clone())
+        .mount(
+            "/{tenant}",
+            Dispatch::builder().mount("/{id}", pages).build().unwrap(),
+        )
+        .build()
+        .unwrap();
+    let got = ask(urls.clone(), Method::GET, "/acme/wiki/page/7").await.2;
+    assert_eq!(got, "Some(\"acme\") Some(\"7\") 1");
+    // The nearest one of a name counts.
+    let got = ask(urls, Method::GET, "/acme/blog/page/7").await.2;
+    assert_eq!(got, "Some(\"acme\") Some(\"7\") 1");
+}
+
 #[test]
 fn a_mount_that_is_no_template_is_an_error_with_its_column() {
-    for (prefix, text) in [
+    let slashes = "a mount has something between its slashes";
+    let dots = "a mount has no `.` or `..` segment, which clients resolve";
+    for (prefix, column, reason) in [
+        ("wiki", 1, "a template starts with `/`"),
+        ("", 1, "a template starts with `/`"),
+        ("/{", 2, "a `{` that is not closed; write `{{` for a brace"),
+        ("//", 2, slashes),
+        ("/ä//b", 4, slashes),
+        ("/a//", 4, slashes),
+        ("/a/../b", 4, dots),
+        ("/.", 2, dots),
         (
-            "wiki",
-            "route 0: pattern \"wiki\", column 1: a template starts with `/`",
-        ),
-        (
-            "",
-            "route 0: pattern \"\", column 1: a template starts with `/`",
+            "/a/{*b}",
+            4,
+            "a mount takes the rest by itself, without `{*…}`",
         ),
     ] {
+        let text = format!("route 0: pattern {prefix:?}, column {column}: {reason}");
         let error = Dispatch::builder().mount(prefix, says("x")).build();
         let error = error.map(|urls: Dispatch<tower_dispatch::Endpoint<()>>| urls);
         assert_eq!(error.unwrap_err().to_string(), text);
@@ -113,9 +189,12 @@ fn a_mount_that_is_no_template_is_an_error_with_its_column() {
 #[tokio::test]
 async fn connect_and_options_for_the_whole_server_are_below_the_root_only() {
     let urls = Dispatch::builder().mount("/a", place()).build().unwrap();
-    assert_eq!(ask(urls.clone(), Method::OPTIONS, "*").await.0, 404);
-    assert_eq!(ask(urls, Method::CONNECT, "example.org:80").await.0, 404);
-    let request = Request::connect("example.org:80").body(()).unwrap();
-    let urls = Dispatch::builder().mount("/", place()).build().unwrap();
-    assert_eq!(urls.oneshot(request).await.unwrap().status(), 200);
+    let root = Dispatch::builder().mount("/", place()).build().unwrap();
+    for (method, uri, expected) in [
+        (Method::OPTIONS, "*", "|* * []"),
+        (Method::CONNECT, "example.org:80", "| example.org:80 []"),
+    ] {
+        assert_eq!(ask(urls.clone(), method.clone(), uri).await.0, 404);
+        assert_eq!(ask(root.clone(), method, uri).await.2, expected);
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use http::{Request, Response, request::Parts};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_environ::{Environ, EnvironLayer, Key, RequestExt};
+use tower_environ::{Environ, EnvironExt, EnvironLayer, Key};
 
 const NAME: Key<String> = Key::new("test.name");
 const OTHER: Key<String> = Key::new("test.other");
@@ -85,6 +85,21 @@ async fn a_function_sets_what_it_finds_in_the_requests_head() {
         .header("x-name", "from a header");
     let found = ask(app, request.body(()).unwrap()).await;
     assert_eq!(found, [text("from a header"), text("outer")]);
+}
+
+#[test]
+fn a_value_can_be_set_by_hand() {
+    let mut request = Request::new(());
+    request.set_environ(NAME, "by hand".to_owned());
+    let (mut parts, ()) = request.into_parts();
+    parts.set_environ(OTHER, "too".to_owned());
+    parts.extensions.set_environ(NAME, "again".to_owned());
+    assert_eq!(parts.environ(&NAME), text("again").as_ref());
+    assert_eq!(parts.environ(&OTHER), text("too").as_ref());
+    assert_eq!(
+        Request::from_parts(parts, ()).try_environ(&OTHER).ok(),
+        text("too").as_ref()
+    );
 }
 
 #[tokio::test]

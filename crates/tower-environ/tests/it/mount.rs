@@ -149,6 +149,9 @@ fn a_rewritten_path_changes_neither_name_until_it_is_mounted() {
     assert_eq!((request.script_name(), request.path_info()), ("/a", "/x/"));
     rewrite(&mut request, "/new/y");
     assert_eq!((request.script_name(), request.path_info()), ("/a", "/x/"));
+    rewrite(&mut request, "/");
+    assert_eq!((request.script_name(), request.path_info()), ("/a/x", "/"));
+    rewrite(&mut request, "/new/y");
     assert!(ScriptName::grow(&mut request, 4));
     assert_eq!(
         (request.script_name(), request.path_info()),
@@ -194,6 +197,10 @@ fn both_names_can_be_taken_along() {
     assert!(ScriptName::grow(&mut request, 2));
     let script_name = ScriptName::of(request.uri(), request.extensions());
     let path_info = PathInfo::of(request.uri(), request.extensions());
+    let mut other = Request::get("/a/c?d").body(()).unwrap();
+    assert!(ScriptName::grow(&mut other, 2));
+    assert_eq!(script_name, ScriptName::of(other.uri(), other.extensions()));
+    assert_ne!(path_info, PathInfo::of(other.uri(), other.extensions()));
     drop(request);
     assert_eq!(
         format!("{script_name} {script_name:?}"),

@@ -2,7 +2,9 @@
 
 use tower_origin::Refusal;
 
-use crate::probe::{PROXY, STRANGER, behind_proxies, http2, origin, request, seen, told};
+use crate::probe::{
+    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, seen, told,
+};
 
 #[test]
 fn nobody_but_a_trusted_peer_is_believed() {
@@ -60,7 +62,6 @@ fn a_client_that_writes_ahead_does_not_choose_its_address() {
         "for=10.0.0.9;for=10.0.0.8",
         "for",
         "evil",
-        "for=[::1]",
         "\u{f6}",
     ];
     let harmless = [
@@ -103,7 +104,7 @@ fn a_client_that_writes_ahead_does_not_choose_its_address() {
 #[test]
 fn what_is_malformed_on_the_way_to_the_client_is_refused_with_its_place() {
     let entry = "expected an address or `unknown` in each entry up to the client's";
-    let node = "expected an address, `unknown` or `_name`; IPv6 in brackets and quotes";
+    let node = "expected an address, `unknown` or `_name`; IPv6 in brackets";
     let malformed = |header: &str, value: &str, at: usize, expected: &str| {
         format!("a header of the proxy is malformed ({header}: {value}, at byte {at}: {expected})")
     };
@@ -111,6 +112,10 @@ fn what_is_malformed_on_the_way_to_the_client_is_refused_with_its_place() {
         (
             "x-forwarded-for: 192.0.2.1, evil",
             malformed("X-Forwarded-For", "192.0.2.1, evil", 11, entry),
+        ),
+        (
+            "x-forwarded-for: 1, 10.0.0.1",
+            malformed("X-Forwarded-For", "1, 10.0.0.1", 0, entry),
         ),
         (
             "x-forwarded-for: 010.0.0.1",
@@ -190,7 +195,7 @@ fn what_is_malformed_on_the_way_to_the_client_is_refused_with_its_place() {
     ];
     for (header, text) in table {
         assert_eq!(
-            told(&behind_proxies(), request(PROXY, "/", &[header])),
+            told(&behind_thorough_proxies(), request(PROXY, "/", &[header])),
             text,
             "{header}"
         );
@@ -204,13 +209,12 @@ fn both_kinds_of_headers_from_one_proxy_are_refused() {
         "proto: https",
         "host: a.example",
         "port: 81",
-        "prefix: /app",
     ] {
         let headers = [
             "forwarded: for=192.0.2.2",
             &format!("x-forwarded-{x_forwarded}"),
         ];
-        let got = origin(&behind_proxies(), request(PROXY, "/", &headers));
+        let got = origin(&behind_thorough_proxies(), request(PROXY, "/", &headers));
         assert_eq!(got, Err(Refusal::TwoKinds), "{x_forwarded}");
     }
 }
@@ -271,7 +275,7 @@ fn a_host_that_is_none_is_refused() {
 
 #[test]
 fn a_host_outside_the_list_is_refused() {
-    let layer = behind_proxies()
+    let layer = behind_thorough_proxies()
         .hosts(["example.org", "*.example.net"])
         .unwrap();
     let unknown = |host: &str| Err(Refusal::UnknownHost(host.into()));
@@ -375,4 +379,23 @@ fn a_refusal_tells_the_client_nothing_of_what_was_found() {
         "a".repeat(256)
     );
     assert_eq!(refusal.to_string(), expected);
+}
+
+/// What a client writes is read once, however long it is.
+#[test]
+fn hostile_headers_take_linear_time() {
+    let params: String = (0..40_000).map(|at| format!("{at:x}=a;")).collect();
+    let commas = format!("{}{}", "a".repeat(200_000), ",".repeat(200_000));
+    let entries = "10.0.0.9,".repeat(50_000);
+    let headers = [
+        format!("forwarded: {params}, for=203.0.113.7"),
+        format!("x-forwarded-prefix: {commas}"),
+        format!("x-forwarded-for: {entries}203.0.113.7"),
+    ];
+    let start = std::time::Instant::now();
+    for header in &headers {
+        let _ = told(&behind_thorough_proxies(), request(PROXY, "/", &[header]));
+    }
+    // It takes milliseconds; what is quadratic takes seconds.
+    assert!(start.elapsed() < std::time::Duration::from_secs(2));
 }

@@ -1,9 +1,10 @@
 //! What honest requests come to.
 
-use http::uri::Scheme;
-use tower_origin::OriginLayer;
+use tower_origin::{OriginLayer, XForwarded};
 
-use crate::probe::{PROXY, STRANGER, behind_proxies, http2, request, told};
+use crate::probe::{
+    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, request, told,
+};
 
 const HOST: &str = "host: example.org";
 
@@ -56,10 +57,7 @@ fn without_a_proxy_the_request_speaks_for_itself() {
 
 #[test]
 fn the_layer_says_what_the_server_cannot() {
-    let layer = OriginLayer::new()
-        .scheme(Scheme::HTTPS)
-        .prefix("/app/")
-        .unwrap();
+    let layer = OriginLayer::new().https().prefix("/app/").unwrap();
     assert_eq!(
         told(&layer, request("", "/", &[HOST])),
         "https example.org 443 - - /app"
@@ -111,32 +109,23 @@ fn a_trusted_proxy_is_believed() {
         (vec!["x-forwarded-for: unknown"], "http example.org 80 - - "),
         (
             vec!["x-forwarded-proto: https"],
-            "https example.org 443 10.0.0.1 4000 ",
+            "https example.org 443 - - ",
         ),
-        (
-            vec!["x-forwarded-proto: wss"],
-            "https example.org 443 10.0.0.1 4000 ",
-        ),
-        (
-            vec!["x-forwarded-proto: ws"],
-            "http example.org 80 10.0.0.1 4000 ",
-        ),
+        (vec!["x-forwarded-proto: wss"], "https example.org 443 - - "),
+        (vec!["x-forwarded-proto: ws"], "http example.org 80 - - "),
         (
             vec!["x-forwarded-proto: "],
             "http example.org 80 10.0.0.1 4000 ",
         ),
         (
             vec!["x-forwarded-host: a.example:8443"],
-            "http a.example 8443 10.0.0.1 4000 ",
+            "http a.example 8443 - - ",
         ),
         (
             vec!["x-forwarded-host: a.example:81", "x-forwarded-port: 8443"],
-            "http a.example 8443 10.0.0.1 4000 ",
+            "http a.example 8443 - - ",
         ),
-        (
-            vec!["x-forwarded-port: 8443"],
-            "http example.org 8443 10.0.0.1 4000 ",
-        ),
+        (vec!["x-forwarded-port: 8443"], "http example.org 8443 - - "),
         (
             vec!["x-forwarded-prefix: /app/"],
             "http example.org 80 10.0.0.1 4000 /app",
@@ -146,7 +135,7 @@ fn a_trusted_proxy_is_believed() {
     for (mut headers, expected) in table {
         headers.push(HOST);
         assert_eq!(
-            told(&behind_proxies(), request(PROXY, "/", &headers)),
+            told(&behind_thorough_proxies(), request(PROXY, "/", &headers)),
             expected,
             "{headers:?}"
         );
@@ -203,7 +192,7 @@ fn the_client_is_the_last_hop_that_is_no_trusted_proxy() {
 
 #[test]
 fn of_several_proxies_the_first_one_knows_what_was_asked() {
-    let layer = behind_proxies();
+    let layer = behind_thorough_proxies();
     let first = "forwarded: for=192.0.2.9;host=evil.example;proto=http, \
                  for=192.0.2.1;host=a.example;proto=https, for=10.0.0.2;host=inner;proto=http";
     assert_eq!(
@@ -228,6 +217,45 @@ fn of_several_proxies_the_first_one_knows_what_was_asked() {
         told(&layer, request(PROXY, "/", &lists)),
         "https a.example 2 192.0.2.1 - /app"
     );
+}
+
+#[test]
+fn host_port_and_prefix_count_only_where_the_proxies_set_them() {
+    let headers = [
+        HOST,
+        "x-forwarded-for: 192.0.2.1",
+        "x-forwarded-host: a.example:81",
+        "x-forwarded-port: 1337",
+        "x-forwarded-prefix: /logout",
+    ];
+    let told = |extra: &[XForwarded]| {
+        let layer = behind_proxies().x_forwarded(extra.iter().copied());
+        told(&layer, request(PROXY, "/", &headers))
+    };
+    assert_eq!(told(&[]), "http example.org 80 192.0.2.1 - ");
+    assert_eq!(told(&[XForwarded::Host]), "http a.example 81 192.0.2.1 - ");
+    assert_eq!(
+        told(&[XForwarded::Port]),
+        "http example.org 1337 192.0.2.1 - "
+    );
+    assert_eq!(
+        told(&[XForwarded::Prefix]),
+        "http example.org 80 192.0.2.1 - /logout"
+    );
+}
+
+#[test]
+fn the_prefix_counts_beside_forwarded() {
+    let headers = [HOST, "forwarded: for=192.0.2.1", "x-forwarded-prefix: /app"];
+    for layer in [
+        behind_thorough_proxies(),
+        behind_thorough_proxies().only_forwarded(),
+    ] {
+        let told = told(&layer, request(PROXY, "/", &headers));
+        assert_eq!(told, "http example.org 80 192.0.2.1 - /app");
+    }
+    let stranger = told(&behind_thorough_proxies(), request(STRANGER, "/", &headers));
+    assert_eq!(stranger, "http example.org 80 203.0.113.7 5000 ");
 }
 
 #[test]
@@ -258,6 +286,15 @@ fn a_peer_without_an_address_is_trusted_where_the_layer_says_so() {
         told(&unix, request("", "/", &headers)),
         "http example.org 80 192.0.2.1 - "
     );
+    let chain = [HOST, "x-forwarded-for: 192.0.2.1, unix:"];
+    assert_eq!(
+        told(&unix, request("", "/", &chain)),
+        "http example.org 80 192.0.2.1 - "
+    );
+    assert_eq!(
+        told(&behind_proxies(), request(PROXY, "/", &chain)),
+        "http example.org 80 - - "
+    );
     // Whoever has an address is judged by that.
     assert_eq!(
         told(&unix, request(STRANGER, "/", &headers)),
@@ -270,7 +307,7 @@ fn trusted_and_hosts_add_to_what_there_is() {
     let layer = OriginLayer::new()
         .trusted(["10.0.0.0/24"])
         .unwrap()
-        .trusted(["::ffff:10.0.1.1", "10.9.9.9/16"])
+        .trusted(["::ffff:10.0.1.1", "::ffff:10.9.9.9/112"])
         .unwrap()
         .hosts(["a.example"])
         .unwrap()
@@ -307,7 +344,7 @@ fn a_wrong_configuration_says_what_would_be_right() {
             OriginLayer::new()
                 .hosts(["http://example.org"])
                 .unwrap_err(),
-            "expected a host without a port, such as `example.org`, `*.example.org` or `[2001:db8::1]` (found \"http://example.org\")",
+            "expected a host, such as `example.org`, `*.example.org:8443` or `[2001:db8::1]` (found \"http://example.org\")",
         ),
         (
             OriginLayer::new().prefix("app").unwrap_err(),

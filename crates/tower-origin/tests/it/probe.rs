@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, Version, request::Parts};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_origin::{Origin, OriginLayer, PeerAddr, Refusal};
+use tower_origin::{Origin, OriginLayer, PeerAddr, Refusal, XForwarded};
 
 /// The address of a proxy that the tests trust.
 pub(crate) const PROXY: &str = "10.0.0.1:4000";
@@ -18,6 +18,11 @@ pub(crate) fn behind_proxies() -> OriginLayer {
     OriginLayer::new()
         .trusted(["10.0.0.0/8", "fd00::/8"])
         .unwrap()
+}
+
+/// The same, where the proxies set all of X-Forwarded-*.
+pub(crate) fn behind_thorough_proxies() -> OriginLayer {
+    behind_proxies().x_forwarded([XForwarded::Host, XForwarded::Port, XForwarded::Prefix])
 }
 
 /// A request from a peer with these headers, written `name: value`.

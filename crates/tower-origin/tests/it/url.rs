@@ -1,14 +1,14 @@
 //! Absolute URLs.
 
-use http::{Method, uri::Scheme};
+use http::Method;
 use tower_environ::ScriptName;
 use tower_origin::{Origin, OriginLayer};
 
-use crate::probe::{PROXY, STRANGER, behind_proxies, request, seen};
+use crate::probe::{PROXY, STRANGER, behind_thorough_proxies, request, seen};
 
 #[test]
 fn a_url_is_what_the_client_asked_for() {
-    let layer = behind_proxies()
+    let layer = behind_thorough_proxies()
         .hosts(["example.org", "[2001:db8::1]"])
         .unwrap();
     let table = [
@@ -60,7 +60,12 @@ fn a_url_is_what_the_client_asked_for() {
         ),
         ("http://example.org:81/a", vec![], "http://example.org:81/a"),
     ];
-    for (uri, headers, expected) in table {
+    let odd = (
+        "/a\"b\\c{d}\u{e9}?e=\u{e9}",
+        vec!["host: example.org"],
+        "http://example.org/a%22b%5Cc%7Bd%7D%C3%A9?e=%C3%A9",
+    );
+    for (uri, headers, expected) in table.into_iter().chain([odd]) {
         let parts = seen(&layer, request(PROXY, uri, &headers)).unwrap();
         let origin: &Origin = parts.extensions.get().unwrap();
         assert_eq!(
@@ -74,7 +79,7 @@ fn a_url_is_what_the_client_asked_for() {
 #[test]
 fn prefix_and_script_name_go_before_what_is_linked() {
     let layer = OriginLayer::new().hosts(["example.org"]).unwrap();
-    let layer = layer.scheme(Scheme::HTTPS).prefix("/app").unwrap();
+    let layer = layer.https().prefix("/app").unwrap();
     let mut request = request(STRANGER, "/wiki/Start?x", &["host: example.org"]);
     assert!(ScriptName::grow(&mut request, 5));
     let parts = seen(&layer, request).unwrap();
@@ -113,7 +118,7 @@ fn without_anybody_who_vouches_for_the_host_there_is_no_url() {
         (STRANGER, "host: example.org"),
         (PROXY, "x-forwarded-host: example.org"),
     ] {
-        let parts = seen(&behind_proxies(), request(peer, "/", &[header])).unwrap();
+        let parts = seen(&behind_thorough_proxies(), request(peer, "/", &[header])).unwrap();
         let origin: &Origin = parts.extensions.get().unwrap();
         assert_eq!(origin.host(), Some("example.org"));
         assert_eq!(
