@@ -381,6 +381,17 @@ fn a_refusal_tells_the_client_nothing_of_what_was_found() {
     assert_eq!(refusal.to_string(), expected);
 }
 
+#[test]
+fn of_a_long_header_the_log_gets_what_is_around_the_offence() {
+    let value = format!("{}evil", "10.0.0.9,".repeat(100));
+    let header = format!("x-forwarded-for: {value}");
+    let got = origin(&behind_proxies(), request(PROXY, "/", &[&header]));
+    let Err(Refusal::Malformed("X-Forwarded-For", shown, 900, _)) = got else {
+        panic!("{got:?}");
+    };
+    assert_eq!(*shown, format!("…{}", &value[900 - 128..]));
+}
+
 /// What a client writes is read once, however long it is.
 #[test]
 fn hostile_headers_take_linear_time() {
