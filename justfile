@@ -22,7 +22,7 @@ fuzz TARGET SECONDS="60":
 
 # mutants of one crate's rules, and whether its tests notice them: `just mutants tower-environ`
 mutants NAME *ARGS:
-    cargo mutants --package {{ NAME }} --no-shuffle --exclude '**/{layer,service}.rs' {{ ARGS }}
+    cargo mutants --package {{ NAME }} --all-features --no-shuffle --exclude '**/{layer,service}.rs' {{ ARGS }}
 
 # bans, licences and sources of all dependencies
 deny:

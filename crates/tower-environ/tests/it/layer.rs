@@ -91,6 +91,7 @@ async fn a_function_sets_what_it_finds_in_the_requests_head() {
 fn a_value_can_be_set_by_hand() {
     let mut request = Request::new(());
     request.set_environ(NAME, "by hand".to_owned());
+    assert_eq!(request.environ(&NAME), text("by hand").as_ref());
     let (mut parts, ()) = request.into_parts();
     parts.set_environ(OTHER, "too".to_owned());
     parts.extensions.set_environ(NAME, "again".to_owned());

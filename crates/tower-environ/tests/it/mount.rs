@@ -113,7 +113,8 @@ async fn a_refusal_says_why_in_its_extensions_and_has_no_body_for_head() {
             .body(())
             .unwrap();
         let response = app.clone().oneshot(request).await.unwrap();
-        assert_eq!(response.extensions().get::<NotMounted>(), Some(&NotMounted));
+        let reason = response.extensions().get::<NotMounted>().unwrap();
+        assert_eq!(reason.to_string(), "nothing is mounted at this path");
         assert_eq!(
             response.headers()[CONTENT_TYPE],
             "text/plain; charset=utf-8"
