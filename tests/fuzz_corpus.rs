@@ -11,13 +11,19 @@ mod mount_nest;
 mod origin_resolve;
 #[path = "../fuzz/checks/prefix_rewrite.rs"]
 mod prefix_rewrite;
+#[path = "../fuzz/checks/table_find.rs"]
+mod table_find;
+#[path = "../fuzz/checks/template_parse.rs"]
+mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 3] = [
+const CHECKS: [(&str, fn(&[u8])); 5] = [
     ("mount_nest", mount_nest::mount_nest),
     ("origin_resolve", origin_resolve::origin_resolve),
     ("prefix_rewrite", prefix_rewrite::prefix_rewrite),
+    ("table_find", table_find::table_find),
+    ("template_parse", template_parse::template_parse),
 ];
 
 fn names(folder: &Path) -> BTreeSet<String> {

@@ -13,7 +13,7 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 15] = [
+const DEPENDENCIES: [&str; 17] = [
     "bytes",
     "getrandom",
     "http",
@@ -26,6 +26,8 @@ const DEPENDENCIES: [&str; 15] = [
     "pin-project-lite",
     "regex-automata",
     "regex-syntax",
+    "serde",
+    "serde_plain",
     "smallvec",
     "tower-layer",
     "tower-service",

@@ -5,7 +5,7 @@ use std::{convert::Infallible, error::Error, fmt};
 use regex_automata::Anchored;
 use regex_syntax::hir::{Capture, Dot, Hir, Look, Repetition};
 
-use crate::template;
+use crate::template::{self, Offence};
 
 /// A regex or a template for a path.
 ///
@@ -63,9 +63,20 @@ impl Pattern {
         })
     }
 
-    /// A template for the whole path: `{name}` stands for one segment or a part of one, `{*name}` for
-    /// anything, slashes too, and neither for nothing. `{{` and `}}` are braces. The rest is text, as it is in
-    /// a decoded path.
+    /// A template for the whole path. What is not in brackets or braces is text, as it is in a decoded path; `{{` and
+    /// `}}` are braces.
+    ///
+    /// | parameter | stands for |
+    /// |---|---|
+    /// | `{name}` | one segment or a part of one; not for nothing |
+    /// | `{name:int}` | digits from 0 to 9, without a sign |
+    /// | `{name:uuid}` | a UUID with its hyphens, in capitals or not |
+    /// | `{name:path}`, `{*name}` | anything, slashes too; not for nothing |
+    /// | `{name:any(a,b)}` | one of these texts |
+    /// | `{name:[regex]}` | what the regex matches; it has no groups but `(?:…)` |
+    ///
+    /// Several may stand in one segment, and the earlier one takes as much as it can. The end of a template may be
+    /// optional: `/posts[/{page:int}]`; a parameter in it that is not there is `None`.
     ///
     /// # Errors
     ///
@@ -96,6 +107,10 @@ impl Pattern {
         };
         let hir = match prefix.strip_suffix('/') {
             Some("") => rest(0, anything),
+            _ if prefix.ends_with(']') => {
+                let words = "a mount ends where a segment does, and has no optional end";
+                return Err(PatternError::new(prefix, prefix.chars().count(), words));
+            }
             above => {
                 let above = above.unwrap_or(prefix);
                 whole_segments(prefix, above)?;
@@ -202,15 +217,18 @@ fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
 }
 
 fn parse(regex: &str) -> Result<Hir, PatternError> {
+    parse_regex(regex).map_err(|(column, reason)| PatternError::new(regex, column, reason))
+}
+
+/// A regex by itself, or at which column it is none and why.
+pub(crate) fn parse_regex(regex: &str) -> Result<Hir, Offence> {
     regex_syntax::parse(regex).map_err(|error| match error {
-        regex_syntax::Error::Parse(error) => {
-            PatternError::new(regex, error.span().start.column, error.kind().to_string())
-        }
+        regex_syntax::Error::Parse(error) => (error.span().start.column, error.kind().to_string()),
         regex_syntax::Error::Translate(error) => {
-            PatternError::new(regex, error.span().start.column, error.kind().to_string())
+            (error.span().start.column, error.kind().to_string())
         }
         // The enum may grow; whatever else is wrong has no place.
-        other => PatternError::new(regex, 1, other.to_string()),
+        other => (1, other.to_string()),
     })
 }
 

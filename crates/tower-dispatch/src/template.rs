@@ -1,9 +1,9 @@
-//! Templates: literal text with `{name}` and `{*name}` in it.
+//! Templates: literal text with `{name}` in it, which may say more of what it stands for, and an optional tail.
 
-use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Dot, Hir, Repetition};
+use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, Repetition};
 
 /// What is wrong with a template, and at which column (in characters, from 1).
-type Offence = (usize, String);
+pub(crate) type Offence = (usize, String);
 
 /// Lowers a template to the regex that it stands for, without anchors.
 pub(crate) fn parse(template: &str) -> Result<Hir, Offence> {
@@ -11,56 +11,92 @@ pub(crate) fn parse(template: &str) -> Result<Hir, Offence> {
         return Err((1, "a template starts with `/`".into()));
     }
     let mut parser = Parser {
+        template,
         rest: template,
-        column: 1,
-        literal: String::new(),
-        parts: Vec::new(),
         names: Vec::new(),
+        depth: 0,
     };
-    while parser.step()? {}
-    parser.close_literal();
-    Ok(Hir::concat(parser.parts))
+    let hir = parser.sequence()?;
+    match parser.rest.chars().next() {
+        None => Ok(hir),
+        Some(_) => Err((
+            parser.column(),
+            "a `]` that closes nothing; write a regex to match one".into(),
+        )),
+    }
 }
 
 struct Parser<'a> {
+    template: &'a str,
     rest: &'a str,
-    column: usize,
-    /// The literal text that is being read.
-    literal: String,
-    parts: Vec<Hir>,
     names: Vec<&'a str>,
+    /// How many optional tails are open.
+    depth: usize,
 }
 
 impl<'a> Parser<'a> {
-    /// Reads the next character or `{name}`; `false` at the end.
-    fn step(&mut self) -> Result<bool, Offence> {
-        self.old_style("/:", "")?;
-        self.old_style("/*", "*")?;
-        self.encoded()?;
-        let Some(next) = self.rest.chars().next() else {
-            return Ok(false);
-        };
-        if self.rest.starts_with("{{") || self.rest.starts_with("}}") {
-            self.literal.push(next);
-            self.advance(2);
-        } else if next == '{' {
-            self.parameter()?;
-        } else if matches!(next, '[' | ']') {
-            // They will say which part is optional.
-            return Err((
-                self.column,
-                format!("`{next}` has no meaning in a template yet; write a regex to match it"),
-            ));
-        } else if next == '}' {
-            return Err((
-                self.column,
-                "a `}` that closes nothing; write `}}` for a brace".into(),
-            ));
-        } else {
-            self.literal.push(next);
-            self.advance(next.len_utf8());
+    /// Reads as far as the end, or the `]` of an optional tail.
+    fn sequence(&mut self) -> Result<Hir, Offence> {
+        let mut parts = Vec::new();
+        // The literal text that is being read.
+        let mut literal = String::new();
+        loop {
+            self.old_style("/:", "")?;
+            self.old_style("/*", "*")?;
+            self.encoded()?;
+            let Some(next) = self.rest.chars().next().filter(|next| *next != ']') else {
+                break;
+            };
+            if self.rest.starts_with("{{") || self.rest.starts_with("}}") {
+                literal.push(next);
+                self.advance(2);
+                continue;
+            }
+            let part = match next {
+                '{' => self.parameter()?,
+                '[' => self.optional_tail()?,
+                '}' => {
+                    let words = "a `}` that closes nothing; write `}}` for a brace";
+                    return Err((self.column(), words.into()));
+                }
+                _ => {
+                    literal.push(next);
+                    self.advance(next.len_utf8());
+                    continue;
+                }
+            };
+            parts.push(Hir::literal(std::mem::take(&mut literal).into_bytes()));
+            parts.push(part);
         }
-        Ok(true)
+        parts.push(Hir::literal(literal.into_bytes()));
+        Ok(Hir::concat(parts))
+    }
+
+    /// `[…]`, after which there is nothing but the ends of others around it.
+    fn optional_tail(&mut self) -> Result<Hir, Offence> {
+        let column = self.column();
+        self.depth += 1;
+        self.advance(1);
+        if self.rest.starts_with(']') {
+            return Err((column, "an optional tail with nothing in it".into()));
+        }
+        let tail = self.sequence()?;
+        if self.rest.is_empty() {
+            return Err((column, "a `[` that is not closed".into()));
+        }
+        self.advance(1);
+        self.depth -= 1;
+        let ends = self.rest.is_empty() || self.depth > 0 && self.rest.starts_with(']');
+        if !ends {
+            let words = "only the end of a template is optional: nothing may follow its `]`";
+            return Err((self.column(), words.into()));
+        }
+        Ok(Hir::repetition(Repetition {
+            min: 0,
+            max: Some(1),
+            greedy: true,
+            sub: Box::new(tail),
+        }))
     }
 
     /// `/:name` and `/*name`, as other routers have it.
@@ -70,9 +106,10 @@ impl<'a> Parser<'a> {
         };
         let end = rest.find(|c| !is_name_character(c)).unwrap_or(rest.len());
         match &rest[..end] {
-            name if is_name(name) => {
-                Err((self.column + 1, format!("did you mean `{{{star}{name}}}`?")))
-            }
+            name if is_name(name) => Err((
+                self.column() + 1,
+                format!("did you mean `{{{star}{name}}}`?"),
+            )),
             _ => Ok(()),
         }
     }
@@ -82,7 +119,7 @@ impl<'a> Parser<'a> {
         let digits = self.rest.strip_prefix('%').and_then(|rest| rest.get(..2));
         match digits {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => Err((
-                self.column,
+                self.column(),
                 format!(
                     "templates are for the decoded path: write the character and not `%{digits}`"
                 ),
@@ -91,57 +128,129 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn parameter(&mut self) -> Result<(), Offence> {
-        let Some(end) = self.rest.find('}') else {
-            return Err((
-                self.column,
-                "a `{` that is not closed; write `{{` for a brace".into(),
-            ));
-        };
+    /// `{name}`, `{name:converter}` or `{*name}`.
+    fn parameter(&mut self) -> Result<Hir, Offence> {
+        let column = self.column();
+        let end = parameter_end(self.rest).ok_or((
+            column,
+            "a `{` that is not closed; write `{{` for a brace".to_owned(),
+        ))?;
         let inside = &self.rest[1..end];
-        let (name, hir) = match inside.strip_prefix('*') {
-            Some(name) => (name, Hir::dot(Dot::AnyChar)),
-            None => (inside, not_a_slash()),
+        let (name, converter) = match inside.strip_prefix('*') {
+            Some(name) => (name, Some("path")),
+            None => match inside.split_once(':') {
+                Some((name, converter)) => (name, Some(converter)),
+                None => (inside, None),
+            },
         };
         if !is_name(name) {
             return Err((
-                self.column + 1,
+                column + 1,
                 format!(
-                    "expected `{{name}}` or `{{*name}}` with a name of letters, digits and `_`, found `{{{inside}}}`"
+                    "expected `{{name}}`, `{{name:converter}}` or `{{*name}}` with a name of letters, digits and `_`, found `{{{inside}}}`"
                 ),
             ));
         }
         if self.names.contains(&name) {
-            return Err((self.column + 1, format!("the name `{name}` is given twice")));
+            return Err((column + 1, format!("the name `{name}` is given twice")));
         }
-        self.close_literal();
         self.names.push(name);
-        let one_or_more = Hir::repetition(Repetition {
-            min: 1,
-            max: None,
-            greedy: true,
-            sub: Box::new(hir),
-        });
-        self.parts.push(Hir::capture(Capture {
-            index: u32::try_from(self.names.len()).unwrap_or(u32::MAX),
-            name: Some(name.into()),
-            sub: Box::new(one_or_more),
-        }));
+        let index = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        // Beyond the brace, the name and the colon.
+        let place = column + 2 + name.chars().count();
+        let sub = match converter {
+            None => one_or_more(not_a_slash()),
+            Some(converter) => convert(converter).map_err(|(at, reason)| (place + at, reason))?,
+        };
         self.advance(end + 1);
-        Ok(())
+        Ok(Hir::capture(Capture {
+            index,
+            name: Some(name.into()),
+            sub: Box::new(sub),
+        }))
     }
 
-    fn close_literal(&mut self) {
-        let literal = std::mem::take(&mut self.literal);
-        self.parts.push(Hir::literal(literal.into_bytes()));
+    fn column(&self) -> usize {
+        let done = &self.template[..self.template.len() - self.rest.len()];
+        done.chars().count() + 1
     }
 
     /// Goes on by so many bytes.
     fn advance(&mut self, bytes: usize) {
-        let (done, rest) = self.rest.split_at(bytes);
-        self.column += done.chars().count();
-        self.rest = rest;
+        self.rest = &self.rest[bytes..];
     }
+}
+
+/// Where the `}` of a parameter is: not one inside the brackets of its regex, where a backslash takes the meaning of
+/// what follows and brackets nest.
+fn parameter_end(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '}' if depth == 0 => return Some(at),
+            '\\' if depth > 0 => {
+                chars.next();
+            }
+            '[' => {
+                depth += 1;
+                // A bracket that comes first in a class is one of its characters. The outermost is no class.
+                if depth > 1 {
+                    chars.next_if(|(_, c)| *c == '^');
+                    chars.next_if(|(_, c)| *c == ']');
+                }
+            }
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a converter stands for; where in it something is wrong.
+fn convert(converter: &str) -> Result<Hir, Offence> {
+    let fixed = match converter {
+        "int" => "[0-9]+",
+        "uuid" => "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+        "path" => "(?s:.)+",
+        _ => "",
+    };
+    if !fixed.is_empty() {
+        return regex_syntax::parse(fixed).map_err(|error| (0, error.to_string()));
+    }
+    let inside = |open, close| converter.strip_prefix(open)?.strip_suffix(close);
+    if let Some(texts) = inside("any(", ")") {
+        let texts: Vec<&str> = texts.split(',').collect();
+        if texts.contains(&"") {
+            return Err((
+                0,
+                "`any` takes texts with commas between, and no empty one".into(),
+            ));
+        }
+        let texts = texts.iter().map(|text| Hir::literal(text.as_bytes()));
+        return Ok(Hir::alternation(texts.collect()));
+    }
+    let Some(regex) = inside("[", "]") else {
+        let words = "there are the converters `int`, `uuid`, `path`, `any(a,b)` and `[regex]`";
+        return Err((0, format!("{words}, found `{converter}`")));
+    };
+    let hir = crate::pattern::parse_regex(regex)?;
+    match hir.properties().explicit_captures_len() {
+        0 => Ok(hir),
+        _ => Err((
+            1,
+            "a parameter is one group by itself: write `(?:…)` inside of it".into(),
+        )),
+    }
+}
+
+fn one_or_more(hir: Hir) -> Hir {
+    Hir::repetition(Repetition {
+        min: 1,
+        max: None,
+        greedy: true,
+        sub: Box::new(hir),
+    })
 }
 
 fn is_name(text: &str) -> bool {
@@ -168,12 +277,53 @@ mod tests {
     fn args<'a>(template: &str, path: &'a str) -> Option<Vec<&'a str>> {
         let table = Table::new(&[Pattern::template(template).unwrap()]).unwrap();
         let found = table.find(path)?;
-        Some(found.spans().map(|span| &path[span.unwrap()]).collect())
+        let text = |span: Option<_>| span.map_or("(absent)", |span| &path[span]);
+        Some(found.spans().map(text).collect())
     }
 
     #[test]
     fn a_template_matches_the_whole_path() {
-        let table: [(&str, &str, Option<&[&str]>); 16] = [
+        let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        let uuid_path = format!("/{uuid}");
+        let table: &[(&str, &str, Option<&[&str]>)] = &[
+            ("/{x:int}", "/042", Some(&["042"])),
+            ("/{x:int}", "/-1", None),
+            ("/{x:int}", "/1x", None),
+            ("/{x:int}", "/٣", None),
+            ("/v{major:int}.{minor:int}", "/v1.20", Some(&["1", "20"])),
+            ("/{x:uuid}", &uuid_path, Some(&[uuid])),
+            ("/{x:uuid}", "/67e5504410b1426f9247bb680e5fe0c8", None),
+            ("/{x:path}/tags", "/a/b/tags", Some(&["a/b"])),
+            ("/{x:path}", "/a\n/b", Some(&["a\n/b"])),
+            ("/{x:any(a,ab,c.d)}", "/ab", Some(&["ab"])),
+            ("/{x:any(a,ab,c.d)}", "/c.d", Some(&["c.d"])),
+            ("/{x:any(a,ab,c.d)}", "/cxd", None),
+            (
+                "/{y:[[0-9]{4}]}-{m:[\\d{2}]}",
+                "/2026-11",
+                Some(&["2026", "11"]),
+            ),
+            ("/{x:[[^]}/]+]}", "/a[b", Some(&["a[b"])),
+            ("/{x:[[]}]+]}", "/]}", Some(&["]}"])),
+            ("/{x:[[a-c&&[^b]]+]}", "/ac", Some(&["ac"])),
+            ("/{x:[[a-c&&[^b]]+]}", "/b", None),
+            ("/{x:[a\\]b]}", "/a]b", Some(&["a]b"])),
+            ("/{x:[a|b]}c", "/bc", Some(&["b"])),
+            ("/{x:[.+]}", "/a/b", Some(&["a/b"])),
+            ("/{x:[(?i)abc]}D", "/ABCD", Some(&["ABC"])),
+            ("/{x:[(?i)abc]}D", "/ABCd", None),
+            ("/posts[/{page:int}]", "/posts", Some(&["(absent)"])),
+            ("/posts[/{page:int}]", "/posts/2", Some(&["2"])),
+            ("/posts[/{page:int}]", "/posts/", None),
+            ("/a[/{b}[/{c}]]", "/a", Some(&["(absent)", "(absent)"])),
+            ("/a[/{b}[/{c}]]", "/a/1", Some(&["1", "(absent)"])),
+            ("/a[/{b}[/{c}]]", "/a/1/2", Some(&["1", "2"])),
+            (
+                "/{name}[.{format:any(json,xml)}]",
+                "/a.b.json",
+                Some(&["a.b.json", "(absent)"]),
+            ),
+            ("/a[/]", "/a/", Some(&[])),
             ("/", "/", Some(&[])),
             ("/a", "/a", Some(&[])),
             ("/a", "/a/", None),
@@ -191,7 +341,7 @@ mod tests {
             ("/100%", "/100%", Some(&[])),
             ("/a:b/:/*", "/a:b/:/*", Some(&[])),
         ];
-        for (template, path, expected) in table {
+        for &(template, path, expected) in table {
             assert_eq!(
                 args(template, path).as_deref(),
                 expected,
@@ -215,11 +365,11 @@ mod tests {
             ),
             (
                 "/{x y}",
-                "pattern \"/{x y}\", column 3: expected `{name}` or `{*name}` with a name of letters, digits and `_`, found `{x y}`",
+                "pattern \"/{x y}\", column 3: expected `{name}`, `{name:converter}` or `{*name}` with a name of letters, digits and `_`, found `{x y}`",
             ),
             (
                 "/{}",
-                "pattern \"/{}\", column 3: expected `{name}` or `{*name}` with a name of letters, digits and `_`, found `{}`",
+                "pattern \"/{}\", column 3: expected `{name}`, `{name:converter}` or `{*name}` with a name of letters, digits and `_`, found `{}`",
             ),
             (
                 "/{x}/{x}",
@@ -238,8 +388,48 @@ mod tests {
                 "pattern \"/*rest\", column 2: did you mean `{*rest}`?",
             ),
             (
-                "/a[/{b}]",
-                "pattern \"/a[/{b}]\", column 3: `[` has no meaning in a template yet; write a regex to match it",
+                "/é[/{b}",
+                "pattern \"/é[/{b}\", column 3: a `[` that is not closed",
+            ),
+            (
+                "/a]",
+                "pattern \"/a]\", column 3: a `]` that closes nothing; write a regex to match one",
+            ),
+            (
+                "/a[]",
+                "pattern \"/a[]\", column 3: an optional tail with nothing in it",
+            ),
+            (
+                "/a[/{b}]/c",
+                "pattern \"/a[/{b}]/c\", column 9: only the end of a template is optional: nothing may follow its `]`",
+            ),
+            (
+                "/a[/{b}[/{c}]d]",
+                "pattern \"/a[/{b}[/{c}]d]\", column 14: only the end of a template is optional: nothing may follow its `]`",
+            ),
+            (
+                "/{é:int}",
+                "pattern \"/{é:int}\", column 3: expected `{name}`, `{name:converter}` or `{*name}` with a name of letters, digits and `_`, found `{é:int}`",
+            ),
+            (
+                "/é{id:number}",
+                "pattern \"/é{id:number}\", column 7: there are the converters `int`, `uuid`, `path`, `any(a,b)` and `[regex]`, found `number`",
+            ),
+            (
+                "/{x:any(a,,b)}",
+                "pattern \"/{x:any(a,,b)}\", column 5: `any` takes texts with commas between, and no empty one",
+            ),
+            (
+                "/{x:[a(b)]}",
+                "pattern \"/{x:[a(b)]}\", column 6: a parameter is one group by itself: write `(?:…)` inside of it",
+            ),
+            (
+                "/{x:[ab*+?{]}",
+                "pattern \"/{x:[ab*+?{]}\", column 11: unclosed counted repetition",
+            ),
+            (
+                "/{x:[(?=a)]}",
+                "pattern \"/{x:[(?=a)]}\", column 6: look-around, including look-ahead and look-behind, is not supported",
             ),
             (
                 "/é%20b",

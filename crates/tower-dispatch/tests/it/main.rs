@@ -7,8 +7,11 @@
 
 mod build;
 mod contract;
+#[cfg(feature = "axum")]
+mod extract;
 mod layer;
 mod mount;
+mod parse;
 mod probe;
 mod readiness;
 mod service;

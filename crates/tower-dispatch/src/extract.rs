@@ -1,0 +1,83 @@
+//! Extractors for axum.
+
+use std::fmt;
+
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, request::Parts};
+use serde::de::DeserializeOwned;
+
+use crate::{ParseError, UrlArgs};
+
+/// The url args as a value, see [`UrlArgs::parse`].
+///
+/// # Examples
+///
+/// ```
+/// use axum::routing::get;
+/// use tower_dispatch::{Args, Dispatch, Endpoint};
+///
+/// let urls: Dispatch<Endpoint<axum::body::Body>> = Dispatch::builder()
+///     .route("/add/{a:int}/{b:int}", get(async |Args((a, b)): Args<(u64, u64)>| {
+///         format!("{}", a.saturating_add(b))
+///     }))
+///     .build()?;
+/// # Ok::<(), tower_dispatch::BuildError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Args<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Args<T> {
+    type Rejection = ArgsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ArgsRejection> {
+        let args: &UrlArgs = parts.extensions.get().ok_or(ArgsRejection::NoArgs)?;
+        args.parse().map(Self).map_err(ArgsRejection::Parse)
+    }
+}
+
+/// A clone; the text is shared.
+impl<S: Sync> FromRequestParts<S> for UrlArgs {
+    type Rejection = ArgsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ArgsRejection> {
+        parts.extensions.get().cloned().ok_or(ArgsRejection::NoArgs)
+    }
+}
+
+/// Why url args cannot be extracted. It is in the response's extensions; the client learns no more than the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArgsRejection {
+    /// 500: no dispatcher has matched the request.
+    NoArgs,
+    /// 400: they are not what the handler takes.
+    Parse(ParseError),
+}
+
+impl fmt::Display for ArgsRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoArgs => {
+                f.write_str("the request has no url args: it did not come through a dispatcher")
+            }
+            Self::Parse(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ArgsRejection {}
+
+impl IntoResponse for ArgsRejection {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::NoArgs => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n"),
+            Self::Parse(_) => (StatusCode::BAD_REQUEST, "the path is malformed\n"),
+        };
+        let mut response = (status, text).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,187 @@
+//! Url args as values of other types.
+
+use std::{collections::HashMap, convert::Infallible};
+
+use http::{Request, Response};
+use serde::Deserialize;
+use tower::{ServiceExt, service_fn};
+use tower_dispatch::{Dispatch, Pattern, UrlArgs};
+
+/// The url args that this pattern gives this path.
+fn args(pattern: Pattern, path: &str) -> UrlArgs {
+    args_below("/", pattern, path)
+}
+
+fn args_below(mount: &str, pattern: Pattern, path: &str) -> UrlArgs {
+    let app = service_fn(async |request: Request<()>| {
+        let mut response = Response::new(http_body_util::Full::<bytes::Bytes>::default());
+        response
+            .extensions_mut()
+            .extend(request.into_parts().0.extensions);
+        Ok::<_, Infallible>(response)
+    });
+    let inner = Dispatch::builder().route(pattern, app).build().unwrap();
+    let urls = Dispatch::builder().mount(mount, inner).build().unwrap();
+    let request = Request::get(path).body(()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let response = runtime.block_on(urls.oneshot(request)).unwrap();
+    response.into_parts().0.extensions.remove().unwrap()
+}
+
+fn template(template: &str, path: &str) -> UrlArgs {
+    args(Pattern::template(template).unwrap(), path)
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Page {
+    tenant: Option<String>,
+    id: u32,
+    #[serde(default)]
+    page: u8,
+    format: Option<Format>,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Json,
+    Xml,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+struct Id(u64);
+
+#[test]
+fn args_are_taken_by_place() {
+    let found = template("/{id}/{name}", "/7/J%C3%B6rg");
+    assert_eq!(found.parse(), Ok((7_u32, "Jörg".to_owned())));
+    assert_eq!(found.parse(), Ok((Id(7), "Jörg")));
+    assert_eq!(found.parse(), Ok(vec!["7", "Jörg"]));
+    assert_eq!(template("/{x}/{y}", "/a/true").parse(), Ok(('a', true)));
+    assert_eq!(
+        template("/{x}/{y}", "/-1/0.5").parse(),
+        Ok((-1_i8, 0.5_f64))
+    );
+    assert_eq!(
+        template("/{x}/{y}", "/json/xml").parse(),
+        Ok((Format::Json, Format::Xml))
+    );
+    assert_eq!(template("/a", "/a").parse(), Ok(()));
+    let groups = args(Pattern::regex("/(a)?(b)?").unwrap(), "/b");
+    assert_eq!(groups.parse(), Ok((None::<String>, Some("b"))));
+}
+
+#[test]
+fn a_single_arg_is_a_single_value() {
+    let found = template("/{x}", "/42");
+    assert_eq!(found.parse(), Ok(42_u8));
+    assert_eq!(found.parse(), Ok(42_i64));
+    assert_eq!(found.parse(), Ok(42_f32));
+    assert_eq!(found.parse(), Ok("42"));
+    assert_eq!(found.parse(), Ok("42".to_owned()));
+    assert_eq!(found.parse(), Ok(Some(42_u16)));
+    assert_eq!(found.parse(), Ok(Id(42)));
+    assert_eq!(found.parse(), Ok((42_u32,)));
+    assert_eq!(template("/{x}", "/json").parse(), Ok(Format::Json));
+    assert_eq!(template("/a[/{x}]", "/a").parse(), Ok(None::<u32>));
+}
+
+#[test]
+fn args_are_taken_by_name_and_those_of_mounts_too() {
+    let pattern = || Pattern::template("/{id:int}[/{page:int}[.{format}]]").unwrap();
+    let page = |id, page, format| Page {
+        tenant: Some("acme".to_owned()),
+        id,
+        page,
+        format,
+    };
+    let parse = |path| args_below("/{tenant}", pattern(), path).parse();
+    assert_eq!(parse("/acme/7"), Ok(page(7, 0, None)));
+    assert_eq!(parse("/acme/7/2.json"), Ok(page(7, 2, Some(Format::Json))));
+    let map: HashMap<String, String> = args_below("/{id}", pattern(), "/outer/7").parse().unwrap();
+    assert_eq!(map, HashMap::from([("id".to_owned(), "7".to_owned())]));
+}
+
+#[test]
+fn what_is_no_such_value_says_which_and_why() {
+    let found = template("/{id}/{name}", "/x/y");
+    let text = |error: tower_dispatch::ParseError| error.to_string();
+    let number = "url arg `id`: cannot parse u32: invalid digit found in string (found \"x\")";
+    assert_eq!(
+        found.parse::<(u32, String)>().map_err(text),
+        Err(number.into())
+    );
+    let count = "the pattern \"/{id}/{name}\" has 2 url args, and not 1";
+    assert_eq!(found.parse::<(String,)>().map_err(text), Err(count.into()));
+    assert_eq!(found.parse::<u32>().map_err(text), Err(count.into()));
+    let count = "the pattern \"/{id}/{name}\" has 2 url args, and not 0";
+    assert_eq!(found.parse::<()>().map_err(text), Err(count.into()));
+    assert_eq!(found.parse::<Page>().map_err(text), Err(number.into()));
+
+    let groups = args(Pattern::regex("/(a)?(b)?").unwrap(), "/b");
+    let absent = "url arg `0`: it is absent";
+    assert_eq!(
+        groups.parse::<(String, String)>().map_err(text),
+        Err(absent.into())
+    );
+    let absent = "url arg `x`: it is absent";
+    assert_eq!(
+        template("/a[/{x}]", "/a").parse::<u32>().map_err(text),
+        Err(absent.into())
+    );
+    let missing = "missing field `id`";
+    assert_eq!(
+        template("/{x}", "/1").parse::<Page>().map_err(text),
+        Err(missing.into())
+    );
+    let overflow =
+        "url arg `x`: cannot parse u8: number too large to fit in target type (found \"256\")";
+    assert_eq!(
+        template("/{x:int}", "/256").parse::<u8>().map_err(text),
+        Err(overflow.into())
+    );
+    let nested = template("/{x}", "/1").parse::<((u8,),)>().map_err(text);
+    assert!(nested.unwrap_err().starts_with("url arg `x`: "));
+    let variant = template("/{x}", "/yaml").parse::<Format>().map_err(text);
+    assert!(
+        variant
+            .unwrap_err()
+            .contains("unknown variant `yaml`, expected `json` or `xml`")
+    );
+}
+
+#[test]
+fn a_path_below_a_folder_leads_nowhere_but_down() {
+    use tower_dispatch::UnsafePath::{Absent, Absolute, Backslash, Nul, Parent};
+    let table = [
+        ("/a/b.txt", Ok("a/b.txt")),
+        ("/a//b/./c/", Ok("a//b/./c/")),
+        ("/...", Ok("...")),
+        ("/a%2Fb", Ok("a/b")),
+        ("/..", Err(Parent)),
+        ("/a/../b", Err(Parent)),
+        ("/a/%2e%2E/b", Err(Parent)),
+        ("/a%2F..%2Fb", Err(Parent)),
+        ("//etc/passwd", Err(Absolute)),
+        ("/%2Fetc", Err(Absolute)),
+        ("/a%00b", Err(Nul)),
+        ("/..%5Cb", Err(Backslash)),
+    ];
+    for (path, expected) in table {
+        let found = template("/{*path}", path);
+        let expected = expected.map(std::path::Path::new);
+        assert_eq!(found.safe_path("path"), expected, "{path}");
+        assert_eq!(found.safe_path("other"), Err(Absent));
+    }
+    let words = [Absent, Absolute, Parent, Nul, Backslash].map(|error| error.to_string());
+    let expected = [
+        "there is no such url arg",
+        "the path is not relative",
+        "the path has a `..` segment",
+        "the path has a NUL in it",
+        "the path has a backslash in it",
+    ];
+    assert_eq!(words, expected);
+}
