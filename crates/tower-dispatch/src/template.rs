@@ -396,6 +396,10 @@ mod tests {
                 "pattern \"/a]\", column 3: a `]` that closes nothing; write a regex to match one",
             ),
             (
+                "/a[b]]",
+                "pattern \"/a[b]]\", column 6: only the end of a template is optional: nothing may follow its `]`",
+            ),
+            (
                 "/a[]",
                 "pattern \"/a[]\", column 3: an optional tail with nothing in it",
             ),

@@ -68,7 +68,12 @@ fn args_are_taken_by_place() {
         template("/{x}/{y}", "/json/xml").parse(),
         Ok((Format::Json, Format::Xml))
     );
-    assert_eq!(template("/a", "/a").parse(), Ok(()));
+    let none = template("/a", "/a");
+    assert_eq!(
+        (none.is_empty(), none.len(), none.route_index()),
+        (true, 0, 0)
+    );
+    assert_eq!(none.parse(), Ok(()));
     let groups = args(Pattern::regex("/(a)?(b)?").unwrap(), "/b");
     assert_eq!(groups.parse(), Ok((None::<String>, Some("b"))));
 }
@@ -159,6 +164,7 @@ fn a_path_below_a_folder_leads_nowhere_but_down() {
         ("/a/b.txt", Ok("a/b.txt")),
         ("/a//b/./c/", Ok("a//b/./c/")),
         ("/...", Ok("...")),
+        ("/./b", Ok("./b")),
         ("/a%2Fb", Ok("a/b")),
         ("/..", Err(Parent)),
         ("/a/../b", Err(Parent)),
