@@ -227,3 +227,39 @@ async fn four_changes_are_all_there() {
     let body = "yikes: Hello World\nyikes: this is what the app has to say\n";
     assert_eq!(response.body(), body);
 }
+
+#[tokio::test]
+async fn registry_finds_names_with_slashes() {
+    let program = Program::start(env!("CARGO_BIN_EXE_registry")).await;
+    let digest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let blob = format!("/v2/library/alpine/blobs/{digest}");
+    let found = format!("the blob {digest} of library/alpine\n");
+    let table = [
+        ("/v2/", StatusCode::OK, "a registry\n"),
+        (
+            "/v2/library/alpine/manifests/3.22",
+            StatusCode::OK,
+            "the manifest 3.22 of library/alpine\n",
+        ),
+        ("/v2/a/b/c/tags/list", StatusCode::OK, "the tags of a/b/c\n"),
+        (
+            "/v2/a/tags/tags/list",
+            StatusCode::OK,
+            "the tags of a/tags\n",
+        ),
+        (&blob, StatusCode::OK, &found),
+        (
+            "/v2/alpine/blobs/sha256:xyz",
+            StatusCode::NOT_FOUND,
+            "no route matches the path\n",
+        ),
+    ];
+    for (path, status, text) in table {
+        let response = program.get(path).await;
+        assert_eq!(
+            (response.status(), response.body().as_ref()),
+            (status, text.as_bytes()),
+            "{path}"
+        );
+    }
+}
