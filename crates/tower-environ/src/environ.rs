@@ -65,6 +65,7 @@ impl Environ {
     }
 
     /// Sets an entry, unless there is one of that name and it is to stay.
+    #[inline]
     pub(crate) fn put(&mut self, entry: &Entry, stays: bool) {
         for place in &mut self.first {
             match place {
