@@ -202,6 +202,9 @@ fn both_names_can_be_taken_along() {
     assert!(ScriptName::grow(&mut other, 2));
     assert_eq!(script_name, ScriptName::of(other.uri(), other.extensions()));
     assert_ne!(path_info, PathInfo::of(other.uri(), other.extensions()));
+    let other = Request::get("/b?d").body(()).unwrap();
+    assert_ne!(script_name, ScriptName::of(other.uri(), other.extensions()));
+    assert_eq!(path_info, PathInfo::of(other.uri(), other.extensions()));
     drop(request);
     assert_eq!(
         format!("{script_name} {script_name:?}"),
