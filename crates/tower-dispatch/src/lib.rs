@@ -3,13 +3,16 @@
 mod allow;
 mod args;
 mod attempt;
+mod automaton;
 mod body;
 mod builder;
+mod each;
 mod endpoint;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
 mod layer;
+mod lower;
 mod parse;
 mod path;
 mod pattern;
@@ -19,6 +22,7 @@ mod safe_path;
 mod service;
 mod table;
 mod template;
+mod tree;
 
 pub use args::UrlArgs;
 pub use body::ResponseBody;

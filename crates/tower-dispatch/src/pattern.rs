@@ -3,9 +3,12 @@
 use std::{convert::Infallible, error::Error, fmt};
 
 use regex_automata::Anchored;
-use regex_syntax::hir::{Capture, Dot, Hir, Look, Repetition};
+use regex_syntax::hir::{Capture, Dot, Hir, HirKind, Look, Repetition};
 
-use crate::template::{self, Offence};
+use crate::{
+    lower::{Way, lower},
+    template::{self, Offence},
+};
 
 /// A regex or a template for a path.
 ///
@@ -21,6 +24,8 @@ pub struct Pattern {
     hir: Hir,
     /// Whether the match may begin anywhere, and not only where the path does.
     search: bool,
+    /// The same, lowered.
+    ways: Option<Vec<Way>>,
 }
 
 impl Pattern {
@@ -30,11 +35,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a regex.
     pub fn regex(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self {
-            text: regex.into(),
-            hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
-            search: false,
-        })
+        parse(regex).map(|hir| Self::new(regex, to_the_end(hir), false))
     }
 
     /// A regex for the start of the path (Python's `re.match`); whatever follows is not looked at.
@@ -43,11 +44,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a regex.
     pub fn regex_prefix(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self {
-            text: regex.into(),
-            hir,
-            search: false,
-        })
+        parse(regex).map(|hir| Self::new(regex, hir, false))
     }
 
     /// A regex for any part of the path (Python's `re.search`).
@@ -56,11 +53,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a regex.
     pub fn regex_search(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self {
-            text: regex.into(),
-            hir,
-            search: true,
-        })
+        parse(regex).map(|hir| Self::new(regex, hir, true))
     }
 
     /// A template for the whole path. What is not in brackets or braces is text, as it is in a decoded path; `{{` and
@@ -82,11 +75,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a template.
     pub fn template(template: &str) -> Result<Self, PatternError> {
-        Ok(Self {
-            text: template.into(),
-            hir: Hir::concat(vec![from_template(template)?, Hir::look(Look::End)]),
-            search: false,
-        })
+        from_template(template).map(|hir| Self::new(template, to_the_end(hir), false))
     }
 
     /// A template for the start of a path, as far as a segment's end. What follows is the last group: nothing, or
@@ -125,17 +114,35 @@ impl Pattern {
                 Hir::concat(vec![above, below])
             }
         };
-        Ok(Self {
-            text: prefix.into(),
-            hir: Hir::concat(vec![hir, Hir::look(Look::End)]),
-            search: false,
-        })
+        Ok(Self::new(prefix, to_the_end(hir), false))
+    }
+
+    fn new(text: &str, hir: Hir, search: bool) -> Self {
+        let ways = if search { None } else { lower(&hir) };
+        Self {
+            text: text.into(),
+            hir,
+            search,
+            ways,
+        }
     }
 
     /// The text that it was made from.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The ways of a pattern that can be lowered.
+    pub(crate) fn ways(&self) -> Option<&[Way]> {
+        self.ways.as_deref()
+    }
+
+    /// The names of the groups in their order; `None` for one without a name.
+    pub(crate) fn group_names(&self) -> Box<[Option<Box<str>>]> {
+        let mut names = vec![None; self.hir.properties().explicit_captures_len()];
+        collect_names(&self.hir, &mut names);
+        names.into()
     }
 
     /// The pattern as a search that is anchored at the start of a path, or not.
@@ -187,6 +194,24 @@ impl TryFrom<&String> for Pattern {
 
     fn try_from(template: &String) -> Result<Self, PatternError> {
         Self::template(template)
+    }
+}
+
+fn to_the_end(hir: Hir) -> Hir {
+    Hir::concat(vec![hir, Hir::look(Look::End)])
+}
+
+fn collect_names(hir: &Hir, names: &mut [Option<Box<str>>]) {
+    match hir.kind() {
+        HirKind::Capture(group) => {
+            names[group.index as usize - 1] = group.name.clone();
+            collect_names(&group.sub, names);
+        }
+        HirKind::Repetition(repetition) => collect_names(&repetition.sub, names),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().for_each(|part| collect_names(part, names));
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{
     BuildError, PathError, Pattern, UrlArgs,
     allow::Allow,
     args::RouteInfo,
+    each::Each,
     path::{self, Path},
-    table::{Each, Search, Spans, TABLE_LIMIT},
+    table::{self, Search, Spans, TABLE_LIMIT, TableError},
 };
 
 /// A pattern with the method that it is for, and what is there.
@@ -29,13 +30,13 @@ pub(crate) struct Routes<E> {
     infos: Vec<Arc<RouteInfo>>,
     each: Each,
     /// The routes for a method that a route names, one search a method.
-    by_method: Vec<(Method, Search)>,
+    by_method: Vec<(Method, Arc<Search>)>,
     /// The routes for any other method.
-    any_method: Search,
+    any_method: Arc<Search>,
     /// The routes for all methods together.
-    all: Search,
+    all: Arc<Search>,
     /// The mounts among them, if there are any.
-    mounts: Option<Search>,
+    mounts: Option<Arc<Search>>,
 }
 
 /// A route that matches a path.
@@ -67,7 +68,7 @@ impl<E> Routes<E> {
     pub(crate) fn new(routes: Vec<Route<E>>) -> Result<Self, BuildError> {
         let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();
         // One pattern at a time first: those errors say more.
-        let each = Each::new(&patterns)?;
+        let each = Each::new(&patterns, TABLE_LIMIT)?;
         let methods: Vec<Option<Method>> =
             routes.iter().map(|route| route.method.clone()).collect();
 
@@ -80,39 +81,44 @@ impl<E> Routes<E> {
         if named.contains(&Method::GET) && !named.contains(&Method::HEAD) {
             named.push(Method::HEAD);
         }
-        let search = |takes: &dyn Fn(&Option<Method>) -> bool| {
-            let routes = (0..patterns.len()).filter(|&index| takes(&methods[index]));
-            Search::new(&patterns, routes.collect(), TABLE_LIMIT)
+        let mut searches: Vec<Arc<Search>> = Vec::new();
+        let mut search = |takes: &dyn Fn(usize) -> bool| {
+            let routes: Vec<usize> = (0..patterns.len()).filter(|index| takes(*index)).collect();
+            if let Some(same) = searches.iter().find(|search| search.patterns() == routes) {
+                return Ok(same.clone());
+            }
+            let search = Arc::new(Search::new(&patterns, routes, TABLE_LIMIT)?);
+            searches.push(search.clone());
+            Ok::<_, TableError>(search)
         };
-        let by_method = named.into_iter().map(|method| {
-            let takes = |route: &Option<Method>| {
-                route.as_ref().is_none_or(|route| {
-                    *route == method || *route == Method::GET && method == Method::HEAD
-                })
+        let mut by_method = Vec::new();
+        for method in named {
+            let takes = |route: &Method| {
+                *route == method || *route == Method::GET && method == Method::HEAD
             };
-            search(&takes).map(|search| (method.clone(), search))
-        });
+            let search = search(&|index| methods[index].as_ref().is_none_or(takes))?;
+            by_method.push((method, search));
+        }
 
         Ok(Self {
-            by_method: by_method.collect::<Result<_, _>>()?,
-            any_method: search(&|method| method.is_none())?,
+            by_method,
+            any_method: search(&|index| methods[index].is_none())?,
             all: search(&|_| true)?,
             mounts: match routes.iter().any(|route| route.mounted) {
-                true => {
-                    let mounts = (0..patterns.len()).filter(|&index| routes[index].mounted);
-                    Some(Search::new(&patterns, mounts.collect(), TABLE_LIMIT)?)
-                }
+                true => Some(search(&|index| routes[index].mounted)?),
                 false => None,
             },
             infos: (routes.iter().enumerate())
                 .map(|(index, route)| {
-                    let groups = each.names(index).count() - usize::from(route.mounted);
-                    let groups = each.names(index).take(groups);
+                    let mut groups = route.pattern.group_names().into_vec();
+                    if route.mounted {
+                        groups.pop();
+                    }
                     Arc::new(RouteInfo {
                         index,
                         name: route.name.clone(),
                         pattern: route.pattern.as_str().into(),
-                        groups: groups.map(|name| name.map(Into::into)).collect(),
+                        groups,
                         mounted: route.mounted,
                     })
                 })
@@ -132,7 +138,7 @@ impl<E> Routes<E> {
         }
         let found = path::decode(uri, |path| {
             match self.search(method).find(&self.each, path) {
-                Some(index) => Some(Found::Route(self.matched(index, path))),
+                Some(found) => Some(Found::Route(self.matched(found, path))),
                 None => self.other_methods(method, path).map(Found::OtherMethods),
             }
         });
@@ -152,15 +158,19 @@ impl<E> Routes<E> {
     fn mount_above(&self, uri: &Uri) -> Option<(Match, Path)> {
         let mounts = self.mounts.as_ref()?;
         let found = path::decode_text(path::decodable(uri.path()), |path| {
-            let index = mounts.find(&self.each, path)?;
-            Some(self.matched(index, path))
+            let found = mounts.find(&self.each, path)?;
+            Some(self.matched(found, path))
         });
         found.ok().flatten()
     }
 
     /// What a route that matches the path makes of it.
-    fn matched(&self, index: usize, path: &str) -> Match {
-        let mut args = self.each.groups(index, path);
+    fn matched(&self, found: table::Found, path: &str) -> Match {
+        let table::Found {
+            index,
+            groups: mut args,
+            ..
+        } = found;
         let slashes = self.infos[index].mounted.then(|| {
             let rest = args.pop().flatten();
             let above = rest.map_or(path, |(start, _)| &path[..start as usize]);
@@ -207,6 +217,9 @@ impl<E> Routes<E> {
     /// The methods that have a route for the path, for a method that has none.
     fn other_methods(&self, method: &Method, path: &str) -> Option<Allow> {
         // Most paths without a route have none with another method either, and are done here.
+        if std::ptr::eq(self.search(method), &*self.all) {
+            return None;
+        }
         self.all.find(&self.each, path)?;
         let mut allow = Allow::default();
         for (other, search) in &self.by_method {

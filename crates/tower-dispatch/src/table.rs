@@ -1,40 +1,18 @@
-//! The compiled table: all patterns in one automaton, whose answer is always that of the plain loop
-//! "for each pattern: does it match? if not, the next".
+//! The compiled table, whose answer is always that of the plain loop "for each pattern: does it match? if not, the
+//! next".
 //!
-//! An anchored search that prefers the leftmost alternative among all patterns finds exactly that
-//! loop's pattern. What the groups of that one pattern match is a second, smaller search.
-//!
-//! The automaton is made lazily, one state for each new situation, and forgets when its memory is full: it
-//! never falls back to an engine whose time grows with the number of patterns at every byte. Only what it
-//! cannot decide at all (a Unicode `\b` beside a character that is not ASCII) is left to the loop itself.
+//! What can be lowered is in a tree, and all the rest in one automaton. Each gives the first of its own, and the
+//! first of both is the answer.
 
-use std::{
-    error::Error,
-    fmt,
-    ops::Range,
-    panic::{RefUnwindSafe, UnwindSafe},
-};
+use std::{error::Error, fmt, ops::Range};
 
-use regex_automata::{
-    Anchored, Input, PatternID,
-    hybrid::dfa::{Cache, DFA},
-    meta,
-    nfa::thompson::{self, WhichCaptures},
-    util::{pool::Pool, primitives::NonMaxUsize},
-};
-use smallvec::{SmallVec, smallvec};
+use regex_automata::meta;
+use smallvec::SmallVec;
 
-use crate::Pattern;
+use crate::{Pattern, automaton::Automaton, each::Each, tree::Tree};
 
-/// The most memory, in bytes, that one compiled pattern may take: what the `regex` crate allows one.
-const PATTERN_LIMIT: usize = 10 << 20;
-
-/// The most memory, in bytes, that an automaton of all patterns may take before it is used.
+/// The most memory, in bytes, that each part of a table may take before it is used.
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
-
-/// The memory, in bytes, for the states that a search makes. There is one of it for each search that runs at
-/// the same time as another.
-const CACHE_CAPACITY: usize = 4 << 20;
 
 /// Where the groups of a pattern matched, in bytes of the path; `None` for a group that took no part.
 pub(crate) type Spans = SmallVec<[Option<(u32, u32)>; 4]>;
@@ -42,6 +20,7 @@ pub(crate) type Spans = SmallVec<[Option<(u32, u32)>; 4]>;
 /// Patterns, compiled: finds the first one that matches a path.
 #[derive(Debug)]
 pub struct Table {
+    names: Vec<Box<[Option<Box<str>>]>>,
     each: Each,
     search: Search,
 }
@@ -54,74 +33,79 @@ impl Table {
     /// A [`TableError`] if they are too large.
     pub fn new(patterns: &[Pattern]) -> Result<Self, TableError> {
         Ok(Self {
+            names: patterns.iter().map(Pattern::group_names).collect(),
             // One pattern at a time first: those errors say more.
-            each: Each::new(patterns)?,
+            each: Each::new(patterns, TABLE_LIMIT)?,
             search: Search::new(patterns, (0..patterns.len()).collect(), TABLE_LIMIT)?,
         })
     }
 
-    /// The first pattern that matches the path, which is taken as it stands, without any decoding.
+    /// The first pattern that matches the path, which is taken as it stands, without any decoding. A path of 4 GiB or
+    /// more matches none.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Match> {
-        let index = self.search.find(&self.each, path)?;
-        let mut spans = self.each.spans(index, path);
-        let whole = spans.next().flatten().unwrap_or_default();
-        let spans = spans.collect();
-        Some(Match {
-            index,
-            whole,
-            spans,
-        })
+        self.search
+            .find(&self.each, path)
+            .map(|found| Match { found })
     }
-}
 
-impl Table {
     /// The names of the groups of the pattern at this place, in the order of the groups; `None` for one
     /// without a name. Nothing beyond the last pattern.
     pub fn group_names(&self, index: usize) -> impl Iterator<Item = Option<&str>> {
-        self.each.names(index)
+        self.names
+            .get(index)
+            .into_iter()
+            .flatten()
+            .map(Option::as_deref)
     }
 }
 
 /// Which pattern matched, and what its groups did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
-    index: usize,
-    whole: (u32, u32),
-    spans: Spans,
+    found: Found,
 }
 
 impl Match {
     /// The place of the pattern in the table, from 0.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.index
+        self.found.index
     }
 
     /// Where the pattern matched, in bytes of the path.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
-        self.whole.0 as usize..self.whole.1 as usize
+        self.found.whole.0 as usize..self.found.whole.1 as usize
     }
 
     /// Where the pattern's groups matched, in bytes of the path and in the order of the groups; `None`
     /// for a group that took no part.
     pub fn spans(&self) -> impl Iterator<Item = Option<Range<usize>>> {
-        self.spans
+        self.found
+            .groups
             .iter()
             .map(|span| span.map(|(start, end)| start as usize..end as usize))
     }
 }
 
 /// Which of some of the patterns is the first to match.
+#[derive(Debug)]
 pub(crate) struct Search {
-    dfa: DFA,
-    caches: Pool<Cache, NewCache>,
     /// The patterns that are searched, by their place among all.
     patterns: Vec<usize>,
+    tree: Tree,
+    /// Those that are not in the tree.
+    rest: Option<Automaton>,
 }
 
-type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
+/// The place of the pattern that was found, where it matched, and where its groups did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) index: usize,
+    pub(crate) whole: (u32, u32),
+    pub(crate) groups: Spans,
+}
 
 impl Search {
     /// Searches those of the patterns that are named, in that order.
@@ -130,131 +114,46 @@ impl Search {
         patterns: Vec<usize>,
         limit: usize,
     ) -> Result<Self, TableError> {
-        let hirs: Vec<_> = patterns
-            .iter()
-            .map(|&index| all[index].anchored_hir())
-            .collect();
-        let nfa = thompson::Compiler::new()
-            .configure(
-                thompson::Config::new()
-                    .which_captures(WhichCaptures::None)
-                    .nfa_size_limit(Some(limit)),
-            )
-            .build_many_from_hir(&hirs)
-            .map_err(|source| TableError {
-                pattern: None,
-                reason: reason(source.size_limit(), &source),
-            })?;
-        let dfa = DFA::builder()
-            .configure(
-                DFA::config()
-                    .cache_capacity(CACHE_CAPACITY)
-                    .skip_cache_capacity_check(true)
-                    .unicode_word_boundary(true),
-            )
-            .build_from_nfa(nfa)
-            .map_err(|source| TableError {
-                pattern: None,
-                reason: source.to_string(),
-            })?;
-        let new_cache = {
-            let dfa = dfa.clone();
-            Box::new(move || dfa.create_cache()) as NewCache
-        };
+        let mut ways = Vec::new();
+        let mut rest = Vec::new();
+        for &index in &patterns {
+            match all[index].ways() {
+                Some(lowered) => ways.extend(lowered.iter().map(|way| (index, way))),
+                None => rest.push(index),
+            }
+        }
         Ok(Self {
-            dfa,
-            caches: Pool::new(new_cache),
             patterns,
+            tree: Tree::new(&ways, limit)?,
+            rest: match rest.is_empty() {
+                true => None,
+                false => Some(Automaton::new(all, rest, limit)?),
+            },
         })
     }
 
-    /// The first pattern that matches, by its place among all.
-    pub(crate) fn find(&self, each: &Each, path: &str) -> Option<usize> {
-        let mut cache = self.caches.get();
-        let input = Input::new(path).anchored(Anchored::Yes);
-        match self.dfa.try_search_fwd(&mut cache, &input) {
-            Ok(found) => found.map(|found| self.patterns[found.pattern().as_usize()]),
-            Err(_) => (self.patterns.iter().copied()).find(|&index| each.matches(index, path)),
+    pub(crate) fn patterns(&self) -> &[usize] {
+        &self.patterns
+    }
+
+    /// The first pattern that matches. A path of 4 GiB or more matches none.
+    pub(crate) fn find(&self, each: &Each, path: &str) -> Option<Found> {
+        let end = u32::try_from(path.len()).ok()?;
+        let lowered = self.tree.find(path);
+        let before = lowered.as_ref().map(|(index, _)| *index);
+        let rest = self
+            .rest
+            .as_ref()
+            .and_then(|rest| rest.find(each, path, before));
+        match rest {
+            Some(index) => each.find(index, path),
+            None => lowered.map(|(index, groups)| Found {
+                index,
+                whole: (0, end),
+                groups,
+            }),
         }
     }
-}
-
-impl fmt::Debug for Search {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Search")
-            .field("patterns", &self.patterns)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Each pattern by itself.
-#[derive(Debug)]
-pub(crate) struct Each {
-    regexes: Vec<(meta::Regex, Anchored)>,
-}
-
-impl Each {
-    pub(crate) fn new(patterns: &[Pattern]) -> Result<Self, TableError> {
-        let config = meta::Config::new().nfa_size_limit(Some(PATTERN_LIMIT));
-        let regexes = patterns.iter().enumerate().map(|(index, pattern)| {
-            let (hir, anchored) = pattern.hir();
-            meta::Regex::builder()
-                .configure(config.clone())
-                .build_from_hir(hir)
-                .map(|regex| (regex, anchored))
-                .map_err(|source| TableError {
-                    pattern: Some((index, pattern.as_str().into())),
-                    reason: reason(source.size_limit(), &source),
-                })
-        });
-        Ok(Self {
-            regexes: regexes.collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn matches(&self, index: usize, path: &str) -> bool {
-        let (regex, anchored) = &self.regexes[index];
-        regex.is_match(Input::new(path).anchored(*anchored))
-    }
-
-    /// What the groups of the pattern with this index match, in a path that it matches.
-    pub(crate) fn groups(&self, index: usize, path: &str) -> Spans {
-        match self.regexes[index].0.group_info().slot_len() {
-            // There is only the match itself.
-            ..=2 => Spans::new(),
-            _ => self.spans(index, path).skip(1).collect(),
-        }
-    }
-
-    /// What it matches itself, and then what its groups do.
-    fn spans(&self, index: usize, path: &str) -> impl Iterator<Item = Option<(u32, u32)>> {
-        let (regex, anchored) = &self.regexes[index];
-        let mut slots: SmallVec<[Option<NonMaxUsize>; 10]> =
-            smallvec![None; regex.group_info().slot_len()];
-        regex.search_slots(&Input::new(path).anchored(*anchored), &mut slots);
-        (0..slots.len() / 2)
-            .map(move |group| Some((offset(slots[2 * group]?)?, offset(slots[2 * group + 1]?)?)))
-    }
-
-    /// The names of the groups of the pattern with this index; `None` for one without a name.
-    pub(crate) fn names(&self, index: usize) -> impl Iterator<Item = Option<&str>> {
-        let regex = self.regexes.get(index);
-        regex
-            .into_iter()
-            .flat_map(|(regex, _)| regex.group_info().pattern_names(PatternID::ZERO).skip(1))
-    }
-}
-
-fn reason(limit: Option<usize>, source: &dyn Error) -> String {
-    match limit {
-        Some(limit) => format!("compiled, it exceeds the limit of {limit} bytes"),
-        None => source.to_string(),
-    }
-}
-
-/// A path of 4 GiB or more has no url args; no server accepts one.
-fn offset(at: NonMaxUsize) -> Option<u32> {
-    u32::try_from(at.get()).ok()
 }
 
 /// Why patterns that are each well-formed do not make a table: they take too much memory.
@@ -266,6 +165,30 @@ pub struct TableError {
 }
 
 impl TableError {
+    pub(crate) fn one(index: usize, pattern: &str, source: &meta::BuildError) -> Self {
+        Self {
+            pattern: Some((index, pattern.into())),
+            ..Self::all(source.size_limit(), source)
+        }
+    }
+
+    pub(crate) fn all(limit: Option<usize>, source: &dyn Error) -> Self {
+        match limit {
+            Some(limit) => Self::too_large(limit),
+            None => Self {
+                pattern: None,
+                reason: source.to_string(),
+            },
+        }
+    }
+
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Self {
+            pattern: None,
+            reason: format!("compiled, it exceeds the limit of {limit} bytes"),
+        }
+    }
+
     /// The place of the pattern that is too large, from 0; `None` if it is all of them together.
     #[must_use]
     pub fn index(&self) -> Option<usize> {
