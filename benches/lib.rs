@@ -1,5 +1,7 @@
 //! What is measured: a bare service, the same with one of the layers, and with one of their peers.
 
+mod dispatch;
+
 use std::{
     convert::Infallible,
     hint::black_box,
@@ -24,14 +26,18 @@ use tower_origin::OriginLayer;
 
 type ReqBody = Full<Bytes>;
 
-/// A service that takes requests and is done with each before the next.
+/// Takes the time of some work, or counts what it allocates.
+type Meter<'a> = dyn FnMut(&mut dyn FnMut()) + 'a;
+
+/// Something that can be done many times.
 pub struct Subject {
-    request: fn() -> Request<ReqBody>,
-    run: Box<dyn FnMut(Vec<Request<ReqBody>>)>,
+    /// How often it is done before it is the other side's turn.
+    pub turn: u64,
+    run: Box<dyn FnMut(u64, &mut Meter<'_>)>,
 }
 
 impl Subject {
-    /// With a browser's request and its twelve headers.
+    /// A service with a browser's request and its twelve headers.
     fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
@@ -40,35 +46,61 @@ impl Subject {
         Self::with(browser_request, service)
     }
 
+    /// A service that takes requests and is done with each before the next: from the call to the last frame of the
+    /// body. Making the requests is not measured.
     fn with<S, B>(request: fn() -> Request<ReqBody>, mut service: S) -> Self
     where
         S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
         B: Body<Data = Bytes>,
     {
         Self {
-            request,
-            run: Box::new(move |requests| {
-                for request in requests {
-                    exchange(&mut service, request);
-                }
+            turn: 50,
+            run: Box::new(move |times, meter| {
+                let mut requests: Vec<_> = (0..times).map(|_| request()).collect();
+                meter(&mut || {
+                    for request in requests.drain(..) {
+                        exchange(&mut service, request);
+                    }
+                });
             }),
         }
     }
 
-    /// The time that so many requests take, from the call to the last frame of the body. Making the requests is
-    /// not in it.
-    pub fn time(&mut self, requests: u64) -> Duration {
-        let requests = (0..requests).map(|_| (self.request)()).collect();
-        let start = Instant::now();
-        (self.run)(requests);
-        start.elapsed()
+    /// Takes the texts one after the other, and goes on where it was.
+    fn lookups(texts: Vec<String>, mut look_up: impl FnMut(&str) + 'static) -> Self {
+        let mut next = 0;
+        Self {
+            turn: 520,
+            run: Box::new(move |times, meter| {
+                meter(&mut || {
+                    for _ in 0..times {
+                        look_up(black_box(&texts[next]));
+                        next = (next + 1) % texts.len();
+                    }
+                });
+            }),
+        }
     }
 
-    /// How often one request allocates, after others.
+    /// How long it takes to do it so many times.
+    pub fn time(&mut self, times: u64) -> Duration {
+        let mut time = Duration::ZERO;
+        (self.run)(times, &mut |work| {
+            let start = Instant::now();
+            work();
+            time = start.elapsed();
+        });
+        time
+    }
+
+    /// How often it allocates, once it has been done before.
     pub fn allocations(&mut self) -> u64 {
         self.time(10);
-        let mut requests = Some(vec![(self.request)()]);
-        allocation_counter::measure(|| (self.run)(requests.take().unwrap_or_default())).count_total
+        let mut allocations = 0;
+        (self.run)(1, &mut |work| {
+            allocations = allocation_counter::measure(work).count_total;
+        });
+        allocations
     }
 }
 
@@ -208,6 +240,12 @@ pub struct Pair {
     pub peer: Subject,
 }
 
+impl Pair {
+    fn new(name: &'static str, ours: Subject, peer: Subject) -> Self {
+        Self { name, ours, peer }
+    }
+}
+
 /// The figures that are ratios.
 #[must_use]
 pub fn pairs() -> Vec<Pair> {
@@ -222,21 +260,21 @@ pub fn pairs() -> Vec<Pair> {
     #[derive(Clone)]
     struct Text<const N: u8>(#[allow(dead_code, reason = "carried, not read")] &'static str);
 
-    vec![
-        Pair {
-            name: "environ/one-key/add-extension",
-            ours: Subject::with(
+    let mut pairs = vec![
+        Pair::new(
+            "environ/one-key/add-extension",
+            Subject::with(
                 Request::default,
                 EnvironLayer::new(ONE, "one").layer(service_fn(done)),
             ),
-            peer: Subject::with(
+            Subject::with(
                 Request::default,
                 AddExtensionLayer::new("one").layer(service_fn(done)),
             ),
-        },
-        Pair {
-            name: "environ/four-keys/add-extension",
-            ours: Subject::with(
+        ),
+        Pair::new(
+            "environ/four-keys/add-extension",
+            Subject::with(
                 Request::default,
                 ServiceBuilder::new()
                     .layer(EnvironLayer::new(ONE, "one"))
@@ -245,7 +283,7 @@ pub fn pairs() -> Vec<Pair> {
                     .layer(EnvironLayer::new(FOUR, "four"))
                     .service(service_fn(done)),
             ),
-            peer: Subject::with(
+            Subject::with(
                 Request::default,
                 ServiceBuilder::new()
                     .layer(AddExtensionLayer::new(Text::<1>("one")))
@@ -254,10 +292,10 @@ pub fn pairs() -> Vec<Pair> {
                     .layer(AddExtensionLayer::new(Text::<4>("four")))
                     .service(service_fn(done)),
             ),
-        },
-        Pair {
-            name: "environ/four-types/add-extension",
-            ours: Subject::with(
+        ),
+        Pair::new(
+            "environ/four-types/add-extension",
+            Subject::with(
                 Request::default,
                 ServiceBuilder::new()
                     .layer(EnvironLayer::new(ONE, "one"))
@@ -266,7 +304,7 @@ pub fn pairs() -> Vec<Pair> {
                     .layer(EnvironLayer::new(SHARED, Arc::from([1, 2, 3])))
                     .service(service_fn(done)),
             ),
-            peer: Subject::with(
+            Subject::with(
                 Request::default,
                 ServiceBuilder::new()
                     .layer(AddExtensionLayer::new("one"))
@@ -275,11 +313,13 @@ pub fn pairs() -> Vec<Pair> {
                     .layer(AddExtensionLayer::new(Arc::<[u8]>::from([1, 2, 3])))
                     .service(service_fn(done)),
             ),
-        },
-        Pair {
-            name: "exception/good-path/catch-panic",
-            ours: Subject::new(ExceptionLayer::production(|_| {}).layer(service_fn(answers))),
-            peer: Subject::new(CatchPanicLayer::new().layer(service_fn(answers))),
-        },
-    ]
+        ),
+        Pair::new(
+            "exception/good-path/catch-panic",
+            Subject::new(ExceptionLayer::production(|_| {}).layer(service_fn(answers))),
+            Subject::new(CatchPanicLayer::new().layer(service_fn(answers))),
+        ),
+    ];
+    pairs.extend(dispatch::pairs());
+    pairs
 }

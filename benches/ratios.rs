@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! ratio NAME MEDIAN MIN MAX     ours over the peer's, the bare service in both: under 1 is faster
-//! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request
+//! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request; of the two sides of a ratio, what
+//!                               one request or one look-up takes
 //! allocs NAME COUNT             allocations of one request, not timed: what a layer adds to the bare service's; of
 //!                               the two sides of a ratio, with the service's
 //! ```
@@ -20,9 +21,8 @@ use std::{
 use benches::{Pair, Subject};
 
 const CHILDREN: usize = 9;
-/// How often both sides take turns, and how many requests one turn has.
+/// How often both sides take turns.
 const TURNS: usize = 300;
-const TURN: u64 = 50;
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = env::args().skip(1).collect();
@@ -107,6 +107,8 @@ fn measure(names: &[String]) {
         if wanted(names, name) {
             let (ours, peer) = turns(&mut ours, &mut peer);
             println!("ratio {name} {:.4}", ours / peer);
+            println!("nanos {name} {ours:.1}");
+            println!("nanos {name}/peer {peer:.1}");
         }
     }
 }
@@ -134,20 +136,21 @@ fn allocations(names: &[String]) {
     }
 }
 
-/// The medians of two sides that take turns, in nanoseconds a request.
+/// The medians of two sides that take turns, in nanoseconds for each time.
 fn turns(one: &mut Subject, other: &mut Subject) -> (f64, f64) {
-    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    let mut times = [Vec::new(), Vec::new()];
     for turn in 0..TURNS + TURNS / 3 {
-        let times = (one.time(TURN), other.time(TURN));
-        // The first third is to warm up.
-        if turn >= TURNS / 3 {
-            ones.push(times.0.as_secs_f64());
-            others.push(times.1.as_secs_f64());
+        for (times, side) in times.iter_mut().zip([&mut *one, &mut *other]) {
+            let time = side.time(side.turn).as_secs_f64() * 1e9 / side.turn as f64;
+            // The first third is to warm up.
+            if turn >= TURNS / 3 {
+                times.push(time);
+            }
         }
     }
-    let median = |mut times: Vec<f64>| {
+    let [ours, theirs] = times.map(|mut times| {
         times.sort_by(f64::total_cmp);
-        times[times.len() / 2] * 1e9 / TURN as f64
-    };
-    (median(ones), median(others))
+        times[times.len() / 2]
+    });
+    (ours, theirs)
 }

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use http::Request;
 use tower_environ::ScriptName;
 
-use crate::{path::Path, table::Spans};
+use crate::{path::Path, spans::Spans};
 
 /// What the matched pattern's groups found in the path. It is in the request's extensions.
 ///
@@ -54,15 +54,14 @@ impl UrlArgs {
     /// Whether the pattern has no groups.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.len() == 0
     }
 
     /// The value of a group by its place, from 0. `None` for a group that took no part in the match, and
     /// beyond the last one.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<&str> {
-        let (start, end) = (*self.spans.get(position)?)?;
-        self.path.as_str().get(start as usize..end as usize)
+        self.path.as_str().get(self.spans.get(position)?)
     }
 
     /// The value of the group with this name, here or else in a mount around it. `None` for a group that took no part

@@ -3,7 +3,11 @@
 use regex_automata::{Anchored, Input, meta, util::primitives::NonMaxUsize};
 use smallvec::{SmallVec, smallvec};
 
-use crate::{Pattern, TableError, table::Found};
+use crate::{
+    Pattern, TableError,
+    spans::{Span, Spans},
+    table::Found,
+};
 
 /// The most memory, in bytes, that one compiled pattern may take: what the `regex` crate allows one.
 const PATTERN_LIMIT: usize = 10 << 20;
@@ -56,16 +60,20 @@ impl Each {
         let mut slots: SmallVec<[Option<NonMaxUsize>; 10]> =
             smallvec![None; regex.group_info().slot_len()];
         regex.search_slots(&Input::new(path).anchored(*anchored), &mut slots)?;
-        let mut spans =
-            (slots.chunks_exact(2)).map(|slots| Some((offset(slots[0]?)?, offset(slots[1]?)?)));
+        let span = |slots: &[Option<NonMaxUsize>]| match slots {
+            &[Some(start), Some(end)] => Span::new(offset(start), offset(end)),
+            _ => Span::ABSENT,
+        };
+        let (whole, groups) = slots.split_at(2);
         Some(Found {
             index,
-            whole: spans.next()??,
-            groups: spans.collect(),
+            whole: span(whole),
+            groups: Spans::new(groups.chunks_exact(2).map(span)),
         })
     }
 }
 
-fn offset(at: NonMaxUsize) -> Option<u32> {
-    u32::try_from(at.get()).ok()
+/// In a path of less than 4 GiB.
+fn offset(at: NonMaxUsize) -> u32 {
+    at.get() as u32
 }

@@ -20,6 +20,7 @@ mod refusal;
 mod routes;
 mod safe_path;
 mod service;
+mod spans;
 mod table;
 mod template;
 mod tree;

@@ -10,7 +10,8 @@ use crate::{
     args::RouteInfo,
     each::Each,
     path::{self, Path},
-    table::{self, Search, Spans, TABLE_LIMIT, TableError},
+    spans::Spans,
+    table::{self, Search, TABLE_LIMIT, TableError},
 };
 
 /// A pattern with the method that it is for, and what is there.
@@ -172,8 +173,7 @@ impl<E> Routes<E> {
             ..
         } = found;
         let slashes = self.infos[index].mounted.then(|| {
-            let rest = args.pop().flatten();
-            let above = rest.map_or(path, |(start, _)| &path[..start as usize]);
+            let above = args.pop().map_or(path, |rest| &path[..rest.start]);
             above.matches('/').count()
         });
         Match {

@@ -7,15 +7,17 @@
 use std::{error::Error, fmt, ops::Range};
 
 use regex_automata::meta;
-use smallvec::SmallVec;
 
-use crate::{Pattern, automaton::Automaton, each::Each, tree::Tree};
+use crate::{
+    Pattern,
+    automaton::Automaton,
+    each::Each,
+    spans::{Span, Spans},
+    tree::Tree,
+};
 
 /// The most memory, in bytes, that each part of a table may take before it is used.
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
-
-/// Where the groups of a pattern matched, in bytes of the path; `None` for a group that took no part.
-pub(crate) type Spans = SmallVec<[Option<(u32, u32)>; 4]>;
 
 /// Patterns, compiled: finds the first one that matches a path.
 #[derive(Debug)]
@@ -76,16 +78,13 @@ impl Match {
     /// Where the pattern matched, in bytes of the path.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
-        self.found.whole.0 as usize..self.found.whole.1 as usize
+        self.found.whole.range().unwrap_or_default()
     }
 
     /// Where the pattern's groups matched, in bytes of the path and in the order of the groups; `None`
     /// for a group that took no part.
     pub fn spans(&self) -> impl Iterator<Item = Option<Range<usize>>> {
-        self.found
-            .groups
-            .iter()
-            .map(|span| span.map(|(start, end)| start as usize..end as usize))
+        self.found.groups.iter()
     }
 }
 
@@ -103,7 +102,7 @@ pub(crate) struct Search {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) index: usize,
-    pub(crate) whole: (u32, u32),
+    pub(crate) whole: Span,
     pub(crate) groups: Spans,
 }
 
@@ -138,20 +137,15 @@ impl Search {
 
     /// The first pattern that matches. A path of 4 GiB or more matches none.
     pub(crate) fn find(&self, each: &Each, path: &str) -> Option<Found> {
-        let end = u32::try_from(path.len()).ok()?;
+        u32::try_from(path.len()).ok()?;
         let lowered = self.tree.find(path);
-        let before = lowered.as_ref().map(|(index, _)| *index);
-        let rest = self
-            .rest
-            .as_ref()
-            .and_then(|rest| rest.find(each, path, before));
-        match rest {
+        let Some(rest) = &self.rest else {
+            return lowered;
+        };
+        let before = lowered.as_ref().map(|found| found.index);
+        match rest.find(each, path, before) {
             Some(index) => each.find(index, path),
-            None => lowered.map(|(index, groups)| Found {
-                index,
-                whole: (0, end),
-                groups,
-            }),
+            None => lowered,
         }
     }
 }

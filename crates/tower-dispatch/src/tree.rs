@@ -1,12 +1,15 @@
 //! A radix tree of all the ways of all the patterns that can be lowered. A search goes down it as far as a smaller number can
 //! be there: what it finds is the way with the smallest number, so order decides and not what is more specific.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::{
     TableError,
     lower::{Mark, Part, RUNS, Run, Set, Way},
-    table::Spans,
+    spans::{Span, Spans},
+    table::Found,
 };
 
 /// In the place of a way where there is none.
@@ -51,6 +54,10 @@ impl Slice {
     fn of<T>(self, all: &[T]) -> &[T] {
         &all[self.start as usize..][..self.len as usize]
     }
+
+    fn range(self) -> Range<u32> {
+        self.start..self.start + self.len
+    }
 }
 
 /// The way from a node to another over a run.
@@ -69,91 +76,91 @@ struct Leaf {
     groups: Slice,
 }
 
-/// Where each run ends.
-type Ends = [u32; RUNS];
+/// Where each run ends; the first is the start of the path.
+type Ends = [u32; RUNS + 1];
 
-/// A node that is still to be visited: which edge leads there, from where in the path, after how many runs.
+/// An edge that is still to be followed: how many bytes of the path are left there, and how many runs were before.
 #[derive(Clone, Copy)]
 struct Pending {
     edge: u32,
-    at: u32,
+    left: u32,
     runs: u32,
 }
 
 impl Tree {
-    /// The first pattern that matches, by the place that it was given, and its groups.
-    pub(crate) fn find(&self, path: &str) -> Option<(usize, Spans)> {
+    /// The first pattern that matches, and its groups, in a path of less than 4 GiB.
+    pub(crate) fn find(&self, path: &str) -> Option<Found> {
         let path = path.as_bytes();
-        let end = u32::try_from(path.len()).ok()?;
         let mut best = NONE;
-        let mut best_ends: Ends = [0; RUNS];
-        let mut ends: Ends = [0; RUNS];
+        let mut best_ends: Ends = [0; RUNS + 1];
+        let mut ends = best_ends;
         let mut pending: SmallVec<[Pending; 8]> = SmallVec::new();
-        let (mut node, mut at, mut runs) = (0, 0, 0);
+        let mut node = &self.nodes[0];
+        let mut rest = path;
+        let mut runs = 0;
         loop {
-            if let Some(after) = self.enter(node, path, at) {
-                let here = &self.nodes[node as usize];
-                at = after;
-                if at == end && here.end < best {
-                    best = here.end;
+            // A loop that is left at once where the path does not go on here.
+            while let Some(after) = rest.strip_prefix(node.text.of(&self.texts)) {
+                if after.is_empty() && node.end < best {
+                    best = node.end;
                     best_ends = ends;
                 }
-                for (place, edge) in here.runs.of(&self.runs).iter().enumerate() {
-                    if edge.least < best {
-                        pending.push(Pending {
-                            edge: here.runs.start + place as u32,
-                            at,
-                            runs,
-                        });
-                    }
+                for edge in node.runs.range() {
+                    pending.push(Pending {
+                        edge,
+                        left: after.len() as u32,
+                        runs,
+                    });
                 }
-                if let Some(&byte) = path.get(at as usize) {
-                    let bytes = here.children.of(&self.bytes);
-                    if let Some(place) = bytes.iter().position(|first| *first == byte) {
-                        let child = here.children.start + place as u32;
-                        if self.nodes[child as usize].least < best {
-                            (node, at) = (child, at + 1);
-                            continue;
-                        }
-                    }
+                let Some((byte, after)) = after.split_first() else {
+                    break;
+                };
+                let bytes = node.children.of(&self.bytes);
+                let Some(place) = bytes.iter().position(|first| first == byte) else {
+                    break;
+                };
+                let child = &self.nodes[node.children.start as usize + place];
+                if child.least >= best {
+                    break;
                 }
+                (node, rest) = (child, after);
             }
             // What is pending was met on the way here, so the ends of its runs are still there.
             loop {
                 let Some(next) = pending.pop() else {
-                    return self.found(best, &best_ends);
+                    return self.found(best, &best_ends, path);
                 };
                 let edge = &self.runs[next.edge as usize];
+                if edge.least >= best {
+                    continue;
+                }
                 let set = &self.sets[edge.set as usize];
-                let rest = &path[next.at as usize..];
-                let len = rest.iter().take_while(|byte| set[**byte as usize]).count() as u32;
-                if edge.least < best && (len > 0 || edge.may_be_empty) {
-                    (node, at, runs) = (edge.node, next.at + len, next.runs + 1);
-                    ends[next.runs as usize] = at;
+                let left = &path[path.len() - next.left as usize..];
+                let len = left.iter().position(|byte| !set[*byte as usize]);
+                let len = len.unwrap_or(left.len());
+                if len > 0 || edge.may_be_empty {
+                    (node, rest) = (&self.nodes[edge.node as usize], &left[len..]);
+                    runs = next.runs + 1;
+                    ends[runs as usize] = (path.len() - rest.len()) as u32;
                     break;
                 }
             }
         }
     }
 
-    /// Where in the path a node's text ends, if it is there.
-    fn enter(&self, node: u32, path: &[u8], at: u32) -> Option<u32> {
-        let text = self.nodes[node as usize].text;
-        let found = path[at as usize..].starts_with(text.of(&self.texts));
-        found.then_some(at + text.len)
-    }
-
-    fn found(&self, way: u32, ends: &Ends) -> Option<(usize, Spans)> {
+    fn found(&self, way: u32, ends: &Ends, path: &[u8]) -> Option<Found> {
         let leaf = self.leaves.get(way as usize)?;
-        let place = |mark: Mark| {
-            let run = (mark.runs as usize)
-                .checked_sub(1)
-                .map_or(0, |run| ends[run]);
-            run + mark.bytes
-        };
+        let place = |mark: Mark| ends[mark.runs as usize] + mark.bytes;
         let groups = leaf.groups.of(&self.groups).iter();
-        let spans = groups.map(|group| group.map(|(start, end)| (place(start), place(end))));
-        Some((leaf.pattern as usize, spans.collect()))
+        let span = |group: &Option<(Mark, Mark)>| match *group {
+            Some((start, end)) => Span::new(place(start), place(end)),
+            None => Span::ABSENT,
+        };
+        Some(Found {
+            index: leaf.pattern as usize,
+            whole: Span::new(0, path.len() as u32),
+            groups: Spans::new(groups.map(span)),
+        })
     }
 }
 

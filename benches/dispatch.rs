@@ -1,0 +1,189 @@
+//! Look-ups: which route a path leads to, and what its url args are. Nothing around them is measured.
+
+use std::hint::black_box;
+
+use actix_router::ResourceDef;
+use regex::Regex;
+use tower_dispatch::{Pattern, Table};
+
+use crate::{Pair, Subject};
+
+/// `{name}` is one segment.
+const GITHUB: &str = include_str!("fixtures/github-routes.txt");
+/// A regex, a tab, and a path that it is the first to match.
+const NOT_LOWERABLE: &str = include_str!("fixtures/not-lowerable.tsv");
+
+fn github() -> Vec<&'static str> {
+    GITHUB.lines().collect()
+}
+
+/// Paths that have each template's parameters named as what they are for.
+fn paths(templates: &[impl AsRef<str>]) -> Vec<String> {
+    templates
+        .iter()
+        .map(|template| template.as_ref().replace(['{', '}'], ""))
+        .collect()
+}
+
+fn regexes(templates: &[&str]) -> Vec<String> {
+    let open = Regex::new(r"\{\w+\}").expect("a regex");
+    templates
+        .iter()
+        .map(|template| format!("^{}$", open.replace_all(template, "([^/]+)")))
+        .collect()
+}
+
+/// In an order that is always the same and that nobody can guess (Fisher and Yates, with the generator of L'Ecuyer's
+/// table as a source).
+fn shuffled(mut paths: Vec<String>) -> Vec<String> {
+    let mut state: u64 = 42;
+    for at in (1..paths.len()).rev() {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        paths.swap(at, (state >> 33) as usize % (at + 1));
+    }
+    paths
+}
+
+fn table<P: AsRef<str>>(
+    patterns: &[P],
+    read: fn(&str) -> Result<Pattern, tower_dispatch::PatternError>,
+) -> Table {
+    let patterns = patterns.iter().map(|pattern| read(pattern.as_ref()));
+    let patterns: Vec<_> = patterns
+        .collect::<Result<_, _>>()
+        .expect("well-formed patterns");
+    Table::new(&patterns).expect("a table within the limits")
+}
+
+fn ours(table: Table, paths: Vec<String>) -> Subject {
+    for path in &paths {
+        assert!(table.find(path).is_some(), "{path}");
+    }
+    Subject::lookups(shuffled(paths), move |path| {
+        let found = table.find(path).expect("every path has a route");
+        black_box(found.index());
+        for span in found.spans() {
+            black_box(span.and_then(|span| path.get(span)));
+        }
+    })
+}
+
+fn matchit() -> Subject {
+    let mut router = matchit::Router::new();
+    for (index, template) in github().into_iter().enumerate() {
+        router
+            .insert(template, index)
+            .expect("a table that matchit takes");
+    }
+    Subject::lookups(shuffled(paths(&github())), move |path| {
+        let found = router.at(path).expect("every path has a route");
+        black_box(found.value);
+        for (_, value) in found.params.iter() {
+            black_box(value);
+        }
+    })
+}
+
+fn plain_loop() -> Subject {
+    let regexes: Vec<Regex> = regexes(&github())
+        .iter()
+        .map(|regex| Regex::new(regex).expect("a regex"))
+        .collect();
+    Subject::lookups(shuffled(paths(&github())), move |path| {
+        let found = regexes.iter().position(|regex| regex.is_match(path));
+        let index = black_box(found).expect("every path has a route");
+        let groups = regexes[index].captures(path);
+        for group in groups.iter().flat_map(|groups| groups.iter().skip(1)) {
+            black_box(group.map(|group| group.as_str()));
+        }
+    })
+}
+
+fn actix() -> Subject {
+    let mut router = actix_router::Router::<usize>::build();
+    for (index, template) in github().into_iter().enumerate() {
+        router.push(ResourceDef::new(template), index, ());
+    }
+    let router = router.finish();
+    Subject::lookups(shuffled(paths(&github())), move |path| {
+        let mut path = actix_router::Path::new(path);
+        black_box(router.recognize(&mut path).expect("every path has a route"));
+        for (_, value) in path.iter() {
+            black_box(value);
+        }
+    })
+}
+
+/// Routes as a large site has them: services, versions and resources, each with the same few actions.
+fn site(routes: usize) -> Vec<String> {
+    const ACTIONS: [&str; 10] = [
+        "",
+        "/{id}",
+        "/{id}/edit",
+        "/{id}/history",
+        "/{id}/items",
+        "/{id}/items/{item}",
+        "/{id}/items/{item}/notes",
+        "/search",
+        "/{id}/owner",
+        "/{id}/tags/{tag}",
+    ];
+    const RESOURCES: [&str; 10] = [
+        "accounts",
+        "bookings",
+        "carriers",
+        "documents",
+        "events",
+        "invoices",
+        "orders",
+        "parcels",
+        "reports",
+        "users",
+    ];
+    (0..routes)
+        .map(|route| {
+            let (action, resource) = (ACTIONS[route % 10], RESOURCES[route / 10 % 10]);
+            let (version, service) = (route / 100 % 4, route / 400);
+            format!("/service-{service}/v{version}/{resource}{action}")
+        })
+        .collect()
+}
+
+fn grown(routes: usize) -> Subject {
+    let templates = site(routes);
+    ours(table(&templates, Pattern::template), paths(&templates))
+}
+
+pub(crate) fn pairs() -> Vec<Pair> {
+    let templates = || ours(table(&github(), Pattern::template), paths(&github()));
+    let not_lowerable = || {
+        let lines = NOT_LOWERABLE
+            .lines()
+            .filter_map(|line| line.split_once('\t'));
+        let (regexes, paths): (Vec<_>, Vec<_>) =
+            lines.map(|(regex, path)| (regex, path.to_owned())).unzip();
+        ours(table(&regexes, Pattern::regex), paths)
+    };
+    vec![
+        Pair::new("dispatch/github-templates/matchit", templates(), matchit()),
+        Pair::new(
+            "dispatch/github-regexes/matchit",
+            ours(table(&regexes(&github()), Pattern::regex), paths(&github())),
+            matchit(),
+        ),
+        Pair::new("dispatch/not-lowerable/matchit", not_lowerable(), matchit()),
+        Pair::new(
+            "dispatch/github-templates/plain-loop",
+            templates(),
+            plain_loop(),
+        ),
+        Pair::new(
+            "dispatch/github-templates/actix-router",
+            templates(),
+            actix(),
+        ),
+        Pair::new("dispatch/10000-routes/10-routes", grown(10_000), grown(10)),
+    ]
+}
