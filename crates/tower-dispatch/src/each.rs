@@ -6,7 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::{
     Pattern, TableError,
     spans::{Span, Spans},
-    table::Found,
+    table::Match,
 };
 
 /// The most memory, in bytes, that one compiled pattern may take: what the `regex` crate allows one.
@@ -55,7 +55,7 @@ impl Each {
     }
 
     /// What the pattern with this index and its groups match.
-    pub(crate) fn find(&self, index: usize, path: &str) -> Option<Found> {
+    pub(crate) fn find(&self, index: usize, path: &str) -> Option<Match> {
         let (regex, anchored) = self.regexes[index].as_ref()?;
         let mut slots: SmallVec<[Option<NonMaxUsize>; 10]> =
             smallvec![None; regex.group_info().slot_len()];
@@ -65,7 +65,7 @@ impl Each {
             _ => Span::ABSENT,
         };
         let (whole, groups) = slots.split_at(2);
-        Some(Found {
+        Some(Match {
             index,
             whole: span(whole),
             groups: Spans::new(groups.chunks_exact(2).map(span)),

@@ -4,7 +4,7 @@
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// The most runs that a pattern may have to be lowered: a search has room for so many.
-pub(crate) const RUNS: usize = 16;
+pub(crate) const RUNS: usize = 15;
 
 /// One way of a pattern: what a path has to be, from its start to its end.
 #[derive(Clone, Debug, Default)]

@@ -166,8 +166,8 @@ impl<E> Routes<E> {
     }
 
     /// What a route that matches the path makes of it.
-    fn matched(&self, found: table::Found, path: &str) -> Match {
-        let table::Found {
+    fn matched(&self, found: table::Match, path: &str) -> Match {
+        let table::Match {
             index,
             groups: mut args,
             ..

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 /// Groups that need no allocation.
 const INLINE: usize = 4;
 
@@ -31,37 +29,59 @@ impl Span {
 }
 
 /// One for each group, in the order of the groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Spans(SmallVec<[Span; INLINE]>);
+#[derive(Clone, Debug)]
+pub(crate) enum Spans {
+    Few { len: usize, spans: [Span; INLINE] },
+    Many(Box<[Span]>),
+}
 
 impl Spans {
+    #[inline]
     pub(crate) fn new(spans: impl ExactSizeIterator<Item = Span>) -> Self {
         let len = spans.len();
         if len > INLINE {
-            return Self(spans.collect());
+            return Self::Many(spans.collect());
         }
         let mut few = [Span::ABSENT; INLINE];
         for (place, span) in few.iter_mut().zip(spans) {
             *place = span;
         }
-        Self(SmallVec::from_buf_and_len(few, len))
+        Self::Few { len, spans: few }
+    }
+
+    fn as_slice(&self) -> &[Span] {
+        match self {
+            Self::Few { len, spans } => &spans[..*len],
+            Self::Many(spans) => spans,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.as_slice().len()
     }
 
     /// `None` for a group that took no part, and beyond the last one.
     pub(crate) fn get(&self, position: usize) -> Option<Range<usize>> {
-        self.0.get(position)?.range()
+        self.as_slice().get(position)?.range()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Option<Range<usize>>> {
-        self.0.iter().map(|span| span.range())
+        self.as_slice().iter().map(|span| span.range())
     }
 
     /// Takes the last one off.
     pub(crate) fn pop(&mut self) -> Option<Range<usize>> {
-        self.0.pop()?.range()
+        let (last, others) = self.as_slice().split_last()?;
+        let last = last.range();
+        *self = Self::new(others.iter().copied());
+        last
     }
 }
+
+impl PartialEq for Spans {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Spans {}

@@ -46,9 +46,7 @@ impl Table {
     /// more matches none.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Match> {
-        self.search
-            .find(&self.each, path)
-            .map(|found| Match { found })
+        self.search.find(&self.each, path)
     }
 
     /// The names of the groups of the pattern at this place, in the order of the groups; `None` for one
@@ -65,26 +63,28 @@ impl Table {
 /// Which pattern matched, and what its groups did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
-    found: Found,
+    pub(crate) index: usize,
+    pub(crate) whole: Span,
+    pub(crate) groups: Spans,
 }
 
 impl Match {
     /// The place of the pattern in the table, from 0.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.found.index
+        self.index
     }
 
     /// Where the pattern matched, in bytes of the path.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
-        self.found.whole.range().unwrap_or_default()
+        self.whole.range().unwrap_or_default()
     }
 
     /// Where the pattern's groups matched, in bytes of the path and in the order of the groups; `None`
     /// for a group that took no part.
     pub fn spans(&self) -> impl Iterator<Item = Option<Range<usize>>> {
-        self.found.groups.iter()
+        self.groups.iter()
     }
 }
 
@@ -96,14 +96,6 @@ pub(crate) struct Search {
     tree: Tree,
     /// Those that are not in the tree.
     rest: Option<Automaton>,
-}
-
-/// The place of the pattern that was found, where it matched, and where its groups did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) index: usize,
-    pub(crate) whole: Span,
-    pub(crate) groups: Spans,
 }
 
 impl Search {
@@ -136,12 +128,13 @@ impl Search {
     }
 
     /// The first pattern that matches. A path of 4 GiB or more matches none.
-    pub(crate) fn find(&self, each: &Each, path: &str) -> Option<Found> {
+    #[inline]
+    pub(crate) fn find(&self, each: &Each, path: &str) -> Option<Match> {
         u32::try_from(path.len()).ok()?;
-        let lowered = self.tree.find(path);
         let Some(rest) = &self.rest else {
-            return lowered;
+            return self.tree.find(path);
         };
+        let lowered = self.tree.find(path);
         let before = lowered.as_ref().map(|found| found.index);
         match rest.find(each, path, before) {
             Some(index) => each.find(index, path),

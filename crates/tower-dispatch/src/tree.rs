@@ -9,7 +9,7 @@ use crate::{
     TableError,
     lower::{Mark, Part, RUNS, Run, Set, Way},
     spans::{Span, Spans},
-    table::Found,
+    table::Match,
 };
 
 /// In the place of a way where there is none.
@@ -19,45 +19,27 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Box<[Node]>,
-    /// For each node the byte that leads to it, if it is one.
-    bytes: Box<[u8]>,
-    runs: Box<[Edge]>,
-    /// The texts of all nodes, one after the other.
-    texts: Box<[u8]>,
+    /// For each node the children that bytes lead to, from its first byte on to its last.
+    jumps: Box<[u32]>,
+    edges: Box<[Edge]>,
     /// What the runs of all edges consist of.
     sets: Box<[[bool; 256]]>,
     leaves: Box<[Leaf]>,
-    groups: Box<[Option<(Mark, Mark)>]>,
 }
 
 /// A place in the tree: a text, and then the end of the path, one of some bytes, or one of some runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Node {
-    text: Slice,
-    /// The nodes that a byte leads to, in the order of the bytes.
-    children: Slice,
-    runs: Slice,
+    text: Box<[u8]>,
+    /// Where its jumps are, of which byte the first is, and how many there are.
+    jumps: u32,
+    first: u8,
+    count: u16,
+    edges: Range<u32>,
     /// The way that ends here.
     end: u32,
     /// The smallest way that ends here or below.
     least: u32,
-}
-
-/// Some of the elements of what another vector holds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slice {
-    start: u32,
-    len: u32,
-}
-
-impl Slice {
-    fn of<T>(self, all: &[T]) -> &[T] {
-        &all[self.start as usize..][..self.len as usize]
-    }
-
-    fn range(self) -> Range<u32> {
-        self.start..self.start + self.len
-    }
 }
 
 /// The way from a node to another over a run.
@@ -70,16 +52,16 @@ struct Edge {
     least: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Leaf {
-    pattern: u32,
-    groups: Slice,
+    pattern: usize,
+    groups: Box<[Option<(Mark, Mark)>]>,
 }
 
 /// Where each run ends; the first is the start of the path.
 type Ends = [u32; RUNS + 1];
 
-/// An edge that is still to be followed: how many bytes of the path are left there, and how many runs were before.
+/// An edge that is still to be followed: how much of the path is left there, and how many runs were before.
 #[derive(Clone, Copy)]
 struct Pending {
     edge: u32,
@@ -89,75 +71,99 @@ struct Pending {
 
 impl Tree {
     /// The first pattern that matches, and its groups, in a path of less than 4 GiB.
-    pub(crate) fn find(&self, path: &str) -> Option<Found> {
+    pub(crate) fn find(&self, path: &str) -> Option<Match> {
         let path = path.as_bytes();
         let mut best = NONE;
         let mut best_ends: Ends = [0; RUNS + 1];
-        let mut ends = best_ends;
+        let mut ends: Ends = [0; RUNS + 1];
         let mut pending: SmallVec<[Pending; 8]> = SmallVec::new();
         let mut node = &self.nodes[0];
         let mut rest = path;
         let mut runs = 0;
         loop {
-            // A loop that is left at once where the path does not go on here.
-            while let Some(after) = rest.strip_prefix(node.text.of(&self.texts)) {
-                if after.is_empty() && node.end < best {
-                    best = node.end;
-                    best_ends = ends;
-                }
-                for edge in node.runs.range() {
-                    pending.push(Pending {
-                        edge,
-                        left: after.len() as u32,
-                        runs,
+            // What is left of the path after the node's text, and what to follow from there.
+            let next = match strip(rest, &node.text) {
+                None => None,
+                Some(after) => {
+                    rest = after;
+                    if rest.is_empty() && node.end < best {
+                        best = node.end;
+                        pending.retain(|next| self.edges[next.edge as usize].least < best);
+                        if pending.is_empty() && node.edges.is_empty() {
+                            return self.found(best, &ends, path);
+                        }
+                        best_ends = ends;
+                    }
+                    let mut edges = node.edges.clone();
+                    let child = rest.first().and_then(|byte| {
+                        let place = byte.wrapping_sub(node.first);
+                        if u16::from(place) >= node.count { return None; }
+                        let jump = self.jumps[node.jumps as usize + place as usize];
+                        self.nodes
+                            .get(jump as usize)
+                            .filter(|child| child.least < best)
                     });
+                    let first = match child {
+                        Some(_) => None,
+                        None => edges.next(),
+                    };
+                    for edge in edges {
+                        pending.push(Pending {
+                            edge,
+                            left: rest.len() as u32,
+                            runs,
+                        });
+                    }
+                    if let Some(child) = child {
+                        (node, rest) = (child, &rest[1..]);
+                        continue;
+                    }
+                    first
                 }
-                let Some((byte, after)) = after.split_first() else {
-                    break;
-                };
-                let bytes = node.children.of(&self.bytes);
-                let Some(place) = bytes.iter().position(|first| first == byte) else {
-                    break;
-                };
-                let child = &self.nodes[node.children.start as usize + place];
-                if child.least >= best {
-                    break;
-                }
-                (node, rest) = (child, after);
-            }
+            };
+            let mut next = match next {
+                Some(edge) => Some(edge),
+                None => pending.pop().map(|next| {
+                    rest = &path[path.len() - next.left as usize..];
+                    runs = next.runs;
+                    next.edge
+                }),
+            };
             // What is pending was met on the way here, so the ends of its runs are still there.
             loop {
-                let Some(next) = pending.pop() else {
+                let Some(edge) = next else {
                     return self.found(best, &best_ends, path);
                 };
-                let edge = &self.runs[next.edge as usize];
-                if edge.least >= best {
-                    continue;
-                }
+                let edge = &self.edges[edge as usize];
                 let set = &self.sets[edge.set as usize];
-                let left = &path[path.len() - next.left as usize..];
-                let len = left.iter().position(|byte| !set[*byte as usize]);
-                let len = len.unwrap_or(left.len());
-                if len > 0 || edge.may_be_empty {
-                    (node, rest) = (&self.nodes[edge.node as usize], &left[len..]);
-                    runs = next.runs + 1;
+                let len = rest.iter().position(|byte| !set[*byte as usize]);
+                let len = len.unwrap_or(rest.len());
+                if edge.least < best && (len > 0 || edge.may_be_empty) {
+                    (node, rest) = (&self.nodes[edge.node as usize], &rest[len..]);
+                    runs += 1;
                     ends[runs as usize] = (path.len() - rest.len()) as u32;
                     break;
                 }
+                next = pending.pop().map(|next| {
+                    rest = &path[path.len() - next.left as usize..];
+                    runs = next.runs;
+                    next.edge
+                });
             }
         }
     }
 
-    fn found(&self, way: u32, ends: &Ends, path: &[u8]) -> Option<Found> {
+    #[inline]
+    fn found(&self, way: u32, ends: &Ends, path: &[u8]) -> Option<Match> {
         let leaf = self.leaves.get(way as usize)?;
         let place = |mark: Mark| ends[mark.runs as usize] + mark.bytes;
-        let groups = leaf.groups.of(&self.groups).iter();
+        let groups = leaf.groups.iter();
         let span = |group: &Option<(Mark, Mark)>| match *group {
             Some((start, end)) => Span::new(place(start), place(end)),
             None => Span::ABSENT,
         };
-        Some(Found {
-            index: leaf.pattern as usize,
+        Some(Match {
+            index: leaf.pattern,
             whole: Span::new(0, path.len() as u32),
             groups: Spans::new(groups.map(span)),
         })
@@ -274,70 +280,64 @@ impl Tree {
             nodes: vec![Shoot::default()],
         };
         let mut leaves = Vec::new();
-        let mut groups = Vec::new();
         for (number, &(pattern, way)) in ways.iter().enumerate() {
             growing.add(as_u32(number), way);
             leaves.push(Leaf {
-                pattern: as_u32(pattern),
-                groups: append(&mut groups, &way.groups),
+                pattern,
+                groups: way.groups.clone().into(),
             });
         }
 
-        // Level by level, so that the children of a node lie side by side.
-        let mut order = vec![growing.compressed(0)];
-        let mut bytes = vec![None];
-        let (mut nodes, mut runs, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut jumps = Vec::new();
+        let mut order = vec![(growing.compressed(0), 0)];
+        let mut nodes = Vec::new();
+        let mut edges = Vec::new();
         let mut sets: Vec<Set> = Vec::new();
-        while let Some(shoot) = order.get(nodes.len()).map(|node| &growing.nodes[*node]) {
-            let led_to_by = bytes[nodes.len()];
-            let text = &shoot.text[usize::from(led_to_by.is_some())..];
-            let mut children: Vec<_> = (shoot.children.iter())
-                .map(|child| (Some(growing.nodes[*child].text[0]), *child))
-                .collect();
-            children.sort_unstable();
-            let start = order.len();
-            order.extend(children.iter().map(|(_, child)| child));
-            bytes.extend(children.iter().map(|(byte, _)| byte));
-            let edges: Vec<Edge> = (shoot.runs.iter())
-                .map(|&(run, beyond)| {
-                    let set = sets
-                        .iter()
-                        .position(|set| *set == run.set)
-                        .unwrap_or_else(|| {
-                            sets.push(run.set);
-                            sets.len() - 1
-                        });
-                    order.push(growing.compressed(beyond));
-                    bytes.push(None);
-                    Edge {
-                        set: as_u32(set),
-                        may_be_empty: run.may_be_empty,
-                        node: as_u32(order.len() - 1),
-                        least: growing.nodes[beyond].least,
-                    }
-                })
-                .collect();
+        while let Some(&(node, skip)) = order.get(nodes.len()) {
+            let shoot = &growing.nodes[node];
+            let byte = |child: &usize| growing.nodes[*child].text[0];
+            let first_byte = shoot.children.iter().map(byte).min().unwrap_or(0);
+            let last_byte = shoot.children.iter().map(byte).max();
+            let count = last_byte.map_or(0, |last| u16::from(last - first_byte) + 1);
+            let own_jumps = jumps.len();
+            jumps.resize(own_jumps + usize::from(count), NONE);
+            for &child in &shoot.children {
+                jumps[own_jumps + usize::from(byte(&child) - first_byte)] = as_u32(order.len());
+                order.push((child, 1));
+            }
+            let first = as_u32(edges.len());
+            edges.extend((shoot.runs.iter()).map(|&(run, beyond)| {
+                let set = sets.iter().position(|set| *set == run.set);
+                let set = set.unwrap_or_else(|| {
+                    sets.push(run.set);
+                    sets.len() - 1
+                });
+                order.push((growing.compressed(beyond), 0));
+                Edge {
+                    set: as_u32(set),
+                    may_be_empty: run.may_be_empty,
+                    node: as_u32(order.len() - 1),
+                    least: growing.nodes[beyond].least,
+                }
+            }));
             nodes.push(Node {
-                text: append(&mut texts, text),
-                children: Slice {
-                    start: as_u32(start),
-                    len: as_u32(children.len()),
-                },
-                runs: append(&mut runs, &edges),
+                text: shoot.text[skip..].into(),
+                jumps: as_u32(own_jumps),
+                first: first_byte,
+                count,
+                edges: first..as_u32(edges.len()),
                 end: shoot.end.unwrap_or(NONE),
                 least: shoot.least,
             });
         }
         Ok(Self {
             nodes: nodes.into(),
-            bytes: bytes.into_iter().map(Option::unwrap_or_default).collect(),
-            runs: runs.into(),
-            texts: texts.into(),
+            jumps: jumps.into(),
+            edges: edges.into(),
             sets: (sets.into_iter())
                 .map(|set| std::array::from_fn(|byte| set.contains(byte as u8)))
                 .collect(),
             leaves: leaves.into(),
-            groups: groups.into(),
         })
     }
 }
@@ -355,16 +355,13 @@ fn memory(way: &Way) -> usize {
         + size_of_val(&way.groups[..])
 }
 
-fn append<T: Clone>(all: &mut Vec<T>, some: &[T]) -> Slice {
-    let start = as_u32(all.len());
-    all.extend_from_slice(some);
-    Slice {
-        start,
-        len: as_u32(some.len()),
-    }
-}
-
 /// Of something that takes a byte or more.
 fn as_u32(number: usize) -> u32 {
     u32::try_from(number).expect("the limit is less than 4 GiB")
+}
+
+/// Texts are short: comparing them here is faster than a call.
+fn strip<'a>(rest: &'a [u8], text: &[u8]) -> Option<&'a [u8]> {
+    let (start, after) = rest.split_at_checked(text.len())?;
+    (text.is_empty() || start == text).then_some(after)
 }
