@@ -1,4 +1,4 @@
-//! The automaton of all patterns that are not in the tree, in one.
+//! What remains of several patterns from the same place on, in one automaton.
 //!
 //! An anchored search that prefers the leftmost alternative among all patterns finds exactly the pattern that the loop over them
 //! finds. What the groups of that one pattern match is a second, smaller search.
@@ -13,38 +13,35 @@ use std::{
 };
 
 use regex_automata::{
-    Anchored, Input,
+    Anchored, Input, MatchError,
     hybrid::dfa::{Cache, DFA},
     nfa::thompson::{self, WhichCaptures},
     util::pool::Pool,
 };
+use regex_syntax::hir::{Dot, Hir, Repetition};
 
-use crate::{Pattern, TableError, each::Each};
+use crate::TableError;
 
 /// The memory, in bytes, for the states that a search makes. There is one of it for each search that runs at
 /// the same time as another.
 const CACHE_CAPACITY: usize = 4 << 20;
 
-/// Which of these patterns is the first to match.
+/// Which of these regexes is the first to match.
 pub(crate) struct Automaton {
     dfa: DFA,
     caches: Pool<Cache, NewCache>,
-    /// The patterns that are searched, by their place among all.
-    patterns: Vec<usize>,
 }
 
 type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 impl Automaton {
-    /// Searches those of the patterns that are named, in that order.
-    pub(crate) fn new(
-        all: &[Pattern],
-        patterns: Vec<usize>,
+    /// Regexes in their order, and whether they may begin anywhere.
+    pub(crate) fn new<'a>(
+        regexes: impl Iterator<Item = (&'a Hir, Anchored)>,
         limit: usize,
     ) -> Result<Self, TableError> {
-        let hirs: Vec<_> = patterns
-            .iter()
-            .map(|&index| all[index].anchored_hir())
+        let hirs: Vec<Hir> = regexes
+            .map(|(regex, anchored)| anchor(regex, anchored))
             .collect();
         let nfa = thompson::Compiler::new()
             .configure(
@@ -70,28 +67,39 @@ impl Automaton {
         Ok(Self {
             dfa,
             caches: Pool::new(new_cache),
-            patterns,
         })
     }
 
-    /// The first pattern that matches, by its place among all, if it comes before another.
-    pub(crate) fn find(&self, each: &Each, path: &str, before: Option<usize>) -> Option<usize> {
-        let is_before = |index: &usize| before.is_none_or(|before| *index < before);
-        self.patterns.first().filter(|index| is_before(index))?;
-        let mut cache = self.caches.get();
-        let input = Input::new(path).anchored(Anchored::Yes);
-        let found = match self.dfa.try_search_fwd(&mut cache, &input) {
-            Ok(found) => found.map(|found| self.patterns[found.pattern().as_usize()]),
-            Err(_) => (self.patterns.iter().copied()).find(|&index| each.matches(index, path)),
-        };
-        found.filter(is_before)
+    pub(crate) fn memory(&self) -> usize {
+        self.dfa.memory_usage()
     }
+
+    /// The first regex that matches the path from a place on; an error where that cannot be decided.
+    pub(crate) fn find(&self, path: &str, from: usize) -> Result<Option<usize>, MatchError> {
+        let input = Input::new(path).range(from..).anchored(Anchored::Yes);
+        let found = self.dfa.try_search_fwd(&mut self.caches.get(), &input)?;
+        Ok(found.map(|found| found.pattern().as_usize()))
+    }
+}
+
+/// A regex as it is found from the start, with whatever may stand before it.
+fn anchor(regex: &Hir, anchored: Anchored) -> Hir {
+    if anchored == Anchored::Yes {
+        return regex.clone();
+    }
+    let as_little_as_possible = Hir::repetition(Repetition {
+        min: 0,
+        max: None,
+        greedy: false,
+        sub: Box::new(Hir::dot(Dot::AnyChar)),
+    });
+    Hir::concat(vec![as_little_as_possible, regex.clone()])
 }
 
 impl fmt::Debug for Automaton {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Automaton")
-            .field("patterns", &self.patterns)
+            .field("regexes", &self.dfa.pattern_len())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Each pattern that is not in the tree, by itself.
+//! The rest of each pattern that is not lowered as a whole, by itself.
 
 use regex_automata::{Anchored, Input, meta, util::primitives::NonMaxUsize};
 use smallvec::{SmallVec, smallvec};
@@ -6,7 +6,6 @@ use smallvec::{SmallVec, smallvec};
 use crate::{
     Pattern, TableError,
     spans::{Span, Spans},
-    table::Match,
 };
 
 /// The most memory, in bytes, that one compiled pattern may take: what the `regex` crate allows one.
@@ -28,13 +27,12 @@ impl Each {
             .auto_prefilter(false);
         let mut memory = 0;
         let regexes = patterns.iter().enumerate().map(|(index, pattern)| {
-            if pattern.ways().is_some() {
+            let Some((rest, anchored)) = pattern.rest() else {
                 return Ok(None);
-            }
-            let (hir, anchored) = pattern.hir();
+            };
             let regex = meta::Regex::builder()
                 .configure(config.clone())
-                .build_from_hir(hir)
+                .build_from_hir(rest)
                 .map_err(|source| TableError::one(index, pattern.as_str(), &source))?;
             memory += regex.memory_usage();
             match memory > limit {
@@ -47,29 +45,19 @@ impl Each {
         })
     }
 
-    pub(crate) fn matches(&self, index: usize, path: &str) -> bool {
-        let Some((regex, anchored)) = &self.regexes[index] else {
-            return false;
-        };
-        regex.is_match(Input::new(path).anchored(*anchored))
-    }
-
-    /// What the pattern with this index and its groups match.
-    pub(crate) fn find(&self, index: usize, path: &str) -> Option<Match> {
+    /// What the rest matches and where its groups do; those that are not in it are absent.
+    pub(crate) fn find(&self, index: usize, path: &str, from: usize) -> Option<(Span, Spans)> {
         let (regex, anchored) = self.regexes[index].as_ref()?;
         let mut slots: SmallVec<[Option<NonMaxUsize>; 10]> =
             smallvec![None; regex.group_info().slot_len()];
-        regex.search_slots(&Input::new(path).anchored(*anchored), &mut slots)?;
+        let input = Input::new(path).range(from..).anchored(*anchored);
+        regex.search_slots(&input, &mut slots)?;
         let span = |slots: &[Option<NonMaxUsize>]| match slots {
             &[Some(start), Some(end)] => Span::new(offset(start), offset(end)),
             _ => Span::ABSENT,
         };
         let (whole, groups) = slots.split_at(2);
-        Some(Match {
-            index,
-            whole: span(whole),
-            groups: Spans::new(groups.chunks_exact(2).map(span)),
-        })
+        Some((span(whole), Spans::new(groups.chunks_exact(2).map(span))))
     }
 }
 

@@ -1,17 +1,34 @@
-//! Lowering: most patterns are texts with runs of characters between them, such as `/users/[^/]+/events`. A path matches such
-//! a pattern in one way or not at all, so a tree finds it faster than an automaton, and knows its groups too.
+//! Lowering: most patterns are texts with runs of characters between them, such as `/users/[^/]+/events`, in one way or in
+//! a few, or they begin like that. A path matches such a way once or not at all, so a tree finds it faster than an automaton, and
+//! knows its groups too. What is left of a pattern is the regex of its rest.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
 
-/// The most runs that a pattern may have to be lowered: a search has room for so many.
+/// The most runs that a way may have: a search has room for so many.
 pub(crate) const RUNS: usize = 15;
 
-/// One way of a pattern: what a path has to be, from its start to its end.
+/// The most ways that a pattern may have, and the most times that a part of it may be repeated in one.
+const WAYS: usize = 16;
+
+/// A pattern, lowered.
+#[derive(Clone, Debug)]
+pub(crate) struct Lowered {
+    /// In the order in which a regex engine would try them: the first that matches is the match.
+    pub(crate) ways: Vec<Way>,
+    /// What has to match after the one way that there is then. Its groups have the numbers that they have in the whole.
+    pub(crate) rest: Option<Hir>,
+}
+
+/// What a path has to be, from its start to its end or to where the rest begins.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Way {
     pub(crate) parts: Vec<Part>,
     /// Where the groups are; `None` for one that has no part in this way.
     pub(crate) groups: Vec<Option<(Mark, Mark)>>,
+    /// Where the last part ends.
+    mark: Mark,
+    /// Whether the end of the path must be there.
+    ended: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,52 +37,12 @@ pub(crate) enum Part {
     Run(Run),
 }
 
-/// As many characters of a class as there are. What follows is never one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// As many characters of a set as there are, if they are not too few or too many. What follows is never one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
-    pub(crate) set: Set,
-    /// Whether there may be none.
-    pub(crate) may_be_empty: bool,
-}
-
-/// Characters, by the bytes that they are written in: all that are not ASCII, or none of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Set {
-    ascii: u128,
-    others: bool,
-}
-
-impl Set {
-    fn new(class: &Class) -> Option<Self> {
-        let Class::Unicode(class) = class else {
-            return None;
-        };
-        let mut ascii = 0;
-        let mut others = 0;
-        for range in class.iter() {
-            let (start, end) = (u32::from(range.start()), u32::from(range.end()));
-            ascii |= (start..=end.min(0x7F)).fold(0, |bits, c| bits | 1_u128 << c);
-            if end >= 0x80 {
-                others += end + 1 - start.max(0x80);
-                // The surrogates are no characters, and no range needs to leave them out.
-                if start < 0xD800 && end > 0xDFFF {
-                    others -= 0x800;
-                }
-            }
-        }
-        let all = char::MAX as u32 + 1 - 0x80 - 0x800;
-        (others == 0 || others == all).then_some(Self {
-            ascii,
-            others: others > 0,
-        })
-    }
-
-    pub(crate) fn contains(self, byte: u8) -> bool {
-        match byte.is_ascii() {
-            true => self.ascii >> byte & 1 == 1,
-            false => self.others,
-        }
-    }
+    pub(crate) set: ClassUnicode,
+    pub(crate) min: u32,
+    pub(crate) max: Option<u32>,
 }
 
 /// A place in a path: so many bytes after the end of the run before, or after the start.
@@ -76,117 +53,158 @@ pub(crate) struct Mark {
     pub(crate) bytes: u32,
 }
 
-/// The ways of a regex that is anchored at the start: one, and one more for each part of it that may be absent at
-/// its end. No path has two of them. `None` if it is not of that kind.
-pub(crate) fn lower(hir: &Hir) -> Option<Vec<Way>> {
-    let mut lowering = Lowering {
-        way: Way {
-            parts: Vec::new(),
-            groups: vec![None; hir.properties().explicit_captures_len()],
-        },
-        mark: Mark::default(),
-        open: Vec::new(),
-        anchored: false,
-        done: false,
-        shorter: Vec::new(),
+/// Lowers as much of a regex as can be lowered, if it has to match from the start of the path.
+pub(crate) fn lower(hir: &Hir, anchored: bool) -> Lowered {
+    let new = Way {
+        groups: vec![None; hir.properties().explicit_captures_len()],
+        ..Way::default()
     };
-    lowering.add(hir)?;
-    lowering.anchored.then(|| {
-        lowering.shorter.push(lowering.way);
-        lowering.shorter
-    })
-}
+    if !anchored {
+        return Lowered {
+            ways: vec![new],
+            rest: Some(hir.clone()),
+        };
+    }
+    let whole = new.clone().add(hir);
+    if let Some(ways) = whole.filter(|ways| ways.iter().all(|way| way.ended)) {
+        return Lowered { ways, rest: None };
+    }
 
-struct Lowering {
-    way: Way,
-    mark: Mark,
-    /// The groups that are open, and where they began.
-    open: Vec<(usize, Mark)>,
-    /// Whether the end of the path must be here.
-    anchored: bool,
-    /// Whether nothing may follow.
-    done: bool,
-    /// The ways that end before what may be absent.
-    shorter: Vec<Way>,
-}
-
-impl Lowering {
-    /// `None` if it cannot be lowered.
-    fn add(&mut self, hir: &Hir) -> Option<()> {
-        match hir.kind() {
-            HirKind::Empty => Some(()),
-            HirKind::Literal(literal) => self.text(&literal.0),
-            HirKind::Concat(parts) => parts.iter().try_for_each(|part| self.add(part)),
-            HirKind::Capture(group) => {
-                let (index, start) = (group.index as usize - 1, self.mark);
-                self.open.push((index, start));
-                self.add(&group.sub)?;
-                self.open.pop();
-                self.way.groups[index] = Some((start, self.mark));
-                Some(())
-            }
-            HirKind::Look(Look::Start) => self.way.parts.is_empty().then_some(()),
-            HirKind::Look(Look::End) => {
-                self.anchored = true;
-                self.done = true;
-                Some(())
-            }
-            HirKind::Repetition(repetition) => match (repetition.min, repetition.max) {
-                (min @ 0..=1, None) => match repetition.sub.kind() {
-                    HirKind::Class(class) => self.run(Run {
-                        set: Set::new(class)?,
-                        may_be_empty: min == 0,
-                    }),
-                    _ => None,
-                },
-                (0, Some(1)) => self.tail(&repetition.sub),
-                _ => None,
-            },
-            HirKind::Class(_) | HirKind::Look(_) | HirKind::Alternation(_) => None,
+    let parts = match hir.kind() {
+        HirKind::Concat(parts) => parts,
+        _ => std::slice::from_ref(hir),
+    };
+    let (mut stem, mut len) = (new.clone(), 0);
+    let mut longer = new;
+    for (index, part) in parts.iter().enumerate() {
+        longer = match longer.add(part).map(<[Way; 1]>::try_from) {
+            Some(Ok([way])) if !way.ended => way,
+            _ => break,
+        };
+        // After a run it is not certain that the rest begins with something else.
+        if let None | Some(Part::Text(_)) = longer.parts.last() {
+            (stem, len) = (longer.clone(), index + 1);
         }
+    }
+    Lowered {
+        ways: vec![stem],
+        rest: Some(Hir::concat(parts[len..].to_vec())),
+    }
+}
+
+impl Way {
+    /// All the ways to go on with this part of a regex; `None` if it cannot be lowered.
+    fn add(mut self, hir: &Hir) -> Option<Vec<Self>> {
+        match hir.kind() {
+            HirKind::Empty => {}
+            HirKind::Look(Look::End) => self.ended = true,
+            HirKind::Look(Look::Start) if self.parts.is_empty() => {}
+            HirKind::Literal(literal) => self.text(&literal.0)?,
+            HirKind::Class(class) => self.run(class, 1, Some(1))?,
+            HirKind::Repetition(repetition) => match repetition.sub.kind() {
+                HirKind::Class(class) => self.run(class, repetition.min, repetition.max)?,
+                _ => return self.repeat(repetition),
+            },
+            HirKind::Capture(group) => {
+                let start = self.mark;
+                let mut ways = self.add(&group.sub)?;
+                for way in &mut ways {
+                    way.groups[group.index as usize - 1] = Some((start, way.mark));
+                }
+                return Some(ways);
+            }
+            HirKind::Concat(parts) => {
+                return parts.iter().try_fold(vec![self], |ways, part| {
+                    each(ways.into_iter().map(|way| way.add(part)))
+                });
+            }
+            HirKind::Alternation(parts) => {
+                return each(parts.iter().map(|part| self.clone().add(part)));
+            }
+            HirKind::Look(_) => return None,
+        }
+        Some(vec![self])
     }
 
     fn text(&mut self, text: &[u8]) -> Option<()> {
-        let blurred = match self.way.parts.last() {
-            Some(Part::Run(run)) => run.set.contains(text[0]),
+        let first = std::str::from_utf8(text).ok()?.chars().next()?;
+        let blurred = match self.parts.last() {
+            Some(Part::Run(run)) => contains(&run.set, first),
             _ => false,
         };
-        if blurred || self.done {
+        if blurred || self.ended {
             return None;
         }
         self.mark.bytes += u32::try_from(text.len()).ok()?;
-        self.way.parts.push(Part::Text(text.to_vec()));
+        self.parts.push(Part::Text(text.to_vec()));
         Some(())
     }
 
-    fn run(&mut self, run: Run) -> Option<()> {
-        let blurred = matches!(self.way.parts.last(), Some(Part::Run(_)));
-        if blurred || self.done || self.mark.runs as usize == RUNS {
+    fn run(&mut self, class: &Class, min: u32, max: Option<u32>) -> Option<()> {
+        let set = match class {
+            Class::Unicode(set) => set.clone(),
+            Class::Bytes(set) => set.to_unicode_class()?,
+        };
+        let blurred = match self.parts.last() {
+            Some(Part::Run(before)) => {
+                let mut both = before.set.clone();
+                both.intersect(&set);
+                min == 0 || !both.ranges().is_empty()
+            }
+            _ => false,
+        };
+        if blurred || self.ended || self.mark.runs as usize == RUNS {
             return None;
         }
         self.mark = Mark {
             runs: self.mark.runs + 1,
             bytes: 0,
         };
-        self.way.parts.push(Part::Run(run));
+        self.parts.push(Part::Run(Run { set, min, max }));
         Some(())
     }
 
-    /// What may be absent, and which nothing but the end follows.
-    fn tail(&mut self, tail: &Hir) -> Option<()> {
-        // One that matches nothing would be another way for the same paths.
-        if self.done || tail.properties().minimum_len() == Some(0) {
+    fn repeat(self, repetition: &Repetition) -> Option<Vec<Self>> {
+        let Repetition {
+            min,
+            max: Some(max),
+            greedy,
+            sub,
+        } = repetition
+        else {
+            return None;
+        };
+        // What repeats nothing does so only once.
+        let nothing = sub.properties().minimum_len() == Some(0);
+        if *max as usize > WAYS || *max > 1 && nothing {
             return None;
         }
-        let mut shorter = self.way.clone();
-        for &(index, start) in &self.open {
-            shorter.groups[index] = Some((start, self.mark));
+        if *max == 0 {
+            return Some(vec![self]);
         }
-        self.shorter.push(shorter);
-        self.add(tail)?;
-        // Which has to be so without the tail, too.
-        self.anchored = false;
-        self.done = true;
-        Some(())
+        let fewer = Repetition {
+            min: min.saturating_sub(1),
+            max: Some(max - 1),
+            ..repetition.clone()
+        };
+        let once = self.clone().add(sub)?;
+        let more = each(once.into_iter().map(|way| way.repeat(&fewer)));
+        if *min > 0 {
+            return more;
+        }
+        let none = Some(vec![self]);
+        each(if *greedy { [more, none] } else { [none, more] }.into_iter())
     }
+}
+
+/// All of them in their order, if they are not too many.
+fn each(mut ways: impl Iterator<Item = Option<Vec<Way>>>) -> Option<Vec<Way>> {
+    ways.try_fold(Vec::new(), |mut all, some| {
+        all.extend(some?);
+        (all.len() <= WAYS).then_some(all)
+    })
+}
+
+fn contains(set: &ClassUnicode, c: char) -> bool {
+    (set.ranges().iter()).any(|range| range.start() <= c && c <= range.end())
 }

@@ -6,7 +6,7 @@ use regex_automata::Anchored;
 use regex_syntax::hir::{Capture, Dot, Hir, HirKind, Look, Repetition};
 
 use crate::{
-    lower::{Way, lower},
+    lower::{Lowered, Way, lower},
     template::{self, Offence},
 };
 
@@ -25,7 +25,7 @@ pub struct Pattern {
     /// Whether the match may begin anywhere, and not only where the path does.
     search: bool,
     /// The same, lowered.
-    ways: Option<Vec<Way>>,
+    lowered: Lowered,
 }
 
 impl Pattern {
@@ -118,12 +118,11 @@ impl Pattern {
     }
 
     fn new(text: &str, hir: Hir, search: bool) -> Self {
-        let ways = if search { None } else { lower(&hir) };
         Self {
             text: text.into(),
+            lowered: lower(&hir, !search),
             hir,
             search,
-            ways,
         }
     }
 
@@ -133,9 +132,17 @@ impl Pattern {
         &self.text
     }
 
-    /// The ways of a pattern that can be lowered.
-    pub(crate) fn ways(&self) -> Option<&[Way]> {
-        self.ways.as_deref()
+    pub(crate) fn ways(&self) -> &[Way] {
+        &self.lowered.ways
+    }
+
+    /// What has to match after the one way, and whether it may begin anywhere or has to begin there.
+    pub(crate) fn rest(&self) -> Option<(&Hir, Anchored)> {
+        let anchored = match self.search {
+            true => Anchored::No,
+            false => Anchored::Yes,
+        };
+        self.lowered.rest.as_ref().map(|rest| (rest, anchored))
     }
 
     /// The names of the groups in their order; `None` for one without a name.
@@ -143,30 +150,6 @@ impl Pattern {
         let mut names = vec![None; self.hir.properties().explicit_captures_len()];
         collect_names(&self.hir, &mut names);
         names.into()
-    }
-
-    /// The pattern as a search that is anchored at the start of a path, or not.
-    pub(crate) fn hir(&self) -> (&Hir, Anchored) {
-        let anchored = if self.search {
-            Anchored::No
-        } else {
-            Anchored::Yes
-        };
-        (&self.hir, anchored)
-    }
-
-    /// The pattern as it is found from the start of a path, with whatever may stand before it.
-    pub(crate) fn anchored_hir(&self) -> Hir {
-        if !self.search {
-            return self.hir.clone();
-        }
-        let as_little_as_possible = Hir::repetition(Repetition {
-            min: 0,
-            max: None,
-            greedy: false,
-            sub: Box::new(Hir::dot(Dot::AnyChar)),
-        });
-        Hir::concat(vec![as_little_as_possible, self.hir.clone()])
     }
 }
 

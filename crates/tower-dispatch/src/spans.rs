@@ -23,6 +23,10 @@ impl Span {
         Self { start, end }
     }
 
+    pub(crate) fn with_start(self, start: u32) -> Self {
+        Self::new(start, self.end)
+    }
+
     pub(crate) fn range(self) -> Option<Range<usize>> {
         (self != Self::ABSENT).then_some(self.start as usize..self.end as usize)
     }
@@ -60,9 +64,15 @@ impl Spans {
         self.as_slice().len()
     }
 
+    /// Absent for a group that took no part, and beyond the last one.
+    pub(crate) fn span(&self, position: usize) -> Span {
+        let span = self.as_slice().get(position);
+        span.copied().unwrap_or(Span::ABSENT)
+    }
+
     /// `None` for a group that took no part, and beyond the last one.
     pub(crate) fn get(&self, position: usize) -> Option<Range<usize>> {
-        self.as_slice().get(position)?.range()
+        self.span(position).range()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Option<Range<usize>>> {

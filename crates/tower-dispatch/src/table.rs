@@ -1,8 +1,5 @@
 //! The compiled table, whose answer is always that of the plain loop "for each pattern: does it match? if not, the
 //! next".
-//!
-//! What can be lowered is in a tree, and all the rest in one automaton. Each gives the first of its own, and the
-//! first of both is the answer.
 
 use std::{error::Error, fmt, ops::Range};
 
@@ -10,7 +7,6 @@ use regex_automata::meta;
 
 use crate::{
     Pattern,
-    automaton::Automaton,
     each::Each,
     spans::{Span, Spans},
     tree::Tree,
@@ -94,8 +90,6 @@ pub(crate) struct Search {
     /// The patterns that are searched, by their place among all.
     patterns: Vec<usize>,
     tree: Tree,
-    /// Those that are not in the tree.
-    rest: Option<Automaton>,
 }
 
 impl Search {
@@ -105,21 +99,9 @@ impl Search {
         patterns: Vec<usize>,
         limit: usize,
     ) -> Result<Self, TableError> {
-        let mut ways = Vec::new();
-        let mut rest = Vec::new();
-        for &index in &patterns {
-            match all[index].ways() {
-                Some(lowered) => ways.extend(lowered.iter().map(|way| (index, way))),
-                None => rest.push(index),
-            }
-        }
         Ok(Self {
+            tree: Tree::new(all, &patterns, limit)?,
             patterns,
-            tree: Tree::new(&ways, limit)?,
-            rest: match rest.is_empty() {
-                true => None,
-                false => Some(Automaton::new(all, rest, limit)?),
-            },
         })
     }
 
@@ -131,15 +113,7 @@ impl Search {
     #[inline]
     pub(crate) fn find(&self, each: &Each, path: &str) -> Option<Match> {
         u32::try_from(path.len()).ok()?;
-        let Some(rest) = &self.rest else {
-            return self.tree.find(path);
-        };
-        let lowered = self.tree.find(path);
-        let before = lowered.as_ref().map(|found| found.index);
-        match rest.find(each, path, before) {
-            Some(index) => each.find(index, path),
-            None => lowered,
-        }
+        self.tree.find(each, path)
     }
 }
 
@@ -262,7 +236,7 @@ mod tests {
 
     #[test]
     fn patterns_that_take_too_much_memory_are_refused() {
-        let small = Pattern::regex(r"\w").unwrap();
+        let small = Pattern::regex(r".*\w").unwrap();
         for too_large in [r"(\w{100}){100}", r"(?:\w{100}){100}"] {
             let patterns = [small.clone(), Pattern::regex(too_large).unwrap()];
             let error = Table::new(&patterns).unwrap_err();

@@ -1,18 +1,23 @@
-//! A radix tree of all the ways of all the patterns that can be lowered. A search goes down it as far as a smaller number can
-//! be there: what it finds is the way with the smallest number, so order decides and not what is more specific.
+//! A radix tree of all the ways of all the patterns. A search goes down it as far as a smaller number can
+//! be there: what it finds is the way with the smallest number, so order decides and not what is more specific. Where a pattern
+//! that is not lowered as a whole leaves the tree, the regex of its rest goes on.
 
 use std::ops::Range;
 
+use regex_syntax::hir::ClassUnicode;
 use smallvec::SmallVec;
 
 use crate::{
-    TableError,
-    lower::{Mark, Part, RUNS, Run, Set, Way},
+    Pattern, TableError,
+    each::Each,
+    lower::{Mark, Part, RUNS, Run, Way},
+    rests::{FoundRest, Rest, Rests},
+    scan::Scan,
     spans::{Span, Spans},
     table::Match,
 };
 
-/// In the place of a way where there is none.
+/// In the place of a way or a node where there is none.
 const NONE: u32 = u32::MAX;
 
 /// Ways, numbered in their order.
@@ -22,12 +27,13 @@ pub(crate) struct Tree {
     /// For each node the children that bytes lead to, from its first byte on to its last.
     jumps: Box<[u32]>,
     edges: Box<[Edge]>,
-    /// What the runs of all edges consist of.
-    sets: Box<[[bool; 256]]>,
+    /// What the runs consist of.
+    scans: Box<[Scan]>,
+    rests: Box<[Rests]>,
     leaves: Box<[Leaf]>,
 }
 
-/// A place in the tree: a text, and then the end of the path, one of some bytes, or one of some runs.
+/// A place in the tree: a text, and then the end of the path, one of some bytes, or an edge.
 #[derive(Debug)]
 struct Node {
     text: Box<[u8]>,
@@ -42,16 +48,28 @@ struct Node {
     least: u32,
 }
 
-/// The way from a node to another over a run.
-#[derive(Clone, Copy, Debug)]
+/// What may follow a node besides a byte.
+#[derive(Debug)]
 struct Edge {
-    set: u32,
-    may_be_empty: bool,
-    node: u32,
     /// The smallest way beyond.
     least: u32,
+    beyond: Beyond,
 }
 
+#[derive(Debug)]
+enum Beyond {
+    /// A node, after a run.
+    Run {
+        scan: u32,
+        min: u32,
+        max: Option<u32>,
+        node: u32,
+    },
+    /// Nothing more of the tree.
+    Rests { rests: u32 },
+}
+
+/// Where a way ends.
 #[derive(Debug)]
 struct Leaf {
     pattern: usize,
@@ -71,102 +89,146 @@ struct Pending {
 
 impl Tree {
     /// The first pattern that matches, and its groups, in a path of less than 4 GiB.
-    pub(crate) fn find(&self, path: &str) -> Option<Match> {
-        let path = path.as_bytes();
+    pub(crate) fn find(&self, each: &Each, path: &str) -> Option<Match> {
+        let bytes = path.as_bytes();
         let mut best = NONE;
         let mut best_ends: Ends = [0; RUNS + 1];
-        let mut ends: Ends = [0; RUNS + 1];
+        let mut best_rest: Option<FoundRest> = None;
+        let mut ends = best_ends;
         let mut pending: SmallVec<[Pending; 8]> = SmallVec::new();
         let mut node = &self.nodes[0];
-        let mut rest = path;
+        let mut left = bytes;
         let mut runs = 0;
         loop {
-            // What is left of the path after the node's text, and what to follow from there.
-            let next = match strip(rest, &node.text) {
-                None => None,
-                Some(after) => {
-                    rest = after;
-                    if rest.is_empty() && node.end < best {
-                        best = node.end;
-                        pending.retain(|next| self.edges[next.edge as usize].least < best);
-                        if pending.is_empty() && node.edges.is_empty() {
-                            return self.found(best, &ends, path);
-                        }
-                        best_ends = ends;
+            let mut edge = None;
+            if let Some(after) = strip(left, &node.text) {
+                left = after;
+                if left.is_empty() && node.end < best {
+                    best = node.end;
+                    pending.retain(|next| self.edges[next.edge as usize].least < best);
+                    if pending.is_empty() && node.edges.is_empty() {
+                        return self.found(best, &ends, path);
                     }
-                    let mut edges = node.edges.clone();
-                    let child = rest.first().and_then(|byte| {
-                        let place = byte.wrapping_sub(node.first);
-                        if u16::from(place) >= node.count { return None; }
-                        let jump = self.jumps[node.jumps as usize + place as usize];
-                        self.nodes
-                            .get(jump as usize)
-                            .filter(|child| child.least < best)
-                    });
-                    let first = match child {
-                        Some(_) => None,
-                        None => edges.next(),
-                    };
-                    for edge in edges {
-                        pending.push(Pending {
-                            edge,
-                            left: rest.len() as u32,
-                            runs,
-                        });
-                    }
-                    if let Some(child) = child {
-                        (node, rest) = (child, &rest[1..]);
-                        continue;
-                    }
-                    first
+                    best_ends = ends;
                 }
-            };
-            let mut next = match next {
-                Some(edge) => Some(edge),
-                None => pending.pop().map(|next| {
-                    rest = &path[path.len() - next.left as usize..];
-                    runs = next.runs;
-                    next.edge
-                }),
-            };
+                let pend = |edge| Pending {
+                    edge,
+                    left: left.len() as u32,
+                    runs,
+                };
+                let mut edges = node.edges.clone();
+                if let Some(child) = self.child(node, left)
+                    && child.least < best
+                {
+                    for edge in edges.rev() {
+                        pending.push(pend(edge));
+                    }
+                    (node, left) = (child, &left[1..]);
+                    continue;
+                }
+                edge = edges.next();
+                for edge in edges.rev() {
+                    pending.push(pend(edge));
+                }
+            }
             // What is pending was met on the way here, so the ends of its runs are still there.
             loop {
-                let Some(edge) = next else {
-                    return self.found(best, &best_ends, path);
-                };
-                let edge = &self.edges[edge as usize];
-                let set = &self.sets[edge.set as usize];
-                let len = rest.iter().position(|byte| !set[*byte as usize]);
-                let len = len.unwrap_or(rest.len());
-                if edge.least < best && (len > 0 || edge.may_be_empty) {
-                    (node, rest) = (&self.nodes[edge.node as usize], &rest[len..]);
-                    runs += 1;
-                    ends[runs as usize] = (path.len() - rest.len()) as u32;
-                    break;
-                }
-                next = pending.pop().map(|next| {
-                    rest = &path[path.len() - next.left as usize..];
+                let next = edge.take().or_else(|| {
+                    let next = pending.pop()?;
+                    left = &bytes[bytes.len() - next.left as usize..];
                     runs = next.runs;
-                    next.edge
+                    Some(next.edge)
                 });
+                let Some(next) = next else {
+                    return match best_rest {
+                        Some(rest) if rest.way == best => self.found_beyond(&best_ends, rest),
+                        _ => self.found(best, &best_ends, path),
+                    };
+                };
+                let edge = &self.edges[next as usize];
+                if edge.least >= best {
+                    continue;
+                }
+                match &edge.beyond {
+                    Beyond::Run {
+                        scan,
+                        min,
+                        max,
+                        node: next,
+                    } => {
+                        let len = self.scans[*scan as usize].run(left);
+                        if is_enough(&left[..len], *min, *max) {
+                            (node, left) = (&self.nodes[*next as usize], &left[len..]);
+                            runs += 1;
+                            ends[runs as usize] = (bytes.len() - left.len()) as u32;
+                            break;
+                        }
+                    }
+                    Beyond::Rests { rests } => {
+                        let rests = &self.rests[*rests as usize];
+                        let from = bytes.len() - left.len();
+                        if let Some(found) = rests.find(each, path, from, best) {
+                            (best, best_ends) = (found.way, ends);
+                            best_rest = Some(found);
+                        }
+                    }
+                }
             }
         }
     }
 
+    /// The node that the next byte leads to.
+    fn child(&self, node: &Node, left: &[u8]) -> Option<&Node> {
+        let place = left.first()?.wrapping_sub(node.first);
+        if u16::from(place) >= node.count {
+            return None;
+        }
+        let jump = self.jumps[node.jumps as usize + usize::from(place)];
+        self.nodes.get(jump as usize)
+    }
+
     #[inline]
-    fn found(&self, way: u32, ends: &Ends, path: &[u8]) -> Option<Match> {
+    fn found(&self, way: u32, ends: &Ends, path: &str) -> Option<Match> {
         let leaf = self.leaves.get(way as usize)?;
-        let place = |mark: Mark| ends[mark.runs as usize] + mark.bytes;
-        let groups = leaf.groups.iter();
-        let span = |group: &Option<(Mark, Mark)>| match *group {
-            Some((start, end)) => Span::new(place(start), place(end)),
-            None => Span::ABSENT,
-        };
+        let groups = leaf.groups.iter().map(|group| span(*group, ends));
         Some(Match {
             index: leaf.pattern,
             whole: Span::new(0, path.len() as u32),
-            groups: Spans::new(groups.map(span)),
+            groups: Spans::new(groups),
         })
+    }
+
+    /// Each group is in the tree or in the rest.
+    fn found_beyond(&self, ends: &Ends, rest: FoundRest) -> Option<Match> {
+        let leaf = self.leaves.get(rest.way as usize)?;
+        let groups = leaf.groups.iter().enumerate();
+        let groups = groups.map(|(position, group)| match group {
+            Some(_) => span(*group, ends),
+            None => rest.groups.span(position),
+        });
+        Some(Match {
+            index: leaf.pattern,
+            whole: rest.whole,
+            groups: Spans::new(groups),
+        })
+    }
+}
+
+/// Whether a run has so many characters.
+fn is_enough(run: &[u8], min: u32, max: Option<u32>) -> bool {
+    if min <= 1 && max.is_none() {
+        return run.len() >= min as usize;
+    }
+    let is_first = |byte: &&u8| **byte & 0xC0 != 0x80;
+    let count = run.iter().filter(is_first).count();
+    count >= min as usize && max.is_none_or(|max| count <= max as usize)
+}
+
+fn span(group: Option<(Mark, Mark)>, ends: &Ends) -> Span {
+    let place = |mark: Mark| ends[mark.runs as usize] + mark.bytes;
+    match group {
+        Some((start, end)) => Span::new(place(start), place(end)),
+        None => Span::ABSENT,
     }
 }
 
@@ -182,22 +244,28 @@ struct Shoot {
     /// No two of them begin with the same byte.
     children: Vec<usize>,
     runs: Vec<(Run, usize)>,
+    rests: Vec<Rest>,
     end: Option<u32>,
     least: u32,
 }
 
 impl Growing {
     /// Ways are added in their order.
-    fn add(&mut self, number: u32, way: &Way) {
+    fn add(&mut self, number: u32, way: &Way, rest: Option<Rest>) {
         let mut node = 0;
         for part in &way.parts {
             node = match part {
                 Part::Text(text) => self.text(node, text, number),
-                Part::Run(run) => self.run(node, *run, number),
+                Part::Run(run) => self.run(node, run, number),
             };
         }
-        // Of two ways that are the same, the later one never matches.
-        self.nodes[node].end.get_or_insert(number);
+        match rest {
+            Some(rest) => self.nodes[node].rests.push(rest),
+            // Of two ways that are the same, the later one never matches.
+            None => {
+                self.nodes[node].end.get_or_insert(number);
+            }
+        }
     }
 
     fn text(&mut self, mut node: usize, mut text: &[u8], number: u32) -> usize {
@@ -226,16 +294,13 @@ impl Growing {
         node
     }
 
-    fn run(&mut self, node: usize, run: Run, number: u32) -> usize {
-        let same = self.nodes[node]
-            .runs
-            .iter()
-            .find(|(other, _)| *other == run);
+    fn run(&mut self, node: usize, run: &Run, number: u32) -> usize {
+        let same = (self.nodes[node].runs.iter()).find(|(other, _)| other == run);
         if let Some((_, beyond)) = same {
             return *beyond;
         }
         let beyond = self.new_node(b"", number);
-        self.nodes[node].runs.push((run, beyond));
+        self.nodes[node].runs.push((run.clone(), beyond));
         beyond
     }
 
@@ -250,82 +315,105 @@ impl Growing {
 
     /// The node itself, or the one that it only leads to.
     fn compressed(&self, node: usize) -> usize {
-        match &self.nodes[node] {
-            Shoot {
-                text,
-                children,
-                runs,
-                end: None,
-                ..
-            } if text.is_empty() && runs.is_empty() => match children[..] {
-                [only] => only,
-                _ => node,
-            },
+        let shoot = &self.nodes[node];
+        let leads_on = shoot.text.is_empty() && shoot.end.is_none();
+        match shoot.children[..] {
+            [only] if leads_on && shoot.runs.is_empty() && shoot.rests.is_empty() => only,
             _ => node,
         }
     }
 }
 
 impl Tree {
-    /// Ways with the numbers of their patterns, in the order of these.
+    /// Those of the patterns that are named, in that order.
     ///
     /// # Errors
     ///
     /// A [`TableError`] if they take more than so many bytes, which is less than 4 GiB.
-    pub(crate) fn new(ways: &[(usize, &Way)], limit: usize) -> Result<Self, TableError> {
-        if ways.iter().map(|(_, way)| memory(way)).sum::<usize>() > limit {
-            return Err(TableError::too_large(limit));
-        }
+    pub(crate) fn new(
+        all: &[Pattern],
+        patterns: &[usize],
+        limit: usize,
+    ) -> Result<Self, TableError> {
         let mut growing = Growing {
             nodes: vec![Shoot::default()],
         };
         let mut leaves = Vec::new();
-        for (number, &(pattern, way)) in ways.iter().enumerate() {
-            growing.add(as_u32(number), way);
-            leaves.push(Leaf {
-                pattern,
-                groups: way.groups.clone().into(),
-            });
+        let mut memory = 0;
+        for &pattern in patterns {
+            for way in all[pattern].ways() {
+                memory += memory_of(way);
+                if memory > limit {
+                    return Err(TableError::too_large(limit));
+                }
+                let number = as_u32(leaves.len());
+                let rest = all[pattern].rest().map(|_| Rest {
+                    way: number,
+                    pattern,
+                });
+                growing.add(number, way, rest);
+                leaves.push(Leaf {
+                    pattern,
+                    groups: way.groups.clone().into(),
+                });
+            }
         }
 
-        let mut jumps = Vec::new();
+        // Node by node in the order in which they are met; a child's first byte is in the jump to it.
         let mut order = vec![(growing.compressed(0), 0)];
-        let mut nodes = Vec::new();
-        let mut edges = Vec::new();
-        let mut sets: Vec<Set> = Vec::new();
+        let (mut nodes, mut jumps, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sets, mut rests): (Vec<ClassUnicode>, Vec<Rests>) = Default::default();
         while let Some(&(node, skip)) = order.get(nodes.len()) {
             let shoot = &growing.nodes[node];
             let byte = |child: &usize| growing.nodes[*child].text[0];
-            let first_byte = shoot.children.iter().map(byte).min().unwrap_or(0);
-            let last_byte = shoot.children.iter().map(byte).max();
-            let count = last_byte.map_or(0, |last| u16::from(last - first_byte) + 1);
+            let first = shoot.children.iter().map(byte).min().unwrap_or(0);
+            let last = shoot.children.iter().map(byte).max();
+            let count = last.map_or(0, |last| u16::from(last - first) + 1);
+            memory += usize::from(count) * size_of::<u32>();
             let own_jumps = jumps.len();
             jumps.resize(own_jumps + usize::from(count), NONE);
-            for &child in &shoot.children {
-                jumps[own_jumps + usize::from(byte(&child) - first_byte)] = as_u32(order.len());
-                order.push((child, 1));
+            for child in &shoot.children {
+                jumps[own_jumps + usize::from(byte(child) - first)] = as_u32(order.len());
+                order.push((*child, 1));
             }
-            let first = as_u32(edges.len());
-            edges.extend((shoot.runs.iter()).map(|&(run, beyond)| {
+            let own_edges = edges.len();
+            for &(ref run, beyond) in &shoot.runs {
                 let set = sets.iter().position(|set| *set == run.set);
                 let set = set.unwrap_or_else(|| {
-                    sets.push(run.set);
+                    sets.push(run.set.clone());
                     sets.len() - 1
                 });
-                order.push((growing.compressed(beyond), 0));
-                Edge {
-                    set: as_u32(set),
-                    may_be_empty: run.may_be_empty,
-                    node: as_u32(order.len() - 1),
+                edges.push(Edge {
                     least: growing.nodes[beyond].least,
-                }
-            }));
+                    beyond: Beyond::Run {
+                        scan: as_u32(set),
+                        min: run.min,
+                        max: run.max,
+                        node: as_u32(order.len()),
+                    },
+                });
+                order.push((growing.compressed(beyond), 0));
+            }
+            if let Some(rest) = shoot.rests.first() {
+                let some = Rests::new(all, shoot.rests.clone(), limit)?;
+                memory += some.memory();
+                edges.push(Edge {
+                    least: rest.way,
+                    beyond: Beyond::Rests {
+                        rests: as_u32(rests.len()),
+                    },
+                });
+                rests.push(some);
+            }
+            if memory > limit {
+                return Err(TableError::too_large(limit));
+            }
             nodes.push(Node {
                 text: shoot.text[skip..].into(),
                 jumps: as_u32(own_jumps),
-                first: first_byte,
+                first,
                 count,
-                edges: first..as_u32(edges.len()),
+                edges: as_u32(own_edges)..as_u32(edges.len()),
                 end: shoot.end.unwrap_or(NONE),
                 least: shoot.least,
             });
@@ -334,23 +422,22 @@ impl Tree {
             nodes: nodes.into(),
             jumps: jumps.into(),
             edges: edges.into(),
-            sets: (sets.into_iter())
-                .map(|set| std::array::from_fn(|byte| set.contains(byte as u8)))
-                .collect(),
+            scans: sets.iter().map(Scan::new).collect(),
+            rests: rests.into(),
             leaves: leaves.into(),
         })
     }
 }
 
-/// The most bytes that a way takes in a tree.
-fn memory(way: &Way) -> usize {
+/// The most bytes that a way takes in a tree, without the jumps.
+fn memory_of(way: &Way) -> usize {
     let text = way.parts.iter().map(|part| match part {
         Part::Text(text) => text.len(),
-        Part::Run(_) => size_of::<Edge>() + size_of::<[bool; 256]>(),
+        Part::Run(_) => size_of::<Edge>(),
     });
     // A text makes two nodes where it parts from another.
     text.sum::<usize>()
-        + way.parts.len() * 2 * (size_of::<Node>() + 1)
+        + way.parts.len() * 2 * size_of::<Node>()
         + size_of::<Leaf>()
         + size_of_val(&way.groups[..])
 }

@@ -1,0 +1,67 @@
+//! Scanning a run: how many of a path's bytes are characters of a set.
+
+use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
+
+/// A set of characters, by the bytes that they are written in.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    /// Whether every character that begins with this byte is in the set, and every other byte of such a character.
+    bytes: [bool; 256],
+    /// The set, if some characters beyond ASCII are in it and some are not.
+    some: Option<ClassUnicode>,
+}
+
+impl Scan {
+    pub(crate) fn new(set: &ClassUnicode) -> Self {
+        let all = ClassUnicode::new([ClassUnicodeRange::new('\u{80}', char::MAX)]);
+        let mut beyond_ascii = set.clone();
+        beyond_ascii.intersect(&all);
+        let mut bytes = [false; 256];
+        for range in set.ranges() {
+            for c in range.start()..=range.end().min('\u{7F}') {
+                bytes[c as usize] = true;
+            }
+        }
+        bytes[0x80..].fill(beyond_ascii == all);
+        Self {
+            bytes,
+            some: (beyond_ascii != all && !beyond_ascii.ranges().is_empty())
+                .then_some(beyond_ascii),
+        }
+    }
+
+    /// The length of the run that a text begins with.
+    #[inline]
+    pub(crate) fn run(&self, text: &[u8]) -> usize {
+        let end = text.iter().position(|byte| !self.bytes[*byte as usize]);
+        let end = end.unwrap_or(text.len());
+        match &self.some {
+            None => end,
+            Some(set) => self.run_beyond_ascii(set, text, end),
+        }
+    }
+
+    /// The same, if the first so many bytes are known to be in it.
+    fn run_beyond_ascii(&self, set: &ClassUnicode, text: &[u8], known: usize) -> usize {
+        let mut end = known;
+        while let Some(byte) = text.get(end) {
+            if byte.is_ascii() {
+                if !self.bytes[*byte as usize] {
+                    break;
+                }
+                end += 1;
+                continue;
+            }
+            let next = text[end..].utf8_chunks().next();
+            let Some(c) = next.and_then(|chunk| chunk.valid().chars().next()) else {
+                break;
+            };
+            let place = set.ranges().partition_point(|range| range.end() < c);
+            if (set.ranges().get(place)).is_none_or(|range| range.start() > c) {
+                break;
+            }
+            end += c.len_utf8();
+        }
+        end
+    }
+}
