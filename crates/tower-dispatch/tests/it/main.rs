@@ -12,6 +12,7 @@ mod extract;
 mod layer;
 mod mount;
 mod parse;
+mod plain_loop;
 mod probe;
 mod readiness;
 mod service;
