@@ -61,7 +61,7 @@ fn ours(table: Table, paths: Vec<String>) -> Subject {
     for path in &paths {
         assert!(table.find(path).is_some(), "{path}");
     }
-    Subject::lookups(shuffled(paths), move |path| {
+    Subject::lookups(&shuffled(paths), move |path| {
         let found = table.find(path).expect("every path has a route");
         black_box(found.index());
         for span in found.spans() {
@@ -77,7 +77,7 @@ fn matchit() -> Subject {
             .insert(template, index)
             .expect("a table that matchit takes");
     }
-    Subject::lookups(shuffled(paths(&github())), move |path| {
+    Subject::lookups(&shuffled(paths(&github())), move |path| {
         let found = router.at(path).expect("every path has a route");
         black_box(found.value);
         for (_, value) in found.params.iter() {
@@ -86,12 +86,32 @@ fn matchit() -> Subject {
     })
 }
 
-fn plain_loop() -> Subject {
-    let regexes: Vec<Regex> = regexes(&github())
+fn github_regexes() -> Vec<Regex> {
+    let regexes = regexes(&github());
+    let regexes = regexes
         .iter()
-        .map(|regex| Regex::new(regex).expect("a regex"))
-        .collect();
-    Subject::lookups(shuffled(paths(&github())), move |path| {
+        .map(|regex| Regex::new(regex).expect("a regex"));
+    regexes.collect()
+}
+
+/// "For each pattern: match, else next", as the ancestors have it.
+fn plain_loop() -> Subject {
+    let regexes = github_regexes();
+    Subject::lookups(&shuffled(paths(&github())), move |path| {
+        let mut patterns = regexes.iter().enumerate();
+        let found = patterns.find_map(|(index, regex)| Some((index, regex.captures(path)?)));
+        let (index, groups) = found.expect("every path has a route");
+        black_box(index);
+        for group in groups.iter().skip(1) {
+            black_box(group.map(|group| group.as_str()));
+        }
+    })
+}
+
+/// The same by somebody who knows that asking for groups takes longer.
+fn is_match_loop() -> Subject {
+    let regexes = github_regexes();
+    Subject::lookups(&shuffled(paths(&github())), move |path| {
         let found = regexes.iter().position(|regex| regex.is_match(path));
         let index = black_box(found).expect("every path has a route");
         let groups = regexes[index].captures(path);
@@ -107,7 +127,7 @@ fn actix() -> Subject {
         router.push(ResourceDef::new(template), index, ());
     }
     let router = router.finish();
-    Subject::lookups(shuffled(paths(&github())), move |path| {
+    Subject::lookups(&shuffled(paths(&github())), move |path| {
         let mut path = actix_router::Path::new(path);
         black_box(router.recognize(&mut path).expect("every path has a route"));
         for (_, value) in path.iter() {
@@ -156,34 +176,42 @@ fn grown(routes: usize) -> Subject {
     ours(table(&templates, Pattern::template), paths(&templates))
 }
 
+fn templates() -> Subject {
+    ours(table(&github(), Pattern::template), paths(&github()))
+}
+
+fn not_lowerable() -> Subject {
+    let lines = NOT_LOWERABLE
+        .lines()
+        .filter_map(|line| line.split_once('\t'));
+    let (regexes, paths): (Vec<_>, Vec<_>) =
+        lines.map(|(regex, path)| (regex, path.to_owned())).unzip();
+    ours(table(&regexes, Pattern::regex), paths)
+}
+
 pub(crate) fn pairs() -> Vec<Pair> {
-    let templates = || ours(table(&github(), Pattern::template), paths(&github()));
-    let not_lowerable = || {
-        let lines = NOT_LOWERABLE
-            .lines()
-            .filter_map(|line| line.split_once('\t'));
-        let (regexes, paths): (Vec<_>, Vec<_>) =
-            lines.map(|(regex, path)| (regex, path.to_owned())).unzip();
-        ours(table(&regexes, Pattern::regex), paths)
-    };
+    let regexes = || ours(table(&regexes(&github()), Pattern::regex), paths(&github()));
     vec![
-        Pair::new("dispatch/github-templates/matchit", templates(), matchit()),
-        Pair::new(
-            "dispatch/github-regexes/matchit",
-            ours(table(&regexes(&github()), Pattern::regex), paths(&github())),
-            matchit(),
-        ),
-        Pair::new("dispatch/not-lowerable/matchit", not_lowerable(), matchit()),
-        Pair::new(
-            "dispatch/github-templates/plain-loop",
-            templates(),
-            plain_loop(),
-        ),
-        Pair::new(
-            "dispatch/github-templates/actix-router",
-            templates(),
-            actix(),
-        ),
-        Pair::new("dispatch/10000-routes/10-routes", grown(10_000), grown(10)),
+        Pair::new("dispatch/github-templates/matchit", || {
+            (templates(), matchit())
+        }),
+        Pair::new("dispatch/github-regexes/matchit", move || {
+            (regexes(), matchit())
+        }),
+        Pair::new("dispatch/not-lowerable/matchit", || {
+            (not_lowerable(), matchit())
+        }),
+        Pair::new("dispatch/github-templates/plain-loop", || {
+            (templates(), plain_loop())
+        }),
+        Pair::new("dispatch/github-templates/is-match-loop", || {
+            (templates(), is_match_loop())
+        }),
+        Pair::new("dispatch/github-templates/actix-router", || {
+            (templates(), actix())
+        }),
+        Pair::new("dispatch/10000-routes/10-routes", || {
+            (grown(10_000), grown(10))
+        }),
     ]
 }

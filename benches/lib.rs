@@ -66,16 +66,24 @@ impl Subject {
         }
     }
 
-    /// Takes the texts one after the other, and goes on where it was.
-    fn lookups(texts: Vec<String>, mut look_up: impl FnMut(&str) + 'static) -> Self {
+    /// Takes the texts one after the other, and goes on where it was. They lie side by side: a server's path has just been
+    /// read, so it is at hand.
+    fn lookups(texts: &[String], mut look_up: impl FnMut(&str) + 'static) -> Self {
+        let all = texts.concat();
+        let ends = texts.iter().scan(0, |end, text| {
+            let start = *end;
+            *end += text.len();
+            Some(start..*end)
+        });
+        let places: Vec<_> = ends.collect();
         let mut next = 0;
         Self {
             turn: 520,
             run: Box::new(move |times, meter| {
                 meter(&mut || {
                     for _ in 0..times {
-                        look_up(black_box(&texts[next]));
-                        next = (next + 1) % texts.len();
+                        look_up(black_box(&all[places[next].clone()]));
+                        next = (next + 1) % places.len();
                     }
                 });
             }),
@@ -230,19 +238,30 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
 }
 
 /// One of ours and the peer that it is held against.
-#[derive(Debug)]
 pub struct Pair {
     /// What the row is called.
     pub name: &'static str,
-    /// Ours.
-    pub ours: Subject,
-    /// The peer.
-    pub peer: Subject,
+    sides: Box<dyn Fn() -> (Subject, Subject)>,
 }
 
 impl Pair {
-    fn new(name: &'static str, ours: Subject, peer: Subject) -> Self {
-        Self { name, ours, peer }
+    fn new(name: &'static str, sides: impl Fn() -> (Subject, Subject) + 'static) -> Self {
+        Self {
+            name,
+            sides: Box::new(sides),
+        }
+    }
+
+    /// Makes ours and the peer.
+    #[must_use]
+    pub fn sides(&self) -> (Subject, Subject) {
+        (self.sides)()
+    }
+}
+
+impl std::fmt::Debug for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Pair").field(&self.name).finish()
     }
 }
 
@@ -261,64 +280,68 @@ pub fn pairs() -> Vec<Pair> {
     struct Text<const N: u8>(#[allow(dead_code, reason = "carried, not read")] &'static str);
 
     let mut pairs = vec![
-        Pair::new(
-            "environ/one-key/add-extension",
-            Subject::with(
-                Request::default,
-                EnvironLayer::new(ONE, "one").layer(service_fn(done)),
-            ),
-            Subject::with(
-                Request::default,
-                AddExtensionLayer::new("one").layer(service_fn(done)),
-            ),
-        ),
-        Pair::new(
-            "environ/four-keys/add-extension",
-            Subject::with(
-                Request::default,
-                ServiceBuilder::new()
-                    .layer(EnvironLayer::new(ONE, "one"))
-                    .layer(EnvironLayer::new(TWO, "two"))
-                    .layer(EnvironLayer::new(THREE, "three"))
-                    .layer(EnvironLayer::new(FOUR, "four"))
-                    .service(service_fn(done)),
-            ),
-            Subject::with(
-                Request::default,
-                ServiceBuilder::new()
-                    .layer(AddExtensionLayer::new(Text::<1>("one")))
-                    .layer(AddExtensionLayer::new(Text::<2>("two")))
-                    .layer(AddExtensionLayer::new(Text::<3>("three")))
-                    .layer(AddExtensionLayer::new(Text::<4>("four")))
-                    .service(service_fn(done)),
-            ),
-        ),
-        Pair::new(
-            "environ/four-types/add-extension",
-            Subject::with(
-                Request::default,
-                ServiceBuilder::new()
-                    .layer(EnvironLayer::new(ONE, "one"))
-                    .layer(EnvironLayer::new(NAME, "bench".to_owned()))
-                    .layer(EnvironLayer::new(LIMIT, 3))
-                    .layer(EnvironLayer::new(SHARED, Arc::from([1, 2, 3])))
-                    .service(service_fn(done)),
-            ),
-            Subject::with(
-                Request::default,
-                ServiceBuilder::new()
-                    .layer(AddExtensionLayer::new("one"))
-                    .layer(AddExtensionLayer::new("bench".to_owned()))
-                    .layer(AddExtensionLayer::new(3_u64))
-                    .layer(AddExtensionLayer::new(Arc::<[u8]>::from([1, 2, 3])))
-                    .service(service_fn(done)),
-            ),
-        ),
-        Pair::new(
-            "exception/good-path/catch-panic",
-            Subject::new(ExceptionLayer::production(|_| {}).layer(service_fn(answers))),
-            Subject::new(CatchPanicLayer::new().layer(service_fn(answers))),
-        ),
+        Pair::new("environ/one-key/add-extension", || {
+            (
+                Subject::with(
+                    Request::default,
+                    EnvironLayer::new(ONE, "one").layer(service_fn(done)),
+                ),
+                Subject::with(
+                    Request::default,
+                    AddExtensionLayer::new("one").layer(service_fn(done)),
+                ),
+            )
+        }),
+        Pair::new("environ/four-keys/add-extension", || {
+            (
+                Subject::with(
+                    Request::default,
+                    ServiceBuilder::new()
+                        .layer(EnvironLayer::new(ONE, "one"))
+                        .layer(EnvironLayer::new(TWO, "two"))
+                        .layer(EnvironLayer::new(THREE, "three"))
+                        .layer(EnvironLayer::new(FOUR, "four"))
+                        .service(service_fn(done)),
+                ),
+                Subject::with(
+                    Request::default,
+                    ServiceBuilder::new()
+                        .layer(AddExtensionLayer::new(Text::<1>("one")))
+                        .layer(AddExtensionLayer::new(Text::<2>("two")))
+                        .layer(AddExtensionLayer::new(Text::<3>("three")))
+                        .layer(AddExtensionLayer::new(Text::<4>("four")))
+                        .service(service_fn(done)),
+                ),
+            )
+        }),
+        Pair::new("environ/four-types/add-extension", || {
+            (
+                Subject::with(
+                    Request::default,
+                    ServiceBuilder::new()
+                        .layer(EnvironLayer::new(ONE, "one"))
+                        .layer(EnvironLayer::new(NAME, "bench".to_owned()))
+                        .layer(EnvironLayer::new(LIMIT, 3))
+                        .layer(EnvironLayer::new(SHARED, Arc::from([1, 2, 3])))
+                        .service(service_fn(done)),
+                ),
+                Subject::with(
+                    Request::default,
+                    ServiceBuilder::new()
+                        .layer(AddExtensionLayer::new("one"))
+                        .layer(AddExtensionLayer::new("bench".to_owned()))
+                        .layer(AddExtensionLayer::new(3_u64))
+                        .layer(AddExtensionLayer::new(Arc::<[u8]>::from([1, 2, 3])))
+                        .service(service_fn(done)),
+                ),
+            )
+        }),
+        Pair::new("exception/good-path/catch-panic", || {
+            (
+                Subject::new(ExceptionLayer::production(|_| {}).layer(service_fn(answers))),
+                Subject::new(CatchPanicLayer::new().layer(service_fn(answers))),
+            )
+        }),
     ];
     pairs.extend(dispatch::pairs());
     pairs

@@ -18,7 +18,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-use benches::{Pair, Subject};
+use benches::Subject;
 
 const CHILDREN: usize = 9;
 /// How often both sides take turns.
@@ -98,13 +98,10 @@ fn measure(names: &[String]) {
             println!("nanos {row} {:.1}", with - without);
         }
     }
-    for Pair {
-        name,
-        mut ours,
-        mut peer,
-    } in benches::pairs()
-    {
+    for pair in benches::pairs() {
+        let name = pair.name;
         if wanted(names, name) {
+            let (mut ours, mut peer) = pair.sides();
             let (ours, peer) = turns(&mut ours, &mut peer);
             println!("ratio {name} {:.4}", ours / peer);
             println!("nanos {name} {ours:.1}");
@@ -125,14 +122,12 @@ fn allocations(names: &[String]) {
         let added = layered.allocations().saturating_sub(bare);
         print(&format!("overhead/{name}"), added);
     }
-    for Pair {
-        name,
-        mut ours,
-        mut peer,
-    } in benches::pairs()
-    {
-        print(name, ours.allocations());
-        print(&format!("{name}/peer"), peer.allocations());
+    for pair in benches::pairs() {
+        if wanted(names, pair.name) {
+            let (mut ours, mut peer) = pair.sides();
+            println!("allocs {} {}", pair.name, ours.allocations());
+            println!("allocs {}/peer {}", pair.name, peer.allocations());
+        }
     }
 }
 

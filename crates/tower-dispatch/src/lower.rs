@@ -46,7 +46,7 @@ pub(crate) struct Run {
 }
 
 /// A place in a path: so many bytes after the end of the run before, or after the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
     /// How many runs are before it.
     pub(crate) runs: u32,

@@ -2,7 +2,7 @@
 //! be there: what it finds is the way with the smallest number, so order decides and not what is more specific. Where a pattern
 //! that is not lowered as a whole leaves the tree, the regex of its rest goes on.
 
-use std::ops::Range;
+use std::{collections::HashMap, hash::Hash};
 
 use regex_syntax::hir::ClassUnicode;
 use smallvec::SmallVec;
@@ -24,6 +24,8 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Box<[Node]>,
+    /// What all nodes have for texts, each text once.
+    texts: Box<[u8]>,
     /// For each node the children that bytes lead to, from its first byte on to its last.
     jumps: Box<[u32]>,
     edges: Box<[Edge]>,
@@ -31,17 +33,37 @@ pub(crate) struct Tree {
     scans: Box<[Scan]>,
     rests: Box<[Rests]>,
     leaves: Box<[Leaf]>,
+    /// What all leaves have for groups, each list once.
+    groups: Box<[Group]>,
+}
+
+/// Where a group is; `None` for one that takes no part.
+type Group = Option<(Mark, Mark)>;
+
+/// Some of the elements of a list.
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    start: u32,
+    len: u32,
+}
+
+impl Slice {
+    fn of<T>(self, all: &[T]) -> &[T] {
+        &all[self.start as usize..][..self.len as usize]
+    }
 }
 
 /// A place in the tree: a text, and then the end of the path, one of some bytes, or an edge.
 #[derive(Debug)]
 struct Node {
-    text: Box<[u8]>,
+    text: Slice,
     /// Where its jumps are, of which byte the first is, and how many there are.
     jumps: u32,
     first: u8,
     count: u16,
-    edges: Range<u32>,
+    edges: u32,
+    /// The first that are not its own.
+    edges_end: u32,
     /// The way that ends here.
     end: u32,
     /// The smallest way that ends here or below.
@@ -73,7 +95,7 @@ enum Beyond {
 #[derive(Debug)]
 struct Leaf {
     pattern: usize,
-    groups: Box<[Option<(Mark, Mark)>]>,
+    groups: Slice,
 }
 
 /// Where each run ends; the first is the start of the path.
@@ -101,12 +123,12 @@ impl Tree {
         let mut runs = 0;
         loop {
             let mut edge = None;
-            if let Some(after) = strip(left, &node.text) {
+            if let Some(after) = strip(left, node.text.of(&self.texts)) {
                 left = after;
                 if left.is_empty() && node.end < best {
                     best = node.end;
                     pending.retain(|next| self.edges[next.edge as usize].least < best);
-                    if pending.is_empty() && node.edges.is_empty() {
+                    if pending.is_empty() && node.edges == node.edges_end {
                         return self.found(best, &ends, path);
                     }
                     best_ends = ends;
@@ -116,7 +138,7 @@ impl Tree {
                     left: left.len() as u32,
                     runs,
                 };
-                let mut edges = node.edges.clone();
+                let mut edges = node.edges..node.edges_end;
                 if let Some(child) = self.child(node, left)
                     && child.least < best
                 {
@@ -190,7 +212,11 @@ impl Tree {
     #[inline]
     fn found(&self, way: u32, ends: &Ends, path: &str) -> Option<Match> {
         let leaf = self.leaves.get(way as usize)?;
-        let groups = leaf.groups.iter().map(|group| span(*group, ends));
+        let groups = leaf
+            .groups
+            .of(&self.groups)
+            .iter()
+            .map(|group| span(*group, ends));
         Some(Match {
             index: leaf.pattern,
             whole: Span::new(0, path.len() as u32),
@@ -201,7 +227,7 @@ impl Tree {
     /// Each group is in the tree or in the rest.
     fn found_beyond(&self, ends: &Ends, rest: FoundRest) -> Option<Match> {
         let leaf = self.leaves.get(rest.way as usize)?;
-        let groups = leaf.groups.iter().enumerate();
+        let groups = leaf.groups.of(&self.groups).iter().enumerate();
         let groups = groups.map(|(position, group)| match group {
             Some(_) => span(*group, ends),
             None => rest.groups.span(position),
@@ -224,7 +250,7 @@ fn is_enough(run: &[u8], min: u32, max: Option<u32>) -> bool {
     count >= min as usize && max.is_none_or(|max| count <= max as usize)
 }
 
-fn span(group: Option<(Mark, Mark)>, ends: &Ends) -> Span {
+fn span(group: Group, ends: &Ends) -> Span {
     let place = |mark: Mark| ends[mark.runs as usize] + mark.bytes;
     match group {
         Some((start, end)) => Span::new(place(start), place(end)),
@@ -338,7 +364,7 @@ impl Tree {
         let mut growing = Growing {
             nodes: vec![Shoot::default()],
         };
-        let mut leaves = Vec::new();
+        let (mut leaves, mut groups) = (Vec::new(), Interned::default());
         let mut memory = 0;
         for &pattern in patterns {
             for way in all[pattern].ways() {
@@ -354,45 +380,55 @@ impl Tree {
                 growing.add(number, way, rest);
                 leaves.push(Leaf {
                     pattern,
-                    groups: way.groups.clone().into(),
+                    groups: groups.intern(&way.groups),
                 });
             }
         }
 
-        // Node by node in the order in which they are met; a child's first byte is in the jump to it.
-        let mut order = vec![(growing.compressed(0), 0)];
-        let (mut nodes, mut jumps, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+        // A node, and then all that is below it, so that what is needed together lies together.
+        let mut left = vec![(growing.compressed(0), From::Start)];
+        let (mut nodes, mut jumps, mut edges) = (Vec::new(), Vec::new(), Vec::<Edge>::new());
         let (mut sets, mut rests): (Vec<ClassUnicode>, Vec<Rests>) = Default::default();
-        while let Some(&(node, skip)) = order.get(nodes.len()) {
+        let mut texts = Interned::default();
+        while let Some((node, from)) = left.pop() {
+            let here = as_u32(nodes.len());
+            match from {
+                From::Start => {}
+                From::Jump(jump) => jumps[jump] = here,
+                From::Run(edge) => {
+                    if let Beyond::Run { node, .. } = &mut edges[edge].beyond {
+                        *node = here;
+                    }
+                }
+            }
             let shoot = &growing.nodes[node];
             let byte = |child: &usize| growing.nodes[*child].text[0];
             let first = shoot.children.iter().map(byte).min().unwrap_or(0);
             let last = shoot.children.iter().map(byte).max();
             let count = last.map_or(0, |last| u16::from(last - first) + 1);
             memory += usize::from(count) * size_of::<u32>();
-            let own_jumps = jumps.len();
+            let (own_jumps, own_edges) = (jumps.len(), edges.len());
             jumps.resize(own_jumps + usize::from(count), NONE);
-            for child in &shoot.children {
-                jumps[own_jumps + usize::from(byte(child) - first)] = as_u32(order.len());
-                order.push((*child, 1));
+            for &child in &shoot.children {
+                let place = usize::from(byte(&child) - first);
+                left.push((child, From::Jump(own_jumps + place)));
             }
-            let own_edges = edges.len();
             for &(ref run, beyond) in &shoot.runs {
-                let set = sets.iter().position(|set| *set == run.set);
-                let set = set.unwrap_or_else(|| {
+                let scan = sets.iter().position(|set| *set == run.set);
+                let scan = scan.unwrap_or_else(|| {
                     sets.push(run.set.clone());
                     sets.len() - 1
                 });
+                left.push((growing.compressed(beyond), From::Run(edges.len())));
                 edges.push(Edge {
                     least: growing.nodes[beyond].least,
                     beyond: Beyond::Run {
-                        scan: as_u32(set),
+                        scan: as_u32(scan),
                         min: run.min,
                         max: run.max,
-                        node: as_u32(order.len()),
+                        node: NONE,
                     },
                 });
-                order.push((growing.compressed(beyond), 0));
             }
             if let Some(rest) = shoot.rests.first() {
                 let some = Rests::new(all, shoot.rests.clone(), limit)?;
@@ -408,24 +444,67 @@ impl Tree {
             if memory > limit {
                 return Err(TableError::too_large(limit));
             }
+            // A jump has taken the first byte already.
+            let known = usize::from(matches!(from, From::Jump(_)));
             nodes.push(Node {
-                text: shoot.text[skip..].into(),
+                text: texts.intern(&shoot.text[known..]),
                 jumps: as_u32(own_jumps),
                 first,
                 count,
-                edges: as_u32(own_edges)..as_u32(edges.len()),
+                edges: as_u32(own_edges),
+                edges_end: as_u32(edges.len()),
                 end: shoot.end.unwrap_or(NONE),
                 least: shoot.least,
             });
         }
         Ok(Self {
             nodes: nodes.into(),
+            texts: texts.all.into(),
             jumps: jumps.into(),
             edges: edges.into(),
             scans: sets.iter().map(Scan::new).collect(),
             rests: rests.into(),
             leaves: leaves.into(),
+            groups: groups.all.into(),
         })
+    }
+}
+
+/// Where a node is entered from.
+#[derive(Clone, Copy)]
+enum From {
+    Start,
+    Jump(usize),
+    Run(usize),
+}
+
+/// Lists one after the other, each once.
+struct Interned<T> {
+    all: Vec<T>,
+    places: HashMap<Box<[T]>, Slice>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Interned<T> {
+    fn intern(&mut self, list: &[T]) -> Slice {
+        if let Some(slice) = self.places.get(list) {
+            return *slice;
+        }
+        let slice = Slice {
+            start: as_u32(self.all.len()),
+            len: as_u32(list.len()),
+        };
+        self.all.extend_from_slice(list);
+        self.places.insert(list.into(), slice);
+        slice
     }
 }
 
