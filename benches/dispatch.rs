@@ -6,7 +6,7 @@ use actix_router::ResourceDef;
 use regex::Regex;
 use tower_dispatch::{Pattern, Table};
 
-use crate::{Pair, Subject};
+use crate::{Build, Pair, Subject};
 
 /// `{name}` is one segment.
 const GITHUB: &str = include_str!("fixtures/github-routes.txt");
@@ -213,5 +213,46 @@ pub(crate) fn pairs() -> Vec<Pair> {
         Pair::new("dispatch/10000-routes/10-routes", || {
             (grown(10_000), grown(10))
         }),
+    ]
+}
+
+/// Half of them begin each with a text of its own, half with the same parameter.
+fn thousand_regexes() -> Vec<String> {
+    (0..500)
+        .flat_map(|i| {
+            [
+                format!(r"/files-{i}/(.+)/tags/(\w+)"),
+                format!(r"/(.+)/tags-{i}/(\w+)"),
+            ]
+        })
+        .collect()
+}
+
+pub(crate) fn builds() -> Vec<Build> {
+    vec![
+        Build::new("dispatch/10000-routes", || {
+            table(&site(10_000), Pattern::template)
+        }),
+        Build::new("dispatch/1000-regexes", || {
+            table(&thousand_regexes(), Pattern::regex)
+        }),
+    ]
+}
+
+/// A path that none of a thousand regexes matches, and that all of them look at as far as its end.
+pub(crate) fn long_paths() -> Vec<(&'static str, Subject)> {
+    let subject = |length: usize| {
+        let table = table(&thousand_regexes(), Pattern::regex);
+        let path = "/tags-a".repeat(length / 7);
+        let mut subject = Subject::lookups(&[path], move |path| {
+            black_box(table.find(path));
+        });
+        subject.turn = 1;
+        subject
+    };
+    vec![
+        ("dispatch/1000-regexes/path-of-1-KiB", subject(1 << 10)),
+        ("dispatch/1000-regexes/path-of-8-KiB", subject(8 << 10)),
+        ("dispatch/1000-regexes/path-of-64-KiB", subject(64 << 10)),
     ]
 }

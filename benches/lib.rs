@@ -3,6 +3,7 @@
 mod dispatch;
 
 use std::{
+    any::Any,
     convert::Infallible,
     hint::black_box,
     pin::pin,
@@ -263,6 +264,54 @@ impl std::fmt::Debug for Pair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Pair").field(&self.name).finish()
     }
+}
+
+/// Something that takes time and memory to build.
+pub struct Build {
+    /// What the row is called.
+    pub name: &'static str,
+    build: Box<dyn Fn() -> Box<dyn Any>>,
+}
+
+impl Build {
+    fn new<T: 'static>(name: &'static str, build: impl Fn() -> T + 'static) -> Self {
+        Self {
+            name,
+            build: Box::new(move || Box::new(build())),
+        }
+    }
+
+    /// How long it takes, and how many bytes it holds then.
+    #[must_use]
+    pub fn cost(&self) -> (Duration, i64) {
+        let mut time = Duration::ZERO;
+        let mut built = None;
+        let memory = allocation_counter::measure(|| {
+            let start = Instant::now();
+            built = Some((self.build)());
+            time = start.elapsed();
+        });
+        black_box(built);
+        (time, memory.bytes_current)
+    }
+}
+
+impl std::fmt::Debug for Build {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Build").field(&self.name).finish()
+    }
+}
+
+/// What is built once.
+#[must_use]
+pub fn builds() -> Vec<Build> {
+    dispatch::builds()
+}
+
+/// What is timed by itself, without a bare service or a peer.
+#[must_use]
+pub fn alone() -> Vec<(&'static str, Subject)> {
+    dispatch::long_paths()
 }
 
 /// The figures that are ratios.

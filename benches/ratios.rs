@@ -8,6 +8,8 @@
 //! ratio NAME MEDIAN MIN MAX     ours over the peer's, the bare service in both: under 1 is faster
 //! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request; of the two sides of a ratio, what
 //!                               one request or one look-up takes
+//! millis NAME TIME              what it takes to build it, once
+//! bytes NAME COUNT              what it holds then
 //! allocs NAME COUNT             allocations of one request, not timed: what a layer adds to the bare service's; of
 //!                               the two sides of a ratio, with the service's
 //! ```
@@ -81,6 +83,13 @@ fn parent(names: &[String]) -> Result<(), Box<dyn Error>> {
         }
     }
     allocations(names);
+    for build in benches::builds() {
+        if wanted(names, build.name) {
+            let (time, bytes) = build.cost();
+            println!("millis {} {}", build.name, time.as_millis());
+            println!("bytes {} {bytes}", build.name);
+        }
+    }
     Ok(())
 }
 
@@ -96,6 +105,13 @@ fn measure(names: &[String]) {
         if wanted(names, &row) {
             let (with, without) = turns(&mut layered, &mut bare);
             println!("nanos {row} {:.1}", with - without);
+        }
+    }
+    if wanted(names, "dispatch/1000-regexes") {
+        for (name, mut subject) in benches::alone() {
+            let mut times: Vec<_> = (0..40).map(|_| subject.time(subject.turn)).collect();
+            times.sort();
+            println!("nanos {name} {}", times[times.len() / 2].as_nanos());
         }
     }
     for pair in benches::pairs() {
