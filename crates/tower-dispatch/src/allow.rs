@@ -8,6 +8,14 @@ use http::{HeaderMap, HeaderValue, Method, header::ALLOW};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Allow(BTreeSet<String>);
 
+impl<'a> FromIterator<&'a Method> for Allow {
+    fn from_iter<I: IntoIterator<Item = &'a Method>>(methods: I) -> Self {
+        let mut allow = Self::default();
+        methods.into_iter().for_each(|method| allow.add(method));
+        allow
+    }
+}
+
 impl Allow {
     /// Adds a method, and HEAD with GET.
     pub(crate) fn add(&mut self, method: &Method) {

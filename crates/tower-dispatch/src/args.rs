@@ -1,9 +1,12 @@
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+};
 
 use http::Request;
 use tower_environ::ScriptName;
 
-use crate::{path::Path, spans::Spans};
+use crate::{UrlError, path::Path, pattern::Kind, spans::Spans, url_for::Named};
 
 /// What the matched pattern's groups found in the path. It is in the request's extensions.
 ///
@@ -25,7 +28,15 @@ pub(crate) struct RouteInfo {
     pub(crate) name: Option<Box<str>>,
     pub(crate) pattern: Box<str>,
     pub(crate) groups: Vec<Option<Box<str>>>,
-    pub(crate) mounted: bool,
+    pub(crate) kind: Kind,
+    /// All of the same dispatcher that have names.
+    pub(crate) named: Arc<Named>,
+}
+
+impl RouteInfo {
+    pub(crate) fn is_mounted(&self) -> bool {
+        self.kind == Kind::Mount
+    }
 }
 
 impl UrlArgs {
@@ -38,7 +49,7 @@ impl UrlArgs {
         let extensions = request.extensions_mut();
         if extensions
             .get::<Self>()
-            .is_some_and(|outer| outer.route.mounted)
+            .is_some_and(|outer| outer.route.is_mounted())
         {
             self.outer = extensions.remove().map(Arc::new);
         }
@@ -85,6 +96,15 @@ impl UrlArgs {
     pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
         let names = self.route.groups.iter().map(Option::as_deref);
         names.zip((0..self.len()).map(|position| self.get(position)))
+    }
+
+    /// A path that leads to a route of the same dispatcher, see [`Dispatch::url_for`](crate::Dispatch::url_for).
+    ///
+    /// # Errors
+    ///
+    /// A [`UrlError`] as it says there.
+    pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlError> {
+        self.route.named.url_for(name, args)
     }
 
     /// The pattern that matched, as it was written.

@@ -1,28 +1,36 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, marker::PhantomData, sync::Arc};
 
 use http::Method;
+use tower_layer::Layer;
 
 use crate::{
-    Dispatch, Endpoint, IntoEndpoint, Pattern, PatternError, TableError,
-    routes::{Route, Routes},
+    Boxed, Dispatch, Endpoint, IntoEndpoint, Pattern, PatternError, TableError, View,
+    pattern::Kind as PatternKind,
+    routes::{Methods, Route, Routes, Rules},
+    url_for::Named,
 };
 
 /// Collects routes; the order in which they are added is their precedence.
 ///
-/// Where a pattern is expected, a `&str` is a template and a [`Pattern`] is what its constructor says. An
-/// endpoint is any cloneable service, see [`IntoEndpoint`]. What is wrong with a route is said by [`build`](Builder::build).
+/// Where a pattern is expected, a `&str` is a template and a [`Pattern`] is what its constructor says. What is wrong with a
+/// route is said by [`build`](Builder::build). `M` says how endpoints become one type: [`Boxed`] takes any service, and
+/// [`Typed`](crate::Typed) takes services of the type `E` as they are.
 #[must_use]
-pub struct Builder<B, Err> {
-    routes: Vec<Route<Endpoint<B, Err>>>,
+pub struct Builder<E, M> {
+    routes: Vec<Route<E>>,
+    rules: Rules,
     /// The first mistake; routes after it are not numbered rightly, and not used.
     error: Option<BuildError>,
+    mode: PhantomData<fn() -> M>,
 }
 
-impl<B, Err> Builder<B, Err> {
+impl<E, M> Builder<E, M> {
     pub(crate) fn new() -> Self {
         Self {
             routes: Vec::new(),
+            rules: Rules::default(),
             error: None,
+            mode: PhantomData,
         }
     }
 
@@ -30,9 +38,9 @@ impl<B, Err> Builder<B, Err> {
     pub fn route(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(None, read(pattern), endpoint)
+        self.add(Methods::All, read(pattern), endpoint.into_endpoint())
     }
 
     /// For one method. A route for GET also takes HEAD, and loses its body then.
@@ -40,71 +48,58 @@ impl<B, Err> Builder<B, Err> {
         self,
         method: Method,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(Some(method), read(pattern), endpoint)
+        self.add(
+            Methods::Some(vec![method]),
+            read(pattern),
+            endpoint.into_endpoint(),
+        )
     }
 
     /// For GET and HEAD.
     pub fn get(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(Some(Method::GET), read(pattern), endpoint)
+        self.method(Method::GET, pattern, endpoint)
     }
 
     /// For POST.
     pub fn post(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(Some(Method::POST), read(pattern), endpoint)
+        self.method(Method::POST, pattern, endpoint)
     }
 
     /// For PUT.
     pub fn put(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(Some(Method::PUT), read(pattern), endpoint)
+        self.method(Method::PUT, pattern, endpoint)
     }
 
     /// For PATCH.
     pub fn patch(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(Some(Method::PATCH), read(pattern), endpoint)
+        self.method(Method::PATCH, pattern, endpoint)
     }
 
     /// For DELETE.
     pub fn delete(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(Some(Method::DELETE), read(pattern), endpoint)
-    }
-
-    /// An app of its own for a path and all paths below it, with every method.
-    ///
-    /// It sees the path without the prefix, and the prefix in SCRIPT_NAME (see
-    /// [`ScriptName`](tower_environ::ScriptName)). The prefix is a template of whole segments, so its url args may
-    /// name a tenant; a dispatcher that is mounted sees them too. `/` takes everything, as it is. Like every route it has
-    /// its place in the order.
-    ///
-    /// Only the prefix has to be decodable: what follows is the app's affair.
-    pub fn mount(mut self, prefix: &str, app: impl IntoEndpoint<B, Err>) -> Self {
-        let routes = self.routes.len();
-        self = self.add(None, Pattern::mount(prefix), app);
-        if let Some(route) = self.routes.get_mut(routes) {
-            route.mounted = true;
-        }
-        self
+        self.method(Method::DELETE, pattern, endpoint)
     }
 
     /// Names the route that was added last; the name is in the request's [`UrlArgs`](crate::UrlArgs).
@@ -116,44 +111,92 @@ impl<B, Err> Builder<B, Err> {
         self
     }
 
+    /// Puts a layer around the endpoint of every route that has been added so far, after the match: it sees the
+    /// request with its [`UrlArgs`](crate::UrlArgs), and nothing that has no route.
+    pub fn layer<L, T>(self, layer: L) -> Builder<T, M>
+    where
+        L: Layer<E>,
+        L::Service: IntoEndpoint<T, M>,
+    {
+        let wrap = |route: Route<E>| Route {
+            endpoint: layer.layer(route.endpoint).into_endpoint(),
+            methods: route.methods,
+            pattern: route.pattern,
+            name: route.name,
+        };
+        Builder {
+            routes: self.routes.into_iter().map(wrap).collect(),
+            rules: self.rules,
+            error: self.error,
+            mode: PhantomData,
+        }
+    }
+
+    /// Patterns match the path without its leading slashes (`path.lstrip('/')` in Ronacher's dispatcher). They are regexes
+    /// then: a template begins with a slash, and so does what is mounted.
+    pub fn without_leading_slashes(mut self) -> Self {
+        self.rules.without_leading_slashes = true;
+        self
+    }
+
+    /// The first route whose path matches decides (link.wsgi's way): if neither it nor another route with the same
+    /// pattern has the method, the answer is 405, whatever matches later.
+    pub fn first_path_match_decides(mut self) -> Self {
+        self.rules.first_path_match_decides = true;
+        self
+    }
+
     /// Compiles the table.
     ///
     /// # Errors
     ///
     /// A [`BuildError`] that says which route cannot be used and why; of several, the first.
-    pub fn build(self) -> Result<Dispatch<Endpoint<B, Err>>, BuildError> {
+    pub fn build(self) -> Result<Dispatch<E>, BuildError> {
         if let Some(error) = self.error {
             return Err(error);
         }
+        let mut named = Named::new(self.rules);
         for (index, route) in self.routes.iter().enumerate() {
-            let Some(name) = &route.name else { continue };
-            let same = |other: &Route<_>| other.name.as_ref() == Some(name);
-            if let Some(first) = self.routes[..index].iter().position(same) {
-                let kind = Kind::NameTaken(name.clone(), first);
+            if let Some(name) = &route.name
+                && let Err(first) = named.add(name, index, &route.pattern)
+            {
                 return Err(BuildError {
-                    kind,
+                    kind: Kind::NameTaken(name.clone(), first),
                     route: Some(index),
                 });
             }
         }
+        let slash = |route: &Route<E>| {
+            matches!(
+                route.pattern.kind(),
+                PatternKind::Template | PatternKind::Mount
+            )
+        };
+        if self.rules.without_leading_slashes
+            && let Some(index) = self.routes.iter().position(slash)
+        {
+            return Err(BuildError {
+                kind: Kind::NeedsSlash(self.routes[index].pattern.as_str().into()),
+                route: Some(index),
+            });
+        }
         Ok(Dispatch {
-            routes: Arc::new(Routes::new(self.routes)?),
+            routes: Arc::new(Routes::new(self.routes, named)?),
         })
     }
 
     fn add(
         mut self,
-        method: Option<Method>,
+        methods: Methods,
         pattern: Result<Pattern, PatternError>,
-        endpoint: impl IntoEndpoint<B, Err>,
+        endpoint: E,
     ) -> Self {
         match pattern {
             Ok(pattern) => self.routes.push(Route {
-                method,
+                methods,
                 pattern,
-                mounted: false,
                 name: None,
-                endpoint: endpoint.into_endpoint(),
+                endpoint,
             }),
             Err(error) => self.fail(Kind::Pattern(error)),
         }
@@ -167,18 +210,47 @@ impl<B, Err> Builder<B, Err> {
     }
 }
 
+impl<B, Err> Builder<Endpoint<B, Err>, Boxed> {
+    /// An app of its own for a path and all paths below it, with every method.
+    ///
+    /// It sees the path without the prefix, and the prefix in SCRIPT_NAME (see
+    /// [`ScriptName`](tower_environ::ScriptName)). The prefix is a template of whole segments, so its url args may
+    /// name a tenant; a dispatcher that is mounted sees them too. `/` takes everything, as it is. Like every route it has
+    /// its place in the order.
+    ///
+    /// Only the prefix has to be decodable: what follows is the app's affair.
+    pub fn mount(self, prefix: &str, app: impl IntoEndpoint<Endpoint<B, Err>, Boxed>) -> Self {
+        self.add(Methods::All, Pattern::mount(prefix), app.into_endpoint())
+    }
+
+    /// A class-based view, for the methods that it has. A method that it does not have lets later routes try.
+    pub fn view<T>(
+        self,
+        pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
+        view: View<T, B, Err>,
+    ) -> Self
+    where
+        T: Send + Sync + 'static,
+        B: 'static,
+        Err: 'static,
+    {
+        let (methods, endpoint) = view.into_endpoint();
+        self.add(Methods::Some(methods), read(pattern), endpoint)
+    }
+}
+
 fn read(
     pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
 ) -> Result<Pattern, PatternError> {
     pattern.try_into().map_err(Into::into)
 }
 
-impl<B, Err> fmt::Debug for Builder<B, Err> {
+impl<E, M> fmt::Debug for Builder<E, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let routes: Vec<_> = self
             .routes
             .iter()
-            .map(|route| (route.method.as_ref(), route.pattern.as_str()))
+            .map(|route| (&route.methods, route.pattern.as_str()))
             .collect();
         f.debug_struct("Builder").field("routes", &routes).finish()
     }
@@ -198,6 +270,7 @@ enum Kind {
     Table(TableError),
     NameTaken(Box<str>, usize),
     NothingToName(Box<str>),
+    NeedsSlash(Box<str>),
 }
 
 impl BuildError {
@@ -229,6 +302,10 @@ impl fmt::Display for BuildError {
             Kind::NameTaken(name, first) => {
                 write!(f, "the name {name:?} already belongs to route {first}")
             }
+            Kind::NeedsSlash(pattern) => write!(
+                f,
+                "pattern {pattern:?} begins with a slash, and leading slashes are taken off before patterns match; write a regex without it"
+            ),
             Kind::NothingToName(name) => write!(
                 f,
                 "the name {name:?} stands before the first route; a name follows the route that it is for"

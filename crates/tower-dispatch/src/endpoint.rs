@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use tower_service::Service;
@@ -59,14 +59,28 @@ impl<B, Err> fmt::Debug for Endpoint<B, Err> {
     }
 }
 
-/// What a route may lead to: every cloneable service that takes a request with this body and has this
-/// error. All endpoints of one dispatcher share both.
-pub trait IntoEndpoint<B, Err> {
-    /// Hides the service's type.
-    fn into_endpoint(self) -> Endpoint<B, Err>;
+/// Endpoints of any type become [`Endpoint`]s.
+#[derive(Clone, Copy, Debug)]
+pub enum Boxed {}
+
+/// Endpoints are of one type, and stay as they are.
+#[derive(Clone, Copy, Debug)]
+pub enum Typed {}
+
+/// What a route may lead to. With [`Boxed`] it is every cloneable service that takes a request with this body and has
+/// this error, which all endpoints of one dispatcher share. With [`Typed`] it is the service `E` itself.
+pub trait IntoEndpoint<E, M> {
+    /// Hides the service's type, or does not.
+    fn into_endpoint(self) -> E;
 }
 
-impl<S, B, ResBody, Err> IntoEndpoint<B, Err> for S
+impl<E> IntoEndpoint<E, Typed> for E {
+    fn into_endpoint(self) -> E {
+        self
+    }
+}
+
+impl<S, B, ResBody, Err> IntoEndpoint<Endpoint<B, Err>, Boxed> for S
 where
     S: Service<Request<B>, Response = Response<ResBody>, Error = Err, Future: Send>
         + Clone
@@ -78,13 +92,43 @@ where
     Err: 'static,
 {
     fn into_endpoint(self) -> Endpoint<B, Err> {
-        Endpoint {
+        Endpoint::new(move |request| Attempt::new(self.clone(), request))
+    }
+}
+
+impl<B, Err> Endpoint<B, Err> {
+    pub(crate) fn new<Fut, ResBody>(
+        call: impl Fn(Request<B>) -> Fut + Send + Sync + 'static,
+    ) -> Self
+    where
+        Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
+        ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self {
             call: Arc::new(move |request| {
-                let attempt = Attempt::new(self.clone(), request);
+                let answer = call(request);
                 EndpointFuture(Box::pin(async move {
-                    let response = attempt.await?;
+                    let response = answer.await?;
                     Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
                 }))
+            }),
+        }
+    }
+
+    /// Calls the one for the request's method, and for HEAD that for GET if there is no other.
+    pub(crate) fn by_method(endpoints: Vec<(Method, Self)>) -> Self
+    where
+        B: 'static,
+        Err: 'static,
+    {
+        Self {
+            call: Arc::new(move |request| {
+                let find = |method| endpoints.iter().find(|(own, _)| own == method);
+                let endpoint = find(request.method()).or_else(|| find(&Method::GET));
+                match endpoint {
+                    Some((_, endpoint)) => (endpoint.call)(request),
+                    None => unreachable!("a route leads here with its methods only"),
+                }
             }),
         }
     }

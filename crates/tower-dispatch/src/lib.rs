@@ -3,6 +3,7 @@
 mod allow;
 mod args;
 mod attempt;
+mod audit;
 mod automaton;
 mod body;
 mod builder;
@@ -26,11 +27,14 @@ mod spans;
 mod table;
 mod template;
 mod tree;
+mod url_for;
+mod view;
 
 pub use args::UrlArgs;
+pub use audit::{Audit, Unreachable};
 pub use body::ResponseBody;
 pub use builder::{BuildError, Builder};
-pub use endpoint::{BoxError, Endpoint, EndpointFuture, IntoEndpoint};
+pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, IntoEndpoint, Typed};
 #[cfg(feature = "axum")]
 pub use extract::{Args, ArgsRejection};
 pub use future::ResponseFuture;
@@ -42,3 +46,5 @@ pub use refusal::Refusal;
 pub use safe_path::UnsafePath;
 pub use service::Dispatch;
 pub use table::{Match, Table, TableError};
+pub use url_for::UrlError;
+pub use view::View;

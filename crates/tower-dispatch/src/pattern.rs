@@ -21,11 +21,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Pattern {
     text: Box<str>,
+    kind: Kind,
     hir: Hir,
-    /// Whether the match may begin anywhere, and not only where the path does.
-    search: bool,
     /// The same, lowered.
     lowered: Lowered,
+}
+
+/// Which constructor made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Regex,
+    RegexPrefix,
+    RegexSearch,
+    Template,
+    Mount,
 }
 
 impl Pattern {
@@ -35,7 +44,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a regex.
     pub fn regex(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self::new(regex, to_the_end(hir), false))
+        parse(regex).map(|hir| Self::new(regex, Kind::Regex, to_the_end(hir)))
     }
 
     /// A regex for the start of the path (Python's `re.match`); whatever follows is not looked at.
@@ -44,7 +53,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a regex.
     pub fn regex_prefix(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self::new(regex, hir, false))
+        parse(regex).map(|hir| Self::new(regex, Kind::RegexPrefix, hir))
     }
 
     /// A regex for any part of the path (Python's `re.search`).
@@ -53,7 +62,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a regex.
     pub fn regex_search(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self::new(regex, hir, true))
+        parse(regex).map(|hir| Self::new(regex, Kind::RegexSearch, hir))
     }
 
     /// A template for the whole path. What is not in brackets or braces is text, as it is in a decoded path; `{{` and
@@ -75,7 +84,7 @@ impl Pattern {
     ///
     /// A [`PatternError`] if it is not a template.
     pub fn template(template: &str) -> Result<Self, PatternError> {
-        from_template(template).map(|hir| Self::new(template, to_the_end(hir), false))
+        from_template(template).map(|hir| Self::new(template, Kind::Template, to_the_end(hir)))
     }
 
     /// A template for the start of a path, as far as a segment's end. What follows is the last group: nothing, or
@@ -114,15 +123,26 @@ impl Pattern {
                 Hir::concat(vec![above, below])
             }
         };
-        Ok(Self::new(prefix, to_the_end(hir), false))
+        Ok(Self::new(prefix, Kind::Mount, to_the_end(hir)))
     }
 
-    fn new(text: &str, hir: Hir, search: bool) -> Self {
+    fn new(text: &str, kind: Kind, hir: Hir) -> Self {
         Self {
             text: text.into(),
-            lowered: lower(&hir, !search),
+            kind,
+            lowered: lower(&hir, kind != Kind::RegexSearch),
             hir,
-            search,
+        }
+    }
+
+    /// The pattern that a constructor has made of a text.
+    pub(crate) fn again(text: &str, kind: Kind) -> Result<Self, PatternError> {
+        match kind {
+            Kind::Regex => Self::regex(text),
+            Kind::RegexPrefix => Self::regex_prefix(text),
+            Kind::RegexSearch => Self::regex_search(text),
+            Kind::Template => Self::template(text),
+            Kind::Mount => Self::mount(text),
         }
     }
 
@@ -132,15 +152,23 @@ impl Pattern {
         &self.text
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn hir(&self) -> &Hir {
+        &self.hir
+    }
+
     pub(crate) fn ways(&self) -> &[Way] {
         &self.lowered.ways
     }
 
     /// What has to match after the one way, and whether it may begin anywhere or has to begin there.
     pub(crate) fn rest(&self) -> Option<(&Hir, Anchored)> {
-        let anchored = match self.search {
-            true => Anchored::No,
-            false => Anchored::Yes,
+        let anchored = match self.kind {
+            Kind::RegexSearch => Anchored::No,
+            _ => Anchored::Yes,
         };
         self.lowered.rest.as_ref().map(|rest| (rest, anchored))
     }

@@ -5,29 +5,82 @@ use std::{fmt, sync::Arc};
 use http::{Method, Uri};
 
 use crate::{
-    BuildError, PathError, Pattern, UrlArgs,
+    Audit, BuildError, PathError, Pattern, Unreachable, UrlArgs,
     allow::Allow,
     args::RouteInfo,
+    audit::{self, Verdict},
     each::Each,
     path::{self, Path},
+    pattern::Kind,
     spans::Spans,
     table::{self, Search, TABLE_LIMIT, TableError},
+    url_for::Named,
 };
 
-/// A pattern with the method that it is for, and what is there.
+/// A pattern with the methods that it is for, and what is there.
 pub(crate) struct Route<E> {
-    /// `None` for all methods.
-    pub(crate) method: Option<Method>,
+    pub(crate) methods: Methods,
     pub(crate) pattern: Pattern,
-    /// Whether the last group is not an arg, but what is left of the path.
-    pub(crate) mounted: bool,
     pub(crate) name: Option<Box<str>>,
     pub(crate) endpoint: E,
 }
 
+impl<E> Route<E> {
+    /// Whether the last group is not an arg, but what is left of the path.
+    fn is_mounted(&self) -> bool {
+        self.pattern.kind() == Kind::Mount
+    }
+}
+
+/// The methods of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Methods {
+    All,
+    Some(Vec<Method>),
+}
+
+impl fmt::Display for Methods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Some(own) = self else {
+            return f.write_str("*");
+        };
+        let own: Vec<&str> = own.iter().map(Method::as_str).collect();
+        f.write_str(&own.join(" "))
+    }
+}
+
+impl Methods {
+    /// With GET goes HEAD.
+    pub(crate) fn take(&self, method: &Method) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(own) => {
+                own.contains(method) || *method == Method::HEAD && own.contains(&Method::GET)
+            }
+        }
+    }
+
+    pub(crate) fn named(&self) -> &[Method] {
+        match self {
+            Self::All => &[],
+            Self::Some(own) => own,
+        }
+    }
+}
+
+/// How the routes of one dispatcher are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// Patterns match what follows them.
+    pub(crate) without_leading_slashes: bool,
+    /// No later route has a say, unless it has the same pattern.
+    pub(crate) first_path_match_decides: bool,
+}
+
 /// All routes, compiled.
 pub(crate) struct Routes<E> {
-    endpoints: Vec<(Option<Method>, E)>,
+    endpoints: Vec<(Methods, E)>,
+    named: Arc<Named>,
     infos: Vec<Arc<RouteInfo>>,
     each: Each,
     /// The routes for a method that a route names, one search a method.
@@ -38,6 +91,8 @@ pub(crate) struct Routes<E> {
     all: Arc<Search>,
     /// The mounts among them, if there are any.
     mounts: Option<Arc<Search>>,
+    /// For each route those with the same pattern, if the first path that matches decides.
+    same: Vec<Vec<usize>>,
 }
 
 /// A route that matches a path.
@@ -66,21 +121,21 @@ pub(crate) enum Outcome<'a, E> {
 }
 
 impl<E> Routes<E> {
-    pub(crate) fn new(routes: Vec<Route<E>>) -> Result<Self, BuildError> {
+    pub(crate) fn new(routes: Vec<Route<E>>, named: Named) -> Result<Self, BuildError> {
+        let rules = named.rules;
+        let named = Arc::new(named);
         let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();
         // One pattern at a time first: those errors say more.
         let each = Each::new(&patterns, TABLE_LIMIT)?;
-        let methods: Vec<Option<Method>> =
-            routes.iter().map(|route| route.method.clone()).collect();
 
-        let mut named: Vec<Method> = Vec::new();
-        for method in methods.iter().flatten() {
-            if !named.contains(method) {
-                named.push(method.clone());
+        let mut methods: Vec<Method> = Vec::new();
+        for method in routes.iter().flat_map(|route| route.methods.named()) {
+            if !methods.contains(method) {
+                methods.push(method.clone());
             }
         }
-        if named.contains(&Method::GET) && !named.contains(&Method::HEAD) {
-            named.push(Method::HEAD);
+        if methods.contains(&Method::GET) && !methods.contains(&Method::HEAD) {
+            methods.push(Method::HEAD);
         }
         let mut searches: Vec<Arc<Search>> = Vec::new();
         let mut search = |takes: &dyn Fn(usize) -> bool| {
@@ -93,26 +148,30 @@ impl<E> Routes<E> {
             Ok::<_, TableError>(search)
         };
         let mut by_method = Vec::new();
-        for method in named {
-            let takes = |route: &Method| {
-                *route == method || *route == Method::GET && method == Method::HEAD
-            };
-            let search = search(&|index| methods[index].as_ref().is_none_or(takes))?;
+        for method in methods {
+            let search = search(&|index| routes[index].methods.take(&method))?;
             by_method.push((method, search));
         }
 
         Ok(Self {
             by_method,
-            any_method: search(&|index| methods[index].is_none())?,
+            any_method: search(&|index| routes[index].methods == Methods::All)?,
             all: search(&|_| true)?,
-            mounts: match routes.iter().any(|route| route.mounted) {
-                true => Some(search(&|index| routes[index].mounted)?),
+            mounts: match routes.iter().any(Route::is_mounted) {
+                true => Some(search(&|index| routes[index].is_mounted())?),
                 false => None,
+            },
+            same: match rules.first_path_match_decides {
+                true => patterns
+                    .iter()
+                    .map(|pattern| same(pattern, &patterns))
+                    .collect(),
+                false => Vec::new(),
             },
             infos: (routes.iter().enumerate())
                 .map(|(index, route)| {
                     let mut groups = route.pattern.group_names().into_vec();
-                    if route.mounted {
+                    if route.is_mounted() {
                         groups.pop();
                     }
                     Arc::new(RouteInfo {
@@ -120,16 +179,107 @@ impl<E> Routes<E> {
                         name: route.name.clone(),
                         pattern: route.pattern.as_str().into(),
                         groups,
-                        mounted: route.mounted,
+                        kind: route.pattern.kind(),
+                        named: named.clone(),
                     })
                 })
                 .collect(),
+            named,
             each,
             endpoints: routes
                 .into_iter()
-                .map(|route| (route.method, route.endpoint))
+                .map(|route| (route.methods, route.endpoint))
                 .collect(),
         })
+    }
+
+    pub(crate) fn named(&self) -> &Named {
+        &self.named
+    }
+
+    /// For each route whether requests can reach it: it is enough if those with one of its methods can.
+    pub(crate) fn audit(&self) -> Audit {
+        let patterns: Vec<Option<Pattern>> = (self.infos.iter())
+            .map(|info| Pattern::again(&info.pattern, info.kind).ok())
+            .collect();
+        let mut verdicts: Vec<Option<Verdict>> = vec![None; patterns.len()];
+        let by_method = self.by_method.iter().map(|(_, search)| search);
+        let mut searches: Vec<&Arc<Search>> = by_method.chain([&self.any_method]).collect();
+        if self.named.rules.first_path_match_decides {
+            searches = vec![&self.all];
+        }
+        for search in searches {
+            let routes: Vec<usize> = (search.patterns().iter().copied())
+                .filter(|index| patterns[*index].is_some() && self.leader(*index) == *index)
+                .collect();
+            let some: Vec<&Pattern> = routes
+                .iter()
+                .filter_map(|i| patterns[*i].as_ref())
+                .collect();
+            for (verdict, &index) in audit::audit(&some).into_iter().zip(&routes) {
+                let verdict = match verdict {
+                    Verdict::Unreachable(places) => Verdict::Unreachable(
+                        places.into_iter().map(|place| routes[place]).collect(),
+                    ),
+                    other => other,
+                };
+                verdicts[index] = Some(match verdicts[index].take() {
+                    Some(other) => other.or(verdict),
+                    None => verdict,
+                });
+            }
+        }
+
+        let mut audit = Audit {
+            routes: (self.endpoints.iter().zip(&self.infos))
+                .map(|((methods, _), info)| format!("{methods} {}", info.pattern))
+                .collect(),
+            ..Audit::default()
+        };
+        for route in 0..patterns.len() {
+            let leader = self.leader(route);
+            let siblings = self.same.get(route).map_or(&[][..], Vec::as_slice);
+            let before: Vec<usize> = siblings
+                .iter()
+                .copied()
+                .filter(|other| *other < route)
+                .collect();
+            match &verdicts[leader] {
+                Some(Verdict::Unreachable(covered_by)) => audit.unreachable.push(Unreachable {
+                    route,
+                    covered_by: covered_by.iter().copied().collect(),
+                }),
+                Some(Verdict::Reachable) if self.takes_nothing_after(route, &before) => {
+                    audit.unreachable.push(Unreachable {
+                        route,
+                        covered_by: before,
+                    });
+                }
+                Some(Verdict::Reachable) => {}
+                Some(Verdict::Undecided) | None => audit.undecided.push(route),
+            }
+        }
+        audit
+    }
+
+    /// The route whose pattern stands for all that have the same one.
+    fn leader(&self, route: usize) -> usize {
+        self.same
+            .get(route)
+            .and_then(|same| same.first().copied())
+            .unwrap_or(route)
+    }
+
+    /// Whether routes with the same pattern leave no method to this one.
+    fn takes_nothing_after(&self, route: usize, before: &[usize]) -> bool {
+        let methods = |route: usize| &self.endpoints[route].0;
+        match methods(route) {
+            Methods::All => before.iter().any(|other| *methods(*other) == Methods::All),
+            Methods::Some(own) => {
+                let taken = |method| before.iter().any(|other| methods(*other).take(method));
+                !before.is_empty() && own.iter().all(taken)
+            }
+        }
     }
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
@@ -138,7 +288,23 @@ impl<E> Routes<E> {
             OtherMethods(Allow),
         }
         let found = path::decode(uri, |path| {
-            match self.search(method).find(&self.each, path) {
+            if self.named.rules.first_path_match_decides {
+                let mut found = self.first(&self.all, path)?;
+                let same = &self.same[found.index];
+                let methods = |index: &usize| &self.endpoints[*index].0;
+                return Some(
+                    match same.iter().find(|index| methods(index).take(method)) {
+                        Some(index) => {
+                            found.index = *index;
+                            Found::Route(self.matched(found, path))
+                        }
+                        None => Found::OtherMethods(
+                            same.iter().flat_map(|i| methods(i).named()).collect(),
+                        ),
+                    },
+                );
+            }
+            match self.first(self.search(method), path) {
                 Some(found) => Some(Found::Route(self.matched(found, path))),
                 None => self.other_methods(method, path).map(Found::OtherMethods),
             }
@@ -165,6 +331,17 @@ impl<E> Routes<E> {
         found.ok().flatten()
     }
 
+    /// The first of some routes that matches the path, by the rules.
+    fn first(&self, search: &Search, path: &str) -> Option<table::Match> {
+        if !self.named.rules.without_leading_slashes {
+            return search.find(&self.each, path);
+        }
+        let stripped = path.trim_start_matches('/');
+        let mut found = search.find(&self.each, stripped)?;
+        found.groups.shift(path.len() - stripped.len());
+        Some(found)
+    }
+
     /// What a route that matches the path makes of it.
     fn matched(&self, found: table::Match, path: &str) -> Match {
         let table::Match {
@@ -172,7 +349,7 @@ impl<E> Routes<E> {
             groups: mut args,
             ..
         } = found;
-        let slashes = self.infos[index].mounted.then(|| {
+        let slashes = self.infos[index].is_mounted().then(|| {
             let above = args.pop().map_or(path, |rest| &path[..rest.start]);
             above.matches('/').count()
         });
@@ -184,7 +361,7 @@ impl<E> Routes<E> {
     }
 
     fn lead_to(&self, found: Match, path: Path, method: &Method, uri: &Uri) -> Outcome<'_, E> {
-        let (route_method, endpoint) = &self.endpoints[found.index];
+        let (methods, endpoint) = &self.endpoints[found.index];
         // As many as there are in the raw path: a slash that is encoded there was none here.
         let mount = found.slashes.map(|slashes| {
             let mut ends = uri.path().match_indices('/').skip(slashes);
@@ -203,7 +380,9 @@ impl<E> Routes<E> {
                 outer: None,
             },
             mount,
-            head_by_get: method == Method::HEAD && *route_method == Some(Method::GET),
+            head_by_get: method == Method::HEAD
+                && *methods != Methods::All
+                && !methods.named().contains(method),
         }
     }
 
@@ -220,10 +399,10 @@ impl<E> Routes<E> {
         if std::ptr::eq(self.search(method), &*self.all) {
             return None;
         }
-        self.all.find(&self.each, path)?;
+        self.first(&self.all, path)?;
         let mut allow = Allow::default();
         for (other, search) in &self.by_method {
-            if other != method && search.find(&self.each, path).is_some() {
+            if other != method && self.first(search, path).is_some() {
                 allow.add(other);
             }
         }
@@ -231,13 +410,22 @@ impl<E> Routes<E> {
     }
 }
 
+/// The places of the patterns that are the same as one of them.
+fn same(pattern: &Pattern, all: &[Pattern]) -> Vec<usize> {
+    let is_same =
+        |other: &Pattern| (other.as_str(), other.kind()) == (pattern.as_str(), pattern.kind());
+    (0..all.len())
+        .filter(|index| is_same(&all[*index]))
+        .collect()
+}
+
 /// The routes in their order.
 impl<E> fmt::Debug for Routes<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let methods = self.endpoints.iter().map(|(method, _)| match method {
-            Some(method) => method.as_str(),
-            None => "*",
-        });
+        let methods = self
+            .endpoints
+            .iter()
+            .map(|(methods, _)| methods.to_string());
         let patterns = self.infos.iter().map(|info| &info.pattern);
         f.debug_map().entries(methods.zip(patterns)).finish()
     }
@@ -252,13 +440,13 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(endpoint, (method, template))| Route {
-                method: method.clone(),
+                methods: (method.clone())
+                    .map_or(Methods::All, |method| Methods::Some(vec![method])),
                 pattern: Pattern::template(template).unwrap(),
-                mounted: false,
                 name: None,
                 endpoint,
             });
-        Routes::new(routes.collect()).unwrap()
+        Routes::new(routes.collect(), Named::new(Rules::default())).unwrap()
     }
 
     /// The endpoint's number, or `Allow`, or nothing.

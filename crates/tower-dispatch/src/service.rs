@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt::{self, Display},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -10,7 +10,8 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BoxError, Builder, Endpoint, Refusal, ResponseBody, ResponseFuture, refusal,
+    Audit, BoxError, Boxed, Builder, Endpoint, Refusal, ResponseBody, ResponseFuture, Typed,
+    UrlError, refusal,
     routes::{Outcome, Routes},
 };
 
@@ -24,8 +25,33 @@ pub struct Dispatch<E> {
 
 impl<B, Err> Dispatch<Endpoint<B, Err>> {
     /// Starts a dispatcher whose endpoints may be of different types.
-    pub fn builder() -> Builder<B, Err> {
+    pub fn builder() -> Builder<Endpoint<B, Err>, Boxed> {
         Builder::new()
+    }
+}
+
+impl<E> Dispatch<E> {
+    /// Starts a dispatcher whose endpoints are all of one type, and are called as they are: nothing is boxed.
+    pub fn typed() -> Builder<E, Typed> {
+        Builder::new()
+    }
+
+    /// Finds the routes that can never be reached, because earlier ones take all the requests that would lead there. It
+    /// takes milliseconds for a hundred routes, and is for a test or for the log at the start.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        self.routes.audit()
+    }
+
+    /// A path that leads to the route with this name, with these args: percent-encoded, and relative to where the dispatcher is
+    /// mounted. An arg that is not given leaves the optional end of its pattern out.
+    ///
+    /// # Errors
+    ///
+    /// A [`UrlError`] if the route is not there, does not have such args, or would find others in the path; and if the path
+    /// had a `.` or `..` segment, which clients resolve.
+    pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlError> {
+        self.routes.named().url_for(name, args)
     }
 }
 

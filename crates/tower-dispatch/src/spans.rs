@@ -79,6 +79,17 @@ impl Spans {
         self.as_slice().iter().map(|span| span.range())
     }
 
+    /// So many bytes further on.
+    pub(crate) fn shift(&mut self, by: usize) {
+        let spans = match self {
+            Self::Few { len, spans } => &mut spans[..*len],
+            Self::Many(spans) => &mut spans[..],
+        };
+        for span in spans.iter_mut().filter(|span| **span != Span::ABSENT) {
+            *span = Span::new(span.start + by as u32, span.end + by as u32);
+        }
+    }
+
     /// Takes the last one off.
     pub(crate) fn pop(&mut self) -> Option<Range<usize>> {
         let (last, others) = self.as_slice().split_last()?;

@@ -1,12 +1,10 @@
 //! What `build()` says of routes that cannot be used.
 
-use std::convert::Infallible;
-
-use tower_dispatch::{Builder, Dispatch, Pattern};
+use tower_dispatch::{Boxed, Builder, Dispatch, Endpoint, Pattern};
 
 use crate::probe::says;
 
-fn error(builder: Builder<(), Infallible>) -> String {
+fn error(builder: Builder<Endpoint<()>, Boxed>) -> String {
     builder.build().unwrap_err().to_string()
 }
 

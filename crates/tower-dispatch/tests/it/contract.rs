@@ -1,13 +1,13 @@
 //! The contract of tower and http-body.
 
 use tower::Layer;
-use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
+use tower_dispatch::{Boxed, Dispatch, DispatchLayer, Endpoint, IntoEndpoint};
 use tower_lint::{contract, probe};
 
 /// The probe's requests are for /a%2Fb, and for / without a body.
 fn urls<S>(template: &str, endpoint: S) -> Dispatch<Endpoint<probe::Body, probe::Error>>
 where
-    S: tower_dispatch::IntoEndpoint<probe::Body, probe::Error> + Clone,
+    S: IntoEndpoint<Endpoint<probe::Body, probe::Error>, Boxed> + Clone,
 {
     Dispatch::builder()
         .route(template, endpoint.clone())

@@ -5,6 +5,7 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod audit;
 mod build;
 mod contract;
 #[cfg(feature = "axum")]
@@ -16,3 +17,4 @@ mod plain_loop;
 mod probe;
 mod readiness;
 mod service;
+mod url_for;

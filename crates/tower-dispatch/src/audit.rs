@@ -1,0 +1,265 @@
+//! Routes that can never match, since earlier ones take all their paths.
+//!
+//! All patterns in one dense automaton: a path that they match ends in a state that knows the first of them. A
+//! pattern that no state knows is never the first.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+};
+
+use regex_automata::{
+    Anchored, Input, MatchKind,
+    dfa::{Automaton, StartKind, dense},
+    nfa::thompson::{self, WhichCaptures},
+    util::primitives::StateID,
+};
+use regex_syntax::hir::{Dot, Hir, Look, Repetition};
+
+use crate::{Pattern, pattern::Kind};
+
+/// The most memory, in bytes, for the automaton of all patterns, and for that of one.
+const BUDGET: usize = 8 << 20;
+const BUDGET_OF_ONE: usize = 512 << 10;
+
+/// The most pairs of states that are looked at to find out what covers a route.
+const PAIRS: usize = 1 << 20;
+
+/// What no client can ask for: a path is empty (CONNECT), `*` (OPTIONS) or begins with a slash.
+const NO_PATH: &str = r"(?s)[^/*].*|\*.+";
+
+/// What can be said of one of some patterns in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Reachable,
+    /// Covered by these.
+    Unreachable(BTreeSet<usize>),
+    Undecided,
+}
+
+impl Verdict {
+    /// Of a route that may be reached in either way.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Reachable, _) | (_, Self::Reachable) => Self::Reachable,
+            (Self::Undecided, _) | (_, Self::Undecided) => Self::Undecided,
+            (Self::Unreachable(one), Self::Unreachable(other)) => Self::Unreachable(&one | &other),
+        }
+    }
+}
+
+/// A verdict for each of the patterns.
+pub(crate) fn audit(patterns: &[&Pattern]) -> Vec<Verdict> {
+    let mut verdicts = vec![Verdict::Undecided; patterns.len()];
+    let hirs: Vec<Hir> = patterns.iter().map(|pattern| whole(pattern)).collect();
+    let all: Vec<usize> = (0..patterns.len()).collect();
+    let (dfa, used) = match build(&hirs, &all, BUDGET) {
+        Some(dfa) => (dfa, all),
+        None => {
+            // Without those that are large by themselves.
+            let is_small = |index: &usize| build(&hirs, &[*index], BUDGET_OF_ONE).is_some();
+            let small: Vec<usize> = all.into_iter().filter(is_small).collect();
+            match build(&hirs, &small, BUDGET) {
+                Some(dfa) => (dfa, small),
+                None => return verdicts,
+            }
+        }
+    };
+    let reachable: HashSet<usize> = states(&dfa)
+        .iter()
+        .filter_map(|state| first(&dfa, *state))
+        .collect();
+    for (place, &index) in used.iter().enumerate() {
+        verdicts[index] = match reachable.contains(&place) {
+            true => Verdict::Reachable,
+            false => match covering(&dfa, &hirs[index]) {
+                Some(places) => {
+                    Verdict::Unreachable(places.into_iter().map(|place| used[place]).collect())
+                }
+                None => Verdict::Undecided,
+            },
+        };
+    }
+    verdicts
+}
+
+/// A pattern as one for the whole path.
+fn whole(pattern: &Pattern) -> Hir {
+    let anything = || {
+        Hir::repetition(Repetition {
+            min: 0,
+            max: None,
+            greedy: true,
+            sub: Box::new(Hir::dot(Dot::AnyChar)),
+        })
+    };
+    let hir = pattern.hir().clone();
+    let mut parts = match pattern.kind() {
+        Kind::RegexSearch => vec![anything(), hir, anything()],
+        Kind::RegexPrefix => vec![hir, anything()],
+        Kind::Regex | Kind::Template | Kind::Mount => vec![hir],
+    };
+    parts.push(Hir::look(Look::End));
+    Hir::concat(parts)
+}
+
+type Dfa = dense::DFA<Vec<u32>>;
+
+/// An automaton of some of the patterns, after one of what is no path.
+fn build(hirs: &[Hir], some: &[usize], budget: usize) -> Option<Dfa> {
+    let no_path = Hir::concat(vec![
+        regex_syntax::parse(NO_PATH).ok()?,
+        Hir::look(Look::End),
+    ]);
+    let hirs: Vec<&Hir> = std::iter::once(&no_path)
+        .chain(some.iter().map(|index| &hirs[*index]))
+        .collect();
+    let nfa = thompson::Compiler::new()
+        .configure(
+            thompson::Config::new()
+                .which_captures(WhichCaptures::None)
+                .nfa_size_limit(Some(budget)),
+        )
+        .build_many_from_hir(&hirs)
+        .ok()?;
+    dense::Builder::new()
+        .configure(
+            dense::Config::new()
+                .match_kind(MatchKind::LeftmostFirst)
+                .start_kind(StartKind::Anchored)
+                .accelerate(false)
+                .dfa_size_limit(Some(budget))
+                .determinize_size_limit(Some(budget)),
+        )
+        .build_from_nfa(&nfa)
+        .ok()
+}
+
+fn start(dfa: &Dfa) -> Option<StateID> {
+    let input = Input::new("").anchored(Anchored::Yes);
+    dfa.start_state_forward(&input).ok()
+}
+
+/// Those that a byte leads to.
+fn after(dfa: &Dfa, state: StateID) -> impl Iterator<Item = (u8, StateID)> {
+    let bytes = dfa.byte_classes().representatives(0..=u8::MAX);
+    bytes.filter_map(move |byte| {
+        let byte = byte.as_u8()?;
+        let next = dfa.next_state(state, byte);
+        (!dfa.is_dead_state(next)).then_some((byte, next))
+    })
+}
+
+/// All states that a path may lead to.
+fn states(dfa: &Dfa) -> Vec<StateID> {
+    let mut found: Vec<StateID> = start(dfa).into_iter().collect();
+    let mut seen: HashSet<StateID> = found.iter().copied().collect();
+    let mut next = 0;
+    while let Some(&state) = found.get(next) {
+        next += 1;
+        found
+            .extend(after(dfa, state).filter_map(|(_, state)| seen.insert(state).then_some(state)));
+    }
+    found
+}
+
+/// The first pattern that matches a path which leads to this state, by its place among those of the automaton.
+fn first(dfa: &Dfa, state: StateID) -> Option<usize> {
+    let end = dfa.next_eoi_state(state);
+    let pattern = dfa.is_match_state(end).then(|| dfa.match_pattern(end, 0))?;
+    pattern.as_usize().checked_sub(1)
+}
+
+/// The patterns of an automaton that are the first to match a path that this one matches, too.
+fn covering(dfa: &Dfa, hir: &Hir) -> Option<BTreeSet<usize>> {
+    let own = build(std::slice::from_ref(hir), &[0], BUDGET)?;
+    let mut found = vec![(start(dfa)?, start(&own)?)];
+    let mut seen: HashSet<_> = found.iter().copied().collect();
+    let mut covering = BTreeSet::new();
+    while let Some((all, one)) = found.pop() {
+        if first(&own, one).is_some() {
+            covering.extend(first(dfa, all));
+        }
+        // The classes of both automata differ, so every byte is tried.
+        for byte in 0..=u8::MAX {
+            let pair = (dfa.next_state(all, byte), own.next_state(one, byte));
+            if !own.is_dead_state(pair.1) && seen.insert(pair) {
+                found.push(pair);
+            }
+        }
+        if seen.len() > PAIRS {
+            return None;
+        }
+    }
+    Some(covering)
+}
+
+/// Which routes can never be reached, see [`Dispatch::audit`](crate::Dispatch::audit). Displayed, it is a line for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    pub(crate) unreachable: Vec<Unreachable>,
+    pub(crate) undecided: Vec<usize>,
+    /// What each route is called.
+    pub(crate) routes: Vec<String>,
+}
+
+/// A route that no request reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    pub(crate) route: usize,
+    pub(crate) covered_by: Vec<usize>,
+}
+
+impl Audit {
+    /// The routes that no request reaches, in their order.
+    #[must_use]
+    pub fn unreachable(&self) -> &[Unreachable] {
+        &self.unreachable
+    }
+
+    /// The numbers of the routes of which it could not be found out within a few megabytes. That happens to large
+    /// Unicode classes and to a Unicode `\b`.
+    #[must_use]
+    pub fn undecided(&self) -> &[usize] {
+        &self.undecided
+    }
+}
+
+impl Unreachable {
+    /// The route's number, from 0 in the order in which they were added.
+    #[must_use]
+    pub fn route(&self) -> usize {
+        self.route
+    }
+
+    /// The numbers of the routes that take all its paths, each some of them; nothing if its pattern matches no path at
+    /// all.
+    #[must_use]
+    pub fn covered_by(&self) -> &[usize] {
+        &self.covered_by
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Unreachable { route, covered_by } in &self.unreachable {
+            write!(
+                f,
+                "route {route} ({}) is never reached: ",
+                self.routes[*route]
+            )?;
+            let names: Vec<String> = (covered_by.iter())
+                .map(|other| format!("route {other} ({})", self.routes[*other]))
+                .collect();
+            match &names[..] {
+                [] => writeln!(f, "no path is like that")?,
+                [one] => writeln!(f, "{one} takes all its paths")?,
+                several => writeln!(f, "{} take all its paths", several.join(" and "))?,
+            }
+        }
+        for route in &self.undecided {
+            writeln!(f, "route {route} ({}): undecided", self.routes[*route])?;
+        }
+        Ok(())
+    }
+}
