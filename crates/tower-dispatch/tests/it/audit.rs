@@ -99,7 +99,10 @@ fn a_method_of_its_own_or_a_path_of_its_own_is_enough() {
             .mount("/a/b", says("7, covered"))
             .route("/a/b/{c}", says("8, covered")),
     );
-    assert_eq!(found(&audit), [(3, vec![0, 1, 2]), (7, vec![6]), (8, vec![6])]);
+    assert_eq!(
+        found(&audit),
+        [(3, vec![0, 1, 2]), (7, vec![6]), (8, vec![6])]
+    );
 }
 
 #[test]

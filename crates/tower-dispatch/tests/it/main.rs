@@ -16,5 +16,7 @@ mod parse;
 mod plain_loop;
 mod probe;
 mod readiness;
+mod rules;
 mod service;
 mod url_for;
+mod view;

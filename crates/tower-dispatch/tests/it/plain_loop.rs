@@ -14,7 +14,7 @@ use proptest::{
 };
 use regex::Regex;
 use tower::{ServiceExt, service_fn};
-use tower_dispatch::{Dispatch, Endpoint, Pattern, UrlArgs};
+use tower_dispatch::{Dispatch, Endpoint, Pattern, Unreachable, UrlArgs};
 
 /// So many tables, and so many paths for each.
 const TABLES: u32 = 1_000;
@@ -152,6 +152,8 @@ fn the_dispatcher_leads_where_the_plain_loop_leads() {
                 builder.route(pattern.clone(), service_fn(seen))
             });
         let urls = builder.build().unwrap();
+        let audit = urls.audit();
+        let unreachable: Vec<usize> = audit.unreachable().iter().map(Unreachable::route).collect();
         for path in paths {
             // Decoded once, but an encoded slash is another character until the args are read.
             let stands_in = path.replace("%2F", "\u{1a}").replace("%2f", "\u{1a}");
@@ -175,6 +177,9 @@ fn the_dispatcher_leads_where_the_plain_loop_leads() {
             count(&decoded, *text != *path);
             let is_absent = |(_, args): &(_, Vec<Option<String>>)| args.contains(&None);
             count(&absent, expected.as_ref().is_some_and(is_absent));
+            if let Some(index) = first {
+                prop_assert!(!unreachable.contains(&index), "{path}\n{audit}");
+            }
             prop_assert_eq!(dispatched(&urls, &path), expected, "{}", path);
         }
         Ok(())
