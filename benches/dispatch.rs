@@ -3,10 +3,15 @@
 use std::hint::black_box;
 
 use actix_router::ResourceDef;
+use axum::extract::Path;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
 use regex::Regex;
-use tower_dispatch::{Pattern, Table};
+use tower::service_fn;
+use tower_dispatch::{Dispatch, Pattern, Table, UrlArgs};
 
-use crate::{Build, Pair, Subject};
+use crate::{Build, Pair, ReqBody, Subject};
 
 /// `{name}` is one segment.
 const GITHUB: &str = include_str!("fixtures/github-routes.txt");
@@ -210,6 +215,7 @@ pub(crate) fn pairs() -> Vec<Pair> {
         Pair::new("dispatch/github-templates/actix-router", || {
             (templates(), actix())
         }),
+        Pair::new("dispatch/four-args/axum-path", four_args),
         Pair::new("dispatch/10000-routes/10-routes", || {
             (grown(10_000), grown(10))
         }),
@@ -226,6 +232,37 @@ fn thousand_regexes() -> Vec<String> {
             ]
         })
         .collect()
+}
+
+/// A request whose path has four args, to a service that reads them.
+fn four_args() -> (Subject, Subject) {
+    let request = || {
+        let mut request = Request::<ReqBody>::default();
+        *request.uri_mut() = http::Uri::from_static("/one/two/three/four");
+        request
+    };
+    let read = async |request: Request<ReqBody>| {
+        let args = request
+            .extensions()
+            .get::<UrlArgs>()
+            .expect("a route has matched");
+        for position in 0..4 {
+            black_box(args.get(position));
+        }
+        Ok(Response::new(Full::<Bytes>::default()))
+    };
+    let urls = Dispatch::typed()
+        .get("/{a}/{b}/{c}/{d}", service_fn(read))
+        .build();
+    type Four = (String, String, String, String);
+    let read = async |Path(args): Path<Four>| {
+        black_box(args);
+    };
+    let router = axum::Router::new().route("/{a}/{b}/{c}/{d}", axum::routing::get(read));
+    (
+        Subject::with(request, urls.expect("a template")),
+        Subject::with(request, router),
+    )
 }
 
 pub(crate) fn builds() -> Vec<Build> {

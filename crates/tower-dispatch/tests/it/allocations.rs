@@ -1,0 +1,65 @@
+//! What a request costs besides its endpoint.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use tower::{Service, service_fn};
+use tower_dispatch::{Dispatch, UrlArgs};
+
+async fn reads_args(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let args = request.extensions().get::<UrlArgs>();
+    let length = args.map(|args| {
+        let values = (0..args.len()).filter_map(|position| args.get(position));
+        values.map(str::len).sum::<usize>()
+    });
+    assert_eq!(length, Some(4));
+    Ok(Response::default())
+}
+
+async fn reads_an_extension(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+    assert_eq!(request.extensions().get(), Some(&[1_u64; 16]));
+    Ok(Response::default())
+}
+
+fn allocations<S>(service: &mut S, request: Request<()>) -> u64
+where
+    S: Service<Request<()>, Error = Infallible>,
+{
+    let mut request = Some(request);
+    allocation_counter::measure(|| {
+        let answer = service.call(request.take().unwrap()).now_or_never();
+        assert!(answer.is_some_and(|answer| answer.is_ok()));
+    })
+    .count_total
+}
+
+#[test]
+fn up_to_four_args_cost_no_more_than_any_extension() {
+    let mut extension = service_fn(|mut request: Request<()>| {
+        request.extensions_mut().insert([1_u64; 16]);
+        reads_an_extension(request)
+    });
+    let extension = allocations(&mut extension, Request::default());
+
+    for (template, path) in [
+        ("/abcd/{a}", "/abcd/abcd"),
+        ("/{a}/{b}/{c}/{d}", "/a/b/c/d"),
+        ("/{a:int}/{b:any(x,y)}/{c}-{*d}", "/1/y/a-/"),
+    ] {
+        let mut urls = Dispatch::typed()
+            .route("/other", service_fn(reads_args))
+            .route(template, service_fn(reads_args))
+            .build()
+            .unwrap();
+        // Its text is a part of a server's buffer, which is shared already.
+        let uri: Uri = path.parse().unwrap();
+        let _buffer = uri.clone();
+        let request = || Request::get(uri.clone()).body(()).unwrap();
+        // What the engines make once.
+        allocations(&mut urls, request());
+        assert_eq!(allocations(&mut urls, request()), extension, "{template}");
+    }
+}
