@@ -9,6 +9,8 @@
 mod mount_nest;
 #[path = "../fuzz/checks/origin_resolve.rs"]
 mod origin_resolve;
+#[path = "../fuzz/checks/path_decode.rs"]
+mod path_decode;
 #[path = "../fuzz/checks/prefix_rewrite.rs"]
 mod prefix_rewrite;
 #[path = "../fuzz/checks/table_find.rs"]
@@ -18,9 +20,10 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 5] = [
+const CHECKS: [(&str, fn(&[u8])); 6] = [
     ("mount_nest", mount_nest::mount_nest),
     ("origin_resolve", origin_resolve::origin_resolve),
+    ("path_decode", path_decode::path_decode),
     ("prefix_rewrite", prefix_rewrite::prefix_rewrite),
     ("table_find", table_find::table_find),
     ("template_parse", template_parse::template_parse),

@@ -9,7 +9,7 @@ use std::{process::Stdio, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
@@ -73,12 +73,24 @@ impl Program {
     }
 
     async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
-        let client = Client::builder(TokioExecutor::new()).build_http();
         let mut request = Request::get(format!("{}{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = client.request(request.body(Empty::<Bytes>::new()).unwrap());
+        self.request(request.body(Full::default()).unwrap()).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &str) -> Response<Bytes> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
+        self.request(request.body(body.to_owned().into()).unwrap())
+            .await
+    }
+
+    async fn request(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = client.request(request);
         let response = timeout(PATIENCE, request).await.unwrap().unwrap();
         let (parts, body) = response.into_parts();
         Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
@@ -262,4 +274,67 @@ async fn registry_finds_names_with_slashes() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn hello_greets_by_query_and_by_path_and_escapes() {
+    let hello = Program::start(env!("CARGO_BIN_EXE_hello")).await;
+    let link = "<p><a href=\"hello/\">continue</a></p>\n";
+    let table = [
+        ("/?subject=John", format!("<p>Hello John!</p>\n{link}")),
+        ("/", format!("<p>Hello World!</p>\n{link}")),
+        (
+            "/?a=b&subject=%3Cscript%3Ealert(1)%3C/script%3E+%26",
+            format!("<p>Hello &lt;script&gt;alert(1)&lt;/script&gt; &amp;!</p>\n{link}"),
+        ),
+        ("/hello", "<p>Hello World!</p>\n".into()),
+        ("/hello/", "<p>Hello World!</p>\n".into()),
+        ("//hello/J%C3%B6rg", "<p>Hello Jörg!</p>\n".into()),
+        ("/hello/%3Cb%3E/x", "<p>Hello &lt;b&gt;/x!</p>\n".into()),
+        // It is `re.search`, so this is one too.
+        ("/say/hello/you", "<p>Hello you!</p>\n".into()),
+    ];
+    for (path, body) in table {
+        let response = hello.get(path).await;
+        assert_eq!(
+            response.headers()["content-type"],
+            "text/html; charset=utf-8"
+        );
+        assert_eq!(response.body(), &body, "{path}");
+    }
+    assert_eq!(hello.get("/bye").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn class_views_are_one_object_for_all_requests() {
+    let notes = Program::start(env!("CARGO_BIN_EXE_class-views")).await;
+    let response = notes.send("POST", "/notes", "buy milk").await;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(response.headers()["location"], "/notes/0");
+    assert_eq!(
+        notes.send("POST", "/notes", "sell it").await.headers()["location"],
+        "/notes/1"
+    );
+    assert_eq!(
+        notes.get("/notes").await.body(),
+        "0: buy milk\n1: sell it\n"
+    );
+    assert_eq!(notes.get("/notes/1").await.body(), "sell it\n");
+    assert_eq!(
+        notes.send("DELETE", "/notes/0", "").await.status(),
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(notes.get("/notes/0").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        notes.get("/notes/x").await.body(),
+        "no route matches the path\n"
+    );
+    let refused = notes.send("PUT", "/notes/1", "").await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.headers()["allow"], "DELETE, GET, HEAD, OPTIONS");
+    let too_long = "x".repeat(2000);
+    assert_eq!(
+        notes.send("POST", "/notes", &too_long).await.status(),
+        StatusCode::BAD_REQUEST
+    );
 }

@@ -7,6 +7,7 @@
 
 mod allocations;
 mod audit;
+mod axum_router;
 mod build;
 mod contract;
 #[cfg(feature = "axum")]

@@ -1,0 +1,202 @@
+//! In front of an axum router, with and without the layer; as its fallback and inside of `nest_service`.
+
+use std::convert::Infallible;
+
+use axum::{
+    Router,
+    body::Body,
+    routing::{get, post},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header::ALLOW};
+use http_body_util::BodyExt;
+use tower::{Layer, Service, ServiceExt};
+use tower_dispatch::{BoxError, Dispatch, DispatchLayer, Endpoint, Pattern};
+
+type Answer = (StatusCode, HeaderMap, Bytes);
+
+async fn ask<S, B>(app: S, method: &str, uri: &str) -> Answer
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let request = Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(Body::empty());
+    let (parts, body) = app.oneshot(request.unwrap()).await.unwrap().into_parts();
+    let body = body.collect().await.map_err(Into::into).unwrap().to_bytes();
+    (parts.status, parts.headers, body)
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/both", get(async || "router").post(async || "router"))
+        .route("/router/{x}", get(async |uri: Uri| uri.path().to_owned()))
+        .route(
+            "/options",
+            get(async || "router").options(async || "options"),
+        )
+        .route("/own-405", post(async || "router"))
+}
+
+fn urls() -> Dispatch<Endpoint<Body>> {
+    Dispatch::builder()
+        .get("/both", get(async || "dispatched"))
+        .get("/mine/{x}", get(async || "dispatched"))
+        .put("/own-405", axum::routing::put(async || "dispatched"))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_has_no_route_and_method_here_is_the_routers_as_if_there_were_no_layer() {
+    let layered = DispatchLayer::new(urls()).layer(router());
+    let table = [
+        // No route.
+        ("GET", "/router/1"),
+        ("HEAD", "/router/1"),
+        ("POST", "/router/1"),
+        ("GET", "/nobody"),
+        ("FOO", "/nobody"),
+        // A method that the router has and the dispatcher has not.
+        ("POST", "/both"),
+        ("POST", "/own-405"),
+        // OPTIONS.
+        ("OPTIONS", "/options"),
+        ("OPTIONS", "/nobody"),
+        ("OPTIONS", "*"),
+        // What cannot be decoded.
+        ("GET", "/router/%zz"),
+        ("GET", "/mine/%ff"),
+        ("GET", "/%"),
+        ("CONNECT", "example.org:443"),
+    ];
+    for (method, uri) in table {
+        let without = ask(router(), method, uri).await;
+        let with = ask(layered.clone(), method, uri).await;
+        assert_eq!(with, without, "{method} {uri}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_a_route_here_is_not_the_routers() {
+    let layered = DispatchLayer::new(urls()).layer(router());
+    let table = [
+        (
+            "GET",
+            "/both",
+            (200, "router", None),
+            (200, "dispatched", None),
+        ),
+        ("HEAD", "/both", (200, "", None), (200, "", None)),
+        (
+            "GET",
+            "/mine/%6d",
+            (404, "", None),
+            (200, "dispatched", None),
+        ),
+        (
+            "PUT",
+            "/own-405",
+            (405, "", Some("POST")),
+            (200, "dispatched", None),
+        ),
+        // Another method: 404 becomes 405, and 405 has the methods of both.
+        (
+            "DELETE",
+            "/mine/1",
+            (404, "", None),
+            (
+                405,
+                "the path does not allow this method\n",
+                Some("GET, HEAD"),
+            ),
+        ),
+        (
+            "OPTIONS",
+            "/mine/1",
+            (404, "", None),
+            (
+                405,
+                "the path does not allow this method\n",
+                Some("GET, HEAD"),
+            ),
+        ),
+        (
+            "DELETE",
+            "/own-405",
+            (405, "", Some("POST")),
+            (405, "", Some("POST, PUT")),
+        ),
+    ];
+    for (method, uri, bare, expected) in table {
+        for (app, (status, body, allow)) in [
+            (ask(router(), method, uri).await, bare),
+            (ask(layered.clone(), method, uri).await, expected),
+        ] {
+            let seen_allow = app.1.get(ALLOW).map(|allow| allow.to_str().unwrap());
+            assert_eq!(
+                (app.0.as_u16(), &*app.2, seen_allow),
+                (status, body.as_bytes(), allow),
+                "{method} {uri}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dispatcher_is_a_fallback_and_may_be_nested() {
+    let hello = Dispatch::builder()
+        .get(
+            Pattern::regex("/hello/(.+)").unwrap(),
+            get(async |request: Request<Body>| {
+                let args = request.extensions().get::<tower_dispatch::UrlArgs>();
+                format!(
+                    "{} {:?}",
+                    request.uri().path(),
+                    args.and_then(|args| args.get(0))
+                )
+            }),
+        )
+        .build()
+        .unwrap();
+    let app = Router::new()
+        .route("/", get(async || "root"))
+        .nest_service("/below", hello.clone())
+        .fallback_service(hello);
+    let table = [
+        (Method::GET, "/", 200, "root"),
+        (Method::GET, "/hello/a/b", 200, "/hello/a/b Some(\"a/b\")"),
+        (
+            Method::GET,
+            "/below/hello/%C3%BC",
+            200,
+            "/hello/%C3%BC Some(\"ü\")",
+        ),
+        (
+            Method::GET,
+            "/below/nobody",
+            404,
+            "no route matches the path\n",
+        ),
+        (Method::GET, "/nobody", 404, "no route matches the path\n"),
+        (
+            Method::PUT,
+            "/hello/a",
+            405,
+            "the path does not allow this method\n",
+        ),
+        (
+            Method::GET,
+            "/%zz",
+            400,
+            "the path has a `%` without two hexadecimal digits after it, at byte 1\n",
+        ),
+        (Method::OPTIONS, "/hello/a", 204, ""),
+    ];
+    for (method, uri, status, body) in table {
+        let (seen, _, text) = ask(app.clone(), method.as_str(), uri).await;
+        assert_eq!((seen.as_u16(), &*text), (status, body.as_bytes()), "{uri}");
+    }
+}

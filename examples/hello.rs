@@ -1,0 +1,65 @@
+//! The application of Armin Ronacher's WSGI introduction, whole: a greeting by query string, and an ordered list of regexes that
+//! match the path without its leading slashes.
+//!
+//! `cargo run -p examples --bin hello`, then open `http://127.0.0.1:8080/?subject=John` or `/hello/John`.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use axum::{Router, body::Body};
+use clap::Parser;
+use html_escape::encode_text;
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use tokio::net::TcpListener;
+use tower::service_fn;
+use tower_dispatch::{Dispatch, Pattern, UrlArgs};
+
+/// Greets.
+#[derive(Parser)]
+struct Args {
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    bind: SocketAddr,
+}
+
+fn page(text: String) -> Result<Response<Body>, Infallible> {
+    let mut response = Response::new(Body::from(text));
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, html);
+    Ok(response)
+}
+
+/// Greets whom the query string names, and shows where the other greeting is.
+async fn index(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let query = request.uri().query().unwrap_or_default();
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let subject = parameters.find(|(name, _)| name == "subject");
+    let subject = subject.map_or("World".into(), |(_, value)| value);
+    page(format!(
+        "<p>Hello {}!</p>\n<p><a href=\"hello/\">continue</a></p>\n",
+        encode_text(&subject)
+    ))
+}
+
+/// Greets whom the path names.
+async fn hello(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let args = request.extensions().get::<UrlArgs>();
+    let subject = args.and_then(|args| args.get(0)).unwrap_or("World");
+    page(format!("<p>Hello {}!</p>\n", encode_text(subject)))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let urls = Dispatch::builder()
+        .get(Pattern::regex_search("^$")?, service_fn(index))
+        .get(Pattern::regex_search("hello/?$")?, service_fn(hello))
+        .get(Pattern::regex_search("hello/(.+)$")?, service_fn(hello))
+        .without_leading_slashes()
+        .build()?;
+    // Nothing, as there is no route that an earlier one covers.
+    eprint!("{}", urls.audit());
+
+    let listener = TcpListener::bind(Args::parse().bind).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, Router::new().fallback_service(urls)).await?;
+    Ok(())
+}
