@@ -208,3 +208,129 @@ fn each(mut ways: impl Iterator<Item = Option<Vec<Way>>>) -> Option<Vec<Way>> {
 fn contains(set: &ClassUnicode, c: char) -> bool {
     (set.ranges().iter()).any(|range| range.start() <= c && c <= range.end())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Pattern;
+
+    use super::*;
+
+    /// The ways one after the other, with a run as `<min-max>`, groups in parentheses, and `...` for a rest.
+    fn show(pattern: Pattern) -> String {
+        let lowered = lower(pattern.hir(), true);
+        let way = |way: &Way| {
+            let mut text = String::new();
+            let mut places = vec![(Mark::default(), 0)];
+            let (mut runs, mut bytes) = (0, 0);
+            for part in &way.parts {
+                match part {
+                    Part::Text(part) => {
+                        for byte in part {
+                            text.push(char::from(*byte));
+                            bytes += 1;
+                            places.push((Mark { runs, bytes }, text.len()));
+                        }
+                    }
+                    Part::Run(Run { min, max, .. }) => {
+                        let max = max.map_or(String::new(), |max| max.to_string());
+                        text += &format!("<{min}-{max}>");
+                        (runs, bytes) = (runs + 1, 0);
+                        places.push((Mark { runs, bytes }, text.len()));
+                    }
+                }
+            }
+            let groups: Vec<String> = (way.groups.iter())
+                .map(|group| {
+                    let place = |mark: Mark| places.iter().find(|(own, _)| *own == mark).unwrap().1;
+                    group.map_or("-".into(), |(start, end)| {
+                        format!("({})", &text[place(start)..place(end)])
+                    })
+                })
+                .collect();
+            [text]
+                .into_iter()
+                .chain(groups)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let rest = lowered.rest.map(|_| "...".to_owned());
+        let ways: Vec<String> = lowered.ways.iter().map(way).chain(rest).collect();
+        ways.join(" | ")
+    }
+
+    #[test]
+    fn what_is_texts_and_runs_is_lowered_in_the_order_of_the_regex() {
+        let table = [
+            ("", ""),
+            ("^/a/b$", "/a/b"),
+            ("/a/([^/]+)/b", "/a/<1->/b (<1->)"),
+            ("/(a)/(?P<x>[0-9]*)", "/a/<0-> (a) (<0->)"),
+            ("/((a[0-9])b)", "/a<1-1>b (a<1-1>b) (a<1-1>)"),
+            ("/(?:a|b(c))", "/a - | /bc (c)"),
+            (
+                "/(a|ab)(c|bcd)",
+                "/ac (a) (c) | /abcd (a) (bcd) | /abc (ab) (c) | /abbcd (ab) (bcd)",
+            ),
+            ("/a(/b)?", "/a/b (/b) | /a -"),
+            ("/a(/b)??", "/a - | /a/b (/b)"),
+            (
+                "/a(?:/([0-9]+))?/?",
+                "/a/<1->/ (<1->) | /a/<1-> (<1->) | /a/ - | /a -",
+            ),
+            ("/(?:ab){2}", "/abab"),
+            (
+                "/(?:a/([b-d])/){1,2}",
+                "/a/<1-1>/a/<1-1>/ (<1-1>) | /a/<1-1>/ (<1-1>)",
+            ),
+            ("/(?:ab){0,2}", "/abab | /ab | /"),
+            ("/[0-9]{2,3}[a-z]+", "/<2-3><1->"),
+            ("/(?i:ab)", "/<1-1><1-1>"),
+            (r"/\w+-\d{4}", "/<1->-<4-4>"),
+            ("/(?-u:[a-c])+é", "/<1->Ã©"),
+            ("/.*", "/<0->"),
+            ("/(.+)", "/<1-> (<1->)"),
+        ];
+        for (regex, expected) in table {
+            assert_eq!(show(Pattern::regex(regex).unwrap()), expected, "{regex}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_begins_with_as_much_as_is_certain() {
+        let table = [
+            // What follows a run may be a part of it.
+            ("/a/([^/]+)x", "/a/ - | ..."),
+            ("/a/([^/]+)/(.+)/x", "/a/<1->/ (<1->) - | ..."),
+            ("/[a-z]+[b-d]", "/ | ..."),
+            ("/[a-z]+[0-9]*x", "/ | ..."),
+            ("/é[a-zé]+é", "/Ã© | ..."),
+            ("/a(?:/[^/]+x)?", "/a | ..."),
+            // It is not certain where it ends.
+            (r"/ab\b/c", "/ab | ..."),
+            ("/a/(b+)", "/a/ - | ..."),
+            ("/a/(?:bc)+", "/a/ | ..."),
+            ("/a/(?:b?){2}", "/a/ | ..."),
+            ("/a$b", "/a | ..."),
+            ("/a(?:^b|c)", "/a | ..."),
+            ("(?m:^)/a", " | ..."),
+            // Too many ways, runs or repetitions.
+            ("/(?:a|b/|c/|d/|e/){2}", "/ | ..."),
+            ("/(?:ab){17}", "/ | ..."),
+            ("/(?:[ab]-){16}", "/ | ..."),
+        ];
+        for (regex, expected) in table {
+            assert_eq!(show(Pattern::regex(regex).unwrap()), expected, "{regex}");
+        }
+        let most = show(Pattern::regex("/(?:[ab]-){15}").unwrap());
+        assert!(most.ends_with("<1-1>-"), "{most}");
+        let most = show(Pattern::regex("/(?:ab){16}").unwrap());
+        assert_eq!(most, format!("/{}", "ab".repeat(16)));
+        assert_eq!(
+            show(Pattern::regex("/(?:a|b/|c/|d/){2}").unwrap())
+                .matches('|')
+                .count(),
+            15
+        );
+        assert_eq!(show(Pattern::regex_prefix("/a/[b]").unwrap()), "/a/b | ...");
+    }
+}

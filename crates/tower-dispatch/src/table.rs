@@ -267,6 +267,22 @@ mod tests {
     }
 
     #[test]
+    fn time_grows_in_proportion_to_the_length_of_the_path() {
+        // Half of them leave the tree at places of their own, half at the same place.
+        let regexes = (0..500).flat_map(|i| [format!("/a{i}/(.+)/b"), format!("/(.+)/b{i}/c")]);
+        let patterns: Vec<_> = regexes
+            .map(|regex| Pattern::regex(&regex).unwrap())
+            .collect();
+        let table = Table::new(&patterns).unwrap();
+        let of = |length: usize| time(&table, &"/b1".repeat(length / 3));
+        // The automaton's states are made by then.
+        of(4 << 10);
+        let (short, long) = (of(4 << 10), of(64 << 10));
+        println!("1,000 patterns: 4 KiB in {short:?}, 64 KiB in {long:?}");
+        assert!(long < 3 * 16 * short);
+    }
+
+    #[test]
     fn time_grows_with_the_path_and_not_with_a_hostile_one() {
         let templates = (0..500).map(|i| format!("/{{lang}}/{{a}}-{{b}}.{{c}}-r{i}/{{*y}}"));
         let mut patterns: Vec<Pattern> = templates
