@@ -22,6 +22,27 @@ fn a_dispatcher_keeps_the_contract_of_its_endpoint() {
 }
 
 #[test]
+fn typed_endpoints_and_layers_around_them_keep_the_contract() {
+    contract::check(|inner| {
+        Dispatch::typed()
+            .route("/{x}", inner.clone())
+            .route("/", inner)
+            .build()
+            .unwrap()
+    })
+    .assert_kept();
+    contract::check(|inner| {
+        Dispatch::builder()
+            .route("/{x}", inner.clone())
+            .route("/", inner)
+            .layer(tower::layer::util::Identity::new())
+            .build()
+            .unwrap()
+    })
+    .assert_kept();
+}
+
+#[test]
 fn the_layer_keeps_the_contract_of_its_endpoint() {
     contract::check(|inner| {
         DispatchLayer::new(urls("/{x}", inner)).layer(probe::App::new(|_| unreachable!()))
