@@ -1,106 +1,163 @@
 use std::{fmt, sync::Arc};
 
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 use tower_layer::Layer;
 
-use crate::{Cascade, StatusError, statuses::Statuses};
+use crate::{
+    Cascade,
+    chain::{Guard, Last, Link},
+    options::{ErrorsEnd, OnError, Options, option_methods},
+    statuses::Statuses,
+};
 
-/// Tries an app before the wrapped service.
-pub struct CascadeLayer<A> {
-    pub(crate) app: A,
-    pub(crate) guard: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
-    pub(crate) replay_limit: usize,
-    pub(crate) statuses: Statuses,
-    auth_statuses: bool,
+/// Tries an app, or several in turn, before the wrapped service.
+pub struct CascadeLayer<L, P = ErrorsEnd> {
+    apps: L,
+    options: Arc<Options<P>>,
 }
 
-impl<A> CascadeLayer<A> {
-    /// Every request goes to `app` first. Where its answer is 404, or what [`on`](Self::on) says, the wrapped service
-    /// is asked.
+impl<A> CascadeLayer<Try<A>> {
+    /// Every request goes to `app` first. Where its answer is 404, or what [`on`](Self::on) says, the next app is
+    /// asked, and at last the wrapped service.
     pub fn new(app: A) -> Self {
         Self {
-            app,
-            guard: None,
-            replay_limit: 64 * 1024,
-            statuses: Statuses::default(),
-            auth_statuses: false,
+            apps: Try { app, guard: None },
+            options: Arc::default(),
         }
-    }
-
-    /// Only requests that the function says yes to are tried on the app; the others go straight to the
-    /// wrapped service, neither cloned nor recorded. Default: all.
-    #[must_use]
-    pub fn only(mut self, guard: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
-        self.guard = Some(Arc::new(guard));
-        self
-    }
-
-    /// The statuses with which an answer is none, so that the wrapped service is asked. Default: 404.
-    ///
-    /// A request whose method is not idempotent never goes on after a 5xx, since the app may have acted on it. If 405
-    /// is among them and the wrapped service answers 405 too, its `Allow` becomes that of both.
-    ///
-    /// # Errors
-    ///
-    /// 401 and 403 without [`allow_auth_statuses`](Self::allow_auth_statuses) before; 204, 304 and 1xx.
-    pub fn on(
-        mut self,
-        statuses: impl IntoIterator<Item = StatusCode>,
-    ) -> Result<Self, StatusError> {
-        self.statuses = Statuses::new(statuses, self.auth_statuses)?;
-        Ok(self)
-    }
-
-    /// Lets [`on`](Self::on) take 401 and 403. Then a request that an app has refused is given to the wrapped
-    /// service, which must refuse it by itself.
-    #[must_use]
-    pub fn allow_auth_statuses(mut self) -> Self {
-        self.auth_statuses = true;
-        self
-    }
-
-    /// How much of a body is kept for the next app, in bytes. Default: 65,536.
-    ///
-    /// An app may read more than that, and its answer counts; but if it then answers 404, the cascade
-    /// answers 413 (Content Too Large). What an app does not read counts nothing: an upload of any
-    /// size passes an app that answers 404 without reading it.
-    #[must_use]
-    pub fn replay_limit(mut self, bytes: usize) -> Self {
-        self.replay_limit = bytes;
-        self
     }
 }
 
-impl<A: Clone> Clone for CascadeLayer<A> {
+impl<L, P> CascadeLayer<L, P> {
+    /// One more app, of any type, to be asked before the wrapped service.
+    #[must_use]
+    pub fn then<A>(self, app: A) -> CascadeLayer<Then<L, A>, P> {
+        CascadeLayer {
+            apps: Then {
+                before: self.apps,
+                last: Try { app, guard: None },
+            },
+            options: self.options,
+        }
+    }
+
+    /// Only requests that the function says yes to are tried on the app that was given last; the others go straight to the
+    /// next one, neither cloned nor recorded. Default: all.
+    #[must_use]
+    pub fn only(mut self, guard: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self
+    where
+        L: Apps,
+    {
+        self.apps.guard_last(Arc::new(guard));
+        self
+    }
+
+    /// Errors for which the function says yes count as no answer, and the next app is asked. It sees them as errors of
+    /// the wrapped service's type. Where the method is not idempotent it is not asked: the app may have acted on the
+    /// request. Default: an error is the end.
+    #[must_use]
+    pub fn on_error<E>(
+        self,
+        predicate: impl Fn(&E) -> bool + Send + Sync + 'static,
+    ) -> CascadeLayer<L, OnError<E>> {
+        CascadeLayer {
+            apps: self.apps,
+            options: Arc::new(self.options.with_policy(OnError::new(predicate))),
+        }
+    }
+}
+
+impl<L, P: Clone> CascadeLayer<L, P> {
+    option_methods!();
+}
+
+impl<L: Clone, P> Clone for CascadeLayer<L, P> {
     fn clone(&self) -> Self {
         Self {
-            app: self.app.clone(),
-            guard: self.guard.clone(),
-            replay_limit: self.replay_limit,
-            statuses: self.statuses.clone(),
-            auth_statuses: self.auth_statuses,
+            apps: self.apps.clone(),
+            options: self.options.clone(),
         }
     }
 }
 
-impl<A: fmt::Debug> fmt::Debug for CascadeLayer<A> {
+impl<L: fmt::Debug, P: fmt::Debug> fmt::Debug for CascadeLayer<L, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CascadeLayer")
-            .field("app", &self.app)
-            .field("guarded", &self.guard.is_some())
-            .field("replay_limit", &self.replay_limit)
-            .field("statuses", &self.statuses)
+            .field("apps", &self.apps)
+            .field("options", &self.options)
             .finish()
     }
 }
 
-impl<A: Clone, S> Layer<S> for CascadeLayer<A> {
-    type Service = Cascade<A, S>;
+impl<L: Apps, P, S> Layer<S> for CascadeLayer<L, P> {
+    type Service = Cascade<L::Chain<Last<S>>, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
         Cascade {
-            first: self.clone(),
-            inner,
+            apps: self.apps.chain(Last { app: inner }),
+            options: self.options.clone(),
         }
+    }
+}
+
+/// The apps of a layer.
+pub trait Apps {
+    /// They, and what comes after them.
+    type Chain<N>;
+
+    /// Puts them before what comes after them.
+    fn chain<N>(&self, next: N) -> Self::Chain<N>;
+
+    #[doc(hidden)]
+    fn guard_last(&mut self, guard: Guard);
+}
+
+/// An app that is tried.
+#[derive(Clone)]
+pub struct Try<A> {
+    app: A,
+    guard: Option<Guard>,
+}
+
+impl<A: Clone> Apps for Try<A> {
+    type Chain<N> = Link<A, N>;
+
+    fn chain<N>(&self, next: N) -> Self::Chain<N> {
+        Link {
+            app: self.app.clone(),
+            guard: self.guard.clone(),
+            next,
+        }
+    }
+
+    fn guard_last(&mut self, guard: Guard) {
+        self.guard = Some(guard);
+    }
+}
+
+impl<A: fmt::Debug> fmt::Debug for Try<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Try")
+            .field("app", &self.app)
+            .field("guarded", &self.guard.is_some())
+            .finish()
+    }
+}
+
+/// An app that is tried after others.
+#[derive(Clone, Debug)]
+pub struct Then<L, A> {
+    before: L,
+    last: Try<A>,
+}
+
+impl<L: Apps, A: Clone> Apps for Then<L, A> {
+    type Chain<N> = L::Chain<Link<A, N>>;
+
+    fn chain<N>(&self, next: N) -> Self::Chain<N> {
+        self.before.chain(self.last.chain(next))
+    }
+
+    fn guard_last(&mut self, guard: Guard) {
+        self.last.guard_last(guard);
     }
 }

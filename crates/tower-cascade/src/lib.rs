@@ -2,17 +2,23 @@
 
 mod attempt;
 mod body;
+mod chain;
 mod error;
-mod future;
 mod layer;
+mod list;
+mod options;
 mod replay;
 mod service;
 mod statuses;
+mod verdict;
 
 pub use body::ResponseBody;
+pub use chain::{Last, LastFuture, Link, LinkFuture};
 pub use error::{BoxError, ReplayError, ReplayLimitExceeded};
-pub use future::ResponseFuture;
-pub use layer::CascadeLayer;
+pub use layer::{CascadeLayer, Then, Try};
+pub use list::{List, ListFuture};
+pub use options::{ErrorsEnd, OnError};
 pub use replay::ReplayBody;
 pub use service::Cascade;
 pub use statuses::StatusError;
+pub use verdict::{CascadeTrace, Final, Pass, Tried};

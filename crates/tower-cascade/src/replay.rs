@@ -45,75 +45,95 @@ pin_project! {
 }
 
 /// The tape is taken out when the body goes on to the next app.
-pub(crate) type SharedTape<B> = Arc<Mutex<Option<Tape<B>>>>;
+type SharedTape<B> = Arc<Mutex<Option<Tape<B>>>>;
 
-/// The cascade's hold on the body that an app is reading. Dropping it ends the recording.
-pub(crate) enum Recorder<B> {
-    /// A body without a single frame, kept here instead of recorded.
-    Ended(Option<B>),
-    Tape(SharedTape<B>),
+/// The cascade's hold on a request's body. Dropping it ends the recording.
+pub(crate) enum Replay<B> {
+    /// Nobody has had it, or it has not a single frame.
+    Original(B),
+    /// An app has had it.
+    Rewound(Box<Tape<B>>),
+    /// An app has it.
+    Reading(Reading<B>),
+    /// It is handed on.
+    Gone,
 }
 
-impl<B: Body> ReplayBody<B> {
-    /// For an app that no other follows.
-    pub(crate) fn original(body: B) -> Self {
-        Self {
-            kind: Kind::Original { body },
+impl<B> Replay<B> {
+    pub(crate) fn new(body: B) -> Self {
+        Self::Original(body)
+    }
+
+    /// The body for an app that another one may follow. Of the recording no more than `limit` bytes are kept, by all apps
+    /// together.
+    pub(crate) fn attempt(&mut self, limit: usize) -> ReplayBody<B>
+    where
+        B: Body,
+    {
+        let tape = match std::mem::replace(self, Self::Gone) {
+            Self::Original(body) if body.is_end_stream() => {
+                *self = Self::Original(body);
+                return ReplayBody { kind: Kind::Ended };
+            }
+            Self::Original(body) => Tape::new(body, limit),
+            Self::Rewound(tape) => *tape,
+            Self::Reading(_) | Self::Gone => return ReplayBody { kind: Kind::Ended },
+        };
+        let tape = Arc::new(Mutex::new(Some(tape)));
+        *self = Self::Reading(Reading(tape.clone()));
+        ReplayBody {
+            kind: Kind::Recorded { tape },
         }
     }
 
-    /// For an app that another may follow. Of the recording no more than `limit` bytes are kept.
-    pub(crate) fn recorded(body: B, limit: usize) -> (Self, Recorder<B>) {
-        let (kind, recorder) = if body.is_end_stream() {
-            (Kind::Ended, Recorder::Ended(Some(body)))
-        } else {
-            let tape = Arc::new(Mutex::new(Some(Tape::new(body, limit))));
-            (Kind::Recorded { tape: tape.clone() }, Recorder::Tape(tape))
-        };
-        (Self { kind }, recorder)
-    }
-}
-
-impl<B> Recorder<B> {
-    /// Takes the body from the app that had it, wherever that app may have put it, and gives it from its
-    /// start.
+    /// Takes the body back from the app that had it, wherever that app may have put it.
     ///
     /// # Errors
     ///
-    /// Where that app read more than the limit.
-    pub(crate) fn replay(mut self) -> Result<ReplayBody<B>, ReplayLimitExceeded> {
-        let kind = match &mut self {
-            Self::Ended(body) => match body.take() {
-                Some(body) => Kind::Original { body },
-                None => Kind::Ended,
-            },
-            Self::Tape(shared) => {
-                let tape = lock(shared).take();
-                match tape {
-                    Some(mut tape) => {
-                        if let Some(reader) = tape.reader.take()
-                            && Arc::strong_count(shared) > 1
-                        {
-                            // The app has kept its body; to be told that it is its own no longer.
-                            reader.wake();
-                        }
-                        tape.replay()?
-                    }
-                    None => Kind::Ended,
-                }
-            }
+    /// Where more was read than the limit.
+    pub(crate) fn rewind(&mut self) -> Result<(), ReplayLimitExceeded> {
+        let Self::Reading(Reading(shared)) = self else {
+            return Ok(());
         };
-        Ok(ReplayBody { kind })
+        let Some(mut tape) = lock(shared).take() else {
+            return Ok(());
+        };
+        if let Some(reader) = tape.reader.take()
+            && Arc::strong_count(shared) > 1
+        {
+            // The app has kept its body; to be told that it is its own no longer.
+            reader.wake();
+        }
+        tape.rewind()?;
+        *self = match tape.source {
+            Source::Unread(body) => Self::Original(body),
+            _ => Self::Rewound(Box::new(tape)),
+        };
+        Ok(())
+    }
+
+    /// The body for an app that no other follows.
+    pub(crate) fn last(self) -> ReplayBody<B> {
+        let kind = match self {
+            Self::Original(body) => Kind::Original { body },
+            Self::Rewound(tape) => Kind::Replayed {
+                frames: tape.frames.into_iter(),
+                source: tape.source,
+            },
+            Self::Reading(_) | Self::Gone => Kind::Ended,
+        };
+        ReplayBody { kind }
     }
 }
 
-impl<B> Drop for Recorder<B> {
+/// Nobody will ask for a recording that is dropped.
+pub(crate) struct Reading<B>(SharedTape<B>);
+
+impl<B> Drop for Reading<B> {
     fn drop(&mut self) {
-        if let Self::Tape(shared) = self {
-            let garbage = lock(shared).as_mut().map(|tape| tape.stop(Recording::Off));
-            // Not under the lock.
-            drop(garbage);
-        }
+        let garbage = lock(&self.0).as_mut().map(|tape| tape.stop(Recording::Off));
+        // Not under the lock.
+        drop(garbage);
     }
 }
 
@@ -123,7 +143,7 @@ fn lock<B>(shared: &Mutex<Option<Tape<B>>>) -> MutexGuard<'_, Option<Tape<B>>> {
 }
 
 /// A frame that can be given again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Recorded {
     Data(Bytes),
     Trailers(Box<HeaderMap>),
@@ -209,6 +229,8 @@ where
 pub(crate) struct Tape<B> {
     source: Source<B>,
     frames: Vec<Recorded>,
+    /// The next of them for a reader who has them again; `None` once it reads on in the source.
+    next: Option<usize>,
     /// Short frames, to be recorded as one.
     joined: BytesMut,
     recording: Recording,
@@ -230,6 +252,7 @@ impl<B> Tape<B> {
         Self {
             source: Source::Unread(body),
             frames: Vec::new(),
+            next: None,
             joined: BytesMut::new(),
             recording: Recording::On { left: limit, limit },
             reader: None,
@@ -267,27 +290,34 @@ impl<B> Tape<B> {
         }
     }
 
-    /// Ends the recording, and gives what was recorded away to be dropped.
+    /// Ends the recording, and gives away to be dropped what was recorded and is not to be read again.
     fn stop(&mut self, recording: Recording) -> impl Sized + use<B> {
         self.recording = recording;
-        let frames = std::mem::take(&mut self.frames);
+        let waiting = match &mut self.next {
+            Some(next) => self.frames.split_off(std::mem::take(next)),
+            None => Vec::new(),
+        };
+        let frames = std::mem::replace(&mut self.frames, waiting);
         let joined = std::mem::take(&mut self.joined);
         (frames, joined, self.reader.take())
     }
 
-    fn replay(mut self) -> Result<Kind<B>, ReplayLimitExceeded> {
+    /// For the next reader, who begins at the start.
+    fn rewind(&mut self) -> Result<(), ReplayLimitExceeded> {
         if let Recording::Overrun(exceeded) = self.recording {
             return Err(exceeded);
         }
         self.close_joined();
-        let source = match self.source {
-            Source::Unread(body) => return Ok(Kind::Original { body }),
-            // The next reader has not been told.
-            Source::Failed { .. } => Source::Failed { told: false },
-            source => source,
-        };
-        let frames = self.frames.into_iter();
-        Ok(Kind::Replayed { frames, source })
+        self.next = Some(0);
+        // The next reader has not been told.
+        if let Source::Failed { told } = &mut self.source {
+            *told = false;
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> &[Recorded] {
+        self.next.map_or(&[], |next| &self.frames[next..])
     }
 }
 
@@ -301,6 +331,11 @@ where
         &mut self,
         cx: &mut Context<'_>,
     ) -> (Poll<Option<Result<Frame<Bytes>, BoxError>>>, Option<Waker>) {
+        if let Some(frame) = self.waiting().first() {
+            let frame = frame.clone().into_frame();
+            self.next = self.next.map(|next| next + 1);
+            return (Poll::Ready(Some(Ok(frame))), None);
+        }
         let polled = self.source.poll_frame(cx);
         let old = match (&polled, &self.reader) {
             (Poll::Pending, Some(reader)) if reader.will_wake(cx.waker()) => None,
@@ -310,6 +345,7 @@ where
             _ => self.reader.take(),
         };
         if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.next = None;
             self.record(frame);
         }
         (polled, old)
@@ -356,7 +392,7 @@ where
             Kind::Original { body } => body.is_end_stream(),
             Kind::Recorded { tape } => lock(tape)
                 .as_ref()
-                .is_some_and(|tape| tape.source.is_end_stream()),
+                .is_some_and(|tape| tape.waiting().is_empty() && tape.source.is_end_stream()),
             Kind::Replayed { frames, source } => {
                 frames.as_slice().is_empty() && source.is_end_stream()
             }
@@ -367,25 +403,28 @@ where
         match &self.kind {
             Kind::Ended => SizeHint::with_exact(0),
             Kind::Original { body } => body.size_hint(),
-            Kind::Recorded { tape } => lock(tape)
-                .as_ref()
-                .map_or_else(SizeHint::default, |tape| tape.source.size_hint()),
-            Kind::Replayed { frames, source } => {
-                let frames = frames.as_slice();
-                let waiting = frames.iter().map(Recorded::len).sum();
-                let mut hint = plus(&source.size_hint(), waiting);
-                if frames
-                    .iter()
-                    .any(|frame| matches!(frame, Recorded::Trailers(_)))
-                {
-                    // A client that sends a body of exact length over HTTP/1 leaves its trailers out.
-                    hint = SizeHint::default();
-                    hint.set_lower(waiting);
-                }
-                hint
-            }
+            Kind::Recorded { tape } => lock(tape).as_ref().map_or_else(SizeHint::default, |tape| {
+                size_hint(tape.waiting(), &tape.source)
+            }),
+            Kind::Replayed { frames, source } => size_hint(frames.as_slice(), source),
         }
     }
+}
+
+/// The length of recorded frames, and then of the rest.
+fn size_hint<B>(frames: &[Recorded], source: &Source<B>) -> SizeHint
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let waiting = frames.iter().map(Recorded::len).sum();
+    let is_trailers = |frame: &Recorded| matches!(frame, Recorded::Trailers(_));
+    if frames.iter().any(is_trailers) {
+        // A client that sends a body of exact length over HTTP/1 leaves its trailers out.
+        let mut hint = SizeHint::default();
+        hint.set_lower(waiting);
+        return hint;
+    }
+    plus(&source.size_hint(), waiting)
 }
 
 fn plus(rest: &SizeHint, waiting: u64) -> SizeHint {

@@ -1,30 +1,76 @@
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{BoxError, CascadeLayer, ReplayBody, ResponseBody, ResponseFuture};
+use crate::{
+    BoxError,
+    chain::{Chain, Run},
+    list::List,
+    options::{ErrorsEnd, OnError, Options, option_methods},
+    statuses::Statuses,
+};
 
-/// The service that [`CascadeLayer`] makes.
-#[derive(Clone, Debug)]
-pub struct Cascade<A, S> {
-    pub(crate) first: CascadeLayer<A>,
-    pub(crate) inner: S,
+/// Tries apps in turn. [`CascadeLayer`](crate::CascadeLayer) makes it of apps of different types, and
+/// [`new`](Self::new) of a list of one type.
+#[derive(Debug)]
+pub struct Cascade<N, P = ErrorsEnd> {
+    pub(crate) apps: N,
+    pub(crate) options: Arc<Options<P>>,
 }
 
-impl<A, S, B, BodyA, BodyS> Service<Request<B>> for Cascade<A, S>
+impl<A> Cascade<List<A>> {
+    /// Apps of one type, the first to be asked first. If all fail, the last one's answer is the answer; if there are none,
+    /// it is 404.
+    pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            apps: apps.into_iter().collect(),
+            options: Arc::default(),
+        }
+    }
+}
+
+impl<A, P> Cascade<List<A>, P> {
+    /// Errors for which the function says yes count as no answer, and the next app is asked. Where the method is not
+    /// idempotent it is not asked: the app may have acted on the request. Default: an error is the end.
+    #[must_use]
+    pub fn on_error<E>(
+        self,
+        predicate: impl Fn(&E) -> bool + Send + Sync + 'static,
+    ) -> Cascade<List<A>, OnError<E>> {
+        Cascade {
+            apps: self.apps,
+            options: Arc::new(self.options.with_policy(OnError::new(predicate))),
+        }
+    }
+}
+
+impl<A, P: Clone> Cascade<List<A>, P> {
+    option_methods!();
+}
+
+impl<N: Clone, P> Clone for Cascade<N, P> {
+    fn clone(&self) -> Self {
+        Self {
+            apps: self.apps.clone(),
+            options: self.options.clone(),
+        }
+    }
+}
+
+impl<N, P, B> Service<Request<B>> for Cascade<N, P>
 where
-    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<S::Error>> + Clone,
-    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>> + Clone,
+    N: Chain<B, P>,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
-    BodyA: Body<Data = Bytes, Error: Into<BoxError>>,
-    BodyS: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    type Response = Response<ResponseBody<BodyA, BodyS>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<A, S, B>;
+    type Response = Response<N::Body>;
+    type Error = N::Error;
+    type Future = N::Future;
 
     /// Always ready. Which apps a request will need is not known before it is there, and a readiness
     /// that is taken and not used would hold a permit; so each app is made ready when its turn comes.
@@ -33,17 +79,6 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (parts, body) = request.into_parts();
-        let skipped = self
-            .first
-            .guard
-            .as_ref()
-            .is_some_and(|guard| !guard(&parts));
-        if skipped {
-            let request = Request::from_parts(parts, ReplayBody::original(body));
-            ResponseFuture::last(self.inner.clone(), request)
-        } else {
-            ResponseFuture::first(self, parts, body)
-        }
+        self.apps.start(Run::new(request, self.options.clone()))
     }
 }

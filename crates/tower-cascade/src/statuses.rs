@@ -5,13 +5,15 @@ use std::{collections::BTreeSet, error::Error, fmt, sync::Arc};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header::ALLOW};
 
 /// Whether an answer with this status moves on to the next app.
-#[derive(Clone, Debug)]
-pub(crate) struct Statuses(Arc<[StatusCode]>);
-
-impl Default for Statuses {
-    fn default() -> Self {
-        Self([StatusCode::NOT_FOUND].into())
-    }
+#[derive(Clone, Default)]
+pub(crate) enum Statuses {
+    #[default]
+    Only404,
+    Some(Arc<[StatusCode]>),
+    By {
+        predicate: Arc<dyn Fn(StatusCode) -> bool + Send + Sync>,
+        auth: bool,
+    },
 }
 
 impl Statuses {
@@ -22,15 +24,44 @@ impl Statuses {
     ) -> Result<Self, StatusError> {
         let statuses: Arc<[StatusCode]> = statuses.into_iter().collect();
         match statuses.iter().find_map(|&status| offence(status, auth)) {
-            None => Ok(Self(statuses)),
+            None => Ok(Self::Some(statuses)),
             Some(error) => Err(error),
+        }
+    }
+
+    /// By a predicate, which is only asked about those that may be in a set.
+    pub(crate) fn by(
+        predicate: impl Fn(StatusCode) -> bool + Send + Sync + 'static,
+        auth: bool,
+    ) -> Self {
+        Self::By {
+            predicate: Arc::new(predicate),
+            auth,
+        }
+    }
+
+    fn contains(&self, status: StatusCode) -> bool {
+        match self {
+            Self::Only404 => status == StatusCode::NOT_FOUND,
+            Self::Some(statuses) => statuses.contains(&status),
+            Self::By { predicate, auth } => offence(status, *auth).is_none() && predicate(status),
         }
     }
 
     pub(crate) fn move_on(&self, method: &Method, status: StatusCode) -> bool {
         // After a 5xx nobody knows what was done already; what is not idempotent must not be done again
         // (RFC 9110, section 9.2.2, and nginx's proxy_next_upstream).
-        self.0.contains(&status) && (!status.is_server_error() || method.is_idempotent())
+        self.contains(status) && (!status.is_server_error() || method.is_idempotent())
+    }
+}
+
+impl fmt::Debug for Statuses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Only404 => f.write_str("[404]"),
+            Self::Some(statuses) => statuses.fmt(f),
+            Self::By { .. } => f.write_str("a predicate"),
+        }
     }
 }
 

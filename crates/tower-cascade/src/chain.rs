@@ -1,0 +1,379 @@
+//! A request's way along the apps.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE},
+    request::Parts,
+};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    BoxError, CascadeTrace, Final, Pass, ReplayBody, ReplayLimitExceeded, ResponseBody, Tried,
+    attempt::Attempt,
+    options::{Options, Policy},
+    replay::Replay,
+    statuses,
+};
+
+/// The apps from one of them on.
+pub trait Chain<B, P> {
+    /// The body of whoever answers.
+    type Body: Body<Data = Bytes, Error: Into<BoxError>>;
+    /// The error of whoever fails.
+    type Error;
+    /// The answer.
+    type Future: Future<Output = Result<Response<Self::Body>, Self::Error>>;
+
+    /// The first of them has its turn.
+    fn start(&self, run: Run<B, P>) -> Self::Future;
+}
+
+/// A request on its way: as it came, and what has become of it so far.
+pub struct Run<B, P> {
+    parts: Parts,
+    replay: Replay<B>,
+    options: Arc<Options<P>>,
+    notes: Notes,
+}
+
+/// What the final answer takes from those that did not count.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// The `Allow` of each 405.
+    allow: Vec<HeaderValue>,
+    tried: Vec<Tried>,
+}
+
+impl<B, P> Run<B, P> {
+    pub(crate) fn new(request: Request<B>, options: Arc<Options<P>>) -> Self {
+        let (parts, body) = request.into_parts();
+        Self {
+            parts,
+            replay: Replay::new(body),
+            options,
+            notes: Notes::default(),
+        }
+    }
+
+    pub(crate) fn note(&mut self, tried: Tried) {
+        if self.options.trace {
+            self.notes.tried.push(tried);
+        }
+    }
+
+    /// The request for an app that another one may follow.
+    pub(crate) fn attempt(&mut self) -> Request<ReplayBody<B>>
+    where
+        B: Body,
+    {
+        let body = self.replay.attempt(self.options.replay_limit);
+        Request::from_parts(self.parts.clone(), body)
+    }
+
+    /// The request for an app that no other follows, and what its answer takes.
+    pub(crate) fn last(self) -> (Request<ReplayBody<B>>, Finish<P>) {
+        let request = Request::from_parts(self.parts, self.replay.last());
+        let finish = Finish {
+            options: self.options,
+            notes: self.notes,
+        };
+        (request, finish)
+    }
+
+    /// An app's answer, if it is the final one. If not, nothing is left of it, and the request is as it came.
+    pub(crate) fn judge<A, S, E>(
+        &mut self,
+        answer: Result<Response<A>, E>,
+    ) -> Option<Result<Response<ResponseBody<A, S>>, E>>
+    where
+        P: Policy<E>,
+    {
+        let method = &self.parts.method;
+        match answer {
+            Ok(response) => {
+                let status = response.status();
+                if !goes_on(&self.options, method, &response) {
+                    let response = self.options.finish(&mut self.notes, response);
+                    return Some(Ok(response.map(ResponseBody::first)));
+                }
+                if status == StatusCode::METHOD_NOT_ALLOWED {
+                    let allow = response.headers().get_all(ALLOW);
+                    self.notes.allow.extend(allow.iter().cloned());
+                }
+                self.note(Tried::Answered(status));
+            }
+            Err(error) => {
+                if !self.options.error_goes_on(method, &error) {
+                    return Some(Err(error));
+                }
+                self.note(Tried::Failed);
+            }
+        }
+        match self.replay.rewind() {
+            Ok(()) => None,
+            Err(exceeded) => {
+                let response = content_too_large(&self.parts.method, exceeded);
+                Some(Ok(self.options.finish(&mut self.notes, response)))
+            }
+        }
+    }
+}
+
+impl<B, P> fmt::Debug for Run<B, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").finish_non_exhaustive()
+    }
+}
+
+fn goes_on<P, A>(options: &Options<P>, method: &Method, response: &Response<A>) -> bool {
+    let extensions = response.extensions();
+    if extensions.get::<Final>().is_some() {
+        return false;
+    }
+    let header = || {
+        response
+            .headers()
+            .get(X_CASCADE)
+            .is_some_and(|value| value == "pass")
+    };
+    extensions.get::<Pass>().is_some()
+        || options.x_cascade && header()
+        || options.statuses.move_on(method, response.status())
+}
+
+/// Rack's word for [`Pass`].
+const X_CASCADE: &str = "x-cascade";
+
+/// What is still to be done to the final answer.
+pub(crate) struct Finish<P> {
+    options: Arc<Options<P>>,
+    notes: Notes,
+}
+
+impl<P> Finish<P> {
+    pub(crate) fn apply<A>(&mut self, response: Response<A>) -> Response<A> {
+        self.options.finish(&mut self.notes, response)
+    }
+}
+
+impl<P> Options<P> {
+    fn finish<A>(&self, notes: &mut Notes, mut response: Response<A>) -> Response<A> {
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED && !notes.allow.is_empty() {
+            statuses::unite_allow(response.headers_mut(), &notes.allow);
+        }
+        if self.x_cascade {
+            response.headers_mut().remove(X_CASCADE);
+        }
+        if self.trace {
+            let mut tried = std::mem::take(&mut notes.tried);
+            tried.push(Tried::Answered(response.status()));
+            response.extensions_mut().insert(CascadeTrace { tried });
+        }
+        response
+    }
+}
+
+fn content_too_large<A, S>(
+    to: &Method,
+    exceeded: ReplayLimitExceeded,
+) -> Response<ResponseBody<A, S>> {
+    let text = match to {
+        &Method::HEAD => String::new(),
+        _ => format!("{exceeded}\n"),
+    };
+    let mut response = Response::new(ResponseBody::own(text));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response.extensions_mut().insert(exceeded);
+    response
+}
+
+/// Whether an app is tried on a request.
+pub(crate) type Guard = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
+
+/// An app, and what comes after it.
+#[derive(Clone)]
+pub struct Link<A, N> {
+    pub(crate) app: A,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) next: N,
+}
+
+impl<A, N, B, P, BodyA> Chain<B, P> for Link<A, N>
+where
+    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<N::Error>> + Clone,
+    N: Chain<B, P> + Clone,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    BodyA: Body<Data = Bytes, Error: Into<BoxError>>,
+    P: Policy<N::Error>,
+{
+    type Body = ResponseBody<BodyA, N::Body>;
+    type Error = N::Error;
+    type Future = LinkFuture<A, N, B, P>;
+
+    fn start(&self, mut run: Run<B, P>) -> Self::Future {
+        let is_skipped = |guard: &Guard| !guard(&run.parts);
+        let state = if self.guard.as_ref().is_some_and(is_skipped) {
+            run.note(Tried::Skipped);
+            LinkState::Next {
+                future: self.next.start(run),
+            }
+        } else {
+            LinkState::Trying {
+                attempt: Attempt::new(self.app.clone(), run.attempt()),
+                rest: Some((self.next.clone(), run)),
+            }
+        };
+        LinkFuture { state }
+    }
+}
+
+impl<A: fmt::Debug, N: fmt::Debug> fmt::Debug for Link<A, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("app", &self.app)
+            .field("guarded", &self.guard.is_some())
+            .field("next", &self.next)
+            .finish()
+    }
+}
+
+pin_project! {
+    /// The future of an app and those after it.
+    pub struct LinkFuture<A, N, B, P>
+    where
+        A: Service<Request<ReplayBody<B>>>,
+        N: Chain<B, P>,
+    {
+        #[pin]
+        state: LinkState<A, N, B, P>,
+    }
+}
+
+pin_project! {
+    #[project = LinkStateProj]
+    enum LinkState<A, N, B, P>
+    where
+        A: Service<Request<ReplayBody<B>>>,
+        N: Chain<B, P>,
+    {
+        Trying { #[pin] attempt: Attempt<A, B>, rest: Option<(N, Run<B, P>)> },
+        Next { #[pin] future: N::Future },
+    }
+}
+
+impl<A, N, B, P, BodyA> Future for LinkFuture<A, N, B, P>
+where
+    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<N::Error>>,
+    N: Chain<B, P>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    P: Policy<N::Error>,
+{
+    type Output = Result<Response<ResponseBody<BodyA, N::Body>>, N::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                LinkStateProj::Trying { attempt, rest } => {
+                    let answer = ready!(attempt.poll(cx)).map_err(Into::into);
+                    // Dropping it on the way out, whatever the way, ends the recording.
+                    let (next, mut run) = rest
+                        .take()
+                        .expect("`Trying` is left once it has its answer");
+                    if let Some(answer) = run.judge(answer) {
+                        return Poll::Ready(answer);
+                    }
+                    let future = next.start(run);
+                    state.set(LinkState::Next { future });
+                }
+                LinkStateProj::Next { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(ResponseBody::last)));
+                }
+            }
+        }
+    }
+}
+
+impl<A, N, B, P> fmt::Debug for LinkFuture<A, N, B, P>
+where
+    A: Service<Request<ReplayBody<B>>>,
+    N: Chain<B, P>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkFuture").finish_non_exhaustive()
+    }
+}
+
+/// The app that no other follows: its answer is the answer.
+#[derive(Clone, Debug)]
+pub struct Last<S> {
+    pub(crate) app: S,
+}
+
+impl<S, B, P, BodyS> Chain<B, P> for Last<S>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>> + Clone,
+    BodyS: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Body = BodyS;
+    type Error = S::Error;
+    type Future = LastFuture<S, B, P>;
+
+    fn start(&self, run: Run<B, P>) -> Self::Future {
+        let (request, finish) = run.last();
+        LastFuture {
+            attempt: Attempt::new(self.app.clone(), request),
+            finish,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of the last app.
+    pub struct LastFuture<S, B, P>
+    where
+        S: Service<Request<ReplayBody<B>>>,
+    {
+        #[pin]
+        attempt: Attempt<S, B>,
+        finish: Finish<P>,
+    }
+}
+
+impl<S, B, P, BodyS> Future for LastFuture<S, B, P>
+where
+    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>>,
+{
+    type Output = Result<Response<BodyS>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.attempt.poll(cx))?;
+        Poll::Ready(Ok(this.finish.apply(response)))
+    }
+}
+
+impl<S, B, P> fmt::Debug for LastFuture<S, B, P>
+where
+    S: Service<Request<ReplayBody<B>>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LastFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+//! What an app can say of its own answer, and what the cascade says of all of them.
+
+use http::StatusCode;
+
+/// In an answer's extensions: this is no answer, whatever its status. The next app is asked, if there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pass;
+
+/// In an answer's extensions: this is the answer, whatever its status. It goes before [`Pass`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Final;
+
+/// In the final answer's extensions, if [`trace`](crate::CascadeLayer::trace) asks for it: what became of each app, in
+/// their order. Apps after the one that has answered are not in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CascadeTrace {
+    pub(crate) tried: Vec<Tried>,
+}
+
+/// What became of an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tried {
+    /// Its guard has turned the request away.
+    Skipped,
+    /// It answered with this status. All but the last of these did not count.
+    Answered(StatusCode),
+    /// Its error counted as none.
+    Failed,
+}
+
+impl CascadeTrace {
+    /// One for each app that had its turn.
+    #[must_use]
+    pub fn tried(&self) -> &[Tried] {
+        &self.tried
+    }
+}
