@@ -6,7 +6,9 @@
 )]
 
 mod attempts;
+mod chain;
 mod contract;
 mod probe;
+mod random;
 mod readiness;
 mod replay;

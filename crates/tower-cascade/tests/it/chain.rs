@@ -1,0 +1,359 @@
+//! More than one app before the last: of different types, with one recording, and what apps and errors may say.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::ALLOW};
+use http_body_util::{BodyExt, Full};
+use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_cascade::{
+    Cascade, CascadeLayer, CascadeTrace, Final, Pass, ReplayError, ReplayLimitExceeded, Tried,
+};
+use tower_lint::probe::{Body, Error, Step};
+
+use crate::probe::{GONE, Replayed, answer, read, reads_then_answers, trailers};
+
+const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
+
+/// Reads so many frames, and has no answer.
+macro_rules! no_answer {
+    ($frames:expr) => {
+        service_fn(|request| reads_then_answers($frames, NOT_FOUND, request))
+    };
+}
+
+#[tokio::test]
+async fn apps_of_different_types_share_one_recording() {
+    let router: Router = Router::new().route("/router", get(async || "router"));
+    let app = CascadeLayer::new(no_answer!(1))
+        .then(router)
+        .then(no_answer!(3))
+        .then(no_answer!(2))
+        .layer(service_fn(async |request: Request<Replayed>| {
+            let seen = read(request.into_body()).await.unwrap();
+            assert_eq!(seen, ("abcde".into(), true));
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("last")))
+        }));
+    for (path, expected) in [("/router", "router"), ("/", "last")] {
+        let body = Body::new(["ab".into(), "c".into(), "de".into(), trailers()]);
+        let request = Request::get(path).body(body).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, expected);
+    }
+}
+
+#[tokio::test]
+async fn the_limit_is_for_all_apps_together() {
+    let body = || Body::new(["ab".into(), "cd".into(), "ef".into()]);
+    for (limit, status) in [(4, StatusCode::OK), (3, StatusCode::PAYLOAD_TOO_LARGE)] {
+        let app = CascadeLayer::new(no_answer!(1))
+            .then(no_answer!(2))
+            .then(no_answer!(1))
+            .replay_limit(limit)
+            .layer(service_fn(async |request: Request<Replayed>| {
+                assert_eq!(read(request.into_body()).await.unwrap().0, "abcdef");
+                Ok::<_, Infallible>(answer(StatusCode::OK))
+            }));
+        let response = app.oneshot(Request::new(body())).await.unwrap();
+        assert_eq!(response.status(), status);
+        let exceeded = response.extensions().get::<ReplayLimitExceeded>();
+        assert_eq!(exceeded.is_some(), status != StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn whoever_answers_while_reading_gets_all_of_the_body() {
+    // It reads what was recorded, and then the rest, after its answer is the final one.
+    let app = CascadeLayer::new(no_answer!(3))
+        .then(service_fn(async |request: Request<Replayed>| {
+            let mut body = request.into_body();
+            assert_eq!(
+                body.frame().await.unwrap().unwrap().into_data().unwrap(),
+                "abc"
+            );
+            Ok::<_, Infallible>(Response::new(body))
+        }))
+        .layer(no_answer!(0));
+    let body = Body::new(["ab".into(), "c".into(), trailers()]);
+    let response = app.oneshot(Request::new(body)).await.unwrap();
+    assert_eq!(read(response.into_body()).await, Ok(("".into(), true)));
+
+    let long = Bytes::from(vec![b'x'; 600]);
+    let app = CascadeLayer::new(no_answer!(2))
+        .then(service_fn(async |request: Request<Replayed>| {
+            Ok::<_, Infallible>(Response::new(request.into_body()))
+        }))
+        .layer(no_answer!(0));
+    let steps = [long.clone(), long.clone(), "end".into()].map(Step::Data);
+    let response = app.oneshot(Request::new(Body::new(steps))).await.unwrap();
+    assert_eq!(read(response.into_body()).await.unwrap().0.len(), 1203);
+    assert!(long.is_unique());
+}
+
+#[tokio::test]
+async fn a_body_that_failed_fails_for_everyone_after() {
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sees = seen.clone();
+    let reads_all = service_fn(move |request: Request<Replayed>| {
+        let sees = sees.clone();
+        async move {
+            let error = read(request.into_body()).await.unwrap_err();
+            sees.lock().unwrap().push(error);
+            Ok::<_, Infallible>(answer(NOT_FOUND))
+        }
+    });
+    let app = Cascade::new([reads_all.clone(), reads_all.clone(), reads_all]);
+    let body = Body::new(["ab".into(), GONE]);
+    app.oneshot(Request::new(body)).await.unwrap();
+    let failed = ReplayError::FailedEarlier.to_string();
+    assert_eq!(
+        *seen.lock().unwrap(),
+        ["the client is gone", &failed, &failed]
+    );
+}
+
+#[tokio::test]
+async fn a_guard_is_for_the_app_before_it() {
+    let says = |name: &'static str| {
+        service_fn(move |_: Request<Replayed>| async move {
+            let status = if name == "last" {
+                StatusCode::OK
+            } else {
+                NOT_FOUND
+            };
+            let mut response = answer(status);
+            response
+                .headers_mut()
+                .insert("x-app", HeaderValue::from_static(name));
+            Ok::<_, Infallible>(response)
+        })
+    };
+    let app = CascadeLayer::new(says("one"))
+        .only(|parts| parts.method == Method::PUT)
+        .then(says("two"))
+        .then(says("three"))
+        .only(|parts| parts.method == Method::GET)
+        .trace(true)
+        .layer(says("last"));
+    let skipped = Tried::Skipped;
+    let (no, yes) = (Tried::Answered(NOT_FOUND), Tried::Answered(StatusCode::OK));
+    for (method, tried) in [
+        (Method::PUT, [no, no, skipped, yes]),
+        (Method::GET, [skipped, no, no, yes]),
+        (Method::POST, [skipped, no, skipped, yes]),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .body(Body::default())
+            .unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["x-app"], "last");
+        assert_eq!(
+            response.extensions().get::<CascadeTrace>().unwrap().tried(),
+            tried
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_app_may_pass_or_insist() {
+    let app = |status: u16, extension: &'static str| {
+        service_fn(move |_: Request<Replayed>| async move {
+            let mut response = answer(StatusCode::from_u16(status).unwrap());
+            if extension.contains("pass") {
+                response.extensions_mut().insert(Pass);
+            }
+            if extension.contains("final") {
+                response.extensions_mut().insert(Final);
+            }
+            if extension.contains("header") {
+                let pass = HeaderValue::from_static("pass");
+                response.headers_mut().insert("x-cascade", pass);
+            }
+            Ok::<_, Infallible>(response)
+        })
+    };
+    // What the first says, whether Rack's header counts, and what comes out, after the second says 404 and passes, too.
+    let table = [
+        (404, "", false, 404),
+        (200, "", false, 200),
+        (200, "pass", false, 404),
+        (404, "final", false, 404),
+        (200, "pass final", false, 200),
+        (401, "pass", false, 404),
+        (500, "pass", false, 404),
+        (200, "header", false, 200),
+        (200, "header", true, 404),
+        (404, "header", true, 404),
+        (404, "header final", true, 404),
+    ];
+    for (status, extension, rack, expected) in table {
+        for method in [Method::GET, Method::POST] {
+            let last = app(404, "pass header");
+            let cascade = CascadeLayer::new(app(status, extension))
+                .x_cascade_header(rack)
+                .trace(true)
+                .layer(last);
+            let request = Request::builder()
+                .method(method)
+                .body(Body::default())
+                .unwrap();
+            let response = cascade.oneshot(request).await.unwrap();
+            assert_eq!(response.status(), expected, "{status} {extension}");
+            let tried = response.extensions().get::<CascadeTrace>().unwrap().tried();
+            let goes_on = !extension.contains("final")
+                && (status == 404 || extension == "pass" || extension == "header" && rack);
+            assert_eq!(
+                tried.len(),
+                1 + usize::from(goes_on),
+                "{status} {extension}"
+            );
+            let has_header = response.headers().contains_key("x-cascade");
+            assert_eq!(
+                has_header,
+                !rack && (goes_on || extension.contains("header"))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_the_end_or_a_reason_to_go_on() {
+    let fails = |text: &'static str| {
+        service_fn(move |_: Request<Replayed>| async move { Err::<Response<Body>, _>(Error(text)) })
+    };
+    let last =
+        || service_fn(async |_: Request<Replayed>| Ok::<_, BoxError>(answer(StatusCode::ACCEPTED)));
+    let request = |method| {
+        Request::builder()
+            .method(method)
+            .body(Body::default())
+            .unwrap()
+    };
+
+    let strict = CascadeLayer::new(fails("broken")).layer(last());
+    let error = strict.oneshot(request(Method::GET)).await.unwrap_err();
+    assert_eq!(error.to_string(), "broken");
+
+    let lenient = |text| {
+        CascadeLayer::new(fails(text))
+            .on_error(|error: &BoxError| error.to_string() == "down")
+            .trace(true)
+            .layer(last())
+    };
+    let response = lenient("down").oneshot(request(Method::GET)).await.unwrap();
+    let tried = response.extensions().get::<CascadeTrace>().unwrap().tried();
+    assert_eq!(
+        tried,
+        [Tried::Failed, Tried::Answered(StatusCode::ACCEPTED)]
+    );
+    let error = lenient("broken")
+        .oneshot(request(Method::GET))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "broken");
+    // The app may have done what POST asks for.
+    let error = lenient("down")
+        .oneshot(request(Method::POST))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "down");
+
+    // In a list, the last one's error is the answer.
+    let list = Cascade::new([fails("one"), fails("two")]).on_error(|_: &Error| true);
+    assert_eq!(
+        list.oneshot(request(Method::GET)).await.unwrap_err(),
+        Error("two")
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_tried_in_its_order_and_the_last_answer_is_the_answer() {
+    let app = |status: u16| {
+        service_fn(move |request: Request<Replayed>| {
+            reads_then_answers(1, StatusCode::from_u16(status).unwrap(), request)
+        })
+    };
+    let table: [(&[u16], u16); 6] = [
+        (&[], 404),
+        (&[500], 500),
+        (&[404], 404),
+        (&[404, 201, 500], 201),
+        (&[404, 404, 405], 405),
+        (&[404, 405, 200], 405),
+    ];
+    for (statuses, expected) in table {
+        let list = Cascade::new(statuses.iter().map(|status| app(*status))).trace(true);
+        let request = Request::new(Body::new(["ab".into()]));
+        let response = list.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), expected);
+        let trace = response.extensions().get::<CascadeTrace>().unwrap();
+        let last = Tried::Answered(expected.try_into().unwrap());
+        assert_eq!(trace.tried().last(), Some(&last));
+    }
+    let list = Cascade::new([app(403), app(503), app(200)]).on_statuses(|status| status != 503);
+    let request = || Request::new(Body::default());
+    assert_eq!(list.clone().oneshot(request()).await.unwrap().status(), 403);
+    let list = list
+        .allow_auth_statuses()
+        .on_statuses(|status| status != 503);
+    assert_eq!(list.clone().oneshot(request()).await.unwrap().status(), 503);
+    let list = list
+        .on([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE])
+        .unwrap();
+    assert_eq!(list.clone().oneshot(request()).await.unwrap().status(), 200);
+    let list = list.replay_limit(0).x_cascade_header(true);
+    let request = Request::new(Body::new(["ab".into()]));
+    assert_eq!(list.oneshot(request).await.unwrap().status(), 413);
+}
+
+#[tokio::test]
+async fn a_final_405_allows_what_any_of_them_allows() {
+    let app = |status: u16, allow: &'static str| {
+        service_fn(move |_: Request<Replayed>| async move {
+            let mut response = answer(StatusCode::from_u16(status).unwrap());
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(allow));
+            Ok::<_, Infallible>(response)
+        })
+    };
+    let statuses = [NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+    for (last, allow) in [(405, "GET, HEAD, POST, PUT"), (404, "POST"), (200, "POST")] {
+        let cascade = CascadeLayer::new(app(405, "PUT,GET"))
+            .then(app(404, "DELETE"))
+            .then(app(405, "HEAD, PUT"))
+            .on(statuses)
+            .unwrap()
+            .layer(app(last, "POST"));
+        let response = cascade
+            .oneshot(Request::new(Body::default()))
+            .await
+            .unwrap();
+        assert_eq!(response.headers()[ALLOW], allow);
+    }
+}
+
+#[tokio::test]
+async fn in_a_stack_it_is_one_layer() {
+    let first: Router = Router::new().route("/first", get(async || "first"));
+    let second: Router = Router::new().route("/second", get(async || "second"));
+    let last: Router = Router::new().route("/", get(async || "last"));
+    let layer = CascadeLayer::new(first)
+        .then(second)
+        .only(|parts| parts.method == Method::GET);
+    let app: Router = Router::new()
+        .fallback_service(ServiceBuilder::new().layer(layer).service(last.clone()))
+        .layer(CascadeLayer::new(last));
+    for (path, expected) in [("/first", "first"), ("/second", "second"), ("/", "last")] {
+        let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, expected);
+    }
+}
