@@ -1,23 +1,93 @@
-//! Paste's cascade, with apps that answer a plain list.
+//! Paste's cascade.
 
 use std::{
-    convert::Infallible,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    collections::VecDeque,
+    fmt,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde_json::{Value, json};
-use tower::{BoxError, Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
-use tower_cascade::CascadeLayer;
+use tower::{BoxError, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower_cascade::Cascade;
 
 use crate::{Verdict, bytes};
 
 type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
-type App = BoxCloneSyncService<Request<AnyBody>, Response<AnyBody>, Infallible>;
+type Asked = tower_cascade::ReplayBody<AnyBody>;
+type App = BoxCloneSyncService<Request<Asked>, Response<AnyBody>, Raised>;
+
+/// What an app raises.
+#[derive(Clone, Debug, PartialEq)]
+enum Raised {
+    Http(u16),
+    Error(String),
+}
+
+impl Raised {
+    fn new(raises: &Value) -> Self {
+        match &raises["code"] {
+            Value::Null => Self::Error(raises["message"].as_str().unwrap_or_default().into()),
+            code => Self::Http(
+                code.as_u64()
+                    .and_then(|code| code.try_into().ok())
+                    .unwrap_or(0),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for Raised {}
+
+/// What an app's body has come to: how many items were taken of it, and how often it was closed.
+#[derive(Debug, Default)]
+struct Counts {
+    pulled: AtomicU64,
+    closed: AtomicU64,
+}
+
+/// An iterator's items, the last of which may be an exception.
+struct Items {
+    items: VecDeque<Result<Bytes, Raised>>,
+    counts: Arc<Counts>,
+}
+
+impl Body for Items {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let item = self.items.pop_front();
+        if let Some(Ok(_)) = item {
+            self.counts.pulled.fetch_add(1, Ordering::Relaxed);
+        }
+        Poll::Ready(item.map(|item| item.map(Frame::data).map_err(Into::into)))
+    }
+}
+
+impl Drop for Items {
+    fn drop(&mut self) {
+        self.counts.closed.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 /// What an app has seen, in the table's terms.
 type Log = Arc<Mutex<Vec<Value>>>;
@@ -31,11 +101,8 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         return Verdict::NoRunner("tower-deploy");
     }
     let apps: Vec<&Value> = vector["apps"].as_array().into_iter().flatten().collect();
-    if apps.iter().any(|app| app["kind"] != "list") {
-        return Verdict::NoRunner("apps that answer late");
-    }
-    if apps.iter().any(|app| !app["raises"].is_null()) {
-        return Verdict::NoRunner("errors as a reason to go on");
+    if apps.iter().any(|app| app["when"] == "close") {
+        return Verdict::Difference("dropping a body cannot fail");
     }
     let catch = match &vector["catch"] {
         Value::Null => Some(vec![StatusCode::NOT_FOUND]),
@@ -44,25 +111,22 @@ pub(crate) fn run(vector: &Value) -> Verdict {
     let Some(catch) = catch else {
         return Verdict::Difference("a status is a number");
     };
-    let Some((last, first)) = apps.split_last() else {
-        return Verdict::Difference("an empty list answers 404, and cannot be built from layers");
-    };
 
     let body_length = bytes(&vector["request"]["body"]).len();
     let log: Log = Arc::new(Mutex::new(vec![Value::Null; apps.len()]));
-    let mut stack = app(last, apps.len() - 1, &log);
-    for (index, first) in first.iter().enumerate().rev() {
-        let inner = stack.map_request(|request: Request<_>| request.map(any));
-        let first = app(first, index, &log).map_request(|request: Request<_>| request.map(any));
-        let layer = CascadeLayer::new(first)
-            .allow_auth_statuses()
-            .on(catch.clone());
-        let cascade = match layer {
-            Ok(layer) => layer.layer(inner),
-            Err(error) => return Verdict::Failed("a layer".into(), error.to_string()),
-        };
-        stack = BoxCloneSyncService::new(cascade.map_response(|response| response.map(any)));
-    }
+    let counts: Vec<Arc<Counts>> = apps.iter().map(|_| Arc::default()).collect();
+    let services: Vec<App> = (apps.iter().zip(&counts).enumerate())
+        .map(|(index, (description, counts))| app(description, index, &log, counts))
+        .collect();
+    let caught: Vec<u16> = catch.iter().map(StatusCode::as_u16).collect();
+    let cascade = Cascade::new(services).allow_auth_statuses().on(catch);
+    let cascade = match cascade {
+        Ok(cascade) => cascade.on_error(move |raised: &Raised| match raised {
+            Raised::Http(code) => caught.contains(code),
+            Raised::Error(_) => false,
+        }),
+        Err(error) => return Verdict::Failed("a cascade".into(), error.to_string()),
+    };
     let request = Request::builder()
         .method(vector["request"]["method"].as_str().unwrap_or("GET"))
         .uri(vector["request"]["path"].as_str().unwrap_or("/"))
@@ -71,43 +135,105 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         return Verdict::Failed("a request".into(), vector["request"].to_string());
     };
 
+    let (mut parts, mut body, mut raised) = (None, Vec::new(), None);
     let answer = async {
-        let response = stack
-            .oneshot(request)
-            .await
-            .unwrap_or_else(|never| match never {});
-        let (parts, body) = response.into_parts();
-        (
-            parts,
-            body.collect()
-                .await
-                .map(http_body_util::Collected::to_bytes),
-        )
-    };
-    let Some((parts, Ok(body))) = answer.now_or_never() else {
-        return Verdict::Failed("an answer".into(), "none".into());
-    };
-    let paste = &vector["expect"]["paste"];
-    let seen = json!({
-        "status": parts.status.as_u16(),
-        "headers": headers(&parts.headers),
-        "body": latin1(&body),
-        "apps": &*log.lock().unwrap_or_else(PoisonError::into_inner),
-    });
-    let expected = json!({
-        "status": paste["status"],
-        // HTTP's names have no case, and http's are in lower case.
-        "headers": paste["headers"].as_array().into_iter().flatten().map(|header| {
-            json!([header[0].as_str().unwrap_or_default().to_ascii_lowercase(), header[1]])
-        }).collect::<Vec<_>>(),
-        "body": paste["body"],
-        "apps": paste["apps"].as_array().into_iter().flatten().map(|app| match &app["called"] {
-            Value::Number(called) if called.as_u64() != Some(0) => {
-                json!({"saw": app["saw"], "marks": app["marks_seen"]})
+        match cascade.oneshot(request).await {
+            Err(error) => raised = Some(error),
+            Ok(response) => {
+                let (head, mut rest) = response.into_parts();
+                parts = Some(head);
+                while let Some(frame) = rest.frame().await {
+                    match frame {
+                        Ok(frame) => {
+                            body.extend_from_slice(frame.data_ref().map_or(&[], |data| data))
+                        }
+                        Err(error) => raised = error.downcast().ok().map(|error| *error),
+                    }
+                }
             }
-            _ => Value::Null,
+        }
+    };
+    if answer.now_or_never().is_none() {
+        return Verdict::Failed("an answer".into(), "none".into());
+    }
+    let paste = &vector["expect"]["paste"];
+    if apps.is_empty() && parts.as_ref().is_some_and(|parts| parts.status == 404) {
+        return Verdict::Difference("an empty list answers 404");
+    }
+    let is_list = |index: usize| apps[index]["kind"] == "list";
+    let counted = |index: usize, count: &AtomicU64| match is_list(index) {
+        true => Value::Null,
+        false => json!(count.load(Ordering::Relaxed)),
+    };
+    let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    let answered = log.iter().rposition(|app| !app.is_null());
+    let seen_apps = log.iter().enumerate().map(|(index, app)| {
+        let mut app = app.clone();
+        app["closed"] = counted(index, &counts[index].closed);
+        // What does not count is dropped, and Paste drains it.
+        if answered == Some(index) {
+            app["pulled"] = counted(index, &counts[index].pulled);
+        }
+        app
+    });
+    let seen = json!({
+        "raised": raised.map(|raised| match raised {
+            Raised::Http(code) => json!(code),
+            Raised::Error(message) => json!(message),
+        }),
+        "status": parts.as_ref().map(|parts| parts.status.as_u16()),
+        "headers": parts.as_ref().map(|parts| headers(&parts.headers)),
+        "body": latin1(&body),
+        "apps": seen_apps.collect::<Vec<_>>(),
+    });
+    // Whoever raises before it returns has not answered, whatever it has begun.
+    let in_call = paste["raised_in"] == "call";
+    let unless_raised = |value: &Value| if in_call { Value::Null } else { value.clone() };
+    let expected_apps = paste["apps"].as_array().into_iter().flatten().enumerate();
+    let expected = json!({
+        "raised": match &paste["raised"] {
+            Value::Null => Value::Null,
+            raised if raised["code"].is_null() => raised["message"].clone(),
+            raised => raised["code"].clone(),
+        },
+        "status": unless_raised(&paste["status"]),
+        // HTTP's names have no case, and http's are in lower case.
+        "headers": unless_raised(&paste["headers"].as_array().into_iter().flatten().map(|header| {
+            json!([header[0].as_str().unwrap_or_default().to_ascii_lowercase(), header[1]])
+        }).collect::<Vec<_>>().into()),
+        "body": paste["body"],
+        "apps": expected_apps.map(|(index, app)| {
+            let mut expected = match &app["called"] {
+                Value::Number(called) if called.as_u64() != Some(0) => {
+                    json!({"saw": app["saw"], "marks": app["marks_seen"]})
+                }
+                _ => Value::Null,
+            };
+            expected["closed"] = app["closed"].clone();
+            if answered == Some(index) {
+                expected["pulled"] = app["pulled"].clone();
+            }
+            expected
         }).collect::<Vec<_>>(),
     });
+    if expected != seen && apps.iter().any(|app| app["kind"] == "lazy") {
+        return Verdict::Difference(
+            "an app that begins its answer late is judged by it like any other",
+        );
+    }
+    if expected != seen
+        && apps.iter().any(|app| {
+            app["when"]
+                .as_str()
+                .is_some_and(|when| when.starts_with("item"))
+        })
+    {
+        // Paste meets the exception while it drains the body, and then does not close it.
+        let closed = seen["apps"][0]["closed"] == 1 && paste["apps"][0]["closed"] == 0;
+        if closed && seen["body"] == expected["body"] && seen["status"] == expected["status"] {
+            return Verdict::Difference("a body is dropped, not drained");
+        }
+    }
     // Only what the apps saw of the body may differ, and only where Paste does not replay it.
     let saw_nothing = |value: &Value| {
         let mut value = value.clone();
@@ -138,10 +264,10 @@ where
 }
 
 /// An app as the table describes it.
-fn app(description: &Value, index: usize, log: &Log) -> App {
-    let (description, log) = (description.clone(), log.clone());
-    BoxCloneSyncService::new(service_fn(move |request: Request<AnyBody>| {
-        let (description, log) = (description.clone(), log.clone());
+fn app(description: &Value, index: usize, log: &Log, counts: &Arc<Counts>) -> App {
+    let (description, log, counts) = (description.clone(), log.clone(), counts.clone());
+    BoxCloneSyncService::new(service_fn(move |request: Request<Asked>| {
+        let (description, log, counts) = (description.clone(), log.clone(), counts.clone());
         async move {
             let (mut parts, body) = request.into_parts();
             let marks = parts.extensions.get_or_insert_default::<Marks>();
@@ -155,13 +281,16 @@ fn app(description: &Value, index: usize, log: &Log) -> App {
             };
             log.lock().unwrap_or_else(PoisonError::into_inner)[index] =
                 json!({"saw": saw, "marks": marks_seen});
-            Ok(answer(&description))
+            match description["when"].as_str() {
+                Some("call" | "after_start") => Err(Raised::new(&description["raises"])),
+                _ => Ok(answer(&description, counts)),
+            }
         }
     }))
 }
 
 /// So many bytes of a body, or all.
-async fn read(body: AnyBody, limit: Option<u64>) -> Vec<u8> {
+async fn read(body: Asked, limit: Option<u64>) -> Vec<u8> {
     let limit = limit
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX);
@@ -177,14 +306,15 @@ async fn read(body: AnyBody, limit: Option<u64>) -> Vec<u8> {
     read
 }
 
-fn answer(description: &Value) -> Response<AnyBody> {
-    let body: Vec<u8> = description["body"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .flat_map(bytes)
-        .collect();
-    let mut response = Response::new(any(Full::from(body)));
+fn answer(description: &Value, counts: Arc<Counts>) -> Response<AnyBody> {
+    let chunks = description["body"].as_array().into_iter().flatten();
+    let mut items: VecDeque<_> = chunks.map(|chunk| Ok(bytes(chunk).into())).collect();
+    let when = description["when"].as_str().unwrap_or_default();
+    if let Some(at) = when.strip_prefix("item:").and_then(|at| at.parse().ok()) {
+        items.truncate(at);
+        items.push_back(Err(Raised::new(&description["raises"])));
+    }
+    let mut response = Response::new(any(Items { items, counts }));
     *response.status_mut() =
         status(&description["status"]).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for header in description["headers"].as_array().into_iter().flatten() {

@@ -114,7 +114,7 @@ impl<B, P> Run<B, P> {
                 self.note(Tried::Answered(status));
             }
             Err(error) => {
-                if !self.options.error_goes_on(method, &error) {
+                if !self.options.policy.goes_on(&error) {
                     return Some(Err(error));
                 }
                 self.note(Tried::Failed);

@@ -52,8 +52,8 @@ impl<L, P> CascadeLayer<L, P> {
     }
 
     /// Errors for which the function says yes count as no answer, and the next app is asked. It sees them as errors of
-    /// the wrapped service's type. Where the method is not idempotent it is not asked: the app may have acted on the
-    /// request. Default: an error is the end.
+    /// the wrapped service's type. Say it only of errors after which the
+    /// app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an error is the end.
     #[must_use]
     pub fn on_error<E>(
         self,

@@ -2,8 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use http::Method;
-
 use crate::statuses::Statuses;
 
 /// What an app's error means, if errors of this type are asked about.
@@ -88,14 +86,6 @@ impl<P> Options<P> {
             x_cascade: self.x_cascade,
             policy,
         }
-    }
-
-    /// After an error nobody knows what was done already, as after a 5xx.
-    pub(crate) fn error_goes_on<E>(&self, method: &Method, error: &E) -> bool
-    where
-        P: Policy<E>,
-    {
-        method.is_idempotent() && self.policy.goes_on(error)
     }
 }
 

@@ -36,8 +36,9 @@ impl<A> Cascade<List<A>> {
 }
 
 impl<A, P> Cascade<List<A>, P> {
-    /// Errors for which the function says yes count as no answer, and the next app is asked. Where the method is not
-    /// idempotent it is not asked: the app may have acted on the request. Default: an error is the end.
+    /// Errors for which the function says yes count as no answer, and the next app is asked. Say it only of
+    /// errors after which the app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an
+    /// error is the end.
     #[must_use]
     pub fn on_error<E>(
         self,
