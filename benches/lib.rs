@@ -1,5 +1,6 @@
 //! What is measured: a bare service, the same with one of the layers, and with one of their peers.
 
+mod cascade;
 mod dispatch;
 
 use std::{
@@ -243,6 +244,7 @@ pub struct Pair {
     /// What the row is called.
     pub name: &'static str,
     sides: Box<dyn Fn() -> (Subject, Subject)>,
+    less: Option<fn() -> Subject>,
 }
 
 impl Pair {
@@ -250,7 +252,20 @@ impl Pair {
         Self {
             name,
             sides: Box::new(sides),
+            less: None,
         }
+    }
+
+    /// Of both, only what it takes more than this.
+    fn less(mut self, less: fn() -> Subject) -> Self {
+        self.less = Some(less);
+        self
+    }
+
+    /// What is taken off both, if there is something.
+    #[must_use]
+    pub fn base(&self) -> Option<Subject> {
+        self.less.map(|less| less())
     }
 
     /// Makes ours and the peer.
@@ -392,6 +407,7 @@ pub fn pairs() -> Vec<Pair> {
             )
         }),
     ];
+    pairs.extend(cascade::pairs());
     pairs.extend(dispatch::pairs());
     pairs
 }

@@ -103,7 +103,7 @@ fn measure(names: &[String]) {
     for (name, mut layered) in benches::layered() {
         let row = format!("overhead/{name}");
         if wanted(names, &row) {
-            let (with, without) = turns(&mut layered, &mut bare);
+            let [with, without] = turns([&mut layered, &mut bare]);
             println!("nanos {row} {:.1}", with - without);
         }
     }
@@ -118,7 +118,13 @@ fn measure(names: &[String]) {
         let name = pair.name;
         if wanted(names, name) {
             let (mut ours, mut peer) = pair.sides();
-            let (ours, peer) = turns(&mut ours, &mut peer);
+            let (ours, peer) = match pair.base() {
+                Some(mut base) => {
+                    let [ours, peer, base] = turns([&mut ours, &mut peer, &mut base]);
+                    (ours - base, peer - base)
+                }
+                None => turns([&mut ours, &mut peer]).into(),
+            };
             println!("ratio {name} {:.4}", ours / peer);
             println!("nanos {name} {ours:.1}");
             println!("nanos {name}/peer {peer:.1}");
@@ -147,11 +153,11 @@ fn allocations(names: &[String]) {
     }
 }
 
-/// The medians of two sides that take turns, in nanoseconds for each time.
-fn turns(one: &mut Subject, other: &mut Subject) -> (f64, f64) {
-    let mut times = [Vec::new(), Vec::new()];
+/// The medians of sides that take turns, in nanoseconds for each time.
+fn turns<const N: usize>(mut sides: [&mut Subject; N]) -> [f64; N] {
+    let mut times = [const { Vec::new() }; N];
     for turn in 0..TURNS + TURNS / 3 {
-        for (times, side) in times.iter_mut().zip([&mut *one, &mut *other]) {
+        for (times, side) in times.iter_mut().zip(&mut sides) {
             let time = side.time(side.turn).as_secs_f64() * 1e9 / side.turn as f64;
             // The first third is to warm up.
             if turn >= TURNS / 3 {
@@ -159,9 +165,8 @@ fn turns(one: &mut Subject, other: &mut Subject) -> (f64, f64) {
             }
         }
     }
-    let [ours, theirs] = times.map(|mut times| {
+    times.map(|mut times| {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
-    });
-    (ours, theirs)
+    })
 }

@@ -1,0 +1,76 @@
+//! The cascade against what it must cost at least, and against what people write by hand.
+
+use std::{convert::Infallible, hint::black_box};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_cascade::CascadeLayer;
+
+use crate::{Pair, ReqBody, Subject, answers, not_found};
+
+/// The first app has the answer.
+fn first_answers() -> Subject {
+    Subject::new(CascadeLayer::new(service_fn(answers)).layer(service_fn(not_found)))
+}
+
+/// The first app has none.
+fn falls_through() -> Subject {
+    Subject::new(CascadeLayer::new(service_fn(not_found)).layer(service_fn(answers)))
+}
+
+/// The first app is not asked.
+fn guard_skips() -> Subject {
+    let layer = CascadeLayer::new(service_fn(not_found));
+    let layer = layer.only(|parts| parts.method == Method::PUT);
+    Subject::new(layer.layer(service_fn(answers)))
+}
+
+/// A clone of a browser's request head, and no cascade. It is the first clone, which makes shared texts of
+/// some that were not.
+fn parts_clone() -> Subject {
+    Subject::new(service_fn(async |request: Request<ReqBody>| {
+        let (parts, body) = request.into_parts();
+        black_box(parts.clone());
+        answers(Request::from_parts(parts, body)).await
+    }))
+}
+
+/// As people are told to do it (tower-http#240), but so that nothing of the request is lost.
+fn hand_written() -> Subject {
+    Subject::new(service_fn(async |request: Request<ReqBody>| {
+        let (parts, body) = request.into_parts();
+        let body: Bytes = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(never) => match never {},
+        };
+        let mut first = Request::new(Full::new(body.clone()));
+        *first.method_mut() = parts.method.clone();
+        *first.uri_mut() = parts.uri.clone();
+        *first.version_mut() = parts.version;
+        *first.headers_mut() = parts.headers.clone();
+        *first.extensions_mut() = parts.extensions.clone();
+        let response: Response<Full<Bytes>> = service_fn(not_found).oneshot(first).await?;
+        if response.status() != StatusCode::NOT_FOUND {
+            return Ok::<_, Infallible>(response);
+        }
+        let last = Request::from_parts(parts, Full::new(body));
+        service_fn(answers).oneshot(last).await
+    }))
+}
+
+pub(crate) fn pairs() -> Vec<Pair> {
+    vec![
+        Pair::new("cascade/first-answers/parts-clone", || {
+            (first_answers(), parts_clone())
+        })
+        .less(crate::bare),
+        Pair::new("cascade/falls-through/hand-written", || {
+            (falls_through(), hand_written())
+        }),
+        Pair::new("cascade/guard-skips/bare", || {
+            (guard_skips(), crate::bare())
+        }),
+    ]
+}
