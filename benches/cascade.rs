@@ -69,8 +69,9 @@ pub(crate) fn pairs() -> Vec<Pair> {
         Pair::new("cascade/falls-through/hand-written", || {
             (falls_through(), hand_written())
         }),
-        Pair::new("cascade/guard-skips/bare", || {
-            (guard_skips(), crate::bare())
-        }),
     ]
+}
+
+pub(crate) fn added_allocations() -> Vec<(&'static str, Subject)> {
+    vec![("cascade/guard-skips/allocs", guard_skips())]
 }

@@ -323,6 +323,12 @@ pub fn builds() -> Vec<Build> {
     dispatch::builds()
 }
 
+/// What allocates more than the bare service, or should not.
+#[must_use]
+pub fn added_allocations() -> Vec<(&'static str, Subject)> {
+    cascade::added_allocations()
+}
+
 /// What is timed by itself, without a bare service or a peer.
 #[must_use]
 pub fn alone() -> Vec<(&'static str, Subject)> {

@@ -66,9 +66,6 @@ fn parent(names: &[String]) -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    if rows.is_empty() {
-        return Err("there is no row with such a name".into());
-    }
     for (row, mut values) in rows {
         values.sort_by(f64::total_cmp);
         let (min, median, max) = (
@@ -143,6 +140,9 @@ fn allocations(names: &[String]) {
     for (name, mut layered) in benches::layered() {
         let added = layered.allocations().saturating_sub(bare);
         print(&format!("overhead/{name}"), added);
+    }
+    for (name, mut subject) in benches::added_allocations() {
+        print(name, subject.allocations().saturating_sub(bare));
     }
     for pair in benches::pairs() {
         if wanted(names, pair.name) {
