@@ -4,7 +4,7 @@
 //! pattern that no state knows is never the first.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
 };
 
@@ -16,17 +16,22 @@ use regex_automata::{
 };
 use regex_syntax::hir::{Dot, Hir, Look, Repetition};
 
-use crate::{Pattern, pattern::Kind};
+use crate::{Pattern, pattern::Kind, routes::Rules};
 
 /// The most memory, in bytes, for the automaton of all patterns, and for that of one.
 const BUDGET: usize = 8 << 20;
 const BUDGET_OF_ONE: usize = 512 << 10;
 
-/// The most pairs of states that are looked at to find out what covers a route.
+/// The most pairs of states that are looked at to find out what covers the routes.
 const PAIRS: usize = 1 << 20;
 
 /// What no client can ask for: a path is empty (CONNECT), `*` (OPTIONS) or begins with a slash.
 const NO_PATH: &str = r"(?s)[^/*].*|\*.+";
+/// The same where leading slashes are taken off.
+const NO_STRIPPED_PATH: &str = "(?s)/.*";
+
+/// The most patterns that may turn out to be large by themselves before the rest is given up.
+const LARGE: usize = 64;
 
 /// What can be said of one of some patterns in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,30 +54,82 @@ impl Verdict {
 }
 
 /// A verdict for each of the patterns.
-pub(crate) fn audit(patterns: &[&Pattern]) -> Vec<Verdict> {
+pub(crate) fn audit(patterns: &[&Pattern], rules: Rules) -> Vec<Verdict> {
+    // The same as an earlier one is covered by that, and needs no automaton.
+    let mut places = HashMap::new();
+    let firsts: Vec<usize> = patterns
+        .iter()
+        .enumerate()
+        .map(|(place, pattern)| {
+            *places
+                .entry((pattern.as_str(), pattern.kind()))
+                .or_insert(place)
+        })
+        .collect();
+    let different: Vec<usize> = (0..patterns.len())
+        .filter(|place| firsts[*place] == *place)
+        .collect();
+    let hirs: Vec<Hir> = different
+        .iter()
+        .map(|place| whole(patterns[*place]))
+        .collect();
     let mut verdicts = vec![Verdict::Undecided; patterns.len()];
-    let hirs: Vec<Hir> = patterns.iter().map(|pattern| whole(pattern)).collect();
-    let all: Vec<usize> = (0..patterns.len()).collect();
-    let (dfa, used) = match build(&hirs, &all, BUDGET) {
+    for (verdict, &place) in audit_different(&hirs, rules).into_iter().zip(&different) {
+        verdicts[place] = match verdict {
+            Verdict::Unreachable(by) => {
+                Verdict::Unreachable(by.into_iter().map(|place| different[place]).collect())
+            }
+            other => other,
+        };
+    }
+    for (place, &first) in firsts
+        .iter()
+        .enumerate()
+        .filter(|(place, first)| place != *first)
+    {
+        verdicts[place] = match &verdicts[first] {
+            Verdict::Unreachable(by) => Verdict::Unreachable(by.clone()),
+            _ => Verdict::Unreachable([first].into()),
+        };
+    }
+    verdicts
+}
+
+fn audit_different(hirs: &[Hir], rules: Rules) -> Vec<Verdict> {
+    let no_path = match rules.without_leading_slashes {
+        true => NO_STRIPPED_PATH,
+        false => NO_PATH,
+    };
+    let all: Vec<usize> = (0..hirs.len()).collect();
+    let mut verdicts = vec![Verdict::Undecided; hirs.len()];
+    let (dfa, used) = match build(hirs, &all, no_path, BUDGET) {
         Some(dfa) => (dfa, all),
         None => {
             // Without those that are large by themselves.
-            let is_small = |index: &usize| build(&hirs, &[*index], BUDGET_OF_ONE).is_some();
-            let small: Vec<usize> = all.into_iter().filter(is_small).collect();
-            match build(&hirs, &small, BUDGET) {
+            let mut large = 0;
+            let mut is_small = |index: &usize| {
+                let small =
+                    large < LARGE && build(hirs, &[*index], no_path, BUDGET_OF_ONE).is_some();
+                large += usize::from(!small);
+                small
+            };
+            let small: Vec<usize> = all.into_iter().filter(|index| is_small(index)).collect();
+            match build(hirs, &small, no_path, BUDGET) {
                 Some(dfa) => (dfa, small),
                 None => return verdicts,
             }
         }
     };
-    let reachable: HashSet<usize> = states(&dfa)
+    let states = states(&dfa);
+    let reachable: HashSet<usize> = states
         .iter()
         .filter_map(|state| first(&dfa, *state))
         .collect();
+    let mut pairs = PAIRS;
     for (place, &index) in used.iter().enumerate() {
         verdicts[index] = match reachable.contains(&place) {
             true => Verdict::Reachable,
-            false => match covering(&dfa, &hirs[index]) {
+            false => match covering(&dfa, &hirs[index], no_path, &mut pairs) {
                 Some(places) => {
                     Verdict::Unreachable(places.into_iter().map(|place| used[place]).collect())
                 }
@@ -106,9 +163,9 @@ fn whole(pattern: &Pattern) -> Hir {
 type Dfa = dense::DFA<Vec<u32>>;
 
 /// An automaton of some of the patterns, after one of what is no path.
-fn build(hirs: &[Hir], some: &[usize], budget: usize) -> Option<Dfa> {
+fn build(hirs: &[Hir], some: &[usize], no_path: &str, budget: usize) -> Option<Dfa> {
     let no_path = Hir::concat(vec![
-        regex_syntax::parse(NO_PATH).ok()?,
+        regex_syntax::parse(no_path).ok()?,
         Hir::look(Look::End),
     ]);
     let hirs: Vec<&Hir> = std::iter::once(&no_path)
@@ -171,8 +228,8 @@ fn first(dfa: &Dfa, state: StateID) -> Option<usize> {
 }
 
 /// The patterns of an automaton that are the first to match a path that this one matches, too.
-fn covering(dfa: &Dfa, hir: &Hir) -> Option<BTreeSet<usize>> {
-    let own = build(std::slice::from_ref(hir), &[0], BUDGET)?;
+fn covering(dfa: &Dfa, hir: &Hir, no_path: &str, pairs: &mut usize) -> Option<BTreeSet<usize>> {
+    let own = build(std::slice::from_ref(hir), &[0], no_path, BUDGET)?;
     let mut found = vec![(start(dfa)?, start(&own)?)];
     let mut seen: HashSet<_> = found.iter().copied().collect();
     let mut covering = BTreeSet::new();
@@ -187,9 +244,7 @@ fn covering(dfa: &Dfa, hir: &Hir) -> Option<BTreeSet<usize>> {
                 found.push(pair);
             }
         }
-        if seen.len() > PAIRS {
-            return None;
-        }
+        *pairs = pairs.checked_sub(1)?;
     }
     Some(covering)
 }

@@ -22,10 +22,6 @@ use regex_syntax::hir::{Dot, Hir, Repetition};
 
 use crate::TableError;
 
-/// The memory, in bytes, for the states that a search makes. There is one of it for each search that runs at
-/// the same time as another.
-const CACHE_CAPACITY: usize = 4 << 20;
-
 /// Which of these regexes is the first to match.
 pub(crate) struct Automaton {
     dfa: DFA,
@@ -35,10 +31,12 @@ pub(crate) struct Automaton {
 type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 impl Automaton {
-    /// Regexes in their order, and whether they may begin anywhere.
+    /// Regexes in their order, and whether they may begin anywhere. The states that a search makes take as much memory as is said,
+    /// in bytes; there is one of it for each search that runs at the same time as another.
     pub(crate) fn new<'a>(
         regexes: impl Iterator<Item = (&'a Hir, Anchored)>,
         limit: usize,
+        cache_capacity: usize,
     ) -> Result<Self, TableError> {
         let hirs: Vec<Hir> = regexes
             .map(|(regex, anchored)| anchor(regex, anchored))
@@ -54,7 +52,7 @@ impl Automaton {
         let dfa = DFA::builder()
             .configure(
                 DFA::config()
-                    .cache_capacity(CACHE_CAPACITY)
+                    .cache_capacity(cache_capacity)
                     .skip_cache_capacity_check(true)
                     .unicode_word_boundary(true),
             )

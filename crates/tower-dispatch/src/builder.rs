@@ -105,6 +105,13 @@ impl<E, M> Builder<E, M> {
     /// Names the route that was added last; the name is in the request's [`UrlArgs`](crate::UrlArgs).
     pub fn name(mut self, name: &str) -> Self {
         match self.routes.last_mut() {
+            Some(Route {
+                name: Some(first), ..
+            }) => {
+                let kind = Kind::NamedTwice(first.clone(), name.into());
+                let route = Some(self.routes.len() - 1);
+                self.error.get_or_insert(BuildError { kind, route });
+            }
             Some(route) => route.name = Some(name.into()),
             None => self.fail(Kind::NothingToName(name.into())),
         }
@@ -235,7 +242,13 @@ impl<B, Err> Builder<Endpoint<B, Err>, Boxed> {
         Err: 'static,
     {
         let (methods, endpoint) = view.into_endpoint();
-        self.add(Methods::Some(methods), read(pattern), endpoint)
+        let is_empty = methods.is_empty();
+        let mut builder = self.add(Methods::Some(methods), read(pattern), endpoint);
+        if is_empty {
+            builder.routes.pop();
+            builder.fail(Kind::NoMethods);
+        }
+        builder
     }
 }
 
@@ -270,6 +283,8 @@ enum Kind {
     Table(TableError),
     NameTaken(Box<str>, usize),
     NothingToName(Box<str>),
+    NamedTwice(Box<str>, Box<str>),
+    NoMethods,
     NeedsSlash(Box<str>),
 }
 
@@ -302,6 +317,11 @@ impl fmt::Display for BuildError {
             Kind::NameTaken(name, first) => {
                 write!(f, "the name {name:?} already belongs to route {first}")
             }
+            Kind::NamedTwice(first, second) => write!(
+                f,
+                "it is named {first:?} and {second:?}; a route has one name"
+            ),
+            Kind::NoMethods => f.write_str("a view without methods"),
             Kind::NeedsSlash(pattern) => write!(
                 f,
                 "pattern {pattern:?} begins with a slash, and leading slashes are taken off before patterns match; write a regex without it"

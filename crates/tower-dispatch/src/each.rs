@@ -11,6 +11,9 @@ use crate::{
 /// The most memory, in bytes, that one compiled pattern may take: what the `regex` crate allows one.
 const PATTERN_LIMIT: usize = 10 << 20;
 
+/// The memory, in bytes, for the states that a search of one pattern makes.
+const CACHE_CAPACITY: usize = 256 << 10;
+
 /// One regex for each pattern that needs it.
 #[derive(Debug)]
 pub(crate) struct Each {
@@ -19,12 +22,10 @@ pub(crate) struct Each {
 
 impl Each {
     pub(crate) fn new(patterns: &[Pattern], limit: usize) -> Result<Self, TableError> {
-        // The engines that are left are small, and which pattern it is is known already.
         let config = meta::Config::new()
             .nfa_size_limit(Some(PATTERN_LIMIT))
-            .hybrid(false)
-            .dfa(false)
-            .auto_prefilter(false);
+            .hybrid_cache_capacity(CACHE_CAPACITY)
+            .dfa(false);
         let mut memory = 0;
         let regexes = patterns.iter().enumerate().map(|(index, pattern)| {
             let Some((rest, anchored)) = pattern.rest() else {

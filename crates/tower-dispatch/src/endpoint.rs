@@ -13,10 +13,10 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use tower_service::Service;
 
-use crate::attempt::Attempt;
+use crate::{attempt::Attempt, refusal};
 
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -115,7 +115,8 @@ impl<B, Err> Endpoint<B, Err> {
         }
     }
 
-    /// Calls the one for the request's method, and for HEAD that for GET if there is no other.
+    /// Calls the one for the request's method, and for HEAD that for GET if there is no other. A layer on the way here may have
+    /// changed the method.
     pub(crate) fn by_method(endpoints: Vec<(Method, Self)>) -> Self
     where
         B: 'static,
@@ -123,11 +124,18 @@ impl<B, Err> Endpoint<B, Err> {
     {
         Self {
             call: Arc::new(move |request| {
+                let method = request.method();
                 let find = |method| endpoints.iter().find(|(own, _)| own == method);
-                let endpoint = find(request.method()).or_else(|| find(&Method::GET));
-                match endpoint {
+                let get = || find(&Method::GET).filter(|_| method == Method::HEAD);
+                match find(method).or_else(get) {
                     Some((_, endpoint)) => (endpoint.call)(request),
-                    None => unreachable!("a route leads here with its methods only"),
+                    None => {
+                        let allow = endpoints.iter().map(|(method, _)| method).collect();
+                        let refused = refusal::method_not_allowed(method, &allow);
+                        let body = |body| Full::from(body).map_err(Into::into).boxed_unsync();
+                        let refused = refused.map(body);
+                        EndpointFuture(Box::pin(async { Ok(refused) }))
+                    }
                 }
             }),
         }

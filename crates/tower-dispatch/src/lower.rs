@@ -7,8 +7,11 @@ use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
 /// The most runs that a way may have: a search has room for so many.
 pub(crate) const RUNS: usize = 15;
 
-/// The most ways that a pattern may have, and the most times that a part of it may be repeated in one.
+/// The most ways that a pattern may have.
 const WAYS: usize = 16;
+
+/// The most bytes that the texts of a way may have, so that repetitions in repetitions come to an end.
+const TEXT: u32 = 4096;
 
 /// A pattern, lowered.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct Way {
     pub(crate) groups: Vec<Option<(Mark, Mark)>>,
     /// Where the last part ends.
     mark: Mark,
+    /// How many bytes its texts have.
+    text: u32,
     /// Whether the end of the path must be there.
     ended: bool,
 }
@@ -56,7 +61,7 @@ pub(crate) struct Mark {
 /// Lowers as much of a regex as can be lowered, if it has to match from the start of the path.
 pub(crate) fn lower(hir: &Hir, anchored: bool) -> Lowered {
     let new = Way {
-        groups: vec![None; hir.properties().explicit_captures_len()],
+        groups: vec![None; group_count(hir)],
         ..Way::default()
     };
     if !anchored {
@@ -74,8 +79,8 @@ pub(crate) fn lower(hir: &Hir, anchored: bool) -> Lowered {
         HirKind::Concat(parts) => parts,
         _ => std::slice::from_ref(hir),
     };
-    let (mut stem, mut len) = (new.clone(), 0);
-    let mut longer = new;
+    let mut longer = new.clone();
+    let mut len = 0;
     for (index, part) in parts.iter().enumerate() {
         longer = match longer.add(part).map(<[Way; 1]>::try_from) {
             Some(Ok([way])) if !way.ended => way,
@@ -83,12 +88,30 @@ pub(crate) fn lower(hir: &Hir, anchored: bool) -> Lowered {
         };
         // After a run it is not certain that the rest begins with something else.
         if let None | Some(Part::Text(_)) = longer.parts.last() {
-            (stem, len) = (longer.clone(), index + 1);
+            len = index + 1;
         }
     }
+    let (stem, rest) = parts.split_at(len);
     Lowered {
-        ways: vec![stem],
-        rest: Some(Hir::concat(parts[len..].to_vec())),
+        ways: stem
+            .iter()
+            .try_fold(vec![new], |ways, part| {
+                collect_ways(ways.into_iter().map(|way| way.add(part)))
+            })
+            .unwrap_or_default(),
+        rest: Some(Hir::concat(rest.to_vec())),
+    }
+}
+
+/// How many groups a regex has. One that is repeated not even once keeps its number, and is nowhere else.
+pub(crate) fn group_count(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Capture(group) => group_count(&group.sub).max(group.index as usize),
+        HirKind::Repetition(repetition) => group_count(&repetition.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(group_count).max().unwrap_or(0)
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => 0,
     }
 }
 
@@ -115,11 +138,11 @@ impl Way {
             }
             HirKind::Concat(parts) => {
                 return parts.iter().try_fold(vec![self], |ways, part| {
-                    each(ways.into_iter().map(|way| way.add(part)))
+                    collect_ways(ways.into_iter().map(|way| way.add(part)))
                 });
             }
             HirKind::Alternation(parts) => {
-                return each(parts.iter().map(|part| self.clone().add(part)));
+                return collect_ways(parts.iter().map(|part| self.clone().add(part)));
             }
             HirKind::Look(_) => return None,
         }
@@ -135,8 +158,13 @@ impl Way {
         if blurred || self.ended {
             return None;
         }
-        self.mark.bytes += u32::try_from(text.len()).ok()?;
-        self.parts.push(Part::Text(text.to_vec()));
+        let len = u32::try_from(text.len()).ok()?;
+        self.text = self.text.checked_add(len).filter(|text| *text <= TEXT)?;
+        self.mark.bytes += len;
+        match self.parts.last_mut() {
+            Some(Part::Text(before)) => before.extend_from_slice(text),
+            _ => self.parts.push(Part::Text(text.to_vec())),
+        }
         Some(())
     }
 
@@ -175,30 +203,40 @@ impl Way {
             return None;
         };
         // What repeats nothing does so only once.
-        let nothing = sub.properties().minimum_len() == Some(0);
-        if *max as usize > WAYS || *max > 1 && nothing {
+        if *max > 1 && sub.properties().minimum_len() == Some(0) {
             return None;
         }
-        if *max == 0 {
+        let mut ways = vec![self];
+        for _ in 0..*min {
+            ways = collect_ways(ways.into_iter().map(|way| way.add(sub)))?;
+        }
+        collect_ways(
+            ways.into_iter()
+                .map(|way| way.up_to(max - min, sub, *greedy)),
+        )
+    }
+
+    /// So many times or less, in the order of preference.
+    fn up_to(self, times: u32, sub: &Hir, greedy: bool) -> Option<Vec<Self>> {
+        if times == 0 {
             return Some(vec![self]);
         }
-        let fewer = Repetition {
-            min: min.saturating_sub(1),
-            max: Some(max - 1),
-            ..repetition.clone()
-        };
-        let once = self.clone().add(sub)?;
-        let more = each(once.into_iter().map(|way| way.repeat(&fewer)));
-        if *min > 0 {
-            return more;
+        // Each time is one way more.
+        if times as usize >= WAYS {
+            return None;
         }
+        let once = self.clone().add(sub)?;
+        let more = collect_ways(
+            once.into_iter()
+                .map(|way| way.up_to(times - 1, sub, greedy)),
+        );
         let none = Some(vec![self]);
-        each(if *greedy { [more, none] } else { [none, more] }.into_iter())
+        collect_ways(if greedy { [more, none] } else { [none, more] }.into_iter())
     }
 }
 
 /// All of them in their order, if they are not too many.
-fn each(mut ways: impl Iterator<Item = Option<Vec<Way>>>) -> Option<Vec<Way>> {
+fn collect_ways(mut ways: impl Iterator<Item = Option<Vec<Way>>>) -> Option<Vec<Way>> {
     ways.try_fold(Vec::new(), |mut all, some| {
         all.extend(some?);
         (all.len() <= WAYS).then_some(all)
@@ -278,6 +316,9 @@ mod tests {
                 "/a/<1->/ (<1->) | /a/<1-> (<1->) | /a/ - | /a -",
             ),
             ("/(?:ab){2}", "/abab"),
+            ("/(a){0}(b)", "/b - (b)"),
+            ("/(?:(a){0}|(b))", "/ - - | /b - (b)"),
+            ("/(?:(a)(b)){0}(?P<x>c)", "/c - - (c)"),
             (
                 "/(?:a/([b-d])/){1,2}",
                 "/a/<1-1>/a/<1-1>/ (<1-1>) | /a/<1-1>/ (<1-1>)",
@@ -315,7 +356,9 @@ mod tests {
             ("(?m:^)/a", " | ..."),
             // Too many ways, runs or repetitions.
             ("/(?:a|b/|c/|d/|e/){2}", "/ | ..."),
-            ("/(?:ab){17}", "/ | ..."),
+            ("/(?:ab){2048}", "/ | ..."),
+            ("/(?:(?:(?:(?:(?:a){16}){16}){16}){16}){16}", "/ | ..."),
+            ("/(?:ab){0,16}", "/ | ..."),
             ("/(?:[ab]-){16}", "/ | ..."),
         ];
         for (regex, expected) in table {
@@ -323,8 +366,14 @@ mod tests {
         }
         let most = show(Pattern::regex("/(?:[ab]-){15}").unwrap());
         assert!(most.ends_with("<1-1>-"), "{most}");
-        let most = show(Pattern::regex("/(?:ab){16}").unwrap());
-        assert_eq!(most, format!("/{}", "ab".repeat(16)));
+        let most = show(Pattern::regex("/(?:abc){1365}").unwrap());
+        assert_eq!(most, format!("/{}", "abc".repeat(1365)));
+        assert_eq!(
+            show(Pattern::regex("/(?:ab){0,15}").unwrap())
+                .matches('|')
+                .count(),
+            15
+        );
         assert_eq!(
             show(Pattern::regex("/(?:a|b/|c/|d/){2}").unwrap())
                 .matches('|')

@@ -3,10 +3,10 @@
 use std::{convert::Infallible, error::Error, fmt};
 
 use regex_automata::Anchored;
-use regex_syntax::hir::{Capture, Dot, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Capture, Class, Dot, Hir, HirKind, Look, Repetition};
 
 use crate::{
-    lower::{Lowered, Way, lower},
+    lower::{Lowered, Way, group_count, lower},
     template::{self, Offence},
 };
 
@@ -28,7 +28,7 @@ pub struct Pattern {
 }
 
 /// Which constructor made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Regex,
     RegexPrefix,
@@ -113,12 +113,13 @@ impl Pattern {
                 let above = above.unwrap_or(prefix);
                 whole_segments(prefix, above)?;
                 let above = from_template(above)?;
+                within_segments(prefix, &above)?;
                 let below = Hir::concat(vec![Hir::literal(*b"/"), anything]);
                 let below = Hir::repetition(Repetition {
                     min: 0,
                     max: Some(1),
                     greedy: true,
-                    sub: Box::new(rest(above.properties().explicit_captures_len(), below)),
+                    sub: Box::new(rest(group_count(&above), below)),
                 });
                 Hir::concat(vec![above, below])
             }
@@ -175,7 +176,7 @@ impl Pattern {
 
     /// The names of the groups in their order; `None` for one without a name.
     pub(crate) fn group_names(&self) -> Box<[Option<Box<str>>]> {
-        let mut names = vec![None; self.hir.properties().explicit_captures_len()];
+        let mut names = vec![None; group_count(&self.hir)];
         collect_names(&self.hir, &mut names);
         names.into()
     }
@@ -239,9 +240,6 @@ fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
         let reason = match segment {
             "" => "a mount has something between its slashes",
             "." | ".." => "a mount has no `.` or `..` segment, which clients resolve",
-            segment if segment.starts_with("{*") => {
-                "a mount takes the rest by itself, without `{*…}`"
-            }
             _ => {
                 column += segment.chars().count();
                 continue;
@@ -250,6 +248,45 @@ fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
         return Err(PatternError::new(prefix, column, reason));
     }
     Ok(())
+}
+
+/// Where a mount ends must be certain, in whatever way its path is written.
+fn within_segments(prefix: &str, above: &Hir) -> Result<(), PatternError> {
+    match above.kind() {
+        HirKind::Concat(parts) => parts
+            .iter()
+            .try_for_each(|part| within_segments(prefix, part)),
+        HirKind::Capture(parameter) => {
+            let is_short = parameter.sub.properties().minimum_len() == Some(0);
+            if !is_short && !may_have_slash(&parameter.sub) {
+                return Ok(());
+            }
+            let name = parameter.name.as_deref().unwrap_or_default();
+            let at = prefix
+                .find(&format!("{{{name}"))
+                .or_else(|| prefix.find("{*"));
+            let column = prefix[..at.unwrap_or(0)].chars().count() + 1;
+            let words = "a parameter of a mount is one segment or a part of one: it matches no slash, and not nothing";
+            Err(PatternError::new(prefix, column, words))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn may_have_slash(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(text) => text.0.contains(&b'/'),
+        HirKind::Class(Class::Unicode(class)) => {
+            (class.ranges().iter()).any(|range| range.start() <= '/' && '/' <= range.end())
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            (class.ranges().iter()).any(|range| range.start() <= b'/' && b'/' <= range.end())
+        }
+        HirKind::Repetition(repetition) => may_have_slash(&repetition.sub),
+        HirKind::Capture(group) => may_have_slash(&group.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(may_have_slash),
+    }
 }
 
 fn parse(regex: &str) -> Result<Hir, PatternError> {

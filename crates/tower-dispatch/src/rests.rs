@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// So many are tried one by one faster than all at once.
-const FEW: usize = 4;
+pub(crate) const FEW: usize = 4;
 
 /// The rests of patterns that begin with the same.
 #[derive(Debug)]
@@ -36,11 +36,16 @@ pub(crate) struct FoundRest {
 
 impl Rests {
     /// In the order of their ways.
-    pub(crate) fn new(all: &[Pattern], rests: Vec<Rest>, limit: usize) -> Result<Self, TableError> {
+    pub(crate) fn new(
+        all: &[Pattern],
+        rests: Vec<Rest>,
+        limit: usize,
+        cache_capacity: usize,
+    ) -> Result<Self, TableError> {
         let regexes = rests.iter().filter_map(|rest| all[rest.pattern].rest());
         let automaton = match rests.len() {
             ..=FEW => None,
-            _ => Some(Automaton::new(regexes, limit)?),
+            _ => Some(Automaton::new(regexes, limit, cache_capacity)?),
         };
         Ok(Self { rests, automaton })
     }

@@ -216,7 +216,10 @@ impl<E> Routes<E> {
                 .iter()
                 .filter_map(|i| patterns[*i].as_ref())
                 .collect();
-            for (verdict, &index) in audit::audit(&some).into_iter().zip(&routes) {
+            for (verdict, &index) in audit::audit(&some, self.named.rules)
+                .into_iter()
+                .zip(&routes)
+            {
                 let verdict = match verdict {
                     Verdict::Unreachable(places) => Verdict::Unreachable(
                         places.into_iter().map(|place| routes[place]).collect(),

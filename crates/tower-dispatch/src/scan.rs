@@ -52,7 +52,9 @@ impl Scan {
                 end += 1;
                 continue;
             }
-            let next = text[end..].utf8_chunks().next();
+            // No more than one character is looked at.
+            let rest = &text[end..];
+            let next = rest.get(..4).unwrap_or(rest).utf8_chunks().next();
             let Some(c) = next.and_then(|chunk| chunk.valid().chars().next()) else {
                 break;
             };

@@ -283,6 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn no_long_path_is_hostile() {
+        let one = |regex: &str| vec![Pattern::regex(regex).unwrap()];
+        let few = (0..4).map(|i| Pattern::regex(&format!("/.*[a-c]{{300}}x{i}")).unwrap());
+        for (patterns, path) in [
+            (one(r"/(\w+)"), "é".repeat(32_000)),
+            (one(r"/(\pL+)-x"), "日".repeat(20_000)),
+            (one(r"/.*\w{50}-x"), "a".repeat(60_000)),
+            (few.collect(), "ab".repeat(30_000)),
+        ] {
+            let table = Table::new(&patterns).unwrap();
+            assert!(
+                time(&table, &format!("/{path}")) < Duration::from_millis(50),
+                "{patterns:?}"
+            );
+        }
+    }
+
+    #[test]
     fn time_grows_with_the_path_and_not_with_a_hostile_one() {
         let templates = (0..500).map(|i| format!("/{{lang}}/{{a}}-{{b}}.{{c}}-r{i}/{{*y}}"));
         let mut patterns: Vec<Pattern> = templates
@@ -319,6 +337,9 @@ mod tests {
             Just("(?m:^)".to_owned()),
             Just("(?m:$)".to_owned()),
             Just("(?i:A)".to_owned()),
+            Just("(a){0}".to_owned()),
+            Just("(?:(a)|(b)){0}".to_owned()),
+            Just("[é-ü]+".to_owned()),
             Just(r"\n".to_owned()),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {

@@ -26,6 +26,9 @@ pub(crate) fn parse(template: &str) -> Result<Hir, Offence> {
     }
 }
 
+/// How deep optional tails may nest.
+const DEPTH: usize = 16;
+
 struct Parser<'a> {
     template: &'a str,
     rest: &'a str,
@@ -75,6 +78,9 @@ impl<'a> Parser<'a> {
     /// `[…]`, after which there is nothing but the ends of others around it.
     fn optional_tail(&mut self) -> Result<Hir, Offence> {
         let column = self.column();
+        if self.depth == DEPTH {
+            return Err((column, format!("optional tails nest {DEPTH} deep at most")));
+        }
         self.depth += 1;
         self.advance(1);
         if self.rest.starts_with(']') {
@@ -410,6 +416,10 @@ mod tests {
             (
                 "/a[/{b}[/{c}]d]",
                 "pattern \"/a[/{b}[/{c}]d]\", column 14: only the end of a template is optional: nothing may follow its `]`",
+            ),
+            (
+                "/[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a]]]]]]]]]]]]]]]]]",
+                "pattern \"/[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a]]]]]]]]]]]]]]]]]\", column 34: optional tails nest 16 deep at most",
             ),
             (
                 "/{é:int}",

@@ -11,11 +11,15 @@ use crate::{
     Pattern, TableError,
     each::Each,
     lower::{Mark, Part, RUNS, Run, Way},
-    rests::{FoundRest, Rest, Rests},
+    rests::{FEW, FoundRest, Rest, Rests},
     scan::Scan,
     spans::{Span, Spans},
     table::Match,
 };
+
+/// The memory, in bytes, for the states that all automata make, for each search that runs at the same time as
+/// another.
+const CACHE_CAPACITY: usize = 4 << 20;
 
 /// In the place of a way or a node where there is none.
 const NONE: u32 = u32::MAX;
@@ -385,6 +389,10 @@ impl Tree {
             }
         }
 
+        let is_automaton = |shoot: &&Shoot| shoot.rests.len() > FEW;
+        let automata = growing.nodes.iter().filter(is_automaton).count();
+        let cache_capacity = CACHE_CAPACITY / automata.max(1);
+
         // A node, and then all that is below it, so that what is needed together lies together.
         let mut left = vec![(growing.compressed(0), From::Start)];
         let (mut nodes, mut jumps, mut edges) = (Vec::new(), Vec::new(), Vec::<Edge>::new());
@@ -431,7 +439,7 @@ impl Tree {
                 });
             }
             if let Some(rest) = shoot.rests.first() {
-                let some = Rests::new(all, shoot.rests.clone(), limit)?;
+                let some = Rests::new(all, shoot.rests.clone(), limit, cache_capacity)?;
                 memory += some.memory();
                 edges.push(Edge {
                     least: rest.way,

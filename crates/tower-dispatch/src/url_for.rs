@@ -110,6 +110,12 @@ impl Reverse {
             return Err(ErrorKind::UnknownArg((*name).into(), self.text.clone()));
         }
 
+        for (index, (name, _)) in values.iter().enumerate() {
+            if values[..index].iter().any(|(earlier, _)| earlier == name) {
+                return Err(ErrorKind::GivenTwice((*name).into()));
+            }
+        }
+
         // A slash in a value is one in the path if the pattern takes it there.
         let mut url = String::new();
         for set in [PATH, SEGMENT] {
@@ -118,6 +124,12 @@ impl Reverse {
                 url.push('/');
             }
             self.render(pattern.hir(), values, set, &mut url)?;
+            if url.is_empty() && self.kind == Kind::Mount {
+                url.push('/');
+            }
+            if !url.starts_with('/') {
+                return Err(ErrorKind::NoSlash(url));
+            }
             // Which would be the beginning of a host.
             if url.starts_with("//") {
                 url.replace_range(1..2, "%2F");
@@ -156,6 +168,8 @@ impl Reverse {
                 }
                 Ok(())
             }
+            // What is left of a path below a mount.
+            HirKind::Capture(group) if self.kind == Kind::Mount && group.name.is_none() => Ok(()),
             HirKind::Capture(group) => {
                 let not_fillable = || ErrorKind::NotFillable(self.text.clone());
                 let name = group.name.as_deref().ok_or_else(not_fillable)?;
@@ -208,9 +222,11 @@ fn leads_back(
     let found: Match = found;
     names.iter().zip(found.spans()).all(|(name, span)| {
         let found = span.map(|span| &path.as_str()[skipped + span.start..skipped + span.end]);
-        let value = values.iter().find(|(own, _)| Some(*own) == name.as_deref());
-        // A mount's rest has no name, and is not there.
-        found == value.map(|(_, value)| value.as_str())
+        // Only a mount's rest has no name.
+        name.as_deref().is_none_or(|name| {
+            let value = values.iter().find(|(own, _)| *own == name);
+            found == value.map(|(_, value)| value.as_str())
+        })
     })
 }
 
@@ -226,7 +242,9 @@ enum ErrorKind {
     NoRoute,
     MissingArg(Box<str>, Box<str>),
     UnknownArg(Box<str>, Box<str>),
+    GivenTwice(Box<str>),
     NotFillable(Box<str>),
+    NoSlash(String),
     DotSegment(String),
     NoMatch(String, Box<str>),
 }
@@ -240,6 +258,8 @@ impl fmt::Display for UrlError {
                 write!(f, "{pattern:?} needs a value for `{arg}`")
             }
             ErrorKind::UnknownArg(arg, pattern) => write!(f, "{pattern:?} has no `{arg}`"),
+            ErrorKind::GivenTwice(arg) => write!(f, "`{arg}` is given twice"),
+            ErrorKind::NoSlash(url) => write!(f, "{url:?} does not begin with a slash"),
             ErrorKind::NotFillable(pattern) => write!(
                 f,
                 "{pattern:?} is more than texts, named groups and an optional end, so it cannot be filled in"

@@ -123,6 +123,19 @@ fn anchors_say_what_a_route_takes() {
 }
 
 #[test]
+fn without_leading_slashes_a_path_has_none() {
+    let audit = audit(
+        Dispatch::builder()
+            .route(regex("hello"), says("0"))
+            .route(regex("/x"), says("1, never"))
+            .route(regex("hello|world"), says("2"))
+            .route(regex("hello"), says("3, covered"))
+            .without_leading_slashes(),
+    );
+    assert_eq!(found(&audit), [(1, vec![]), (3, vec![0])]);
+}
+
+#[test]
 fn where_the_first_path_decides_other_methods_do_not_help() {
     let audit = audit(
         Dispatch::builder()
@@ -159,5 +172,12 @@ fn a_hostile_table_ends_undecided_and_does_not_hide_the_rest() {
     });
     let audit = self::audit(routes);
     assert!(!audit.undecided().is_empty());
+
+    let routes = (0..1000).fold(Dispatch::builder(), |routes, i| {
+        routes.route(regex(&format!("/.*a.{{8}}x{}", i % 100)), says("hostile"))
+    });
+    let audit = self::audit(routes);
+    assert_eq!(audit.undecided(), [] as [usize; 0]);
+    assert_eq!(audit.unreachable().len(), 900);
     assert!(start.elapsed() < Duration::from_secs(20));
 }

@@ -1,6 +1,6 @@
 //! What `build()` says of routes that cannot be used.
 
-use tower_dispatch::{Boxed, Builder, Dispatch, Endpoint, Pattern};
+use tower_dispatch::{Boxed, Builder, Dispatch, Endpoint, Pattern, View};
 
 use crate::probe::says;
 
@@ -31,6 +31,20 @@ fn a_name_is_given_once_and_after_its_route() {
     assert_eq!(
         error(builder),
         "route 2: the name \"x\" already belongs to route 0"
+    );
+    assert_eq!(
+        error(
+            Dispatch::builder()
+                .route("/a", says("a"))
+                .name("x")
+                .name("y")
+        ),
+        "route 0: it is named \"x\" and \"y\"; a route has one name"
+    );
+    let empty = View::<(), ()>::new(());
+    assert_eq!(
+        error(Dispatch::builder().get("/", says("x")).view("/a", empty)),
+        "route 1: a view without methods"
     );
     assert_eq!(
         error(Dispatch::builder().name("x").route("/a", says("a"))),

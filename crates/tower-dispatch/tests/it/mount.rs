@@ -163,6 +163,7 @@ async fn a_mounted_dispatcher_sees_the_args_of_its_mount() {
 #[test]
 fn a_mount_that_is_no_template_is_an_error_with_its_column() {
     let slashes = "a mount has something between its slashes";
+    let parameter = "a parameter of a mount is one segment or a part of one: it matches no slash, and not nothing";
     let dots = "a mount has no `.` or `..` segment, which clients resolve";
     for (prefix, column, reason) in [
         ("wiki", 1, "a template starts with `/`"),
@@ -173,11 +174,11 @@ fn a_mount_that_is_no_template_is_an_error_with_its_column() {
         ("/a//", 4, slashes),
         ("/a/../b", 4, dots),
         ("/.", 2, dots),
-        (
-            "/a/{*b}",
-            4,
-            "a mount takes the rest by itself, without `{*…}`",
-        ),
+        ("/a/{*b}", 4, parameter),
+        ("/é/{lang}/{b:path}/c", 11, parameter),
+        ("/a/x{b:[.*x]}", 5, parameter),
+        ("/{x:[a?]}", 2, parameter),
+        ("/{x:[(?-u:[a/])]}", 2, parameter),
     ] {
         let text = format!("route 0: pattern {prefix:?}, column {column}: {reason}");
         let error = Dispatch::builder().mount(prefix, says("x")).build();

@@ -30,6 +30,15 @@ fn urls() -> Dispatch<Endpoint<()>> {
         .name("either")
         .mount("/wiki/{lang}", says("mount"))
         .name("mount")
+        .route(regex("/?(?P<x>.*)"), says("anything"))
+        .name("anything")
+        .route(
+            Pattern::regex_search("(?P<x>[a-z:/.]*)$").unwrap(),
+            says("search"),
+        )
+        .name("search")
+        .mount("/", says("root"))
+        .name("root")
         .route("/{*all}", says("all"))
         .name("all")
         .build()
@@ -60,6 +69,7 @@ fn a_name_and_args_make_a_path() {
         ("regex", &[("word", &"w")], "/re/w"),
         ("regex", &[("word", &"w"), ("rest", &"a/b")], "/re/w/a/b"),
         ("mount", &[("lang", &"de")], "/wiki/de"),
+        ("root", &[], "/"),
         // Not `//example.org`, which would be a host.
         ("all", &[("all", &"/example.org")], "/%2Fexample.org"),
     ];
@@ -72,6 +82,26 @@ fn a_name_and_args_make_a_path() {
 fn what_makes_no_path_says_why() {
     type Args<'a> = &'a [(&'a str, &'a dyn Display)];
     let table: &[(&str, Args<'_>, &str)] = &[
+        (
+            "segment",
+            &[("x", &1), ("x", &2)],
+            "url_for \"segment\": `x` is given twice",
+        ),
+        (
+            "search",
+            &[("x", &"https://example.org/a")],
+            "url_for \"search\": \"https://example.org/a\" does not begin with a slash",
+        ),
+        (
+            "anything",
+            &[("x", &"javascript:x")],
+            "url_for \"anything\": \"javascript:x\" does not begin with a slash",
+        ),
+        (
+            "anything",
+            &[("x", &"")],
+            "url_for \"anything\": \"\" does not begin with a slash",
+        ),
         ("nobody", &[], "url_for \"nobody\": no route has this name"),
         (
             "segment",

@@ -77,6 +77,30 @@ async fn a_view_is_one_object_for_the_methods_that_it_has() {
 }
 
 #[tokio::test]
+async fn a_layer_on_the_way_may_change_the_method() {
+    use tower::util::MapRequestLayer;
+
+    for (changed, status) in [("DELETE", 405), ("HEAD", 200), ("POST", 201)] {
+        let change = MapRequestLayer::new(move |mut request: Request<()>| {
+            *request.method_mut() = changed.parse().unwrap();
+            request
+        });
+        let view = View::new(Thing::default())
+            .get(Thing::get)
+            .post(Thing::post);
+        let urls = Dispatch::builder()
+            .view("/", view)
+            .layer(change)
+            .build()
+            .unwrap();
+        let (seen, headers, _) = ask(urls, Method::POST, "/").await;
+        assert_eq!(seen.as_u16(), status);
+        let allow = headers.get(ALLOW).map(|allow| allow.to_str().unwrap());
+        assert_eq!(allow, (status == 405).then_some("GET, HEAD, POST"));
+    }
+}
+
+#[tokio::test]
 async fn a_view_may_answer_head_and_options_itself() {
     async fn answer(_: Arc<()>, request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
         let mut response = Response::default();
