@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::statuses::Statuses;
+use http::StatusCode;
+
+use crate::{StatusError, statuses::Statuses};
 
 /// What an app's error means, if errors of this type are asked about.
 pub trait Policy<E> {
@@ -77,6 +79,14 @@ impl Default for Options<ErrorsEnd> {
 }
 
 impl<P> Options<P> {
+    pub(crate) fn set_statuses(
+        &mut self,
+        statuses: impl IntoIterator<Item = StatusCode>,
+    ) -> Result<(), StatusError> {
+        self.statuses = Statuses::new(statuses, self.auth_statuses)?;
+        Ok(())
+    }
+
     pub(crate) fn with_policy<Q>(&self, policy: Q) -> Options<Q> {
         Options {
             statuses: self.statuses.clone(),
@@ -88,73 +98,3 @@ impl<P> Options<P> {
         }
     }
 }
-
-/// The options of a cascade, for everything that has them in `self.options`.
-macro_rules! option_methods {
-    () => {
-        /// The statuses with which an answer is none, so that the next app is asked. Default: 404.
-        ///
-        /// A request whose method is not idempotent never goes on after a 5xx, since the app may have acted on it. If 405
-        /// is among them and the final answer is 405 too, its `Allow` becomes that of all of these.
-        ///
-        /// # Errors
-        ///
-        /// 401 and 403 without [`allow_auth_statuses`](Self::allow_auth_statuses) before; 204, 304 and 1xx.
-        pub fn on(
-            mut self,
-            statuses: impl IntoIterator<Item = ::http::StatusCode>,
-        ) -> Result<Self, $crate::StatusError> {
-            let options = ::std::sync::Arc::make_mut(&mut self.options);
-            options.statuses = Statuses::new(statuses, options.auth_statuses)?;
-            Ok(self)
-        }
-
-        /// The same, by a function. It is not asked about 204, 304 and 1xx, nor about 401 and 403 without
-        /// [`allow_auth_statuses`](Self::allow_auth_statuses) before.
-        #[must_use]
-        pub fn on_statuses(
-            mut self,
-            statuses: impl Fn(::http::StatusCode) -> bool + Send + Sync + 'static,
-        ) -> Self {
-            let options = ::std::sync::Arc::make_mut(&mut self.options);
-            options.statuses = Statuses::by(statuses, options.auth_statuses);
-            self
-        }
-
-        /// Lets [`on`](Self::on) take 401 and 403. Then a request that an app has refused is given to the next
-        /// one, which must refuse it by itself.
-        #[must_use]
-        pub fn allow_auth_statuses(mut self) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.options).auth_statuses = true;
-            self
-        }
-
-        /// How much of a body is kept for the next app, in bytes. Default: 65,536.
-        ///
-        /// An app may read more than that, and its answer counts; but if it then answers 404, the cascade
-        /// answers 413 (Content Too Large). What an app does not read counts nothing: an upload of any
-        /// size passes an app that answers 404 without reading it.
-        #[must_use]
-        pub fn replay_limit(mut self, bytes: usize) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.options).replay_limit = bytes;
-            self
-        }
-
-        /// Leaves a [`CascadeTrace`](crate::CascadeTrace) in the answer's extensions. Default: no.
-        #[must_use]
-        pub fn trace(mut self, yes: bool) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.options).trace = yes;
-            self
-        }
-
-        /// Takes an answer with the header `X-Cascade: pass`, as Rack's routers give it, for one with
-        /// [`Pass`](crate::Pass), and takes that header off the final answer. Default: no.
-        #[must_use]
-        pub fn x_cascade_header(mut self, yes: bool) -> Self {
-            ::std::sync::Arc::make_mut(&mut self.options).x_cascade = yes;
-            self
-        }
-    };
-}
-
-pub(crate) use option_methods;

@@ -4,15 +4,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BoxError,
+    BoxError, StatusError,
     chain::{Chain, Run},
     list::List,
-    options::{ErrorsEnd, OnError, Options, option_methods},
+    options::{ErrorsEnd, OnError, Options},
     statuses::Statuses,
 };
 
@@ -52,7 +52,57 @@ impl<A, P> Cascade<List<A>, P> {
 }
 
 impl<A, P: Clone> Cascade<List<A>, P> {
-    option_methods!();
+    /// See [`CascadeLayer::on`](crate::CascadeLayer::on).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn on(
+        mut self,
+        statuses: impl IntoIterator<Item = StatusCode>,
+    ) -> Result<Self, StatusError> {
+        Arc::make_mut(&mut self.options).set_statuses(statuses)?;
+        Ok(self)
+    }
+
+    /// See [`CascadeLayer::on_statuses`](crate::CascadeLayer::on_statuses).
+    #[must_use]
+    pub fn on_statuses(
+        mut self,
+        statuses: impl Fn(StatusCode) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let options = Arc::make_mut(&mut self.options);
+        options.statuses = Statuses::by(statuses, options.auth_statuses);
+        self
+    }
+
+    /// See [`CascadeLayer::allow_auth_statuses`](crate::CascadeLayer::allow_auth_statuses).
+    #[must_use]
+    pub fn allow_auth_statuses(mut self) -> Self {
+        Arc::make_mut(&mut self.options).auth_statuses = true;
+        self
+    }
+
+    /// See [`CascadeLayer::replay_limit`](crate::CascadeLayer::replay_limit).
+    #[must_use]
+    pub fn replay_limit(mut self, bytes: usize) -> Self {
+        Arc::make_mut(&mut self.options).replay_limit = bytes;
+        self
+    }
+
+    /// See [`CascadeLayer::trace`](crate::CascadeLayer::trace).
+    #[must_use]
+    pub fn trace(mut self, yes: bool) -> Self {
+        Arc::make_mut(&mut self.options).trace = yes;
+        self
+    }
+
+    /// See [`CascadeLayer::x_cascade_header`](crate::CascadeLayer::x_cascade_header).
+    #[must_use]
+    pub fn x_cascade_header(mut self, yes: bool) -> Self {
+        Arc::make_mut(&mut self.options).x_cascade = yes;
+        self
+    }
 }
 
 impl<N: Clone, P> Clone for Cascade<N, P> {

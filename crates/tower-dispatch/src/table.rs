@@ -12,7 +12,7 @@ use crate::{
     tree::Tree,
 };
 
-/// The most memory, in bytes, that each part of a table may take before it is used.
+/// The most memory, in bytes, that a search may take before it is used, and the most that all regexes of rests may.
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
 
 /// Patterns, compiled: finds the first one that matches a path.
