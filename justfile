@@ -16,6 +16,10 @@ site *ARGS:
 bench *ARGS:
     cargo bench -p benches -- {{ ARGS }}
 
+# a gigabyte through a server with a cascade and without: the hashes, and the most memory that the server took
+upload:
+    cargo run --release -p benches --bin upload
+
 # fuzz one target for so many seconds
 fuzz TARGET SECONDS="60":
     cargo fuzz run --sanitizer none {{ TARGET }} -- -max_total_time={{ SECONDS }}
