@@ -338,3 +338,66 @@ async fn class_views_are_one_object_for_all_requests() {
         StatusCode::BAD_REQUEST
     );
 }
+
+#[tokio::test]
+async fn spa_has_a_page_for_what_is_navigated_to_and_404_for_what_is_missing() {
+    let spa = Program::start(env!("CARGO_BIN_EXE_spa")).await;
+    let html = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    let script = [("accept", "*/*")];
+    let css = spa.get_with("/main.css", &script).await;
+    assert_eq!(css.headers()["content-type"], "text/css");
+    assert_eq!(spa.get_with("/api/orders", &script).await.body(), "[7]\n");
+    assert_eq!(spa.get_with("/about", &html).await.body(), "<p>About</p>\n");
+    for path in ["/", "/orders/7"] {
+        let page = spa.get_with(path, &html).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        assert_eq!(page.headers()["vary"], "accept");
+        assert!(page.body().starts_with(b"<!doctype html>"));
+    }
+    for (path, headers) in [("/app.js", &script), ("/api/x", &script), ("/api/x", &html)] {
+        assert_eq!(
+            spa.get_with(path, headers).await.status(),
+            StatusCode::NOT_FOUND
+        );
+    }
+    assert_eq!(spa.send("POST", "/api/orders", "8").await.body(), "8");
+    assert_eq!(
+        spa.send("POST", "/orders/7", "").await.status(),
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn two_fallbacks_each_have_their_own() {
+    let both = Program::start(env!("CARGO_BIN_EXE_two-fallbacks")).await;
+    assert_eq!(both.get("/").await.body(), "the web\n");
+    let missing = both.get("/nobody").await;
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+    assert_eq!(missing.body(), "the web has no such page\n");
+    let grpc = [("content-type", "application/grpc")];
+    for (path, status) in [("/hello.Greeter/Hello", "0"), ("/nobody", "12")] {
+        let answer = both.get_with(path, &grpc).await;
+        assert_eq!(
+            (answer.status(), &answer.headers()["grpc-status"]),
+            (StatusCode::OK, &status.parse().unwrap())
+        );
+    }
+}
+
+#[tokio::test]
+async fn app_in_handler_shows_the_app_to_whom_it_may() {
+    let app = Program::start(env!("CARGO_BIN_EXE_app-in-handler")).await;
+    assert_eq!(
+        app.get("/docs/notes.txt").await.status(),
+        StatusCode::FORBIDDEN
+    );
+    let notes = app.get("/docs/notes.txt?key=open").await;
+    assert_eq!(notes.headers()["content-type"], "text/plain");
+    assert_eq!(notes.headers()["x-shown-by"], "a controller");
+    let today = app.get("/docs/today?key=open").await;
+    assert_eq!(today.body(), "nothing new today\n");
+    assert_eq!(
+        app.get("/docs/nobody?key=open").await.status(),
+        StatusCode::NOT_FOUND
+    );
+}

@@ -1,0 +1,78 @@
+//! Static files, then an axum API, then the one page of a single-page application for what a browser navigates to. What is
+//! missing stays 404: `/app.js` and `/api/x` are no pages.
+//!
+//! `cargo run -p examples --bin spa`, then open `http://127.0.0.1:8080/orders/7`.
+
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
+
+use axum::{Router, body::Body, response::Html, routing::get};
+use clap::Parser;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, VARY},
+};
+use tokio::net::TcpListener;
+use tower::{Layer, service_fn};
+use tower_cascade::CascadeLayer;
+use tower_http::services::ServeDir;
+
+/// Serves a single-page application.
+#[derive(Parser)]
+struct Args {
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    bind: SocketAddr,
+}
+
+const PAGE: &str = include_str!("files/index.html");
+
+/// Whether a browser asks for something to show, and not a script or a picture for a page.
+fn wants_a_page(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(ACCEPT).iter();
+    let mut types = accepts
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| range.split(';').next());
+    types.any(|name| name.trim().eq_ignore_ascii_case("text/html"))
+}
+
+/// The page, or 404.
+async fn page<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_api = request.uri().path().starts_with("/api/");
+    let mut response = Response::new(Body::empty());
+    if is_get && !is_api && wants_a_page(request.headers()) {
+        *response.body_mut() = PAGE.into();
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, html);
+    } else {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    // What comes depends on it.
+    response
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let files = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("spa/files");
+    let files = ServeDir::new(files).append_index_html_on_directories(false);
+    let api = Router::new()
+        .route(
+            "/api/orders",
+            get(async || "[7]\n").post(async |order: String| order),
+        )
+        .route("/about", get(async || Html("<p>About</p>\n")));
+    let cascade = CascadeLayer::new(files)
+        // ServeDir says 405 to the rest.
+        .only(|request| matches!(request.method, Method::GET | Method::HEAD))
+        .then(api);
+    let app = Router::new().fallback_service(cascade.layer(service_fn(page)));
+
+    let listener = TcpListener::bind(Args::parse().bind).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
