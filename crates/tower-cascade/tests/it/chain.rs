@@ -356,3 +356,63 @@ async fn in_a_stack_it_is_one_layer() {
         assert_eq!(body, expected);
     }
 }
+
+#[tokio::test]
+async fn a_routers_params_are_its_own() {
+    use axum::extract::Path;
+
+    // It matches, and has no answer; what it has left in its request is gone.
+    let first = Router::new().route("/{id}/{other}", get(async || NOT_FOUND));
+    let second = Router::new().route(
+        "/{one}/{two}",
+        get(async |Path((one, two)): Path<(String, String)>| format!("{one} {two}")),
+    );
+    let app = CascadeLayer::new(first.clone()).then(first).layer(second);
+    let request = Request::get("/a/b")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "a b");
+}
+
+#[tokio::test]
+async fn requests_without_a_path_are_tried_like_any_other() {
+    let app = CascadeLayer::new(no_answer!(0))
+        .then(no_answer!(0))
+        .layer(no_answer!(0));
+    for (method, uri) in [("CONNECT", "example.org:443"), ("OPTIONS", "*")] {
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(Body::default());
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn with_no_status_every_answer_is_the_answer() {
+    let app = CascadeLayer::new(no_answer!(0))
+        .on([])
+        .unwrap()
+        .layer(service_fn(async |_: Request<Replayed>| {
+            Ok::<_, Infallible>(answer(StatusCode::OK))
+        }));
+    let response = app.oneshot(Request::new(Body::default())).await.unwrap();
+    assert_eq!(response.status(), NOT_FOUND);
+}
+
+#[test]
+fn chains_and_lists_are_clone_send_sync_and_static() {
+    fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let layer = CascadeLayer::new(no_answer!(0))
+        .then(no_answer!(1))
+        .only(|_| true)
+        .on_statuses(|status| status == NOT_FOUND)
+        .on_error(|_: &Infallible| true);
+    check(&layer);
+    check(&layer.layer(no_answer!(0)));
+    check(&Cascade::new([no_answer!(0)]).on_error(|_: &Infallible| true));
+    assert!(format!("{layer:?}").contains("guarded: true"));
+}

@@ -2,7 +2,7 @@
 
 use http::{Response, StatusCode};
 use tower::Layer;
-use tower_cascade::CascadeLayer;
+use tower_cascade::{Cascade, CascadeLayer};
 use tower_lint::{contract, probe};
 
 /// Reads so many frames, and has no answer.
@@ -31,4 +31,23 @@ fn the_last_app_sees_the_contract_kept_whatever_the_first_has_read() {
 fn behind_a_guard_the_contract_is_kept() {
     contract::check(|inner| CascadeLayer::new(no_answer(0)).only(|_| false).layer(inner))
         .assert_kept();
+}
+
+#[test]
+fn every_app_of_a_chain_sees_the_contract_kept() {
+    contract::check(|inner| {
+        let layer = CascadeLayer::new(no_answer(1)).then(inner);
+        layer.then(no_answer(0)).layer(no_answer(0))
+    })
+    .assert_kept();
+    contract::check(|inner| {
+        let layer = CascadeLayer::new(no_answer(usize::MAX)).then(no_answer(2));
+        layer.layer(inner)
+    })
+    .assert_kept();
+}
+
+#[test]
+fn a_list_keeps_the_contract() {
+    contract::check(|inner| Cascade::new([inner.clone(), inner])).assert_kept();
 }
