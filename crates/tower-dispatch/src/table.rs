@@ -256,6 +256,24 @@ mod tests {
         assert!(Search::new(&patterns, vec![0], 100_000).is_ok());
     }
 
+    #[test]
+    fn the_limit_is_for_all_automata_of_a_search_together() {
+        let stem = |stem: &str| (0..5).map(move |i| format!(r"/{stem}/.*\w{i}"));
+        let fit = |regexes: Vec<String>, limit: usize| {
+            let patterns: Vec<_> = (regexes.iter())
+                .map(|regex| Pattern::regex(regex).unwrap())
+                .collect();
+            Search::new(&patterns, (0..patterns.len()).collect(), limit).is_ok()
+        };
+        let mut limits = (1..).map(|tens| tens * 10_000);
+        let least = limits
+            .find(|limit| fit(stem("a").collect(), *limit))
+            .unwrap();
+        let two = || stem("a").chain(stem("b")).collect();
+        assert!(!fit(two(), least));
+        assert!(fit(two(), 2 * least));
+    }
+
     /// The time of a search, the fastest of five.
     fn time(table: &Table, path: &str) -> Duration {
         let once = || {
