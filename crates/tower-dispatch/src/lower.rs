@@ -337,6 +337,14 @@ mod tests {
     }
 
     #[test]
+    fn texts_beside_each_other_are_one() {
+        let pattern = Pattern::regex("/a(b)(?:c)/[0-9]+(d)e").unwrap();
+        let parts = &pattern.ways()[0].parts;
+        assert_eq!(parts[0], Part::Text(b"/abc/".to_vec()));
+        assert_eq!(parts[2..], [Part::Text(b"de".to_vec())]);
+    }
+
+    #[test]
     fn what_is_more_begins_with_as_much_as_is_certain() {
         let table = [
             // What follows a run may be a part of it.

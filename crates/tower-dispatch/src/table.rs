@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_limit_is_for_all_automata_of_a_search_together() {
-        let stem = |stem: &str| (0..5).map(move |i| format!(r"/{stem}/.*\w{i}"));
+        let stem = |stem: &'static str| (0..5).map(move |i| format!(r"/{stem}/.*\w{i}"));
         let fit = |regexes: Vec<String>, limit: usize| {
             let patterns: Vec<_> = (regexes.iter())
                 .map(|regex| Pattern::regex(regex).unwrap())
