@@ -69,7 +69,7 @@ impl Automaton {
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.dfa.memory_usage()
+        self.dfa.get_nfa().memory_usage()
     }
 
     /// The first regex that matches the path from a place on; an error where that cannot be decided.
