@@ -67,6 +67,22 @@ async fn the_limit_is_for_all_apps_together() {
 }
 
 #[tokio::test]
+async fn a_content_length_that_lies_does_not_pass_the_limit() {
+    let app = CascadeLayer::new(no_answer!(9))
+        .replay_limit(3)
+        .layer(no_answer!(0));
+    for (length, status) in [("1", 413), ("1000000", 413)] {
+        let request = Request::put("/").header("content-length", length);
+        let request = request.body(Body::new(["ab".into(), "cd".into()])).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+    let request = Request::put("/").header("content-length", "1000000");
+    let request = request.body(Body::new(["ab".into()])).unwrap();
+    assert_eq!(app.oneshot(request).await.unwrap().status(), NOT_FOUND);
+}
+
+#[tokio::test]
 async fn whoever_answers_while_reading_gets_all_of_the_body() {
     // It reads what was recorded, and then the rest, after its answer is the final one.
     let app = CascadeLayer::new(no_answer!(3))
