@@ -36,7 +36,7 @@ pub trait Chain<B, P> {
     type Future: Future<Output = Result<Response<Self::Body>, Self::Error>>;
 
     /// The first of them has its turn.
-    fn start(&self, run: Run<B, P>) -> Self::Future;
+    fn start(self, run: Run<B, P>) -> Self::Future;
 }
 
 /// A request on its way: as it came, and what has become of it so far.
@@ -104,27 +104,26 @@ impl<B, P> Run<B, P> {
             Ok(response) => {
                 let status = response.status();
                 if !goes_on(&self.options, method, &response) {
-                    let response = self.options.finish(&mut self.notes, response);
+                    let response = self.options.answered(&mut self.notes, response);
                     return Some(Ok(response.map(ResponseBody::first)));
                 }
                 if status == StatusCode::METHOD_NOT_ALLOWED {
                     let allow = response.headers().get_all(ALLOW);
                     self.notes.allow.extend(allow.iter().cloned());
                 }
+                drop(response);
                 self.note(Tried::Answered(status));
-            }
-            Err(error) => {
-                if !self.options.policy.goes_on(&error) {
-                    return Some(Err(error));
-                }
-                self.note(Tried::Failed);
-            }
-        }
-        match self.replay.rewind() {
-            Ok(()) => None,
-            Err(exceeded) => {
+                let exceeded = self.replay.rewind().err()?;
                 let response = content_too_large(&self.parts.method, exceeded);
                 Some(Ok(self.options.finish(&mut self.notes, response)))
+            }
+            // Without the body nobody else can be asked.
+            Err(error) if !self.options.policy.goes_on(&error) || self.replay.rewind().is_err() => {
+                Some(Err(error))
+            }
+            Err(_) => {
+                self.note(Tried::Failed);
+                None
             }
         }
     }
@@ -141,15 +140,14 @@ fn goes_on<P, A>(options: &Options<P>, method: &Method, response: &Response<A>) 
     if extensions.get::<Final>().is_some() {
         return false;
     }
-    let header = || {
-        response
-            .headers()
-            .get(X_CASCADE)
-            .is_some_and(|value| value == "pass")
-    };
     extensions.get::<Pass>().is_some()
-        || options.x_cascade && header()
+        || options.x_cascade && says_pass(response)
         || options.statuses.move_on(method, response.status())
+}
+
+fn says_pass<A>(response: &Response<A>) -> bool {
+    let header = response.headers().get(X_CASCADE);
+    header.is_some_and(|value| value == "pass")
 }
 
 /// Rack's word for [`Pass`].
@@ -162,22 +160,42 @@ pub(crate) struct Finish<P> {
 }
 
 impl<P> Finish<P> {
-    pub(crate) fn apply<A>(&mut self, response: Response<A>) -> Response<A> {
+    /// The last app's answer.
+    pub(crate) fn answered<A>(&mut self, response: Response<A>) -> Response<A> {
+        self.options.answered(&mut self.notes, response)
+    }
+
+    /// An answer that is no app's.
+    pub(crate) fn own<A>(&mut self, response: Response<A>) -> Response<A> {
         self.options.finish(&mut self.notes, response)
     }
 }
 
 impl<P> Options<P> {
+    /// The final answer, which is an app's. If that app is a cascade itself, what it has tried is in its trace.
+    fn answered<A>(&self, notes: &mut Notes, mut response: Response<A>) -> Response<A> {
+        if self.trace {
+            match response.extensions_mut().remove::<CascadeTrace>() {
+                Some(inner) => notes.tried.extend(inner.tried),
+                None => notes.tried.push(Tried::Answered(response.status())),
+            }
+        }
+        self.finish(notes, response)
+    }
+
     fn finish<A>(&self, notes: &mut Notes, mut response: Response<A>) -> Response<A> {
         if response.status() == StatusCode::METHOD_NOT_ALLOWED && !notes.allow.is_empty() {
             statuses::unite_allow(response.headers_mut(), &notes.allow);
+        }
+        if self.x_cascade && says_pass(&response) {
+            // For a cascade around this one.
+            response.extensions_mut().insert(Pass);
         }
         if self.x_cascade {
             response.headers_mut().remove(X_CASCADE);
         }
         if self.trace {
-            let mut tried = std::mem::take(&mut notes.tried);
-            tried.push(Tried::Answered(response.status()));
+            let tried = std::mem::take(&mut notes.tried);
             response.extensions_mut().insert(CascadeTrace { tried });
         }
         response
@@ -215,8 +233,8 @@ pub struct Link<A, N> {
 
 impl<A, N, B, P, BodyA> Chain<B, P> for Link<A, N>
 where
-    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<N::Error>> + Clone,
-    N: Chain<B, P> + Clone,
+    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<N::Error>>,
+    N: Chain<B, P>,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     BodyA: Body<Data = Bytes, Error: Into<BoxError>>,
     P: Policy<N::Error>,
@@ -225,7 +243,7 @@ where
     type Error = N::Error;
     type Future = LinkFuture<A, N, B, P>;
 
-    fn start(&self, mut run: Run<B, P>) -> Self::Future {
+    fn start(self, mut run: Run<B, P>) -> Self::Future {
         let is_skipped = |guard: &Guard| !guard(&run.parts);
         let state = if self.guard.as_ref().is_some_and(is_skipped) {
             run.note(Tried::Skipped);
@@ -234,8 +252,8 @@ where
             }
         } else {
             LinkState::Trying {
-                attempt: Attempt::new(self.app.clone(), run.attempt()),
-                rest: Some((self.next.clone(), run)),
+                attempt: Attempt::new(self.app, run.attempt()),
+                rest: Some((self.next, run)),
             }
         };
         LinkFuture { state }
@@ -328,17 +346,17 @@ pub struct Last<S> {
 
 impl<S, B, P, BodyS> Chain<B, P> for Last<S>
 where
-    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>> + Clone,
+    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>>,
     BodyS: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     type Body = BodyS;
     type Error = S::Error;
     type Future = LastFuture<S, B, P>;
 
-    fn start(&self, run: Run<B, P>) -> Self::Future {
+    fn start(self, run: Run<B, P>) -> Self::Future {
         let (request, finish) = run.last();
         LastFuture {
-            attempt: Attempt::new(self.app.clone(), request),
+            attempt: Attempt::new(self.app, request),
             finish,
         }
     }
@@ -365,7 +383,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.attempt.poll(cx))?;
-        Poll::Ready(Ok(this.finish.apply(response)))
+        Poll::Ready(Ok(this.finish.answered(response)))
     }
 }
 

@@ -3,11 +3,11 @@ use std::{error::Error, fmt};
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a request's body ends with an error although the original body gave none.
+/// Why a request's body ends with an error that is not the original body's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The body failed while an earlier app was reading it. That app saw the original error.
+    /// The body failed before, or panicked. Whoever was reading it then saw the original error, or the panic.
     FailedEarlier,
     /// The app that holds this body has answered, and the cascade took the body back for the next app.
     Taken,
@@ -16,7 +16,7 @@ pub enum ReplayError {
 impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::FailedEarlier => "the request's body failed while an earlier app was reading it",
+            Self::FailedEarlier => "the request's body has failed before",
             Self::Taken => "the app that held the request's body has answered, and the cascade took the body back",
         })
     }

@@ -41,7 +41,7 @@ impl<L, P> CascadeLayer<L, P> {
     }
 
     /// Only requests that the function says yes to are tried on the app that was given last; the others go straight to the
-    /// next one, neither cloned nor recorded. Default: all.
+    /// next one, neither cloned nor recorded. Said twice, both have to say yes. Default: all.
     #[must_use]
     pub fn only(mut self, guard: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self
     where
@@ -69,7 +69,8 @@ impl<L, P> CascadeLayer<L, P> {
 impl<L, P: Clone> CascadeLayer<L, P> {
     /// The statuses with which an answer is none, so that the next app is asked. Default: 404.
     ///
-    /// A request whose method is not idempotent never goes on after a 5xx, since the app may have acted on it. If 405
+    /// A request whose method is not idempotent does not go on after a 5xx, since the app may have acted on it. (An app may
+    /// say otherwise of its own answer, with [`Pass`](crate::Pass).) If 405
     /// is among them and the final answer is 405 too, its `Allow` becomes that of all of these.
     ///
     /// # Errors
@@ -122,7 +123,8 @@ impl<L, P: Clone> CascadeLayer<L, P> {
     }
 
     /// Takes an answer with the header `X-Cascade: pass`, as Rack's routers give it, for one with
-    /// [`Pass`](crate::Pass), and takes that header off the final answer. Default: no.
+    /// [`Pass`](crate::Pass), and takes that header off the final answer. It goes on whatever the status, so it is for
+    /// apps whose headers are to be trusted, and not for a proxy. Default: no.
     #[must_use]
     pub fn x_cascade_header(mut self, yes: bool) -> Self {
         Arc::make_mut(&mut self.options).x_cascade = yes;
@@ -190,7 +192,10 @@ impl<A: Clone> Apps for Try<A> {
     }
 
     fn guard_last(&mut self, guard: Guard) {
-        self.guard = Some(guard);
+        self.guard = Some(match self.guard.take() {
+            Some(before) => Arc::new(move |parts: &Parts| before(parts) && guard(parts)),
+            None => guard,
+        });
     }
 }
 

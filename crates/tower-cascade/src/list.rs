@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
@@ -47,10 +47,10 @@ where
     type Error = A::Error;
     type Future = ListFuture<A, B, P>;
 
-    fn start(&self, run: Run<B, P>) -> Self::Future {
+    fn start(self, run: Run<B, P>) -> Self::Future {
         ListFuture {
             state: turn(&self.apps, 0, run),
-            apps: self.apps.clone(),
+            apps: self.apps,
         }
     }
 }
@@ -132,14 +132,12 @@ where
                 }
                 StateProj::Last { attempt, finish } => {
                     let response = ready!(attempt.poll(cx))?;
-                    return Poll::Ready(Ok(finish.apply(response).map(ResponseBody::first)));
+                    return Poll::Ready(Ok(finish.answered(response).map(ResponseBody::first)));
                 }
                 StateProj::Nobody { finish } => {
                     let mut response = Response::new(ResponseBody::own(String::new()));
                     *response.status_mut() = StatusCode::NOT_FOUND;
-                    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-                    response.headers_mut().insert(CONTENT_TYPE, text);
-                    return Poll::Ready(Ok(finish.apply(response)));
+                    return Poll::Ready(Ok(finish.own(response)));
                 }
             }
         }

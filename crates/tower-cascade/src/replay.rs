@@ -3,7 +3,10 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
     vec,
 };
@@ -45,18 +48,65 @@ pin_project! {
 }
 
 /// The tape is taken out when the body goes on to the next app.
-type SharedTape<B> = Arc<Mutex<Option<Tape<B>>>>;
+type SharedTape<B> = Arc<Shared<B>>;
+
+struct Shared<B> {
+    tape: Mutex<Option<Tape<B>>>,
+    /// Nobody will ask for the recording.
+    unwanted: AtomicBool,
+}
+
+impl<B> Shared<B> {
+    fn new(tape: Option<Tape<B>>) -> Arc<Self> {
+        Arc::new(Self {
+            tape: Mutex::new(tape),
+            unwanted: AtomicBool::new(false),
+        })
+    }
+
+    /// A body that panicked while it was polled has left the tape consistent: its source has failed.
+    fn lock(&self) -> MutexGuard<'_, Option<Tape<B>>> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Throws away what was recorded, if nobody will ask for it. Whoever polls the body does it afterwards: the poll may have
+    /// dropped whatever ends the recording, on the same thread.
+    fn clean_up(&self) {
+        if !self.unwanted.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut guard = match self.tape.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let garbage = guard.as_mut().map(|tape| tape.stop(Recording::Off));
+        drop(guard);
+        // Not under the lock.
+        drop(garbage);
+    }
+}
 
 /// The cascade's hold on a request's body. Dropping it ends the recording.
 pub(crate) enum Replay<B> {
     /// Nobody has had it, or it has not a single frame.
     Original(B),
     /// An app has had it.
-    Rewound(Box<Tape<B>>),
+    Rewound(Tape<B>),
     /// An app has it.
     Reading(Reading<B>),
     /// It is handed on.
     Gone,
+}
+
+impl<B> ReplayBody<B> {
+    fn taken() -> Self {
+        Self {
+            kind: Kind::Recorded {
+                tape: Shared::new(None),
+            },
+        }
+    }
 }
 
 impl<B> Replay<B> {
@@ -76,10 +126,11 @@ impl<B> Replay<B> {
                 return ReplayBody { kind: Kind::Ended };
             }
             Self::Original(body) => Tape::new(body, limit),
-            Self::Rewound(tape) => *tape,
-            Self::Reading(_) | Self::Gone => return ReplayBody { kind: Kind::Ended },
+            Self::Rewound(tape) => tape,
+            // Nobody asks then; a body that fails is not taken for a whole one.
+            Self::Reading(_) | Self::Gone => return ReplayBody::taken(),
         };
-        let tape = Arc::new(Mutex::new(Some(tape)));
+        let tape = Shared::new(Some(tape));
         *self = Self::Reading(Reading(tape.clone()));
         ReplayBody {
             kind: Kind::Recorded { tape },
@@ -95,7 +146,7 @@ impl<B> Replay<B> {
         let Self::Reading(Reading(shared)) = self else {
             return Ok(());
         };
-        let Some(mut tape) = lock(shared).take() else {
+        let Some(mut tape) = shared.lock().take() else {
             return Ok(());
         };
         if let Some(reader) = tape.reader.take()
@@ -107,7 +158,7 @@ impl<B> Replay<B> {
         tape.rewind()?;
         *self = match tape.source {
             Source::Unread(body) => Self::Original(body),
-            _ => Self::Rewound(Box::new(tape)),
+            _ => Self::Rewound(tape),
         };
         Ok(())
     }
@@ -120,7 +171,7 @@ impl<B> Replay<B> {
                 frames: tape.frames.into_iter(),
                 source: tape.source,
             },
-            Self::Reading(_) | Self::Gone => Kind::Ended,
+            Self::Reading(_) | Self::Gone => return ReplayBody::taken(),
         };
         ReplayBody { kind }
     }
@@ -131,15 +182,9 @@ pub(crate) struct Reading<B>(SharedTape<B>);
 
 impl<B> Drop for Reading<B> {
     fn drop(&mut self) {
-        let garbage = lock(&self.0).as_mut().map(|tape| tape.stop(Recording::Off));
-        // Not under the lock.
-        drop(garbage);
+        self.0.unwanted.store(true, Ordering::SeqCst);
+        self.0.clean_up();
     }
-}
-
-/// A body that panicked while it was polled has left the tape consistent: its source has failed.
-fn lock<B>(shared: &Mutex<Option<Tape<B>>>) -> MutexGuard<'_, Option<Tape<B>>> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A frame that can be given again.
@@ -331,10 +376,15 @@ where
         &mut self,
         cx: &mut Context<'_>,
     ) -> (Poll<Option<Result<Frame<Bytes>, BoxError>>>, Option<Waker>) {
-        if let Some(frame) = self.waiting().first() {
-            let frame = frame.clone().into_frame();
-            self.next = self.next.map(|next| next + 1);
-            return (Poll::Ready(Some(Ok(frame))), None);
+        if let Some(next) = self.next.filter(|next| *next < self.frames.len()) {
+            let frame = match self.recording {
+                Recording::Off => {
+                    std::mem::replace(&mut self.frames[next], Recorded::Data(Bytes::new()))
+                }
+                _ => self.frames[next].clone(),
+            };
+            self.next = Some(next + 1);
+            return (Poll::Ready(Some(Ok(frame.into_frame()))), None);
         }
         let polled = self.source.poll_frame(cx);
         let old = match (&polled, &self.reader) {
@@ -370,10 +420,11 @@ where
                 return body.poll_frame(cx).map_err(Into::into);
             }
             KindProj::Recorded { tape } => {
-                let mut guard = lock(tape);
-                if let Some(tape) = &mut *guard {
-                    let (polled, _old) = tape.poll_frame(cx);
+                let mut guard = tape.lock();
+                if let Some(recorded) = &mut *guard {
+                    let (polled, _old) = recorded.poll_frame(cx);
                     drop(guard);
+                    tape.clean_up();
                     return polled;
                 }
             }
@@ -390,7 +441,8 @@ where
         match &self.kind {
             Kind::Ended => true,
             Kind::Original { body } => body.is_end_stream(),
-            Kind::Recorded { tape } => lock(tape)
+            Kind::Recorded { tape } => tape
+                .lock()
                 .as_ref()
                 .is_some_and(|tape| tape.waiting().is_empty() && tape.source.is_end_stream()),
             Kind::Replayed { frames, source } => {
@@ -403,9 +455,11 @@ where
         match &self.kind {
             Kind::Ended => SizeHint::with_exact(0),
             Kind::Original { body } => body.size_hint(),
-            Kind::Recorded { tape } => lock(tape).as_ref().map_or_else(SizeHint::default, |tape| {
-                size_hint(tape.waiting(), &tape.source)
-            }),
+            Kind::Recorded { tape } => {
+                tape.lock().as_ref().map_or_else(SizeHint::default, |tape| {
+                    size_hint(tape.waiting(), &tape.source)
+                })
+            }
             Kind::Replayed { frames, source } => size_hint(frames.as_slice(), source),
         }
     }

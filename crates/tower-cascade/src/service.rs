@@ -16,7 +16,7 @@ use crate::{
     statuses::Statuses,
 };
 
-/// Tries apps in turn. [`CascadeLayer`](crate::CascadeLayer) makes it of apps of different types, and
+/// Tries apps in turn: each a cloneable service for requests with [`ReplayBody`](crate::ReplayBody). [`CascadeLayer`](crate::CascadeLayer) makes it of apps of different types, and
 /// [`new`](Self::new) of a list of one type.
 #[derive(Debug)]
 pub struct Cascade<N, P = ErrorsEnd> {
@@ -26,7 +26,8 @@ pub struct Cascade<N, P = ErrorsEnd> {
 
 impl<A> Cascade<List<A>> {
     /// Apps of one type, the first to be asked first. If all fail, the last one's answer is the answer; if there are none,
-    /// it is 404.
+    /// it is 404. To go from thread to thread the list asks for apps that are `Sync`, too: of boxed ones for
+    /// `BoxCloneSyncService`.
     pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
         Self {
             apps: apps.into_iter().collect(),
@@ -116,7 +117,7 @@ impl<N: Clone, P> Clone for Cascade<N, P> {
 
 impl<N, P, B> Service<Request<B>> for Cascade<N, P>
 where
-    N: Chain<B, P>,
+    N: Chain<B, P> + Clone,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     type Response = Response<N::Body>;
@@ -130,6 +131,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.apps.start(Run::new(request, self.options.clone()))
+        let run = Run::new(request, self.options.clone());
+        self.apps.clone().start(run)
     }
 }

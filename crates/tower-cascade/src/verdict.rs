@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-/// In an answer's extensions: this is no answer, whatever its status. The next app is asked, if there is one.
+/// In an answer's extensions: this is no answer, whatever its status, 5xx to a POST and 403 included. The next app is asked, if
+/// there is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pass;
 
@@ -11,7 +12,8 @@ pub struct Pass;
 pub struct Final;
 
 /// In the final answer's extensions, if [`trace`](crate::CascadeLayer::trace) asks for it: what became of each app, in
-/// their order. Apps after the one that has answered are not in it.
+/// their order. Apps after the one that has answered are not in it; where that one is a cascade with a trace itself, its apps are in
+/// its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CascadeTrace {
     pub(crate) tried: Vec<Tried>,
@@ -23,7 +25,7 @@ pub struct CascadeTrace {
 pub enum Tried {
     /// Its guard has turned the request away.
     Skipped,
-    /// It answered with this status. All but the last of these did not count.
+    /// It answered with this status.
     Answered(StatusCode),
     /// Its error counted as none.
     Failed,
