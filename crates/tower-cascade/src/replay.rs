@@ -92,7 +92,8 @@ pub(crate) enum Replay<B> {
     /// Nobody has had it, or it has not a single frame.
     Original(B),
     /// An app has had it.
-    Rewound(Tape<B>),
+    // In a box, since most requests have no body that an app reads, and all of them move this.
+    Rewound(Box<Tape<B>>),
     /// An app has it.
     Reading(Reading<B>),
     /// It is handed on.
@@ -126,7 +127,7 @@ impl<B> Replay<B> {
                 return ReplayBody { kind: Kind::Ended };
             }
             Self::Original(body) => Tape::new(body, limit),
-            Self::Rewound(tape) => tape,
+            Self::Rewound(tape) => *tape,
             // Nobody asks then; a body that fails is not taken for a whole one.
             Self::Reading(_) | Self::Gone => return ReplayBody::taken(),
         };
@@ -158,7 +159,7 @@ impl<B> Replay<B> {
         tape.rewind()?;
         *self = match tape.source {
             Source::Unread(body) => Self::Original(body),
-            _ => Self::Rewound(tape),
+            _ => Self::Rewound(Box::new(tape)),
         };
         Ok(())
     }
