@@ -67,3 +67,36 @@ impl Scan {
         end
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use regex_syntax::hir::{Class, HirKind};
+
+    use super::*;
+
+    #[test]
+    fn a_run_ends_before_the_first_character_that_is_not_in_the_set() {
+        let table = [
+            ("[^/]", "ab/c", 2),
+            ("[^/]", "é日/", 5),
+            ("[^/]", "", 0),
+            ("[a-c]", "abcd", 3),
+            ("[a-c]", "aé", 1),
+            (r"\w", "aé1日_-", 8),
+            (r"\w", "é-", 2),
+            (r"\w", "-é", 0),
+            ("[é-ü]", "éêüý", 6),
+            ("[é-ü]", "è", 0),
+            ("[é-ëï-ü]", "éîü", 2),
+            ("[é-ëï-ü]", "éïü\u{10ffff}", 6),
+            ("[aé]", "aaéaéab", 8),
+        ];
+        for (class, text, length) in table {
+            let hir = regex_syntax::parse(class).unwrap();
+            let HirKind::Class(Class::Unicode(class)) = hir.kind() else {
+                panic!("{class} is no class");
+            };
+            assert_eq!(Scan::new(class).run(text.as_bytes()), length, "{text}");
+        }
+    }
+}

@@ -228,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn matches_are_equal_if_all_of_them_is() {
+        for template in ["/{a}", "/{a}[/{b}]", "/{a}-{b}-{c}-{d}-{e}"] {
+            let patterns = [Pattern::template(template).unwrap()];
+            let one = find(&patterns, "/a-b-c-d-e");
+            assert!(one.is_some());
+            assert_eq!(one, find(&patterns, "/a-b-c-d-e"));
+            assert_ne!(one, find(&patterns, "/a-b-c-dd-e"));
+        }
+        // Of the same length, with other groups.
+        let patterns = [Pattern::template("/{a}-{b}").unwrap()];
+        assert_ne!(find(&patterns, "/aa-b"), find(&patterns, "/a-bb"));
+    }
+
+    #[test]
     fn a_group_that_took_no_part_is_absent() {
         let pattern = Pattern::regex("/(a)?(b?)(c)").unwrap();
         let spans: Vec<_> = find(&[pattern], "/c").unwrap().spans().collect();

@@ -37,6 +37,8 @@ fn urls() -> Dispatch<Endpoint<()>> {
             says("search"),
         )
         .name("search")
+        .route(regex("(?:/(?P<x>a)){2}"), says("twice"))
+        .name("twice")
         .mount("/", says("root"))
         .name("root")
         .route("/{*all}", says("all"))
@@ -82,6 +84,11 @@ fn a_name_and_args_make_a_path() {
 fn what_makes_no_path_says_why() {
     type Args<'a> = &'a [(&'a str, &'a dyn Display)];
     let table: &[(&str, Args<'_>, &str)] = &[
+        (
+            "twice",
+            &[("x", &"a")],
+            "url_for \"twice\": \"(?:/(?P<x>a)){2}\" is more than texts, named groups and an optional end, so it cannot be filled in",
+        ),
         (
             "segment",
             &[("x", &1), ("x", &2)],
