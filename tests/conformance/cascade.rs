@@ -18,7 +18,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde_json::{Value, json};
 use tower::{BoxError, ServiceExt, service_fn, util::BoxCloneSyncService};
-use tower_cascade::Cascade;
+use tower_cascade::CascadeLayer;
 
 use crate::{Verdict, bytes};
 
@@ -119,12 +119,13 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         .map(|(index, (description, counts))| app(description, index, &log, counts))
         .collect();
     let caught: Vec<u16> = catch.iter().map(StatusCode::as_u16).collect();
-    let cascade = Cascade::new(services).allow_auth_statuses().on(catch);
+    let cascade = CascadeLayer::list(services).allow_auth_statuses().on(catch);
     let cascade = match cascade {
         Ok(cascade) => cascade.on_error(move |raised: &Raised| match raised {
             Raised::Http(code) => caught.contains(code),
             Raised::Error(_) => false,
-        }),
+        })
+            .service(),
         Err(error) => return Verdict::Failed("a cascade".into(), error.to_string()),
     };
     let request = Request::builder()

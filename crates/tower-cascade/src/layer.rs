@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use crate::{
     Cascade, StatusError,
     chain::{Guard, Last, Link},
+    list::List,
     options::{ErrorsEnd, OnError, Options},
     statuses::Statuses,
 };
@@ -23,6 +24,26 @@ impl<A> CascadeLayer<Try<A>> {
         Self {
             apps: Try { app, guard: None },
             options: Arc::default(),
+        }
+    }
+}
+
+impl<A> CascadeLayer<List<A>> {
+    /// Apps of one type, which are not put before another service: [`service`](Self::service) makes one of them.
+    pub fn list(apps: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            apps: apps.into_iter().collect(),
+            options: Arc::default(),
+        }
+    }
+}
+
+impl<A, P> CascadeLayer<List<A>, P> {
+    /// The service that tries them, see [`Cascade::new`].
+    pub fn service(self) -> Cascade<List<A>, P> {
+        Cascade {
+            apps: self.apps,
+            options: self.options,
         }
     }
 }
@@ -52,7 +73,7 @@ impl<L, P> CascadeLayer<L, P> {
     }
 
     /// Errors for which the function says yes count as no answer, and the next app is asked. It sees them as errors of
-    /// the wrapped service's type. Say it only of errors after which the
+    /// the wrapped service's type, or of the list's. Say it only of errors after which the
     /// app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an error is the end.
     #[must_use]
     pub fn on_error<E>(

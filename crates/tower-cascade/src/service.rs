@@ -4,16 +4,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BoxError, StatusError,
+    BoxError,
     chain::{Chain, Run},
     list::List,
-    options::{ErrorsEnd, OnError, Options},
-    statuses::Statuses,
+    options::{ErrorsEnd, Options},
 };
 
 /// Tries apps in turn: each a cloneable service for requests with [`ReplayBody`](crate::ReplayBody). [`CascadeLayer`](crate::CascadeLayer) makes it of apps of different types, and
@@ -26,83 +25,13 @@ pub struct Cascade<N, P = ErrorsEnd> {
 
 impl<A> Cascade<List<A>> {
     /// Apps of one type, the first to be asked first. If all fail, the last one's answer is the answer; if there are none,
-    /// it is 404. To go from thread to thread the list asks for apps that are `Sync`, too: of boxed ones for
+    /// it is 404. What there is to say of it is said with [`CascadeLayer::list`](crate::CascadeLayer::list). To go from thread to thread the list asks for apps that are `Sync`, too: of boxed ones for
     /// `BoxCloneSyncService`.
     pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
         Self {
             apps: apps.into_iter().collect(),
             options: Arc::default(),
         }
-    }
-}
-
-impl<A, P> Cascade<List<A>, P> {
-    /// Errors for which the function says yes count as no answer, and the next app is asked. Say it only of
-    /// errors after which the app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an
-    /// error is the end.
-    #[must_use]
-    pub fn on_error<E>(
-        self,
-        predicate: impl Fn(&E) -> bool + Send + Sync + 'static,
-    ) -> Cascade<List<A>, OnError<E>> {
-        Cascade {
-            apps: self.apps,
-            options: Arc::new(self.options.with_policy(OnError::new(predicate))),
-        }
-    }
-}
-
-impl<A, P: Clone> Cascade<List<A>, P> {
-    /// See [`CascadeLayer::on`](crate::CascadeLayer::on).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn on(
-        mut self,
-        statuses: impl IntoIterator<Item = StatusCode>,
-    ) -> Result<Self, StatusError> {
-        Arc::make_mut(&mut self.options).set_statuses(statuses)?;
-        Ok(self)
-    }
-
-    /// See [`CascadeLayer::on_statuses`](crate::CascadeLayer::on_statuses).
-    #[must_use]
-    pub fn on_statuses(
-        mut self,
-        statuses: impl Fn(StatusCode) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        let options = Arc::make_mut(&mut self.options);
-        options.statuses = Statuses::by(statuses, options.auth_statuses);
-        self
-    }
-
-    /// See [`CascadeLayer::allow_auth_statuses`](crate::CascadeLayer::allow_auth_statuses).
-    #[must_use]
-    pub fn allow_auth_statuses(mut self) -> Self {
-        Arc::make_mut(&mut self.options).auth_statuses = true;
-        self
-    }
-
-    /// See [`CascadeLayer::replay_limit`](crate::CascadeLayer::replay_limit).
-    #[must_use]
-    pub fn replay_limit(mut self, bytes: usize) -> Self {
-        Arc::make_mut(&mut self.options).replay_limit = bytes;
-        self
-    }
-
-    /// See [`CascadeLayer::trace`](crate::CascadeLayer::trace).
-    #[must_use]
-    pub fn trace(mut self, yes: bool) -> Self {
-        Arc::make_mut(&mut self.options).trace = yes;
-        self
-    }
-
-    /// See [`CascadeLayer::x_cascade_header`](crate::CascadeLayer::x_cascade_header).
-    #[must_use]
-    pub fn x_cascade_header(mut self, yes: bool) -> Self {
-        Arc::make_mut(&mut self.options).x_cascade = yes;
-        self
     }
 }
 

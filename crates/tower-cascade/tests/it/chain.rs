@@ -280,7 +280,9 @@ async fn an_error_is_the_end_or_a_reason_to_go_on() {
     assert_eq!(response.status(), StatusCode::ACCEPTED);
 
     // In a list, the last one's error is the answer.
-    let list = Cascade::new([fails("one"), fails("two")]).on_error(|_: &Error| true);
+    let list = CascadeLayer::list([fails("one"), fails("two")])
+        .on_error(|_: &Error| true)
+        .service();
     assert_eq!(
         list.oneshot(request(Method::GET)).await.unwrap_err(),
         Error("two")
@@ -303,7 +305,8 @@ async fn a_list_is_tried_in_its_order_and_the_last_answer_is_the_answer() {
         (&[404, 405, 200], 405),
     ];
     for (statuses, expected) in table {
-        let list = Cascade::new(statuses.iter().map(|status| app(*status))).trace(true);
+        let list = statuses.iter().map(|status| app(*status));
+        let list = CascadeLayer::list(list).trace(true).service();
         let request = Request::new(Body::new(["ab".into()]));
         let response = list.oneshot(request).await.unwrap();
         assert_eq!(response.status(), expected);
@@ -312,20 +315,45 @@ async fn a_list_is_tried_in_its_order_and_the_last_answer_is_the_answer() {
         let last = (!statuses.is_empty()).then_some(&last);
         assert_eq!(trace.tried().last(), last);
     }
-    let list = Cascade::new([app(403), app(503), app(200)]).on_statuses(|status| status != 503);
+    let list =
+        CascadeLayer::list([app(403), app(503), app(200)]).on_statuses(|status| status != 503);
     let request = || Request::new(Body::default());
-    assert_eq!(list.clone().oneshot(request()).await.unwrap().status(), 403);
+    assert_eq!(
+        list.clone()
+            .service()
+            .oneshot(request())
+            .await
+            .unwrap()
+            .status(),
+        403
+    );
     let list = list
         .allow_auth_statuses()
         .on_statuses(|status| status != 503);
-    assert_eq!(list.clone().oneshot(request()).await.unwrap().status(), 503);
+    assert_eq!(
+        list.clone()
+            .service()
+            .oneshot(request())
+            .await
+            .unwrap()
+            .status(),
+        503
+    );
     let list = list
         .on([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE])
         .unwrap();
-    assert_eq!(list.clone().oneshot(request()).await.unwrap().status(), 200);
+    assert_eq!(
+        list.clone()
+            .service()
+            .oneshot(request())
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
     let list = list.replay_limit(0).x_cascade_header(true);
     let request = Request::new(Body::new(["ab".into()]));
-    assert_eq!(list.oneshot(request).await.unwrap().status(), 413);
+    assert_eq!(list.service().oneshot(request).await.unwrap().status(), 413);
 }
 
 #[tokio::test]
@@ -430,7 +458,11 @@ fn chains_and_lists_are_clone_send_sync_and_static() {
         .on_error(|_: &Infallible| true);
     check(&layer);
     check(&layer.layer(no_answer!(0)));
-    check(&Cascade::new([no_answer!(0)]).on_error(|_: &Infallible| true));
+    check(
+        &CascadeLayer::list([no_answer!(0)])
+            .on_error(|_: &Infallible| true)
+            .service(),
+    );
     assert!(format!("{layer:?}").contains("guarded: true"));
 }
 
@@ -480,7 +512,9 @@ async fn racks_header_of_an_inner_cascade_is_heard_outside() {
         response.headers_mut().insert("x-cascade", pass);
         Ok::<_, Infallible>(response)
     });
-    let inner = Cascade::new([passes]).x_cascade_header(true);
+    let inner = CascadeLayer::list([passes])
+        .x_cascade_header(true)
+        .service();
     let inner = inner.map_request(|request: Request<Replayed>| request.map(|_| Body::default()));
     let outer = CascadeLayer::new(inner)
         .x_cascade_header(true)
