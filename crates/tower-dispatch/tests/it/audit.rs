@@ -106,6 +106,19 @@ fn a_method_of_its_own_or_a_path_of_its_own_is_enough() {
 }
 
 #[test]
+fn what_is_there_twice_is_covered_by_what_covers_the_first() {
+    let audit = audit(
+        Dispatch::builder()
+            .route("/{x}", says("0"))
+            .route("/a", says("1, covered"))
+            .route("/a", says("2, covered"))
+            .route("/b/c", says("3"))
+            .route("/b/c", says("4, covered")),
+    );
+    assert_eq!(found(&audit), [(1, vec![0]), (2, vec![0]), (4, vec![3])]);
+}
+
+#[test]
 fn anchors_say_what_a_route_takes() {
     let prefix = |regex| Pattern::regex_prefix(regex).unwrap();
     let search = |regex| Pattern::regex_search(regex).unwrap();
