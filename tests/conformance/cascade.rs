@@ -121,10 +121,11 @@ pub(crate) fn run(vector: &Value) -> Verdict {
     let caught: Vec<u16> = catch.iter().map(StatusCode::as_u16).collect();
     let cascade = CascadeLayer::list(services).allow_auth_statuses().on(catch);
     let cascade = match cascade {
-        Ok(cascade) => cascade.on_error(move |raised: &Raised| match raised {
-            Raised::Http(code) => caught.contains(code),
-            Raised::Error(_) => false,
-        })
+        Ok(cascade) => cascade
+            .on_error(move |raised: &Raised| match raised {
+                Raised::Http(code) => caught.contains(code),
+                Raised::Error(_) => false,
+            })
             .service(),
         Err(error) => return Verdict::Failed("a cascade".into(), error.to_string()),
     };
