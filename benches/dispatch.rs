@@ -38,8 +38,8 @@ fn regexes(templates: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// In an order that is always the same and that nobody can guess (Fisher and Yates, with the generator of L'Ecuyer's
-/// table as a source).
+/// In an order that is always the same and that nobody can guess (Fisher and Yates, with the generator of Knuth's
+/// MMIX).
 fn shuffled(mut paths: Vec<String>) -> Vec<String> {
     let mut state: u64 = 42;
     for at in (1..paths.len()).rev() {

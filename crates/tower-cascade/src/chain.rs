@@ -55,6 +55,19 @@ pub(crate) struct Notes {
     tried: Vec<Tried>,
 }
 
+impl Notes {
+    /// Notes an app's answer, or what it has tried itself if it is a cascade.
+    fn answered<A>(&mut self, trace: bool, response: &mut Response<A>) {
+        if !trace {
+            return;
+        }
+        match response.extensions_mut().remove::<CascadeTrace>() {
+            Some(inner) => self.tried.extend(inner.tried),
+            None => self.tried.push(Tried::Answered(response.status())),
+        }
+    }
+}
+
 impl<B, P> Run<B, P> {
     pub(crate) fn new(request: Request<B>, options: Arc<Options<P>>) -> Self {
         let (parts, body) = request.into_parts();
@@ -101,18 +114,17 @@ impl<B, P> Run<B, P> {
     {
         let method = &self.parts.method;
         match answer {
-            Ok(response) => {
-                let status = response.status();
+            Ok(mut response) => {
                 if !goes_on(&self.options, method, &response) {
                     let response = self.options.answered(&mut self.notes, response);
                     return Some(Ok(response.map(ResponseBody::first)));
                 }
-                if status == StatusCode::METHOD_NOT_ALLOWED {
+                if response.status() == StatusCode::METHOD_NOT_ALLOWED {
                     let allow = response.headers().get_all(ALLOW);
                     self.notes.allow.extend(allow.iter().cloned());
                 }
+                self.notes.answered(self.options.trace, &mut response);
                 drop(response);
-                self.note(Tried::Answered(status));
                 let exceeded = self.replay.rewind().err()?;
                 let response = content_too_large(&self.parts.method, exceeded);
                 Some(Ok(self.options.finish(&mut self.notes, response)))
@@ -172,14 +184,9 @@ impl<P> Finish<P> {
 }
 
 impl<P> Options<P> {
-    /// The final answer, which is an app's. If that app is a cascade itself, what it has tried is in its trace.
+    /// The final answer, which is an app's.
     fn answered<A>(&self, notes: &mut Notes, mut response: Response<A>) -> Response<A> {
-        if self.trace {
-            match response.extensions_mut().remove::<CascadeTrace>() {
-                Some(inner) => notes.tried.extend(inner.tried),
-                None => notes.tried.push(Tried::Answered(response.status())),
-            }
-        }
+        notes.answered(self.trace, &mut response);
         self.finish(notes, response)
     }
 

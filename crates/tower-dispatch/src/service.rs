@@ -50,6 +50,20 @@ impl<E> Dispatch<E> {
     ///
     /// A [`UrlError`] if the route is not there, does not have such args, or would find others in the path; and if the path
     /// had a `.` or `..` segment, which clients resolve.
+    ///
+    /// ```
+    /// use axum::routing::get;
+    /// use tower_dispatch::{Dispatch, Endpoint};
+    ///
+    /// let urls: Dispatch<Endpoint<axum::body::Body>> = Dispatch::builder()
+    ///     .get("/users/{id:int}/files/{*path}", get(async || "a file"))
+    ///     .name("file")
+    ///     .build()?;
+    /// let url = urls.url_for("file", &[("id", &7), ("path", &"a b/c")]);
+    /// assert_eq!(url.as_deref(), Ok("/users/7/files/a%20b/c"));
+    /// assert!(urls.url_for("file", &[("id", &7), ("path", &"../c")]).is_err());
+    /// # Ok::<(), tower_dispatch::BuildError>(())
+    /// ```
     pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlError> {
         self.routes.named().url_for(name, args)
     }

@@ -12,6 +12,30 @@ use crate::{BoxError, Endpoint};
 /// requests share; [`Builder::view`](crate::Builder::view) takes it.
 ///
 /// What is for GET takes HEAD too, and loses its body then, unless there is something else for HEAD.
+///
+/// ```
+/// use std::{convert::Infallible, sync::Arc};
+///
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use bytes::Bytes;
+/// use tower_dispatch::{Dispatch, View};
+///
+/// struct Greeting(&'static str);
+///
+/// impl Greeting {
+///     // An `Arc`, since the answer may outlive the call.
+///     async fn get<B>(self: Arc<Self>, _: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+///         Ok(Response::new(self.0.into()))
+///     }
+/// }
+///
+/// let urls = Dispatch::builder()
+///     .view("/greeting", View::new(Greeting("hello")).get(Greeting::get))
+///     .build()?;
+/// # let _: Dispatch<tower_dispatch::Endpoint<()>> = urls;
+/// # Ok::<(), tower_dispatch::BuildError>(())
+/// ```
 pub struct View<T, B, Err = std::convert::Infallible> {
     object: Arc<T>,
     methods: Vec<(Method, Endpoint<B, Err>)>,

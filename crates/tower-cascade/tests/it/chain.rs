@@ -482,25 +482,34 @@ async fn a_trace_has_the_apps_that_were_asked_and_no_others() {
         [no]
     );
 
-    // A cascade in a cascade: its apps stand in its place.
-    let inner = CascadeLayer::new(no_answer!(1))
-        .trace(true)
-        .layer(service_fn(async |_: Request<_>| {
-            Ok::<_, Infallible>(answer(StatusCode::OK))
-        }));
+    // A cascade in a cascade: its apps stand in its place, whether it has the answer or not.
+    let inner = |status| {
+        let last = service_fn(move |_: Request<_>| {
+            std::future::ready(Ok::<_, Infallible>(answer(status)))
+        });
+        let inner = CascadeLayer::new(no_answer!(1)).trace(true).layer(last);
+        inner.map_request(|request: Request<Replayed>| request.map(|_| Body::default()))
+    };
+    for (status, tried) in [
+        (StatusCode::OK, vec![no, no, yes]),
+        (NOT_FOUND, vec![no, no, no, no]),
+    ] {
+        let outer = CascadeLayer::new(no_answer!(0))
+            .then(inner(status))
+            .trace(true);
+        let response = outer.layer(no_answer!(0)).oneshot(request()).await.unwrap();
+        assert_eq!(
+            response.extensions().get::<CascadeTrace>().unwrap().tried(),
+            tried
+        );
+    }
     let outer = CascadeLayer::new(no_answer!(0))
-        .then(no_answer!(0))
-        .trace(true);
-    let response = ServiceBuilder::new()
-        .layer(outer)
-        .map_request(|request: Request<Replayed>| request.map(|_| Body::default()))
-        .service(inner)
-        .oneshot(request())
-        .await
-        .unwrap();
+        .trace(true)
+        .layer(inner(StatusCode::OK));
+    let response = outer.oneshot(request()).await.unwrap();
     assert_eq!(
         response.extensions().get::<CascadeTrace>().unwrap().tried(),
-        [no, no, no, yes]
+        [no, no, yes]
     );
 }
 
