@@ -228,6 +228,46 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_pattern_wins_over_a_rest_that_was_found_before_it() {
+        let patterns = [
+            Pattern::template("/{x}/c").unwrap(),
+            Pattern::regex("/a/(.*)c").unwrap(),
+        ];
+        let found = find(&patterns, "/a/c").unwrap();
+        assert_eq!((found.index(), found.spans().next()), (0, Some(Some(1..2))));
+        let found = find(&patterns, "/a/bc").unwrap();
+        assert_eq!((found.index(), found.spans().next()), (1, Some(Some(3..4))));
+    }
+
+    #[test]
+    fn a_run_is_counted_in_characters() {
+        let pattern = Pattern::regex("/[a-zü]{2,3}").unwrap();
+        for (path, expected) in [
+            ("/ü", false),
+            ("/üü", true),
+            ("/aüü", true),
+            ("/üüüü", false),
+        ] {
+            assert_eq!(
+                find(std::slice::from_ref(&pattern), path).is_some(),
+                expected,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_limit_is_for_the_tree_too() {
+        let templates = (0..10).map(|i| format!("/{i}{}", "x".repeat(1_000)));
+        let patterns: Vec<_> = templates
+            .map(|text| Pattern::template(&text).unwrap())
+            .collect();
+        let search = |limit| Search::new(&patterns, (0..10).collect(), limit);
+        assert!(search(9_000).is_err());
+        assert!(search(20_000).is_ok());
+    }
+
+    #[test]
     fn matches_are_equal_if_all_of_them_is() {
         for template in ["/{a}", "/{a}[/{b}]", "/{a}-{b}-{c}-{d}-{e}"] {
             let patterns = [Pattern::template(template).unwrap()];
