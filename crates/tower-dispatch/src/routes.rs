@@ -1,14 +1,15 @@
 //! The routing rule: which route a method and a path lead to, or which methods the path would have.
 
+mod reach;
+
 use std::{fmt, sync::Arc};
 
 use http::{Method, Uri};
 
 use crate::{
-    Audit, BuildError, PathError, Pattern, Unreachable, UrlArgs,
+    BuildError, PathError, Pattern, UrlArgs,
     allow::Allow,
     args::RouteInfo,
-    audit::{self, Verdict},
     each::Each,
     path::{self, Path},
     pattern::Kind,
@@ -195,94 +196,6 @@ impl<E> Routes<E> {
 
     pub(crate) fn named(&self) -> &Named {
         &self.named
-    }
-
-    /// For each route whether requests can reach it: it is enough if those with one of its methods can.
-    pub(crate) fn audit(&self) -> Audit {
-        let patterns: Vec<Option<Pattern>> = (self.infos.iter())
-            .map(|info| Pattern::again(&info.pattern, info.kind).ok())
-            .collect();
-        let mut verdicts: Vec<Option<Verdict>> = vec![None; patterns.len()];
-        let by_method = self.by_method.iter().map(|(_, search)| search);
-        let mut searches: Vec<&Arc<Search>> = by_method.chain([&self.any_method]).collect();
-        if self.named.rules.first_path_match_decides {
-            searches = vec![&self.all];
-        }
-        for search in searches {
-            let routes: Vec<usize> = (search.patterns().iter().copied())
-                .filter(|index| patterns[*index].is_some() && self.leader(*index) == *index)
-                .collect();
-            let some: Vec<&Pattern> = routes
-                .iter()
-                .filter_map(|i| patterns[*i].as_ref())
-                .collect();
-            for (verdict, &index) in audit::audit(&some, self.named.rules)
-                .into_iter()
-                .zip(&routes)
-            {
-                let verdict = match verdict {
-                    Verdict::Unreachable(places) => Verdict::Unreachable(
-                        places.into_iter().map(|place| routes[place]).collect(),
-                    ),
-                    other => other,
-                };
-                verdicts[index] = Some(match verdicts[index].take() {
-                    Some(other) => other.or(verdict),
-                    None => verdict,
-                });
-            }
-        }
-
-        let mut audit = Audit {
-            routes: (self.endpoints.iter().zip(&self.infos))
-                .map(|((methods, _), info)| format!("{methods} {}", info.pattern))
-                .collect(),
-            ..Audit::default()
-        };
-        for route in 0..patterns.len() {
-            let leader = self.leader(route);
-            let siblings = self.same.get(route).map_or(&[][..], Vec::as_slice);
-            let before: Vec<usize> = siblings
-                .iter()
-                .copied()
-                .filter(|other| *other < route)
-                .collect();
-            match &verdicts[leader] {
-                Some(Verdict::Unreachable(covered_by)) => audit.unreachable.push(Unreachable {
-                    route,
-                    covered_by: covered_by.iter().copied().collect(),
-                }),
-                Some(Verdict::Reachable) if self.takes_nothing_after(route, &before) => {
-                    audit.unreachable.push(Unreachable {
-                        route,
-                        covered_by: before,
-                    });
-                }
-                Some(Verdict::Reachable) => {}
-                Some(Verdict::Undecided) | None => audit.undecided.push(route),
-            }
-        }
-        audit
-    }
-
-    /// The route whose pattern stands for all that have the same one.
-    fn leader(&self, route: usize) -> usize {
-        self.same
-            .get(route)
-            .and_then(|same| same.first().copied())
-            .unwrap_or(route)
-    }
-
-    /// Whether routes with the same pattern leave no method to this one.
-    fn takes_nothing_after(&self, route: usize, before: &[usize]) -> bool {
-        let methods = |route: usize| &self.endpoints[route].0;
-        match methods(route) {
-            Methods::All => before.iter().any(|other| *methods(*other) == Methods::All),
-            Methods::Some(own) => {
-                let taken = |method| before.iter().any(|other| methods(*other).take(method));
-                !before.is_empty() && own.iter().all(taken)
-            }
-        }
     }
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
