@@ -20,6 +20,10 @@ bench *ARGS:
 upload:
     cargo run --release -p benches --bin upload
 
+# a gigabyte without a newline, one of newlines, and one frame of them, with the prefix layer and without: the most memory
+download:
+    cargo run --release -p benches --bin download
+
 # fuzz one target for so many seconds
 fuzz TARGET SECONDS="60":
     cargo fuzz run --sanitizer none {{ TARGET }} -- -max_total_time={{ SECONDS }}

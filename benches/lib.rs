@@ -1,11 +1,14 @@
 //! What is measured: a bare service, the same with one of the layers, and with one of their peers.
 
+mod body_rewrite;
 mod cascade;
 mod dispatch;
 
 use std::{
     any::Any,
     convert::Infallible,
+    error::Error,
+    fs,
     hint::black_box,
     pin::pin,
     sync::Arc,
@@ -89,6 +92,14 @@ impl Subject {
                     }
                 });
             }),
+        }
+    }
+
+    /// Some work by itself.
+    fn work(turn: u64, mut work: impl FnMut() + 'static) -> Self {
+        Self {
+            turn,
+            run: Box::new(move |times, meter| meter(&mut || (0..times).for_each(|_| work()))),
         }
     }
 
@@ -317,6 +328,18 @@ impl std::fmt::Debug for Build {
     }
 }
 
+/// The most memory that this process has had, in KiB, as Linux counts it.
+///
+/// # Errors
+///
+/// Another system, or another Linux.
+pub fn peak_memory() -> Result<i64, Box<dyn Error + Send + Sync>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = line.ok_or("Linux says no VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
 /// What is built once.
 #[must_use]
 pub fn builds() -> Vec<Build> {
@@ -413,6 +436,7 @@ pub fn pairs() -> Vec<Pair> {
             )
         }),
     ];
+    pairs.extend(body_rewrite::pairs());
     pairs.extend(cascade::pairs());
     pairs.extend(dispatch::pairs());
     pairs

@@ -14,7 +14,6 @@ use std::{
     convert::Infallible,
     env,
     error::Error,
-    fs,
     io::{BufRead, BufReader, Read},
     pin::pin,
     process::{Command, ExitCode, Stdio},
@@ -96,16 +95,8 @@ where
     let server = auto::Builder::new(TokioExecutor::new());
     let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     connection.await?;
-    println!("{}", peak()?);
+    println!("{}", benches::peak_memory()?);
     Ok(())
-}
-
-/// The most memory that this process has had, in KiB.
-fn peak() -> Result<i64, Failure> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let line = line.ok_or("Linux says no VmHWM")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 fn measure() -> Result<(), Failure> {

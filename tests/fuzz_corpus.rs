@@ -13,6 +13,10 @@ mod origin_resolve;
 mod path_decode;
 #[path = "../fuzz/checks/prefix_rewrite.rs"]
 mod prefix_rewrite;
+#[path = "../fuzz/checks/replace_rewrite.rs"]
+mod replace_rewrite;
+#[path = "../fuzz/checks/rewrite_cuts.rs"]
+mod rewrite_cuts;
 #[path = "../fuzz/checks/table_find.rs"]
 mod table_find;
 #[path = "../fuzz/checks/template_parse.rs"]
@@ -20,11 +24,13 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 6] = [
+const CHECKS: [(&str, fn(&[u8])); 8] = [
     ("mount_nest", mount_nest::mount_nest),
     ("origin_resolve", origin_resolve::origin_resolve),
     ("path_decode", path_decode::path_decode),
     ("prefix_rewrite", prefix_rewrite::prefix_rewrite),
+    ("replace_rewrite", replace_rewrite::replace_rewrite),
+    ("rewrite_cuts", rewrite_cuts::rewrite_cuts),
     ("table_find", table_find::table_find),
     ("template_parse", template_parse::template_parse),
 ];

@@ -13,7 +13,8 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 17] = [
+const DEPENDENCIES: [&str; 19] = [
+    "aho-corasick",
     "bytes",
     "getrandom",
     "http",
@@ -28,6 +29,7 @@ const DEPENDENCIES: [&str; 17] = [
     "regex-syntax",
     "serde",
     "serde_plain",
+    "siphasher",
     "smallvec",
     "tower-layer",
     "tower-service",

@@ -13,7 +13,7 @@ use tower_cascade::CascadeLayer;
 use tower_dispatch::{Dispatch, DispatchLayer, UrlArgs};
 use tower_environ::{EnvironExt, EnvironLayer, Key};
 use tower_exception::{ExceptionLayer, Incident};
-use tower_http::services::ServeDir;
+use tower_http::{map_request_body::MapRequestBodyLayer, services::ServeDir};
 
 const HELLO: Key<&'static str> = Key::new("site.hello");
 
@@ -51,6 +51,10 @@ where
     Ok(ServiceBuilder::new()
         .layer(ExceptionLayer::production(report))
         .layer(EnvironLayer::new(HELLO, "Hello World"))
+        // The prefix layer may have to ask twice, and an empty body of hyper's own cannot be made.
+        .layer(MapRequestBodyLayer::new(|body: B| {
+            body.map_err(Into::<BoxError>::into).boxed_unsync()
+        }))
         .layer(PrefixLayer::new("yikes: "))
         .layer(
             CascadeLayer::new(ServeDir::new(files))

@@ -231,6 +231,39 @@ async fn behind_proxy_links_to_where_the_reader_came_from() {
 }
 
 #[tokio::test]
+async fn yikes_stands_before_every_line() {
+    let program = Program::start(env!("CARGO_BIN_EXE_yikes")).await;
+    let got = program.get("/").await;
+    assert_eq!(
+        got.body(),
+        "yikes: This is a line\nyikes: and so is this\nyikes: and this\n"
+    );
+}
+
+#[tokio::test]
+async fn a_script_stands_before_the_end_of_the_page_and_its_events_come_at_once() {
+    let program = Program::start(env!("CARGO_BIN_EXE_live-reload")).await;
+    let got = program.get("/").await;
+    let page = std::str::from_utf8(got.body()).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    assert!(page.ends_with("location.reload(); };\n</script>\n</body>\n</html>\n"));
+    let length = got.headers()["content-length"].to_str().unwrap();
+    assert_eq!(length, got.body().len().to_string());
+
+    let address = program.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(b"GET /live-reload HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut said = Vec::new();
+    while !said.windows(10).any(|said| said == b"retry: 300") {
+        let read = timeout(PATIENCE, stream.read_buf(&mut said)).await.unwrap();
+        assert_ne!(read.unwrap(), 0, "{:?}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[tokio::test]
 async fn four_changes_are_all_there() {
     let program = Program::start(env!("CARGO_BIN_EXE_four-changes")).await;
     let response = program.get("/").await;

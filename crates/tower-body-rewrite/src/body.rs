@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{Rewriter, Sink, remove_stale_headers};
+use crate::{Rewriter, Sink, adapt_headers};
 
 /// How much output, in bytes, is made before it is handed on, more or less: input is rewritten in pieces, and
-/// the next piece is smaller if the last one's output was above that. So one large frame does not multiply in
+/// the next piece is smaller if the last one's output was above twice that. So one large frame does not multiply in
 /// memory, whatever a rewriter makes of each byte.
 const OUTPUT: usize = 64 * 1024;
 /// The first piece, and the smallest and the largest, in bytes.
@@ -23,29 +23,32 @@ pin_project! {
     /// The body of a response that went through [`Rewrite`](crate::Rewrite).
     pub struct ResponseBody<B: Body, R> {
         #[pin]
-        inner: B,
-        mode: Mode<R, B::Error>,
+        kind: Kind<B, R>,
     }
 }
 
-enum Mode<R, E> {
-    /// The inner body as it is.
-    Untouched,
-    /// None: it answers HEAD, or is a 304. The inner body is not asked, not even for its length: a server
-    /// would make a Content-Length of it, and GET would have had another one.
-    Withheld,
-    Rewriting(Rewriting<R, E>),
+pin_project! {
+    #[project = KindProj]
+    enum Kind<B: Body, R> {
+        // The inner body as it is.
+        Untouched { #[pin] inner: B },
+        // None: it answers HEAD, or is a 304.
+        Withheld { length: Option<u64> },
+        Rewriting { rewriting: Rewriting<B, R> },
+    }
 }
 
 /// What goes on between the inner body and the reader.
-struct Rewriting<R, E> {
+pub(crate) struct Rewriting<B: Body, R> {
+    /// In a box, since it is read before it has its place in the response.
+    inner: Pin<Box<B>>,
     rewriter: R,
     /// What is left of the inner body's last frame.
     input: Bytes,
     /// How much of it to take next.
     piece: usize,
     output: Sink,
-    end: End<E>,
+    end: End<B::Error>,
 }
 
 /// What follows when the output is drained.
@@ -61,28 +64,29 @@ enum End<E> {
 impl<B: Body, R> ResponseBody<B, R> {
     pub(crate) fn untouched(inner: B) -> Self {
         Self {
-            inner,
-            mode: Mode::Untouched,
+            kind: Kind::Untouched { inner },
         }
     }
 
-    pub(crate) fn withheld(inner: B) -> Self {
+    /// Of an answer to HEAD: nobody knows how long it would have been. A framework would make a Content-Length of it.
+    pub(crate) fn of_head() -> Self {
+        Self::withheld(None)
+    }
+
+    /// Of a 304: there is nothing that a layer further out might want to compress.
+    pub(crate) fn of_not_modified() -> Self {
+        Self::withheld(Some(0))
+    }
+
+    fn withheld(length: Option<u64>) -> Self {
         Self {
-            inner,
-            mode: Mode::Withheld,
+            kind: Kind::Withheld { length },
         }
     }
 
-    pub(crate) fn rewritten(inner: B, rewriter: R) -> Self {
+    pub(crate) fn rewritten(rewriting: Rewriting<B, R>) -> Self {
         Self {
-            inner,
-            mode: Mode::Rewriting(Rewriting {
-                rewriter,
-                input: Bytes::new(),
-                piece: FIRST_PIECE,
-                output: Sink::default(),
-                end: End::NotYet,
-            }),
+            kind: Kind::Rewriting { rewriting },
         }
     }
 }
@@ -99,63 +103,97 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.project();
-        let rewriting = match this.mode {
-            Mode::Untouched => return this.inner.poll_frame(cx),
-            Mode::Withheld => return Poll::Ready(None),
-            Mode::Rewriting(rewriting) => rewriting,
-        };
-        loop {
-            if let Some(data) = rewriting.output.next_frame() {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
-            }
-            match std::mem::replace(&mut rewriting.end, End::Done) {
-                End::NotYet => rewriting.end = End::NotYet,
-                End::Last(last) => return Poll::Ready(Some(last)),
-                End::Done => return Poll::Ready(None),
-            }
-            if rewriting.input.is_empty() {
-                rewriting.take(ready!(this.inner.as_mut().poll_frame(cx)));
-            } else {
-                rewriting.rewrite_a_piece();
-            }
+        match self.project().kind.project() {
+            KindProj::Untouched { inner } => inner.poll_frame(cx),
+            KindProj::Withheld { .. } => Poll::Ready(None),
+            KindProj::Rewriting { rewriting } => rewriting.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.mode {
-            Mode::Untouched => self.inner.is_end_stream(),
-            Mode::Withheld => true,
+        match &self.kind {
+            Kind::Untouched { inner } => inner.is_end_stream(),
+            Kind::Withheld { .. } => true,
             // The inner body's end is not enough: a rewriter may have something left to say.
-            Mode::Rewriting(rewriting) => {
+            Kind::Rewriting { rewriting } => {
                 matches!(rewriting.end, End::Done) && rewriting.output.len() == 0
             }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.mode {
-            Mode::Untouched => self.inner.size_hint(),
-            Mode::Withheld => SizeHint::default(),
-            Mode::Rewriting(rewriting) => rewriting.size_hint(),
+        match &self.kind {
+            Kind::Untouched { inner } => inner.size_hint(),
+            Kind::Withheld { length } => {
+                length.map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            Kind::Rewriting { rewriting } => rewriting.size_hint(),
         }
     }
 }
 
-impl<R: Rewriter, E> Rewriting<R, E> {
-    /// Rewrites what comes next of the input.
-    fn rewrite_a_piece(&mut self) {
-        let piece = self.input.split_to(self.input.len().min(self.piece));
-        self.rewriter.rewrite(piece, &mut self.output);
-        self.piece = match self.output.len() {
-            small if small < OUTPUT / 2 => (self.piece * 2).min(LARGEST_PIECE),
-            large if large > OUTPUT => (self.piece / 2).max(SMALLEST_PIECE),
-            _ => self.piece,
-        };
+impl<B, R> Rewriting<B, R>
+where
+    B: Body<Data = Bytes>,
+    R: Rewriter,
+{
+    pub(crate) fn new(inner: B, rewriter: R) -> Self {
+        Self {
+            inner: Box::pin(inner),
+            rewriter,
+            input: Bytes::new(),
+            piece: FIRST_PIECE,
+            output: Sink::default(),
+            end: End::NotYet,
+        }
     }
 
-    /// Takes what the inner body has just given.
-    fn take(&mut self, frame: Option<Result<Frame<Bytes>, E>>) {
+    /// Rewrites the first frame if it is there, and gives the new body's length if that was all and not too much.
+    pub(crate) fn read_ahead(&mut self, cx: &mut Context<'_>) -> Option<u64> {
+        // The one frame, and then whatever says that it was the only one.
+        for _ in 0..2 {
+            let Poll::Ready(()) = self.poll_inner(cx) else {
+                return None;
+            };
+            while !self.input.is_empty() {
+                if self.output.len() > OUTPUT {
+                    return None;
+                }
+                self.rewrite_a_piece();
+            }
+            match self.end {
+                End::NotYet => {}
+                End::Last(_) => return None,
+                End::Done => return Some(self.output.len() as u64),
+            }
+        }
+        None
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        loop {
+            if let Some(data) = self.output.next_frame() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+            match std::mem::replace(&mut self.end, End::Done) {
+                End::NotYet => self.end = End::NotYet,
+                End::Last(last) => return Poll::Ready(Some(last)),
+                End::Done => return Poll::Ready(None),
+            }
+            if self.input.is_empty() {
+                ready!(self.poll_inner(cx));
+            } else {
+                self.rewrite_a_piece();
+            }
+        }
+    }
+
+    /// Takes what comes next from the inner body.
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let frame = match self.inner.is_end_stream() {
+            true => None,
+            false => ready!(self.inner.as_mut().poll_frame(cx)),
+        };
         match frame {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
@@ -165,7 +203,7 @@ impl<R: Rewriter, E> Rewriting<R, E> {
                 // Trailers end a body, and may hold digests of it.
                 Err(mut frame) => {
                     if let Some(trailers) = frame.trailers_mut() {
-                        remove_stale_headers(trailers);
+                        adapt_headers(trailers, None, None);
                     }
                     self.rewriter.finish(&mut self.output);
                     self.end = End::Last(Ok(frame));
@@ -180,10 +218,23 @@ impl<R: Rewriter, E> Rewriting<R, E> {
                 self.end = End::Done;
             }
         }
+        Poll::Ready(())
+    }
+
+    /// Rewrites what comes next of the input.
+    fn rewrite_a_piece(&mut self) {
+        let piece = self.input.split_to(self.input.len().min(self.piece));
+        let before = self.output.len();
+        self.rewriter.rewrite(piece, &mut self.output);
+        self.piece = match self.output.len() - before {
+            small if small < OUTPUT => (self.piece * 2).min(LARGEST_PIECE),
+            large if large > 2 * OUTPUT => (self.piece / 2).max(SMALLEST_PIECE),
+            _ => self.piece,
+        };
     }
 }
 
-impl<R, E> Rewriting<R, E> {
+impl<B: Body, R> Rewriting<B, R> {
     /// Only what waits in the output is sure: a rewriter may shorten or lengthen the rest.
     fn size_hint(&self) -> SizeHint {
         let waiting = self.output.len() as u64;
@@ -198,9 +249,12 @@ impl<R, E> Rewriting<R, E> {
 
 impl<B: Body + fmt::Debug, R> fmt::Debug for ResponseBody<B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseBody")
-            .field("inner", &self.inner)
-            .field("rewritten", &matches!(self.mode, Mode::Rewriting(_)))
-            .finish()
+        match &self.kind {
+            Kind::Untouched { inner } => f.debug_tuple("Untouched").field(inner).finish(),
+            Kind::Withheld { .. } => f.write_str("Withheld"),
+            Kind::Rewriting { rewriting } => {
+                f.debug_tuple("Rewritten").field(&rewriting.inner).finish()
+            }
+        }
     }
 }

@@ -6,53 +6,159 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response, StatusCode, request, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_service::Service;
 
 use crate::{
-    ResponseBody, RewriteLayer, Rewriter,
-    eligible::{Eligible, RequestMethod},
-    headers::remove_stale_headers,
+    ResponseBody, Rewriter, adapt_headers,
+    asked::{Asked, Treatment},
+    body::Rewriting,
+    headers::content_length,
 };
 
 pin_project! {
     /// The future of [`Rewrite`](crate::Rewrite).
-    pub struct ResponseFuture<F, R> {
+    pub struct ResponseFuture<S: Service<Request<B>>, B, R> {
         #[pin]
-        pub(crate) inner: F,
-        pub(crate) layer: RewriteLayer<R>,
-        pub(crate) method: RequestMethod,
+        turn: Turn<S, B>,
+        // `None` if the response is left alone, whatever it is.
+        asked: Option<Asked<R>>,
+        again: Option<Box<Again<S, B>>>,
+        // The first answer, if it may stand.
+        first: Option<S::Response>,
     }
 }
 
-impl<F, R, B, E> Future for ResponseFuture<F, R>
+pin_project! {
+    #[project = TurnProj]
+    enum Turn<S: Service<Request<B>>, B> {
+        Answering { #[pin] answer: S::Future },
+        // The service is being made ready for the second time.
+        GettingReady { again: Box<Again<S, B>> },
+    }
+}
+
+/// What the inner service is asked with the second time, without content.
+pub(crate) struct Again<S, B> {
+    service: S,
+    request: Option<Request<B>>,
+}
+
+impl<S, B: Default> Again<S, B> {
+    pub(crate) fn new(service: S, head: request::Parts) -> Box<Self> {
+        Box::new(Self {
+            service,
+            request: Some(Request::from_parts(head, B::default())),
+        })
+    }
+}
+
+impl<S: Service<Request<B>>, B> Again<S, B> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Future, S::Error>> {
+        ready!(self.service.poll_ready(cx))?;
+        let request = self.request.take().expect("the request is sent once");
+        Poll::Ready(Ok(self.service.call(request)))
+    }
+}
+
+impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
+    pub(crate) fn new(
+        answer: S::Future,
+        asked: Option<Asked<R>>,
+        again: Option<Box<Again<S, B>>>,
+    ) -> Self {
+        Self {
+            turn: Turn::Answering { answer },
+            asked,
+            again,
+            first: None,
+        }
+    }
+}
+
+impl<S, B, R, ResBody> Future for ResponseFuture<S, B, R>
 where
-    F: Future<Output = Result<Response<B>, E>>,
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    ResBody: Body<Data = Bytes>,
+    R: Rewriter,
+{
+    type Output = Result<Response<ResponseBody<ResBody, R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let answer = match this.turn.as_mut().project() {
+                TurnProj::Answering { answer } => answer,
+                TurnProj::GettingReady { again } => {
+                    let answer = ready!(again.poll(cx))?;
+                    this.turn.set(Turn::Answering { answer });
+                    continue;
+                }
+            };
+            let (head, body) = ready!(answer.poll(cx))?.into_parts();
+            let treatment = match this.asked {
+                None => Treatment::Untouched,
+                Some(asked) => asked.treat(&head, this.again.is_some()),
+            };
+            let to_be_sure = matches!(treatment, Treatment::AskAgainToBeSure);
+            if let Treatment::AskAgain | Treatment::AskAgainToBeSure = treatment
+                && let (Some(asked), Some(again)) = (&mut *this.asked, this.again.take())
+            {
+                asked.again();
+                // What is not kept is let go of before the service is asked to be ready.
+                *this.first = to_be_sure.then(|| Response::from_parts(head, body));
+                this.turn.set(Turn::GettingReady { again });
+                continue;
+            }
+            let response = match (treatment, this.first.take()) {
+                (Treatment::Untouched, Some(first)) => first.map(ResponseBody::untouched),
+                (treatment, _) => treat(treatment, head, body, cx),
+            };
+            return Poll::Ready(Ok(response));
+        }
+    }
+}
+
+fn treat<B, R>(
+    treatment: Treatment<R>,
+    mut head: response::Parts,
+    body: B,
+    cx: &mut Context<'_>,
+) -> Response<ResponseBody<B, R>>
+where
     B: Body<Data = Bytes>,
     R: Rewriter,
 {
-    type Output = Result<Response<ResponseBody<B, R>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let (mut parts, body) = ready!(this.inner.poll(cx))?.into_parts();
-        let body = match this.layer.choose(*this.method, &parts) {
-            None => ResponseBody::untouched(body),
-            Some((_, Eligible::HeadersOnly)) => {
-                remove_stale_headers(&mut parts.headers);
-                ResponseBody::withheld(body)
+    let body = match treatment {
+        Treatment::Untouched | Treatment::AskAgain | Treatment::AskAgainToBeSure => {
+            ResponseBody::untouched(body)
+        }
+        Treatment::HeadersOnly(rewriter, tag) => {
+            if head.status == StatusCode::NOT_MODIFIED {
+                adapt_headers(&mut head.headers, None, tag);
+                ResponseBody::of_not_modified()
+            } else {
+                let length = content_length(&head.headers);
+                let length = length.and_then(|length| rewriter.new_length(length));
+                adapt_headers(&mut head.headers, length, tag);
+                ResponseBody::of_head()
             }
-            Some((rewriter, _)) => {
-                remove_stale_headers(&mut parts.headers);
-                ResponseBody::rewritten(body, rewriter)
-            }
-        };
-        Poll::Ready(Ok(Response::from_parts(parts, body)))
-    }
+        }
+        Treatment::Rewritten(rewriter, tag) => {
+            let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
+            let length = length.and_then(|length| rewriter.new_length(length));
+            let mut rewriting = Rewriting::new(body, rewriter);
+            let at_once = rewriting.read_ahead(cx);
+            adapt_headers(&mut head.headers, at_once.or(length), tag);
+            ResponseBody::rewritten(rewriting)
+        }
+    };
+    Response::from_parts(head, body)
 }
 
-impl<F, R> fmt::Debug for ResponseFuture<F, R> {
+impl<S: Service<Request<B>>, B, R> fmt::Debug for ResponseFuture<S, B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -1,28 +1,44 @@
-//! The header fields that are no longer true once a body has been rewritten.
+//! The header fields that change with a body.
 
 use http::{
     HeaderMap, HeaderName,
     header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG, LAST_MODIFIED},
 };
 
-/// Removes what a rewritten body makes untrue, for a layer that changes bodies and knows neither the
-/// new length nor a new validator.
+use crate::Tag;
+
+/// Makes the headers of a response true again after its body has been changed, for any middleware that changes bodies.
 ///
-/// | field | why | source |
+/// `length` is the new body's, in bytes, if it is known. `tag` says what was done to the body, see [`Tag`]; without one no validator
+/// can be kept.
+///
+/// | field | what becomes of it | source |
 /// |---|---|---|
-/// | `Content-Length` | the length is another one | RFC 9110, section 8.6 |
-/// | `ETag`, `Last-Modified` | they speak of other bytes | RFC 9110, section 8.8 |
-/// | `Accept-Ranges` | ranges would count other bytes | RFC 9110, section 14.3 |
-/// | `Content-Digest`, `Repr-Digest` | checksums of other bytes | RFC 9530, sections 2 and 3 |
-/// | `Digest`, `Content-MD5` | their forerunners | RFC 3230, RFC 1864 |
+/// | `Content-Length` | the new length, or removed: hyper then sends the body in chunks | RFC 9110, section 8.6 |
+/// | `ETag` | weak and with the tag mixed in, or removed: a strong one speaks of the bytes | RFC 9110, sections 8.8.1 and 8.8.3 |
+/// | `Last-Modified` | removed: a date cannot say with what the body was rewritten | RFC 9110, section 8.8.2 |
+/// | `Accept-Ranges` | removed: ranges would count other bytes | RFC 9110, section 14.3 |
+/// | `Content-Digest`, `Repr-Digest` | removed: checksums of other bytes | RFC 9530, sections 2 and 3 |
+/// | `Digest`, `Content-MD5` | removed: their forerunners | RFC 3230, RFC 1864 |
 ///
-/// Trailers may hold some of them too. The head of a response to HEAD and of a 304 is treated in the same way, since it describes the
-/// response to GET.
-pub fn remove_stale_headers(headers: &mut HeaderMap) {
-    const STALE: [HeaderName; 8] = [
+/// Everything else is kept: `Content-Type`, `Vary` and `Cache-Control` are whoever changes the body's to know, and `Transfer-Encoding` is the server's. The head of a
+/// response to HEAD and of a 304 describes the response to GET (RFC 9110, sections 9.3.2 and 15.4.5), and trailers may hold digests: all of
+/// them go through here as well. A body that is encoded or is a part of one should not be changed to begin with.
+///
+/// ```
+/// # use http::{HeaderMap, HeaderValue, header};
+/// # use tower_body_rewrite::{Tag, adapt_headers};
+/// let mut headers = HeaderMap::new();
+/// headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("10"));
+/// headers.insert(header::ETAG, HeaderValue::from_static("\"abc\""));
+///
+/// adapt_headers(&mut headers, Some(17), Some(Tag::of([&b"my footer, version 1"[..]])));
+/// assert_eq!(headers[header::CONTENT_LENGTH], "17");
+/// assert_eq!(headers[header::ETAG], "W/\"abc~sed5042e42a11a051\"");
+/// ```
+pub fn adapt_headers(headers: &mut HeaderMap, length: Option<u64>, tag: Option<Tag>) {
+    const STALE: [HeaderName; 6] = [
         ACCEPT_RANGES,
-        CONTENT_LENGTH,
-        ETAG,
         LAST_MODIFIED,
         HeaderName::from_static("content-digest"),
         HeaderName::from_static("content-md5"),
@@ -31,5 +47,28 @@ pub fn remove_stale_headers(headers: &mut HeaderMap) {
     ];
     for name in STALE {
         headers.remove(name);
+    }
+    match length {
+        Some(length) => drop(headers.insert(CONTENT_LENGTH, length.into())),
+        None => drop(headers.remove(CONTENT_LENGTH)),
+    }
+    // There twice, it says nothing.
+    let mut etags = headers.get_all(ETAG).into_iter();
+    let etag = match (etags.next(), etags.next(), tag) {
+        (Some(etag), None, Some(tag)) => tag.mix_into(etag),
+        _ => None,
+    };
+    match etag {
+        Some(etag) => drop(headers.insert(ETAG, etag)),
+        None => drop(headers.remove(ETAG)),
+    }
+}
+
+/// What `Content-Length` says, if it says one thing.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).into_iter();
+    match (lengths.next(), lengths.next()) {
+        (Some(length), None) => length.to_str().ok()?.parse().ok(),
+        _ => None,
     }
 }

@@ -1,27 +1,80 @@
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
-use http::response::Parts;
+use http::{request, response};
 use tower_layer::Layer;
 
-use crate::{
-    MediaTypeError, Prefix, Rewrite,
-    eligible::{Eligible, MediaTypes, RequestMethod},
-};
+use crate::{MediaTypeError, Rewrite, media_types::MediaTypes};
+
+/// Chooses by a response's head.
+pub(crate) type ResponseFn<R> = dyn Fn(&response::Parts) -> Option<R> + Send;
+type RequestFn<R> = dyn Fn(&request::Parts) -> Box<ResponseFn<R>> + Send + Sync;
 
 /// Rewrites the bodies of the responses that its function has a [`Rewriter`](crate::Rewriter) for.
 pub struct RewriteLayer<R> {
-    types: Arc<MediaTypes>,
-    choose: Arc<dyn Fn(&Parts) -> Option<R> + Send + Sync>,
+    pub(crate) options: Arc<Options<R>>,
+}
+
+pub(crate) struct Options<R> {
+    pub(crate) choose: Choose<R>,
+    pub(crate) types: MediaTypes,
+    pub(crate) only: Option<Arc<dyn Fn(&request::Parts) -> bool + Send + Sync>>,
+    pub(crate) identity: bool,
+}
+
+pub(crate) enum Choose<R> {
+    ByResponse(Arc<dyn Fn(&response::Parts) -> Option<R> + Send + Sync>),
+    ByRequest(Arc<RequestFn<R>>),
 }
 
 impl<R> RewriteLayer<R> {
     /// The function is asked about every response that may be rewritten (the README lists them) and
     /// gives the rewriter of its body, or `None` to leave the response alone.
-    pub fn new(choose: impl Fn(&Parts) -> Option<R> + Send + Sync + 'static) -> Self {
+    ///
+    /// About a 304 it is asked too, to compare the [tag](crate::Rewriter::tag) with that of the client's copy. It need
+    /// not have a `Content-Type`; if the answer is another one than for the 200, the 200 is asked for.
+    pub fn new(choose: impl Fn(&response::Parts) -> Option<R> + Send + Sync + 'static) -> Self {
+        Self::choosing(Choose::ByResponse(Arc::new(choose)))
+    }
+
+    /// The function sees a request's head, before the inner service does, and gives the function that is asked about the
+    /// response, as in [`new`](Self::new). That one is boxed, which is an allocation if it holds something.
+    ///
+    /// What depends on a request's headers belongs into the response's `Vary`, which is the inner service's to say.
+    ///
+    /// ```
+    /// # use http::{request, response};
+    /// # use tower_body_rewrite::{Prefix, RewriteLayer};
+    /// let layer = RewriteLayer::from_request(|request: &request::Parts| {
+    ///     let quoted = request.uri.query() == Some("quoted");
+    ///     move |_: &response::Parts| quoted.then(|| Prefix::new("> "))
+    /// });
+    /// # let _ = layer;
+    /// ```
+    pub fn from_request<F>(choose: impl Fn(&request::Parts) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Fn(&response::Parts) -> Option<R> + Send + 'static,
+    {
+        Self::choosing(Choose::ByRequest(Arc::new(move |request| {
+            Box::new(choose(request))
+        })))
+    }
+
+    fn choosing(choose: Choose<R>) -> Self {
         Self {
-            types: Arc::default(),
-            choose: Arc::new(choose),
+            options: Arc::new(Options {
+                choose,
+                types: MediaTypes::default(),
+                only: None,
+                identity: false,
+            }),
+        }
+    }
+
+    fn with(self, change: impl FnOnce(&mut Options<R>)) -> Self {
+        let mut options = Arc::unwrap_or_clone(self.options);
+        change(&mut options);
+        Self {
+            options: Arc::new(options),
         }
     }
 
@@ -31,28 +84,51 @@ impl<R> RewriteLayer<R> {
     ///
     /// A name that is not a media type.
     pub fn types<'a>(
-        mut self,
+        self,
         types: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, MediaTypeError> {
-        self.types = Arc::new(MediaTypes::parse(types)?);
-        Ok(self)
+        let types = MediaTypes::parse(types)?;
+        Ok(self.with(|options| options.types = types))
     }
 
-    /// The rewriter, if the response is to be rewritten, and whether its body is.
-    pub(crate) fn choose(&self, method: RequestMethod, response: &Parts) -> Option<(R, Eligible)> {
-        let eligible = Eligible::of(method, response, &self.types);
-        if eligible == Eligible::No {
-            return None;
-        }
-        Some(((self.choose)(response)?, eligible))
+    /// Only the responses to these requests. The others, and their requests, pass untouched. Said twice, both have to say yes.
+    /// Default: all.
+    #[must_use]
+    pub fn only(self, only: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|options| {
+            options.only = Some(match options.only.take() {
+                None => Arc::new(only),
+                Some(before) => Arc::new(move |request| before(request) && only(request)),
+            });
+        })
+    }
+
+    /// Takes `Accept-Encoding` out of the requests, for an inner service that would encode what should be rewritten: an encoded body
+    /// passes untouched. A compression layer further out still knows what the client accepts. Default: no.
+    #[must_use]
+    pub fn identity(self) -> Self {
+        self.with(|options| options.identity = true)
     }
 }
 
 impl<R> Clone for RewriteLayer<R> {
     fn clone(&self) -> Self {
         Self {
+            options: self.options.clone(),
+        }
+    }
+}
+
+impl<R> Clone for Options<R> {
+    fn clone(&self) -> Self {
+        Self {
+            choose: match &self.choose {
+                Choose::ByResponse(choose) => Choose::ByResponse(choose.clone()),
+                Choose::ByRequest(choose) => Choose::ByRequest(choose.clone()),
+            },
             types: self.types.clone(),
-            choose: self.choose.clone(),
+            only: self.only.clone(),
+            identity: self.identity,
         }
     }
 }
@@ -60,7 +136,8 @@ impl<R> Clone for RewriteLayer<R> {
 impl<R> fmt::Debug for RewriteLayer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RewriteLayer")
-            .field("types", &self.types)
+            .field("types", &self.options.types)
+            .field("identity", &self.options.identity)
             .finish_non_exhaustive()
     }
 }
@@ -73,57 +150,5 @@ impl<S, R> Layer<S> for RewriteLayer<R> {
             inner,
             layer: self.clone(),
         }
-    }
-}
-
-/// Puts a prefix before every line of `text/plain` bodies.
-#[derive(Clone, Debug)]
-pub struct PrefixLayer {
-    rewrite: RewriteLayer<Prefix>,
-}
-
-impl PrefixLayer {
-    /// The same prefix before every line of every body. A space after it is the caller's to give.
-    #[must_use]
-    pub fn new(prefix: impl Into<Bytes>) -> Self {
-        let prefix = prefix.into();
-        Self {
-            rewrite: RewriteLayer::new(move |_| Some(Prefix::new(prefix.clone()))),
-        }
-    }
-
-    /// The same prefix before every chunk, an empty one too, wherever the lines are. This is what the ancestor
-    /// did with the items of a WSGI iterable; the result depends on how the inner service, and every layer between,
-    /// cuts its body.
-    #[must_use]
-    pub fn chunks(prefix: impl Into<Bytes>) -> Self {
-        let prefix = prefix.into();
-        Self {
-            rewrite: RewriteLayer::new(move |_| Some(Prefix::chunks(prefix.clone()))),
-        }
-    }
-
-    /// The media types whose lines get the prefix, without parameters. Default: `text/plain`.
-    ///
-    /// The prefix is put in as it is: in a type with a syntax of its own, such as `text/html`, it must
-    /// be well-formed there.
-    ///
-    /// # Errors
-    ///
-    /// A name that is not a media type.
-    pub fn types<'a>(
-        self,
-        types: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, MediaTypeError> {
-        let rewrite = self.rewrite.types(types)?;
-        Ok(Self { rewrite })
-    }
-}
-
-impl<S> Layer<S> for PrefixLayer {
-    type Service = Rewrite<S, Prefix>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        self.rewrite.layer(inner)
     }
 }

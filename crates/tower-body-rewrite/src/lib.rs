@@ -1,19 +1,29 @@
 #![doc = include_str!("../README.md")]
 
+mod asked;
 mod body;
 mod eligible;
 mod future;
 mod headers;
 mod layer;
+mod media_types;
 mod prefix;
+mod prefix_layer;
+mod replace;
 mod rewriter;
 mod service;
+mod sink;
+mod tag;
 
 pub use body::ResponseBody;
-pub use eligible::MediaTypeError;
 pub use future::ResponseFuture;
-pub use headers::remove_stale_headers;
-pub use layer::{PrefixLayer, RewriteLayer};
+pub use headers::adapt_headers;
+pub use layer::RewriteLayer;
+pub use media_types::MediaTypeError;
 pub use prefix::Prefix;
-pub use rewriter::{Rewriter, Sink};
+pub use prefix_layer::PrefixLayer;
+pub use replace::{Replace, ReplaceError};
+pub use rewriter::Rewriter;
 pub use service::Rewrite;
+pub use sink::Sink;
+pub use tag::Tag;

@@ -8,9 +8,12 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{ResponseBody, ResponseFuture, RewriteLayer, Rewriter, eligible::RequestMethod};
+use crate::{ResponseBody, ResponseFuture, RewriteLayer, Rewriter, asked::Asked, future::Again};
 
 /// The service that [`RewriteLayer`] and [`PrefixLayer`](crate::PrefixLayer) make.
+///
+/// A request may have to be asked twice, the second time without content: hence `Clone` and `Default`. A `hyper::body::Incoming` has
+/// no default; `.map_request_body(axum::body::Body::new)`, or a box of http-body-util's, in front of the layer gives it one.
 pub struct Rewrite<S, R> {
     pub(crate) inner: S,
     pub(crate) layer: RewriteLayer<R>,
@@ -18,25 +21,27 @@ pub struct Rewrite<S, R> {
 
 impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for Rewrite<S, R>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ReqBody: Default,
     ResBody: Body<Data = Bytes>,
     R: Rewriter,
 {
     type Response = Response<ResponseBody<ResBody, R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, R>;
+    type Future = ResponseFuture<S, ReqBody, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let method = RequestMethod::from(request.method());
-        ResponseFuture {
-            inner: self.inner.call(request),
-            layer: self.layer.clone(),
-            method,
-        }
+        let (mut head, body) = request.into_parts();
+        let (asked, again) = Asked::read(&self.layer.options, &mut head).unzip();
+        let again = again
+            .flatten()
+            .map(|head| Again::new(self.inner.clone(), head));
+        let answer = self.inner.call(Request::from_parts(head, body));
+        ResponseFuture::new(answer, asked, again)
     }
 }
 

@@ -100,6 +100,13 @@ pub(crate) enum Replay<B> {
     Gone,
 }
 
+impl<B> Default for ReplayBody<B> {
+    /// An empty body, for layers that ask again without one.
+    fn default() -> Self {
+        Self { kind: Kind::Ended }
+    }
+}
+
 impl<B> ReplayBody<B> {
     fn taken() -> Self {
         Self {
@@ -124,7 +131,7 @@ impl<B> Replay<B> {
         let tape = match std::mem::replace(self, Self::Gone) {
             Self::Original(body) if body.is_end_stream() => {
                 *self = Self::Original(body);
-                return ReplayBody { kind: Kind::Ended };
+                return ReplayBody::default();
             }
             Self::Original(body) => Tape::new(body, limit),
             Self::Rewound(tape) => *tape,

@@ -2,18 +2,22 @@
 
 use std::{
     convert::Infallible,
+    future::{Ready, ready},
     marker::PhantomPinned,
     pin::{Pin, pin},
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{Arc, Mutex, atomic::AtomicUsize},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, header::CONTENT_TYPE};
-use http_body::{Body as _, Frame};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tower::{Layer, ServiceExt, service_fn};
-use tower_body_rewrite::{Prefix, ResponseBody, RewriteLayer, Rewriter, Sink};
+use tower::{Layer, ServiceExt, service_fn, util::ServiceFn};
+use tower_body_rewrite::{Prefix, PrefixLayer, ResponseBody, RewriteLayer, Rewriter, Sink};
 use tower_lint::probe::{Body, Error, Step};
 
 const GONE: Error = Error("the disk is gone");
@@ -26,23 +30,28 @@ fn trailers() -> Step {
     Step::Trailers(trailers)
 }
 
+type Answer = Ready<Result<Response<Body>, Infallible>>;
+
+/// Answers one request with this body.
+fn answering(body: Body) -> ServiceFn<impl FnMut(Request<()>) -> Answer + Clone> {
+    let body = Arc::new(Mutex::new(Some(body)));
+    service_fn(move |_| {
+        let mut response = Response::new(body.lock().unwrap().take().expect("one request"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        ready(Ok(response))
+    })
+}
+
 async fn through<R: Rewriter + 'static>(
     layer: RewriteLayer<R>,
     steps: &[Step],
 ) -> (ResponseBody<Body, R>, Arc<AtomicUsize>) {
     let body = Body::new(steps.iter().cloned());
     let alive = body.polls();
-    let mut response = Response::new(body);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    let mut response = Some(response);
-    let app = layer.layer(service_fn(move |_: Request<()>| {
-        let response = response.take().expect("one request");
-        async { Ok::<_, Infallible>(response) }
-    }));
-    let response = app.oneshot(Request::new(())).await.unwrap();
-    (response.into_body(), alive)
+    let response = layer.layer(answering(body)).oneshot(Request::new(()));
+    (response.await.unwrap().into_body(), alive)
 }
 
 async fn prefixed(steps: &[Step]) -> ResponseBody<Body, Prefix> {
@@ -91,7 +100,15 @@ async fn what_came_before_an_error_is_delivered_before_it() {
 
 #[tokio::test]
 async fn nothing_waits_for_the_end_of_a_line() {
-    let mut body = prefixed(&["half a li".into(), Step::Yield, "ne\n".into(), Step::Yield]).await;
+    let steps = [
+        "half a li".into(),
+        Step::Yield,
+        Step::Yield,
+        "ne\n".into(),
+        Step::Yield,
+    ];
+    // The first frame was read for the head's sake, and what comes next was waited for.
+    let mut body = prefixed(&steps).await;
     assert_eq!(next_data(&mut body).unwrap(), "> half a li");
     assert!(poll(&mut body).is_pending());
     assert_eq!(next_data(&mut body).unwrap(), "ne\n");
@@ -160,14 +177,133 @@ async fn a_long_prefix_is_shared_and_not_copied() {
 
 #[tokio::test]
 async fn the_size_hint_promises_no_more_than_what_waits() {
-    let mut body = prefixed(&["a\n".into()]).await;
-    assert_eq!(
-        (body.size_hint().lower(), body.size_hint().upper()),
-        (0, None)
-    );
+    let mut body = prefixed(&["a\n".into(), Step::Yield]).await;
+    let hint = body.size_hint();
+    assert_eq!((hint.lower(), hint.upper()), (4, None));
     next_data(&mut body);
+    let hint = body.size_hint();
+    assert_eq!((hint.lower(), hint.upper()), (0, None));
     assert!(matches!(poll(&mut body), Poll::Ready(None)));
     assert_eq!(body.size_hint().exact(), Some(0));
+}
+
+#[tokio::test]
+async fn a_hint_that_lies_is_not_believed() {
+    for lie in [0, 1, u64::MAX] {
+        let inner = Body::new(["a\nb".into(), Step::Yield, "\nc".into()]);
+        let app =
+            PrefixLayer::new("> ").layer(answering(inner.claim_hint(SizeHint::with_exact(lie))));
+        let response = app.oneshot(Request::new(())).await.unwrap();
+        assert!(!response.headers().contains_key(CONTENT_LENGTH));
+        let body = response.into_body();
+        assert_eq!(
+            (body.size_hint().lower(), body.size_hint().upper()),
+            (7, None)
+        );
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "> a\n> b\n> c");
+    }
+}
+
+/// Adds a dot to the end, so that its length is known.
+struct Dot;
+
+impl Rewriter for Dot {
+    fn rewrite(&mut self, chunk: Bytes, out: &mut Sink) {
+        out.pass(chunk);
+    }
+
+    fn finish(&mut self, out: &mut Sink) {
+        out.put(b".");
+    }
+
+    fn new_length(&self, length: u64) -> Option<u64> {
+        length.checked_add(1)
+    }
+}
+
+#[tokio::test]
+async fn a_length_is_promised_where_it_is_known() {
+    const LARGE: &str = match std::str::from_utf8(&[b'\n'; 1 << 17]) {
+        Ok(text) => text,
+        Err(_) => panic!(),
+    };
+    let dot = RewriteLayer::new(|_| Some(Dot));
+    let long = RewriteLayer::new(|_| Some(Prefix::new(vec![b'x'; 1023])));
+    // The frames, what the service promises, what the layer does then, and why.
+    let table: [(&[Step], _, Option<&str>, &str); 9] = [
+        (&[], None, Some("1"), "no body becomes one"),
+        (&["ab".into()], None, Some("3"), "the only frame is there"),
+        (
+            &["ab".into()],
+            Some("7"),
+            Some("3"),
+            "and what is there counts",
+        ),
+        (&["".into()], None, Some("1"), "it is empty"),
+        (&["ab".into(), "c".into()], None, None, "two frames"),
+        (
+            &["ab".into(), "c".into()],
+            Some("3"),
+            Some("4"),
+            "two frames, and the rewriter knows",
+        ),
+        (
+            &["ab".into(), Step::Yield],
+            Some("2"),
+            Some("3"),
+            "it waits, and the rewriter knows",
+        ),
+        (
+            &["ab".into(), trailers()],
+            None,
+            None,
+            "trailers come in chunks only",
+        ),
+        (&["ab".into(), FAIL], None, None, "the body breaks off"),
+    ];
+    for (steps, length, expected, why) in table {
+        assert_eq!(
+            promised(&dot, Method::GET, length, steps).await.as_deref(),
+            expected,
+            "{why}"
+        );
+    }
+    for (length, expected) in [(Some("2"), Some("3")), (None, None), (Some("x"), None)] {
+        assert_eq!(
+            promised(&dot, Method::HEAD, length, &[]).await.as_deref(),
+            expected
+        );
+    }
+    assert_eq!(
+        promised(&dot, Method::HEAD, Some("18446744073709551615"), &[]).await,
+        None
+    );
+    // It is not waited for until all of this is made.
+    assert_eq!(
+        promised(&long, Method::GET, None, &[LARGE.into()]).await,
+        None
+    );
+}
+
+async fn promised<R: Rewriter + 'static>(
+    layer: &RewriteLayer<R>,
+    method: Method,
+    length: Option<&'static str>,
+    steps: &[Step],
+) -> Option<String> {
+    // It does not say how long it is.
+    let body = Body::new(steps.iter().cloned()).claim_hint(SizeHint::default());
+    let app = answering(body).map_response(move |mut response| {
+        let length = length.map(HeaderValue::from_static);
+        response
+            .headers_mut()
+            .extend(length.map(|length| (CONTENT_LENGTH, length)));
+        response
+    });
+    let request = Request::builder().method(method).body(()).unwrap();
+    let response = layer.layer(app).oneshot(request).await.unwrap();
+    let promised = response.headers().get(CONTENT_LENGTH);
+    promised.map(|length| length.to_str().unwrap().to_owned())
 }
 
 /// Has two frames to say at the end, however it comes.

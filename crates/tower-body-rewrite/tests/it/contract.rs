@@ -20,14 +20,14 @@ impl Rewriter for Same {
 }
 
 #[test]
-fn a_rewritten_response_loses_headers_and_keeps_the_rest_of_the_contract() {
+fn a_rewritten_response_changes_headers_and_keeps_the_rest_of_the_contract() {
     let layer = RewriteLayer::new(|_| Some(Same))
         .types(["application/octet-stream"])
         .unwrap();
     contract::check(|inner| layer.layer(inner))
         .departs(
             Rule::ResponseHead,
-            "A rewritten response loses the headers that are no longer true",
+            "The headers say what is true of the new body",
         )
         .assert_kept();
 }

@@ -6,5 +6,8 @@
 )]
 
 mod body;
+mod conditional;
 mod contract;
+mod cuts;
+mod options;
 mod response;

@@ -1,0 +1,188 @@
+//! What a request says about how its response is treated, and what becomes of the request on its way in.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, Method, StatusCode,
+    header::{
+        ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+        TRANSFER_ENCODING,
+    },
+    request, response,
+};
+
+use crate::{
+    Rewriter, Tag,
+    eligible::{Eligible, RequestMethod},
+    layer::{Choose, Options, ResponseFn},
+    tag::{Copies, EntityTag, take_tags_out},
+};
+
+/// What is kept of a request while the inner service works.
+pub(crate) struct Asked<R> {
+    options: Arc<Options<R>>,
+    method: RequestMethod,
+    /// What `from_request` made of this request.
+    choose: Option<Box<ResponseFn<R>>>,
+    /// It has a condition that entity tags decide.
+    conditional: bool,
+    copies: Copies,
+}
+
+/// What is done to a response.
+pub(crate) enum Treatment<R> {
+    /// It passes untouched.
+    Untouched,
+    /// It has no body, but its headers change as if it had one.
+    HeadersOnly(R, Option<Tag>),
+    Rewritten(R, Option<Tag>),
+    /// It is a part of a body that should be rewritten, or may confirm a copy that is out of date: the inner service is asked
+    /// for the whole.
+    AskAgain,
+    /// It may be one. If it turns out that the whole is not rewritten, this response stands.
+    AskAgainToBeSure,
+}
+
+impl<R> Asked<R> {
+    /// Reads a request's head and changes what the inner service must not see; `None` if its response is to be left
+    /// alone. With it comes the head with which the inner service can be asked again, if it may come to that.
+    pub(crate) fn read(
+        options: &Arc<Options<R>>,
+        request: &mut request::Parts,
+    ) -> Option<(Self, Option<request::Parts>)> {
+        if options.only.as_ref().is_some_and(|only| !only(request)) {
+            return None;
+        }
+        let mut asked = Self {
+            options: options.clone(),
+            method: RequestMethod::from(&request.method),
+            choose: match &options.choose {
+                Choose::ByResponse(_) => None,
+                Choose::ByRequest(choose) => Some(choose(request)),
+            },
+            conditional: request.headers.contains_key(IF_NONE_MATCH),
+            copies: Copies::default(),
+        };
+        if options.identity {
+            request.headers.remove(ACCEPT_ENCODING);
+        }
+        if !asked.conditional && !request.headers.contains_key(RANGE) {
+            return Some((asked, None));
+        }
+        let again = asked.read_conditions(request);
+        Some((asked, again))
+    }
+
+    fn read_conditions(&mut self, request: &mut request::Parts) -> Option<request::Parts> {
+        let headers = &mut request.headers;
+        let copies = Copies::named_in(headers);
+        match request.method {
+            // The content is gone once it was asked; nobody has to know ranges or conditions.
+            Method::GET | Method::HEAD if has_content(headers) => {
+                remove_range(headers);
+                None
+            }
+            Method::GET | Method::HEAD => {
+                if copies.are_all_foreign() && !headers.contains_key(RANGE) {
+                    return None;
+                }
+                // The client's own words, but for the range.
+                let mut again = request.clone();
+                remove_range(&mut again.headers);
+                if !copies.are_all_foreign() {
+                    take_tags_out(&mut request.headers);
+                    self.copies = copies;
+                }
+                Some(again)
+            }
+            // "Only if it is not what I have", before a change: what it has is a rewritten copy.
+            _ => {
+                if !copies.are_all_foreign() {
+                    take_tags_out(headers);
+                }
+                None
+            }
+        }
+    }
+
+    /// The inner service is being asked again, with the client's own words.
+    pub(crate) fn again(&mut self) {
+        self.copies = Copies::default();
+    }
+}
+
+impl<R: Rewriter> Asked<R> {
+    pub(crate) fn treat(&self, response: &response::Parts, can_ask_again: bool) -> Treatment<R> {
+        let types = &self.options.types;
+        if response.status == StatusCode::NOT_MODIFIED && !self.copies.are_all_foreign() {
+            return self.treat_confirmation(response);
+        }
+        let unsatisfied = response.status == StatusCode::RANGE_NOT_SATISFIABLE && can_ask_again;
+        if unsatisfied && !response.headers.contains_key(CONTENT_TYPE) {
+            return Treatment::AskAgainToBeSure;
+        }
+        let eligible = Eligible::of(self.method, response, types);
+        if eligible == Eligible::No || eligible == Eligible::Part && !can_ask_again {
+            return Treatment::Untouched;
+        }
+        let Some((rewriter, tag)) = self.rewriter(response) else {
+            return Treatment::Untouched;
+        };
+        match eligible {
+            Eligible::No => Treatment::Untouched,
+            Eligible::Part => Treatment::AskAgain,
+            _ if unsatisfied => Treatment::AskAgain,
+            Eligible::Whole => Treatment::Rewritten(rewriter, tag),
+            // It confirms a copy that did not come from here, and must not give it a name that did.
+            Eligible::HeadOnly if self.confirms(response) => Treatment::HeadersOnly(rewriter, None),
+            Eligible::HeadOnly => Treatment::HeadersOnly(rewriter, tag),
+        }
+    }
+
+    fn confirms(&self, response: &response::Parts) -> bool {
+        self.conditional && response.status == StatusCode::NOT_MODIFIED
+    }
+
+    /// A 304 to a client that has copies from here.
+    fn treat_confirmation(&self, response: &response::Parts) -> Treatment<R> {
+        let etag = response.headers.get(ETAG);
+        let etag = etag.and_then(|etag| EntityTag::parse(etag.as_bytes()));
+        if self.copies.are_beside(etag) {
+            return Treatment::Untouched;
+        }
+        if Eligible::of_copy(self.method, response, &self.options.types) == Eligible::No {
+            return Treatment::AskAgain;
+        }
+        match self.rewriter(response) {
+            Some((rewriter, Some(tag))) if self.copies.are_confirmed(etag, tag) => {
+                Treatment::HeadersOnly(rewriter, Some(tag))
+            }
+            _ => Treatment::AskAgain,
+        }
+    }
+
+    fn rewriter(&self, response: &response::Parts) -> Option<(R, Option<Tag>)> {
+        let rewriter = match (&self.choose, &self.options.choose) {
+            (Some(choose), _) => choose(response),
+            (None, Choose::ByResponse(choose)) => choose(response),
+            (None, Choose::ByRequest(_)) => None,
+        }?;
+        let tag = rewriter.tag().map(|tag| tag.and(self.options.types.tag()));
+        Some((rewriter, tag))
+    }
+}
+
+/// Whether a request's content begins after its head, as far as the head says (RFC 9112, section 6). HTTP/2 may leave it open; content of GET
+/// means nothing in general (RFC 9110, section 9.3.1).
+fn has_content(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length != "0")
+}
+
+/// A server may always ignore `Range` (RFC 9110, section 14.2).
+fn remove_range(headers: &mut HeaderMap) {
+    headers.remove(RANGE);
+    headers.remove(IF_RANGE);
+}

@@ -1,0 +1,122 @@
+//! The media types whose bodies are rewritten.
+
+use std::{error::Error, fmt};
+
+use http::{HeaderMap, header::CONTENT_TYPE};
+use mediatype::MediaType;
+
+use crate::Tag;
+
+/// The media types whose bodies are rewritten, as `type/subtype`.
+#[derive(Clone, Debug)]
+pub(crate) struct MediaTypes {
+    names: Vec<String>,
+    tag: Tag,
+}
+
+impl MediaTypes {
+    pub(crate) fn parse<'a>(
+        types: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, MediaTypeError> {
+        let names = types.into_iter().map(|text| match MediaType::parse(text) {
+            Ok(found) if !text.contains(['*', ';']) => {
+                Ok(found.essence().to_string().to_ascii_lowercase())
+            }
+            _ => Err(MediaTypeError {
+                found: text.to_owned(),
+                reason: Reason::NotAMediaType,
+            }),
+        });
+        Ok(Self::new(names.collect::<Result<_, _>>()?))
+    }
+
+    fn new(names: Vec<String>) -> Self {
+        let tag = Tag::of(names.iter().map(String::as_bytes));
+        Self { names, tag }
+    }
+
+    /// Every one of them, or the first that is not just text.
+    pub(crate) fn only_plain_text(self) -> Result<Self, MediaTypeError> {
+        match self.names.iter().find(|name| *name != "text/plain") {
+            None => Ok(self),
+            Some(found) => Err(MediaTypeError {
+                found: found.clone(),
+                reason: Reason::NotForRequestData,
+            }),
+        }
+    }
+
+    /// The response's Content-Type, if there is one, legible, and of one of these types.
+    pub(crate) fn find_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let content_type = value.to_str().ok()?;
+        let (essence, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+        let essence = essence.trim();
+        let included = self
+            .names
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(essence));
+        included.then_some(content_type)
+    }
+
+    /// What is rewritten is part of what a rewriting is.
+    pub(crate) fn tag(&self) -> Tag {
+        self.tag
+    }
+}
+
+impl Default for MediaTypes {
+    fn default() -> Self {
+        Self::new(vec!["text/plain".to_owned()])
+    }
+}
+
+/// A name that `.types([…])` does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaTypeError {
+    found: String,
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    NotAMediaType,
+    NotForRequestData,
+}
+
+impl fmt::Display for MediaTypeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.reason {
+            Reason::NotAMediaType => {
+                "expected a media type such as \"text/html\", without wildcards and parameters"
+            }
+            Reason::NotForRequestData => {
+                "expected \"text/plain\", since a prefix that a request decides about is not escaped for another type"
+            }
+        })?;
+        write!(f, ", found {:?}", self.found)
+    }
+}
+
+impl Error for MediaTypeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_not_a_media_type_is_refused() {
+        for name in ["html", "", "text/*", "*/*", "text/html; charset=utf-8"] {
+            let error = MediaTypes::parse(["text/html", name]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "expected a media type such as \"text/html\", without wildcards and parameters, found {name:?}"
+                )
+            );
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! Conditions and ranges: what the inner service is asked, how often, and what the client hears.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, request};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn, util::ServiceFn};
+use tower_body_rewrite::{Prefix, PrefixLayer, Rewrite, RewriteLayer, Rewriter};
+
+type Body = Full<Bytes>;
+type Answer = Ready<Result<Response<Body>, Infallible>>;
+/// What the inner service was asked, each time.
+type Seen = Arc<Mutex<Vec<request::Parts>>>;
+
+/// How its entity tags are mixed: with "> ", and with another prefix.
+const CURRENT: &str = "~sf57aebc0d1635a34";
+const FORMER: &str = "~s0123456789abcdef";
+
+/// A file service: `/text`, `/weak` and `/video`, each `one\ntwo\n` under the entity tag "x". Its 304 name no type, as most do, and no entity tag if the
+/// path says so.
+fn files() -> (ServiceFn<impl Fn(Request<Body>) -> Answer + Clone>, Seen) {
+    let seen = Seen::default();
+    let log = seen.clone();
+    let service = service_fn(move |request: Request<Body>| {
+        let (head, _) = request.into_parts();
+        let response = file(&head.method, head.uri.path(), &head.headers);
+        log.lock().unwrap().push(head);
+        ready(Ok(response))
+    });
+    (service, seen)
+}
+
+fn file(method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
+    let etag = if path.starts_with("/weak") {
+        "W/\"x\""
+    } else {
+        "\"x\""
+    };
+    let asked_for = |name| headers.get(name).map(|value| value.to_str().unwrap());
+    if let Some(known) = asked_for("if-none-match") {
+        let known = known.split(", ").any(|known| known == etag || known == "*");
+        let get = *method == Method::GET || *method == Method::HEAD;
+        let response = match (known, get, path.ends_with("untagged")) {
+            (true, false, _) => Some(Response::builder().status(412)),
+            (true, true, true) => Some(Response::builder().status(304)),
+            (true, true, false) => Some(Response::builder().status(304).header("etag", etag)),
+            (false, ..) => None,
+        };
+        if let Some(response) = response {
+            return response.body(Body::default()).unwrap();
+        }
+    }
+    let content_type = if path.starts_with("/video") {
+        "video/mp4"
+    } else {
+        "text/plain"
+    };
+    let response = Response::builder()
+        .header("accept-ranges", "bytes")
+        .header("etag", etag);
+    // A 416 names no type, but where the path says so.
+    let satisfied = matches!(asked_for("range"), None | Some("bytes=4-6"));
+    let response = match satisfied || path.ends_with("typed") {
+        true => response.header("content-type", content_type),
+        false => response,
+    };
+    let (response, body) = match asked_for("range") {
+        None => (response, "one\ntwo\n"),
+        Some("bytes=4-6") => (
+            response.status(206).header("content-range", "bytes 4-6/8"),
+            "two",
+        ),
+        Some(_) => (
+            response.status(416).header("content-range", "bytes */8"),
+            "",
+        ),
+    };
+    let body = if *method == Method::HEAD { "" } else { body };
+    response.body(body.into()).unwrap()
+}
+
+fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::default()).unwrap()
+}
+
+/// Status, entity tag and body of the response, and how often the service was asked.
+async fn ask<R: Rewriter + 'static>(
+    layer: &RewriteLayer<R>,
+    request: Request<Body>,
+) -> (u16, String, String, Vec<request::Parts>) {
+    let (files, seen) = files();
+    let response = layer.layer(files).oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let etag = head.headers.get("etag");
+    let etag = etag.map_or("", |etag| etag.to_str().unwrap()).to_owned();
+    let body = body.collect().await.unwrap().to_bytes();
+    let body = String::from_utf8(body.into()).unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    (head.status.as_u16(), etag, body, seen)
+}
+
+fn prefix() -> RewriteLayer<Prefix> {
+    RewriteLayer::new(|_| Some(Prefix::new("> ")))
+}
+
+const REWRITTEN: &str = "> one\n> two\n";
+
+#[tokio::test]
+async fn a_copy_is_confirmed_while_neither_the_file_nor_the_rewriting_has_changed() {
+    let current = format!("W/\"x{CURRENT}\"");
+    let of_weak = current.replace("~s", "~w");
+    let former = format!("W/\"x{FORMER}\"");
+    let other_file = format!("W/\"y{CURRENT}\"");
+    // The path, what the client has, and what comes back: status, entity tag, how often the service was asked.
+    let table = [
+        ("/text", current.clone(), 304, &current, 1, "its own copy"),
+        (
+            "/weak",
+            of_weak.clone(),
+            304,
+            &of_weak,
+            1,
+            "one whose inner entity tag is weak",
+        ),
+        (
+            "/text",
+            former.clone(),
+            200,
+            &current,
+            2,
+            "a copy with another prefix",
+        ),
+        (
+            "/text",
+            other_file.clone(),
+            200,
+            &current,
+            1,
+            "a copy of what the file was",
+        ),
+        (
+            "/text",
+            format!("{former}, {current}"),
+            304,
+            &current,
+            1,
+            "both",
+        ),
+        (
+            "/text",
+            format!("\"y,z\" ,{current}"),
+            304,
+            &current,
+            1,
+            "a comma within another",
+        ),
+        (
+            "/text/untagged",
+            current.clone(),
+            304,
+            &String::new(),
+            1,
+            "a 304 that names none",
+        ),
+        (
+            "/text/untagged",
+            format!("{former}, {current}"),
+            200,
+            &current,
+            2,
+            "which one it means is not known",
+        ),
+        (
+            "/text/untagged",
+            format!("\"y\", {current}"),
+            200,
+            &current,
+            2,
+            "nor here",
+        ),
+    ];
+    for (path, known, status, etag, asked, why) in table {
+        for method in [Method::GET, Method::HEAD] {
+            let request = request(method.clone(), path, &[("if-none-match", &known)]);
+            let (got, got_etag, body, seen) = ask(&prefix(), request).await;
+            assert_eq!(
+                (got, &got_etag, seen.len()),
+                (status, etag, asked),
+                "{method} {path}: {why}"
+            );
+            let expected = if status == 200 && method == Method::GET {
+                REWRITTEN
+            } else {
+                ""
+            };
+            assert_eq!(body, expected, "{method} {path}: {why}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_service_finds_its_own_entity_tags_and_asked_again_the_clients_words() {
+    let known = format!("W/\"a{CURRENT}\" , \"b\",W/\"x{FORMER}\"");
+    let request = request(
+        Method::GET,
+        "/text",
+        &[
+            ("if-none-match", &known),
+            ("x-kept", "1"),
+            ("range", "bytes=4-6"),
+        ],
+    );
+    let (.., seen) = ask(&prefix(), request).await;
+    assert_eq!(seen[0].headers["if-none-match"], "\"a\", \"b\", \"x\"");
+    assert_eq!(seen[0].headers["range"], "bytes=4-6");
+    assert_eq!(seen[1].headers["if-none-match"], known.as_str());
+    assert!(!seen[1].headers.contains_key("range"));
+    for seen in &seen {
+        assert_eq!((&seen.method, seen.uri.path()), (&Method::GET, "/text"));
+        assert_eq!(seen.headers["x-kept"], "1");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_rewritten_keeps_its_entity_tag_its_304_and_its_ranges() {
+    let (status, etag, _, seen) = ask(
+        &prefix(),
+        request(Method::GET, "/video", &[("if-none-match", "\"x\"")]),
+    )
+    .await;
+    assert_eq!((status, etag.as_str(), seen.len()), (304, "\"x\"", 1));
+    let (status, etag, body, seen) = ask(
+        &prefix(),
+        request(Method::GET, "/video", &[("range", "bytes=4-6")]),
+    )
+    .await;
+    assert_eq!(
+        (status, etag.as_str(), body.as_str(), seen.len()),
+        (206, "\"x\"", "two", 1)
+    );
+    let (status, .., seen) = ask(
+        &prefix(),
+        request(Method::GET, "/video", &[("range", "bytes=9-")]),
+    )
+    .await;
+    // Which type it is of is known after another look at it.
+    assert_eq!((status, seen.len()), (416, 2));
+    let typed = request(Method::GET, "/video/typed", &[("range", "bytes=9-")]);
+    let (status, .., seen) = ask(&prefix(), typed).await;
+    assert_eq!((status, seen.len()), (416, 1));
+    let (status, .., seen) = ask(
+        &prefix(),
+        request(Method::GET, "/text", &[("if-none-match", "*")]),
+    )
+    .await;
+    assert_eq!((status, seen.len()), (304, 1));
+}
+
+#[tokio::test]
+async fn a_304_about_a_foreign_copy_beside_one_of_ours_passes() {
+    let known = format!("\"x\", W/\"y{CURRENT}\"");
+    let (status, etag, _, seen) = ask(
+        &prefix(),
+        request(Method::GET, "/video", &[("if-none-match", &known)]),
+    )
+    .await;
+    assert_eq!((status, etag.as_str(), seen.len()), (304, "\"x\"", 1));
+}
+
+#[tokio::test]
+async fn a_part_of_what_is_rewritten_is_asked_for_as_a_whole() {
+    for (path, range) in [
+        ("/text", "bytes=4-6"),
+        ("/text", "bytes=9-"),
+        ("/text/typed", "bytes=9-"),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let request = request(
+                method.clone(),
+                path,
+                &[("range", range), ("if-range", "\"x\"")],
+            );
+            let (status, _, body, seen) = ask(&prefix(), request).await;
+            let expected = if method == Method::GET { REWRITTEN } else { "" };
+            assert_eq!(
+                (status, body.as_str(), seen.len()),
+                (200, expected, 2),
+                "{method} {range}"
+            );
+            assert!(!seen[1].headers.contains_key("if-range"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_content_or_of_another_method_is_asked_once() {
+    for content in [("content-length", "1"), ("transfer-encoding", "chunked")] {
+        let request = request(Method::GET, "/text", &[content, ("range", "bytes=4-6")]);
+        let (status, _, body, seen) = ask(&prefix(), request).await;
+        assert_eq!((status, body.as_str(), seen.len()), (200, REWRITTEN, 1));
+    }
+    let request = request(
+        Method::GET,
+        "/text",
+        &[("content-length", "0"), ("range", "bytes=4-6")],
+    );
+    let (status, .., seen) = ask(&prefix(), request).await;
+    assert_eq!((status, seen.len()), (200, 2));
+
+    // "Only if it is not what I have", before a change.
+    let known = format!("W/\"x{CURRENT}\"");
+    let put = self::request(
+        Method::PUT,
+        "/text",
+        &[("if-none-match", &known), ("range", "bytes=4-6")],
+    );
+    let (status, .., seen) = ask(&prefix(), put).await;
+    assert_eq!((status, seen.len()), (412, 1));
+    assert_eq!(seen[0].headers["if-none-match"], "\"x\"");
+    let put = self::request(Method::PUT, "/text", &[("range", "bytes=4-6")]);
+    let (status, .., seen) = ask(&prefix(), put).await;
+    assert_eq!((status, seen.len()), (206, 1));
+}
+
+#[tokio::test]
+async fn a_change_of_the_types_is_a_change_of_the_rewriting() {
+    let layer = prefix().types(["text/plain", "text/html"]).unwrap();
+    let known = format!("W/\"x{CURRENT}\"");
+    let (status, .., seen) = ask(
+        &layer,
+        request(Method::GET, "/text", &[("if-none-match", &known)]),
+    )
+    .await;
+    assert_eq!((status, seen.len()), (200, 2));
+}
+
+#[tokio::test]
+async fn what_is_no_longer_rewritten_is_not_confirmed() {
+    let known = format!("W/\"x{CURRENT}\"");
+    let layers = [
+        RewriteLayer::new(|_| None::<Prefix>),
+        prefix().only(|request| request.uri.path() != "/text"),
+    ];
+    for layer in layers {
+        let request = request(Method::GET, "/text", &[("if-none-match", &known)]);
+        let (status, etag, body, _) = ask(&layer, request).await;
+        assert_eq!(
+            (status, etag.as_str(), body.as_str()),
+            (200, "\"x\"", "one\ntwo\n")
+        );
+    }
+    // A type that is named decides; so does what forbids it.
+    for (name, value) in [
+        ("content-type", "text/html"),
+        ("cache-control", "no-transform"),
+    ] {
+        let asked = Arc::new(Mutex::new(0));
+        let count = asked.clone();
+        let app = prefix().layer(service_fn(move |_: Request<Body>| {
+            *count.lock().unwrap() += 1;
+            let response = Response::builder()
+                .status(304)
+                .header("etag", "\"x\"")
+                .header(name, value);
+            ready(Ok::<_, Infallible>(response.body(Body::default()).unwrap()))
+        }));
+        let response = app
+            .oneshot(request(Method::GET, "/", &[("if-none-match", &known)]))
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                response.headers()["etag"].to_str().unwrap(),
+                *asked.lock().unwrap()
+            ),
+            ("\"x\"", 2)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_copy_from_before_the_layer_was_there_gets_no_name_of_a_rewritten_one() {
+    let app = prefix().layer(service_fn(async |_: Request<Body>| {
+        let response = Response::builder()
+            .status(304)
+            .header("content-type", "text/plain")
+            .header("etag", "\"x\"");
+        Ok::<_, Infallible>(response.body(Body::default()).unwrap())
+    }));
+    let known = |known| request(Method::GET, "/", &[("if-none-match", known)]);
+    let response = app.clone().oneshot(known("\"x\"")).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.headers().get("etag")),
+        (304, None)
+    );
+    let response = app.oneshot(request(Method::GET, "/", &[])).await.unwrap();
+    assert_eq!(
+        response.headers()["etag"],
+        format!("W/\"x{CURRENT}\"").as_str()
+    );
+}
+
+#[tokio::test]
+async fn two_layers_confirm_each_their_own() {
+    type Two = Rewrite<Rewrite<ServiceFn<fn(Request<Body>) -> Answer>, Prefix>, Prefix>;
+    fn two(outer: &[&'static str]) -> Two {
+        let files: fn(Request<Body>) -> Answer = |request| {
+            let (head, _) = request.into_parts();
+            ready(Ok(file(&head.method, head.uri.path(), &head.headers)))
+        };
+        let outer = PrefixLayer::new("outer ")
+            .types(outer.iter().copied())
+            .unwrap();
+        outer.layer(PrefixLayer::new("inner ").layer(service_fn(files)))
+    }
+    for outer in [&["text/plain"], &["video/mp4"]] {
+        for path in ["/text", "/video"] {
+            let first = two(outer)
+                .oneshot(request(Method::GET, path, &[]))
+                .await
+                .unwrap();
+            let etag = first.headers()["etag"].to_str().unwrap();
+            assert_ne!((outer, path, etag), (&["text/plain"], "/text", "\"x\""));
+            let request = request(Method::GET, path, &[("if-none-match", etag)]);
+            let again = two(outer).oneshot(request).await.unwrap();
+            assert_eq!(
+                (
+                    again.status().as_u16(),
+                    again.headers()["etag"].to_str().unwrap()
+                ),
+                (304, etag),
+                "{outer:?} {path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_rewriter_of_a_request_is_asked_about_both_answers() {
+    let layer = RewriteLayer::from_request(|request| {
+        let prefix = request.uri.query().unwrap_or_default().to_owned();
+        move |_: &http::response::Parts| Some(Prefix::new(prefix.clone()))
+    });
+    let (_, one, body, _) = ask(&layer, request(Method::GET, "/text?1", &[])).await;
+    assert_eq!(body, "1one\n1two\n");
+    let (_, two, body, _) = ask(&layer, request(Method::GET, "/text?2", &[])).await;
+    assert_eq!(body, "2one\n2two\n");
+    for (known, status, asked) in [(&one, 304, 1), (&two, 200, 2)] {
+        let request = request(Method::GET, "/text?1", &[("if-none-match", known)]);
+        let (got, etag, _, seen) = ask(&layer, request).await;
+        assert_eq!((got, &etag, seen.len()), (status, &one, asked));
+    }
+}
+
+#[tokio::test]
+async fn what_looks_like_a_mark_and_is_none_goes_in_as_it_is() {
+    let marks = [
+        "\"x~s0123456789abcdef\"",
+        "W/\"x~t0123456789abcdef\"",
+        "W/\"x~s0123456789abcdeF\"",
+        "W/\"x~s+123456789abcdef\"",
+        "W/\"x-s0123456789abcdef\"",
+        "W/\"s0123456789abcdef\"",
+        "x~s0123456789abcdef",
+        "W/\"x\"~s0123456789abcdef\"",
+    ];
+    for known in marks {
+        let (.., seen) = ask(
+            &prefix(),
+            request(Method::GET, "/text", &[("if-none-match", known)]),
+        )
+        .await;
+        assert_eq!(
+            (
+                seen.len(),
+                seen[0].headers["if-none-match"].to_str().unwrap()
+            ),
+            (1, known)
+        );
+    }
+}
