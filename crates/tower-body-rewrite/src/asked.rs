@@ -104,11 +104,6 @@ impl<R> Asked<R> {
             }
         }
     }
-
-    /// The inner service is being asked again, with the client's own words.
-    pub(crate) fn again(&mut self) {
-        self.copies = Copies::default();
-    }
 }
 
 impl<R: Rewriter> Asked<R> {
@@ -122,15 +117,16 @@ impl<R: Rewriter> Asked<R> {
             return Treatment::AskAgainToBeSure;
         }
         let eligible = Eligible::of(self.method, response, types);
-        if eligible == Eligible::No || eligible == Eligible::Part && !can_ask_again {
-            return Treatment::Untouched;
-        }
-        let Some((rewriter, tag)) = self.rewriter(response) else {
+        let rewriter = match eligible {
+            Eligible::No => None,
+            _ => self.rewriter(response),
+        };
+        let Some((rewriter, tag)) = rewriter else {
             return Treatment::Untouched;
         };
         match eligible {
-            Eligible::No => Treatment::Untouched,
-            Eligible::Part => Treatment::AskAgain,
+            Eligible::Part if can_ask_again => Treatment::AskAgain,
+            Eligible::No | Eligible::Part => Treatment::Untouched,
             _ if unsatisfied => Treatment::AskAgain,
             Eligible::Whole => Treatment::Rewritten(rewriter, tag),
             // It confirms a copy that did not come from here, and must not give it a name that did.

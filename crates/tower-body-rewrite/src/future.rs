@@ -104,9 +104,8 @@ where
             };
             let to_be_sure = matches!(treatment, Treatment::AskAgainToBeSure);
             if let Treatment::AskAgain | Treatment::AskAgainToBeSure = treatment
-                && let (Some(asked), Some(again)) = (&mut *this.asked, this.again.take())
+                && let Some(again) = this.again.take()
             {
-                asked.again();
                 // What is not kept is let go of before the service is asked to be ready.
                 *this.first = to_be_sure.then(|| Response::from_parts(head, body));
                 this.turn.set(Turn::GettingReady { again });

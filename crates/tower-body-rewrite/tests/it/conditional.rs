@@ -75,6 +75,7 @@ fn file(method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
             response.status(206).header("content-range", "bytes 4-6/8"),
             "two",
         ),
+        Some(_) if path.contains("bare") => (response.status(416), "there is no such part"),
         Some(_) => (
             response.status(416).header("content-range", "bytes */8"),
             "",
@@ -282,6 +283,7 @@ async fn a_part_of_what_is_rewritten_is_asked_for_as_a_whole() {
         ("/text", "bytes=4-6"),
         ("/text", "bytes=9-"),
         ("/text/typed", "bytes=9-"),
+        ("/text/bare/typed", "bytes=9-"),
     ] {
         for method in [Method::GET, Method::HEAD] {
             let request = request(
