@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{
-        ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
-        TRANSFER_ENCODING,
+        ACCEPT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, TRANSFER_ENCODING,
     },
     request, response,
 };
@@ -36,7 +35,9 @@ pub(crate) enum Treatment<R> {
     /// It has no body, but its headers change as if it had one.
     HeadersOnly(R, Option<Tag>),
     Rewritten(R, Option<Tag>),
-    /// It is a part of a body that should be rewritten, or may confirm a copy that is out of date: the inner service is asked
+    /// As the one before, and the validators are not the body's.
+    Outcome(R),
+    /// It is a part of a body that should be rewritten, or it may confirm a copy that is out of date: the inner service is asked
     /// for the whole.
     AskAgain,
     /// It may be one. If it turns out that the whole is not rewritten, this response stands.
@@ -64,7 +65,8 @@ impl<R> Asked<R> {
             copies: Copies::default(),
         };
         if options.identity {
-            request.headers.remove(ACCEPT_ENCODING);
+            let identity = HeaderValue::from_static("identity");
+            request.headers.insert(ACCEPT_ENCODING, identity);
         }
         if !asked.conditional && !request.headers.contains_key(RANGE) {
             return Some((asked, None));
@@ -112,31 +114,27 @@ impl<R: Rewriter> Asked<R> {
         if response.status == StatusCode::NOT_MODIFIED && !self.copies.are_all_foreign() {
             return self.treat_confirmation(response);
         }
-        let unsatisfied = response.status == StatusCode::RANGE_NOT_SATISFIABLE && can_ask_again;
-        if unsatisfied && !response.headers.contains_key(CONTENT_TYPE) {
+        // Its type may be the error page's.
+        if response.status == StatusCode::RANGE_NOT_SATISFIABLE && can_ask_again {
             return Treatment::AskAgainToBeSure;
         }
         let eligible = Eligible::of(self.method, response, types);
-        let rewriter = match eligible {
-            Eligible::No => None,
-            _ => self.rewriter(response),
-        };
-        let Some((rewriter, tag)) = rewriter else {
+        let foreign = self.conditional && response.status == StatusCode::NOT_MODIFIED;
+        if eligible == Eligible::No || foreign {
+            return Treatment::Untouched;
+        }
+        let Some((rewriter, tag)) = self.rewriter(response) else {
             return Treatment::Untouched;
         };
         match eligible {
-            Eligible::Part if can_ask_again => Treatment::AskAgain,
-            Eligible::No | Eligible::Part => Treatment::Untouched,
-            _ if unsatisfied => Treatment::AskAgain,
-            Eligible::Whole => Treatment::Rewritten(rewriter, tag),
-            // It confirms a copy that did not come from here, and must not give it a name that did.
-            Eligible::HeadOnly if self.confirms(response) => Treatment::HeadersOnly(rewriter, None),
+            Eligible::No => Treatment::Untouched,
+            Eligible::Part => Treatment::AskAgain,
+            Eligible::Whole if self.method == RequestMethod::Get => {
+                Treatment::Rewritten(rewriter, tag)
+            }
+            Eligible::Whole => Treatment::Outcome(rewriter),
             Eligible::HeadOnly => Treatment::HeadersOnly(rewriter, tag),
         }
-    }
-
-    fn confirms(&self, response: &response::Parts) -> bool {
-        self.conditional && response.status == StatusCode::NOT_MODIFIED
     }
 
     /// A 304 to a client that has copies from here.
@@ -149,7 +147,10 @@ impl<R: Rewriter> Asked<R> {
         if Eligible::of_copy(self.method, response, &self.options.types) == Eligible::No {
             return Treatment::AskAgain;
         }
-        match self.rewriter(response) {
+        // What would be done to the 200 that it stands for.
+        let mut whole = response.clone();
+        whole.status = StatusCode::OK;
+        match self.rewriter(&whole) {
             Some((rewriter, Some(tag))) if self.copies.are_confirmed(etag, tag) => {
                 Treatment::HeadersOnly(rewriter, Some(tag))
             }

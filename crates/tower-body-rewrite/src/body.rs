@@ -8,14 +8,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{Rewriter, Sink, adapt_headers};
+use crate::{Rewriter, Sink, Tag, adapt_headers};
 
-/// How much output, in bytes, is made before it is handed on, more or less: input is rewritten in pieces, and
-/// the next piece is smaller if the last one's output was above twice that. So one large frame does not multiply in
-/// memory, whatever a rewriter makes of each byte.
+/// So much output, in bytes, is handed on before more is made. Input is rewritten in pieces, each of so many bytes that it makes no more than
+/// four times this, so that one large frame does not multiply in memory.
 const OUTPUT: usize = 64 * 1024;
-/// The first piece, and the smallest and the largest, in bytes.
-const FIRST_PIECE: usize = 4 * 1024;
+/// The smallest and the largest piece of input, in bytes.
 const SMALLEST_PIECE: usize = 64;
 const LARGEST_PIECE: usize = 64 * 1024;
 
@@ -43,9 +41,10 @@ pub(crate) struct Rewriting<B: Body, R> {
     /// In a box, since it is read before it has its place in the response.
     inner: Pin<Box<B>>,
     rewriter: R,
+    tag: Option<Tag>,
     /// What is left of the inner body's last frame.
     input: Bytes,
-    /// How much of it to take next.
+    /// How much of it to take at once, at the most.
     piece: usize,
     output: Sink,
     end: End<B::Error>,
@@ -137,12 +136,13 @@ where
     B: Body<Data = Bytes>,
     R: Rewriter,
 {
-    pub(crate) fn new(inner: B, rewriter: R) -> Self {
+    pub(crate) fn new(inner: B, rewriter: R, tag: Option<Tag>) -> Self {
         Self {
             inner: Box::pin(inner),
+            piece: (4 * OUTPUT / rewriter.growth().max(1)).clamp(SMALLEST_PIECE, LARGEST_PIECE),
             rewriter,
+            tag,
             input: Bytes::new(),
-            piece: FIRST_PIECE,
             output: Sink::default(),
             end: End::NotYet,
         }
@@ -155,11 +155,9 @@ where
             let Poll::Ready(()) = self.poll_inner(cx) else {
                 return None;
             };
-            while !self.input.is_empty() {
-                if self.output.len() > OUTPUT {
-                    return None;
-                }
-                self.rewrite_a_piece();
+            self.rewrite_input();
+            if !self.input.is_empty() {
+                return None;
             }
             match self.end {
                 End::NotYet => {}
@@ -183,7 +181,7 @@ where
             if self.input.is_empty() {
                 ready!(self.poll_inner(cx));
             } else {
-                self.rewrite_a_piece();
+                self.rewrite_input();
             }
         }
     }
@@ -200,10 +198,10 @@ where
                     self.rewriter.begin_frame(&mut self.output);
                     self.input = data;
                 }
-                // Trailers end a body, and may hold digests of it.
+                // Trailers end a body, and may say of it what its head may.
                 Err(mut frame) => {
                     if let Some(trailers) = frame.trailers_mut() {
-                        adapt_headers(trailers, None, None);
+                        adapt_headers(trailers, None, self.tag);
                     }
                     self.rewriter.finish(&mut self.output);
                     self.end = End::Last(Ok(frame));
@@ -221,16 +219,17 @@ where
         Poll::Ready(())
     }
 
-    /// Rewrites what comes next of the input.
-    fn rewrite_a_piece(&mut self) {
-        let piece = self.input.split_to(self.input.len().min(self.piece));
-        let before = self.output.len();
-        self.rewriter.rewrite(piece, &mut self.output);
-        self.piece = match self.output.len() - before {
-            small if small < OUTPUT => (self.piece * 2).min(LARGEST_PIECE),
-            large if large > 2 * OUTPUT => (self.piece / 2).max(SMALLEST_PIECE),
-            _ => self.piece,
-        };
+    /// Rewrites what is left of the input until there is enough output.
+    fn rewrite_input(&mut self) {
+        while !self.input.is_empty() && self.output.len() < OUTPUT {
+            let piece = match self.input.len() <= self.piece {
+                true => std::mem::take(&mut self.input),
+                false => self.input.split_to(self.piece),
+            };
+            let to_come = self.input.len().min(OUTPUT - self.output.len());
+            self.output.expect(to_come.div_ceil(self.piece));
+            self.rewriter.rewrite(piece, &mut self.output);
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) enum Eligible {
 /// What a response's request must tell, without keeping the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestMethod {
+    Get,
     Head,
     Connect,
     Other,
@@ -33,6 +34,7 @@ pub(crate) enum RequestMethod {
 impl From<&Method> for RequestMethod {
     fn from(method: &Method) -> Self {
         match *method {
+            Method::GET => Self::Get,
             Method::HEAD => Self::Head,
             Method::CONNECT => Self::Connect,
             _ => Self::Other,
@@ -81,25 +83,32 @@ impl Eligible {
     }
 }
 
-/// Whether the byte 0x0A is a line feed and nothing else in the type's charset. Where the parameters cannot
-/// be read, nobody knows.
+/// Whether the type's charset is none of UTF-16 and UTF-32, where the byte 0x0A is a half or a quarter of many characters. Where the
+/// parameters cannot be read, or name two charsets, nobody knows.
 fn has_line_feeds(content_type: &str) -> bool {
     // IANA's names and aliases of what has more than one byte for each character, without `cs` in front and
     // without punctuation.
     const WIDE: [&str; 6] = ["utf16", "utf32", "ucs2", "ucs4", "iso10646", "unicode"];
 
     MediaType::parse(content_type).is_ok_and(|media_type| {
-        media_type.get_param(CHARSET).is_none_or(|charset| {
-            let name = charset.unquoted_str();
-            let letters = || {
-                let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
-                letters.map(|byte| byte.to_ascii_lowercase())
-            };
-            let begins_with =
-                |skip: usize, wide: &str| letters().skip(skip).take(wide.len()).eq(wide.bytes());
-            let skip = if begins_with(0, "cs") { 2 } else { 0 };
-            !WIDE.iter().any(|wide| begins_with(skip, wide))
-        })
+        let mut charsets = media_type.params().filter(|(name, _)| *name == CHARSET);
+        let (charset, another) = (charsets.next(), charsets.next());
+        another.is_none()
+            && charset.is_none_or(|(_, charset)| {
+                let name = charset.unquoted_str();
+                let letters = || {
+                    let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
+                    letters.map(|byte| byte.to_ascii_lowercase())
+                };
+                let begins_with = |skip: usize, wide: &str| {
+                    letters().skip(skip).take(wide.len()).eq(wide.bytes())
+                };
+                if begins_with(0, "unicode11utf8") {
+                    return true;
+                }
+                let skip = if begins_with(0, "cs") { 2 } else { 0 };
+                !WIDE.iter().any(|wide| begins_with(skip, wide))
+            })
     })
 }
 
@@ -151,6 +160,8 @@ mod tests {
             ("text/plain; charset=csUTF16LE", Eligible::No),
             ("text/plain; charset=UTF_16", Eligible::No),
             ("text/plain; charset=ut", Eligible::Whole),
+            ("text/plain; charset=unicode-1-1-utf-8", Eligible::Whole),
+            ("text/plain; charset=utf-16; charset=utf-8", Eligible::No),
             ("text/plain; charset=ISO-10646-UCS-2", Eligible::No),
             ("text/plain; charset=us-ascii", Eligible::Whole),
             ("text/html", Eligible::No),

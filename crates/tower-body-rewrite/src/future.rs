@@ -6,16 +6,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request, response};
+use http::{HeaderMap, Request, Response, StatusCode, request, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    ResponseBody, Rewriter, adapt_headers,
+    ResponseBody, Rewriter, Tag, adapt_headers,
     asked::{Asked, Treatment},
     body::Rewriting,
-    headers::content_length,
+    headers::{adapt_outcome, content_length},
 };
 
 pin_project! {
@@ -92,12 +92,20 @@ where
             let answer = match this.turn.as_mut().project() {
                 TurnProj::Answering { answer } => answer,
                 TurnProj::GettingReady { again } => {
-                    let answer = ready!(again.poll(cx))?;
-                    this.turn.set(Turn::Answering { answer });
-                    continue;
+                    match (ready!(again.poll(cx)), this.first.take()) {
+                        (Ok(answer), first) => {
+                            *this.first = first;
+                            this.turn.set(Turn::Answering { answer });
+                            continue;
+                        }
+                        (Err(error), first) => return Poll::Ready(stands_or(first, error)),
+                    }
                 }
             };
-            let (head, body) = ready!(answer.poll(cx))?.into_parts();
+            let (head, body) = match ready!(answer.poll(cx)) {
+                Ok(response) => response.into_parts(),
+                Err(error) => return Poll::Ready(stands_or(this.first.take(), error)),
+            };
             let treatment = match this.asked {
                 None => Treatment::Untouched,
                 Some(asked) => asked.treat(&head, this.again.is_some()),
@@ -118,6 +126,16 @@ where
             return Poll::Ready(Ok(response));
         }
     }
+}
+
+/// A first answer that may stand does so if the second question fails.
+fn stands_or<B: Body, R, E>(
+    first: Option<Response<B>>,
+    error: E,
+) -> Result<Response<ResponseBody<B, R>>, E> {
+    first
+        .map(|first| first.map(ResponseBody::untouched))
+        .ok_or(error)
 }
 
 fn treat<B, R>(
@@ -146,15 +164,36 @@ where
             }
         }
         Treatment::Rewritten(rewriter, tag) => {
-            let length = content_length(&head.headers).or_else(|| body.size_hint().exact());
-            let length = length.and_then(|length| rewriter.new_length(length));
-            let mut rewriting = Rewriting::new(body, rewriter);
-            let at_once = rewriting.read_ahead(cx);
-            adapt_headers(&mut head.headers, at_once.or(length), tag);
-            ResponseBody::rewritten(rewriting)
+            let (body, length) = rewrite(rewriter, tag, &head.headers, body, cx);
+            adapt_headers(&mut head.headers, length, tag);
+            body
+        }
+        Treatment::Outcome(rewriter) => {
+            let (body, length) = rewrite(rewriter, None, &head.headers, body, cx);
+            adapt_outcome(&mut head.headers, length);
+            body
         }
     };
     Response::from_parts(head, body)
+}
+
+/// The new body, and its length if it is known.
+fn rewrite<B, R>(
+    rewriter: R,
+    tag: Option<Tag>,
+    headers: &HeaderMap,
+    body: B,
+    cx: &mut Context<'_>,
+) -> (ResponseBody<B, R>, Option<u64>)
+where
+    B: Body<Data = Bytes>,
+    R: Rewriter,
+{
+    let length = content_length(headers);
+    let length = length.and_then(|length| rewriter.new_length(length));
+    let mut rewriting = Rewriting::new(body, rewriter, tag);
+    let at_once = rewriting.read_ahead(cx);
+    (ResponseBody::rewritten(rewriting), at_once.or(length))
 }
 
 impl<S: Service<Request<B>>, B, R> fmt::Debug for ResponseFuture<S, B, R> {

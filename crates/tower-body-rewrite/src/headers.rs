@@ -64,6 +64,19 @@ pub fn adapt_headers(headers: &mut HeaderMap, length: Option<u64>, tag: Option<T
     }
 }
 
+/// The same for the answer to a change: its validators are those of what was changed, which its body is not (RFC 9110, section
+/// 8.8).
+pub(crate) fn adapt_outcome(headers: &mut HeaderMap, length: Option<u64>) {
+    let validators = [ETAG, LAST_MODIFIED].map(|name| {
+        let value = headers.remove(&name);
+        (name, value)
+    });
+    adapt_headers(headers, length, None);
+    for (name, value) in validators {
+        headers.extend(value.map(|value| (name, value)));
+    }
+}
+
 /// What `Content-Length` says, if it says one thing.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).into_iter();

@@ -30,8 +30,9 @@ impl<R> RewriteLayer<R> {
     /// The function is asked about every response that may be rewritten (the README lists them) and
     /// gives the rewriter of its body, or `None` to leave the response alone.
     ///
-    /// About a 304 it is asked too, to compare the [tag](crate::Rewriter::tag) with that of the client's copy. It need
-    /// not have a `Content-Type`; if the answer is another one than for the 200, the 200 is asked for.
+    /// About a 304 to a client that has a rewritten copy it is asked too, as about the 200 that it stands for, to compare the
+    /// [tag](crate::Rewriter::tag) with that of the copy. Its headers are the 304's, which has seldom a `Content-Type`; if the tag is another one,
+    /// the whole is asked for.
     pub fn new(choose: impl Fn(&response::Parts) -> Option<R> + Send + Sync + 'static) -> Self {
         Self::choosing(Choose::ByResponse(Arc::new(choose)))
     }
@@ -103,7 +104,7 @@ impl<R> RewriteLayer<R> {
         })
     }
 
-    /// Takes `Accept-Encoding` out of the requests, for an inner service that would encode what should be rewritten: an encoded body
+    /// Puts `Accept-Encoding: identity` into the requests, for an inner service that would encode what should be rewritten: an encoded body
     /// passes untouched. A compression layer further out still knows what the client accepts. Default: no.
     #[must_use]
     pub fn identity(self) -> Self {

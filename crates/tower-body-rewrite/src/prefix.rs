@@ -4,7 +4,7 @@
 //! And the chunk rule, which is the ancestor's: a prefix stands before every chunk.
 
 use bytes::Bytes;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use crate::{Rewriter, Sink, Tag, sink::COPY_BELOW};
 
@@ -55,10 +55,15 @@ impl Prefix {
         }
     }
 
-    /// Where the first line is short, most are: they are copied, and so many prefixes with them.
+    /// Where the first whole line is short, most are: they are copied, and so many prefixes with them.
     fn make_room(&self, chunk: &[u8], out: &mut Sink) {
-        let beginning = &chunk[..chunk.len().min(COPY_BELOW)];
-        let line = memchr(b'\n', beginning).map_or(chunk.len(), |newline| newline + 1);
+        let mut newlines = memchr_iter(b'\n', &chunk[..chunk.len().min(COPY_BELOW)]);
+        let start = match self.place {
+            Place::WithinLine => newlines.next().map_or(0, |newline| newline + 1),
+            Place::LineStart | Place::Chunk => 0,
+        };
+        let end = newlines.next().map_or(chunk.len(), |newline| newline + 1);
+        let line = (end - start).max(1);
         if line < COPY_BELOW {
             let prefixes = (chunk.len() / line + 1) * self.prefix.len();
             out.reserve(chunk.len() + prefixes.min(chunk.len()));
@@ -77,6 +82,10 @@ impl Prefix {
 impl Rewriter for Prefix {
     fn tag(&self) -> Option<Tag> {
         self.tag
+    }
+
+    fn growth(&self) -> usize {
+        self.prefix.len().min(LONG) + 1
     }
 
     fn begin_frame(&mut self, out: &mut Sink) {

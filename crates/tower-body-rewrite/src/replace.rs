@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use bytes::{Buf, Bytes};
 
-use crate::{Rewriter, Sink, Tag};
+use crate::{Rewriter, Sink, Tag, sink::COPY_BELOW};
 
 /// Puts other strings in the place of given ones, as nginx's `sub_filter` does.
 ///
@@ -39,6 +39,8 @@ struct Strings {
     /// All that can be found, in the order of their bytes; in lower case where case makes no difference.
     sorted: Vec<Box<[u8]>>,
     longest: usize,
+    /// The most that a byte of what is found becomes.
+    growth: usize,
     ignore_case: bool,
     /// Every string is as long as the one that takes its place.
     same_length: bool,
@@ -119,6 +121,14 @@ impl Replace {
         };
         let texts = pairs().flat_map(|(old, new)| [old.as_ref(), new.as_ref()]);
         let strings = Strings {
+            growth: pairs()
+                .map(|(old, new)| {
+                    new.as_ref()
+                        .len()
+                        .min(COPY_BELOW)
+                        .div_ceil(old.as_ref().len())
+                })
+                .fold(1, usize::max),
             longest: sorted.iter().map(|old| old.len()).max().unwrap_or(1),
             same_length: pairs().all(|(old, new)| old.as_ref().len() == new.as_ref().len()),
             tag: Tag::of(std::iter::once(settings).chain(texts)),
@@ -222,6 +232,10 @@ impl Rewriter for Replace {
         Some(once.map_or(self.strings.tag, |once| self.strings.tag.and(once)))
     }
 
+    fn growth(&self) -> usize {
+        self.strings.growth
+    }
+
     fn new_length(&self, length: u64) -> Option<u64> {
         self.strings.same_length.then_some(length)
     }
@@ -316,6 +330,13 @@ mod tests {
         let replace = Replace::new([("a", "1"), ("b", "2")]).unwrap().once();
         assert_eq!(through(replace.clone(), ["aa", "bab"]), "1a2ab");
         assert_eq!(through(replace, ["bb"]), "2b");
+
+        // Then nothing is looked for, and nothing waits.
+        let mut replace = Replace::new([("ab", "")]).unwrap().once();
+        let mut sink = Sink::default();
+        replace.rewrite(Bytes::from_static(b"ab."), &mut sink);
+        replace.rewrite(Bytes::from_static(b"a"), &mut sink);
+        assert_eq!(sink.next_frame().as_deref(), Some(&b".a"[..]));
     }
 
     #[test]

@@ -37,6 +37,14 @@ pub trait Rewriter {
         None
     }
 
+    /// At most how many bytes are copied to the output for each byte that is taken. A large frame is cut into pieces accordingly, so that a
+    /// little of it is rewritten at a time. Default: 16.
+    ///
+    /// Asked before the first chunk.
+    fn growth(&self) -> usize {
+        16
+    }
+
     /// How many bytes become of a body of so many, if that does not depend on which they are. It is then
     /// promised in `Content-Length`. Default: nobody knows.
     ///

@@ -14,6 +14,8 @@ pub struct Sink {
     queued: usize,
     /// The frame that is being put together.
     tail: Vec<u8>,
+    /// How often as much as the chunk that is being rewritten is still to come, before the output is handed on.
+    more_to_come: usize,
 }
 
 impl Sink {
@@ -47,9 +49,17 @@ impl Sink {
         }
     }
 
-    /// Makes room for so many bytes that are about to be put. What is not used of it is given back.
+    /// Makes room for so many bytes that are about to be put for a chunk, and for as many for each chunk that is about to follow. What is not
+    /// used of it is given back.
     pub fn reserve(&mut self, bytes: usize) {
-        self.tail.reserve(bytes);
+        if self.tail.capacity() - self.tail.len() < bytes {
+            self.tail.reserve(bytes * (1 + self.more_to_come));
+        }
+    }
+
+    /// So many chunks are about to follow.
+    pub(crate) fn expect(&mut self, more_to_come: usize) {
+        self.more_to_come = more_to_come;
     }
 
     /// Takes the next frame out; `None` when nothing is left. The layer does this, and so does whoever tries

@@ -17,7 +17,9 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn, util::ServiceFn};
-use tower_body_rewrite::{Prefix, PrefixLayer, ResponseBody, RewriteLayer, Rewriter, Sink};
+use tower_body_rewrite::{
+    Prefix, PrefixLayer, Replace, ResponseBody, RewriteLayer, Rewriter, Sink,
+};
 use tower_lint::probe::{Body, Error, Step};
 
 const GONE: Error = Error("the disk is gone");
@@ -137,29 +139,32 @@ async fn chunk_by_chunk_every_frame_gets_one_prefix() {
 
 #[tokio::test]
 async fn a_large_frame_does_not_multiply_in_memory() {
-    const NEWLINES: &str = match std::str::from_utf8(&[b'\n'; 1 << 18]) {
-        Ok(text) => text,
-        Err(_) => panic!(),
-    };
+    // A calm stretch, and then one where every byte becomes many.
+    let frame = Bytes::from(["x".repeat(1 << 18), "\n".repeat(1 << 17)].concat());
+    async fn largest<R: Rewriter + 'static>(
+        layer: RewriteLayer<R>,
+        frame: &Bytes,
+    ) -> (usize, usize) {
+        let (mut body, _) = through(layer, &[Step::Data(frame.clone())]).await;
+        let (mut total, mut largest) = (0, 0);
+        while let Some(data) = next_data(&mut body) {
+            total += data.len();
+            largest = largest.max(data.len());
+        }
+        (total, largest)
+    }
     for length in [2, 100, 1023] {
         let prefix = "x".repeat(length);
         let layer = RewriteLayer::new(move |_| Some(Prefix::new(prefix.clone())));
-        let (mut body, _) = through(layer, &[NEWLINES.into()]).await;
-        let (mut total, mut largest_later) = (0, 0);
-        for frame in 0.. {
-            let Some(data) = next_data(&mut body) else {
-                break;
-            };
-            total += data.len();
-            if frame >= 8 {
-                largest_later = largest_later.max(data.len());
-            }
-        }
-        assert_eq!(total, (length + 1) << 18);
-        assert!(
-            largest_later <= 3 * 64 * 1024,
-            "{largest_later} with a prefix of {length}"
-        );
+        let (total, most) = largest(layer, &frame).await;
+        assert_eq!(total, frame.len() + length * (1 << 17));
+        assert!(most <= 5 * 64 * 1024, "{most} with a prefix of {length}");
+
+        let replace = Replace::new([("\n\n", "x".repeat(length))]).unwrap();
+        let layer = RewriteLayer::new(move |_| Some(replace.clone()));
+        let (total, most) = largest(layer, &frame).await;
+        assert_eq!(total, (1 << 18) + length * (1 << 16));
+        assert!(most <= 5 * 64 * 1024, "{most} with {length}");
     }
 }
 

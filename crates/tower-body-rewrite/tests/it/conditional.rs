@@ -60,13 +60,19 @@ fn file(method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
     } else {
         "text/plain"
     };
+    // An error page has a type of its own.
+    let error_type = match path.ends_with("mistyped") {
+        true => "text/html",
+        false => "text/plain",
+    };
     let response = Response::builder()
         .header("accept-ranges", "bytes")
         .header("etag", etag);
     // A 416 names no type, but where the path says so.
     let satisfied = matches!(asked_for("range"), None | Some("bytes=4-6"));
-    let response = match satisfied || path.ends_with("typed") {
+    let response = match satisfied {
         true => response.header("content-type", content_type),
+        false if path.ends_with("typed") => response.header("content-type", error_type),
         false => response,
     };
     let (response, body) = match asked_for("range") {
@@ -255,9 +261,13 @@ async fn what_is_not_rewritten_keeps_its_entity_tag_its_304_and_its_ranges() {
     .await;
     // Which type it is of is known after another look at it.
     assert_eq!((status, seen.len()), (416, 2));
-    let typed = request(Method::GET, "/video/typed", &[("range", "bytes=9-")]);
-    let (status, .., seen) = ask(&prefix(), typed).await;
-    assert_eq!((status, seen.len()), (416, 1));
+    // Nor is a type that it has that of the file.
+    for path in ["/video/typed", "/text/mistyped"] {
+        let typed = request(Method::GET, path, &[("range", "bytes=9-")]);
+        let (status, .., seen) = ask(&prefix(), typed).await;
+        let expected = if path.starts_with("/text") { 200 } else { 416 };
+        assert_eq!((status, seen.len()), (expected, 2), "{path}");
+    }
     let (status, .., seen) = ask(
         &prefix(),
         request(Method::GET, "/text", &[("if-none-match", "*")]),
@@ -400,15 +410,64 @@ async fn a_copy_from_before_the_layer_was_there_gets_no_name_of_a_rewritten_one(
     }));
     let known = |known| request(Method::GET, "/", &[("if-none-match", known)]);
     let response = app.clone().oneshot(known("\"x\"")).await.unwrap();
-    assert_eq!(
-        (response.status().as_u16(), response.headers().get("etag")),
-        (304, None)
-    );
+    assert_eq!(response.status().as_u16(), 304);
+    assert_eq!(response.headers()["etag"], "\"x\"");
     let response = app.oneshot(request(Method::GET, "/", &[])).await.unwrap();
     assert_eq!(
         response.headers()["etag"],
         format!("W/\"x{CURRENT}\"").as_str()
     );
+}
+
+#[tokio::test]
+async fn a_rewriter_for_good_answers_only_confirms_their_copies() {
+    let layer =
+        RewriteLayer::new(|response| response.status.is_success().then(|| Prefix::new("> ")));
+    let known = format!("W/\"x{CURRENT}\"");
+    let request = request(Method::GET, "/text", &[("if-none-match", &known)]);
+    let (status, etag, _, seen) = ask(&layer, request).await;
+    assert_eq!((status, etag, seen.len()), (304, known, 1));
+}
+
+#[tokio::test]
+async fn the_answer_to_a_change_keeps_the_validators_of_what_was_changed() {
+    let app = prefix().layer(service_fn(async |_: Request<Body>| {
+        let response = Response::builder()
+            .header("content-type", "text/plain")
+            .header("etag", "\"v2\"")
+            .header("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT")
+            .header("content-length", "6")
+            .body(Body::from("saved\n"));
+        Ok::<_, Infallible>(response.unwrap())
+    }));
+    let response = app.oneshot(request(Method::PUT, "/", &[])).await.unwrap();
+    assert_eq!(response.headers()["etag"], "\"v2\"");
+    assert!(response.headers().contains_key("last-modified"));
+    assert_eq!(response.headers()["content-length"], "8");
+}
+
+#[tokio::test]
+async fn a_first_answer_that_may_stand_does_so_if_the_second_question_fails() {
+    for fails in [1, 2] {
+        let asked = Arc::new(Mutex::new(0));
+        let app = prefix().layer(service_fn(move |request: Request<Body>| {
+            *asked.lock().unwrap() += 1;
+            let first = request.headers().contains_key("range");
+            let (status, body) = if fails == 1 { (206, "two") } else { (416, "") };
+            let response = Response::builder()
+                .status(status)
+                .header("content-range", "bytes 4-6/8");
+            // A 206 without its type is not asked about again, and a 416 is.
+            ready(match first {
+                true => Ok(response.body(Body::from(body)).unwrap()),
+                false => Err("no more today"),
+            })
+        }));
+        let response = app
+            .oneshot(request(Method::GET, "/", &[("range", "bytes=4-6")]))
+            .await;
+        assert_eq!(response.unwrap().status().as_u16(), [206, 416][fails - 1]);
+    }
 }
 
 #[tokio::test]

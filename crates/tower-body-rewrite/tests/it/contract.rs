@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tower::Layer;
 use tower_body_rewrite::{PrefixLayer, RewriteLayer, Rewriter, Sink};
-use tower_lint::{Rule, contract};
+use tower_lint::contract;
 
 #[test]
 fn a_response_that_is_left_alone_sees_the_contract_kept() {
@@ -20,14 +20,9 @@ impl Rewriter for Same {
 }
 
 #[test]
-fn a_rewritten_response_changes_headers_and_keeps_the_rest_of_the_contract() {
+fn a_rewritten_response_keeps_the_contract() {
     let layer = RewriteLayer::new(|_| Some(Same))
         .types(["application/octet-stream"])
         .unwrap();
-    contract::check(|inner| layer.layer(inner))
-        .departs(
-            Rule::ResponseHead,
-            "The headers say what is true of the new body",
-        )
-        .assert_kept();
+    contract::check(|inner| layer.layer(inner)).assert_kept();
 }
