@@ -13,14 +13,16 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 19] = [
+const DEPENDENCIES: [&str; 23] = [
     "aho-corasick",
+    "backtrace",
     "bytes",
     "getrandom",
     "http",
     "http-body",
     "http-body-util",
     "ipnet",
+    "maud",
     "mediatype",
     "memchr",
     "percent-encoding",
@@ -28,11 +30,13 @@ const DEPENDENCIES: [&str; 19] = [
     "regex-automata",
     "regex-syntax",
     "serde",
+    "serde_json",
     "serde_plain",
     "siphasher",
     "smallvec",
     "tower-layer",
     "tower-service",
+    "tracing",
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.

@@ -264,6 +264,42 @@ async fn a_script_stands_before_the_end_of_the_page_and_its_events_come_at_once(
 }
 
 #[tokio::test]
+async fn the_error_page_is_for_this_machine() {
+    let mut program = Program::start(env!("CARGO_BIN_EXE_error-page")).await;
+    assert_eq!(program.get("/sum/2").await.body(), "8\n");
+    let got = program
+        .get_with("/sum/5?token=x", &[("accept", "text/html")])
+        .await;
+    assert_eq!(got.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let page = std::str::from_utf8(got.body()).unwrap();
+    for expected in [
+        "range end index 5 out of range for slice of length 3",
+        "error_page.rs",
+        "prices[..count].iter().sum()",
+        "token=redacted",
+        "&quot;example.stage&quot;: &quot;development&quot;",
+        "/sum/{count}",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("s3cr3t"));
+    let id = got.headers()["x-incident-id"].to_str().unwrap();
+    program.logs_incident(id).await;
+    let through_a_proxy = [("accept", "text/html"), ("x-forwarded-for", "10.0.0.1")];
+    let got = program.get_with("/sum/5", &through_a_proxy).await;
+    assert!(
+        !std::str::from_utf8(got.body())
+            .unwrap()
+            .contains("range end index")
+    );
+    let got = program
+        .get_with("/order", &[("accept", "text/plain")])
+        .await;
+    let text = std::str::from_utf8(got.body()).unwrap();
+    assert!(text.starts_with("error in the future: order 7 could not be read\n  caused by: postgres://[redacted]@db/orders"));
+}
+
+#[tokio::test]
 async fn four_changes_are_all_there() {
     let program = Program::start(env!("CARGO_BIN_EXE_four-changes")).await;
     let response = program.get("/").await;

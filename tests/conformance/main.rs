@@ -4,6 +4,7 @@
 
 mod cascade;
 mod dispatch;
+mod exception;
 mod prefix;
 mod urlmap;
 
@@ -65,13 +66,14 @@ const FILES: [(&str, &[Option<&str>], Runner); 8] = [
     ("link_router.jsonl", &[None], |_| {
         Verdict::NoRunner("tower-hooks")
     }),
-    ("exception.jsonl", &[None], |_| {
-        Verdict::NoRunner("tower-exception's append_traceback")
-    }),
+    ("exception.jsonl", &[None], exception::run),
     (
         "escape_accept.jsonl",
         &[Some("accept"), Some("escape")],
-        |_| Verdict::NoRunner("tower-exception's pages"),
+        |vector| match vector["op"].as_str() {
+            Some("accept") => exception::accept(vector),
+            _ => exception::escape(vector),
+        },
     ),
     (
         "pastedeploy/cases.jsonl",

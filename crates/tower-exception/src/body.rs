@@ -11,11 +11,13 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
+#[cfg(feature = "debug")]
+use crate::debug::Rendering;
 use crate::{
     Aborted, BoxError, Incident, Phase,
-    guard::catch,
+    guard::{Panic, catch},
     incident::{self, Cause},
-    layer::Watch,
+    watch::Watch,
 };
 
 pin_project! {
@@ -25,6 +27,16 @@ pin_project! {
         #[pin]
         kind: Kind<B>,
     }
+
+    impl<B> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            if let KindProj::Inner { body, watch, .. } = this.project().kind.project()
+                && let Err(panic) = body.release()
+            {
+                watch.incident(Phase::Drop, true, Cause::Panic(panic));
+            }
+        }
+    }
 }
 
 pin_project! {
@@ -32,24 +44,142 @@ pin_project! {
     enum Kind<B> {
         Inner {
             #[pin]
-            body: B,
+            body: Place<B>,
             watch: Watch,
             // What a hint of the body has done. There, nobody can be told.
             broken: OnceLock<Incident>,
+            // Whether what goes wrong may be put behind what was sent.
+            appends: Appends,
         },
         Own { #[pin] body: Full<Bytes> },
         // The inner body has failed and is gone.
         Aborted,
+        // So it has, and a text about it is being made.
+        Appending { text: Appended },
+    }
+}
+
+/// What may be put behind what a body has given, when it fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(not(feature = "debug"), allow(dead_code, reason = "only in debug"))]
+pub(crate) enum Appends {
+    Nothing,
+    Text,
+    Html,
+}
+
+#[cfg(feature = "debug")]
+type Appended = Rendering<Bytes>;
+#[cfg(not(feature = "debug"))]
+type Appended = std::convert::Infallible;
+
+pin_project! {
+    // Where the inner body is.
+    #[project = PlaceProj]
+    pub(crate) enum Place<B> {
+        Here { #[pin] body: B },
+        Boxed { body: Pin<Box<ReadAhead<B>>> },
+        Gone,
+    }
+}
+
+pin_project! {
+    // A body that was read before it had its place in the response.
+    pub(crate) struct ReadAhead<B> {
+        first: Option<Frame<Bytes>>,
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B> ReadAhead<B> {
+    pub(crate) fn new(body: B) -> Self {
+        Self { first: None, body }
+    }
+}
+
+impl<B> ReadAhead<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    pub(crate) fn read_first(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<(), Failure> {
+        let this = self.project();
+        if let Poll::Ready(first) = poll_inner(this.body, cx)? {
+            *this.first = first;
+        }
+        Ok(())
+    }
+
+    fn next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Result<Poll<Option<Frame<Bytes>>>, Failure> {
+        let this = self.project();
+        match this.first.take() {
+            Some(first) => Ok(Poll::Ready(Some(first))),
+            None => poll_inner(this.body, cx),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.body.size_hint();
+        match self.first.as_ref().and_then(Frame::data_ref) {
+            Some(first) => with_first(first.len() as u64, &rest),
+            None => rest,
+        }
+    }
+}
+
+impl<B> Place<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    fn next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Result<Poll<Option<Frame<Bytes>>>, Failure> {
+        match self.project() {
+            PlaceProj::Here { body } => poll_inner(body, cx),
+            PlaceProj::Boxed { body } => body.as_mut().next(cx),
+            PlaceProj::Gone => Ok(Poll::Ready(None)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Here { body } => body.is_end_stream(),
+            Self::Boxed { body } => body.first.is_none() && body.body.is_end_stream(),
+            Self::Gone => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Here { body } => body.size_hint(),
+            Self::Boxed { body } => body.size_hint(),
+            Self::Gone => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<B> Place<B> {
+    /// Drops the body.
+    fn release(mut self: Pin<&mut Self>) -> Result<(), Box<Panic>> {
+        if !std::mem::needs_drop::<B>() {
+            return Ok(());
+        }
+        catch(|| self.set(Self::Gone))
     }
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn inner(body: B, watch: Watch) -> Self {
+    pub(crate) fn inner(body: Place<B>, watch: Watch, appends: Appends) -> Self {
         Self {
             kind: Kind::Inner {
                 body,
                 watch,
                 broken: OnceLock::new(),
+                appends,
             },
         }
     }
@@ -68,35 +198,64 @@ where
     type Data = Bytes;
     type Error = Aborted;
 
+    #[cfg_attr(
+        not(feature = "debug"),
+        allow(
+            clippy::never_loop,
+            reason = "only in debug there is something after a failure"
+        )
+    )]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let mut kind = self.project().kind;
-        let incident = match kind.as_mut().project() {
-            KindProj::Own { body } => return body.poll_frame(cx).map_err(|never| match never {}),
-            KindProj::Aborted => return Poll::Ready(None),
-            KindProj::Inner {
-                body,
-                watch,
-                broken,
-            } => match broken.take() {
-                Some(incident) => incident,
-                None => match catch(|| body.poll_frame(cx).map_err(Into::into)) {
-                    Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(None)) => return Poll::Ready(None),
-                    Ok(Poll::Ready(Some(Ok(frame)))) => return Poll::Ready(Some(Ok(frame))),
-                    Ok(Poll::Ready(Some(Err(error)))) => match aborted(&*error) {
-                        Some(aborted) => aborted.incident.clone(),
-                        None => watch.incident(Phase::Body, Cause::Error(error)),
-                    },
-                    Err(panic) => watch.incident(Phase::Body, Cause::Panic(panic)),
+        loop {
+            let (body, watch, broken, appends) = match kind.as_mut().project() {
+                KindProj::Own { body } => {
+                    return body.poll_frame(cx).map_err(|never| match never {});
+                }
+                KindProj::Aborted => return Poll::Ready(None),
+                #[cfg(feature = "debug")]
+                KindProj::Appending { text } => {
+                    let text = std::task::ready!(text.poll(cx));
+                    kind.set(Kind::Aborted);
+                    return Poll::Ready(text.map(|text| Ok(Frame::data(text))));
+                }
+                #[cfg(not(feature = "debug"))]
+                KindProj::Appending { text } => match *text {},
+                KindProj::Inner {
+                    body,
+                    watch,
+                    broken,
+                    appends,
+                } => (body, watch, broken, appends),
+            };
+            let failure = match broken.take() {
+                Some(incident) => Failure::Told(incident),
+                None => match body.next(cx) {
+                    Ok(polled) => return polled.map(|frame| frame.map(Ok)),
+                    Err(failure) => failure,
                 },
-            },
-        };
-        // Under guard: after a panic the body's `Drop` may well panic too.
-        let _ = catch(|| kind.set(Kind::Aborted));
-        Poll::Ready(Some(Err(Aborted { incident })))
+            };
+            let incident = match failure {
+                Failure::Told(incident) => incident,
+                Failure::New(cause) => watch.incident(Phase::Body, true, cause),
+            };
+            #[cfg(feature = "debug")]
+            if *appends != Appends::Nothing
+                && let Some(debug) = watch.debug()
+            {
+                let text = debug.append(&incident, *appends);
+                // Under guard: after a panic the body's `Drop` may well panic too, which is the same incident.
+                let _ = catch(|| kind.set(Kind::Appending { text }));
+                continue;
+            }
+            #[cfg(not(feature = "debug"))]
+            let _ = appends;
+            let _ = catch(|| kind.set(Kind::Aborted));
+            return Poll::Ready(Some(Err(Aborted { incident })));
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -105,9 +264,11 @@ where
                 body,
                 watch,
                 broken,
+                ..
             } => hint(watch, broken, || body.is_end_stream()),
             Kind::Own { body } => body.is_end_stream(),
             Kind::Aborted => true,
+            Kind::Appending { .. } => false,
         }
     }
 
@@ -117,17 +278,60 @@ where
                 body,
                 watch,
                 broken,
+                ..
             } => hint(watch, broken, || body.size_hint()),
             Kind::Own { body } => body.size_hint(),
             Kind::Aborted => SizeHint::with_exact(0),
+            Kind::Appending { .. } => SizeHint::default(),
         }
+    }
+}
+
+/// What is left if so much was read already.
+fn with_first(first: u64, rest: &SizeHint) -> SizeHint {
+    let mut hint = SizeHint::new();
+    if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(first)) {
+        hint.set_upper(upper);
+    }
+    hint.set_lower(
+        rest.lower()
+            .saturating_add(first)
+            .min(hint.upper().unwrap_or(u64::MAX)),
+    );
+    hint
+}
+
+/// Why a body does not go on.
+pub(crate) enum Failure {
+    /// A layer further in has told of it already.
+    Told(Incident),
+    New(Cause),
+}
+
+/// Asks the inner body for a frame, under guard.
+pub(crate) fn poll_inner<B>(
+    body: Pin<&mut B>,
+    cx: &mut Context<'_>,
+) -> Result<Poll<Option<Frame<Bytes>>>, Failure>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    match catch(|| body.poll_frame(cx).map_err(Into::into)) {
+        Ok(Poll::Pending) => Ok(Poll::Pending),
+        Ok(Poll::Ready(None)) => Ok(Poll::Ready(None)),
+        Ok(Poll::Ready(Some(Ok(frame)))) => Ok(Poll::Ready(Some(frame))),
+        Ok(Poll::Ready(Some(Err(error)))) => Err(match aborted(&*error) {
+            Some(aborted) => Failure::Told(aborted.incident.clone()),
+            None => Failure::New(Cause::Error(error)),
+        }),
+        Err(panic) => Err(Failure::New(Cause::Panic(panic))),
     }
 }
 
 /// What a body says of itself, or what says nothing if it panics. Then the next frame is the incident.
 fn hint<T: Default>(watch: &Watch, broken: &OnceLock<Incident>, say: impl FnOnce() -> T) -> T {
     catch(say).unwrap_or_else(|panic| {
-        broken.get_or_init(|| watch.incident(Phase::Body, Cause::Panic(panic)));
+        broken.get_or_init(|| watch.incident(Phase::Body, true, Cause::Panic(panic)));
         T::default()
     })
 }
@@ -143,6 +347,7 @@ impl<B> fmt::Debug for ResponseBody<B> {
             Kind::Inner { .. } => "inner",
             Kind::Own { .. } => "own",
             Kind::Aborted => "aborted",
+            Kind::Appending { .. } => "appending",
         };
         f.debug_tuple("ResponseBody").field(&kind).finish()
     }

@@ -6,12 +6,30 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Runs `f`; a panic in it becomes its message.
+use crate::{backtrace::Trace, hook};
+
+/// A panic that was caught.
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    /// If the panic hook is there.
+    pub(crate) trace: Option<Trace>,
+}
+
+/// Runs `f`; a panic in it becomes what is known of it.
 ///
 /// What `f` borrows may be left half changed by a panic. Callers drop it, or replace it, and use it for
 /// nothing else.
-pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(message)
+#[inline]
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Box<Panic>> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(caught)
+}
+
+#[cold]
+fn caught(payload: Box<dyn Any + Send>) -> Box<Panic> {
+    Box::new(Panic {
+        trace: hook::trace_of(&*payload),
+        message: message(payload),
+    })
 }
 
 /// Drops a value whose `Drop` may panic.
@@ -22,14 +40,9 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
-fn message(mut payload: Box<dyn Any + Send>) -> String {
-    let message = if let Some(text) = payload.downcast_mut::<String>() {
-        mem::take(text)
-    } else if let Some(text) = payload.downcast_ref::<&str>() {
-        (*text).to_owned()
-    } else {
-        "(a panic whose payload is not text)".to_owned()
-    };
+fn message(payload: Box<dyn Any + Send>) -> String {
+    let message = hook::text(&*payload).unwrap_or("(a panic whose payload is not text)");
+    let message = message.to_owned();
     discard(payload);
     message
 }
@@ -53,15 +66,15 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_its_message() {
-        assert_eq!(catch(|| 3), Ok(3));
-        assert_eq!(catch(|| panic!("text")), Err::<(), _>("text".to_owned()));
-        assert_eq!(
-            catch(|| panic!("number {}", 3)),
-            Err::<(), _>("number 3".to_owned())
-        );
-        let other = Err("(a panic whose payload is not text)".to_owned());
-        assert_eq!(catch(|| panic_any(3)), other);
-        assert_eq!(catch(|| panic_any(Bomb(3))), other);
+        fn message(f: impl FnOnce()) -> Option<String> {
+            catch(f).err().map(|panic| panic.message)
+        }
+        assert_eq!(message(|| ()), None);
+        assert_eq!(message(|| panic!("text")).unwrap(), "text");
+        assert_eq!(message(|| panic!("number {}", 3)).unwrap(), "number 3");
+        let other = "(a panic whose payload is not text)";
+        assert_eq!(message(|| panic_any(3)).unwrap(), other);
+        assert_eq!(message(|| panic_any(Bomb(3))).unwrap(), other);
     }
 
     #[test]

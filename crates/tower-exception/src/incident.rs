@@ -1,12 +1,18 @@
 use std::{
     error::Error,
     fmt::{self, Write},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
-use http::{Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
-use crate::BoxError;
+use crate::{
+    BoxError,
+    backtrace::{Frame, Location},
+    guard::Panic,
+    redact,
+    request_head::Head,
+};
 
 /// How many errors of a chain are shown, at the most: a chain may be a loop.
 const CHAIN_LIMIT: usize = 32;
@@ -23,8 +29,11 @@ pub struct Incident {
 struct Inner {
     id: String,
     phase: Phase,
+    head_sent: bool,
     cause: Cause,
-    request: RequestHead,
+    request: Head,
+    redacted: OnceLock<(Uri, Option<HeaderMap>)>,
+    shown: Vec<(&'static str, String)>,
 }
 
 /// Where in the life of a request an incident happened.
@@ -37,9 +46,9 @@ pub enum Phase {
     Call,
     /// While its response was awaited.
     Future,
-    /// While the response's body was sent. Its head was sent before.
+    /// While the response's body was read. Whether its head was sent by then is [`Incident::is_head_sent`].
     Body,
-    /// When the future was dropped, after it had given its response, which stands.
+    /// When the future was dropped, before or after it had given its response, or the body, before or after its end.
     Drop,
 }
 
@@ -50,43 +59,51 @@ impl fmt::Display for Phase {
             Self::Call => "call",
             Self::Future => "the future",
             Self::Body => "the body",
-            Self::Drop => "the future's drop",
+            Self::Drop => "a drop",
         })
     }
 }
 
 /// What went wrong.
 pub(crate) enum Cause {
-    Panic(String),
+    Panic(Box<Panic>),
     Error(BoxError),
 }
 
-/// What is kept of a request, in clones that rarely allocate.
-#[derive(Clone)]
-pub(crate) struct RequestHead {
-    method: Method,
-    uri: Uri,
-    version: Version,
+/// A request as it was, secrets and all, see [`Incident::request_unredacted`].
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Unredacted<'a> {
+    /// The URI, with its query, and with user and password if it had them.
+    pub uri: &'a Uri,
+    /// The headers, if they were kept.
+    pub headers: Option<&'a HeaderMap>,
 }
 
-impl RequestHead {
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            version: request.version(),
-        }
+/// Says nothing of what it holds.
+impl fmt::Debug for Unredacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unredacted").finish_non_exhaustive()
     }
 }
 
 impl Incident {
-    pub(crate) fn new(phase: Phase, cause: Cause, request: RequestHead) -> Self {
+    pub(crate) fn new(
+        phase: Phase,
+        head_sent: bool,
+        cause: Cause,
+        request: Head,
+        shown: Vec<(&'static str, String)>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 id: new_id(),
                 phase,
+                head_sent,
                 cause,
                 request,
+                redacted: OnceLock::new(),
+                shown,
             }),
         }
     }
@@ -103,13 +120,48 @@ impl Incident {
         self.inner.phase
     }
 
+    /// Whether the response's head had been handed out by then, so that the client cannot be told with a 500.
+    #[must_use]
+    pub fn is_head_sent(&self) -> bool {
+        self.inner.head_sent
+    }
+
     /// What the panic said; `None` if it was an error.
     #[must_use]
     pub fn panic_message(&self) -> Option<&str> {
+        self.panic().map(|panic| panic.message.as_str())
+    }
+
+    fn panic(&self) -> Option<&Panic> {
         match &self.inner.cause {
-            Cause::Panic(message) => Some(message),
+            Cause::Panic(panic) => Some(panic),
             Cause::Error(_) => None,
         }
+    }
+
+    fn trace(&self) -> Option<&crate::backtrace::Trace> {
+        self.panic()?.trace.as_ref()
+    }
+
+    /// Where the panic happened. Known with [`install_panic_hook`](crate::install_panic_hook) only; an error has no place in Rust.
+    #[must_use]
+    pub fn location(&self) -> Option<&Location> {
+        self.trace()?.location.as_ref()
+    }
+
+    /// The name of the thread that panicked, if it had one and the panic hook is installed.
+    #[must_use]
+    pub fn thread(&self) -> Option<&str> {
+        self.trace()?.thread.as_deref()
+    }
+
+    /// The calls that led to the panic, the innermost first, as far as the layer's own guard. Empty for an error, and
+    /// without [`install_panic_hook`](crate::install_panic_hook).
+    ///
+    /// The first time, this looks up names and lines, which can take a second: not on a thread that drives requests.
+    #[must_use]
+    pub fn frames(&self) -> &[Frame] {
+        self.trace().map_or(&[], |trace| trace.frames())
     }
 
     /// The error; `None` if it was a panic.
@@ -132,16 +184,66 @@ impl Incident {
         &self.inner.request.method
     }
 
-    /// The request's URI, with a query that may hold secrets.
+    /// The request's URI, without user and password, and with `redacted` for the values of parameters whose names tell of
+    /// secrets.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.inner.request.uri
+        &self.redacted().0
     }
 
     /// The request's HTTP version.
     #[must_use]
     pub fn version(&self) -> Version {
         self.inner.request.version
+    }
+
+    /// The request's `Host`.
+    #[must_use]
+    pub fn host(&self) -> Option<&HeaderValue> {
+        self.inner.request.host.as_ref()
+    }
+
+    /// The request's `Accept`.
+    #[must_use]
+    pub fn accept(&self) -> Option<&HeaderValue> {
+        self.inner.request.accept.as_ref()
+    }
+
+    /// The request's headers, with `[redacted]` for what their names tell to be secret; if they were kept, see
+    /// [`ExceptionLayer::headers`](crate::ExceptionLayer::headers).
+    #[must_use]
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.redacted().1.as_ref()
+    }
+
+    /// What [`SnapshotLayer`](crate::SnapshotLayer) has seen in the request's extensions: names, and what `Debug` says, without fields whose names tell
+    /// of secrets. In debug only.
+    pub fn shown(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.inner
+            .shown
+            .iter()
+            .map(|(name, text)| (*name, text.as_str()))
+    }
+
+    /// The request as it was, with whatever secrets it had. Whoever asks for this answers for where it goes.
+    #[must_use]
+    pub fn request_unredacted(&self) -> Unredacted<'_> {
+        Unredacted {
+            uri: &self.inner.request.uri,
+            headers: self.inner.request.headers.as_deref(),
+        }
+    }
+
+    pub(crate) fn request(&self) -> &Head {
+        &self.inner.request
+    }
+
+    fn redacted(&self) -> &(Uri, Option<HeaderMap>) {
+        self.inner.redacted.get_or_init(|| {
+            let request = &self.inner.request;
+            let headers = request.headers.as_deref().map(redact::headers);
+            (redact::uri(&request.uri), headers)
+        })
     }
 }
 
@@ -160,10 +262,17 @@ impl fmt::Display for Incident {
         let mut line = OneLine(f);
         write!(line, "incident {id}: {method} {path} {version:?}: ")?;
         match self.panic_message() {
-            Some(message) => write!(line, "panic in {phase}: {message}"),
+            Some(message) => {
+                write!(line, "panic in {phase}")?;
+                if let Some(location) = self.location() {
+                    write!(line, " at {location}")?;
+                }
+                write!(line, ": {}", redact::urls(message))
+            }
             None => {
                 write!(line, "error from {phase}")?;
-                self.chain().try_for_each(|error| write!(line, ": {error}"))
+                let mut chain = self.chain();
+                chain.try_for_each(|error| write!(line, ": {}", redact::urls(&error.to_string())))
             }
         }
     }
@@ -211,21 +320,30 @@ fn new_id() -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
+    use crate::request_head::RequestHead;
+
+    fn panic(message: &str) -> Cause {
+        Cause::Panic(Box::new(Panic {
+            message: message.to_owned(),
+            trace: None,
+        }))
+    }
 
     fn incident(phase: Phase, cause: Cause) -> Incident {
         let request = Request::get("http://me:secret@example.org/a%0A\u{85}\u{2028}b?token=secret")
             .body(())
             .unwrap();
-        Incident::new(phase, cause, RequestHead::of(&request))
+        let mut head = RequestHead::default();
+        head.take_down(&request, true);
+        Incident::new(phase, false, cause, head.read(), Vec::new())
     }
 
     #[test]
     fn its_line_says_all_but_the_query_and_cannot_be_broken() {
-        let panic = incident(
-            Phase::Call,
-            Cause::Panic("one\ntwo\u{1b}[31m\u{2028}\u{202e}é".into()),
-        );
+        let panic = incident(Phase::Call, panic("one\ntwo\u{1b}[31m\u{2028}\u{202e}é"));
         assert_eq!(
             panic.to_string(),
             format!(
@@ -246,7 +364,7 @@ mod tests {
 
     #[test]
     fn debug_says_nothing_of_query_and_userinfo() {
-        let incident = incident(Phase::Call, Cause::Panic(String::new()));
+        let incident = incident(Phase::Call, panic(""));
         let aborted = crate::Aborted {
             incident: incident.clone(),
         };

@@ -6,16 +6,17 @@ use std::{
 use http::Request;
 use tower_layer::Layer;
 
+#[cfg(feature = "debug")]
+use crate::debug::Debug;
 use crate::{
-    Exception, Incident, Phase,
-    incident::{Cause, RequestHead},
-    report::{self, Report},
+    Exception, Incident,
+    watch::{Options, Watch},
 };
 
 /// Turns whatever goes wrong in a service into a reported [`Incident`].
 #[derive(Clone)]
 pub struct ExceptionLayer {
-    report: Report,
+    options: Arc<Options>,
 }
 
 impl ExceptionLayer {
@@ -25,29 +26,101 @@ impl ExceptionLayer {
     /// panics, the incident goes to standard error.
     pub fn production(report: impl Fn(&Incident) + Send + Sync + 'static) -> Self {
         Self {
-            report: Arc::new(report),
+            options: Arc::new(Options {
+                report: Arc::new(report),
+                headers: false,
+                #[cfg(feature = "debug")]
+                debug: None,
+            }),
         }
     }
 
-    pub(crate) fn watch<B>(&self, request: &Request<B>) -> Watch {
-        Watch {
-            request: RequestHead::of(request),
-            report: self.report.clone(),
+    /// For development: the client gets a page with the panic or the error, the way there, and the request. `report` gets the incident, as in
+    /// production.
+    ///
+    /// The page is for whoever sits at this machine. Instead of it comes production's answer where any of this does not
+    /// hold:
+    ///
+    /// - The build has debug assertions, or [`force`](Self::force) says that it does not matter.
+    /// - `peer`, which gives the address of the request's TCP connection, gives a loopback address. A server leaves it in the request's
+    ///   extensions, axum for one as `ConnectInfo`.
+    /// - The `Host` is `localhost`, or below it, or a loopback address, or one of [`hosts`](Self::hosts). A page elsewhere that had its own name resolve to
+    ///   this machine could read the answer otherwise.
+    /// - There is no header in which a proxy tells of a client: its peer is loopback, too.
+    ///
+    /// All of the request's headers are kept, redacted. The page is made on a thread of its own.
+    #[cfg(feature = "debug")]
+    pub fn debug(
+        report: impl Fn(&Incident) + Send + Sync + 'static,
+        peer: impl Fn(&http::request::Parts) -> Option<std::net::IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            options: Arc::new(Options {
+                report: Arc::new(report),
+                headers: true,
+                debug: Some(Debug::new(peer)),
+            }),
         }
     }
-}
 
-/// What it takes to make an incident of what goes wrong with a request, and to tell of it.
-pub(crate) struct Watch {
-    request: RequestHead,
-    report: Report,
-}
+    fn with(self, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Arc::unwrap_or_clone(self.options);
+        change(&mut options);
+        Self {
+            options: Arc::new(options),
+        }
+    }
 
-impl Watch {
-    pub(crate) fn incident(&self, phase: Phase, cause: Cause) -> Incident {
-        let incident = Incident::new(phase, cause, self.request.clone());
-        report::tell(&self.report, &incident);
-        incident
+    /// Keeps the headers of every request until its response is through, for [`Incident::headers`]. That is an allocation, at the least.
+    /// Default: only in debug.
+    #[must_use]
+    pub fn headers(self) -> Self {
+        self.with(|options| options.headers = true)
+    }
+
+    /// Shows the page in a release build, too. In production this does nothing.
+    #[cfg(feature = "debug")]
+    #[must_use]
+    pub fn force(self) -> Self {
+        self.in_debug(|debug| debug.forced = true)
+    }
+
+    /// Names under which this machine is known besides `localhost`, without a port. In production this does nothing.
+    #[cfg(feature = "debug")]
+    #[must_use]
+    pub fn hosts<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        let hosts: Vec<String> = hosts.into_iter().map(str::to_ascii_lowercase).collect();
+        self.in_debug(|debug| debug.hosts.extend(hosts))
+    }
+
+    /// A folder below which source files may be shown, instead of the one in which the program was started. In production this does nothing.
+    #[cfg(feature = "debug")]
+    #[must_use]
+    pub fn sources(self, folder: impl Into<std::path::PathBuf>) -> Self {
+        let folder = folder.into();
+        self.in_debug(|debug| debug.sources = Some(folder))
+    }
+
+    /// What the ancestor did when the head was sent: the text of the error is put behind what the body had given, and the body ends well. Only where
+    /// the page would be shown, and only in `text/plain` and `text/html` that is not encoded and whose length was not told. Otherwise, and by
+    /// default, the response is broken off.
+    #[cfg(feature = "debug")]
+    #[must_use]
+    pub fn append_traceback(self, append: bool) -> Self {
+        self.in_debug(|debug| debug.appends = append)
+    }
+
+    #[cfg(feature = "debug")]
+    fn in_debug(self, change: impl FnOnce(&mut Debug)) -> Self {
+        self.with(|options| {
+            if let Some(debug) = &mut options.debug {
+                change(debug);
+            }
+        })
+    }
+
+    pub(crate) fn watch<B>(&self, request: &mut Request<B>) -> Watch {
+        Watch::new(&self.options, request)
     }
 }
 

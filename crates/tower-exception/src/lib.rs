@@ -1,19 +1,33 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accept;
+mod answer;
+mod backtrace;
 mod body;
+#[cfg(feature = "debug")]
+mod debug;
 mod error;
 mod future;
 mod guard;
+mod hook;
 mod incident;
 mod layer;
-mod page;
+mod redact;
 mod report;
+mod request_head;
 mod service;
+mod snapshot;
+mod watch;
 
+pub use backtrace::{Frame, Location};
 pub use body::ResponseBody;
 pub use error::{Aborted, BoxError};
 pub use future::ResponseFuture;
-pub use incident::{Incident, Phase};
+pub use hook::install_panic_hook;
+pub use incident::{Incident, Phase, Unredacted};
 pub use layer::ExceptionLayer;
 pub use report::to_stderr;
+#[cfg(feature = "tracing")]
+pub use report::to_tracing;
 pub use service::Exception;
+pub use snapshot::{Snapshot, SnapshotLayer};

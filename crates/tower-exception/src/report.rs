@@ -17,6 +17,25 @@ pub fn to_stderr(incident: &Incident) {
     let _ = io::stderr().write_all(format!("{incident}\n").as_bytes());
 }
 
+/// A report for the application's log: an event at level ERROR with the fields of the line, and the place of a panic.
+#[cfg(feature = "tracing")]
+pub fn to_tracing(incident: &Incident) {
+    let chain: Vec<_> = incident
+        .chain()
+        .map(|error| crate::redact::urls(&error.to_string()).into_owned())
+        .collect();
+    tracing::error!(
+        incident = incident.id(),
+        phase = %incident.phase(),
+        method = %incident.method(),
+        path = incident.uri().path(),
+        panic = incident.panic_message(),
+        error = (!chain.is_empty()).then(|| chain.join(": ")),
+        location = incident.location().map(tracing::field::display),
+        "a request failed"
+    );
+}
+
 /// Reports an incident. If the report panics the incident goes to standard error; if that panics too,
 /// because an error's `Display` does, then only its id does.
 pub(crate) fn tell(report: &Report, incident: &Incident) {

@@ -65,22 +65,20 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let watch = self.layer.watch(&request);
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let watch = self.layer.watch(&mut request);
         if let Some(cause) = self.failed.take() {
-            return ResponseFuture::failed(watch.incident(Phase::Ready, cause));
+            return ResponseFuture::failed(Phase::Ready, cause, &watch);
         }
-        let called = catch(|| {
-            let inner = self.inner.as_mut();
-            inner
-                .expect("a service is called after it said that it is ready")
-                .call(request)
-        });
+        let Some(inner) = &mut self.inner else {
+            panic!("a service is called after it said that it is ready");
+        };
+        let called = catch(|| inner.call(request));
         match called {
             Ok(future) => ResponseFuture::running(future, watch),
             Err(panic) => {
                 discard(self.inner.take());
-                ResponseFuture::failed(watch.incident(Phase::Call, Cause::Panic(panic)))
+                ResponseFuture::failed(Phase::Call, Cause::Panic(panic), &watch)
             }
         }
     }

@@ -5,8 +5,13 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod answers;
+mod begin;
 mod contract;
+#[cfg(feature = "debug")]
+mod debug;
 mod good;
+mod hook;
 mod phases;
 mod probe;
 mod report;

@@ -285,7 +285,18 @@ async fn an_answer_stands_although_its_future_panics_when_it_is_dropped() {
 async fn a_body_that_panics_when_it_is_asked_for_a_hint_is_one_incident() {
     let (layer, incidents) = keeping();
     let app = layer.layer(Breaks::new(At::Hint, How::Panic));
-    let mut body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
+    let response = app.oneshot(request(Method::GET)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let incident = only(&incidents);
+    check(&incident, Phase::Body, How::Panic);
+    assert!(!incident.is_head_sent());
+
+    // Where nobody asks before the head goes out.
+    let (layer, incidents) = keeping();
+    let app = layer.layer(Breaks::new(At::Hint, How::Panic));
+    let head = app.oneshot(request(Method::HEAD)).await.unwrap();
+    assert_eq!(head.status(), StatusCode::OK);
+    let mut body = head.into_body();
     assert!(!body.is_end_stream());
     assert_eq!(
         (body.size_hint().lower(), body.size_hint().upper()),
@@ -294,7 +305,10 @@ async fn a_body_that_panics_when_it_is_asked_for_a_hint_is_one_incident() {
     let aborted = body.frame().await.unwrap().unwrap_err();
     assert!(body.frame().await.is_none());
     let incident = only(&incidents);
-    check(&incident, Phase::Body, How::Panic);
+    assert_eq!(
+        (incident.phase(), incident.is_head_sent()),
+        (Phase::Body, true)
+    );
     assert_eq!(aborted.incident().id(), incident.id());
 }
 

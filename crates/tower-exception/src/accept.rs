@@ -1,0 +1,132 @@
+//! What a client would rather have (RFC 9110, section 12.5.1).
+
+use http::HeaderValue;
+use mediatype::{MediaType, Name, ReadParams, names::Q};
+
+/// The first of the offers, media types without a wildcard, that nothing else beats: by its quality, then by how exactly it was asked for, then
+/// by its place. Without a header everything is as good; `None` if nothing is acceptable.
+pub fn best(accept: Option<&HeaderValue>, offers: &[&str]) -> Option<usize> {
+    let Some(accept) = accept else {
+        return (!offers.is_empty()).then_some(0);
+    };
+    let accept = accept.to_str().unwrap_or_default();
+    let ranges: Vec<Range<'_>> = members(accept).filter_map(Range::parse).collect();
+    let mut best: Option<(usize, Rank)> = None;
+    for (at, offer) in offers.iter().enumerate() {
+        let Ok(offer) = MediaType::parse(offer) else {
+            continue;
+        };
+        let matching = ranges.iter().filter(|range| range.matches(&offer));
+        // The most exact range decides, and of several the highest.
+        let decisive = matching
+            .map(|range| (range.exactness(), range.quality))
+            .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        if let Some((exactness, quality)) = decisive
+            && quality > 0.0
+        {
+            let rank = Rank { quality, exactness };
+            if best.is_none_or(|(_, before)| rank.beats(before)) {
+                best = Some((at, rank));
+            }
+        }
+    }
+    best.map(|(at, _)| at)
+}
+
+#[derive(Clone, Copy)]
+struct Rank {
+    quality: f32,
+    exactness: (u8, usize),
+}
+
+impl Rank {
+    fn beats(self, other: Self) -> bool {
+        self.quality > other.quality
+            || self.quality == other.quality && self.exactness > other.exactness
+    }
+}
+
+struct Range<'a> {
+    media_type: MediaType<'a>,
+    quality: f32,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        // Some leave the weight out, or end with a semicolon.
+        let text = text.trim_end_matches([';', ' ', '\t']);
+        let media_type = MediaType::parse(text.strip_suffix(";q=").unwrap_or(text)).ok()?;
+        let any = |name: Name<'_>| name == "*";
+        if media_type.suffix.is_some_and(any) || any(media_type.ty) && !any(media_type.subty) {
+            return None;
+        }
+        let quality = match media_type.get_param(Q) {
+            None => 1.0,
+            Some(quality) => self::quality(&quality.unquoted_str())?,
+        };
+        Some(Self {
+            media_type,
+            quality,
+        })
+    }
+
+    fn matches(&self, offer: &MediaType<'_>) -> bool {
+        let range = &self.media_type;
+        if range.ty == "*" {
+            return true;
+        }
+        if range.ty != offer.ty {
+            return false;
+        }
+        let same = |a: &MediaType<'_>, b: &MediaType<'_>| {
+            a.params()
+                .filter(|(name, _)| *name != Q)
+                .all(|(name, value)| {
+                    b.get_param(name).is_some_and(|other| {
+                        other
+                            .unquoted_str()
+                            .eq_ignore_ascii_case(&value.unquoted_str())
+                    })
+                })
+        };
+        range.subty == "*"
+            || range.subty == offer.subty
+                && range.suffix == offer.suffix
+                && same(range, offer)
+                && same(offer, range)
+    }
+
+    /// Wildcards, and then parameters.
+    fn exactness(&self) -> (u8, usize) {
+        let exact = u8::from(self.media_type.ty != "*") + u8::from(self.media_type.subty != "*");
+        let params = self
+            .media_type
+            .params()
+            .filter(|(name, _)| *name != Q)
+            .count();
+        (exact, params)
+    }
+}
+
+/// A weight from 0 to 1 with digits before and behind a point, if there is one; more than three are too exact, and do no harm.
+fn quality(text: &str) -> Option<f32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let quality = (digits(whole) && digits(part)).then(|| text.parse().ok())??;
+    (0.0..=1.0).contains(&quality).then_some(quality)
+}
+
+/// The members of a list; a comma within quotes is part of one.
+fn members(list: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let members = list.split(move |c| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == ',' && !quoted
+    });
+    members.map(str::trim).filter(|member| !member.is_empty())
+}

@@ -1,0 +1,256 @@
+//! Where a panic happened.
+
+use std::{
+    fmt, panic,
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock, PoisonError},
+    thread,
+};
+
+/// A place in a source file, as the compiler wrote it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    file: String,
+    line: u32,
+    column: u32,
+}
+
+impl Location {
+    /// The file, as it was named to the compiler: relative to the workspace for its own crates.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The column, from 1.
+    #[must_use]
+    pub fn column(&self) -> u32 {
+        self.column
+    }
+}
+
+impl From<&panic::Location<'_>> for Location {
+    fn from(location: &panic::Location<'_>) -> Self {
+        Self {
+            file: location.file().to_owned(),
+            line: location.line(),
+            column: location.column(),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// One call on the way to a panic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    function: String,
+    file: Option<PathBuf>,
+    line: Option<u32>,
+    ours: bool,
+}
+
+impl Frame {
+    /// The function, without the hash that tells its instances apart, and where it is long without its types' arguments.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// Its source file, if the program was built with debug information.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The line of the call, from 1.
+    #[must_use]
+    pub fn line(&self) -> Option<u32> {
+        self.line
+    }
+
+    /// Whether it is the application's own: neither the standard library's nor out of cargo's registry or a git
+    /// dependency.
+    #[must_use]
+    pub fn is_application(&self) -> bool {
+        self.ours
+    }
+}
+
+/// What the panic hook has seen of a panic.
+pub(crate) struct Trace {
+    pub(crate) location: Option<Location>,
+    pub(crate) thread: Option<String>,
+    raw: Mutex<Option<backtrace::Backtrace>>,
+    frames: OnceLock<Vec<Frame>>,
+}
+
+impl Trace {
+    pub(crate) fn capture(location: Option<Location>) -> Self {
+        Self {
+            location,
+            thread: thread::current().name().map(str::to_owned),
+            raw: Mutex::new(Some(backtrace::Backtrace::new_unresolved())),
+            frames: OnceLock::new(),
+        }
+    }
+
+    /// The calls, the innermost first, from the code that panicked to the guard that caught it. The first time, this looks up names and
+    /// lines, which can take a second.
+    pub(crate) fn frames(&self) -> &[Frame] {
+        self.frames.get_or_init(|| {
+            let raw = self
+                .raw
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            raw.map_or_else(Vec::new, resolve)
+        })
+    }
+}
+
+fn resolve(mut raw: backtrace::Backtrace) -> Vec<Frame> {
+    raw.resolve();
+    let symbols = raw
+        .frames()
+        .iter()
+        .flat_map(backtrace::BacktraceFrame::symbols);
+    let mut frames: Vec<Frame> = symbols
+        .map(|symbol| {
+            let function = symbol.name().map(|name| format!("{name:#}"));
+            let file = symbol.filename().map(Path::to_owned);
+            Frame {
+                ours: file.as_deref().is_some_and(is_application),
+                function: function.map_or_else(|| "(no name)".to_owned(), |name| short(&name)),
+                file,
+                line: symbol.lineno(),
+            }
+        })
+        .collect();
+    // Before the panic: the hook and the machinery that called it. Behind the guard: whoever called the layer.
+    let begins = |frame: &Frame| BEGINNINGS.contains(&frame.function.as_str());
+    let begin = frames.iter().position(begins).unwrap_or(0);
+    let machinery = frames[begin..]
+        .iter()
+        .take_while(|frame| begins(frame))
+        .count();
+    frames.drain(..begin + machinery);
+    if let Some(end) = frames.iter().position(is_guard) {
+        frames.truncate(end);
+        while frames.last().is_some_and(is_catching) {
+            frames.pop();
+        }
+    }
+    frames
+}
+
+/// The last functions of the panic machinery, by how a panic began.
+const BEGINNINGS: [&str; 4] = [
+    "rust_begin_unwind",
+    "__rustc::rust_begin_unwind",
+    "std::panicking::begin_panic",
+    "core::panicking::panic_fmt",
+];
+
+/// This crate's guard, which may be inlined.
+fn is_guard(frame: &Frame) -> bool {
+    let name = frame.function.as_str();
+    name.starts_with("tower_exception::guard::catch")
+        || (name.starts_with("catch<") && is_here(frame))
+}
+
+fn is_here(frame: &Frame) -> bool {
+    let file = frame.file.as_deref().map(Path::to_string_lossy);
+    frame.function.contains("tower_exception::")
+        || file.is_some_and(|file| {
+            file.replace('\\', "/").contains("tower-exception") && file.ends_with("guard.rs")
+        })
+}
+
+/// What stands between the guard and the code under it.
+fn is_catching(frame: &Frame) -> bool {
+    const NAMES: [&str; 5] = ["catch_unwind", "do_call", "try", "__rust_try", "call_once"];
+    let name = frame.function.as_str();
+    let plain = name.rsplit("::").next().unwrap_or(name);
+    let plain = plain.split('<').next().unwrap_or(plain);
+    NAMES.contains(&plain)
+        || frame.function.contains("AssertUnwindSafe")
+        || name.starts_with("<tower_exception::")
+        || name.starts_with("tower_exception::")
+}
+
+/// A function's name without what its types are made of, where that is long.
+fn short(name: &str) -> String {
+    const LONG: usize = 60;
+    if name.len() <= LONG {
+        return name.to_owned();
+    }
+    // `<A<B> as C<D>>::e<F>`: what stands in the outer brackets at the start says which function it is.
+    let mut keep = u32::from(name.starts_with('<'));
+    let (mut out, mut depth, mut before) = (String::new(), 0, ' ');
+    for c in name.chars() {
+        match c {
+            '<' => {
+                depth += 1;
+                if depth == keep + 1 {
+                    out.push_str("<…>");
+                } else if depth <= keep {
+                    out.push(c);
+                }
+            }
+            // Not that of `->`.
+            '>' if before != '-' && depth > 0 => {
+                if depth <= keep {
+                    out.push(c);
+                }
+                depth -= 1;
+                keep = keep.min(depth);
+            }
+            c if depth <= keep => out.push(c),
+            _ => {}
+        }
+        before = c;
+    }
+    out
+}
+
+fn is_application(file: &Path) -> bool {
+    let file = file.to_string_lossy().replace('\\', "/");
+    !["/rustc/", "/.cargo/registry/", "/.cargo/git/", "/rustlib/"]
+        .iter()
+        .any(|library| file.contains(library))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_lose_what_their_types_are_made_of() {
+        let long = "a".repeat(60);
+        let table = [
+            ("main::total".to_owned(), "main::total".to_owned()),
+            (
+                format!("poll<Service<fn(Request<Body>) -> {long}>, Body>"),
+                "poll<…>".to_owned(),
+            ),
+            (
+                format!("<tower::Future<{long}> as core::Future<B>>::poll::<{long}>::x"),
+                "<tower::Future<…> as core::Future<…>>::poll::<…>::x".to_owned(),
+            ),
+        ];
+        for (name, expected) in table {
+            assert_eq!(short(&name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Source lines around a place.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+/// How many lines are shown before and after the one in question.
+const AROUND: usize = 5;
+/// How many characters of a line are shown.
+const WIDEST: usize = 300;
+
+/// A line's number and text.
+pub(super) type Line = (usize, String);
+
+/// The lines around one, if the file is Rust and below the root.
+pub(super) fn around(root: Option<&Path>, file: &Path, line: usize) -> Option<Vec<Line>> {
+    let text = fs::read_to_string(below(root?, file)?).ok()?;
+    let first = line.saturating_sub(AROUND).max(1);
+    let lines = text.lines().enumerate().map(|(at, text)| (at + 1, text));
+    let around: Vec<Line> = lines
+        .skip(first - 1)
+        .take_while(|(number, _)| *number <= line + AROUND)
+        .map(|(number, text)| (number, text.chars().take(WIDEST).collect()))
+        .collect();
+    around
+        .iter()
+        .any(|(number, _)| *number == line)
+        .then_some(around)
+}
+
+fn below(root: &Path, file: &Path) -> Option<PathBuf> {
+    let root = root.canonicalize().ok()?;
+    let file = root.join(file).canonicalize().ok()?;
+    let is_rust = file.extension().is_some_and(|extension| extension == "rs");
+    let metadata = fs::metadata(&file).ok()?;
+    let readable = metadata.is_file() && metadata.len() <= LARGEST;
+    (is_rust && readable && file.starts_with(&root)).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rust_below_the_root_is_read() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let here = Path::new("src/debug/source.rs");
+        let lines = around(Some(root), here, 1).unwrap();
+        assert_eq!(lines.len(), 1 + AROUND);
+        assert_eq!(lines[0], (1, "//! Source lines around a place.".to_owned()));
+        assert!(around(Some(root), &root.join(here), 8).is_some());
+        for file in [
+            "Cargo.toml",
+            "/etc/passwd",
+            "src/nowhere.rs",
+            "src",
+            "../tower-lint/src/lib.rs",
+        ] {
+            assert_eq!(around(Some(root), Path::new(file), 1), None, "{file}");
+        }
+        assert_eq!(around(Some(root), here, 100_000), None);
+        assert_eq!(around(Some(root), here, 0), None);
+        assert_eq!(around(Some(&root.join("tests")), &root.join(here), 1), None);
+        assert_eq!(around(None, here, 1), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! An incident as text and as JSON.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use crate::{Incident, guard::catch, redact};
+
+/// What an error says, whatever its `Display` does.
+pub(super) fn say(error: &(dyn std::error::Error + 'static)) -> String {
+    let said = catch(|| error.to_string());
+    let said = said.unwrap_or_else(|_| "(its Display panicked)".to_owned());
+    redact::urls(&said).into_owned()
+}
+
+/// A header's value as text, whatever its bytes are.
+pub(super) fn value(value: &http::HeaderValue) -> String {
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(value.as_bytes()).chars() {
+        match c {
+            c if c.is_control() => text.extend(c.escape_default()),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// What went wrong, and why: the panic's message, or the error and its sources.
+pub(super) fn chain(incident: &Incident) -> Vec<String> {
+    match incident.panic_message() {
+        Some(message) => vec![redact::urls(message).into_owned()],
+        None => incident.chain().map(say).collect(),
+    }
+}
+
+pub(super) fn of(incident: &Incident) -> String {
+    let mut text = String::new();
+    let kind = if incident.panic_message().is_some() {
+        "panic"
+    } else {
+        "error"
+    };
+    let chain = chain(incident);
+    let (what, causes) = chain
+        .split_first()
+        .map_or(("", &[][..]), |(what, causes)| (what, causes));
+    let mut line = |line: std::fmt::Arguments<'_>| {
+        // Writing to a string does not fail.
+        let _ = text.write_fmt(line).and_then(|()| text.write_str("\n"));
+    };
+    line(format_args!("{kind} in {}: {what}", incident.phase()));
+    for cause in causes {
+        line(format_args!("  caused by: {cause}"));
+    }
+    if let Some(location) = incident.location() {
+        line(format_args!("  at {location}"));
+    }
+    line(format_args!(
+        "{} {} {:?}",
+        incident.method(),
+        incident.uri(),
+        incident.version()
+    ));
+    line(format_args!("incident {}", incident.id()));
+    let frames = incident.frames();
+    if !frames.is_empty() {
+        line(format_args!(
+            "\ncalls, the innermost first (* is the application's own code):"
+        ));
+    }
+    for frame in frames {
+        let mark = if frame.is_application() { '*' } else { ' ' };
+        line(format_args!("{mark} {}", frame.function()));
+        if let (Some(file), Some(number)) = (frame.file(), frame.line()) {
+            line(format_args!("      {}:{number}", file.display()));
+        }
+    }
+    if let Some(headers) = incident.headers() {
+        line(format_args!("\nheaders:"));
+        for (name, value) in headers {
+            line(format_args!("  {name}: {}", self::value(value)));
+        }
+    }
+    for (name, shown) in incident.shown() {
+        line(format_args!("\n{name}:\n{shown}"));
+    }
+    text
+}
+
+/// As RFC 9457 has it, with members of its own.
+pub(super) fn json(incident: &Incident) -> String {
+    let chain = chain(incident);
+    let frames = incident.frames().iter().map(|frame| {
+        json!({
+            "function": frame.function(),
+            "file": frame.file().map(|file| file.to_string_lossy()),
+            "line": frame.line(),
+            "application": frame.is_application(),
+        })
+    });
+    let headers = incident
+        .headers()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| json!([name.as_str(), self::value(value)]));
+    let shown = incident.shown().map(|(name, text)| json!([name, text]));
+    let value = json!({
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": chain.first(),
+        "incident": incident.id(),
+        "kind": if incident.panic_message().is_some() { "panic" } else { "error" },
+        "phase": incident.phase().to_string(),
+        "causes": chain.get(1..),
+        "location": incident.location().map(ToString::to_string),
+        "request": {
+            "method": incident.method().as_str(),
+            "uri": incident.uri().to_string(),
+            "version": format!("{:?}", incident.version()),
+            "headers": headers.collect::<Vec<_>>(),
+        },
+        "shown": shown.collect::<Vec<_>>(),
+        "frames": frames.collect::<Vec<_>>(),
+    });
+    format!("{value:#}\n")
+}

@@ -1,0 +1,80 @@
+//! The panic hook: where a panic happened, and how the program had got there. Only the hook can know.
+
+use std::{
+    any::{Any, TypeId},
+    cell::RefCell,
+    panic::{self, PanicHookInfo},
+    sync::Once,
+    thread,
+};
+
+use crate::backtrace::{Location, Trace};
+
+thread_local! {
+    /// What the hook saw last on this thread.
+    static LAST: RefCell<Option<Seen>> = const { RefCell::new(None) };
+}
+
+struct Seen {
+    payload: Payload,
+    trace: Trace,
+}
+
+/// What a panic's payload can be recognised by, so that one that somebody has caught and dealt with is not taken for the
+/// next one, and one that is resumed is.
+#[derive(PartialEq)]
+struct Payload(TypeId, Option<String>);
+
+impl Payload {
+    fn of(payload: &(dyn Any + Send)) -> Self {
+        match text(payload) {
+            // A formatted message is a String here and may be something else in the hook.
+            Some(text) => Self(TypeId::of::<str>(), Some(text.to_owned())),
+            None => Self(payload.type_id(), None),
+        }
+    }
+}
+
+/// What a panic says.
+pub(crate) fn text(payload: &(dyn Any + Send)) -> Option<&str> {
+    match payload.downcast_ref::<String>() {
+        Some(text) => Some(text),
+        None => payload.downcast_ref::<&str>().copied(),
+    }
+}
+
+/// Makes incidents know where a panic happened and how the program had got there. Once, at the start of `main`.
+///
+/// The hook that there was is called after it, so that what it prints, and what other tools report, stays as it is. Calling it again does nothing;
+/// nor does calling it from a thread that panics.
+///
+/// A backtrace is captured with every panic of the process, whatever `RUST_BACKTRACE` says, as addresses; names and lines are looked up when
+/// somebody first asks for them. Of panics that no [`ExceptionLayer`](crate::ExceptionLayer) catches nothing is kept but each thread's last one.
+pub fn install_panic_hook() {
+    static INSTALLED: Once = Once::new();
+    if thread::panicking() {
+        return;
+    }
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            see(info);
+            previous(info);
+        }));
+    });
+}
+
+/// No code of the panic's own runs here: a second panic within a hook aborts the process.
+fn see(info: &PanicHookInfo<'_>) {
+    let seen = Seen {
+        payload: Payload::of(info.payload()),
+        trace: Trace::capture(info.location().map(Location::from)),
+    };
+    let _ = LAST.try_with(|last| last.replace(Some(seen)));
+}
+
+/// What the hook has seen of this panic, which was caught on this thread just now.
+pub(crate) fn trace_of(payload: &(dyn Any + Send)) -> Option<Trace> {
+    let seen = LAST.try_with(RefCell::take).ok()??;
+    (seen.payload == Payload::of(payload)).then_some(seen.trace)
+}

@@ -1,0 +1,118 @@
+//! What is kept of a request while it is under way, and how an incident is made of what goes wrong.
+
+use std::{cell::RefCell, sync::Arc};
+
+use http::{Method, Request};
+
+use crate::{
+    Incident, Phase,
+    incident::Cause,
+    report::{self, Report},
+    request_head::RequestHead,
+};
+#[cfg(feature = "debug")]
+use crate::{debug::Debug, snapshot::Album};
+
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) report: Report,
+    pub(crate) headers: bool,
+    #[cfg(feature = "debug")]
+    pub(crate) debug: Option<Debug>,
+}
+
+/// What it takes to make an incident of what goes wrong with a request, and to tell of it.
+///
+/// It goes from the call to the future to the body of every request, and is looked at for hardly any. So it is a box, which is moved cheaply; the box
+/// comes out of the thread's stock and goes back there, which costs no allocation; and the request's texts are copied
+/// into it, which costs less than to share them.
+pub(crate) struct Watch {
+    /// `None` while it is dropped.
+    record: Option<Box<Record>>,
+}
+
+#[derive(Default)]
+struct Record {
+    options: Option<Arc<Options>>,
+    head: RequestHead,
+    #[cfg(feature = "debug")]
+    album: Option<Album>,
+}
+
+/// How many boxes a thread keeps, and how many bytes of text in each, at the most.
+const STOCK: usize = 64;
+const TEXT: usize = 4096;
+
+thread_local! {
+    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
+    static UNUSED: RefCell<Vec<Box<Record>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Watch {
+    pub(crate) fn new<B>(options: &Arc<Options>, request: &mut Request<B>) -> Self {
+        let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
+        let mut record = unused.ok().flatten().unwrap_or_default();
+        record.head.take_down(request, options.headers);
+        record.options = Some(options.clone());
+        #[cfg(feature = "debug")]
+        if let Some(debug) = &options.debug {
+            record.album = debug.album_for(request);
+        }
+        Self {
+            record: Some(record),
+        }
+    }
+
+    fn record(&self) -> &Record {
+        let record = self.record.as_ref();
+        record.expect("the record is given back only when the watch ends")
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        self.record().head.method()
+    }
+
+    /// Makes an incident and reports it.
+    pub(crate) fn incident(&self, phase: Phase, head_sent: bool, cause: Cause) -> Incident {
+        let record = self.record();
+        #[cfg(feature = "debug")]
+        let shown = record.album.as_ref().map(Album::texts).unwrap_or_default();
+        #[cfg(not(feature = "debug"))]
+        let shown = Vec::new();
+        let incident = Incident::new(phase, head_sent, cause, record.head.read(), shown);
+        if let Some(options) = &record.options {
+            report::tell(&options.report, &incident);
+        }
+        incident
+    }
+
+    /// How to make the page, if the client may see it.
+    #[cfg(feature = "debug")]
+    pub(crate) fn debug(&self) -> Option<&Debug> {
+        let record = self.record();
+        let debug = record.options.as_ref()?.debug.as_ref();
+        debug.filter(|_| record.album.is_some())
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let Some(mut record) = self.record.take() else {
+            return;
+        };
+        record.options = None;
+        record.head.clear(TEXT);
+        #[cfg(feature = "debug")]
+        {
+            record.album = None;
+        }
+        // A thread that ends has no stock any more.
+        let _ = UNUSED.try_with(|unused| {
+            if let Ok(mut unused) = unused.try_borrow_mut()
+                && unused.len() < STOCK
+            {
+                unused.push(record);
+            }
+        });
+    }
+}

@@ -1,0 +1,56 @@
+//! The panic hook that there was is called, too. It is one for the whole process, so this is a process of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+use std::{
+    convert::Infallible,
+    panic,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_exception::{ExceptionLayer, Incident, install_panic_hook};
+
+#[tokio::test]
+async fn the_hook_that_there_was_is_called_once_for_each_panic() {
+    static CALLED: AtomicUsize = AtomicUsize::new(0);
+    panic::set_hook(Box::new(|_| {
+        CALLED.fetch_add(1, Ordering::SeqCst);
+    }));
+    install_panic_hook();
+    install_panic_hook();
+
+    let incidents: Arc<Mutex<Vec<Incident>>> = Arc::default();
+    let keeps = incidents.clone();
+    let layer = ExceptionLayer::production(move |incident| {
+        keeps.lock().unwrap().push(incident.clone());
+    });
+    let app = layer.layer(service_fn(
+        |_: Request<()>| -> std::future::Ready<Result<Response<Full<Bytes>>, Infallible>> {
+            panic!("in call")
+        },
+    ));
+    for round in 1..=3 {
+        app.clone().oneshot(Request::new(())).await.unwrap();
+        assert_eq!(CALLED.load(Ordering::SeqCst), round);
+    }
+    // One that is nobody's request, and one from a thread that panics already, where installing does nothing.
+    assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err());
+    assert_eq!(CALLED.load(Ordering::SeqCst), 4);
+    let incidents = incidents.lock().unwrap();
+    assert_eq!(incidents.len(), 3);
+    assert!(
+        incidents
+            .iter()
+            .all(|incident| incident.location().is_some())
+    );
+}

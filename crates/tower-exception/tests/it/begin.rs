@@ -1,0 +1,221 @@
+//! The first frame, which is asked for before the head goes out, and what is dropped half way.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use tower::{Layer, Service, ServiceExt, service_fn, util::ServiceFn};
+use tower_exception::Phase;
+use tower_lint::probe::{Body, Error, Step};
+
+use crate::probe::{keeping, poll};
+
+type Answer = Ready<Result<Response<Body>, Infallible>>;
+
+const FAIL: Step = Step::Fail(Error("broken at once"));
+
+/// Answers with a stream of these steps, whose length nobody knows.
+fn streams(status: u16, steps: Vec<Step>) -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
+    service_fn(move |_| {
+        let body = Body::new(steps.clone()).claim_hint(http_body::SizeHint::default());
+        ready(Ok(Response::builder().status(status).body(body).unwrap()))
+    })
+}
+
+fn request(method: Method) -> Request<()> {
+    Request::builder().method(method).body(()).unwrap()
+}
+
+#[tokio::test]
+async fn what_fails_at_once_becomes_a_500() {
+    let (layer, incidents) = keeping();
+    let app = layer.layer(streams(200, vec![FAIL]));
+    let response = app.oneshot(request(Method::GET)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let [incident] = &incidents.lock().unwrap()[..] else {
+        panic!("one incident")
+    };
+    assert_eq!(
+        (incident.phase(), incident.is_head_sent()),
+        (Phase::Body, false)
+    );
+}
+
+#[tokio::test]
+async fn what_has_no_content_is_not_asked() {
+    for (method, status) in [
+        (Method::HEAD, 200),
+        (Method::CONNECT, 200),
+        (Method::GET, 101),
+        (Method::GET, 204),
+        (Method::GET, 205),
+        (Method::GET, 304),
+    ] {
+        let (layer, incidents) = keeping();
+        let app = layer.layer(streams(status, vec![FAIL]));
+        let response = app.oneshot(request(method)).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+        assert!(incidents.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_is_the_first_frame_and_what_was_not_ready_is_waited_for() {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", HeaderValue::from_static("1"));
+    let trailers = Step::Trailers(trailers);
+    for steps in [
+        vec!["one".into(), "two".into(), trailers.clone()],
+        vec![
+            Step::Yield,
+            "one".into(),
+            Step::Yield,
+            "two".into(),
+            trailers.clone(),
+        ],
+        vec!["".into(), "onetwo".into(), trailers.clone()],
+    ] {
+        let (layer, incidents) = keeping();
+        let response = layer
+            .layer(streams(200, steps))
+            .oneshot(request(Method::GET))
+            .await
+            .unwrap();
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap()["x-sum"], "1");
+        assert_eq!(body.to_bytes(), "onetwo");
+        assert!(incidents.lock().unwrap().is_empty());
+    }
+    // Nothing but trailers, and nothing.
+    for steps in [vec![trailers], vec![]] {
+        let (layer, _) = keeping();
+        let response = layer
+            .layer(streams(200, steps.clone()))
+            .oneshot(request(Method::GET))
+            .await
+            .unwrap();
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().is_some(), !steps.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn hints_count_what_was_read_ahead() {
+    let (layer, _) = keeping();
+    let app = layer.layer(service_fn(async |_: Request<()>| {
+        let mut hint = http_body::SizeHint::default();
+        hint.set_lower(1);
+        hint.set_upper(9);
+        let body = Body::new(["one".into(), Step::Yield, "two".into()]).claim_hint(hint);
+        Ok::<_, Infallible>(Response::new(body))
+    }));
+    let mut body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
+    assert_eq!(
+        (body.size_hint().lower(), body.size_hint().upper()),
+        (4, Some(12))
+    );
+    assert!(!body.is_end_stream());
+    assert!(poll(&mut body).is_ready());
+    assert_eq!(
+        (body.size_hint().lower(), body.size_hint().upper()),
+        (1, Some(9))
+    );
+    // What cannot be added up promises nothing.
+    let (layer, _) = keeping();
+    let app = layer.layer(service_fn(async |_: Request<()>| {
+        let mut hint = http_body::SizeHint::default();
+        hint.set_lower(u64::MAX - 1);
+        let body = Body::new(["one".into()]).claim_hint(hint);
+        Ok::<_, Infallible>(Response::new(body))
+    }));
+    let body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
+    assert_eq!(
+        (body.size_hint().lower(), body.size_hint().upper()),
+        (u64::MAX, None)
+    );
+}
+
+/// Panics when it is dropped.
+#[derive(Clone)]
+struct Bomb(Arc<()>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(Arc::strong_count(&self.0) > 1, "broken at drop");
+    }
+}
+
+#[tokio::test]
+async fn a_future_that_panics_when_it_is_dropped_half_way_is_an_incident() {
+    let (layer, incidents) = keeping();
+    let mut app = layer.layer(service_fn(|_: Request<()>| {
+        let bomb = Bomb(Arc::default());
+        async move {
+            let _bomb = bomb;
+            std::future::pending::<Result<Response<Body>, Infallible>>().await
+        }
+    }));
+    let mut future = Box::pin(app.call(request(Method::GET)));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(future.as_mut().poll(&mut cx).is_pending());
+    drop(future);
+    let incidents = incidents.lock().unwrap();
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(
+        (incidents[0].phase(), incidents[0].panic_message()),
+        (Phase::Drop, Some("broken at drop"))
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_panics_when_it_is_dropped_is_an_incident() {
+    struct Explosive(Body, #[allow(dead_code, reason = "dropped")] Bomb);
+
+    impl http_body::Body for Explosive {
+        type Data = bytes::Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Error>>> {
+            std::pin::Pin::new(&mut self.0).poll_frame(cx)
+        }
+
+        fn size_hint(&self) -> http_body::SizeHint {
+            self.0.size_hint()
+        }
+    }
+
+    for length in [
+        http_body::SizeHint::default(),
+        http_body::SizeHint::with_exact(6),
+    ] {
+        for frames in 0..3 {
+            let (layer, incidents) = keeping();
+            let app = layer.layer(service_fn(move |_: Request<()>| {
+                let body = Body::new(["one".into(), "two".into()]).claim_hint(length);
+                ready(Ok::<_, Infallible>(Response::new(Explosive(
+                    body,
+                    Bomb(Arc::default()),
+                ))))
+            }));
+            let mut body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
+            for _ in 0..frames {
+                body.frame().await.unwrap().unwrap();
+            }
+            drop(body);
+            let incidents = incidents.lock().unwrap();
+            assert_eq!(incidents.len(), 1, "{frames} frames");
+            assert_eq!(
+                (incidents[0].phase(), incidents[0].is_head_sent()),
+                (Phase::Drop, true)
+            );
+        }
+    }
+}

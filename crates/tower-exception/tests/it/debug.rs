@@ -1,0 +1,417 @@
+//! The page: who sees it, what is on it, and that nothing on it is alive.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use scraper::Html;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_exception::{ExceptionLayer, Incident, SnapshotLayer, install_panic_hook};
+use tower_lint::probe::{Body, Error, Step};
+
+use crate::answers::{Login, secretive};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn layer() -> ExceptionLayer {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+    ExceptionLayer::debug(|_| {}, |_| Some(HERE)).sources(folder)
+}
+
+fn request(accept: &str) -> Request<()> {
+    let request = Request::get("/a?b")
+        .header("host", "localhost:8080")
+        .header("accept", accept);
+    request.body(()).unwrap()
+}
+
+/// What comes of a panic with this message.
+async fn page(
+    layer: &ExceptionLayer,
+    message: &'static str,
+    request: Request<()>,
+) -> Response<String> {
+    install_panic_hook();
+    let app = SnapshotLayer::new()
+        .show::<Login>("login")
+        .show::<Hostile>("hostile");
+    let app = app.layer(service_fn(move |_: Request<()>| async move {
+        if message != "fine" {
+            panic!("{message}");
+        }
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    }));
+    read(layer.layer(app).oneshot(request).await.unwrap()).await
+}
+
+async fn read<B>(response: Response<B>) -> Response<String>
+where
+    B: http_body::Body<Data = Bytes, Error: fmt::Debug>,
+{
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(head, String::from_utf8(body.into()).unwrap())
+}
+
+#[tokio::test]
+async fn the_page_says_what_where_and_how() {
+    let html = page(&layer(), "the sky is falling", request("text/html")).await;
+    assert_eq!(html.status(), 500);
+    let policy = html.headers()["content-security-policy"].to_str().unwrap();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'nonce-"));
+    for (name, value) in [
+        ("content-type", "text/html; charset=utf-8"),
+        ("x-frame-options", "DENY"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        assert_eq!(html.headers()[name], value);
+    }
+    for header in ["set-cookie", "etag", "last-modified", "content-encoding"] {
+        assert!(!html.headers().contains_key(header));
+    }
+    let document = Html::parse_document(html.body());
+    let text = |selector: &str| {
+        let selector = scraper::Selector::parse(selector).unwrap();
+        let found = document
+            .select(&selector)
+            .map(|found| found.text().collect::<String>());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(text("h1"), ["the sky is falling"]);
+    assert_eq!(text("title"), ["panic: the sky is falling"]);
+    // The failing line, in the one call of one's own that is open.
+    assert_eq!(text("details[open] .here").len(), 1);
+    assert!(text("details[open] .here")[0].contains("panic!(\"{message}\");"));
+    assert!(text("header")[0].contains("tests/it/debug.rs"));
+    assert!(text("textarea")[0].contains("panic in the future: the sky is falling"));
+    let styles = scraper::Selector::parse("style").unwrap();
+    let style = document.select(&styles).next().unwrap();
+    assert_eq!(style.attr("nonce"), Some(nonce));
+    let again = page(&layer(), "the sky is falling", request("text/html")).await;
+    assert_ne!(again.headers()["content-security-policy"], policy);
+}
+
+#[tokio::test]
+async fn text_and_json_say_the_same() {
+    let text = page(&layer(), "fell", request("text/plain")).await;
+    assert!(
+        text.body().starts_with("panic in the future: fell\n  at "),
+        "{}",
+        text.body()
+    );
+    assert!(text.body().contains("\nGET /a?b HTTP/1.1\n"));
+    for accept in ["application/json", "application/problem+json"] {
+        let json = page(&layer(), "fell", request(accept)).await;
+        assert_eq!(json.headers()["content-type"], accept);
+        let value: serde_json::Value = serde_json::from_str(json.body()).unwrap();
+        assert_eq!(value["detail"], "fell");
+        assert_eq!(value["status"], 500);
+        assert_eq!(value["request"]["uri"], "/a?b");
+        assert!(!value["frames"].as_array().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_error_has_its_chain() {
+    #[derive(Debug)]
+    struct Outer(std::io::Error);
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the order is not there")
+        }
+    }
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let app = layer().layer(service_fn(async |_: Request<()>| {
+        Err::<Response<Full<Bytes>>, _>(Outer(std::io::Error::other("http://me:s3cr3t@db is gone")))
+    }));
+    let text = read(app.clone().oneshot(request("text/plain")).await.unwrap()).await;
+    let expected =
+        "error in the future: the order is not there\n  caused by: http://[redacted]@db is gone\n";
+    assert!(text.body().starts_with(expected), "{}", text.body());
+    let html = read(app.oneshot(request("text/html")).await.unwrap()).await;
+    assert!(
+        html.body()
+            .contains("<li>http://[redacted]@db is gone</li>")
+    );
+}
+
+#[tokio::test]
+async fn others_get_what_production_gives() {
+    let told = |response: &Response<String>| response.body().contains("fell");
+    let here = || ExceptionLayer::debug(|_| {}, |_| Some(HERE));
+    assert!(told(&page(&here(), "fell", request("text/plain")).await));
+    let strange = [
+        ExceptionLayer::production(|_| {}),
+        ExceptionLayer::debug(|_| {}, |_| None),
+        ExceptionLayer::debug(|_| {}, |_| Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)))),
+        ExceptionLayer::debug(|_| {}, |_| panic!("nobody knows")),
+    ];
+    for layer in strange {
+        let response = page(&layer.force(), "fell", request("text/plain")).await;
+        assert_eq!(response.status(), 500);
+        assert!(!told(&response), "{}", response.body());
+    }
+    for (name, value) in [
+        ("host", "example.org"),
+        ("x-forwarded-for", "1.2.3.4"),
+        ("forwarded", "for=_x"),
+        ("via", "1.1 x"),
+    ] {
+        let mut request = request("text/plain");
+        request
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+        assert!(!told(&page(&here(), "fell", request).await), "{name}");
+    }
+    let mut named = request("text/plain");
+    named
+        .headers_mut()
+        .insert("host", HeaderValue::from_static("dev.example:80"));
+    assert!(told(
+        &page(&here().hosts(["Dev.Example"]), "fell", named).await
+    ));
+}
+
+#[tokio::test]
+async fn the_request_that_was_lent_comes_back_as_it_was() {
+    let lent: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = lent.clone();
+    let layer = ExceptionLayer::debug(
+        |_| {},
+        move |head| {
+            seen.lock()
+                .unwrap()
+                .push(format!("{} {} {:?}", head.method, head.uri, head.headers));
+            Some(HERE)
+        },
+    );
+    let app = layer.layer(service_fn(move |request: Request<()>| {
+        let seen = format!(
+            "{} {} {:?}",
+            request.method(),
+            request.uri(),
+            request.headers()
+        );
+        assert_eq!(request.extensions().get::<&str>(), Some(&"kept"));
+        assert_eq!(*lent.lock().unwrap(), [seen]);
+        std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    }));
+    let mut request = request("text/plain");
+    request.extensions_mut().insert("kept");
+    assert_eq!(app.oneshot(request).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn no_secret_is_on_the_page() {
+    for accept in ["text/html", "text/plain", "application/json"] {
+        let mut request = secretive();
+        // With it nobody would see the page.
+        let uri = request.uri().to_string().replace("me:s3cr3t@", "");
+        *request.uri_mut() = uri.parse().unwrap();
+        let json = request.headers_mut().remove("x-forwarded-json").unwrap();
+        request.headers_mut().insert("x-json", json);
+        request
+            .headers_mut()
+            .insert("accept", accept.parse().unwrap());
+        let response = page(&layer(), "fell", request).await;
+        assert!(response.body().contains("fell") && response.body().contains("Ann"));
+        let all = format!("{response:?}");
+        assert!(!all.contains("s3cr3t"), "{accept}: {all}");
+    }
+}
+
+#[derive(Clone)]
+struct Hostile(&'static str);
+
+impl fmt::Debug for Hostile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Elements and the names of their attributes, in order.
+fn skeleton(html: &str) -> Vec<String> {
+    let document = Html::parse_document(html);
+    let elements = document
+        .tree
+        .nodes()
+        .filter_map(|node| node.value().as_element());
+    elements
+        .map(|element| {
+            let mut names: Vec<&str> = element.attrs().map(|(name, _)| name).collect();
+            names.sort_unstable();
+            format!("{} {names:?}", element.name())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn hostile_input_in_every_place_makes_no_element_and_no_attribute() {
+    async fn with(text: &'static str) -> Response<String> {
+        let mut request = request("text/html");
+        // In a path and a query as a client may write it, in a header's value whatever a header may hold.
+        let path: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let raw: String = text
+            .chars()
+            .filter(|c| "<>\"'`&;=/".contains(*c) || c.is_ascii_alphanumeric())
+            .collect();
+        let target = format!("/{path}?q={}", raw.replace(['<', '>', '"', '`'], "%3C"));
+        *request.uri_mut() = target.parse().unwrap();
+        let value: Vec<u8> = text
+            .bytes()
+            .filter(|byte| *byte >= 0x20 && *byte != 0x7f)
+            .collect();
+        request
+            .headers_mut()
+            .insert("x-hostile", HeaderValue::from_bytes(&value).unwrap());
+        request
+            .headers_mut()
+            .insert("user-agent", HeaderValue::from_bytes(&value).unwrap());
+        request.extensions_mut().insert(Hostile(text));
+        page(&layer(), text, request).await
+    }
+    let harmless = with("harmless").await;
+    let expected = skeleton(harmless.body());
+    assert!(expected.len() > 40);
+    for text in [
+        "<script>alert(1)</script>",
+        "</script><script>alert(1)</script>",
+        "</title><script>alert(1)</script>",
+        "</textarea><script>alert(1)</script>",
+        "</style><img src=x onerror=alert(1)>",
+        "\"><img src=x onerror=alert(1)>",
+        "' onmouseover='alert(1)",
+        "` onmouseover=alert(1)",
+        "<!--",
+        "-->",
+        "<![CDATA[",
+        "&lt;script&gt;",
+        "&#60;script&#62;",
+        "\u{2028}\u{2029}\u{0}\u{feff}<b>",
+        "{{7*7}} ${7*7} <%= 7*7 %>",
+        "javascript:alert(1)",
+        "<svg/onload=alert(1)>",
+        "</pre></details></main></body></html><script>",
+    ] {
+        let page = with(text).await;
+        assert_eq!(page.status(), 500);
+        assert_eq!(skeleton(page.body()), expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_render_is_told_as_in_production() {
+    #[derive(Debug)]
+    struct Mute;
+    impl fmt::Display for Mute {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("no comment")
+        }
+    }
+    impl std::error::Error for Mute {}
+    for accept in ["text/html", "text/plain", "application/json"] {
+        let app = layer().layer(service_fn(async |_: Request<()>| {
+            Err::<Response<Full<Bytes>>, _>(Mute)
+        }));
+        let response = read(app.oneshot(request(accept)).await.unwrap()).await;
+        assert_eq!(response.status(), 500);
+        assert!(
+            response.body().contains("(its Display panicked)"),
+            "{}",
+            response.body()
+        );
+    }
+}
+
+/// A body that gives this and fails, as this type.
+async fn appended(
+    content_type: &'static str,
+    length: Option<u64>,
+    accepts: bool,
+) -> Result<String, ()> {
+    install_panic_hook();
+    let layer = layer().append_traceback(accepts);
+    let app = layer.layer(service_fn(move |_: Request<()>| {
+        let body = Body::new(["one <b>".into(), Step::Fail(Error("the <disk> is gone"))]);
+        let body = body.claim_hint(http_body::SizeHint::default());
+        let mut response = Response::builder().header(CONTENT_TYPE, content_type);
+        if let Some(length) = length {
+            response = response.header("content-length", length);
+        }
+        let body: UnsyncBoxBody<Bytes, Error> = body.boxed_unsync();
+        std::future::ready(Ok::<_, BoxError>(response.body(body).unwrap()))
+    }));
+    let response = app.oneshot(request("text/plain")).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let body = response.into_body().collect().await.map_err(drop)?;
+    Ok(String::from_utf8(body.to_bytes().into()).unwrap())
+}
+
+#[tokio::test]
+async fn the_traceback_goes_behind_what_was_sent_where_it_may() {
+    let text = appended("text/plain; charset=utf-8", None, true)
+        .await
+        .unwrap();
+    assert!(
+        text.starts_with("one <b>\nerror in the body: the <disk> is gone\n"),
+        "{text}"
+    );
+    let html = appended("Text/HTML", None, true).await.unwrap();
+    assert!(
+        html.starts_with("one <b><pre>\nerror in the body: the &lt;disk&gt; is gone\n"),
+        "{html}"
+    );
+    assert!(html.ends_with("</pre>"));
+    for (content_type, length, accepts) in [
+        ("application/json", None, true),
+        ("text/plain", Some(100), true),
+        ("text/plain", None, false),
+    ] {
+        assert!(
+            appended(content_type, length, accepts).await.is_err(),
+            "{content_type}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_report_has_what_the_page_has() {
+    let incidents: Arc<Mutex<Vec<Incident>>> = Arc::default();
+    let keeps = incidents.clone();
+    let layer = ExceptionLayer::debug(
+        move |incident| keeps.lock().unwrap().push(incident.clone()),
+        |_| Some(HERE),
+    );
+    let mut request = request("text/html");
+    request
+        .extensions_mut()
+        .insert(Hostile("token: s3cr3t\nage: 3"));
+    page(&layer, "fell", request).await;
+    let incidents = incidents.lock().unwrap();
+    let [incident] = &incidents[..] else {
+        panic!("one")
+    };
+    assert_eq!(
+        incident.shown().collect::<Vec<_>>(),
+        [("hostile", "token: [redacted]\nage: 3")]
+    );
+    assert_eq!(incident.headers().unwrap()["host"], "localhost:8080");
+}

@@ -1,0 +1,170 @@
+//! What only the panic hook can know: where, and how the program had got there.
+
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_exception::{Incident, install_panic_hook};
+
+use crate::probe::keeping;
+
+type Answer = Result<Response<Full<bytes::Bytes>>, Infallible>;
+
+async fn incident(breaks: fn()) -> Incident {
+    install_panic_hook();
+    install_panic_hook();
+    let (layer, incidents) = keeping();
+    let app = layer.layer(service_fn(move |_: Request<()>| async move {
+        breaks();
+        Answer::Ok(Response::default())
+    }));
+    app.oneshot(Request::new(())).await.unwrap();
+    let incidents = incidents.lock().unwrap();
+    assert_eq!(incidents.len(), 1);
+    incidents[0].clone()
+}
+
+fn here() -> String {
+    file!().replace('\\', "/")
+}
+
+#[inline(never)]
+fn goes_wrong() {
+    panic!("on purpose");
+}
+
+#[tokio::test]
+async fn a_panic_has_a_place_a_thread_and_a_way() {
+    let line = line!() - 5;
+    let incident = incident(goes_wrong).await;
+    let location = incident.location().unwrap();
+    assert_eq!(
+        (location.file().replace('\\', "/"), location.line()),
+        (here(), line)
+    );
+    assert_eq!(location.column(), 5);
+    assert!(incident.thread().is_some());
+    assert!(
+        incident
+            .to_string()
+            .contains(&format!("panic in the future at {location}: on purpose"))
+    );
+
+    let frames = incident.frames();
+    let at = frames
+        .iter()
+        .position(|frame| frame.function().ends_with("goes_wrong"));
+    let frame = &frames[at.unwrap_or_else(|| panic!("{frames:#?}"))];
+    assert!(frame.is_application());
+    assert_eq!(frame.line(), Some(line));
+    assert!(frame.file().unwrap().ends_with("tests/it/hook.rs"));
+    // Neither the panic's own machinery nor what is above the layer.
+    for frame in frames {
+        for foreign in [
+            "begin_unwind",
+            "tower_exception::hook",
+            "backtrace::",
+            "tokio::runtime",
+            "tower_exception::future",
+        ] {
+            assert!(
+                !frame.function().contains(foreign),
+                "{} in {frames:#?}",
+                frame.function()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_that_was_dealt_with_is_not_taken_for_the_next() {
+    let resumed = incident(|| {
+        let caught = catch_unwind(|| panic!("dealt with"));
+        assert!(caught.is_err());
+        resume_unwind(Box::new("another"));
+    });
+    let resumed = resumed.await;
+    assert_eq!(resumed.panic_message(), Some("another"));
+    assert_eq!(resumed.location(), None);
+    assert!(resumed.frames().is_empty());
+    // One that goes on has the place where it began.
+    let goes_on = incident(|| {
+        let caught = catch_unwind(goes_wrong).unwrap_err();
+        resume_unwind(caught);
+    });
+    let goes_on = goes_on.await;
+    assert_eq!(goes_on.panic_message(), Some("on purpose"));
+    assert!(goes_on.location().is_some());
+    let any = incident(|| panic_any(7_u8)).await;
+    assert!(any.location().is_some());
+}
+
+#[test]
+fn ten_thousand_requests_keep_their_own() {
+    install_panic_hook();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .build()
+        .unwrap();
+    let (layer, incidents) = keeping();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let app = layer.layer(service_fn(move |request: Request<()>| {
+        let counted = counted.clone();
+        async move {
+            let number: usize = request.uri().path()[1..].parse().unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            // Goes on on another thread, as likely as not.
+            for _ in 0..number % 7 {
+                tokio::task::yield_now().await;
+            }
+            if number.is_multiple_of(20) {
+                panic!("number {number}");
+            } else if number.is_multiple_of(10) {
+                let caught = catch_unwind(AssertUnwindSafe(|| panic!("number {number}")));
+                resume_unwind(caught.unwrap_err());
+            }
+            Ok::<_, Infallible>(Response::new(Full::<bytes::Bytes>::default()))
+        }
+    }));
+    let statuses: Vec<u16> = runtime.block_on(async {
+        let tasks: Vec<_> = (0..10_000)
+            .map(|number| {
+                let request = Request::get(format!("/{number}")).body(()).unwrap();
+                tokio::spawn(app.clone().oneshot(request))
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        for task in tasks {
+            statuses.push(task.await.unwrap().unwrap().status().as_u16());
+        }
+        statuses
+    });
+    assert_eq!(calls.load(Ordering::SeqCst), 10_000);
+    for (number, status) in statuses.iter().enumerate() {
+        assert_eq!(*status, if number % 10 == 0 { 500 } else { 200 });
+    }
+    let incidents = incidents.lock().unwrap();
+    assert_eq!(incidents.len(), 1000);
+    let mut numbers: Vec<usize> = Vec::new();
+    for incident in incidents.iter() {
+        let number = incident.uri().path()[1..].parse().unwrap();
+        assert_eq!(
+            incident.panic_message(),
+            Some(format!("number {number}").as_str())
+        );
+        assert!(incident.location().unwrap().file().ends_with("hook.rs"));
+        numbers.push(number);
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 1000);
+}
