@@ -36,3 +36,8 @@ mutants NAME *ARGS:
 deny:
     cargo deny check bans licenses sources
     cargo deny --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
+
+# the error page in Chromium; with a folder, pictures of it there
+browser *FOLDER:
+    cargo build -p examples --bin error-page
+    python3 tests/browser/run.py {{ FOLDER }}

@@ -73,6 +73,14 @@ async fn fails(_: Request<Body>) -> Result<Response<Body>, OrderError> {
     Err(OrderError { order: 7, source })
 }
 
+/// Says in its error what the client has said, whatever that is.
+async fn echoes(request: Request<Body>) -> Result<Response<Body>, OrderError> {
+    let args = request.extensions().get::<UrlArgs>();
+    let text = args.and_then(|args| args.name("text")).unwrap_or_default();
+    let source = io::Error::other(text.to_owned());
+    Err(OrderError { order: 8, source })
+}
+
 /// Fails when a part of it was sent.
 async fn breaks_off(_: Request<Body>) -> Result<Response<Body>, OrderError> {
     let frames = [
@@ -117,6 +125,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ServiceBuilder::new()
                 .layer(snapshot())
                 .service(service_fn(fails)),
+        )
+        .get(
+            "/echo/{text}",
+            ServiceBuilder::new()
+                .layer(snapshot())
+                .service(service_fn(echoes)),
         )
         .get("/stream", service_fn(breaks_off))
         .build()?;

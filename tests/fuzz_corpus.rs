@@ -5,6 +5,10 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+#[path = "../fuzz/checks/accept_best.rs"]
+mod accept_best;
+#[path = "../fuzz/checks/incident_page.rs"]
+mod incident_page;
 #[path = "../fuzz/checks/mount_nest.rs"]
 mod mount_nest;
 #[path = "../fuzz/checks/origin_resolve.rs"]
@@ -24,7 +28,9 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 8] = [
+const CHECKS: [(&str, fn(&[u8])); 10] = [
+    ("accept_best", accept_best::accept_best),
+    ("incident_page", incident_page::incident_page),
     ("mount_nest", mount_nest::mount_nest),
     ("origin_resolve", origin_resolve::origin_resolve),
     ("path_decode", path_decode::path_decode),

@@ -33,6 +33,8 @@ impl Program {
     async fn start(path: &str) -> Self {
         let mut child = Command::new(path)
             .args(["--bind", "127.0.0.1:0"])
+            // A long backtrace would fill the pipe, which is read only when there is a log to be read.
+            .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -83,9 +83,9 @@ impl Debug {
 
     /// The text that goes behind what was sent.
     pub(crate) fn append(&self, incident: &Incident, to: Appends) -> Rendering<Bytes> {
-        let incident = incident.clone();
+        let (incident, sources) = (incident.clone(), self.sources.clone());
         Rendering::start(move || {
-            let text = text::of(&incident);
+            let text = text::of(&incident, sources.as_deref());
             let text = match to {
                 Appends::Html => page::fragment(&text),
                 Appends::Text | Appends::Nothing => format!("\n{text}"),
@@ -134,8 +134,8 @@ fn answer(incident: &Incident, sources: Option<&Path>) -> Response<Bytes> {
             );
             (page::of(incident, sources, &nonce), policy)
         }
-        Form::Text => (text::of(incident), "default-src 'none'".to_owned()),
-        Form::Problem | Form::Json => (text::json(incident), "default-src 'none'".to_owned()),
+        Form::Text => (text::of(incident, sources), "default-src 'none'".to_owned()),
+        Form::Problem | Form::Json => (text::json(incident, sources), "default-src 'none'".to_owned()),
         Form::Grpc => return answer::production(incident),
     };
     let mut response = answer::response(incident, form, body.into());

@@ -64,7 +64,7 @@ pub(super) fn of(incident: &Incident, sources: Option<&Path>, nonce: &str) -> St
                     details { summary { (name) } pre { (shown) } }
                 }
                 h2 { "To copy" }
-                details { summary { "All of this as text" } textarea readonly aria-label="All of this as text" { "\n" (text::of(incident)) } }
+                details { summary { "All of this as text" } textarea readonly aria-label="All of this as text" { "\n" (text::of(incident, sources)) } }
                 footer {
                     "Incident " code { (incident.id()) } ". This page is shown on this machine only. Others get a 500 with the incident's id."
                 }
@@ -94,16 +94,16 @@ fn calls(incident: &Incident, sources: Option<&Path>) -> Markup {
         @for group in groups {
             @if let [frame] = group && frame.is_application() {
                 details open[first == Some(std::ptr::from_ref(frame))] {
-                    summary { code { (frame.function()) } (place(frame)) }
+                    summary { code { (frame.function()) } (place(frame, sources)) }
                     @match lines(frame, sources) {
-                        Some((line, lines)) => (source(line, &lines)),
+                        Some((line, lines)) => (snippet(line, &lines)),
                         None => pre { "The source is not at hand." },
                     }
                 }
             } @else {
                 details.library {
                     summary { (group.len()) @if group.len() == 1 { " library call" } @else { " library calls" } }
-                    ol { @for frame in group { li { code { (frame.function()) } (place(frame)) } } }
+                    ol { @for frame in group { li { code { (frame.function()) } (place(frame, sources)) } } }
                 }
             }
         }
@@ -121,7 +121,7 @@ fn without_calls(incident: &Incident, sources: Option<&Path>) -> Markup {
     html! {
         @if let Some((line, lines)) = here {
             h2 { "Where it happened" }
-            details open { summary { "source" } (source(line, &lines)) }
+            details open { summary { "source" } (snippet(line, &lines)) }
         } @else if incident.panic_message().is_some() && incident.location().is_none() {
             p.dim { "Where it happened is known after " code { "tower_exception::install_panic_hook()" } " at the start of main." }
         }
@@ -133,7 +133,7 @@ fn lines(frame: &Frame, sources: Option<&Path>) -> Option<(usize, Vec<Line>)> {
     Some((line, source::around(sources, frame.file()?, line)?))
 }
 
-fn source(here: usize, lines: &[Line]) -> Markup {
+fn snippet(here: usize, lines: &[Line]) -> Markup {
     html! {
         pre.source {
             @for (number, text) in lines {
@@ -143,10 +143,10 @@ fn source(here: usize, lines: &[Line]) -> Markup {
     }
 }
 
-fn place(frame: &Frame) -> Markup {
+fn place(frame: &Frame, sources: Option<&Path>) -> Markup {
     html! {
         @if let (Some(file), Some(line)) = (frame.file(), frame.line()) {
-            span.place { (file.display()) ":" (line) }
+            span.place { (source::shown(sources, file)) ":" (line) }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Source lines around a place.
 
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
 };
@@ -29,6 +30,12 @@ pub(super) fn around(root: Option<&Path>, file: &Path, line: usize) -> Option<Ve
         .iter()
         .any(|(number, _)| *number == line)
         .then_some(around)
+}
+
+/// A file as it is shown: from the root on, if it is below.
+pub(super) fn shown<'a>(root: Option<&Path>, file: &'a Path) -> Cow<'a, str> {
+    let below = root.and_then(|root| file.strip_prefix(root).ok());
+    below.unwrap_or(file).to_string_lossy()
 }
 
 fn below(root: &Path, file: &Path) -> Option<PathBuf> {

@@ -1,9 +1,10 @@
 //! An incident as text and as JSON.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 use serde_json::json;
 
+use super::source;
 use crate::{Incident, guard::catch, redact};
 
 /// What an error says, whatever its `Display` does.
@@ -33,7 +34,7 @@ pub(super) fn chain(incident: &Incident) -> Vec<String> {
     }
 }
 
-pub(super) fn of(incident: &Incident) -> String {
+pub(super) fn of(incident: &Incident, sources: Option<&Path>) -> String {
     let mut text = String::new();
     let kind = if incident.panic_message().is_some() {
         "panic"
@@ -72,7 +73,8 @@ pub(super) fn of(incident: &Incident) -> String {
         let mark = if frame.is_application() { '*' } else { ' ' };
         line(format_args!("{mark} {}", frame.function()));
         if let (Some(file), Some(number)) = (frame.file(), frame.line()) {
-            line(format_args!("      {}:{number}", file.display()));
+            let file = source::shown(sources, file);
+            line(format_args!("      {file}:{number}"));
         }
     }
     if let Some(headers) = incident.headers() {
@@ -88,12 +90,12 @@ pub(super) fn of(incident: &Incident) -> String {
 }
 
 /// As RFC 9457 has it, with members of its own.
-pub(super) fn json(incident: &Incident) -> String {
+pub(super) fn json(incident: &Incident, sources: Option<&Path>) -> String {
     let chain = chain(incident);
     let frames = incident.frames().iter().map(|frame| {
         json!({
             "function": frame.function(),
-            "file": frame.file().map(|file| file.to_string_lossy()),
+            "file": frame.file().map(|file| source::shown(sources, file)),
             "line": frame.line(),
             "application": frame.is_application(),
         })
