@@ -1,17 +1,18 @@
-//! The application of Armin Ronacher's WSGI introduction, whole: a greeting by query string, and an ordered list of regexes that
-//! match the path without its leading slashes.
+//! The application of Armin Ronacher's WSGI introduction, whole: a greeting by query string, an ordered list of regexes that
+//! match the path without its leading slashes, and its ExceptionMiddleware around them, which shows tracebacks in the browser.
 //!
 //! `cargo run -p examples --bin hello`, then open `http://127.0.0.1:8080/?subject=John` or `/hello/John`.
 
 use std::{convert::Infallible, net::SocketAddr};
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, extract::ConnectInfo};
 use clap::Parser;
 use html_escape::encode_text;
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use tokio::net::TcpListener;
-use tower::service_fn;
+use tower::{ServiceBuilder, service_fn};
 use tower_dispatch::{Dispatch, Pattern, UrlArgs};
+use tower_exception::{ExceptionLayer, install_panic_hook, to_stderr};
 
 /// Greets.
 #[derive(Parser)]
@@ -47,10 +48,17 @@ async fn hello(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     page(format!("<p>Hello {}!</p>\n", encode_text(subject)))
 }
 
+/// Whoever asks for nobody in particular breaks it.
+async fn nobody(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+    panic!("there is nobody to greet")
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    install_panic_hook();
     let urls = Dispatch::builder()
         .get(Pattern::regex_search("^$")?, service_fn(index))
+        .get(Pattern::regex_search("hello/nobody$")?, service_fn(nobody))
         .get(Pattern::regex_search("hello/?$")?, service_fn(hello))
         .get(Pattern::regex_search("hello/(.+)$")?, service_fn(hello))
         .without_leading_slashes()
@@ -60,6 +68,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = TcpListener::bind(Args::parse().bind).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, Router::new().fallback_service(urls)).await?;
+    // The traceback is for this machine only; others get a 500 and the incident's id.
+    let exceptions = ExceptionLayer::debug(to_stderr, |head| {
+        let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+        peer.map(|peer| peer.0.ip())
+    });
+    let app = ServiceBuilder::new()
+        .layer(exceptions.append_traceback(true))
+        .service(urls);
+    let app = Router::new().fallback_service(app);
+    axum::serve(
+        listener,
+        app.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .await?;
     Ok(())
 }

@@ -348,3 +348,35 @@ async fn a_future_that_panics_when_its_client_has_gone_is_an_incident() {
         (Phase::Drop, "/gone")
     );
 }
+
+/// What stands inside sees the panic pass, and what stands outside sees the 500.
+#[tokio::test]
+async fn the_500_is_seen_outside_of_the_layer_only() {
+    use tower::{ServiceBuilder, ServiceExt, service_fn, util::MapResponseLayer};
+
+    let outside: Arc<Mutex<Vec<u16>>> = Arc::default();
+    let inside = Arc::new(Mutex::new(Vec::new()));
+    let watch = |seen: &Arc<Mutex<Vec<u16>>>| {
+        let seen = seen.clone();
+        move |status: u16| seen.lock().unwrap().push(status)
+    };
+    let (see_outside, see_inside) = (watch(&outside), watch(&inside));
+    let app = ServiceBuilder::new()
+        .layer(MapResponseLayer::new(move |response: Response<_>| {
+            see_outside(response.status().as_u16());
+            response
+        }))
+        .layer(ExceptionLayer::production(|_| {}))
+        .layer(MapResponseLayer::new(move |response: Response<Frames>| {
+            see_inside(response.status().as_u16());
+            response
+        }))
+        .service(service_fn(
+            async |_: Request<()>| -> Result<Response<Frames>, Infallible> { panic!("broken") },
+        ));
+    app.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(
+        (&*outside.lock().unwrap(), inside.lock().unwrap().len()),
+        (&vec![500], 0)
+    );
+}

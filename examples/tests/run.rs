@@ -64,7 +64,7 @@ impl Program {
                 .unwrap()
                 .unwrap()
                 .unwrap();
-            if line.starts_with(&format!("incident {id}: ")) {
+            if line.contains(id) {
                 return line;
             }
         }
@@ -299,6 +299,29 @@ async fn the_error_page_is_for_this_machine() {
         .await;
     let text = std::str::from_utf8(got.body()).unwrap();
     assert!(text.starts_with("error in the future: order 7 could not be read\n  caused by: postgres://[redacted]@db/orders"));
+}
+
+#[tokio::test]
+async fn an_incident_is_an_event_in_the_log() {
+    let mut program = Program::start(env!("CARGO_BIN_EXE_report-to-tracing")).await;
+    let got = program.get("/panic").await;
+    let id = got.headers()["x-incident-id"].to_str().unwrap();
+    let line = program.logs_incident(id).await;
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["level"], "ERROR");
+    let fields = &event["fields"];
+    assert_eq!(fields["incident"], id);
+    assert_eq!(fields["panic"], "on purpose");
+    assert_eq!(
+        (fields["method"].as_str(), fields["path"].as_str()),
+        (Some("GET"), Some("/panic"))
+    );
+    assert!(
+        fields["location"]
+            .as_str()
+            .unwrap()
+            .contains("report_to_tracing.rs:")
+    );
 }
 
 #[tokio::test]

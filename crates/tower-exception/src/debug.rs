@@ -135,7 +135,10 @@ fn answer(incident: &Incident, sources: Option<&Path>) -> Response<Bytes> {
             (page::of(incident, sources, &nonce), policy)
         }
         Form::Text => (text::of(incident, sources), "default-src 'none'".to_owned()),
-        Form::Problem | Form::Json => (text::json(incident, sources), "default-src 'none'".to_owned()),
+        Form::Problem | Form::Json => (
+            text::json(incident, sources),
+            "default-src 'none'".to_owned(),
+        ),
         Form::Grpc => return answer::production(incident),
     };
     let mut response = answer::response(incident, form, body.into());

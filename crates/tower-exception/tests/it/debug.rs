@@ -21,7 +21,9 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn layer() -> ExceptionLayer {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    ExceptionLayer::debug(|_| {}, |_| Some(HERE)).sources(folder)
+    ExceptionLayer::debug(|_| {}, |_| Some(HERE))
+        .sources(folder)
+        .force()
 }
 
 fn request(accept: &str) -> Request<()> {
@@ -157,6 +159,10 @@ async fn an_error_has_its_chain() {
 async fn others_get_what_production_gives() {
     let told = |response: &Response<String>| response.body().contains("fell");
     let here = || ExceptionLayer::debug(|_| {}, |_| Some(HERE));
+    // In a release build nobody sees it who has not said so: `cargo test --release`.
+    let unforced = page(&here(), "fell", request("text/plain")).await;
+    assert_eq!(told(&unforced), cfg!(debug_assertions));
+    let here = || here().force();
     assert!(told(&page(&here(), "fell", request("text/plain")).await));
     let strange = [
         ExceptionLayer::production(|_| {}),
@@ -202,7 +208,8 @@ async fn the_request_that_was_lent_comes_back_as_it_was() {
                 .push(format!("{} {} {:?}", head.method, head.uri, head.headers));
             Some(HERE)
         },
-    );
+    )
+    .force();
     let app = layer.layer(service_fn(move |request: Request<()>| {
         let seen = format!(
             "{} {} {:?}",
@@ -399,7 +406,8 @@ async fn a_report_has_what_the_page_has() {
     let layer = ExceptionLayer::debug(
         move |incident| keeps.lock().unwrap().push(incident.clone()),
         |_| Some(HERE),
-    );
+    )
+    .force();
     let mut request = request("text/html");
     request
         .extensions_mut()
