@@ -37,6 +37,10 @@ deny:
     cargo deny check bans licenses sources
     cargo deny --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
 
+# who sees the error page in a release build
+lock:
+    cargo test --release -p tower-exception --features debug --test it debug
+
 # the error page in Chromium; with a folder, pictures of it there
 browser *FOLDER:
     cargo build -p examples --bin error-page

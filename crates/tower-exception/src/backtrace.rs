@@ -162,19 +162,17 @@ const BEGINNINGS: [&str; 4] = [
     "core::panicking::panic_fmt",
 ];
 
-/// This crate's guard, which may be inlined.
+/// This crate's guard, or what it is inlined into.
 fn is_guard(frame: &Frame) -> bool {
-    let name = frame.function.as_str();
-    name.starts_with("tower_exception::guard::catch")
-        || (name.starts_with("catch<") && is_here(frame))
-}
-
-fn is_here(frame: &Frame) -> bool {
+    let name = frame.function.trim_start_matches('<');
+    let ours = ["guard", "future", "body", "service"];
+    let module = name.strip_prefix("tower_exception::");
+    let module = module.and_then(|name| name.split("::").next());
     let file = frame.file.as_deref().map(Path::to_string_lossy);
-    frame.function.contains("tower_exception::")
-        || file.is_some_and(|file| {
-            file.replace('\\', "/").contains("tower-exception") && file.ends_with("guard.rs")
-        })
+    let file = file.map(|file| file.replace('\\', "/"));
+    module.is_some_and(|module| ours.contains(&module))
+        || file
+            .is_some_and(|file| file.contains("tower-exception") && file.ends_with("/src/guard.rs"))
 }
 
 /// What stands between the guard and the code under it.
@@ -183,10 +181,7 @@ fn is_catching(frame: &Frame) -> bool {
     let name = frame.function.as_str();
     let plain = name.rsplit("::").next().unwrap_or(name);
     let plain = plain.split('<').next().unwrap_or(plain);
-    NAMES.contains(&plain)
-        || frame.function.contains("AssertUnwindSafe")
-        || name.starts_with("<tower_exception::")
-        || name.starts_with("tower_exception::")
+    NAMES.contains(&plain) || name.contains("AssertUnwindSafe")
 }
 
 /// A function's name without what its types are made of, where that is long.
@@ -225,10 +220,12 @@ fn short(name: &str) -> String {
 }
 
 fn is_application(file: &Path) -> bool {
+    let is_rust = file.extension().is_some_and(|extension| extension == "rs");
     let file = file.to_string_lossy().replace('\\', "/");
-    !["/rustc/", "/.cargo/registry/", "/.cargo/git/", "/rustlib/"]
-        .iter()
-        .any(|library| file.contains(library))
+    is_rust
+        && !["/rustc/", "/.cargo/registry/", "/.cargo/git/", "/rustlib/"]
+            .iter()
+            .any(|library| file.contains(library))
 }
 
 #[cfg(test)]

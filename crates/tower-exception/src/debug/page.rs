@@ -81,16 +81,15 @@ fn first_line(text: &str) -> &str {
 /// The calls: the application's own apart, the libraries' folded where there are several.
 fn calls(incident: &Incident, sources: Option<&Path>) -> Markup {
     let frames = incident.frames();
-    if frames.is_empty() {
-        return without_calls(incident, sources);
-    }
     let groups: Vec<&[Frame]> = frames
         .chunk_by(|one, next| !one.is_application() && !next.is_application())
         .collect();
     let first = frames.iter().position(Frame::is_application);
     let first = first.map(|at| std::ptr::from_ref(&frames[at]));
     html! {
-        h2 { "The way there, the innermost call first" }
+        // Without debug information nobody's file is known.
+        @if first.is_none() { (location(incident, sources)) }
+        @if !frames.is_empty() { h2 { "The way there, the innermost call first" } }
         @for group in groups {
             @if let [frame] = group && frame.is_application() {
                 details open[first == Some(std::ptr::from_ref(frame))] {
@@ -110,7 +109,7 @@ fn calls(incident: &Incident, sources: Option<&Path>) -> Markup {
     }
 }
 
-fn without_calls(incident: &Incident, sources: Option<&Path>) -> Markup {
+fn location(incident: &Incident, sources: Option<&Path>) -> Markup {
     let here = incident.location().and_then(|location| {
         let line = location.line() as usize;
         Some((

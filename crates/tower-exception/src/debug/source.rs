@@ -40,7 +40,15 @@ pub(super) fn shown<'a>(root: Option<&Path>, file: &'a Path) -> Cow<'a, str> {
 
 fn below(root: &Path, file: &Path) -> Option<PathBuf> {
     let root = root.canonicalize().ok()?;
-    let file = root.join(file).canonicalize().ok()?;
+    // A relative name is relative to where the compiler was started, which may be further up.
+    let mut names = file.components();
+    let file = loop {
+        match root.join(names.as_path()).canonicalize() {
+            Ok(file) => break file,
+            Err(_) if file.is_relative() => names.next()?,
+            Err(_) => return None,
+        };
+    };
     let is_rust = file.extension().is_some_and(|extension| extension == "rs");
     let metadata = fs::metadata(&file).ok()?;
     let readable = metadata.is_file() && metadata.len() <= LARGEST;
@@ -59,6 +67,8 @@ mod tests {
         assert_eq!(lines.len(), 1 + AROUND);
         assert_eq!(lines[0], (1, "//! Source lines around a place.".to_owned()));
         assert!(around(Some(root), &root.join(here), 8).is_some());
+        let from_further_up = Path::new("crates/tower-exception/src/debug/source.rs");
+        assert!(around(Some(root), from_further_up, 8).is_some());
         for file in [
             "Cargo.toml",
             "/etc/passwd",

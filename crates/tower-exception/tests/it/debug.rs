@@ -96,7 +96,7 @@ async fn the_page_says_what_where_and_how() {
     assert_eq!(text("h1"), ["the sky is falling"]);
     assert_eq!(text("title"), ["panic: the sky is falling"]);
     // The failing line, in the one call of one's own that is open.
-    assert_eq!(text("details[open] .here").len(), 1);
+    assert_eq!(text("details[open] .here").len(), 1, "{}", text("main")[0]);
     assert!(text("details[open] .here")[0].contains("panic!(\"{message}\");"));
     assert!(text("header")[0].contains("tests/it/debug.rs"));
     assert!(text("textarea")[0].contains("panic in the future: the sky is falling"));
@@ -123,7 +123,9 @@ async fn text_and_json_say_the_same() {
         assert_eq!(value["detail"], "fell");
         assert_eq!(value["status"], 500);
         assert_eq!(value["request"]["uri"], "/a?b");
-        assert!(!value["frames"].as_array().unwrap().is_empty());
+        // In a release build all may be in one function.
+        let frames = value["frames"].as_array().unwrap();
+        assert!(!frames.is_empty() || !cfg!(debug_assertions));
     }
 }
 
