@@ -32,14 +32,7 @@ pub(crate) fn accept_best(data: &[u8]) {
     };
     match found {
         Some(found) => assert_eq!(with(OFFERS[found]), Some(found)),
-        None => {
-            // What is refused by name stays refused; a name that is asked for is found.
-            let asked = with("application/problem+json");
-            assert_eq!(asked, Some(2));
-        }
-    }
-    // Alone with itself, an offer is found if and only if something asks for it.
-    for offer in OFFERS {
-        assert!(best(Some(&header), &[offer]).is_none_or(|at| at == 0));
+        // What is asked for by name is found, whatever else is refused.
+        None => assert_eq!(with("application/problem+json"), Some(2)),
     }
 }

@@ -40,8 +40,12 @@ impl Form {
             return Self::Grpc;
         }
         let names = OFFERS.map(|(name, _)| name);
-        let best = accept::best(incident.accept(), &names).unwrap_or(0);
-        OFFERS[best].1
+        let best = accept::best(incident.accept(), &names).or_else(|| {
+            // Some ask for the charset, too.
+            let names = names.map(|name| format!("{name};charset=utf-8"));
+            accept::best(incident.accept(), &names.each_ref().map(String::as_str))
+        });
+        OFFERS[best.unwrap_or(0)].1
     }
 
     fn content_type(self) -> &'static str {

@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 use crate::debug::Rendering;
 use crate::{
     Aborted, BoxError, Incident, Phase,
-    guard::{Panic, catch},
+    guard::{Panic, catch, discard},
     incident::{self, Cause},
     watch::Watch,
 };
@@ -55,7 +55,7 @@ pin_project! {
         // The inner body has failed and is gone.
         Aborted,
         // So it has, and a text about it is being made.
-        Appending { text: Appended },
+        Appending { text: Appended, incident: Incident },
     }
 }
 
@@ -87,6 +87,10 @@ pin_project! {
     // A body that was read before it had its place in the response.
     pub(crate) struct ReadAhead<B> {
         first: Option<Frame<Bytes>>,
+        // A body need not bear to be asked after its end.
+        ended: bool,
+        // With what was read the length is not known either.
+        grows: bool,
         #[pin]
         body: B,
     }
@@ -94,7 +98,12 @@ pin_project! {
 
 impl<B> ReadAhead<B> {
     pub(crate) fn new(body: B) -> Self {
-        Self { first: None, body }
+        Self {
+            first: None,
+            ended: false,
+            grows: true,
+            body,
+        }
     }
 }
 
@@ -102,11 +111,17 @@ impl<B> ReadAhead<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    pub(crate) fn read_first(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let this = self.project();
+    pub(crate) fn read_first(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Failure> {
+        let this = self.as_mut().project();
         if let Poll::Ready(first) = poll_inner(this.body, cx)? {
+            *this.ended = first.is_none();
             *this.first = first;
         }
+        let exact = catch(|| self.size_hint().exact());
+        *self.project().grows = exact.is_ok_and(|exact| exact.is_none());
         Ok(())
     }
 
@@ -117,11 +132,19 @@ where
         let this = self.project();
         match this.first.take() {
             Some(first) => Ok(Poll::Ready(Some(first))),
+            None if *this.ended => Ok(Poll::Ready(None)),
             None => poll_inner(this.body, cx),
         }
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.ended || (self.first.is_none() && self.body.is_end_stream())
+    }
+
     fn size_hint(&self) -> SizeHint {
+        if self.ended {
+            return SizeHint::with_exact(0);
+        }
         let rest = self.body.size_hint();
         match self.first.as_ref().and_then(Frame::data_ref) {
             Some(first) => with_first(first.len() as u64, &rest),
@@ -148,7 +171,7 @@ where
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Here { body } => body.is_end_stream(),
-            Self::Boxed { body } => body.first.is_none() && body.body.is_end_stream(),
+            Self::Boxed { body } => body.is_end_stream(),
             Self::Gone => true,
         }
     }
@@ -159,6 +182,18 @@ where
             Self::Boxed { body } => body.size_hint(),
             Self::Gone => SizeHint::with_exact(0),
         }
+    }
+}
+
+#[cfg(feature = "debug")]
+impl<B> Place<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    /// Whether nobody was told how long the body is.
+    fn may_grow(self: Pin<&Self>) -> bool {
+        // One that knew its length was not read ahead. A server that did not know it sends chunks.
+        matches!(self.get_ref(), Self::Boxed { body } if body.grows)
     }
 }
 
@@ -211,19 +246,23 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let mut kind = self.project().kind;
         loop {
-            let (body, watch, broken, appends) = match kind.as_mut().project() {
+            let (mut body, watch, broken, appends) = match kind.as_mut().project() {
                 KindProj::Own { body } => {
                     return body.poll_frame(cx).map_err(|never| match never {});
                 }
                 KindProj::Aborted => return Poll::Ready(None),
                 #[cfg(feature = "debug")]
-                KindProj::Appending { text } => {
+                KindProj::Appending { text, incident } => {
                     let text = std::task::ready!(text.poll(cx));
+                    let incident = incident.clone();
                     kind.set(Kind::Aborted);
-                    return Poll::Ready(text.map(|text| Ok(Frame::data(text))));
+                    return Poll::Ready(Some(match text {
+                        Some(text) => Ok(Frame::data(text)),
+                        None => Err(Aborted { incident }),
+                    }));
                 }
                 #[cfg(not(feature = "debug"))]
-                KindProj::Appending { text } => match *text {},
+                KindProj::Appending { text, .. } => match *text {},
                 KindProj::Inner {
                     body,
                     watch,
@@ -233,7 +272,7 @@ where
             };
             let failure = match broken.take() {
                 Some(incident) => Failure::Told(incident),
-                None => match body.next(cx) {
+                None => match body.as_mut().next(cx) {
                     Ok(polled) => return polled.map(|frame| frame.map(Ok)),
                     Err(failure) => failure,
                 },
@@ -243,12 +282,14 @@ where
                 Failure::New(cause) => watch.incident(Phase::Body, true, cause),
             };
             #[cfg(feature = "debug")]
+            // Told of a length, the client would take the text for the rest, or never see its end.
             if *appends != Appends::Nothing
+                && body.as_ref().may_grow()
                 && let Some(debug) = watch.debug()
             {
                 let text = debug.append(&incident, *appends);
                 // Under guard: after a panic the body's `Drop` may well panic too, which is the same incident.
-                let _ = catch(|| kind.set(Kind::Appending { text }));
+                let _ = catch(|| kind.set(Kind::Appending { text, incident }));
                 continue;
             }
             #[cfg(not(feature = "debug"))]
@@ -320,10 +361,7 @@ where
         Ok(Poll::Pending) => Ok(Poll::Pending),
         Ok(Poll::Ready(None)) => Ok(Poll::Ready(None)),
         Ok(Poll::Ready(Some(Ok(frame)))) => Ok(Poll::Ready(Some(frame))),
-        Ok(Poll::Ready(Some(Err(error)))) => Err(match aborted(&*error) {
-            Some(aborted) => Failure::Told(aborted.incident.clone()),
-            None => Failure::New(Cause::Error(error)),
-        }),
+        Ok(Poll::Ready(Some(Err(error)))) => Err(Failure::of(error)),
         Err(panic) => Err(Failure::New(Cause::Panic(panic))),
     }
 }
@@ -336,9 +374,28 @@ fn hint<T: Default>(watch: &Watch, broken: &OnceLock<Incident>, say: impl FnOnce
     })
 }
 
+impl Failure {
+    pub(crate) fn of(error: BoxError) -> Self {
+        // The sources of an error are somebody else's code.
+        match catch(|| aborted(&*error)) {
+            Ok(Some(incident)) => {
+                discard(error);
+                Self::Told(incident)
+            }
+            Ok(None) => Self::New(Cause::Error(error)),
+            Err(panic) => {
+                discard(error);
+                Self::New(Cause::Panic(panic))
+            }
+        }
+    }
+}
+
 /// The incident of a layer further in, which has told of it already.
-fn aborted<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Aborted> {
-    incident::chain(error).find_map(|error| error.downcast_ref())
+fn aborted(error: &(dyn Error + 'static)) -> Option<Incident> {
+    let mut chain = incident::chain(error);
+    let aborted = chain.find_map(|error| error.downcast_ref::<Aborted>());
+    aborted.map(|aborted| aborted.incident.clone())
 }
 
 impl<B> fmt::Debug for ResponseBody<B> {

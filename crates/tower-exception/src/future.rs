@@ -112,7 +112,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let InnerProj::Here { future } = this.future.as_mut().project() {
-            let cause = match catch(|| future.poll(cx)) {
+            let failure = match catch(|| future.poll(cx)) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(Ok(response))) => {
                     let dropped = catch(|| this.future.set(Inner::Gone));
@@ -130,16 +130,19 @@ where
                     }
                 }
                 Ok(Poll::Ready(Err(error))) => Some(match catch(|| error.into()) {
-                    Ok(error) => Cause::Error(error),
-                    Err(panic) => Cause::Panic(panic),
+                    Ok(error) => Failure::of(error),
+                    Err(panic) => Failure::New(Cause::Panic(panic)),
                 }),
-                Err(panic) => Some(Cause::Panic(panic)),
+                Err(panic) => Some(Failure::New(Cause::Panic(panic))),
             };
-            if let Some(cause) = cause {
+            if let Some(failure) = failure {
                 // After a panic its `Drop` may well panic, too, which is the same incident.
                 let _ = catch(|| this.future.set(Inner::Gone));
                 let watch = watch(this.watch);
-                let incident = watch.incident(Phase::Future, false, cause);
+                let incident = match failure {
+                    Failure::Told(incident) => incident,
+                    Failure::New(cause) => watch.incident(Phase::Future, false, cause),
+                };
                 *this.failed = Some(Failed::new(incident, &watch));
             }
         }

@@ -21,6 +21,7 @@ pub(crate) struct Panic {
 /// nothing else.
 #[inline]
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Box<Panic>> {
+    hook::forget();
     catch_unwind(AssertUnwindSafe(f)).map_err(caught)
 }
 

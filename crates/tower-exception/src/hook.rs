@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::{self, PanicHookInfo},
     sync::Once,
     thread,
@@ -11,6 +11,8 @@ use std::{
 use crate::backtrace::{Location, Trace};
 
 thread_local! {
+    /// Whether there is something in `LAST`, which costs next to nothing to ask.
+    static SEEN: Cell<bool> = const { Cell::new(false) };
     /// What the hook saw last on this thread.
     static LAST: RefCell<Option<Seen>> = const { RefCell::new(None) };
 }
@@ -71,6 +73,16 @@ fn see(info: &PanicHookInfo<'_>) {
         trace: Trace::capture(info.location().map(Location::from)),
     };
     let _ = LAST.try_with(|last| last.replace(Some(seen)));
+    SEEN.set(true);
+}
+
+/// Forgets what somebody else has caught: what comes now is another panic.
+#[inline]
+pub(crate) fn forget() {
+    if SEEN.get() {
+        SEEN.set(false);
+        drop(LAST.try_with(RefCell::take));
+    }
 }
 
 /// What the hook has seen of this panic, which was caught on this thread just now.

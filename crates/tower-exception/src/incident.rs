@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use crate::{
     BoxError,
     backtrace::{Frame, Location},
-    guard::Panic,
+    guard::{Panic, catch, discard},
     redact,
     request_head::Head,
 };
@@ -68,6 +68,15 @@ impl fmt::Display for Phase {
 pub(crate) enum Cause {
     Panic(Box<Panic>),
     Error(BoxError),
+}
+
+/// The last to let go of an error may be a server, which must not be torn down by its `Drop`.
+impl Drop for Cause {
+    fn drop(&mut self) {
+        if let Self::Error(error) = self {
+            discard(std::mem::replace(error, Box::new(fmt::Error)));
+        }
+    }
 }
 
 /// A request as it was, secrets and all, see [`Incident::request_unredacted`].
@@ -254,6 +263,14 @@ pub(crate) fn chain<'a>(
     std::iter::successors(Some(error), |&error| error.source()).take(CHAIN_LIMIT)
 }
 
+/// What an error says, whatever its `Display` does, without user and password of URLs.
+pub(crate) fn say(error: &(dyn Error + 'static)) -> String {
+    match catch(|| error.to_string()) {
+        Ok(said) => redact::urls(&said).into_owned(),
+        Err(_) => "(its Display panicked)".to_owned(),
+    }
+}
+
 /// One line for a log, with the path and without the query.
 impl fmt::Display for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -284,8 +301,8 @@ impl fmt::Debug for Incident {
         f.debug_struct("Incident")
             .field("id", &self.id())
             .field("phase", &self.phase())
-            .field("panic", &self.panic_message())
-            .field("error", &self.error())
+            .field("panic", &self.panic_message().map(redact::urls))
+            .field("error", &self.error().map(say))
             .field("method", &self.method())
             .field("path", &self.uri().path())
             .finish()

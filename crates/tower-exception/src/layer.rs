@@ -47,6 +47,7 @@ impl ExceptionLayer {
     /// - The `Host` is `localhost`, or below it, or a loopback address, or one of [`hosts`](Self::hosts). A page elsewhere that had its own name resolve to
     ///   this machine could read the answer otherwise.
     /// - There is no header in which a proxy tells of a client: its peer is loopback, too.
+    /// - No page of another site asks, as far as the browser says so (`Origin`, `Sec-Fetch-Site`).
     ///
     /// All of the request's headers are kept, redacted. The page is made on a thread of its own.
     #[cfg(feature = "debug")]

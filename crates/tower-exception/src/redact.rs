@@ -9,28 +9,30 @@ use percent_encoding::percent_decode_str;
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Parts of the names of secrets, in lower case: of headers, of parameters, of fields.
-const SECRET: [&str; 16] = [
+const SECRET: [&str; 14] = [
     "auth",
     "cookie",
     "credential",
     "csrf",
     "jwt",
     "key",
-    "otp",
     "pass",
+    "private",
     "pwd",
     "secret",
     "session",
-    "sid",
     "signature",
     "token",
     "xsrf",
-    "private",
 ];
 
-fn is_secret(name: &str) -> bool {
+/// Whole words, since as parts they are of many others.
+const WORDS: [&str; 3] = ["otp", "sid", "sig"];
+
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|secret| name.contains(secret))
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    SECRET.iter().any(|secret| name.contains(secret)) || words.any(|word| WORDS.contains(&word))
 }
 
 /// The headers, with the values of those that are secret by name replaced, and secrets within URLs in the others.
@@ -62,28 +64,48 @@ pub(crate) fn uri(uri: &Uri) -> Uri {
     {
         parts.authority = host.parse().ok();
     }
-    if let Some(query) = uri.query() {
-        let target = format!("{}?{}", uri.path(), self::query(query));
+    if parts.path_and_query.is_some() && uri.path() != "*" {
+        let mut target = parameters(uri.path(), &['/', ';']);
+        if let Some(query) = uri.query() {
+            target = format!("{target}?{}", parameters(query, &['&', ';']));
+        }
         parts.path_and_query = uri::PathAndQuery::from_maybe_shared(target).ok();
     }
     // Without its authority a URI has no scheme either.
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.path().parse().unwrap_or_default())
+    Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// A query string without the values of its secret parameters.
-fn query(query: &str) -> String {
-    let parameter = |parameter: &str| match parameter.split_once('=') {
-        Some((name, _)) if is_secret(&percent_decode_str(name).decode_utf8_lossy()) => {
-            format!("{name}={REDACTED}")
+/// Parameters, without the values of those that are secret by name or have secrets within.
+fn parameters(text: &str, separators: &[char]) -> String {
+    let mut out = String::new();
+    for part in text.split_inclusive(separators) {
+        let (parameter, separator) = match part.strip_suffix(separators) {
+            Some(parameter) => part.split_at(parameter.len()),
+            None => (part, ""),
+        };
+        match parameter.split_once('=') {
+            Some((name, value)) if is_secret(&decoded(name)) || has_secret(value) => {
+                out.extend([name, "=redacted"]);
+            }
+            _ => out.push_str(parameter),
         }
-        _ => parameter.to_owned(),
-    };
-    // Some write `;` for `&`.
-    let redacted: Vec<_> = query
-        .split('&')
-        .map(|part| part.split(';').map(parameter).collect::<Vec<_>>().join(";"))
-        .collect();
-    redacted.join("&").replace(['[', ']'], "")
+        out.push_str(separator);
+    }
+    out
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// A value may be a URL, and be written as one in a URL.
+fn has_secret(value: &str) -> bool {
+    let once = decoded(value);
+    let twice = decoded(&once).into_owned();
+    let texts = [value, &once, &twice];
+    texts
+        .into_iter()
+        .any(|text| matches!(fields(text), Cow::Owned(_)))
 }
 
 /// A text in which things are named, as `Debug`, JSON and forms name them: without the values of those whose name is
@@ -100,7 +122,7 @@ pub(crate) fn fields(text: &str) -> Cow<'_, str> {
             continue;
         }
         let end = at + name;
-        let value = (is_secret(&percent_decode_str(&text[at..end]).decode_utf8_lossy()))
+        let value = is_secret(&decoded(&text[at..end]))
             .then(|| separator_length(&bytes[end..], at > 0 && bytes[at - 1] == b'"'))
             .flatten();
         match value {
@@ -131,25 +153,26 @@ fn name_length(text: &[u8]) -> usize {
     text.iter().take_while(|byte| name(byte)).count()
 }
 
-/// How many bytes stand between a name and its value: quotes, spaces, and `:` or `=`, or in a list of pairs `,`.
+/// How many bytes stand between a name and its value: quotes, spaces, and `:` or `=`, or in a list of pairs `,`, where the name may be in
+/// a `Some(…)`.
 fn separator_length(text: &[u8], quoted: bool) -> Option<usize> {
-    let quote = text
-        .iter()
-        .take_while(|byte| matches!(byte, b'"' | b'\'' | b'\\'))
-        .count();
-    let spaces = |from: usize| {
-        text[from..]
-            .iter()
-            .take_while(|byte| **byte == b' ')
-            .count()
-    };
-    let sign = quote + spaces(quote);
-    match text.get(sign)? {
-        b':' | b'=' => {}
-        b',' if quoted && quote > 0 => {}
+    let count =
+        |from: usize, is: fn(&u8) -> bool| text[from..].iter().take_while(|byte| is(byte)).count();
+    let quote = count(0, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
+    let close = quote
+        + count(quote, |byte| {
+            matches!(byte, b')' | b',') || byte.is_ascii_whitespace()
+        });
+    let sign = match text.get(close) {
+        Some(b':' | b'=') => close,
+        // What was taken for the end of a name had the sign in it.
+        _ if quoted && quote > 0 && text[quote..close].contains(&b',') => {
+            return Some(close);
+        }
         _ => return None,
-    }
-    Some(sign + 1 + spaces(sign + 1))
+    };
+    let plain = text[quote..sign].iter().all(u8::is_ascii_whitespace);
+    plain.then(|| sign + 1 + count(sign + 1, u8::is_ascii_whitespace))
 }
 
 /// How many bytes a value has: to the end of the line, or to what ends a field, an element or a parameter outside of
@@ -157,6 +180,10 @@ fn separator_length(text: &[u8], quoted: bool) -> Option<usize> {
 fn value_length(text: &[u8]) -> usize {
     // JSON within a string has escaped quotes.
     const QUOTES: [&[u8]; 2] = [b"\"", b"\\\""];
+    // Elsewhere it is an apostrophe.
+    if let Some(rest) = text.strip_prefix(b"'") {
+        return 1 + quoted_length(rest, b"'");
+    }
     let (mut at, mut depth) = (0, 0_u32);
     while let Some(byte) = text.get(at) {
         let rest = &text[at..];
@@ -189,24 +216,37 @@ fn quoted_length(text: &[u8], quote: &[u8]) -> usize {
 
 /// A text without the user and password of URLs in it.
 pub(crate) fn urls(text: &str) -> Cow<'_, str> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, behind) = rest.split_at(at + 3);
-        let end = behind.find(|c: char| c.is_whitespace() || "/?#\"'<>".contains(c));
-        let authority = &behind[..end.unwrap_or(behind.len())];
-        out.push_str(before);
-        rest = behind;
-        if let Some(user) = authority.rfind('@') {
+    let (mut out, mut done) = (String::new(), 0);
+    let mut from = 0;
+    while let Some(at) = text[from..].find("://") {
+        let start = from + at + 3;
+        let behind = &text[start..];
+        let end = behind.find(|c: char| c.is_whitespace() || "\"'<>".contains(c));
+        let url = &behind[..end.unwrap_or(behind.len())];
+        from = start;
+        if let Some(user) = user(url) {
+            out.push_str(&text[done..start]);
             out.push_str(REDACTED);
-            rest = &behind[user..];
+            done = start + user;
+            from = done;
         }
     }
-    if out.is_empty() {
+    if done == 0 {
         return text.into();
     }
-    out.push_str(rest);
+    out.push_str(&text[done..]);
     out.into()
+}
+
+/// How long user and password are at the start of a URL behind its scheme; a password may hold what ends an authority.
+fn user(url: &str) -> Option<usize> {
+    let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
+    if let Some(at) = url[..authority].rfind('@') {
+        return Some(at);
+    }
+    let at = url.rfind('@')?;
+    let (_, port) = url[..authority].rsplit_once(':')?;
+    (!port.bytes().all(|byte| byte.is_ascii_digit())).then_some(at)
 }
 
 #[cfg(test)]
@@ -246,6 +286,28 @@ mod tests {
                 "postgres://[redacted]@db/y and http://z/",
             ),
             ("{\\\"token\\\": \\\"x\\\"}", "{\\\"token\\\": [redacted]}"),
+            ("password='a,b', c", "password=[redacted], c"),
+            (
+                "(\n  \"authorization\",\n  \"Bearer x\",\n)",
+                "(\n  \"authorization\",\n  [redacted],\n)",
+            ),
+            (
+                "(Some(\"token\"), Some(\"x\"))",
+                "(Some(\"token\"), [redacted])",
+            ),
+            (
+                "(\n Some(\n  \"token\",\n ),\n Some(\n  \"x\",\n ),\n)",
+                "(\n Some(\n  \"token\",\n ),\n [redacted],\n)",
+            ),
+            (
+                "sig=x&design=y&inside=z",
+                "sig=[redacted]&design=y&inside=z",
+            ),
+            (
+                "a://me:pa/ss@db/x a://h:80/x@y",
+                "a://[redacted]@db/x a://h:80/x@y",
+            ),
+            ("https://example.org/x@2", "https://example.org/x@2"),
         ];
         for (text, expected) in table {
             assert_eq!(fields(text), expected);
@@ -262,6 +324,13 @@ mod tests {
                 "http://example.org:80/a?b",
             ),
             ("/a", "/a"),
+            ("/a?ids[]=1&q[name]=z", "/a?ids[]=1&q[name]=z"),
+            ("/a?next=/cb?token=x&b", "/a?next=redacted&b"),
+            ("/a?e=%2Fcb%3Ftoken%3Dx", "/a?e=redacted"),
+            ("/a?e=%252Fcb%253Ftoken%253Dx", "/a?e=redacted"),
+            ("/a?next=http://me:x@y/", "/a?next=redacted"),
+            ("/a?next=http://y/z", "/a?next=http://y/z"),
+            ("/a;jsessionid=x/b;c=d", "/a;jsessionid=redacted/b;c=d"),
             ("*", "*"),
         ];
         for (text, expected) in table {

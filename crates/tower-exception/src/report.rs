@@ -29,7 +29,7 @@ pub fn to_tracing(incident: &Incident) {
         phase = %incident.phase(),
         method = %incident.method(),
         path = incident.uri().path(),
-        panic = incident.panic_message(),
+        panic = incident.panic_message().map(crate::redact::urls).as_deref(),
         error = (!chain.is_empty()).then(|| chain.join(": ")),
         location = incident.location().map(tracing::field::display),
         "a request failed"

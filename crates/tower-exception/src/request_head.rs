@@ -54,10 +54,16 @@ impl RequestHead {
         }
     }
 
+    /// All lines of a header, as one.
     fn take_value(&mut self, headers: &HeaderMap, name: &HeaderName) -> Option<Range<usize>> {
         let start = self.text.len();
-        self.text.extend_from_slice(headers.get(name)?.as_bytes());
-        Some(start..self.text.len())
+        for value in headers.get_all(name) {
+            if self.text.len() > start {
+                self.text.extend_from_slice(b", ");
+            }
+            self.text.extend_from_slice(value.as_bytes());
+        }
+        headers.contains_key(name).then(|| start..self.text.len())
     }
 
     pub(crate) fn method(&self) -> &Method {

@@ -144,7 +144,10 @@ impl Album {
             let text =
                 guard::catch(|| shot.text()).unwrap_or_else(|_| "(its Debug panicked)".to_owned());
             guard::discard(shot);
-            let text = redact::fields(&text).into_owned();
+            let text = match redact::is_secret(name) {
+                true => redact::REDACTED.to_owned(),
+                false => redact::fields(&text).into_owned(),
+            };
             match texts.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, before)) => *before = text,
                 None => texts.push((name, text)),

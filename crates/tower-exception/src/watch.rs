@@ -6,6 +6,7 @@ use http::{Method, Request};
 
 use crate::{
     Incident, Phase,
+    guard::discard,
     incident::Cause,
     report::{self, Report},
     request_head::RequestHead,
@@ -100,12 +101,11 @@ impl Drop for Watch {
         let Some(mut record) = self.record.take() else {
             return;
         };
-        record.options = None;
-        record.head.clear(TEXT);
+        // With it may end what a report holds, and what was shown: somebody else's code.
+        discard(record.options.take());
         #[cfg(feature = "debug")]
-        {
-            record.album = None;
-        }
+        discard(record.album.take());
+        record.head.clear(TEXT);
         // A thread that ends has no stock any more.
         let _ = UNUSED.try_with(|unused| {
             if let Ok(mut unused) = unused.try_borrow_mut()

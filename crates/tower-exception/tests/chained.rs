@@ -43,7 +43,7 @@ async fn the_hook_that_there_was_is_called_once_for_each_panic() {
         app.clone().oneshot(Request::new(())).await.unwrap();
         assert_eq!(CALLED.load(Ordering::SeqCst), round);
     }
-    // One that is nobody's request, and one from a thread that panics already, where installing does nothing.
+    // One that is nobody's request.
     assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err());
     assert_eq!(CALLED.load(Ordering::SeqCst), 4);
     let incidents = incidents.lock().unwrap();

@@ -3,30 +3,58 @@
 use std::net::IpAddr;
 
 use http::{
-    header::{FORWARDED, HOST, VIA},
+    header::{HOST, ORIGIN},
     request::Parts,
 };
 
-/// Headers in which proxies tell of clients, besides those that begin with `x-forwarded`.
-const TELLTALE: [&str; 9] = [
-    "cf-connecting-ip",
-    "client-ip",
-    "fastly-client-ip",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
+/// Headers of proxies that do not say `forwarded` or tell of an address.
+const TELLTALE: [&str; 6] = [
+    "via",
+    "cdn-loop",
     "x-original-host",
     "x-real-ip",
+    "x-remote-ip",
     "x-envoy-external-address",
 ];
 
+/// How the names end in which proxies tell of a client's address, without hyphens.
+const ADDRESS: [&str; 5] = [
+    "clientip",
+    "connectingip",
+    "connectionip",
+    "userip",
+    "clientaddress",
+];
+
 pub(super) fn opens_to(peer: IpAddr, head: &Parts, hosts: &[String]) -> bool {
-    let came_through_a_proxy = head.headers.keys().any(|name| {
-        [FORWARDED, VIA].contains(name)
-            || name.as_str().starts_with("x-forwarded")
-            || TELLTALE.contains(&name.as_str())
-    });
-    peer.to_canonical().is_loopback() && !came_through_a_proxy && is_known(head, hosts)
+    let came_through_a_proxy = head.headers.keys().any(|name| is_a_proxys(name.as_str()));
+    peer.to_canonical().is_loopback()
+        && !came_through_a_proxy
+        && is_known(head, hosts)
+        && !is_for_another_site(head, hosts)
+}
+
+fn is_a_proxys(name: &str) -> bool {
+    let plain = name.replace('-', "");
+    name.contains("forwarded")
+        || TELLTALE.contains(&name)
+        || ADDRESS.iter().any(|address| plain.ends_with(address))
+}
+
+/// A page elsewhere asks, in a browser on this machine.
+fn is_for_another_site(head: &Parts, hosts: &[String]) -> bool {
+    let site = head.headers.get("sec-fetch-site");
+    if site.is_some_and(|site| site == "cross-site") {
+        return true;
+    }
+    let mut origins = head.headers.get_all(ORIGIN).into_iter();
+    !origins.all(|origin| {
+        let origin = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"));
+        origin.is_some_and(|(_, host)| is_ours(host, hosts))
+    })
 }
 
 /// Every name by which the request calls this machine is one of its own.
@@ -141,8 +169,31 @@ mod tests {
             "x-forwarded-for",
             "x-forwarded-host",
             "x-forwarded-anything",
+            "x-original-forwarded-for",
+            "fly-client-ip",
+            "x-azure-clientip",
+            "x-appengine-user-ip",
+            "x-nf-client-connection-ip",
+            "do-connecting-ip",
+            "cf-connecting-ip",
+            "true-client-ip",
+            "wl-proxy-client-ip",
         ]) {
             assert!(!opens("::1", "http://localhost/", &[(name, "")]), "{name}");
+        }
+        for (name, value, expected) in [
+            ("sec-fetch-site", "cross-site", false),
+            ("sec-fetch-site", "same-origin", true),
+            ("sec-fetch-site", "none", true),
+            ("origin", "https://evil.example", false),
+            ("origin", "null", false),
+            ("origin", "http://localhost:8080", true),
+        ] {
+            assert_eq!(
+                opens("::1", "http://localhost/", &[(name, value)]),
+                expected,
+                "{value}"
+            );
         }
     }
 }

@@ -5,14 +5,7 @@ use std::{fmt::Write, path::Path};
 use serde_json::json;
 
 use super::source;
-use crate::{Incident, guard::catch, redact};
-
-/// What an error says, whatever its `Display` does.
-pub(super) fn say(error: &(dyn std::error::Error + 'static)) -> String {
-    let said = catch(|| error.to_string());
-    let said = said.unwrap_or_else(|_| "(its Display panicked)".to_owned());
-    redact::urls(&said).into_owned()
-}
+use crate::{Incident, incident::say, redact};
 
 /// A header's value as text, whatever its bytes are.
 pub(super) fn value(value: &http::HeaderValue) -> String {

@@ -60,6 +60,7 @@ async fn the_form_is_what_the_client_would_rather_have() {
         (Some("application/problem+json"), problem),
         (Some("application/*"), problem),
         (Some("text/plain;q=0, */*;q=0.1"), html),
+        (Some("text/html; charset=UTF-8"), html),
         (Some("text/event-stream"), text),
         (Some("image/png"), text),
         (Some("garbage"), text),

@@ -219,3 +219,158 @@ async fn a_body_that_panics_when_it_is_dropped_is_an_incident() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_stream_is_not_asked_after_its_end() {
+    /// Panics when it is polled after its end, as a stream may.
+    struct Unfused(Vec<&'static str>, bool);
+
+    impl http_body::Body for Unfused {
+        type Data = bytes::Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Error>>> {
+            assert!(!self.1, "polled after its end");
+            let next = self.0.pop();
+            self.1 = next.is_none();
+            std::task::Poll::Ready(next.map(|next| Ok(http_body::Frame::data(next.into()))))
+        }
+    }
+
+    for frames in [vec![], vec!["one"], vec!["two", "one"]] {
+        let (layer, incidents) = keeping();
+        let sent = frames.clone();
+        let app = layer.layer(service_fn(move |_: Request<()>| {
+            ready(Ok::<_, Infallible>(Response::new(Unfused(
+                sent.clone(),
+                false,
+            ))))
+        }));
+        let mut body = app.oneshot(request(Method::GET)).await.unwrap().into_body();
+        assert_eq!(body.is_end_stream(), frames.is_empty());
+        for _ in &frames {
+            body.frame().await.unwrap().unwrap();
+        }
+        assert!(body.frame().await.is_none());
+        assert!(incidents.lock().unwrap().is_empty());
+    }
+}
+
+/// An error that does something bad when it is asked for its source, or when it is dropped.
+#[derive(Debug)]
+struct Bad {
+    source: bool,
+    drop: bool,
+}
+
+impl std::fmt::Display for Bad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("bad")
+    }
+}
+
+impl std::error::Error for Bad {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        assert!(!self.source, "broken at source");
+        None
+    }
+}
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        assert!(!self.drop, "broken at drop");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_panics_when_it_is_looked_at_or_dropped_does_not_get_out() {
+    for (source, drop) in [(true, false), (false, true)] {
+        // As the service's error, and as that of a body before and after its head.
+        let (layer, incidents) = keeping();
+        let app = layer.layer(service_fn(move |_: Request<()>| {
+            ready(Err::<Response<Body>, _>(Bad { source, drop }))
+        }));
+        let response = app.oneshot(request(Method::GET)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        std::mem::drop(response);
+        assert_eq!(incidents.lock().unwrap().len(), 1);
+        incidents.lock().unwrap().clear();
+
+        for ready_frames in 0..2 {
+            let (layer, incidents) = keeping();
+            let app = layer.layer(service_fn(move |_: Request<()>| {
+                let frames = futures_util::stream::iter((0..=ready_frames).map(move |at| {
+                    match at == ready_frames {
+                        true => Err(Bad { source, drop }),
+                        false => Ok(http_body::Frame::data(bytes::Bytes::from_static(b"one"))),
+                    }
+                }));
+                let body = http_body_util::StreamBody::new(frames);
+                ready(Ok::<_, Infallible>(Response::new(body)))
+            }));
+            let response = app.oneshot(request(Method::GET)).await.unwrap();
+            let collected = response.into_body().collect().await;
+            assert_eq!(collected.is_err(), ready_frames > 0);
+            std::mem::drop(collected);
+            assert_eq!(incidents.lock().unwrap().len(), 1);
+            incidents.lock().unwrap().clear();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_panics_when_it_is_dropped_does_not_get_out() {
+    struct Guard;
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            panic!("broken at drop");
+        }
+    }
+    let guard = Guard;
+    let layer = tower_exception::ExceptionLayer::production(move |_| {
+        let _ = &guard;
+    });
+    let app = layer.layer(streams(200, vec!["one".into()]));
+    let body = app
+        .clone()
+        .oneshot(request(Method::GET))
+        .await
+        .unwrap()
+        .into_body();
+    // The service and the layer are dropped where a panic may get out; the body is not.
+    let services = std::panic::AssertUnwindSafe((app, layer));
+    let caught = std::panic::catch_unwind(move || std::mem::drop(services));
+    assert!(caught.is_ok());
+    std::mem::drop(body);
+}
+
+#[tokio::test]
+async fn a_body_of_an_inner_layer_that_became_an_error_is_one_incident() {
+    let (layer, incidents) = keeping();
+    let inner = layer.layer(streams(200, vec!["one".into(), Step::Yield, FAIL]));
+    let collecting = service_fn(move |request: Request<()>| {
+        let inner = inner.clone();
+        async move {
+            let response = inner
+                .oneshot(request)
+                .await
+                .unwrap_or_else(|never| match never {});
+            let body = response.into_body().collect().await?;
+            Ok::<_, tower_exception::Aborted>(Response::new(http_body_util::Full::new(
+                body.to_bytes(),
+            )))
+        }
+    });
+    let response = layer
+        .layer(collecting)
+        .oneshot(request(Method::GET))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let incidents = incidents.lock().unwrap();
+    assert_eq!(incidents.len(), 1);
+    assert_eq!(response.headers()["x-incident-id"], incidents[0].id());
+}

@@ -360,7 +360,13 @@ async fn appended(
     let layer = layer().append_traceback(accepts);
     let app = layer.layer(service_fn(move |_: Request<()>| {
         let body = Body::new(["one <b>".into(), Step::Fail(Error("the <disk> is gone"))]);
-        let body = body.claim_hint(http_body::SizeHint::default());
+        // A length can be told in the head, or by the body alone.
+        let hint = match length {
+            Some(1..9) => http_body::SizeHint::with_exact(100),
+            _ => http_body::SizeHint::default(),
+        };
+        let body = body.claim_hint(hint);
+        let length = length.filter(|length| *length > 9);
         let mut response = Response::builder().header(CONTENT_TYPE, content_type);
         if let Some(length) = length {
             response = response.header("content-length", length);
@@ -392,6 +398,7 @@ async fn the_traceback_goes_behind_what_was_sent_where_it_may() {
     for (content_type, length, accepts) in [
         ("application/json", None, true),
         ("text/plain", Some(100), true),
+        ("text/plain", Some(1), true),
         ("text/plain", None, false),
     ] {
         assert!(
@@ -424,4 +431,45 @@ async fn a_report_has_what_the_page_has() {
         [("hostile", "token: [redacted]\nage: 3")]
     );
     assert_eq!(incident.headers().unwrap()["host"], "localhost:8080");
+}
+
+#[tokio::test]
+async fn lists_of_pairs_have_no_secrets_either() {
+    #[derive(Clone, Debug)]
+    #[allow(dead_code, reason = "seen by Debug")]
+    struct Pairs(
+        Vec<(Option<&'static str>, &'static str)>,
+        Vec<(&'static str, &'static str)>,
+    );
+
+    let incidents: Arc<Mutex<Vec<Incident>>> = Arc::default();
+    let keeps = incidents.clone();
+    let layer = ExceptionLayer::debug(
+        move |incident| keeps.lock().unwrap().push(incident.clone()),
+        |_| Some(HERE),
+    );
+    let snapshots = SnapshotLayer::new()
+        .show::<Pairs>("pairs")
+        .show::<Hostile>("session token");
+    let app = layer
+        .force()
+        .layer(snapshots.layer(service_fn(async |_: Request<()>| {
+            Err::<Response<Full<Bytes>>, BoxError>("postgres://me:s3cr3t@db is gone".into())
+        })));
+    let mut request = request("text/plain");
+    let pairs = Pairs(
+        vec![(Some("token"), "s3cr3t"), (Some("age"), "3")],
+        vec![("authorization", "Bearer s3cr3t"), ("accept", "text/html")],
+    );
+    request.extensions_mut().insert(pairs);
+    request.extensions_mut().insert(Hostile("s3cr3t"));
+    let response = read(app.oneshot(request).await.unwrap()).await;
+    assert!(response.body().contains("text/html") && response.body().contains("\"3\""));
+    let incident = incidents.lock().unwrap()[0].clone();
+    let all = format!(
+        "{} {incident} {incident:?} {:?}",
+        response.body(),
+        incident.shown().collect::<Vec<_>>()
+    );
+    assert!(!all.contains("s3cr3t"), "{all}");
 }

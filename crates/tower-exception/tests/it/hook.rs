@@ -103,6 +103,13 @@ async fn a_panic_that_was_dealt_with_is_not_taken_for_the_next() {
     let goes_on = goes_on.await;
     assert_eq!(goes_on.panic_message(), Some("on purpose"));
     assert!(goes_on.location().is_some());
+    // One from another thread, after one like it on this one.
+    assert!(catch_unwind(|| panic!("the same")).is_err());
+    let elsewhere = incident(|| {
+        let other = std::thread::spawn(|| panic!("the same"));
+        resume_unwind(other.join().unwrap_err());
+    });
+    assert_eq!(elsewhere.await.location(), None);
     let any = incident(|| panic_any(7_u8)).await;
     assert!(any.location().is_some());
 }
