@@ -56,14 +56,14 @@ impl RequestHead {
 
     /// All lines of a header, as one.
     fn take_value(&mut self, headers: &HeaderMap, name: &HeaderName) -> Option<Range<usize>> {
+        let mut values = headers.get_all(name).into_iter();
         let start = self.text.len();
-        for value in headers.get_all(name) {
-            if self.text.len() > start {
-                self.text.extend_from_slice(b", ");
-            }
+        self.text.extend_from_slice(values.next()?.as_bytes());
+        for value in values {
+            self.text.extend_from_slice(b", ");
             self.text.extend_from_slice(value.as_bytes());
         }
-        headers.contains_key(name).then(|| start..self.text.len())
+        Some(start..self.text.len())
     }
 
     pub(crate) fn method(&self) -> &Method {

@@ -79,6 +79,15 @@ async fn the_form_is_what_the_client_would_rather_have() {
 }
 
 #[tokio::test]
+async fn accept_may_be_on_several_lines() {
+    let request = Request::get("/")
+        .header("accept", "text/plain;q=0.5")
+        .header("accept", "application/json");
+    let (_, content_type, _) = answer(request.body(()).unwrap()).await;
+    assert_eq!(content_type, "application/json");
+}
+
+#[tokio::test]
 async fn an_answer_to_head_has_no_body() {
     let request = Request::head("/")
         .header("accept", "text/html")
