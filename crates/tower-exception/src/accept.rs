@@ -130,3 +130,55 @@ fn members(list: &str) -> impl Iterator<Item = &str> {
     });
     members.map(str::trim).filter(|member| !member.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_is_what_the_client_would_rather_have() {
+        const OFFERS: [&str; 3] = ["text/plain", "text/html", "application/json"];
+        let table = [
+            ("*/*", Some(0)),
+            ("text/html, text/plain", Some(0)),
+            ("text/html, text/plain;q=0.9", Some(1)),
+            // The more exact, where the weights are the same, and the more exact decides about its own.
+            ("*/*, application/json", Some(2)),
+            ("text/*, application/json;q=0.9", Some(0)),
+            ("text/plain;q=0, */*", Some(1)),
+            ("text/*;q=0.9, text/plain;q=0.1", Some(1)),
+            (
+                "text/html;q=0.3, text/html;q=0.7, text/plain;q=0.5",
+                Some(1),
+            ),
+            ("text/plain;q=0", None),
+            ("image/png", None),
+            ("", None),
+            // Not a range, not a weight.
+            ("*/html, text", None),
+            (
+                "text/plain;q=1., text/html;q=.5, application/json;q=0.1",
+                Some(2),
+            ),
+            ("text/plain;q=2, text/html;q=x, application/json", Some(2)),
+            // A comma within quotes ends nothing, nor does an escaped quote.
+            (
+                "text/plain;a=\"x, text/html, \\\", application/json\"",
+                None,
+            ),
+            ("text/plain;a=\"x\\\\\", text/html", Some(1)),
+            ("text/plain;a=x\\, text/html", Some(1)),
+        ];
+        for (accept, expected) in table {
+            let accept = HeaderValue::from_str(accept).unwrap();
+            assert_eq!(best(Some(&accept), &OFFERS), expected, "{accept:?}");
+        }
+        assert_eq!(best(None, &OFFERS), Some(0));
+        assert_eq!(best(None, &[]), None);
+        let level = HeaderValue::from_static("text/html;level=1, text/html;q=0.5");
+        assert_eq!(
+            best(Some(&level), &["text/html", "text/html;level=1"]),
+            Some(1)
+        );
+    }
+}
