@@ -1,8 +1,7 @@
 use std::{
     error::Error,
-    fmt,
+    fmt, mem,
     pin::Pin,
-    sync::OnceLock,
     task::{Context, Poll},
 };
 
@@ -15,7 +14,7 @@ use pin_project_lite::pin_project;
 use crate::debug::Rendering;
 use crate::{
     Aborted, BoxError, Incident, Phase,
-    guard::{Panic, catch, discard},
+    guard::{Payload, catch, discard},
     incident::{self, Cause},
     watch::Watch,
 };
@@ -30,10 +29,10 @@ pin_project! {
 
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
-            if let KindProj::Inner { body, watch, .. } = this.project().kind.project()
+            if let KindProj::Inner { body, watch } = this.project().kind.project()
                 && let Err(panic) = body.release()
             {
-                watch.incident(Phase::Drop, true, Cause::Panic(panic));
+                watch.incident(Phase::Drop, true, panic.into());
             }
         }
     }
@@ -46,10 +45,6 @@ pin_project! {
             #[pin]
             body: Place<B>,
             watch: Watch,
-            // What a hint of the body has done. There, nobody can be told.
-            broken: OnceLock<Incident>,
-            // Whether what goes wrong may be put behind what was sent.
-            appends: Appends,
         },
         Own { #[pin] body: Full<Bytes> },
         // The inner body has failed and is gone.
@@ -89,8 +84,8 @@ pin_project! {
         first: Option<Frame<Bytes>>,
         // A body need not bear to be asked after its end.
         ended: bool,
-        // With what was read the length is not known either.
-        grows: bool,
+        // What may be put behind what was sent.
+        appends: Appends,
         #[pin]
         body: B,
     }
@@ -101,7 +96,7 @@ impl<B> ReadAhead<B> {
         Self {
             first: None,
             ended: false,
-            grows: true,
+            appends: Appends::Nothing,
             body,
         }
     }
@@ -113,6 +108,7 @@ where
 {
     pub(crate) fn read_first(
         mut self: Pin<&mut Self>,
+        appends: Appends,
         cx: &mut Context<'_>,
     ) -> Result<(), Failure> {
         let this = self.as_mut().project();
@@ -120,8 +116,11 @@ where
             *this.ended = first.is_none();
             *this.first = first;
         }
-        let exact = catch(|| self.size_hint().exact());
-        *self.project().grows = exact.is_ok_and(|exact| exact.is_none());
+        // Told of a length, the client would take a text for the rest, or never see its end. One that knew its length was not read ahead. A server
+        // that did not know it sends chunks.
+        if let Ok(None) = catch(|| self.size_hint().exact()) {
+            *self.project().appends = appends;
+        }
         Ok(())
     }
 
@@ -185,37 +184,36 @@ where
     }
 }
 
-#[cfg(feature = "debug")]
-impl<B> Place<B>
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    /// Whether nobody was told how long the body is.
-    fn may_grow(self: Pin<&Self>) -> bool {
-        // One that knew its length was not read ahead. A server that did not know it sends chunks.
-        matches!(self.get_ref(), Self::Boxed { body } if body.grows)
-    }
-}
-
 impl<B> Place<B> {
     /// Drops the body.
-    fn release(mut self: Pin<&mut Self>) -> Result<(), Box<Panic>> {
-        if !std::mem::needs_drop::<B>() {
+    fn release(mut self: Pin<&mut Self>) -> Result<(), Payload> {
+        if !mem::needs_drop::<B>() {
             return Ok(());
         }
         catch(|| self.set(Self::Gone))
     }
+
+    #[cfg(feature = "debug")]
+    fn appends(&self) -> Appends {
+        match self {
+            Self::Boxed { body } => body.appends,
+            Self::Here { .. } | Self::Gone => Appends::Nothing,
+        }
+    }
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn inner(body: Place<B>, watch: Watch, appends: Appends) -> Self {
+    pub(crate) fn inner(body: B, watch: Watch) -> Self {
+        let body = Place::Here { body };
         Self {
-            kind: Kind::Inner {
-                body,
-                watch,
-                broken: OnceLock::new(),
-                appends,
-            },
+            kind: Kind::Inner { body, watch },
+        }
+    }
+
+    pub(crate) fn read_ahead(body: Pin<Box<ReadAhead<B>>>, watch: Watch) -> Self {
+        let body = Place::Boxed { body };
+        Self {
+            kind: Kind::Inner { body, watch },
         }
     }
 
@@ -246,7 +244,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let mut kind = self.project().kind;
         loop {
-            let (mut body, watch, broken, appends) = match kind.as_mut().project() {
+            let (mut body, watch) = match kind.as_mut().project() {
                 KindProj::Own { body } => {
                     return body.poll_frame(cx).map_err(|never| match never {});
                 }
@@ -263,14 +261,9 @@ where
                 }
                 #[cfg(not(feature = "debug"))]
                 KindProj::Appending { text, .. } => match *text {},
-                KindProj::Inner {
-                    body,
-                    watch,
-                    broken,
-                    appends,
-                } => (body, watch, broken, appends),
+                KindProj::Inner { body, watch } => (body, watch),
             };
-            let failure = match broken.take() {
+            let failure = match watch.take_broken() {
                 Some(incident) => Failure::Told(incident),
                 None => match body.as_mut().next(cx) {
                     Ok(polled) => return polled.map(|frame| frame.map(Ok)),
@@ -282,18 +275,14 @@ where
                 Failure::New(cause) => watch.incident(Phase::Body, true, cause),
             };
             #[cfg(feature = "debug")]
-            // Told of a length, the client would take the text for the rest, or never see its end.
-            if *appends != Appends::Nothing
-                && body.as_ref().may_grow()
+            if let appends @ (Appends::Text | Appends::Html) = body.appends()
                 && let Some(debug) = watch.debug()
             {
-                let text = debug.append(&incident, *appends);
+                let text = debug.append(&incident, appends);
                 // Under guard: after a panic the body's `Drop` may well panic too, which is the same incident.
                 let _ = catch(|| kind.set(Kind::Appending { text, incident }));
                 continue;
             }
-            #[cfg(not(feature = "debug"))]
-            let _ = appends;
             let _ = catch(|| kind.set(Kind::Aborted));
             return Poll::Ready(Some(Err(Aborted { incident })));
         }
@@ -301,12 +290,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner {
-                body,
-                watch,
-                broken,
-                ..
-            } => hint(watch, broken, || body.is_end_stream()),
+            Kind::Inner { body, watch } => hint(watch, || body.is_end_stream()),
             Kind::Own { body } => body.is_end_stream(),
             Kind::Aborted => true,
             Kind::Appending { .. } => false,
@@ -315,12 +299,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner {
-                body,
-                watch,
-                broken,
-                ..
-            } => hint(watch, broken, || body.size_hint()),
+            Kind::Inner { body, watch } => hint(watch, || body.size_hint()),
             Kind::Own { body } => body.size_hint(),
             Kind::Aborted => SizeHint::with_exact(0),
             Kind::Appending { .. } => SizeHint::default(),
@@ -362,14 +341,16 @@ where
         Ok(Poll::Ready(None)) => Ok(Poll::Ready(None)),
         Ok(Poll::Ready(Some(Ok(frame)))) => Ok(Poll::Ready(Some(frame))),
         Ok(Poll::Ready(Some(Err(error)))) => Err(Failure::of(error)),
-        Err(panic) => Err(Failure::New(Cause::Panic(panic))),
+        Err(panic) => Err(Failure::New(panic.into())),
     }
 }
 
 /// What a body says of itself, or what says nothing if it panics. Then the next frame is the incident.
-fn hint<T: Default>(watch: &Watch, broken: &OnceLock<Incident>, say: impl FnOnce() -> T) -> T {
+fn hint<T: Default>(watch: &Watch, say: impl FnOnce() -> T) -> T {
     catch(say).unwrap_or_else(|panic| {
-        broken.get_or_init(|| watch.incident(Phase::Body, true, Cause::Panic(panic)));
+        watch
+            .broken()
+            .get_or_init(|| watch.incident(Phase::Body, true, panic.into()));
         T::default()
     })
 }
@@ -385,7 +366,7 @@ impl Failure {
             Ok(None) => Self::New(Cause::Error(error)),
             Err(panic) => {
                 discard(error);
-                Self::New(Cause::Panic(panic))
+                Self::New(panic.into())
             }
         }
     }

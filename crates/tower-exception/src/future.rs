@@ -15,8 +15,8 @@ use pin_project_lite::pin_project;
 use crate::debug::Rendering;
 use crate::{
     BoxError, Incident, Phase, ResponseBody, answer,
-    body::{Appends, Failure, Place, ReadAhead},
-    guard::{catch, discard},
+    body::{Appends, Failure, ReadAhead},
+    guard::{Payload, catch, discard},
     incident::Cause,
     watch::Watch,
 };
@@ -25,28 +25,28 @@ pin_project! {
     /// The future of [`Exception`](crate::Exception).
     pub struct ResponseFuture<F> {
         #[pin]
-        future: Inner<F>,
+        kind: Kind<F>,
         // Until there is a response or an incident.
         watch: Option<Watch>,
-        failed: Option<Failed>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(watch) = this.watch
-                && let Err(panic) = catch(|| this.future.set(Inner::Gone))
+                && let Err(panic) = catch(|| this.kind.set(Kind::Gone))
             {
-                watch.incident(Phase::Drop, false, Cause::Panic(panic));
+                watch.incident(Phase::Drop, false, panic.into());
             }
         }
     }
 }
 
 pin_project! {
-    #[project = InnerProj]
-    enum Inner<F> {
-        Here { #[pin] future: F },
+    #[project = KindProj]
+    enum Kind<F> {
+        Running { #[pin] future: F },
+        Failed { failed: Failed },
         Gone,
     }
 }
@@ -85,21 +85,22 @@ impl Failed {
 impl<F> ResponseFuture<F> {
     pub(crate) fn running(future: F, watch: Watch) -> Self {
         Self {
-            future: Inner::Here { future },
+            kind: Kind::Running { future },
             watch: Some(watch),
-            failed: None,
         }
     }
 
     pub(crate) fn failed(phase: Phase, cause: Cause, watch: &Watch) -> Self {
         let incident = watch.incident(phase, false, cause);
+        let failed = Failed::new(incident, watch);
         Self {
-            future: Inner::Gone,
+            kind: Kind::Failed { failed },
             watch: None,
-            failed: Some(Failed::new(incident, watch)),
         }
     }
 }
+
+type Answer<B> = Poll<Result<Response<ResponseBody<B>>, Infallible>>;
 
 impl<F, B, E> Future for ResponseFuture<F>
 where
@@ -109,116 +110,121 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        if let InnerProj::Here { future } = this.future.as_mut().project() {
-            let failure = match catch(|| future.poll(cx)) {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(Ok(response))) => {
-                    let dropped = catch(|| this.future.set(Inner::Gone));
-                    let watch = watch(this.watch);
-                    if let Err(panic) = dropped {
-                        // The answer stands.
-                        watch.incident(Phase::Drop, false, Cause::Panic(panic));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Answer<B> {
+        let this = self.as_mut().project();
+        let KindProj::Running { future } = this.kind.project() else {
+            return self.poll_failed(cx);
+        };
+        let failure = match catch(|| future.poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(Ok(response))) => {
+                let watch = self.as_mut().end();
+                return match begins_first(&response, &watch) {
+                    Ok(false) => {
+                        Poll::Ready(Ok(response.map(|body| ResponseBody::inner(body, watch))))
                     }
-                    match begin(response, watch, cx) {
-                        Ok(response) => return Poll::Ready(Ok(response)),
-                        Err(failed) => {
-                            *this.failed = Some(failed);
-                            None
-                        }
+                    Ok(true) => self.begin(response, watch, cx),
+                    Err(panic) => {
+                        let failure = Failure::New(panic.into());
+                        discard(response);
+                        self.fail(Phase::Body, failure, watch, cx)
                     }
-                }
-                Ok(Poll::Ready(Err(error))) => Some(match catch(|| error.into()) {
-                    Ok(error) => Failure::of(error),
-                    Err(panic) => Failure::New(Cause::Panic(panic)),
-                }),
-                Err(panic) => Some(Failure::New(Cause::Panic(panic))),
-            };
-            if let Some(failure) = failure {
-                // After a panic its `Drop` may well panic, too, which is the same incident.
-                let _ = catch(|| this.future.set(Inner::Gone));
-                let watch = watch(this.watch);
-                let incident = match failure {
-                    Failure::Told(incident) => incident,
-                    Failure::New(cause) => watch.incident(Phase::Future, false, cause),
                 };
-                *this.failed = Some(Failed::new(incident, &watch));
+            }
+            Ok(Poll::Ready(Err(error))) => match catch(|| error.into()) {
+                Ok(error) => Failure::of(error),
+                Err(panic) => Failure::New(panic.into()),
+            },
+            Err(panic) => Failure::New(panic.into()),
+        };
+        // After a panic its `Drop` may well panic, too, which is the same incident.
+        let mut this = self.as_mut().project();
+        let _ = catch(|| this.kind.set(Kind::Gone));
+        let watch = take(this.watch);
+        self.fail(Phase::Future, failure, watch, cx)
+    }
+}
+
+/// Whether the body should be asked before the head goes out. That is for those with content of a length that is not known:
+/// one that knows its length has it at hand, most often, and would have to move into a box for this.
+fn begins_first<B: Body>(response: &Response<B>, watch: &Watch) -> Result<bool, Payload> {
+    if !has_content(watch.method(), response.status()) {
+        return Ok(false);
+    }
+    catch(|| response.body().size_hint().exact().is_none())
+}
+
+impl<F> ResponseFuture<F> {
+    /// The inner future has answered. The answer stands, whatever its `Drop` does.
+    fn end(self: Pin<&mut Self>) -> Watch {
+        let mut this = self.project();
+        let dropped = catch(|| this.kind.set(Kind::Gone));
+        let watch = take(this.watch);
+        if let Err(panic) = dropped {
+            watch.incident(Phase::Drop, false, panic.into());
+        }
+        watch
+    }
+
+    /// Before the head goes out the body is asked once, without waiting: what fails at once can still become a 500.
+    #[cold]
+    fn begin<B>(
+        self: Pin<&mut Self>,
+        response: Response<B>,
+        watch: Watch,
+        cx: &mut Context<'_>,
+    ) -> Answer<B>
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        #[cfg(feature = "debug")]
+        let appends = match watch.debug() {
+            Some(debug) => debug.appends_to(&response),
+            None => Appends::Nothing,
+        };
+        #[cfg(not(feature = "debug"))]
+        let appends = Appends::Nothing;
+        let (head, body) = response.into_parts();
+        let mut body = Box::pin(ReadAhead::new(body));
+        match body.as_mut().read_first(appends, cx) {
+            Ok(()) => {
+                let body = ResponseBody::read_ahead(body, watch);
+                Poll::Ready(Ok(Response::from_parts(head, body)))
+            }
+            Err(failure) => {
+                discard(body);
+                discard(head);
+                self.fail(Phase::Body, failure, watch, cx)
             }
         }
-        let failed = this.failed.as_mut();
-        let failed = failed.expect("a future is not polled after it has given its response");
+    }
+
+    #[cold]
+    fn fail<B>(
+        mut self: Pin<&mut Self>,
+        phase: Phase,
+        failure: Failure,
+        watch: Watch,
+        cx: &mut Context<'_>,
+    ) -> Answer<B> {
+        let incident = match failure {
+            Failure::Told(incident) => incident,
+            Failure::New(cause) => watch.incident(phase, false, cause),
+        };
+        let failed = Failed::new(incident, &watch);
+        self.as_mut().project().kind.set(Kind::Failed { failed });
+        self.poll_failed(cx)
+    }
+
+    #[cold]
+    fn poll_failed<B>(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Answer<B> {
+        let mut this = self.project();
+        let KindProj::Failed { failed } = this.kind.as_mut().project() else {
+            panic!("a future is polled after it has given its response");
+        };
         let response = ready!(failed.poll(cx));
-        *this.failed = None;
+        this.kind.set(Kind::Gone);
         Poll::Ready(Ok(response.map(ResponseBody::own)))
-    }
-}
-
-fn watch(watch: &mut Option<Watch>) -> Watch {
-    watch.take().expect("it is there as long as the future is")
-}
-
-/// Before the head goes out the body is asked once, without waiting: what fails at once can still become a 500.
-fn begin<B>(
-    response: Response<B>,
-    watch: Watch,
-    cx: &mut Context<'_>,
-) -> Result<Response<ResponseBody<B>>, Failed>
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    #[cfg(feature = "debug")]
-    let appends = match watch.debug() {
-        Some(debug) => debug.appends_to(&response),
-        None => Appends::Nothing,
-    };
-    #[cfg(not(feature = "debug"))]
-    let appends = Appends::Nothing;
-    // One that knows its length has it at hand, most often, and would have to move into a box for this.
-    let asked = has_content(watch.method(), response.status())
-        .then(|| catch(|| response.body().size_hint().exact()));
-    let (head, begun) = match asked {
-        None | Some(Ok(Some(_))) => {
-            let here = |body| ResponseBody::inner(Place::Here { body }, watch, appends);
-            return Ok(response.map(here));
-        }
-        Some(Ok(None)) => {
-            let (head, body) = response.into_parts();
-            (head, read_first(body, cx))
-        }
-        Some(Err(panic)) => {
-            let (head, body) = response.into_parts();
-            discard(body);
-            (head, Err(Failure::New(Cause::Panic(panic))))
-        }
-    };
-    match begun {
-        Ok(place) => {
-            let body = ResponseBody::inner(place, watch, appends);
-            Ok(Response::from_parts(head, body))
-        }
-        Err(failure) => {
-            let incident = match failure {
-                Failure::Told(incident) => incident,
-                Failure::New(cause) => watch.incident(Phase::Body, false, cause),
-            };
-            discard(head);
-            Err(Failed::new(incident, &watch))
-        }
-    }
-}
-
-fn read_first<B>(body: B, cx: &mut Context<'_>) -> Result<Place<B>, Failure>
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    let mut body = Box::pin(ReadAhead::new(body));
-    match body.as_mut().read_first(cx) {
-        Ok(()) => Ok(Place::Boxed { body }),
-        Err(failure) => {
-            discard(body);
-            Err(failure)
-        }
     }
 }
 
@@ -231,6 +237,11 @@ fn has_content(method: &Method, status: StatusCode) -> bool {
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
         );
     !none
+}
+
+fn take(watch: &mut Option<Watch>) -> Watch {
+    let watch = watch.take();
+    watch.expect("it is there as long as the future is")
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {

@@ -15,22 +15,38 @@ pub(crate) struct Panic {
     pub(crate) trace: Option<Trace>,
 }
 
-/// Runs `f`; a panic in it becomes what is known of it.
+/// What a panic has thrown. Whoever wants to know more makes a [`Panic`] of it before other code runs under guard.
+///
+/// That is not done at once so that a result comes out of the guard as it went in, and is not moved once more.
+pub(crate) struct Payload(Box<dyn Any + Send>);
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        discard(mem::replace(&mut self.0, Box::new(())));
+    }
+}
+
+/// Runs `f`.
 ///
 /// What `f` borrows may be left half changed by a panic. Callers drop it, or replace it, and use it for
 /// nothing else.
 #[inline]
-pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Box<Panic>> {
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     hook::forget();
-    catch_unwind(AssertUnwindSafe(f)).map_err(caught)
+    catch_unwind(AssertUnwindSafe(f)).map_err(Payload)
 }
 
-#[cold]
-fn caught(payload: Box<dyn Any + Send>) -> Box<Panic> {
-    Box::new(Panic {
-        trace: hook::trace_of(&*payload),
-        message: message(payload),
-    })
+impl From<Payload> for Panic {
+    #[cold]
+    fn from(payload: Payload) -> Self {
+        let text = hook::text(&*payload.0);
+        Self {
+            message: text
+                .unwrap_or("(a panic whose payload is not text)")
+                .to_owned(),
+            trace: hook::trace_of(&*payload.0),
+        }
+    }
 }
 
 /// Drops a value whose `Drop` may panic.
@@ -39,13 +55,6 @@ pub(crate) fn discard<T>(value: T) {
         // Whoever panics in `Drop` may do so again when this is dropped: rust-lang/rust#86027.
         mem::forget(panic);
     }
-}
-
-fn message(payload: Box<dyn Any + Send>) -> String {
-    let message = hook::text(&*payload).unwrap_or("(a panic whose payload is not text)");
-    let message = message.to_owned();
-    discard(payload);
-    message
 }
 
 #[cfg(test)]
@@ -68,7 +77,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
         fn message(f: impl FnOnce()) -> Option<String> {
-            catch(f).err().map(|panic| panic.message)
+            catch(f).err().map(|payload| Panic::from(payload).message)
         }
         assert_eq!(message(|| ()), None);
         assert_eq!(message(|| panic!("text")).unwrap(), "text");

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use crate::{
     BoxError,
     backtrace::{Frame, Location},
-    guard::{Panic, catch, discard},
+    guard::{Panic, Payload, catch, discard},
     redact,
     request_head::Head,
 };
@@ -68,6 +68,12 @@ impl fmt::Display for Phase {
 pub(crate) enum Cause {
     Panic(Box<Panic>),
     Error(BoxError),
+}
+
+impl From<Payload> for Cause {
+    fn from(payload: Payload) -> Self {
+        Self::Panic(Box::new(payload.into()))
+    }
 }
 
 /// The last to let go of an error may be a server, which must not be torn down by its `Drop`.

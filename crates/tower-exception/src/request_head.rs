@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    HeaderMap, HeaderValue, Method, Request, Uri, Version,
     header::{ACCEPT, CONTENT_TYPE, HOST},
 };
 
@@ -45,25 +45,18 @@ impl RequestHead {
             _ => self.uri = Some(uri.clone()),
         }
         self.target = self.text.len();
-        self.host = self.take_value(headers, &HOST);
-        self.accept = self.take_value(headers, &ACCEPT);
-        // gRPC is POST, which saves the others a look.
-        self.is_grpc = *request.method() == Method::POST && is_grpc(headers);
+        // One pass: looking a name up costs as much as comparing it with those of a dozen lines.
+        for (name, value) in headers {
+            match *name {
+                HOST => take_line(&mut self.text, &mut self.host, value),
+                ACCEPT => take_line(&mut self.text, &mut self.accept, value),
+                CONTENT_TYPE => self.is_grpc = value.as_bytes().starts_with(b"application/grpc"),
+                _ => {}
+            }
+        }
         if with_headers {
             self.headers = Some(Box::new(headers.clone()));
         }
-    }
-
-    /// All lines of a header, as one.
-    fn take_value(&mut self, headers: &HeaderMap, name: &HeaderName) -> Option<Range<usize>> {
-        let mut values = headers.get_all(name).into_iter();
-        let start = self.text.len();
-        self.text.extend_from_slice(values.next()?.as_bytes());
-        for value in values {
-            self.text.extend_from_slice(b", ");
-            self.text.extend_from_slice(value.as_bytes());
-        }
-        Some(start..self.text.len())
     }
 
     pub(crate) fn method(&self) -> &Method {
@@ -92,13 +85,24 @@ impl RequestHead {
     /// Forgets everything but the room for so much text.
     pub(crate) fn clear(&mut self, text: usize) {
         self.uri = None;
+        self.host = None;
+        self.accept = None;
+        self.is_grpc = false;
         self.headers = None;
         self.text.clear();
         self.text.shrink_to(text);
     }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE);
-    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+/// Takes down one line of a header. All lines of a name, which come one after the other, become one.
+fn take_line(text: &mut Vec<u8>, place: &mut Option<Range<usize>>, value: &HeaderValue) {
+    let start = match place {
+        Some(place) => {
+            text.extend_from_slice(b", ");
+            place.start
+        }
+        None => text.len(),
+    };
+    text.extend_from_slice(value.as_bytes());
+    *place = Some(start..text.len());
 }

@@ -14,6 +14,7 @@ use crate::{
     BoxError, ExceptionLayer, Phase, ResponseBody, ResponseFuture,
     guard::{catch, discard},
     incident::Cause,
+    watch::Watch,
 };
 
 /// The service that [`ExceptionLayer`] makes. It never fails.
@@ -58,7 +59,7 @@ where
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
             Ok(Poll::Ready(Err(error))) => Cause::Error(error),
-            Err(panic) => Cause::Panic(panic),
+            Err(panic) => panic.into(),
         };
         self.failed = Some(cause);
         discard(self.inner.take());
@@ -67,20 +68,31 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let watch = self.layer.watch(&mut request);
-        if let Some(cause) = self.failed.take() {
-            return ResponseFuture::failed(Phase::Ready, cause, &watch);
-        }
-        let Some(inner) = &mut self.inner else {
-            panic!("a service is called after it said that it is ready");
-        };
-        let called = catch(|| inner.call(request));
-        match called {
-            Ok(future) => ResponseFuture::running(future, watch),
-            Err(panic) => {
-                discard(self.inner.take());
-                ResponseFuture::failed(Phase::Call, Cause::Panic(panic), &watch)
+        if let Some(inner) = &mut self.inner
+            && self.failed.is_none()
+        {
+            match catch(|| inner.call(request)) {
+                Ok(future) => return ResponseFuture::running(future, watch),
+                Err(panic) => self.failed = Some(panic.into()),
             }
         }
+        self.fail(watch)
+    }
+}
+
+impl<S> Exception<S> {
+    #[cold]
+    fn fail<F>(&mut self, watch: Watch) -> ResponseFuture<F> {
+        let phase = match self.inner.take() {
+            None => Phase::Ready,
+            Some(inner) => {
+                discard(inner);
+                Phase::Call
+            }
+        };
+        let cause = self.failed.take();
+        let cause = cause.expect("a service is called after it said that it is ready");
+        ResponseFuture::failed(phase, cause, &watch)
     }
 }
 

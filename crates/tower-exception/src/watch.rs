@@ -1,6 +1,9 @@
 //! What is kept of a request while it is under way, and how an incident is made of what goes wrong.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    sync::{Arc, OnceLock},
+};
 
 use http::{Method, Request};
 
@@ -38,6 +41,7 @@ struct Record {
     head: RequestHead,
     #[cfg(feature = "debug")]
     album: Option<Album>,
+    broken: OnceLock<Incident>,
 }
 
 /// How many boxes a thread keeps, and how many bytes of text in each, at the most.
@@ -73,6 +77,15 @@ impl Watch {
         self.record().head.method()
     }
 
+    /// What asking the body about itself has done. There, nobody can be told.
+    pub(crate) fn broken(&self) -> &OnceLock<Incident> {
+        &self.record().broken
+    }
+
+    pub(crate) fn take_broken(&mut self) -> Option<Incident> {
+        self.record.as_mut()?.broken.take()
+    }
+
     /// Makes an incident and reports it.
     pub(crate) fn incident(&self, phase: Phase, head_sent: bool, cause: Cause) -> Incident {
         let record = self.record();
@@ -105,6 +118,7 @@ impl Drop for Watch {
         discard(record.options.take());
         #[cfg(feature = "debug")]
         discard(record.album.take());
+        discard(record.broken.take());
         record.head.clear(TEXT);
         // A thread that ends has no stock any more.
         let _ = UNUSED.try_with(|unused| {
