@@ -277,8 +277,8 @@ pub(crate) fn builds() -> Vec<Build> {
 }
 
 /// A path that none of a thousand regexes matches, and that all of them look at as far as its end.
-pub(crate) fn long_paths() -> Vec<(&'static str, Subject)> {
-    let subject = |length: usize| {
+pub(crate) fn long_paths() -> Vec<(&'static str, fn() -> Subject)> {
+    fn subject(length: usize) -> Subject {
         let table = table(&thousand_regexes(), Pattern::regex);
         let path = "/tags-a".repeat(length / 7);
         let mut subject = Subject::lookups(&[path], move |path| {
@@ -286,10 +286,10 @@ pub(crate) fn long_paths() -> Vec<(&'static str, Subject)> {
         });
         subject.turn = 1;
         subject
-    };
+    }
     vec![
-        ("dispatch/1000-regexes/path-of-1-KiB", subject(1 << 10)),
-        ("dispatch/1000-regexes/path-of-8-KiB", subject(8 << 10)),
-        ("dispatch/1000-regexes/path-of-64-KiB", subject(64 << 10)),
+        ("dispatch/1000-regexes/path-of-1-KiB", || subject(1 << 10)),
+        ("dispatch/1000-regexes/path-of-8-KiB", || subject(8 << 10)),
+        ("dispatch/1000-regexes/path-of-64-KiB", || subject(64 << 10)),
     ]
 }

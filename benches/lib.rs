@@ -3,6 +3,7 @@
 mod body_rewrite;
 mod cascade;
 mod dispatch;
+mod exception;
 
 use std::{
     any::Any,
@@ -26,7 +27,7 @@ use tower_cascade::CascadeLayer;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::ExceptionLayer;
-use tower_http::{add_extension::AddExtensionLayer, catch_panic::CatchPanicLayer};
+use tower_http::add_extension::AddExtensionLayer;
 use tower_origin::OriginLayer;
 
 type ReqBody = Full<Bytes>;
@@ -349,13 +350,17 @@ pub fn builds() -> Vec<Build> {
 /// What allocates more than the bare service, or should not.
 #[must_use]
 pub fn added_allocations() -> Vec<(&'static str, Subject)> {
-    cascade::added_allocations()
+    let mut added = cascade::added_allocations();
+    added.push(exception::good_path());
+    added
 }
 
 /// What is timed by itself, without a bare service or a peer.
 #[must_use]
-pub fn alone() -> Vec<(&'static str, Subject)> {
-    dispatch::long_paths()
+pub fn alone() -> Vec<(&'static str, fn() -> Subject)> {
+    let mut alone = dispatch::long_paths();
+    alone.extend(exception::panics());
+    alone
 }
 
 /// The figures that are ratios.
@@ -429,15 +434,10 @@ pub fn pairs() -> Vec<Pair> {
                 ),
             )
         }),
-        Pair::new("exception/good-path/catch-panic", || {
-            (
-                Subject::new(ExceptionLayer::production(|_| {}).layer(service_fn(answers))),
-                Subject::new(CatchPanicLayer::new().layer(service_fn(answers))),
-            )
-        }),
     ];
     pairs.extend(body_rewrite::pairs());
     pairs.extend(cascade::pairs());
     pairs.extend(dispatch::pairs());
+    pairs.extend(exception::pairs());
     pairs
 }

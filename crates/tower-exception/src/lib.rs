@@ -31,3 +31,12 @@ pub use report::to_stderr;
 pub use report::to_tracing;
 pub use service::Exception;
 pub use snapshot::{Snapshot, SnapshotLayer};
+
+/// Without its feature there is no page: this compiles only with it.
+///
+#[cfg_attr(feature = "debug", doc = "```")]
+#[cfg_attr(not(feature = "debug"), doc = "```compile_fail,E0599")]
+/// let _ = tower_exception::ExceptionLayer::debug(|_| {}, |_| None);
+/// ```
+#[cfg(doctest)]
+struct NoPageWithoutItsFeature;

@@ -45,12 +45,16 @@ impl RequestHead {
             _ => self.uri = Some(uri.clone()),
         }
         self.target = self.text.len();
-        // One pass: looking a name up costs as much as comparing it with those of a dozen lines.
+        // One pass, as far as need be: to look up a name costs as much as to compare it with those of a dozen lines.
+        let may_be_grpc = self.method == Method::POST;
         for (name, value) in headers {
             match *name {
                 HOST => take_line(&mut self.text, &mut self.host, value),
                 ACCEPT => take_line(&mut self.text, &mut self.accept, value),
-                CONTENT_TYPE => self.is_grpc = value.as_bytes().starts_with(b"application/grpc"),
+                CONTENT_TYPE if may_be_grpc => {
+                    self.is_grpc = value.as_bytes().starts_with(b"application/grpc")
+                }
+                _ if self.host.is_some() && self.accept.is_some() && !may_be_grpc => break,
                 _ => {}
             }
         }
