@@ -166,7 +166,12 @@ mod tests {
                 "text/plain;a=\"x, text/html, \\\", application/json\"",
                 None,
             ),
+            ("text/plain;a=\"x\\\", text/html, \"", None),
+            ("text/plain;a=x\\\", text/html, application/json", None),
             ("text/plain;a=\"x\\\\\", text/html", Some(1)),
+            // A type is more exact than none.
+            ("*/*, text/*;q=0.5", Some(2)),
+            ("text/*;q=0.5, */*", Some(2)),
             ("text/plain;a=x\\, text/html", Some(1)),
         ];
         for (accept, expected) in table {
@@ -180,5 +185,8 @@ mod tests {
             best(Some(&level), &["text/html", "text/html;level=1"]),
             Some(1)
         );
+        // A weight is no parameter that makes a range more exact.
+        let weight = HeaderValue::from_static("text/html;q=1.0, text/plain");
+        assert_eq!(best(Some(&weight), &OFFERS), Some(0));
     }
 }

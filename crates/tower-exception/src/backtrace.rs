@@ -249,5 +249,53 @@ mod tests {
         for (name, expected) in table {
             assert_eq!(short(&name), expected, "{name}");
         }
+        let odd = format!("operator>>{long}");
+        assert_eq!(short(&odd), odd);
+    }
+
+    #[test]
+    fn the_applications_own_files_are_neither_rusts_nor_a_registrys() {
+        let table = [
+            ("/home/me/app/src/main.rs", true),
+            ("src/main.rs", true),
+            ("C:\\app\\src\\main.rs", true),
+            ("/home/me/app/src/main.c", false),
+            ("/rustc/0123/library/core/src/option.rs", false),
+            (
+                "/home/me/.rustup/toolchains/x/lib/rustlib/src/rust/a.rs",
+                false,
+            ),
+            ("/home/me/.cargo/registry/src/x/tower-0.5/src/lib.rs", false),
+            ("C:\\Users\\me\\.cargo\\git\\checkouts\\x\\a.rs", false),
+        ];
+        for (file, expected) in table {
+            assert_eq!(is_application(Path::new(file)), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn what_catches_a_panic_is_not_shown() {
+        let table = [
+            ("std::panicking::catch_unwind", true),
+            ("std::panicking::catch_unwind::do_call", true),
+            ("std::panicking::catch_unwind::do_call<closure, ()>", true),
+            ("__rust_try", true),
+            ("core::ops::function::FnOnce::call_once", true),
+            (
+                "<core::panic::AssertUnwindSafe<F> as core::ops::FnOnce<()>>::call_mut",
+                true,
+            ),
+            ("app::call", false),
+            ("app::try_it", false),
+        ];
+        for (function, expected) in table {
+            let frame = Frame {
+                function: function.to_owned(),
+                file: None,
+                line: None,
+                ours: false,
+            };
+            assert_eq!(is_catching(&frame), expected, "{function}");
+        }
     }
 }

@@ -366,11 +366,14 @@ mod tests {
 
     #[test]
     fn its_line_says_all_but_the_query_and_cannot_be_broken() {
-        let panic = incident(Phase::Call, panic("one\ntwo\u{1b}[31m\u{2028}\u{202e}é"));
+        let panic = incident(
+            Phase::Call,
+            panic("\"one\"\ntwo\u{1b}[31m\u{2028}\u{202e}é"),
+        );
         assert_eq!(
             panic.to_string(),
             format!(
-                "incident {}: GET /a%0A\\u{{85}}\\u{{2028}}b HTTP/1.1: panic in call: one\\ntwo\\u{{1b}}[31m\\u{{2028}}\\u{{202e}}é",
+                "incident {}: GET /a%0A\\u{{85}}\\u{{2028}}b HTTP/1.1: panic in call: \"one\"\\ntwo\\u{{1b}}[31m\\u{{2028}}\\u{{202e}}é",
                 panic.id()
             )
         );
@@ -398,6 +401,11 @@ mod tests {
     fn ids_are_long_and_differ() {
         let ids: std::collections::HashSet<String> = (0..1000).map(|_| new_id()).collect();
         assert_eq!(ids.len(), 1000);
+        let (one, other) = (
+            incident(Phase::Call, panic("")),
+            incident(Phase::Call, panic("")),
+        );
+        assert_ne!(one.id(), other.id());
         assert!(
             ids.iter()
                 .all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))

@@ -64,7 +64,7 @@ pub(crate) fn uri(uri: &Uri) -> Uri {
     {
         parts.authority = host.parse().ok();
     }
-    if parts.path_and_query.is_some() && uri.path() != "*" {
+    if parts.path_and_query.is_some() {
         let mut target = parameters(uri.path(), &['/', ';']);
         if let Some(query) = uri.query() {
             target = format!("{target}?{}", parameters(query, &['&', ';']));
@@ -281,6 +281,11 @@ mod tests {
                 "Authorization: [redacted]\nHost: y",
             ),
             ("the key is under the mat", "the key is under the mat"),
+            (
+                "\"password, please\", he said",
+                "\"password, please\", he said",
+            ),
+            ("a password\", he said", "a password\", he said"),
             (
                 "postgres://me:x@db/y and http://z/",
                 "postgres://[redacted]@db/y and http://z/",

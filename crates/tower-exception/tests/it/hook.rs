@@ -51,7 +51,7 @@ async fn a_panic_has_a_place_a_thread_and_a_way() {
         (here(), line)
     );
     assert_eq!(location.column(), 5);
-    assert!(incident.thread().is_some());
+    assert_eq!(incident.thread(), std::thread::current().name());
     assert!(
         incident
             .to_string()
@@ -82,6 +82,19 @@ async fn a_panic_has_a_place_a_thread_and_a_way() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn frames_of_libraries_are_told_from_the_applications() {
+    let incident = incident(|| (0..1).for_each(|_| goes_wrong())).await;
+    let frames = incident.frames().iter();
+    let (ours, theirs): (Vec<_>, Vec<_>) = frames.partition(|frame| frame.is_application());
+    assert!(!ours.is_empty());
+    assert!(
+        theirs
+            .iter()
+            .any(|frame| frame.function().contains("for_each"))
+    );
 }
 
 #[tokio::test]
