@@ -110,3 +110,41 @@ fn take_line(text: &mut Vec<u8>, place: &mut Option<Range<usize>>, value: &Heade
     text.extend_from_slice(value.as_bytes());
     *place = Some(start..text.len());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_found_wherever_it_stands() {
+        let lines = [
+            ("x-first", "1"),
+            ("host", "example.org"),
+            ("x-second", "2"),
+            ("accept", "text/html"),
+            ("x-third", "3"),
+            ("accept", "text/plain"),
+            ("content-type", "application/grpc+proto"),
+        ];
+        for (method, is_grpc) in [(Method::GET, false), (Method::POST, true)] {
+            let mut request = Request::new(());
+            *request.method_mut() = method;
+            for (name, value) in lines {
+                request
+                    .headers_mut()
+                    .append(name, HeaderValue::from_static(value));
+            }
+            let mut head = RequestHead::default();
+            head.take_down(&request, false);
+            let read = head.read();
+            assert_eq!(read.host.unwrap(), "example.org");
+            assert_eq!(read.accept.unwrap(), "text/html, text/plain");
+            assert_eq!(read.is_grpc, is_grpc);
+
+            head.clear(0);
+            head.take_down(&Request::new(()), false);
+            let read = head.read();
+            assert_eq!((read.host, read.accept, read.is_grpc), (None, None, false));
+        }
+    }
+}
