@@ -40,12 +40,13 @@ const DEPENDENCIES: [&str; 23] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 7] = [
+const NEIGHBOURS: [(&str, &[&str]); 8] = [
     ("tower-body-rewrite", &[]),
     ("tower-cascade", &[]),
     ("tower-dispatch", &["tower-environ"]),
     ("tower-environ", &[]),
     ("tower-exception", &[]),
+    ("tower-hooks", &[]),
     ("tower-lint", &[]),
     ("tower-origin", &["tower-environ"]),
 ];

@@ -1,7 +1,7 @@
 //! The contract of tower and http-body.
 
 use tower::Layer;
-use tower_exception::ExceptionLayer;
+use tower_exception::{ExceptionLayer, SnapshotLayer};
 use tower_lint::{Rule, contract};
 
 #[test]
@@ -11,4 +11,9 @@ fn the_layer_keeps_the_contract_but_for_errors_which_become_answers() {
         .departs(Rule::ServiceError, words)
         .departs(Rule::ReadyError, words)
         .assert_kept();
+}
+
+#[test]
+fn the_snapshot_layer_keeps_the_contract() {
+    contract::check(|inner| SnapshotLayer::new().show::<u32>("number").layer(inner)).assert_kept();
 }

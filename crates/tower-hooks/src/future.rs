@@ -1,0 +1,77 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use crate::{Links, ResponseBody};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+pin_project! {
+    /// The future of [`Hooks`](crate::Hooks).
+    pub struct ResponseFuture<F, B, E, L>
+    where
+        L: Links,
+    {
+        #[pin]
+        kind: Kind<F, B, E, L>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F, B, E, L>
+    where
+        L: Links,
+    {
+        // There are no hooks.
+        Bare { #[pin] future: F },
+        Boxed { future: Boxed<Result<Response<ResponseBody<B, L>>, E>> },
+    }
+}
+
+impl<F, B, E, L: Links> ResponseFuture<F, B, E, L> {
+    pub(crate) fn bare(future: F) -> Self {
+        Self {
+            kind: Kind::Bare { future },
+        }
+    }
+
+    pub(crate) fn boxed(
+        future: impl Future<Output = Result<Response<ResponseBody<B, L>>, E>> + Send + 'static,
+    ) -> Self {
+        Self {
+            kind: Kind::Boxed {
+                future: Box::pin(future),
+            },
+        }
+    }
+}
+
+impl<F, B, E, L> Future for ResponseFuture<F, B, E, L>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    L: Links,
+{
+    type Output = Result<Response<ResponseBody<B, L>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().kind.project() {
+            KindProj::Bare { future } => future
+                .poll(cx)
+                .map_ok(|response| response.map(ResponseBody::inner)),
+            KindProj::Boxed { future } => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<F, B, E, L: Links> fmt::Debug for ResponseFuture<F, B, E, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

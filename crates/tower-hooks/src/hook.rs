@@ -1,0 +1,84 @@
+use std::{future::Future, ops::ControlFlow};
+
+use bytes::Bytes;
+use http::{Response, request, response};
+use http_body_util::Full;
+
+/// What is done before and after an app, and when a request is over.
+///
+/// Every method has a default that does nothing. Implementors write `async fn`. One hook is used for all requests at
+/// the same time; what belongs to one request is in its [`State`](Self::State).
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use bytes::Bytes;
+/// use http::{Response, StatusCode, header::WWW_AUTHENTICATE, HeaderValue, request};
+/// use http_body_util::Full;
+/// use tower_hooks::Hook;
+///
+/// struct Auth;
+///
+/// impl Hook for Auth {
+///     type State = ();
+///
+///     async fn before(&self, _: &mut (), request: &mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> {
+///         if request.headers.contains_key("authorization") {
+///             return ControlFlow::Continue(());
+///         }
+///         let mut response = Response::new(Full::from("Who are you?\n"));
+///         *response.status_mut() = StatusCode::UNAUTHORIZED;
+///         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+///         ControlFlow::Break(response)
+///     }
+/// }
+/// ```
+pub trait Hook: Send + Sync + 'static {
+    /// What the hook knows of one request. It is made before [`before`](Self::before).
+    type State: Default + Send;
+
+    /// Before the app: may change the request's head, or answer it. Then neither the hooks after this one nor the app see
+    /// the request, and its body is dropped unread.
+    fn before(
+        &self,
+        state: &mut Self::State,
+        request: &mut request::Parts,
+    ) -> impl Future<Output = ControlFlow<Response<Full<Bytes>>>> + Send {
+        let _ = (state, request);
+        async { ControlFlow::Continue(()) }
+    }
+
+    /// After the app, or after a later hook that answered in its place: may change the response's head. It is not called for the hook that
+    /// answered, nor where there is no response.
+    fn after(
+        &self,
+        state: &mut Self::State,
+        response: &mut response::Parts,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (state, response);
+        async {}
+    }
+
+    /// The request is over. It is called exactly once if `before` was, whatever happens, on the thread where it happens, and must not block. A panic in
+    /// it goes no further.
+    fn finish(&self, state: Self::State, outcome: Outcome) {
+        let _ = (state, outcome);
+    }
+}
+
+/// How a request has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The app's response was taken whole: its body's end was reached, or as many bytes as its Content-Length or its
+    /// size hint say, or it is one that has no content (to HEAD and CONNECT, 1xx, 204, 304).
+    Completed,
+    /// A hook answered, and that was taken whole.
+    Aborted,
+    /// The app gave an error, or its body did.
+    Failed,
+    /// Dropped before its end: the client went away, or a timeout came.
+    Cancelled,
+    /// The app, its body, a hook or what they were polled by panicked.
+    Panicked,
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod boxed;
+mod chain;
+mod closures;
+mod entered;
+mod future;
+mod guard;
+mod hook;
+mod layer;
+mod list;
+mod service;
+
+pub use body::ResponseBody;
+pub use boxed::BoxHook;
+pub use chain::{Chain, Links};
+pub use closures::{After, AfterFn, Before, BeforeFn};
+pub use future::ResponseFuture;
+pub use hook::{Hook, Outcome};
+pub use layer::HooksLayer;
+pub use list::HookList;
+pub use service::Hooks;

@@ -1,0 +1,127 @@
+use std::{
+    fmt, iter, mem,
+    ops::ControlFlow,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+use http::{Response, request, response};
+use http_body_util::Full;
+
+use crate::{
+    BoxHook, Chain, Hook, Links, Outcome,
+    chain::{Place, sealed::Sealed},
+    guard::Payload,
+};
+
+/// A list of hooks that is made, and may be changed, while the program runs. Its clones are the same list.
+///
+/// A request goes through the hooks that were in the list when it came, to its end.
+#[derive(Clone)]
+pub struct HookList {
+    hooks: Arc<RwLock<Arc<[BoxHook]>>>,
+}
+
+impl HookList {
+    /// An empty list. A request through it costs no allocation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_iter([])
+    }
+
+    /// Puts other hooks in the place of those that there are, for requests that come from now on.
+    pub fn set(&self, hooks: impl IntoIterator<Item = BoxHook>) {
+        let new = hooks.into_iter().collect();
+        let old = {
+            let mut hooks = self.hooks.write().unwrap_or_else(PoisonError::into_inner);
+            mem::replace(&mut *hooks, new)
+        };
+        // Not under the lock: it may be the last to hold them, and they are somebody else's.
+        drop(old);
+    }
+
+    /// How many hooks there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.now().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.now().is_empty()
+    }
+
+    fn now(&self) -> Arc<[BoxHook]> {
+        let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner);
+        hooks.clone()
+    }
+}
+
+impl Default for HookList {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FromIterator<BoxHook> for HookList {
+    fn from_iter<I: IntoIterator<Item = BoxHook>>(hooks: I) -> Self {
+        let hooks = hooks.into_iter().collect();
+        Self {
+            hooks: Arc::new(RwLock::new(hooks)),
+        }
+    }
+}
+
+impl Sealed for HookList {}
+
+impl Chain for HookList {
+    type Links = Arc<[BoxHook]>;
+
+    fn links(&self) -> Option<Arc<[BoxHook]>> {
+        Some(self.now()).filter(|hooks| !hooks.is_empty())
+    }
+}
+
+impl Sealed for Arc<[BoxHook]> {}
+
+impl Links for Arc<[BoxHook]> {
+    type States = Vec<Place<<BoxHook as Hook>::State>>;
+
+    async fn before(
+        &self,
+        states: &mut Self::States,
+        request: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        states.extend(iter::repeat_with(Place::default).take(self.len()));
+        for (hook, place) in self.iter().zip(states) {
+            place.before(hook, request).await?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn after(
+        &self,
+        states: &mut Self::States,
+        response: &mut response::Parts,
+        panic: &mut Option<Payload>,
+    ) {
+        for (hook, place) in self.iter().zip(states).rev() {
+            place.after(hook, response, panic).await;
+        }
+    }
+
+    fn finish(&self, states: Self::States, outcome: Outcome) {
+        for (hook, place) in self.iter().zip(states).rev() {
+            place.finish(hook, outcome);
+        }
+    }
+}
+
+impl fmt::Debug for HookList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HookList")
+            .field("len", &self.len())
+            .finish()
+    }
+}

@@ -1,0 +1,22 @@
+//! The contract of tower and http-body.
+
+use tower::Layer;
+use tower_hooks::{BoxHook, HookList, HooksLayer};
+use tower_lint::contract;
+
+use crate::scripted::{Log, Scripted};
+
+#[test]
+fn without_hooks_the_contract_is_kept() {
+    contract::check(|inner| HooksLayer::new().layer(inner)).assert_kept();
+    contract::check(|inner| HooksLayer::list(HookList::new()).layer(inner)).assert_kept();
+}
+
+#[test]
+fn with_hooks_the_contract_is_kept() {
+    let hook = || Scripted::passing(&Log::default());
+    contract::check(|inner| HooksLayer::new().hook(hook()).layer(inner)).assert_kept();
+    contract::check(|inner| HooksLayer::new().hook(hook()).hook(hook()).layer(inner)).assert_kept();
+    let list = || HookList::from_iter([BoxHook::new(hook()), BoxHook::new(hook())]);
+    contract::check(|inner| HooksLayer::list(list()).layer(inner)).assert_kept();
+}

@@ -1,0 +1,298 @@
+//! How a request ends, and what the hooks are told of it.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http_body::{Body as _, SizeHint};
+use tower::{Layer, Service, ServiceExt};
+use tower_hooks::{Hook, HooksLayer, Outcome, ResponseBody};
+use tower_lint::probe::{self, Step, block_on};
+
+use crate::scripted::{Deed, Log, Script, Scripted, silent_panic};
+
+/// Calls `app` through a hook, takes so many frames of its body and drops it. Gives what the hook was told, by then and
+/// after it.
+fn told(
+    method: Method,
+    app: probe::App,
+    script: Script,
+    frames: usize,
+) -> (Vec<Outcome>, Vec<Outcome>) {
+    let log = Log::default();
+    let hook = Scripted {
+        script,
+        ..Scripted::passing(&log)
+    };
+    let service = HooksLayer::new().hook(hook).layer(app);
+    let mut request = Request::<probe::Body>::default();
+    *request.method_mut() = method;
+    let response = block_on(service.oneshot(request)).unwrap().unwrap();
+    let mut body = Box::pin(response.into_body());
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..frames {
+        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(&mut cx)));
+        drop(polled);
+    }
+    let before = log.finishes();
+    drop(body);
+    (before, log.finishes())
+}
+
+fn app(status: StatusCode, length: Option<u64>, steps: &[Step]) -> probe::App {
+    let steps = steps.to_vec();
+    probe::App::new(move |_| {
+        let mut response = Response::new(probe::Body::new(steps.clone()));
+        *response.status_mut() = status;
+        if let Some(length) = length {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        response
+    })
+}
+
+#[test]
+fn the_end_of_a_body_is_told_when_it_is_seen() {
+    use Outcome::{Cancelled, Completed, Failed, Panicked};
+    let (a, b) = (Step::from("aa"), Step::from("bb"));
+    let trailers = Step::Trailers(HeaderMap::new());
+    let fails = Step::Fail(probe::Error("body"));
+    let table: [(&str, Vec<Step>, usize, &[Outcome], &[Outcome]); 11] = [
+        ("empty, never asked", vec![], 0, &[], &[Completed]),
+        ("asked for its end", vec![a.clone()], 2, &[Completed], &[]),
+        (
+            "all of it",
+            vec![a.clone(), b.clone()],
+            2,
+            &[],
+            &[Completed],
+        ),
+        ("half", vec![a.clone(), b.clone()], 1, &[], &[Cancelled]),
+        ("nothing", vec![a.clone()], 0, &[], &[Cancelled]),
+        (
+            "waiting",
+            vec![Step::Yield, a.clone()],
+            1,
+            &[],
+            &[Cancelled],
+        ),
+        (
+            "with trailers",
+            vec![a.clone(), trailers.clone()],
+            2,
+            &[],
+            &[Completed],
+        ),
+        (
+            "without its trailers",
+            vec![a.clone(), trailers],
+            1,
+            &[],
+            &[Cancelled],
+        ),
+        ("failed", vec![a.clone(), fails.clone()], 2, &[Failed], &[]),
+        (
+            "before it fails",
+            vec![a.clone(), fails],
+            1,
+            &[],
+            &[Cancelled],
+        ),
+        (
+            "panicked",
+            vec![a, Step::Panic("body")],
+            2,
+            &[],
+            &[Panicked],
+        ),
+    ];
+    for (name, steps, frames, before, after) in table {
+        let app = app(StatusCode::OK, None, &steps);
+        let (seen_before, seen_after) = told(Method::GET, app, Script::PASSES, frames);
+        assert_eq!((&*seen_before, &*seen_after), (before, after), "{name}");
+    }
+}
+
+#[test]
+fn a_body_that_nobody_asks_for_is_whole() {
+    let table = [
+        (Method::GET, StatusCode::OK, false),
+        (Method::HEAD, StatusCode::OK, true),
+        (Method::HEAD, StatusCode::NOT_FOUND, true),
+        (Method::CONNECT, StatusCode::OK, true),
+        (Method::CONNECT, StatusCode::FORBIDDEN, false),
+        (Method::GET, StatusCode::SWITCHING_PROTOCOLS, true),
+        (Method::GET, StatusCode::NO_CONTENT, true),
+        (Method::GET, StatusCode::NOT_MODIFIED, true),
+        (Method::GET, StatusCode::NOT_FOUND, false),
+    ];
+    for (method, status, whole) in table {
+        let app = app(status, None, &[Step::from("data")]);
+        let (before, after) = told(method.clone(), app, Script::PASSES, 0);
+        let outcome = if whole {
+            Outcome::Completed
+        } else {
+            Outcome::Cancelled
+        };
+        assert_eq!(
+            (before, after),
+            (vec![], vec![outcome]),
+            "{method} {status}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
+    // Neither of these bodies says before it is asked that this was its end.
+    let steps = [Step::from("ab"), Step::from("cd")];
+    for (length, hint, taken, outcome) in [
+        (Some(4), None, 2, Outcome::Completed),
+        (Some(4), None, 1, Outcome::Cancelled),
+        (None, Some(4), 2, Outcome::Completed),
+        (None, Some(4), 1, Outcome::Cancelled),
+        // The header is what the server goes by.
+        (Some(2), Some(4), 1, Outcome::Completed),
+        (None, None, 2, Outcome::Cancelled),
+    ] {
+        let steps = steps.clone();
+        let app = probe::App::new(move |_| {
+            let hint = hint.map_or_else(SizeHint::default, SizeHint::with_exact);
+            let body = probe::Body::new(steps.clone())
+                .claim_end(false)
+                .claim_hint(hint);
+            let mut response = Response::new(body);
+            if let Some(length) = length {
+                response.headers_mut().insert(CONTENT_LENGTH, length.into());
+            }
+            response
+        });
+        let (before, after) = told(Method::GET, app, Script::PASSES, taken);
+        let name = format!("{length:?} {hint:?} {taken}");
+        assert_eq!((before, after), (vec![], vec![outcome]), "{name}");
+    }
+}
+
+#[test]
+fn a_hook_that_answers_is_told_of_its_answer() {
+    let answers = Script {
+        before: (0, Deed::Answer),
+        ..Script::PASSES
+    };
+    let never = || probe::App::new(|_| unreachable!("a hook has answered"));
+    for (method, frames, outcome) in [
+        (Method::GET, 1, Outcome::Aborted),
+        (Method::GET, 0, Outcome::Cancelled),
+        (Method::HEAD, 0, Outcome::Aborted),
+    ] {
+        let (before, after) = told(method, never(), answers, frames);
+        assert_eq!((before, after), (vec![], vec![outcome]));
+    }
+    let (before, _) = told(Method::GET, never(), answers, 2);
+    assert_eq!(before, [Outcome::Aborted]);
+}
+
+#[test]
+fn an_answer_to_head_has_a_length_and_no_body() {
+    let hook = Scripted {
+        script: Script {
+            before: (0, Deed::Answer),
+            ..Script::PASSES
+        },
+        ..Scripted::passing(&Log::default())
+    };
+    let app = probe::App::new(|_| unreachable!("a hook has answered"));
+    let service = HooksLayer::new().hook(hook).layer(app);
+    let request = Request::head("/").body(probe::Body::default()).unwrap();
+    let response = block_on(service.oneshot(request)).unwrap().unwrap();
+    assert_eq!(response.headers()[CONTENT_LENGTH], "4");
+    assert!(response.body().is_end_stream());
+    assert_eq!(response.body().size_hint().exact(), Some(0));
+}
+
+#[test]
+fn an_app_that_fails_or_is_dropped_is_told_at_once() {
+    let log = Log::default();
+    let layer = HooksLayer::new().hook(Scripted::passing(&log));
+    let failing = probe::App::new(|_| Response::default()).fails(probe::Error("app"));
+    let result = block_on(
+        layer
+            .layer(failing)
+            .oneshot(Request::<probe::Body>::default()),
+    )
+    .unwrap();
+    assert_eq!(result.unwrap_err(), probe::Error("app"));
+    assert_eq!(log.finishes(), [Outcome::Failed]);
+
+    let slow = probe::App::new(|_| Response::default()).yields(1);
+    let mut service = layer.layer(slow);
+    let service: &mut dyn Service<Request<probe::Body>, Response = _, Error = _, Future = _> =
+        &mut service;
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut cx).is_ready());
+    let mut future = Box::pin(service.call(Request::<probe::Body>::default()));
+    assert!(future.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(log.finishes(), []);
+    drop(future);
+    assert_eq!(log.finishes(), [Outcome::Cancelled]);
+
+    // Not polled at all, nobody was entered.
+    assert!(service.poll_ready(&mut cx).is_ready());
+    drop(service.call(Request::<probe::Body>::default()));
+    assert_eq!(log.take(), []);
+}
+
+/// Panics in `finish`, loudly.
+struct Bomb;
+
+impl Hook for Bomb {
+    type State = ();
+
+    fn finish(&self, (): (), _: Outcome) {
+        panic!("in finish");
+    }
+}
+
+#[test]
+fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
+    let log = Log::default();
+    let layer = HooksLayer::new()
+        .hook(Scripted::passing(&log))
+        .hook(Bomb)
+        .hook(Scripted::passing(&log));
+    let panics = probe::App::new(|_| silent_panic());
+    let service = layer.layer(panics);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        block_on(service.oneshot(Request::<probe::Body>::default()))
+    }));
+    assert!(result.is_err());
+    assert_eq!(log.finishes(), [Outcome::Panicked; 2]);
+
+    let fine = probe::App::new(|_| Response::new(probe::Body::new([Step::from("data")])));
+    let response = block_on(layer.layer(fine).oneshot(Request::<probe::Body>::default()))
+        .unwrap()
+        .unwrap();
+    let mut body = pin!(response.into_body());
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
+    assert_eq!(log.finishes(), [Outcome::Completed; 2]);
+}
+
+#[test]
+fn a_body_dropped_by_an_unwinding_server_is_a_panic() {
+    let log = Log::default();
+    let layer = HooksLayer::new().hook(Scripted::passing(&log));
+    let app = probe::App::new(|_| Response::new(probe::Body::new([Step::from("data")])));
+    let response = block_on(layer.layer(app).oneshot(Request::<probe::Body>::default()))
+        .unwrap()
+        .unwrap();
+    let unwinding = catch_unwind(AssertUnwindSafe(|| {
+        let _body: ResponseBody<_, _> = response.into_body();
+        silent_panic();
+    }));
+    assert!(unwinding.is_err());
+    assert_eq!(log.finishes(), [Outcome::Panicked]);
+}

@@ -1,0 +1,14 @@
+//! Hooks around apps that answer, fail, panic and are dropped.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod contract;
+mod ends;
+mod functions;
+mod list;
+mod random;
+mod requests;
+mod scripted;
