@@ -162,3 +162,24 @@ fn request(incident: &Incident) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Phase, guard::Panic, incident::Cause, request_head::RequestHead};
+
+    #[test]
+    fn without_the_hook_the_page_says_what_it_is_for() {
+        let panic = Panic {
+            message: "fell".to_owned(),
+            trace: None,
+        };
+        let page = |cause| {
+            let head = RequestHead::default().read();
+            let incident = Incident::new(Phase::Call, false, cause, head, Vec::new());
+            location(&incident, None).into_string()
+        };
+        assert!(page(Cause::Panic(Box::new(panic))).contains("install_panic_hook()"));
+        assert_eq!(page(Cause::Error("failed".into())), "");
+    }
+}

@@ -75,6 +75,8 @@ mod tests {
             "src/nowhere.rs",
             "src",
             "../tower-lint/src/lib.rs",
+            // Only a relative name may be one from further up.
+            "/nowhere/src/lib.rs",
         ] {
             assert_eq!(around(Some(root), Path::new(file), 1), None, "{file}");
         }
@@ -82,5 +84,31 @@ mod tests {
         assert_eq!(around(Some(root), here, 0), None);
         assert_eq!(around(Some(&root.join("tests")), &root.join(here), 1), None);
         assert_eq!(around(None, here, 1), None);
+    }
+
+    #[test]
+    fn neither_a_large_file_nor_a_folder_is_read() {
+        let folder = format!("tower-exception-{}", std::process::id());
+        let root = std::env::temp_dir().join(folder);
+        fs::create_dir_all(root.join("folder.rs")).unwrap();
+        let most = usize::try_from(LARGEST).unwrap();
+        fs::write(root.join("most.rs"), vec![b'\n'; most]).unwrap();
+        fs::write(root.join("large.rs"), vec![b'\n'; most + 1]).unwrap();
+        let read = |name| around(Some(&root), Path::new(name), 1).is_some();
+        let seen = ["most.rs", "large.rs", "folder.rs"].map(read);
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(seen, [true, false, false]);
+    }
+
+    #[test]
+    fn a_file_is_shown_from_the_root_on() {
+        let root = Some(Path::new("/app"));
+        for (root, file, expected) in [
+            (root, "/app/src/main.rs", "src/main.rs"),
+            (root, "/other/main.rs", "/other/main.rs"),
+            (None, "/app/src/main.rs", "/app/src/main.rs"),
+        ] {
+            assert_eq!(shown(root, Path::new(file)), expected);
+        }
     }
 }

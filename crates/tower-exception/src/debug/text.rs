@@ -120,3 +120,23 @@ pub(super) fn json(incident: &Incident, sources: Option<&Path>) -> String {
     });
     format!("{value:#}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_readable_whatever_its_bytes_are() {
+        for (bytes, expected) in [
+            (&b"text/html; q=\"1\""[..], "text/html; q=\"1\""),
+            (b"a\tb", "a\\tb"),
+            (b"J\xc3\xb6rg", "J\u{f6}rg"),
+            (b"\xc2\x85", "\\u{85}"),
+            (b"\xff", "\u{fffd}"),
+        ] {
+            assert_eq!(value(&HeaderValue::from_bytes(bytes).unwrap()), expected);
+        }
+    }
+}

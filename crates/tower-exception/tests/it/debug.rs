@@ -61,6 +61,43 @@ where
     Response::from_parts(head, String::from_utf8(body.into()).unwrap())
 }
 
+fn texts(document: &Html, selector: &str) -> Vec<String> {
+    let selector = scraper::Selector::parse(selector).unwrap();
+    let found = document
+        .select(&selector)
+        .map(|found| found.text().collect::<String>());
+    found.collect()
+}
+
+#[tokio::test]
+async fn library_calls_are_folded_and_counted_and_ones_own_are_not() {
+    install_panic_hook();
+    let app = service_fn(async |_: Request<()>| {
+        (0..1).map(|_| -> u8 { panic!("fell") }).for_each(drop);
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let app = layer().layer(app);
+    let html = read(app.oneshot(request("text/html")).await.unwrap()).await;
+    let document = Html::parse_document(html.body());
+    let calls = texts(&document, "details.library li").len();
+    let folded = texts(&document, "details.library summary");
+    let counts = folded.iter().map(|summary| {
+        let (count, unit) = summary.split_once(' ').unwrap();
+        let count = count.parse::<usize>().unwrap();
+        let expected = ["library calls", "library call"][usize::from(count == 1)];
+        assert_eq!(unit, expected);
+        count
+    });
+    assert_eq!(counts.sum::<usize>(), calls);
+    if cfg!(debug_assertions) {
+        // Those between the closure and the app are together.
+        assert_eq!(folded.len(), 1, "{folded:?}");
+        assert!(calls > 1);
+        let own = texts(&document, "main > details:not(.library) > summary > .place");
+        assert_eq!(own.len(), 2, "{own:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_page_says_what_where_and_how() {
     let html = page(&layer(), "the sky is falling", request("text/html")).await;
@@ -86,19 +123,19 @@ async fn the_page_says_what_where_and_how() {
         assert!(!html.headers().contains_key(header));
     }
     let document = Html::parse_document(html.body());
-    let text = |selector: &str| {
-        let selector = scraper::Selector::parse(selector).unwrap();
-        let found = document
-            .select(&selector)
-            .map(|found| found.text().collect::<String>());
-        found.collect::<Vec<_>>()
-    };
+    let text = |selector: &str| texts(&document, selector);
     assert_eq!(text("h1"), ["the sky is falling"]);
     assert_eq!(text("title"), ["panic: the sky is falling"]);
     // The failing line, in the one call of one's own that is open.
     assert_eq!(text("details[open] .here").len(), 1, "{}", text("main")[0]);
     assert!(text("details[open] .here")[0].contains("panic!(\"{message}\");"));
     assert!(text("header")[0].contains("tests/it/debug.rs"));
+    let places = text("details[open] .place");
+    // A release build knows nobody's file.
+    let known = places.iter().any(|place| place.contains("debug.rs:"));
+    assert!(known || !cfg!(debug_assertions), "{places:?}");
+    assert!(text("summary").contains(&"GET /a?b HTTP/1.1".to_owned()));
+    assert_eq!(text("tr"), ["hostlocalhost:8080", "accepttext/html"]);
     assert!(text("textarea")[0].contains("panic in the future: the sky is falling"));
     let styles = scraper::Selector::parse("style").unwrap();
     let style = document.select(&styles).next().unwrap();
