@@ -5,6 +5,7 @@
 mod cascade;
 mod dispatch;
 mod exception;
+mod link_router;
 mod prefix;
 mod urlmap;
 
@@ -63,9 +64,7 @@ const FILES: [(&str, &[Option<&str>], Runner); 8] = [
             _ => Verdict::NoRunner("tower-deploy"),
         },
     ),
-    ("link_router.jsonl", &[None], |_| {
-        Verdict::NoRunner("tower-hooks")
-    }),
+    ("link_router.jsonl", &[None], link_router::run),
     ("exception.jsonl", &[None], exception::run),
     (
         "escape_accept.jsonl",
