@@ -33,7 +33,10 @@ fn prefixed(line: usize) -> Subject {
         response.headers_mut().insert(CONTENT_TYPE, text);
         std::future::ready(Ok(response))
     });
-    let mut subject = Subject::with(Request::default, PrefixLayer::new(PREFIX).layer(app));
+    let mut subject = Subject::with(
+        Request::<crate::ReqBody>::default,
+        PrefixLayer::new(PREFIX).layer(app),
+    );
     subject.turn = 1;
     subject
 }

@@ -4,6 +4,7 @@ mod body_rewrite;
 mod cascade;
 mod dispatch;
 mod exception;
+mod hooks;
 
 use std::{
     any::Any,
@@ -27,6 +28,7 @@ use tower_cascade::CascadeLayer;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::ExceptionLayer;
+use tower_hooks::HooksLayer;
 use tower_http::add_extension::AddExtensionLayer;
 use tower_origin::OriginLayer;
 
@@ -54,9 +56,10 @@ impl Subject {
 
     /// A service that takes requests and is done with each before the next: from the call to the last frame of the
     /// body. Making the requests is not measured.
-    fn with<S, B>(request: fn() -> Request<ReqBody>, mut service: S) -> Self
+    fn with<S, R, B>(request: fn() -> Request<R>, mut service: S) -> Self
     where
-        S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
+        S: Service<Request<R>, Response = Response<B>, Error = Infallible> + 'static,
+        R: 'static,
         B: Body<Data = Bytes>,
     {
         Self {
@@ -132,9 +135,9 @@ impl std::fmt::Debug for Subject {
     }
 }
 
-fn exchange<S, B>(service: &mut S, request: Request<ReqBody>)
+fn exchange<S, R, B>(service: &mut S, request: Request<R>)
 where
-    S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<R>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes>,
 {
     let ready = std::future::poll_fn(|cx| service.poll_ready(cx)).now_or_never();
@@ -221,6 +224,7 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
     let prefix = PrefixLayer::new("> ");
     let html = prefix.clone().types(["text/html"]).expect("a media type");
     let exception = ExceptionLayer::production(|_| {});
+    let one_hook = HooksLayer::new().hook(hooks::Marks);
     vec![
         ("environ", Subject::new(environ.layer(service_fn(answers)))),
         ("mount", Subject::new(mount.layer(service_fn(answers)))),
@@ -247,6 +251,10 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
         (
             "exception-good-path",
             Subject::new(exception.layer(service_fn(answers))),
+        ),
+        (
+            "hooks-one",
+            Subject::new(one_hook.layer(service_fn(answers))),
         ),
     ]
 }
@@ -351,7 +359,7 @@ pub fn builds() -> Vec<Build> {
 #[must_use]
 pub fn added_allocations() -> Vec<(&'static str, Subject)> {
     let mut added = cascade::added_allocations();
-    added.push(exception::good_path());
+    added.extend([exception::good_path(), hooks::empty()]);
     added
 }
 
@@ -381,11 +389,11 @@ pub fn pairs() -> Vec<Pair> {
         Pair::new("environ/one-key/add-extension", || {
             (
                 Subject::with(
-                    Request::default,
+                    Request::<ReqBody>::default,
                     EnvironLayer::new(ONE, "one").layer(service_fn(done)),
                 ),
                 Subject::with(
-                    Request::default,
+                    Request::<ReqBody>::default,
                     AddExtensionLayer::new("one").layer(service_fn(done)),
                 ),
             )
@@ -393,7 +401,7 @@ pub fn pairs() -> Vec<Pair> {
         Pair::new("environ/four-keys/add-extension", || {
             (
                 Subject::with(
-                    Request::default,
+                    Request::<ReqBody>::default,
                     ServiceBuilder::new()
                         .layer(EnvironLayer::new(ONE, "one"))
                         .layer(EnvironLayer::new(TWO, "two"))
@@ -402,7 +410,7 @@ pub fn pairs() -> Vec<Pair> {
                         .service(service_fn(done)),
                 ),
                 Subject::with(
-                    Request::default,
+                    Request::<ReqBody>::default,
                     ServiceBuilder::new()
                         .layer(AddExtensionLayer::new(Text::<1>("one")))
                         .layer(AddExtensionLayer::new(Text::<2>("two")))
@@ -415,7 +423,7 @@ pub fn pairs() -> Vec<Pair> {
         Pair::new("environ/four-types/add-extension", || {
             (
                 Subject::with(
-                    Request::default,
+                    Request::<ReqBody>::default,
                     ServiceBuilder::new()
                         .layer(EnvironLayer::new(ONE, "one"))
                         .layer(EnvironLayer::new(NAME, "bench".to_owned()))
@@ -424,7 +432,7 @@ pub fn pairs() -> Vec<Pair> {
                         .service(service_fn(done)),
                 ),
                 Subject::with(
-                    Request::default,
+                    Request::<ReqBody>::default,
                     ServiceBuilder::new()
                         .layer(AddExtensionLayer::new("one"))
                         .layer(AddExtensionLayer::new("bench".to_owned()))
@@ -439,5 +447,6 @@ pub fn pairs() -> Vec<Pair> {
     pairs.extend(cascade::pairs());
     pairs.extend(dispatch::pairs());
     pairs.extend(exception::pairs());
+    pairs.extend(hooks::pairs());
     pairs
 }

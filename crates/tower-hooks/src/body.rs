@@ -26,17 +26,34 @@ pin_project! {
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<B> {
+    pub(crate) enum Kind<B> {
         Inner { #[pin] body: B },
         Own { #[pin] body: Full<Bytes> },
     }
 }
 
-impl<B: Body> Kind<B> {
+impl<B: Body<Data = Bytes>> Kind<B> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project() {
+            KindProj::Inner { body } => body.poll_frame(cx),
+            KindProj::Own { body } => body.poll_frame(cx).map_err(|never| match never {}),
+        }
+    }
+
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Inner { body } => body.is_end_stream(),
             Self::Own { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Inner { body } => body.size_hint(),
+            Self::Own { body } => body.size_hint(),
         }
     }
 }
@@ -63,16 +80,12 @@ impl<L: Links> Drop for Watch<L> {
 }
 
 impl<B, L: Links> ResponseBody<B, L> {
-    fn of(kind: Kind<B>) -> Self {
-        Self { kind, watch: None }
-    }
-
-    pub(crate) fn inner(body: B) -> Self {
-        Self::of(Kind::Inner { body })
-    }
-
-    pub(crate) fn own(body: Full<Bytes>) -> Self {
-        Self::of(Kind::Own { body })
+    /// Nobody wants to know how it ends.
+    pub(crate) fn unwatched(body: B) -> Self {
+        Self {
+            kind: Kind::Inner { body },
+            watch: None,
+        }
     }
 }
 
@@ -82,36 +95,62 @@ where
     L: Links,
 {
     /// Tells the hooks how it ends: whole, or not.
-    pub(crate) fn watch(
-        &mut self,
-        method: &Method,
+    pub(crate) fn watched(
+        kind: Kind<B>,
+        asks: Asks,
         head: &response::Parts,
         entered: Entered<L>,
         whole: Outcome,
-    ) {
-        let left = if self.is_end_stream() || !has_content(method, head.status) {
+    ) -> Self {
+        let left = if kind.is_end_stream() || !asks.has_content(head.status) {
             Some(0)
         } else {
-            let told = head.headers.get(CONTENT_LENGTH);
-            let told = told.and_then(|length| length.to_str().ok()?.parse().ok());
-            told.or_else(|| self.size_hint().exact())
+            kind.size_hint().exact().or_else(|| content_length(head))
         };
-        self.watch = Some(Watch {
-            entered,
-            whole,
-            left,
-            is_polled: false,
-        });
+        Self {
+            kind,
+            watch: Some(Watch {
+                entered,
+                whole,
+                left,
+                is_polled: false,
+            }),
+        }
     }
 }
 
-/// Whether a response has content that a server asks for (RFC 9110, section 6.4.1).
-fn has_content(method: &Method, status: StatusCode) -> bool {
-    let none = *method == Method::HEAD
-        || (*method == Method::CONNECT && status.is_success())
-        || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    !none
+/// Where a body does not know its length, a server goes by what the head says.
+fn content_length(head: &response::Parts) -> Option<u64> {
+    let length = head.headers.get(CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+/// What a request asks for: how the client and the server understand the response, whatever the hooks make of the
+/// method.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Asks {
+    Head,
+    Connect,
+    Other,
+}
+
+impl Asks {
+    pub(crate) fn of(method: &Method) -> Self {
+        match *method {
+            Method::HEAD => Self::Head,
+            Method::CONNECT => Self::Connect,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether a response has content that a server asks for (RFC 9110, section 6.4.1).
+    fn has_content(self, status: StatusCode) -> bool {
+        let none = self == Self::Head
+            || (self == Self::Connect && status.is_success())
+            || status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        !none
+    }
 }
 
 impl<B, L> Body for ResponseBody<B, L>
@@ -123,20 +162,15 @@ where
     type Error = B::Error;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        if let Some(watch) = self.as_mut().project().watch {
-            watch.is_polled = true;
-        }
-        let polled = match self.as_mut().project().kind.project() {
-            KindProj::Inner { body } => body.poll_frame(cx),
-            KindProj::Own { body } => body.poll_frame(cx).map_err(|never| match never {}),
-        };
-        let this = self.project();
+        let mut this = self.project();
         let Some(watch) = this.watch else {
-            return polled;
+            return this.kind.poll_frame(cx);
         };
+        watch.is_polled = true;
+        let polled = this.kind.as_mut().poll_frame(cx);
         let frame = match polled {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
@@ -170,10 +204,7 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Inner { body } => body.size_hint(),
-            Kind::Own { body } => body.size_hint(),
-        }
+        self.kind.size_hint()
     }
 }
 

@@ -1,4 +1,9 @@
-use std::{fmt, future::Future, ops::ControlFlow, sync::Arc};
+use std::{
+    fmt,
+    future::{self, Future, Pending},
+    ops::ControlFlow,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{Response, request, response};
@@ -15,16 +20,29 @@ pub trait Chain: Clone + Send + Sync + 'static + sealed::Sealed {
     /// The hooks themselves.
     type Links: Links;
 
+    /// The app's future, where there may be no hooks.
+    type Bare<F: Future>: Future<Output = F::Output>;
+
     /// Those of the next request; `None` if there are none.
     #[doc(hidden)]
     fn links(&self) -> Option<Self::Links>;
+
+    /// Where there are none.
+    #[doc(hidden)]
+    fn bare<F: Future>(future: F) -> Self::Bare<F>;
 }
 
 impl<L: Links> Chain for Arc<L> {
     type Links = Self;
+    /// There are always some, and a future that is not there is not moved.
+    type Bare<F: Future> = Pending<F::Output>;
 
     fn links(&self) -> Option<Self> {
         Some(self.clone())
+    }
+
+    fn bare<F: Future>(_: F) -> Pending<F::Output> {
+        future::pending()
     }
 }
 

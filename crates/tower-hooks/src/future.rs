@@ -64,7 +64,7 @@ where
         match self.project().kind.project() {
             KindProj::Bare { future } => future
                 .poll(cx)
-                .map_ok(|response| response.map(ResponseBody::inner)),
+                .map_ok(|response| response.map(ResponseBody::unwatched)),
             KindProj::Boxed { future } => future.as_mut().poll(cx),
         }
     }

@@ -70,8 +70,8 @@ pub trait Hook: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The app's response was taken whole: its body's end was reached, or as many bytes as its Content-Length or its
-    /// size hint say, or it is one that has no content (to HEAD and CONNECT, 1xx, 204, 304).
+    /// The app's response was taken whole: its body's end was reached, or as many bytes as its size hint or its
+    /// Content-Length say, or it is one that has no content (to HEAD and CONNECT, 1xx, 204, 304).
     Completed,
     /// A hook answered, and that was taken whole.
     Aborted,

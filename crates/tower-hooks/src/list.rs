@@ -1,5 +1,7 @@
 use std::{
-    fmt, iter, mem,
+    fmt,
+    future::Future,
+    iter, mem,
     ops::ControlFlow,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -77,9 +79,14 @@ impl Sealed for HookList {}
 
 impl Chain for HookList {
     type Links = Arc<[BoxHook]>;
+    type Bare<F: Future> = F;
 
     fn links(&self) -> Option<Arc<[BoxHook]>> {
         Some(self.now()).filter(|hooks| !hooks.is_empty())
+    }
+
+    fn bare<F: Future>(future: F) -> F {
+        future
     }
 }
 

@@ -1,16 +1,22 @@
 use std::{
-    fmt, mem,
+    fmt,
+    future::Future,
+    mem,
     ops::ControlFlow,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
+use http::{HeaderValue, Request, Response, header::CONTENT_LENGTH};
 use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
-use crate::{Chain, Links, Outcome, ResponseBody, ResponseFuture, entered::Entered};
+use crate::{
+    Chain, Links, Outcome, ResponseBody, ResponseFuture,
+    body::{Asks, Kind},
+    entered::Entered,
+};
 
 /// The service that [`HooksLayer`](crate::HooksLayer) makes.
 #[derive(Clone)]
@@ -47,7 +53,7 @@ where
 {
     type Response = Response<ResponseBody<ResBody, C::Links>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ResBody, S::Error, C::Links>;
+    type Future = ResponseFuture<C::Bare<S::Future>, ResBody, S::Error, C::Links>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -55,62 +61,63 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Some(links) = self.chain.links() else {
-            return ResponseFuture::bare(self.inner.call(request));
+            return ResponseFuture::bare(C::bare(self.inner.call(request)));
         };
         // The one that was made ready is the one that is called, after the hooks.
         let fresh = self.inner.clone();
         let ready = mem::replace(&mut self.inner, fresh);
-        let entered = Entered::new(links);
-        ResponseFuture::boxed(run(ready, entered, request, self.skips_after))
+        ResponseFuture::boxed(run(ready, Entered::new(links), request, self.skips_after))
     }
 }
 
-async fn run<S, L, ReqBody, ResBody>(
+/// Not an `async fn`: that would have its arguments twice, and they are large.
+fn run<S, L, ReqBody, ResBody>(
     mut inner: S,
     mut entered: Entered<L>,
     request: Request<ReqBody>,
     skips_after: bool,
-) -> Result<Response<ResponseBody<ResBody, L>>, S::Error>
+) -> impl Future<Output = Result<Response<ResponseBody<ResBody, L>>, S::Error>>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     L: Links,
     ResBody: Body<Data = Bytes>,
 {
     let (mut head, body) = request.into_parts();
-    // What the client and the server go by, whatever the hooks make of it.
-    let method = head.method.clone();
-    let (response, outcome) = match entered.before(&mut head).await {
-        ControlFlow::Break(response) => {
-            drop((inner, body));
-            let response = without_content_for(&method, response);
-            (response.map(ResponseBody::own), Outcome::Aborted)
-        }
-        ControlFlow::Continue(()) => {
-            let future = inner.call(Request::from_parts(head, body));
-            drop(inner);
-            match future.await {
-                Ok(response) => (response.map(ResponseBody::inner), Outcome::Completed),
+    let asks = Asks::of(&head.method);
+    async move {
+        let (mut answer, kind, whole);
+        match entered.before(&mut head).await {
+            ControlFlow::Continue(()) => match inner.call(Request::from_parts(head, body)).await {
+                Ok(response) => {
+                    let body;
+                    (answer, body) = response.into_parts();
+                    kind = Kind::Inner { body };
+                    whole = Outcome::Completed;
+                }
                 Err(error) => {
                     entered.finish(Outcome::Failed);
                     return Err(error);
                 }
+            },
+            ControlFlow::Break(response) => {
+                drop((inner, body));
+                let body;
+                (answer, body) = without_content_for(asks, response).into_parts();
+                kind = Kind::Own { body };
+                whole = Outcome::Aborted;
             }
+        };
+        if whole != Outcome::Aborted || !skips_after {
+            entered.after(&mut answer).await;
         }
-    };
-    let (mut head, mut body) = response.into_parts();
-    if outcome != Outcome::Aborted || !skips_after {
-        entered.after(&mut head).await;
+        let body = ResponseBody::watched(kind, asks, &answer, entered, whole);
+        Ok(Response::from_parts(answer, body))
     }
-    body.watch(&method, &head, entered, outcome);
-    Ok(Response::from_parts(head, body))
 }
 
 /// A response to HEAD says how long its body would be (RFC 9110, section 9.3.2).
-fn without_content_for(
-    method: &Method,
-    mut response: Response<Full<Bytes>>,
-) -> Response<Full<Bytes>> {
-    if *method == Method::HEAD {
+fn without_content_for(asks: Asks, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    if asks == Asks::Head {
         let length = response.body().size_hint().exact().unwrap_or_default();
         let headers = response.headers_mut();
         headers

@@ -154,8 +154,6 @@ fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
         (Some(4), None, 1, Outcome::Cancelled),
         (None, Some(4), 2, Outcome::Completed),
         (None, Some(4), 1, Outcome::Cancelled),
-        // The header is what the server goes by.
-        (Some(2), Some(4), 1, Outcome::Completed),
         (None, None, 2, Outcome::Cancelled),
     ] {
         let steps = steps.clone();
