@@ -56,15 +56,15 @@ impl Program {
         }
     }
 
-    /// Skips the log until a line of this incident.
-    async fn logs_incident(&mut self, id: &str) -> String {
+    /// Skips the log until a line with these words.
+    async fn logs(&mut self, words: &str) -> String {
         loop {
             let line = timeout(PATIENCE, self.log.next_line())
                 .await
                 .unwrap()
                 .unwrap()
                 .unwrap();
-            if line.contains(id) {
+            if line.contains(words) {
                 return line;
             }
         }
@@ -100,6 +100,69 @@ impl Program {
 }
 
 #[tokio::test]
+async fn link_tutorial_routes_counts_and_denies() {
+    let app = Program::start(env!("CARGO_BIN_EXE_link-tutorial")).await;
+    let hello = app.get("/hello").await;
+    assert_eq!(hello.body(), "Hello world\n");
+    assert_eq!(hello.headers()["x-route"], "^/hello$");
+    assert_eq!(app.send("DELETE", "/hello", "").await.body(), "Goodbye\n");
+    let denied = app.get("/counter").await;
+    assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+    assert!(!denied.headers().contains_key("x-route"));
+    for count in ["1\n", "2\n"] {
+        let counted = app.send("POST", "/counter?user=ann", "").await;
+        assert_eq!(counted.body(), count);
+    }
+    assert_eq!(app.get("/counter?user=ann").await.body(), "2\n");
+    let no_method = app.send("PUT", "/counter?user=ann", "").await;
+    assert_eq!(no_method.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(no_method.headers()["allow"], "GET, HEAD, POST");
+    assert_eq!(app.get("/nowhere").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn authentication_asks_who_it_is() {
+    let app = Program::start(env!("CARGO_BIN_EXE_authentication")).await;
+    let basic = |credentials| [("authorization", credentials)];
+    for denied in [
+        app.get("/").await,
+        app.get_with("/", &basic("Basic YW5uOndyb25n")).await,
+        app.get_with("/", &basic("Bearer YW5uOnNlY3JldA==")).await,
+        app.get_with("/nowhere", &basic("Basic")).await,
+    ] {
+        assert_eq!(denied.status(), StatusCode::UNAUTHORIZED);
+        let challenge = "Basic realm=\"greetings\", charset=\"UTF-8\"";
+        assert_eq!(denied.headers()["www-authenticate"], challenge);
+    }
+    let hello = app.get_with("/", &basic("basic YW5uOnNlY3JldA==")).await;
+    assert_eq!(hello.body(), "Hello Ann\n");
+}
+
+#[tokio::test]
+async fn timing_has_a_line_for_every_request_however_it_ends() {
+    let mut app = Program::start(env!("CARGO_BIN_EXE_timing")).await;
+    assert_eq!(app.get("/").await.body(), "quick\n");
+    let line = app.logs("GET /: ").await;
+    assert!(line.contains(": 200 OK after "), "{line}");
+    assert!(line.contains(", Completed after "), "{line}");
+    for (path, read, words) in [
+        ("/slow", 0, "no response, Cancelled after "),
+        ("/stream", 500, ", Cancelled after "),
+    ] {
+        let mut stream = TcpStream::connect(&app.url["http://".len()..])
+            .await
+            .unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.read_exact(&mut vec![0; read]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(stream);
+        let line = app.logs(&format!("GET {path}: ")).await;
+        assert!(line.contains(words), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn site_serves_logs_its_incidents_and_goes_on() {
     let mut site = Program::start(env!("CARGO_BIN_EXE_site")).await;
     let page = std::fs::read(concat!(
@@ -117,7 +180,7 @@ async fn site_serves_logs_its_incidents_and_goes_on() {
         &format!("500 Internal Server Error\nincident {id}\n")
     );
     assert_eq!(
-        site.logs_incident(id).await,
+        site.logs(id).await,
         format!(
             "incident {id}: GET /panic HTTP/1.1: panic in the future: this route always panics"
         )
@@ -187,7 +250,7 @@ async fn one_layer_turns_a_panic_into_an_incident() {
     let id = panicked.headers()["x-incident-id"].to_str().unwrap();
     assert!(
         program
-            .logs_incident(id)
+            .logs(id)
             .await
             .ends_with("attempt to divide by zero")
     );
@@ -286,7 +349,7 @@ async fn the_error_page_is_for_this_machine() {
     }
     assert!(!page.contains("s3cr3t"));
     let id = got.headers()["x-incident-id"].to_str().unwrap();
-    program.logs_incident(id).await;
+    program.logs(id).await;
     let through_a_proxy = [("accept", "text/html"), ("x-forwarded-for", "10.0.0.1")];
     let got = program.get_with("/sum/5", &through_a_proxy).await;
     assert!(
@@ -306,7 +369,7 @@ async fn an_incident_is_an_event_in_the_log() {
     let mut program = Program::start(env!("CARGO_BIN_EXE_report-to-tracing")).await;
     let got = program.get("/panic").await;
     let id = got.headers()["x-incident-id"].to_str().unwrap();
-    let line = program.logs_incident(id).await;
+    let line = program.logs(id).await;
     let event: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(event["level"], "ERROR");
     let fields = &event["fields"];
