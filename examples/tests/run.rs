@@ -116,7 +116,7 @@ async fn link_tutorial_routes_counts_and_denies() {
     assert_eq!(app.get("/counter?user=ann").await.body(), "2\n");
     let no_method = app.send("PUT", "/counter?user=ann", "").await;
     assert_eq!(no_method.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(no_method.headers()["allow"], "GET, HEAD, POST");
+    assert_eq!(no_method.headers()["allow"], "GET, HEAD, OPTIONS, POST");
     assert_eq!(app.get("/nowhere").await.status(), StatusCode::NOT_FOUND);
 }
 
