@@ -175,6 +175,18 @@ fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
 }
 
 #[test]
+fn a_body_that_says_that_this_was_its_end_need_not_be_asked() {
+    for (taken, outcome) in [(2, Outcome::Completed), (1, Outcome::Cancelled)] {
+        let app = probe::App::new(|_| {
+            let body = probe::Body::new([Step::from("ab"), Step::from("cd")]);
+            Response::new(body.claim_hint(SizeHint::default()))
+        });
+        let told = told(Method::GET, app, Script::PASSES, taken);
+        assert_eq!(told, (vec![], vec![outcome]));
+    }
+}
+
+#[test]
 fn a_hook_that_answers_is_told_of_its_answer() {
     let answers = Script {
         before: (0, Deed::Answer),
