@@ -1,12 +1,12 @@
 //! How a request ends, and what the hooks are told of it.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH, response};
 use http_body::{Body as _, SizeHint};
 use tower::{Layer, Service, ServiceExt};
 use tower_hooks::{Hook, HooksLayer, Outcome, ResponseBody};
@@ -289,6 +289,51 @@ fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
     let mut cx = Context::from_waker(Waker::noop());
     while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
     assert_eq!(log.finishes(), [Outcome::Completed; 2]);
+}
+
+/// Panics with something that panics when it is dropped.
+struct Mines;
+
+struct Mine;
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        silent_panic();
+    }
+}
+
+impl Hook for Mines {
+    type State = ();
+
+    async fn after(&self, (): &mut (), _: &mut response::Parts) {
+        resume_unwind(Box::new(Mine));
+    }
+
+    fn finish(&self, (): (), _: Outcome) {
+        resume_unwind(Box::new(Mine));
+    }
+}
+
+#[test]
+fn what_a_panic_has_thrown_may_panic_when_it_is_dropped() {
+    let log = Log::default();
+    let layer = HooksLayer::new()
+        .hook(Scripted::passing(&log))
+        .hook(Mines)
+        .hook(Scripted {
+            script: Script {
+                after: (0, Deed::Panic),
+                ..Script::PASSES
+            },
+            ..Scripted::passing(&log)
+        });
+    let app = probe::App::new(|_| Response::new(probe::Body::default()));
+    let service = layer.layer(app);
+    let request = Request::<probe::Body>::default();
+    let result = catch_unwind(AssertUnwindSafe(|| block_on(service.oneshot(request))));
+    // The first panic is the one that goes on.
+    assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "silent");
+    assert_eq!(log.finishes(), [Outcome::Panicked; 2]);
 }
 
 #[test]
