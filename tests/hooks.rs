@@ -25,6 +25,7 @@ use http::{
     request, response,
 };
 use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -270,6 +271,37 @@ async fn a_denied_upload_does_not_put_the_connection_out_of_step() {
             assert!(ends.first().is_none(), "nothing was smuggled in");
         }
     }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn over_http_2_a_denied_upload_leaves_the_connection_to_others() {
+    let ends = Ends::default();
+    let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    for _ in 0..5 {
+        let body = Full::new(Bytes::from(vec![b'x'; 5_000_000]));
+        let denied = Request::put(server.uri("/denied")).body(body).unwrap();
+        let denied = client.request(denied).await.unwrap();
+        assert_eq!(denied.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            denied.into_body().collect().await.unwrap().to_bytes(),
+            "denied"
+        );
+        let next = Request::get(server.uri("/whole"))
+            .body(Full::default())
+            .unwrap();
+        let next = client.request(next).await.unwrap();
+        assert_eq!(
+            next.into_body().collect().await.unwrap().to_bytes(),
+            "whole"
+        );
+        assert_eq!(ends.next().await.0, "/denied");
+        assert_eq!(ends.next().await.0, "/whole");
+    }
+    drop(client);
     server.stop().await.unwrap();
 }
 

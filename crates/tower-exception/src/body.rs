@@ -365,8 +365,9 @@ impl Failure {
             }
             Ok(None) => Self::New(Cause::Error(error)),
             Err(panic) => {
+                let cause = panic.into();
                 discard(error);
-                Self::New(panic.into())
+                Self::New(cause)
             }
         }
     }

@@ -13,9 +13,12 @@ use crate::backtrace::{Location, Trace};
 thread_local! {
     /// Whether there is something in `LAST`, which costs next to nothing to ask.
     static SEEN: Cell<bool> = const { Cell::new(false) };
-    /// What the hook saw last on this thread.
-    static LAST: RefCell<Option<Seen>> = const { RefCell::new(None) };
+    /// What the hook saw last on this thread. There are several where a panic was dealt with while another one unwinds.
+    static LAST: RefCell<Vec<Seen>> = const { RefCell::new(Vec::new()) };
 }
+
+/// How many are kept.
+const MOST: usize = 8;
 
 struct Seen {
     payload: Payload,
@@ -51,7 +54,7 @@ pub(crate) fn text(payload: &(dyn Any + Send)) -> Option<&str> {
 /// nor does calling it from a thread that panics.
 ///
 /// A backtrace is captured with every panic of the process, whatever `RUST_BACKTRACE` says, as addresses; names and lines are looked up when
-/// somebody first asks for them. Of panics that no [`ExceptionLayer`](crate::ExceptionLayer) catches nothing is kept but each thread's last one.
+/// somebody first asks for them. Of panics that no [`ExceptionLayer`](crate::ExceptionLayer) catches nothing is kept but each thread's last few.
 pub fn install_panic_hook() {
     static INSTALLED: Once = Once::new();
     if thread::panicking() {
@@ -72,7 +75,12 @@ fn see(info: &PanicHookInfo<'_>) {
         payload: Payload::of(info.payload()),
         trace: Trace::capture(info.location().map(Location::from)),
     };
-    let _ = LAST.try_with(|last| last.replace(Some(seen)));
+    let _ = LAST.try_with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            last.truncate(MOST - 1);
+            last.insert(0, seen);
+        }
+    });
     SEEN.set(true);
 }
 
@@ -87,6 +95,8 @@ pub(crate) fn forget() {
 
 /// What the hook has seen of this panic, which was caught on this thread just now.
 pub(crate) fn trace_of(payload: &(dyn Any + Send)) -> Option<Trace> {
-    let seen = LAST.try_with(RefCell::take).ok()??;
-    (seen.payload == Payload::of(payload)).then_some(seen.trace)
+    let seen = LAST.try_with(RefCell::take).ok()?;
+    let payload = Payload::of(payload);
+    let seen = seen.into_iter().find(|seen| seen.payload == payload);
+    seen.map(|seen| seen.trace)
 }

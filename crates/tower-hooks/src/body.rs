@@ -1,7 +1,9 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll},
+    thread,
 };
 
 use bytes::Bytes;
@@ -65,16 +67,26 @@ struct Watch<L: Links> {
     whole: Outcome,
     /// How many bytes are to come, if it is known. A server that has them all need not ask for the end.
     left: Option<u64>,
-    /// If that is so when it is dropped, it has panicked.
-    is_polled: bool,
+    /// Whether the body has said that it is at its end. A server that has heard it need not ask for the end either.
+    ended: AtomicBool,
 }
 
 impl<L: Links> Drop for Watch<L> {
     fn drop(&mut self) {
-        if self.is_polled {
-            self.entered.finish(Outcome::Panicked);
-        } else if self.left == Some(0) {
+        let whole = self.left == Some(0) || *self.ended.get_mut();
+        if whole && !thread::panicking() {
             self.entered.finish(self.whole);
+        }
+    }
+}
+
+/// Tells of a panic that comes through here.
+struct Guard<'a, L: Links>(&'a mut Watch<L>);
+
+impl<L: Links> Drop for Guard<'_, L> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.entered.finish(Outcome::Panicked);
         }
     }
 }
@@ -113,7 +125,7 @@ where
                 entered,
                 whole,
                 left,
-                is_polled: false,
+                ended: AtomicBool::new(false),
             }),
         }
     }
@@ -121,8 +133,9 @@ where
 
 /// Where a body does not know its length, a server goes by what the head says.
 fn content_length(head: &response::Parts) -> Option<u64> {
-    let length = head.headers.get(CONTENT_LENGTH)?;
-    length.to_str().ok()?.parse().ok()
+    let length = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+    let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
+    length.parse().ok().filter(|_| is_number)
 }
 
 /// What a request asks for: how the client and the server understand the response, whatever the hooks make of the
@@ -144,7 +157,7 @@ impl Asks {
     }
 
     /// Whether a response has content that a server asks for (RFC 9110, section 6.4.1).
-    fn has_content(self, status: StatusCode) -> bool {
+    pub(crate) fn has_content(self, status: StatusCode) -> bool {
         let none = self == Self::Head
             || (self == Self::Connect && status.is_success())
             || status.is_informational()
@@ -169,29 +182,26 @@ where
         let Some(watch) = this.watch else {
             return this.kind.poll_frame(cx);
         };
-        watch.is_polled = true;
+        let guard = Guard(watch);
         let polled = this.kind.as_mut().poll_frame(cx);
         let frame = match polled {
             Poll::Ready(frame) => frame,
-            Poll::Pending => {
-                watch.is_polled = false;
-                return Poll::Pending;
-            }
+            Poll::Pending => return Poll::Pending,
         };
         let end = match &frame {
-            None => Some(watch.whole),
+            None => Some(guard.0.whole),
             Some(Err(_)) => Some(Outcome::Failed),
             Some(Ok(frame)) => {
                 let read = frame.data_ref().map_or(0, |data| data.len() as u64);
-                watch.left = if frame.is_trailers() || this.kind.is_end_stream() {
+                guard.0.left = if frame.is_trailers() || this.kind.is_end_stream() {
                     Some(0)
                 } else {
-                    watch.left.map(|left| left.saturating_sub(read))
+                    guard.0.left.map(|left| left.saturating_sub(read))
                 };
                 None
             }
         };
-        watch.is_polled = false;
+        drop(guard);
         if let Some(outcome) = end {
             watch.entered.finish(outcome);
             *this.watch = None;
@@ -200,7 +210,11 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.kind.is_end_stream()
+        let is_end = self.kind.is_end_stream();
+        if let Some(watch) = self.watch.as_ref().filter(|_| is_end) {
+            watch.ended.store(true, Ordering::Relaxed);
+        }
+        is_end
     }
 
     fn size_hint(&self) -> SizeHint {

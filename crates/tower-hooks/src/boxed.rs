@@ -21,6 +21,10 @@ impl BoxHook {
     }
 }
 
+/// The state of a [`BoxHook`].
+#[derive(Default)]
+pub struct BoxState(Option<Box<dyn Any + Send>>);
+
 /// What a hook is behind a pointer.
 trait Twin: Send + Sync {
     fn state(&self) -> Box<dyn Any + Send>;
@@ -77,25 +81,25 @@ impl<H: Hook> Twin for H {
 }
 
 impl Hook for BoxHook {
-    type State = Option<Box<dyn Any + Send>>;
+    type State = BoxState;
 
     async fn before(
         &self,
-        state: &mut Self::State,
+        state: &mut BoxState,
         request: &mut request::Parts,
     ) -> ControlFlow<Response<Full<Bytes>>> {
-        let state = state.insert(self.0.state());
+        let state = state.0.insert(self.0.state());
         self.0.before(&mut **state, request).await
     }
 
-    async fn after(&self, state: &mut Self::State, response: &mut response::Parts) {
-        if let Some(state) = state {
+    async fn after(&self, state: &mut BoxState, response: &mut response::Parts) {
+        if let Some(state) = &mut state.0 {
             self.0.after(&mut **state, response).await;
         }
     }
 
-    fn finish(&self, state: Self::State, outcome: Outcome) {
-        if let Some(state) = state {
+    fn finish(&self, state: BoxState, outcome: Outcome) {
+        if let Some(state) = state.0 {
             self.0.finish(state, outcome);
         }
     }
@@ -104,5 +108,11 @@ impl Hook for BoxHook {
 impl fmt::Debug for BoxHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BoxHook").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for BoxState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxState").finish_non_exhaustive()
     }
 }

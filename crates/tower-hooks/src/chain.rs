@@ -11,7 +11,7 @@ use http_body_util::Full;
 
 use crate::{
     Hook, Outcome,
-    guard::{Payload, catch, discard, quietly},
+    guard::{Payload, catch, quietly},
 };
 
 /// Where a request's hooks come from: those that [`HooksLayer::hook`](crate::HooksLayer::hook) put one after the other, or a
@@ -131,10 +131,7 @@ impl<T: Default> Place<T> {
             return;
         };
         if let Err(another) = catch(async { hook.after(state, response).await }).await {
-            match panic {
-                None => *panic = Some(another),
-                Some(_) => discard(another),
-            }
+            panic.get_or_insert(another);
         }
     }
 

@@ -6,8 +6,12 @@ use http_body_util::Full;
 
 use crate::Hook;
 
-/// A function that can be a [`before`](Hook::before): an `async fn`, or a closure `async |request: &mut request::Parts| …` that
-/// captures nothing. What captures something is a [`Hook`].
+/// A function that can be a [`before`](Hook::before): an `async fn`, or a closure `async |request: &mut request::Parts| …`, with its type written out, whose future borrows nothing
+/// that it has captured. What needs that is a [`Hook`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `before`",
+    note = "write `async |request: &mut http::request::Parts| …`; what captures something is a `Hook`"
+)]
 pub trait BeforeFn<'a>: Send + Sync + 'static {
     /// What it gives.
     type Future: Future<Output = ControlFlow<Response<Full<Bytes>>>> + Send + 'a;
@@ -28,8 +32,12 @@ where
     }
 }
 
-/// A function that can be an [`after`](Hook::after): an `async fn`, or a closure `async |response: &mut response::Parts| …` that
-/// captures nothing. What captures something is a [`Hook`].
+/// A function that can be an [`after`](Hook::after): an `async fn`, or a closure `async |response: &mut response::Parts| …`, with its type written out, whose future borrows nothing
+/// that it has captured. What needs that is a [`Hook`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `after`",
+    note = "write `async |response: &mut http::response::Parts| …`; what captures something is a `Hook`"
+)]
 pub trait AfterFn<'a>: Send + Sync + 'static {
     /// What it gives.
     type Future: Future<Output = ()> + Send + 'a;

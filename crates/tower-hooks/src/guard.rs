@@ -2,29 +2,47 @@
 
 use std::{
     any::Any,
+    fmt,
     future::Future,
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
 
-/// What a panic has thrown.
-pub(crate) type Payload = Box<dyn Any + Send>;
+/// What a panic has thrown. Its own `Drop` may panic, too.
+pub struct Payload(Option<Box<dyn Any + Send>>);
+
+impl Payload {
+    /// Lets the panic go on.
+    pub(crate) fn resume(mut self) {
+        if let Some(payload) = self.0.take() {
+            resume_unwind(payload);
+        }
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let payload = self.0.take();
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(another);
+        }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").finish_non_exhaustive()
+    }
+}
 
 /// Runs `f` where nobody could be told of a panic.
 pub(crate) fn quietly(f: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
-        discard(panic);
-    }
-}
-
-/// Drops what a panic has thrown, whose `Drop` may panic, too.
-pub(crate) fn discard(panic: Payload) {
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        mem::forget(another);
+        drop(Payload(Some(panic)));
     }
 }
 
@@ -47,7 +65,7 @@ impl<F: Future> Future for Catch<F> {
         let future = self.project().future;
         match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
+            Err(panic) => Poll::Ready(Err(Payload(Some(panic)))),
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::{future::Future, ops::ControlFlow};
+use std::{future::Future, ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
 use http::{Response, request, response};
@@ -66,6 +66,30 @@ pub trait Hook: Send + Sync + 'static {
     }
 }
 
+impl<H: Hook> Hook for Arc<H> {
+    type State = H::State;
+
+    fn before(
+        &self,
+        state: &mut Self::State,
+        request: &mut request::Parts,
+    ) -> impl Future<Output = ControlFlow<Response<Full<Bytes>>>> + Send {
+        H::before(self, state, request)
+    }
+
+    fn after(
+        &self,
+        state: &mut Self::State,
+        response: &mut response::Parts,
+    ) -> impl Future<Output = ()> + Send {
+        H::after(self, state, response)
+    }
+
+    fn finish(&self, state: Self::State, outcome: Outcome) {
+        H::finish(self, state, outcome);
+    }
+}
+
 /// How a request has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -77,7 +101,7 @@ pub enum Outcome {
     Aborted,
     /// The app gave an error, or its body did.
     Failed,
-    /// Dropped before its end: the client went away, or a timeout came.
+    /// Dropped before its end: the client went away, a timeout came, or a layer further out put another response in its place.
     Cancelled,
     /// The app, its body, a hook or what they were polled by panicked.
     Panicked,

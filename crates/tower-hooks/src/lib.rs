@@ -13,7 +13,7 @@ mod list;
 mod service;
 
 pub use body::ResponseBody;
-pub use boxed::BoxHook;
+pub use boxed::{BoxHook, BoxState};
 pub use chain::{Chain, Links};
 pub use closures::{After, AfterFn, Before, BeforeFn};
 pub use future::ResponseFuture;

@@ -42,6 +42,22 @@ impl HookList {
         drop(old);
     }
 
+    /// Puts one behind those that there are.
+    pub fn push(&self, hook: BoxHook) {
+        let old = {
+            let mut hooks = self.hooks.write().unwrap_or_else(PoisonError::into_inner);
+            let new = hooks.iter().cloned().chain([hook]).collect();
+            mem::replace(&mut *hooks, new)
+        };
+        drop(old);
+    }
+
+    /// The hooks that there are now.
+    #[must_use]
+    pub fn hooks(&self) -> Vec<BoxHook> {
+        self.now().to_vec()
+    }
+
     /// How many hooks there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header::CONTENT_LENGTH};
+use http::{
+    HeaderValue, Request, Response,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
@@ -115,16 +118,19 @@ where
     }
 }
 
-/// A response to HEAD says how long its body would be (RFC 9110, section 9.3.2).
+/// A response to HEAD says how long its body would be, where it would have one (RFC 9110, sections 8.6 and 9.3.2).
 fn without_content_for(asks: Asks, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    if asks == Asks::Head {
-        let length = response.body().size_hint().exact().unwrap_or_default();
-        let headers = response.headers_mut();
-        headers
-            .entry(CONTENT_LENGTH)
-            .or_insert_with(|| HeaderValue::from(length));
-        *response.body_mut() = Full::default();
+    if asks != Asks::Head {
+        return response;
     }
+    let length = response.body().size_hint().exact().unwrap_or_default();
+    let has_length = Asks::Other.has_content(response.status());
+    let headers = response.headers_mut();
+    if has_length && !headers.contains_key(TRANSFER_ENCODING) {
+        let length = || HeaderValue::from(length);
+        headers.entry(CONTENT_LENGTH).or_insert_with(length);
+    }
+    *response.body_mut() = Full::default();
     response
 }
 

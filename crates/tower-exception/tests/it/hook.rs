@@ -84,6 +84,64 @@ async fn a_panic_has_a_place_a_thread_and_a_way() {
     }
 }
 
+/// Deals with a panic of its own while another one unwinds.
+struct Untidy;
+
+impl Drop for Untidy {
+    fn drop(&mut self) {
+        let caught = catch_unwind(|| panic!("while unwinding"));
+        assert!(caught.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_panic_that_was_dealt_with_while_unwinding_does_not_hide_the_first() {
+    let line = line!() + 3;
+    let incident = incident(|| {
+        let _untidy = Untidy;
+        panic!("first");
+    });
+    let incident = incident.await;
+    assert_eq!(incident.panic_message(), Some("first"));
+    assert_eq!(incident.location().unwrap().line(), line);
+    assert!(!incident.frames().is_empty());
+}
+
+/// An error whose sources panic, and which deals with another panic when it is dropped.
+#[derive(Debug)]
+struct Broken(#[allow(dead_code, reason = "dropped")] Arc<()>);
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("broken")
+    }
+}
+
+impl std::error::Error for Broken {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        panic!("its source");
+    }
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        drop(Untidy);
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_panics_is_an_incident_with_a_place() {
+    install_panic_hook();
+    let (layer, incidents) = keeping();
+    let app = layer.layer(service_fn(async |_: Request<()>| {
+        Err::<Response<Full<bytes::Bytes>>, _>(Broken(Arc::default()))
+    }));
+    app.oneshot(Request::new(())).await.unwrap();
+    let incidents = incidents.lock().unwrap();
+    assert_eq!(incidents[0].panic_message(), Some("its source"));
+    assert!(incidents[0].location().is_some());
+}
+
 #[tokio::test]
 async fn frames_of_libraries_are_told_from_the_applications() {
     let incident = incident(|| (0..1).for_each(|_| goes_wrong())).await;

@@ -1,15 +1,28 @@
 //! How a request ends, and what the hooks are told of it.
 
 use std::{
+    convert::Infallible,
+    future::ready,
+    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    pin::pin,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH, response};
-use http_body::{Body as _, SizeHint};
-use tower::{Layer, Service, ServiceExt};
-use tower_hooks::{Hook, HooksLayer, Outcome, ResponseBody};
+use bytes::Bytes;
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH, request,
+    response,
+};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::Full;
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, ResponseBody};
 use tower_lint::probe::{self, Step, block_on};
 
 use crate::scripted::{Deed, Log, Script, Scripted, silent_panic};
@@ -105,8 +118,8 @@ fn the_end_of_a_body_is_told_when_it_is_seen() {
             "panicked",
             vec![a, Step::Panic("body")],
             2,
-            &[],
             &[Panicked],
+            &[],
         ),
     ];
     for (name, steps, frames, before, after) in table {
@@ -205,22 +218,44 @@ fn a_hook_that_answers_is_told_of_its_answer() {
     assert_eq!(before, [Outcome::Aborted]);
 }
 
+/// Answers with its text and this status.
+struct Answers(StatusCode);
+
+impl Hook for Answers {
+    type State = ();
+
+    async fn before(
+        &self,
+        (): &mut (),
+        _: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        let mut response = Response::new(Full::from("text"));
+        *response.status_mut() = self.0;
+        ControlFlow::Break(response)
+    }
+}
+
 #[test]
-fn an_answer_to_head_has_a_length_and_no_body() {
-    let hook = Scripted {
-        script: Script {
-            before: (0, Deed::Answer),
-            ..Script::PASSES
-        },
-        ..Scripted::passing(&Log::default())
-    };
-    let app = probe::App::new(|_| unreachable!("a hook has answered"));
-    let service = HooksLayer::new().hook(hook).layer(app);
-    let request = Request::head("/").body(probe::Body::default()).unwrap();
-    let response = block_on(service.oneshot(request)).unwrap().unwrap();
-    assert_eq!(response.headers()[CONTENT_LENGTH], "4");
-    assert!(response.body().is_end_stream());
-    assert_eq!(response.body().size_hint().exact(), Some(0));
+fn an_answer_to_head_has_a_length_where_there_would_be_a_body_and_no_body() {
+    for (status, length) in [
+        (StatusCode::OK, Some("4")),
+        (StatusCode::NOT_FOUND, Some("4")),
+        (StatusCode::NO_CONTENT, None),
+        (StatusCode::NOT_MODIFIED, None),
+    ] {
+        let app = probe::App::new(|_| unreachable!("a hook has answered"));
+        let service = HooksLayer::new().hook(Answers(status)).layer(app);
+        let request = Request::head("/").body(probe::Body::default()).unwrap();
+        let response = block_on(service.oneshot(request)).unwrap().unwrap();
+        let seen = response.headers().get(CONTENT_LENGTH);
+        assert_eq!(
+            seen.map(|length| length.to_str().unwrap()),
+            length,
+            "{status}"
+        );
+        assert!(response.body().is_end_stream());
+        assert_eq!(response.body().size_hint().exact(), Some(0));
+    }
 }
 
 #[test]
@@ -340,14 +375,206 @@ fn what_a_panic_has_thrown_may_panic_when_it_is_dropped() {
 fn a_body_dropped_by_an_unwinding_server_is_a_panic() {
     let log = Log::default();
     let layer = HooksLayer::new().hook(Scripted::passing(&log));
-    let app = probe::App::new(|_| Response::new(probe::Body::new([Step::from("data")])));
-    let response = block_on(layer.layer(app).oneshot(Request::<probe::Body>::default()))
-        .unwrap()
-        .unwrap();
-    let unwinding = catch_unwind(AssertUnwindSafe(|| {
-        let _body: ResponseBody<_, _> = response.into_body();
+    for (status, steps) in [
+        (StatusCode::OK, vec![Step::from("data")]),
+        (StatusCode::OK, vec![]),
+        (StatusCode::NO_CONTENT, vec![]),
+    ] {
+        let app = app(status, None, &steps);
+        let request = Request::<probe::Body>::default();
+        let response = block_on(layer.layer(app).oneshot(request))
+            .unwrap()
+            .unwrap();
+        let unwinding = catch_unwind(AssertUnwindSafe(|| {
+            let _body: ResponseBody<_, _> = response.into_body();
+            silent_panic();
+        }));
+        assert!(unwinding.is_err());
+        assert_eq!(log.finishes(), [Outcome::Panicked]);
+    }
+}
+
+#[test]
+fn a_body_that_panics_is_told_at_once_and_once() {
+    let log = Log::default();
+    let layer = HooksLayer::new().hook(Scripted::passing(&log));
+    let steps = [Step::Panic("body"), Step::from("after it")];
+    let request = Request::<probe::Body>::default();
+    let service = layer.layer(app(StatusCode::OK, None, &steps));
+    let response = block_on(service.oneshot(request)).unwrap().unwrap();
+    let mut body = Box::pin(response.into_body());
+    let mut cx = Context::from_waker(Waker::noop());
+    let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(&mut cx)));
+    assert!(polled.is_err());
+    assert_eq!(log.finishes(), [Outcome::Panicked]);
+    while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
+    drop(body);
+    assert_eq!(log.finishes(), []);
+}
+
+/// Nothing comes, and at some time it says that this was its end.
+struct Quiet(Arc<AtomicBool>);
+
+impl http_body::Body for Quiet {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_server_that_hears_of_the_end_need_not_see_it() {
+    let log = Log::default();
+    for (asks, outcome) in [(true, Outcome::Completed), (false, Outcome::Cancelled)] {
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = ended.clone();
+        let app = service_fn(move |_: Request<()>| {
+            ready(Ok::<_, Infallible>(Response::new(Quiet(end.clone()))))
+        });
+        let layer = HooksLayer::new().hook(Scripted::passing(&log));
+        let response = block_on(layer.layer(app).oneshot(Request::new(())))
+            .unwrap()
+            .unwrap();
+        ended.store(true, Ordering::Relaxed);
+        if asks {
+            assert!(response.body().is_end_stream());
+        }
+        drop(response);
+        assert_eq!(log.finishes(), [outcome]);
+    }
+}
+
+#[test]
+fn a_content_length_is_digits() {
+    for (length, outcome) in [
+        ("4", Outcome::Completed),
+        ("+4", Outcome::Cancelled),
+        ("4, 4", Outcome::Cancelled),
+    ] {
+        let app = probe::App::new(move |_| {
+            let body = probe::Body::new([Step::from("data")]).claim_end(false);
+            let mut response = Response::new(body.claim_hint(SizeHint::default()));
+            let length = HeaderValue::from_static(length);
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+            response
+        });
+        let told = told(Method::GET, app, Script::PASSES, 1);
+        assert_eq!(told, (vec![], vec![outcome]), "{length}");
+    }
+}
+
+#[test]
+fn a_panic_that_waits_for_the_others_is_not_forgotten_when_it_is_dropped() {
+    let log = Log::default();
+    let waits = Script {
+        after: (1, Deed::Pass),
+        ..Script::PASSES
+    };
+    let layer = HooksLayer::new()
+        .hook(Scripted {
+            script: waits,
+            ..Scripted::passing(&log)
+        })
+        .hook(Mines);
+    for unwinding in [false, true] {
+        let app = app(StatusCode::OK, None, &[]);
+        let mut future = Box::pin(layer.layer(app).oneshot(Request::<probe::Body>::default()));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(future.as_mut().poll(&mut cx).is_pending());
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            let _future = future;
+            if unwinding {
+                silent_panic();
+            }
+        }));
+        assert_eq!(dropped.is_err(), unwinding);
+        assert_eq!(log.finishes(), [Outcome::Panicked]);
+    }
+}
+
+/// A state, and a hook, that cannot be dropped quietly.
+#[derive(Default)]
+struct Fused;
+
+impl Drop for Fused {
+    fn drop(&mut self) {
         silent_panic();
-    }));
-    assert!(unwinding.is_err());
+    }
+}
+
+struct Holds(#[allow(dead_code, reason = "dropped")] Fused);
+
+impl Hook for Holds {
+    type State = Option<Fused>;
+
+    async fn before(
+        &self,
+        state: &mut Self::State,
+        _: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        *state = Some(Fused);
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn states_and_hooks_may_panic_when_they_are_dropped_while_unwinding_too() {
+    let log = Log::default();
+    let list = HookList::from_iter([
+        BoxHook::new(Scripted::passing(&log)),
+        BoxHook::new(Holds(Fused)),
+    ]);
+    let app = probe::App::new(|_| silent_panic()).yields(1);
+    let service = HooksLayer::list(list.clone()).layer(app);
+    let mut future = Box::pin(service.oneshot(Request::<probe::Body>::default()));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut poll = || {
+        catch_unwind(AssertUnwindSafe(|| {
+            future.as_mut().poll(&mut cx).is_ready()
+        }))
+    };
+    assert!(!poll().unwrap_or(true) || poll().is_err());
+    // The request is the last to hold them.
+    list.set([]);
+    while let Ok(false) = poll() {}
+    assert_eq!(log.finishes(), [Outcome::Panicked]);
+}
+
+/// Its state cannot be made.
+#[derive(Debug)]
+struct Never;
+
+impl Default for Never {
+    fn default() -> Self {
+        silent_panic();
+    }
+}
+
+struct Stateless;
+
+impl Hook for Stateless {
+    type State = Never;
+}
+
+#[test]
+fn a_state_that_cannot_be_made_is_a_panic_for_those_before() {
+    let log = Log::default();
+    let layer = HooksLayer::new()
+        .hook(Scripted::passing(&log))
+        .hook(Stateless)
+        .hook(Scripted::passing(&log));
+    let service = layer.layer(app(StatusCode::OK, None, &[]));
+    let request = Request::<probe::Body>::default();
+    let result = catch_unwind(AssertUnwindSafe(|| block_on(service.oneshot(request))));
+    assert!(result.is_err());
     assert_eq!(log.finishes(), [Outcome::Panicked]);
 }

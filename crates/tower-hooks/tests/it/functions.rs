@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use axum::{Router, body::Body, extract::MatchedPath, routing::get};
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode, header::WWW_AUTHENTICATE, request, response,
@@ -69,4 +70,42 @@ fn functions_and_closures_are_hooks() {
     assert_eq!(head.headers[WWW_AUTHENTICATE], "Basic realm=\"x\", Bearer");
     assert_eq!(head.headers["x-after"], "1");
     assert_eq!(head.headers.len(), 2);
+}
+
+#[tokio::test]
+async fn axum_takes_sixteen_hooks_and_shows_them_the_route() {
+    let hooks = || {
+        HooksLayer::new()
+            .before(pass)
+            .before(pass)
+            .before(pass)
+            .before(pass)
+            .before(pass)
+            .before(pass)
+            .before(pass)
+    };
+    let hooks = hooks()
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(async |request: &mut request::Parts| {
+            let path = request.extensions.get::<MatchedPath>();
+            assert_eq!(path.map(MatchedPath::as_str), Some("/hello/{name}"));
+            ControlFlow::Continue(())
+        });
+    let app = Router::new()
+        .route("/hello/{name}", get(async || "hello"))
+        .route_layer(hooks);
+    let request = Request::get("/hello/John").body(Body::empty()).unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+async fn pass(_: &mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> {
+    ControlFlow::Continue(())
 }

@@ -1,9 +1,12 @@
 //! Lists that change, and no hooks at all.
 
-use http::{Request, Response};
-use http_body_util::BodyExt;
+use std::{ops::ControlFlow, sync::Arc};
+
+use bytes::Bytes;
+use http::{Request, Response, request};
+use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt};
-use tower_hooks::{BoxHook, HookList, HooksLayer, Outcome};
+use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome};
 use tower_lint::probe::{self, Gate, Step, block_on};
 
 use crate::scripted::{Event, Log, Scripted};
@@ -88,4 +91,50 @@ fn without_hooks_the_types_are_the_services() {
     }
     let app = probe::App::new(|_| Response::default());
     same(&app, &HooksLayer::new().layer(app.clone()));
+}
+
+/// Changes the list that it is in.
+struct Grows(HookList, Log);
+
+impl Hook for Grows {
+    type State = ();
+
+    async fn before(
+        &self,
+        (): &mut (),
+        _: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        self.0.push(hook(7, &self.1));
+        ControlFlow::Continue(())
+    }
+
+    fn finish(&self, (): (), _: Outcome) {
+        self.0.set(self.0.hooks().into_iter().skip(1));
+    }
+}
+
+#[test]
+fn a_hook_may_change_the_list_that_it_is_in() {
+    let log = Log::default();
+    let list = HookList::new();
+    list.push(BoxHook::new(Arc::new(Grows(list.clone(), log.clone()))));
+    let app = probe::App::new(|_| Response::default());
+    let service = HooksLayer::list(list.clone()).layer(app);
+    for events in [0, 3] {
+        let request = Request::<probe::Body>::default();
+        drop(block_on(service.clone().oneshot(request)).unwrap().unwrap());
+        assert_eq!(log.take().len(), events);
+        assert_eq!(list.len(), 1);
+    }
+}
+
+#[test]
+fn a_body_is_sync_if_the_apps_is() {
+    fn check<B: Sync>(_: &B) {}
+    let log = Log::default();
+    let list = HookList::from_iter([hook(1, &log)]);
+    let app = probe::App::new(|_| Response::default());
+    let service = HooksLayer::list(list).layer(app);
+    let request = Request::<probe::Body>::default();
+    check(block_on(service.oneshot(request)).unwrap().unwrap().body());
 }

@@ -250,13 +250,23 @@ fn check_dropped(case: &Case, events: &[Event]) -> Result<(), TestCaseError> {
     // As far as it came, it is what would have happened.
     let prefix: Vec<_> = whole.iter().take(done.len()).collect();
     prop_assert_eq!(&done, &prefix);
-    // Then all that were entered are told, in reverse order, once, the same.
+    // Then all that were entered are told, in reverse order, once, the same. An `after` that panicked did so before the next
+    // one was called.
+    let panicked = done.iter().rev().skip(1).any(|event| match event {
+        Event::After(number) => case.hooks[*number].after.1 == Deed::Panic,
+        _ => false,
+    });
+    let outcome = if panicked {
+        Outcome::Panicked
+    } else {
+        Outcome::Cancelled
+    };
     let entered = done
         .iter()
         .filter(|event| matches!(event, Event::Before(_)));
     let told: Vec<_> = (0..entered.count())
         .rev()
-        .map(|number| Event::Finish(number, Outcome::Cancelled))
+        .map(|number| Event::Finish(number, outcome))
         .collect();
     prop_assert_eq!(finished, told.iter().collect::<Vec<_>>());
     Ok(())
