@@ -13,7 +13,7 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 23] = [
+const DEPENDENCIES: [&str; 24] = [
     "aho-corasick",
     "backtrace",
     "bytes",
@@ -34,6 +34,7 @@ const DEPENDENCIES: [&str; 23] = [
     "serde_plain",
     "siphasher",
     "smallvec",
+    "sync_wrapper",
     "tower-layer",
     "tower-service",
     "tracing",

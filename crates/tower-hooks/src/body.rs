@@ -74,19 +74,25 @@ struct Watch<L: Links> {
 impl<L: Links> Drop for Watch<L> {
     fn drop(&mut self) {
         let whole = self.left == Some(0) || *self.ended.get_mut();
-        if whole && !thread::panicking() {
+        if whole && !self.entered.is_told() && !thread::panicking() {
             self.entered.finish(self.whole);
         }
     }
 }
 
-/// Tells of a panic that comes through here.
-struct Guard<'a, L: Links>(&'a mut Watch<L>);
+/// Tells of a panic, unless it is disarmed.
+struct Guard<'a, L: Links>(Option<&'a mut Watch<L>>);
+
+impl<'a, L: Links> Guard<'a, L> {
+    fn disarm(mut self) -> Option<&'a mut Watch<L>> {
+        self.0.take()
+    }
+}
 
 impl<L: Links> Drop for Guard<'_, L> {
     fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.entered.finish(Outcome::Panicked);
+        if let Some(watch) = &mut self.0 {
+            watch.entered.finish(Outcome::Panicked);
         }
     }
 }
@@ -179,34 +185,31 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let Some(watch) = this.watch else {
-            return this.kind.poll_frame(cx);
-        };
-        let guard = Guard(watch);
+        let guard = Guard(this.watch.as_mut());
         let polled = this.kind.as_mut().poll_frame(cx);
-        let frame = match polled {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => return Poll::Pending,
+        let ended = match &polled {
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.kind.is_end_stream(),
+            _ => false,
         };
-        let end = match &frame {
-            None => Some(guard.0.whole),
-            Some(Err(_)) => Some(Outcome::Failed),
-            Some(Ok(frame)) => {
+        let Some(watch) = guard.disarm() else {
+            return polled;
+        };
+        let end = match &polled {
+            Poll::Pending => None,
+            Poll::Ready(None) => Some(watch.whole),
+            Poll::Ready(Some(Err(_))) => Some(Outcome::Failed),
+            Poll::Ready(Some(Ok(frame))) => {
                 let read = frame.data_ref().map_or(0, |data| data.len() as u64);
-                guard.0.left = if frame.is_trailers() || this.kind.is_end_stream() {
-                    Some(0)
-                } else {
-                    guard.0.left.map(|left| left.saturating_sub(read))
-                };
+                let left = watch.left.map(|left| left.saturating_sub(read));
+                watch.left = if ended { Some(0) } else { left };
                 None
             }
         };
-        drop(guard);
         if let Some(outcome) = end {
             watch.entered.finish(outcome);
             *this.watch = None;
         }
-        Poll::Ready(frame)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

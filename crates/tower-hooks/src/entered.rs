@@ -50,6 +50,10 @@ impl<L: Links> Entered<L> {
         }
     }
 
+    pub(crate) fn is_told(&mut self) -> bool {
+        self.states.get_mut().is_none()
+    }
+
     pub(crate) fn finish(&mut self, outcome: Outcome) {
         if let (Some(links), Some(states)) = (&self.links, self.states.get_mut().take()) {
             links.finish(states, outcome);
@@ -59,12 +63,14 @@ impl<L: Links> Entered<L> {
 
 impl<L: Links> Drop for Entered<L> {
     fn drop(&mut self) {
-        let panicked = thread::panicking() || self.panic.get_mut().is_some();
-        self.finish(if panicked {
-            Outcome::Panicked
-        } else {
-            Outcome::Cancelled
-        });
+        if !self.is_told() {
+            let panicked = thread::panicking() || self.panic.get_mut().is_some();
+            self.finish(if panicked {
+                Outcome::Panicked
+            } else {
+                Outcome::Cancelled
+            });
+        }
         // It may be the last to hold the hooks, which are somebody else's.
         let links = self.links.take();
         quietly(|| drop(links));

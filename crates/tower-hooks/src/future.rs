@@ -42,13 +42,14 @@ impl<F, B, E, L: Links> ResponseFuture<F, B, E, L> {
         }
     }
 
-    pub(crate) fn boxed(
-        future: impl Future<Output = Result<Response<ResponseBody<B, L>>, E>> + Send + 'static,
-    ) -> Self {
+    /// The future is made where it stays: it is large, and to move it takes longer than to allocate it.
+    pub(crate) fn boxed<T>(make: impl FnOnce() -> T) -> Self
+    where
+        T: Future<Output = Result<Response<ResponseBody<B, L>>, E>> + Send + 'static,
+    {
+        let future = Box::into_pin(Box::write(Box::new_uninit(), make()));
         Self {
-            kind: Kind::Boxed {
-                future: Box::pin(future),
-            },
+            kind: Kind::Boxed { future },
         }
     }
 }

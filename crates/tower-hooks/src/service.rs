@@ -69,7 +69,8 @@ where
         // The one that was made ready is the one that is called, after the hooks.
         let fresh = self.inner.clone();
         let ready = mem::replace(&mut self.inner, fresh);
-        ResponseFuture::boxed(run(ready, Entered::new(links), request, self.skips_after))
+        let skips_after = self.skips_after;
+        ResponseFuture::boxed(|| run(ready, Entered::new(links), request, skips_after))
     }
 }
 
