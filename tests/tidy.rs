@@ -13,14 +13,18 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 24] = [
+const DEPENDENCIES: [&str; 29] = [
     "aho-corasick",
+    "annotate-snippets",
     "backtrace",
     "bytes",
+    "clap",
     "getrandom",
     "http",
     "http-body",
     "http-body-util",
+    "humantime",
+    "indexmap",
     "ipnet",
     "maud",
     "mediatype",
@@ -34,6 +38,7 @@ const DEPENDENCIES: [&str; 24] = [
     "serde_plain",
     "siphasher",
     "smallvec",
+    "strsim",
     "sync_wrapper",
     "tower-layer",
     "tower-service",
@@ -41,9 +46,10 @@ const DEPENDENCIES: [&str; 24] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 8] = [
+const NEIGHBOURS: [(&str, &[&str]); 9] = [
     ("tower-body-rewrite", &[]),
     ("tower-cascade", &[]),
+    ("tower-deploy", &[]),
     ("tower-dispatch", &["tower-environ"]),
     ("tower-environ", &[]),
     ("tower-exception", &[]),

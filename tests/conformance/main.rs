@@ -6,6 +6,7 @@ mod cascade;
 mod dispatch;
 mod exception;
 mod link_router;
+mod pastedeploy;
 mod prefix;
 mod urlmap;
 
@@ -82,7 +83,7 @@ const FILES: [(&str, &[Option<&str>], Runner); 8] = [
             Some("loadserver"),
             Some("appconfig"),
         ],
-        |_| Verdict::NoRunner("tower-deploy"),
+        pastedeploy::run,
     ),
 ];
 

@@ -1,0 +1,105 @@
+//! Settings, interpolated.
+
+use indexmap::IndexMap;
+
+use crate::{Place, ini::Setting};
+
+/// A setting's value, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub(crate) text: String,
+    pub(crate) place: Option<Place>,
+    pub(crate) key_place: Option<Place>,
+    pub(crate) home: Origin,
+}
+
+/// Where a value comes from, and where names in it are looked up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Origin {
+    /// A file, by its number.
+    File(usize),
+    Program,
+}
+
+impl Value {
+    pub(crate) fn given(text: String) -> Self {
+        Self {
+            text,
+            place: None,
+            key_place: None,
+            home: Origin::Program,
+        }
+    }
+
+    pub(crate) fn written(text: String, setting: &Setting, file: usize) -> Self {
+        Self {
+            text,
+            place: Some(setting.value_place.clone()),
+            key_place: Some(setting.key_place.clone()),
+            home: Origin::File(file),
+        }
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it stands; `None` if it was given by the program.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+}
+
+/// A section's settings, or those of all: in order, each with its place.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub(crate) map: IndexMap<String, Value>,
+}
+
+impl Settings {
+    /// A value.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.map.get(key).map(Value::text)
+    }
+
+    /// A value with its place.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.map.get(key)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.map.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    pub(crate) fn set(&mut self, key: String, value: Value) {
+        self.map.insert(key, value);
+    }
+
+    pub(crate) fn take(&mut self, key: &str) -> Option<Value> {
+        self.map.shift_remove(key)
+    }
+
+    pub(crate) fn update(&mut self, other: &Self) {
+        for (key, value) in &other.map {
+            self.map.insert(key.clone(), value.clone());
+        }
+    }
+}

@@ -1,0 +1,256 @@
+use std::{error, fmt};
+
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
+
+use crate::{Place, secret::is_secret};
+
+/// What is wrong with a file, or with what it asks for.
+///
+/// `Display` is one line with the place, the section, the key and what would be right; [`report`](Self::report) shows the
+/// line of the file with a mark under the fault.
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    help: Option<String>,
+    place: Option<Place>,
+    section: Option<String>,
+    key: Option<String>,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
+}
+
+/// What sort of mistake it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A URI without `config:`, `egg:` or `call:`.
+    UriWithoutScheme,
+    /// A URI with another scheme.
+    UnknownScheme,
+    /// A relative file name, and nothing that it is relative to.
+    RelativeWithoutBase,
+    /// The file cannot be opened.
+    FileNotFound,
+    /// A directory, not a file.
+    IsADirectory,
+    /// The file cannot be read.
+    Unreadable,
+    /// The file is larger than [`LARGEST_FILE`](crate::LARGEST_FILE).
+    FileTooLarge,
+    /// The file is not UTF-8.
+    NotUtf8,
+    /// A setting before the first section.
+    MissingSectionHeader,
+    /// A line that is neither a section nor a setting.
+    Syntax,
+    /// A section that is there twice.
+    DuplicateSection,
+    /// A key that is twice in a section.
+    DuplicateKey,
+    /// No section has this name and type.
+    MissingSection,
+    /// Several sections have this name and a type that fits.
+    AmbiguousSection,
+    /// A section that does not say what makes it: no `use`, no factory.
+    NoFactory,
+    /// A section that says it twice.
+    SeveralFactories,
+    /// A pipeline without `pipeline`.
+    NoPipeline,
+    /// A pipeline with nothing in it.
+    EmptyPipeline,
+    /// A pipeline with settings, which nobody would get.
+    PipelineSettings,
+    /// A filter-app without `next`.
+    NoNext,
+    /// `%(name)s` of a key that is not there.
+    InterpolationUnknown,
+    /// A `%` that is followed by neither `%` nor `(name)s`.
+    InterpolationSyntax,
+    /// Keys that refer to keys that refer to keys, ten deep and more, or that grow beyond all bounds.
+    InterpolationDepth,
+    /// `get x = y` where `y` is not global.
+    UnknownGlobal,
+    /// A section that leads back to itself.
+    Circular,
+    /// Nothing is registered under `egg:NAME`.
+    UnknownDistribution,
+    /// `egg:NAME` has nothing of this name and type.
+    UnknownEntryPoint,
+    /// `egg:NAME` has several of this name whose types fit.
+    AmbiguousEntryPoint,
+    /// `call:` without `module:function`.
+    CallWithoutColon,
+    /// Nothing is registered in this module.
+    UnknownModule,
+    /// The module is known, and has no such function.
+    UnknownFunction,
+    /// A factory of another type than the section.
+    WrongFactory,
+    /// A key that the factory does not know, one that it needs, or a value of the wrong type.
+    Settings,
+    /// The factory failed.
+    Factory,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                message: message.into(),
+                help: None,
+                place: None,
+                section: None,
+                key: None,
+                source: None,
+            }),
+        }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.inner.help = Some(help.into());
+        self
+    }
+
+    /// Unless it has one.
+    pub(crate) fn at(mut self, place: Option<&Place>) -> Self {
+        self.inner.place = self.inner.place.or_else(|| place.cloned());
+        self
+    }
+
+    /// Unless it has one.
+    pub(crate) fn section(mut self, section: &str) -> Self {
+        self.inner.section.get_or_insert_with(|| section.to_owned());
+        self
+    }
+
+    /// Unless it has one.
+    pub(crate) fn key(mut self, key: &str) -> Self {
+        self.inner.key.get_or_insert_with(|| key.to_owned());
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: Box<dyn error::Error + Send + Sync>) -> Self {
+        self.inner.source = Some(source);
+        self
+    }
+
+    /// All but the place and what would be right.
+    fn title(&self) -> String {
+        let inner = &self.inner;
+        let mut title = String::new();
+        if let Some(section) = &inner.section {
+            title += &format!("[{section}] ");
+        }
+        if let Some(key) = &inner.key {
+            title += &format!("{key}: ");
+        }
+        title += &inner.message;
+        if let Some(source) = &inner.source {
+            title += &format!(": {source}");
+        }
+        title
+    }
+
+    /// For a person: the line of the file with a mark under the fault; in colour if it is `styled`, for a terminal.
+    #[must_use]
+    pub fn report(&self, styled: bool) -> String {
+        let title = self.title();
+        let is_secret = self.inner.key.as_deref().is_some_and(is_secret);
+        let mut group = Level::ERROR
+            .primary_title(title.as_str())
+            .elements([] as [Snippet<'_, Annotation<'_>>; 0]);
+        let path;
+        if let Some(place) = &self.inner.place {
+            path = place.file().display().to_string();
+            if is_secret {
+                // The line has the value in it.
+                group = group.element(Origin::path(path.as_str()).line(place.line()));
+            } else {
+                let mark = AnnotationKind::Primary.span(place.span.clone());
+                let snippet = Snippet::source(place.source.text.as_str()).path(path.as_str());
+                group = group.element(snippet.annotation(mark));
+            }
+        }
+        if let Some(help) = &self.inner.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        let renderer = if styled {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        renderer.render(&[group]) + "\n"
+    }
+
+    /// What sort of mistake it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Where it is, if it is in a file.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.inner.place.as_ref()
+    }
+
+    /// The section that it is in, or is about.
+    #[must_use]
+    pub fn section_name(&self) -> Option<&str> {
+        self.inner.section.as_deref()
+    }
+
+    /// The key that it is about.
+    #[must_use]
+    pub fn key_name(&self) -> Option<&str> {
+        self.inner.key.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.inner;
+        if let Some(place) = &inner.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.title())?;
+        if let Some(help) = &inner.help {
+            write!(f, " ({help})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("text", &self.to_string())
+            .finish()
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// What was probably meant.
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let scored = known.into_iter().map(|known| {
+        let (a, b) = (name.to_lowercase(), known.to_lowercase());
+        (strsim::jaro_winkler(&a, &b), known)
+    });
+    let best = scored.max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(score, _)| *score > 0.8)
+        .map(|(_, known)| known)
+}

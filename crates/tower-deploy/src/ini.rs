@@ -1,0 +1,323 @@
+//! INI files as Python's `configparser` reads them, with a place for everything.
+
+use std::{
+    collections::HashSet,
+    fs,
+    io::{self, Read as _},
+    ops::Range,
+    path::Path,
+    sync::Arc,
+};
+
+use crate::{Error, ErrorKind, Place, place::Source};
+
+/// The largest file that is read, in bytes.
+pub const LARGEST_FILE: u64 = 1 << 20;
+
+/// The section whose settings are in all others.
+pub(crate) const DEFAULT: &str = "DEFAULT";
+
+/// A file, read.
+pub(crate) struct Document {
+    pub(crate) source: Arc<Source>,
+    pub(crate) path: Arc<Path>,
+    pub(crate) defaults: Vec<Setting>,
+    pub(crate) sections: Vec<Section>,
+}
+
+/// A section and its settings, in order.
+pub(crate) struct Section {
+    pub(crate) name: String,
+    pub(crate) place: Place,
+    pub(crate) settings: Vec<Setting>,
+}
+
+/// A setting, before interpolation.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) key_place: Place,
+    pub(crate) value_place: Place,
+}
+
+/// Also what Unicode does not call white space, and Python does.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
+/// The part of a text without white space around it.
+fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
+    let part = &text[span.clone()];
+    let start = span.start + (part.len() - part.trim_start_matches(is_space).len());
+    let end = span.end - (part.len() - part.trim_end_matches(is_space).len());
+    start.min(end)..end
+}
+
+/// The lines of a text, without their ends.
+fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        if rest == text.len() {
+            return None;
+        }
+        let start = rest;
+        let end = text[start..].find(['\n', '\r']);
+        let end = end.map_or(text.len(), |end| start + end);
+        let breaks = match &text.as_bytes()[end..] {
+            [b'\r', b'\n', ..] => 2,
+            [] => 0,
+            _ => 1,
+        };
+        rest = end + breaks;
+        Some(start..end)
+    })
+}
+
+impl Document {
+    /// Parses a file's text.
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Error> {
+        let source = Arc::new(Source {
+            path: path.into(),
+            text,
+        });
+        Parser::new(&source).parse()
+    }
+}
+
+/// How a file is read.
+pub(crate) type Read = dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync;
+
+/// From the disk, but not more than one byte too many.
+pub(crate) fn from_disk(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A file's text.
+pub(crate) fn text(path: &Path, read: &Read) -> Result<String, Error> {
+    let shown = path.display();
+    let bytes = read(path).map_err(|error| {
+        let help = "config: is followed by the name of a file";
+        match error.kind() {
+            io::ErrorKind::NotFound => Error::new(
+                ErrorKind::FileNotFound,
+                format!("{shown}: there is no such file"),
+            )
+            .help(help),
+            io::ErrorKind::IsADirectory => Error::new(
+                ErrorKind::IsADirectory,
+                format!("{shown}: it is a directory"),
+            )
+            .help(help),
+            _ => Error::new(ErrorKind::Unreadable, format!("{shown}: it cannot be read"))
+                .caused_by(error.into()),
+        }
+    })?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        let size = match fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(_) => bytes.len() as u64,
+        };
+        let message = format!("{shown}: it has {size} bytes, and {LARGEST_FILE} is the most");
+        let error = Error::new(ErrorKind::FileTooLarge, message);
+        return Err(error.help("is it the right file? Parts of it can go into files of their own"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..at];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let message = format!("{shown}:{line}: it is not UTF-8, from byte {at} on");
+        Error::new(ErrorKind::NotUtf8, message).help("save it as UTF-8")
+    })
+}
+
+struct Parser<'a> {
+    source: &'a Arc<Source>,
+    document: Document,
+    /// Whose settings come now: the number of a section, or the defaults.
+    current: Option<Target>,
+    /// Where lines that are indented more go.
+    open: Option<Open>,
+    seen: HashSet<(String, Option<String>)>,
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Defaults,
+    Section(usize),
+}
+
+/// A setting that may go on in the next line.
+struct Open {
+    key: String,
+    key_span: Range<usize>,
+    lines: Vec<Range<usize>>,
+    indent: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn new(source: &'a Arc<Source>) -> Self {
+        Self {
+            source,
+            document: Document {
+                source: source.clone(),
+                path: source.path.clone(),
+                defaults: Vec::new(),
+                sections: Vec::new(),
+            },
+            current: None,
+            open: None,
+            seen: HashSet::new(),
+        }
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
+        Place::new(self.source, span)
+    }
+
+    fn parse(mut self) -> Result<Document, Error> {
+        let text = &self.source.text;
+        for line in lines(text) {
+            let content = trimmed(text, line.clone());
+            if content.is_empty() {
+                // It may be between two lines of one value.
+                if let Some(open) = &mut self.open {
+                    open.lines.push(content);
+                }
+                continue;
+            }
+            if text[content.clone()].starts_with(['#', ';']) {
+                continue;
+            }
+            let indent = text[line.start..content.start].chars().count();
+            match &mut self.open {
+                Some(open) if indent > open.indent => open.lines.push(content),
+                _ => {
+                    self.close();
+                    self.line(content, indent)?;
+                }
+            }
+        }
+        self.close();
+        Ok(self.document)
+    }
+
+    /// A line that begins something.
+    fn line(&mut self, content: Range<usize>, indent: usize) -> Result<(), Error> {
+        let text = &self.source.text[content.clone()];
+        if let Some(name) = header(text) {
+            let span = content.start + 1..content.start + 1 + name.len();
+            return self.section(name, span);
+        }
+        let Some(current) = self.current else {
+            let message = "a setting before the first section";
+            let error = Error::new(ErrorKind::MissingSectionHeader, message);
+            let help = if text.starts_with('\u{feff}') {
+                "save the file without a byte order mark"
+            } else {
+                "begin with a section, such as [app:main]"
+            };
+            return Err(error.at(Some(&self.place(content))).help(help));
+        };
+        let section = match current {
+            Target::Defaults => DEFAULT,
+            Target::Section(number) => &self.document.sections[number].name,
+        };
+        let delimiter = text.find(['=', ':']);
+        let key = delimiter.map(|at| trimmed(text, 0..at)).unwrap_or_default();
+        let Some(delimiter) = delimiter.filter(|_| !key.is_empty()) else {
+            let error = Error::new(
+                ErrorKind::Syntax,
+                "a line that is neither a section nor a setting",
+            );
+            return Err(error
+                .section(section)
+                .at(Some(&self.place(content)))
+                .help("write `key = value`, or indent what belongs to the value above"));
+        };
+        let name = &text[key.clone()];
+        let key_span = content.start + key.start..content.start + key.end;
+        if !self
+            .seen
+            .insert((section.to_owned(), Some(name.to_owned())))
+        {
+            return Err(
+                Error::new(ErrorKind::DuplicateKey, "the key is twice in this section")
+                    .section(section)
+                    .key(name)
+                    .at(Some(&self.place(key_span)))
+                    .help("take one of them out"),
+            );
+        }
+        let value = trimmed(
+            &self.source.text,
+            content.start + delimiter + 1..content.end,
+        );
+        self.open = Some(Open {
+            key: name.to_owned(),
+            key_span,
+            lines: vec![value],
+            indent,
+        });
+        Ok(())
+    }
+
+    fn section(&mut self, name: &str, span: Range<usize>) -> Result<(), Error> {
+        if name == DEFAULT {
+            self.current = Some(Target::Defaults);
+            return Ok(());
+        }
+        let place = self.place(span);
+        if !self.seen.insert((name.to_owned(), None)) {
+            return Err(
+                Error::new(ErrorKind::DuplicateSection, "the section is there twice")
+                    .section(name)
+                    .at(Some(&place))
+                    .help("put all of its settings under one heading"),
+            );
+        }
+        self.current = Some(Target::Section(self.document.sections.len()));
+        self.document.sections.push(Section {
+            name: name.to_owned(),
+            place,
+            settings: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// What was open has all its lines.
+    fn close(&mut self) {
+        let (Some(open), Some(current)) = (self.open.take(), self.current) else {
+            return;
+        };
+        let text = &self.source.text;
+        let lines: Vec<&str> = open.lines.iter().map(|line| &text[line.clone()]).collect();
+        let value = lines.join("\n").trim_end_matches(is_space).to_owned();
+        // For a mark, the first line that has something is enough.
+        let shown = open.lines.iter().find(|line| !line.is_empty());
+        let shown = shown.unwrap_or(&open.key_span).clone();
+        let setting = Setting {
+            key: open.key,
+            value,
+            key_place: self.place(open.key_span),
+            value_place: self.place(shown),
+        };
+        match current {
+            Target::Defaults => self.document.defaults.push(setting),
+            Target::Section(number) => self.document.sections[number].settings.push(setting),
+        }
+    }
+}
+
+/// The name in a line that begins a section: up to the last bracket.
+fn header(line: &str) -> Option<&str> {
+    let name = line.strip_prefix('[')?;
+    let name = &name[..name.rfind(']')?];
+    (!name.is_empty()).then_some(name)
+}

@@ -1,0 +1,107 @@
+//! `%(name)s` and `%%`.
+
+use crate::{Error, ErrorKind};
+
+/// How deep one key may refer to the next.
+const DEEPEST: usize = 10;
+/// The longest value that may come of it, in bytes.
+const LONGEST: usize = 1 << 16;
+/// How many names may be replaced for one value.
+const MOST: usize = 10_000;
+
+/// A value by which others may be named.
+pub(crate) struct Named<'a> {
+    pub(crate) text: &'a str,
+    /// Whether it is as somebody wrote it, with `%(name)s` and `%%` in it. What was computed, and what an including file has
+    /// already made something of, is not.
+    pub(crate) is_raw: bool,
+}
+
+/// Puts values in the place of names.
+pub(crate) fn interpolate<'a>(
+    raw: &str,
+    find: &impl Fn(&str) -> Option<Named<'a>>,
+) -> Result<String, Error> {
+    let mut expansion = Expansion {
+        out: String::new(),
+        names: 0,
+    };
+    expansion.expand(raw, find, 1)?;
+    Ok(expansion.out)
+}
+
+struct Expansion {
+    out: String,
+    names: usize,
+}
+
+fn too_much(message: String) -> Error {
+    let error = Error::new(ErrorKind::InterpolationDepth, message);
+    error.help("do keys hold one another several times?")
+}
+
+impl Expansion {
+    fn expand<'a>(
+        &mut self,
+        raw: &str,
+        find: &impl Fn(&str) -> Option<Named<'a>>,
+        depth: usize,
+    ) -> Result<(), Error> {
+        if depth > DEEPEST {
+            let message = format!("keys refer to one another more than {DEEPEST} deep");
+            let error = Error::new(ErrorKind::InterpolationDepth, message);
+            return Err(error.help("does one of them refer to itself?"));
+        }
+        let mut rest = raw;
+        while let Some(at) = rest.find('%') {
+            self.push(&rest[..at])?;
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix('%') {
+                self.push("%")?;
+                rest = after;
+                continue;
+            }
+            let Some(reference) = rest.strip_prefix('(') else {
+                let error = Error::new(ErrorKind::InterpolationSyntax, "a `%` that begins nothing");
+                return Err(error
+                    .help("write `%%` for a percent sign, or `%(name)s` for the value of a key"));
+            };
+            let name = reference.split_once(")s").map(|(name, _)| name);
+            let Some(name) = name.filter(|name| !name.is_empty() && !name.contains(')')) else {
+                let error = Error::new(
+                    ErrorKind::InterpolationSyntax,
+                    "a `%(` without a name and `)s`",
+                );
+                return Err(
+                    error.help("write `%(name)s`, or `%%(` for a percent sign and a parenthesis")
+                );
+            };
+            rest = &reference[name.len() + ")s".len()..];
+            self.names += 1;
+            if self.names > MOST {
+                return Err(too_much(format!("more than {MOST} names are in it")));
+            }
+            let Some(value) = find(name) else {
+                let message = format!("there is no key `{name}` for %({name})s");
+                let error = Error::new(ErrorKind::InterpolationUnknown, message);
+                return Err(
+                    error.help("a key of this section or of [DEFAULT], or `here` or `__file__`")
+                );
+            };
+            if value.is_raw {
+                self.expand(value.text, find, depth + 1)?;
+            } else {
+                self.push(value.text)?;
+            }
+        }
+        self.push(rest)
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), Error> {
+        if self.out.len() + text.len() > LONGEST {
+            return Err(too_much(format!("it grows beyond {LONGEST} bytes")));
+        }
+        self.out.push_str(text);
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    App, Error, Filter, Plan, Registry, Server, Settings, Value,
+    context::{Resolver, Role},
+    ini::{Read, from_disk},
+};
+
+/// Loads apps, filters and servers from files.
+pub struct Loader {
+    registry: Registry,
+    relative_to: Option<PathBuf>,
+    name: Option<String>,
+    global: Settings,
+    read: Box<Read>,
+}
+
+/// The settings of an app, see [`Loader::app_config`].
+#[derive(Clone, Debug)]
+pub struct AppConfig {
+    /// What is global.
+    pub global: Settings,
+    /// The section's own.
+    pub local: Settings,
+}
+
+impl Loader {
+    /// A loader that knows these factories.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            relative_to: None,
+            name: None,
+            global: Settings::default(),
+            read: Box::new(from_disk),
+        }
+    }
+
+    /// What relative file names are relative to. Without it a URI has to have a whole path.
+    #[must_use]
+    pub fn relative_to(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.relative_to = Some(folder.into());
+        self
+    }
+
+    /// The name that is loaded, whatever the URI says behind `#`.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Makes a value global, as `[DEFAULT]` does, and stronger than that.
+    #[must_use]
+    pub fn global(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.global.set(key.into(), Value::given(value.into()));
+        self
+    }
+
+    /// Where files come from, instead of the disk: from memory, say. `read` is given their whole paths.
+    #[must_use]
+    pub fn files(
+        mut self,
+        read: impl Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        self.read = Box::new(read);
+        self
+    }
+
+    /// Builds the app that a URI names: `config:FILE#NAME`, `egg:NAME#ENTRY` or `call:MODULE:FUNCTION`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and where.
+    pub fn load_app(&mut self, uri: &str) -> Result<App, Error> {
+        self.plan(Role::App, uri)?.root.app()
+    }
+
+    /// Builds a filter.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_app`](Self::load_app).
+    pub fn load_filter(&mut self, uri: &str) -> Result<Filter, Error> {
+        self.plan(Role::Filter, uri)?.root.filter()
+    }
+
+    /// Builds a server.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_app`](Self::load_app).
+    pub fn load_server(&mut self, uri: &str) -> Result<Server, Error> {
+        self.plan(Role::Server, uri)?.root.server()
+    }
+
+    /// The plan of an app, unbuilt.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_app`](Self::load_app), but for what the factories themselves say.
+    pub fn plan_app(&mut self, uri: &str) -> Result<Plan, Error> {
+        self.plan(Role::App, uri)
+    }
+
+    /// The settings that an app would get.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan_app`](Self::plan_app).
+    pub fn app_config(&mut self, uri: &str) -> Result<AppConfig, Error> {
+        let root = self.plan(Role::App, uri)?.root;
+        Ok(AppConfig {
+            global: root.global,
+            local: root.local,
+        })
+    }
+
+    fn plan(&mut self, role: Role, uri: &str) -> Result<Plan, Error> {
+        if let Some(error) = self.registry.take_error() {
+            return Err(error);
+        }
+        let mut resolver = Resolver::new(&self.registry, &self.read);
+        let folder = self.relative_to.as_deref().map(Path::new);
+        let global = Some(&self.global).filter(|global| !global.is_empty());
+        let context = resolver.uri(role, uri, self.name.as_deref(), folder, global);
+        let context = context.map_err(|error| error.at(resolver.start().as_ref()))?;
+        Plan::new(context, role, &self.registry, &mut resolver)
+    }
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader")
+            .field("registry", &self.registry)
+            .field("relative_to", &self.relative_to)
+            .finish_non_exhaustive()
+    }
+}

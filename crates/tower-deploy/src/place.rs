@@ -1,0 +1,72 @@
+//! Where something stands in a file.
+
+use std::{fmt, ops::Range, path::Path, sync::Arc};
+
+/// A file's name and text.
+pub(crate) struct Source {
+    pub(crate) path: Arc<Path>,
+    pub(crate) text: String,
+}
+
+/// A place in a file.
+#[derive(Clone)]
+pub struct Place {
+    pub(crate) source: Arc<Source>,
+    /// In bytes.
+    pub(crate) span: Range<usize>,
+}
+
+impl Place {
+    pub(crate) fn new(source: &Arc<Source>, span: Range<usize>) -> Self {
+        Self {
+            source: source.clone(),
+            span,
+        }
+    }
+
+    /// The file, as it was found.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.source.path
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        let before = self.before();
+        1 + before.matches(LINE_ENDS).count() - before.matches("\r\n").count()
+    }
+
+    /// The column, from 1, in characters.
+    #[must_use]
+    pub fn column(&self) -> usize {
+        let before = self.before();
+        let line = before.rsplit(LINE_ENDS).next().unwrap_or_default();
+        line.chars().count() + 1
+    }
+
+    fn before(&self) -> &str {
+        &self.source.text[..self.span.start]
+    }
+}
+
+/// As Python reads a text file.
+const LINE_ENDS: [char; 2] = ['\n', '\r'];
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}",
+            self.file().display(),
+            self.line(),
+            self.column()
+        )
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,329 @@
+use std::{collections::HashMap, error, fmt, panic::Location, sync::Arc};
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    App, Apps, Error, ErrorKind, Filter, Server, Settings, de::from_settings, error::did_you_mean,
+};
+
+type BoxError = Box<dyn error::Error + Send + Sync>;
+
+/// What a factory makes of its settings.
+pub(crate) enum Factory {
+    App(Box<dyn Fn(&Settings, &Settings) -> Result<App, Error> + Send + Sync>),
+    Composite {
+        /// Whether a setting names an app.
+        is_app: Box<dyn Fn(&str) -> bool + Send + Sync>,
+        make: Box<dyn Fn(&Settings, &Settings, &mut Apps<'_>) -> Result<App, Error> + Send + Sync>,
+    },
+    Filter(Box<dyn Fn(&Settings, &Settings) -> Result<Filter, Error> + Send + Sync>),
+    Server(Box<dyn Fn(&Settings, &Settings) -> Result<Server, Error> + Send + Sync>),
+}
+
+/// What a factory makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    App,
+    Composite,
+    Filter,
+    Server,
+}
+
+impl Factory {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::App(_) => Kind::App,
+            Self::Composite { .. } => Kind::Composite,
+            Self::Filter(_) => Kind::Filter,
+            Self::Server(_) => Kind::Server,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::App => "app",
+            Self::Composite => "composite",
+            Self::Filter => "filter",
+            Self::Server => "server",
+        })
+    }
+}
+
+/// Names for factories: what `use = egg:NAME#ENTRY`, `use = call:module:function` and `paste.app_factory = module:function` find.
+///
+/// A name is `NAME#ENTRY`, where `NAME` alone is `NAME#main`, or `module:function`. Case, `-`, `_` and `.` in `NAME` do not matter. The same name may
+/// stand for factories of different types; the section says which is meant.
+#[derive(Default)]
+pub struct Registry {
+    factories: HashMap<(String, Kind), Registered>,
+    error: Option<Error>,
+}
+
+struct Registered {
+    factory: Arc<Factory>,
+    at: &'static Location<'static>,
+}
+
+fn failed(error: impl Into<BoxError>) -> Error {
+    Error::new(ErrorKind::Factory, "the factory failed").caused_by(error.into())
+}
+
+impl Registry {
+    /// Without a name.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An app: `make` gets what is global and the section's settings as a struct. What `T` does not know is an error, and so is a value that is not
+    /// what `T` wants.
+    #[must_use]
+    #[track_caller]
+    pub fn app<T, E>(
+        self,
+        name: &str,
+        make: impl Fn(&Settings, T) -> Result<App, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: DeserializeOwned,
+        E: Into<BoxError>,
+    {
+        self.add(
+            name,
+            Factory::App(Box::new(move |global, local| {
+                make(global, from_settings(local)?).map_err(failed)
+            })),
+        )
+    }
+
+    /// A filter, which goes around an app.
+    #[must_use]
+    #[track_caller]
+    pub fn filter<T, E>(
+        self,
+        name: &str,
+        make: impl Fn(&Settings, T) -> Result<Filter, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: DeserializeOwned,
+        E: Into<BoxError>,
+    {
+        self.add(
+            name,
+            Factory::Filter(Box::new(move |global, local| {
+                make(global, from_settings(local)?).map_err(failed)
+            })),
+        )
+    }
+
+    /// A composite, an app of apps: settings for which `is_app` is true name an app each, which `make` gets from [`Apps`]; the keys of the others are free.
+    #[must_use]
+    #[track_caller]
+    pub fn composite<E>(
+        self,
+        name: &str,
+        is_app: impl Fn(&str) -> bool + Send + Sync + 'static,
+        make: impl Fn(&Settings, &Settings, &mut Apps<'_>) -> Result<App, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        E: Into<BoxError>,
+    {
+        self.add(
+            name,
+            Factory::Composite {
+                is_app: Box::new(is_app),
+                make: Box::new(move |global, local, apps| {
+                    make(global, local, apps).map_err(|error| {
+                        // An app's own error is not wrapped.
+                        match error.into().downcast::<Error>() {
+                            Ok(error) => *error,
+                            Err(error) => failed(error),
+                        }
+                    })
+                }),
+            },
+        )
+    }
+
+    /// A server, which is given an app.
+    #[must_use]
+    #[track_caller]
+    pub fn server<T, E>(
+        self,
+        name: &str,
+        make: impl Fn(&Settings, T) -> Result<Server, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: DeserializeOwned,
+        E: Into<BoxError>,
+    {
+        self.add(
+            name,
+            Factory::Server(Box::new(move |global, local| {
+                make(global, from_settings(local)?).map_err(failed)
+            })),
+        )
+    }
+
+    #[track_caller]
+    fn add(mut self, name: &str, factory: Factory) -> Self {
+        let at = Location::caller();
+        let kind = factory.kind();
+        let registered = Registered {
+            factory: Arc::new(factory),
+            at,
+        };
+        if let Some(first) = self.factories.insert((canonical(name), kind), registered) {
+            let first = first.at;
+            let message =
+                format!("the {kind} `{name}` is registered twice, at {first} and at {at}");
+            self.error.get_or_insert_with(|| {
+                Error::new(ErrorKind::AmbiguousEntryPoint, message)
+                    .help("each name is for one factory of a type")
+            });
+        }
+        self
+    }
+
+    /// What was wrong when names were registered.
+    pub(crate) fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
+    /// `NAME#ENTRY`, of one of these types.
+    pub(crate) fn entry_point(
+        &self,
+        distribution: &str,
+        entry: &str,
+        kinds: &[Kind],
+    ) -> Result<Arc<Factory>, Error> {
+        self.distribution(distribution)?;
+        let name = canonical(&format!("{distribution}#{entry}"));
+        let found = |kind| self.factories.get(&(name.clone(), kind));
+        let mut found = kinds.iter().filter_map(|kind| found(*kind));
+        match (found.next(), found.next()) {
+            (Some(one), None) => Ok(one.factory.clone()),
+            (Some(_), Some(_)) => {
+                let message = format!("egg:{distribution}#{entry} is both an app and a composite");
+                let error = Error::new(ErrorKind::AmbiguousEntryPoint, message);
+                Err(error.help("register them under different names"))
+            }
+            (None, _) => {
+                let wanted = one_of(kinds);
+                let message = format!("there is no {wanted} egg:{distribution}#{entry}");
+                let error = Error::new(ErrorKind::UnknownEntryPoint, message);
+                let prefix = format!("{}#", canonical(distribution).trim_end_matches("#main"));
+                let known = self.factories.keys().filter_map(|(name, kind)| {
+                    let entry = name.strip_prefix(&prefix)?;
+                    kinds.contains(kind).then_some(entry)
+                });
+                Err(match listed(entry, known) {
+                    Some(help) => error.help(help),
+                    None => error.help(format!("egg:{distribution} has no {wanted} at all")),
+                })
+            }
+        }
+    }
+
+    /// Whether there is anything under `egg:NAME`.
+    pub(crate) fn distribution(&self, distribution: &str) -> Result<(), Error> {
+        let wanted = canonical(&format!("{distribution}#"));
+        let names = self.factories.keys().map(|(name, _)| name.as_str());
+        let known: Vec<&str> = names
+            .filter_map(|name| Some(name.split_once('#')?.0))
+            .collect();
+        if known.iter().any(|known| format!("{known}#") == wanted) {
+            return Ok(());
+        }
+        let message = format!("nothing is registered under egg:{distribution}");
+        let error = Error::new(ErrorKind::UnknownDistribution, message);
+        Err(match listed(distribution, known) {
+            Some(help) => error.help(help),
+            None => error.help("the program has to register its factories"),
+        })
+    }
+
+    /// `module:function`, of one of these types.
+    pub(crate) fn function(&self, name: &str, kinds: &[Kind]) -> Result<Arc<Factory>, Error> {
+        let Some((module, _)) = name.split_once(':') else {
+            let message = format!("`{name}` has no colon");
+            let error = Error::new(ErrorKind::CallWithoutColon, message);
+            return Err(error.help("write module:function"));
+        };
+        for kind in kinds {
+            if let Some(registered) = self.factories.get(&(name.to_owned(), *kind)) {
+                return Ok(registered.factory.clone());
+            }
+        }
+        let others = self.factories.keys().filter(|(other, _)| other == name);
+        let others: Vec<Kind> = others.map(|(_, kind)| *kind).collect();
+        if let Some(kind) = others.first() {
+            let message = format!("`{name}` is registered as {kind}, not as {}", one_of(kinds));
+            let error = Error::new(ErrorKind::WrongFactory, message);
+            return Err(error.help("the section's type says what is asked for"));
+        }
+        let names = || self.factories.keys().map(|(name, _)| name.as_str());
+        let prefix = format!("{module}:");
+        let is_known = names().any(|name| name.starts_with(&prefix));
+        let functions = names().filter(|name| name.contains(':'));
+        let (kind, message) = if is_known {
+            (
+                ErrorKind::UnknownFunction,
+                format!("`{module}` has no `{name}`"),
+            )
+        } else {
+            (
+                ErrorKind::UnknownModule,
+                format!("nothing is registered in the module `{module}`"),
+            )
+        };
+        let error = Error::new(kind, message);
+        Err(match listed(name, functions) {
+            Some(help) => error.help(help),
+            None => error.help("the program has to register its factories"),
+        })
+    }
+}
+
+fn one_of(kinds: &[Kind]) -> String {
+    let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+    kinds.join(" or ")
+}
+
+/// What there is.
+fn listed<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_unstable();
+    known.dedup();
+    if let Some(meant) = did_you_mean(name, known.iter().copied()) {
+        return Some(format!("did you mean `{meant}`?"));
+    }
+    (!known.is_empty()).then(|| format!("there is {}", known.join(", ")))
+}
+
+/// As PEP 503 compares distributions.
+fn canonical(name: &str) -> String {
+    if name.contains(':') {
+        return name.to_owned();
+    }
+    let (distribution, entry) = name.split_once('#').unwrap_or((name, "main"));
+    let mut out = String::new();
+    for c in distribution.chars() {
+        match c {
+            '-' | '_' | '.' if out.ends_with('-') => {}
+            '-' | '_' | '.' => out.push('-'),
+            c => out.extend(c.to_lowercase()),
+        }
+    }
+    format!("{out}#{entry}")
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<_> = self.factories.keys().collect();
+        names.sort_by_key(|(name, kind)| (name.clone(), kind.to_string()));
+        f.debug_set().entries(names).finish()
+    }
+}

@@ -1,0 +1,158 @@
+//! Large files, deep ones, and those that would never end.
+
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+use tower_deploy::{ErrorKind, Loader};
+
+use crate::fakes::{error, loader, registry, said};
+
+#[test]
+fn ten_thousand_lines_take_less_than_a_second() {
+    let mut file = String::from("[composite:main]\nuse = egg:fake#mount\n");
+    for number in 0..1900 {
+        writeln!(file, "/{number} = app{number}").unwrap();
+    }
+    for number in 0..1900 {
+        write!(
+            file,
+            "[app:app{number}]\nuse = egg:fake\na = %(here)s/%(b)s\nb = 1\n\n"
+        )
+        .unwrap();
+    }
+    assert!(file.lines().count() > 10_000);
+    let mut loader = loader(&[("main.ini", &file)]);
+    let start = Instant::now();
+    loader.plan_app("config:main.ini").unwrap();
+    // It is built without optimisation here.
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn what_would_grow_without_end_is_refused() {
+    // A billion laughs.
+    let mut laughs = String::from("[app:main]\nuse = egg:fake\nl9 = ha\n");
+    for number in 0..9 {
+        writeln!(
+            laughs,
+            "l{number} = {}",
+            format!("%(l{})s", number + 1).repeat(10)
+        )
+        .unwrap();
+    }
+    let error_of = |file: &str| {
+        let error = error(file);
+        (error.kind(), error.to_string())
+    };
+    let (kind, text) = error_of(&laughs);
+    assert_eq!(kind, ErrorKind::InterpolationDepth);
+    assert!(
+        text.starts_with("/site/main.ini:4:6: [app:main] l0: more than 10000 names are in it"),
+        "{text}"
+    );
+    // Nothing, a billion times.
+    assert_eq!(
+        error_of(&laughs.replace("= ha", "=")).0,
+        ErrorKind::InterpolationDepth
+    );
+    let long = format!(
+        "[app:main]\nuse = egg:fake\na = {}\nb = {}\n",
+        "x".repeat(1000),
+        "%(a)s".repeat(70)
+    );
+    let (kind, text) = error_of(&long);
+    assert_eq!(kind, ErrorKind::InterpolationDepth);
+    assert!(text.contains("it grows beyond 65536 bytes"), "{text}");
+
+    // Twice as many parts with each section.
+    let mut doubling = String::from("[app:c20]\nuse = egg:fake\n");
+    for number in 0..20 {
+        let next = number + 1;
+        writeln!(
+            doubling,
+            "[composite:c{number}]\nuse = egg:fake#mount\n/a = c{next}\n/b = c{next}"
+        )
+        .unwrap();
+    }
+    let doubling = doubling.replace("[composite:c0]", "[composite:main]");
+    assert_eq!(error_of(&doubling).0, ErrorKind::Circular);
+
+    let mut deep = String::from("[app:main]\nuse = s0\n[app:s1000]\nuse = egg:fake\n");
+    for number in 0..1000 {
+        writeln!(deep, "[app:s{number}]\nuse = s{}", number + 1).unwrap();
+    }
+    let (kind, text) = error_of(&deep);
+    assert_eq!(kind, ErrorKind::Circular);
+    assert!(text.contains("more than 50 deep"), "{text}");
+}
+
+#[tokio::test]
+async fn names_are_relative_to_the_file_that_says_them() {
+    let files = [
+        ("main.ini", "[app:main]\nuse = config:sub/a.ini#x\n"),
+        (
+            "sub/a.ini",
+            "[app:x]\nuse = config:../b.ini\ntext = %(here)s\n",
+        ),
+        (
+            "b.ini",
+            "[DEFAULT]\nk = 50%%\n[app:main]\nuse = config:sub/c.ini\n",
+        ),
+        // What another file gave is what it is, percent signs and all.
+        (
+            "sub/c.ini",
+            "[app:main]\nuse = egg:fake\nfrom = %(k)s\nat = %(here)s\n",
+        ),
+    ];
+    let mut loader = loader(&files);
+    let app = loader.load_app("config:main.ini").unwrap();
+    assert_eq!(said(&app).await, "/site/sub");
+    let config = loader.app_config("config:main.ini").unwrap();
+    assert_eq!(config.local.get("from"), Some("50%"));
+    assert_eq!(config.local.get("at"), Some("/site/sub"));
+    assert_eq!(config.global.get("here"), Some("/site"));
+}
+
+#[tokio::test]
+async fn a_directory_may_have_percent_signs_and_a_file_may_be_a_link() {
+    let folder = std::env::temp_dir().join(format!("tower-deploy-100%-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("site.ini");
+    std::fs::write(&file, "[app:main]\nuse = egg:fake\ntext = %(here)s\n").unwrap();
+    let link = folder.join("link.ini");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let load = |path: &std::path::Path| {
+        let uri = format!("config:{}", path.display().to_string().replace('%', "%25"));
+        Loader::new(registry()).load_app(&uri)
+    };
+    let (direct, linked, directory) = (load(&file), load(&link), load(&folder));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let here = folder.display().to_string();
+    assert_eq!(said(&direct.unwrap()).await, here);
+    assert_eq!(said(&linked.unwrap()).await, here);
+    assert_eq!(directory.unwrap_err().kind(), ErrorKind::IsADirectory);
+}
+
+#[test]
+fn lines_end_as_on_any_system_and_places_stay_right() {
+    for end in ["\n", "\r\n", "\r"] {
+        let file = [
+            "[app:main]",
+            "use = egg:fake",
+            "",
+            "# a comment",
+            "\u{e4} = %(x)s",
+            "",
+        ]
+        .join(end);
+        let place = error(&file).place().unwrap().clone();
+        assert_eq!((place.line(), place.column()), (5, 5), "{end:?}");
+        assert_eq!(place.file().to_str(), Some("/site/main.ini"));
+    }
+}

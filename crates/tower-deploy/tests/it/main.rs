@@ -1,0 +1,13 @@
+//! Files, what is built of them, and what is wrong with them.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod contract;
+mod errors;
+mod fakes;
+mod files;
+mod plans;
+mod settings;

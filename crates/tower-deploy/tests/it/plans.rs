@@ -1,0 +1,133 @@
+//! What is built, and how it is shown.
+
+use http::Request;
+use http_body_util::Full;
+use tower::ServiceExt;
+
+use crate::fakes::{loader, said};
+
+const SITE: &str = "\
+[DEFAULT]
+root = /srv
+
+[composite:main]
+use = egg:fake#mount
+/ = site
+/blog = config:blog.ini
+title = All of it
+filter-with = outer
+
+[pipeline:site]
+pipeline = twice twice page
+
+[filter:outer]
+use = egg:fake
+prefix = outer:
+db_password = hunter2
+
+[filter:twice]
+use = egg:fake
+prefix = yikes:
+
+[filter-app:page]
+use = egg:fake
+next = leaf
+
+[app:leaf]
+use = egg:fake
+text = %(root)s/leaf
+database = postgres://me:hunter2@db/site
+";
+
+const BLOG: &str = "[app:main]\nuse = call:fakemod:app\nabout = one\n  two\n";
+
+const FILES: &[(&str, &str)] = &[("main.ini", SITE), ("blog.ini", BLOG)];
+
+#[tokio::test]
+async fn a_pipeline_goes_from_the_outermost_to_the_innermost() {
+    let mut loader = loader(FILES);
+    let app = loader.load_app("config:main.ini#site").unwrap();
+    assert_eq!(said(&app).await, "yikes:yikes:filter:/srv/leaf");
+    let app = loader.load_app("config:main.ini").unwrap();
+    assert_eq!(said(&app).await, "outer:/ /blog");
+    let filter = loader.load_filter("config:main.ini#twice").unwrap();
+    let leaf = loader.load_app("config:main.ini#leaf").unwrap();
+    assert_eq!(said(&filter.apply(leaf).unwrap()).await, "yikes:/srv/leaf");
+}
+
+#[test]
+fn a_tree_is_what_a_person_reads() {
+    let plan = loader(FILES).plan_app("config:main.ini").unwrap();
+    let expected = "\
+filter egg:fake#main  [filter:outer] main.ini:14
+    prefix = outer:
+    db_password = [redacted]
+composite egg:fake#mount  [composite:main] main.ini:4
+│   title = All of it
+├── / → filter egg:fake#main  [filter:twice] main.ini:19
+│       prefix = yikes:
+│   filter egg:fake#main  [filter:twice] main.ini:19
+│       prefix = yikes:
+│   filter egg:fake#main  [filter-app:page] main.ini:23
+│   app egg:fake#main  [app:leaf] main.ini:27
+│       text = /srv/leaf
+│       database = postgres://[redacted]@db/site
+└── /blog → app call:fakemod:app  [app:main] blog.ini:1
+        about = one⏎two
+";
+    assert_eq!(plan.to_string(), expected);
+}
+
+#[test]
+fn json_is_what_a_program_reads() {
+    let plan = loader(FILES).plan_app("config:main.ini").unwrap();
+    let json = plan.to_json();
+    assert_eq!(json["part"], "filter-with");
+    assert_eq!(json["filter"]["local"]["db_password"], "[redacted]");
+    let composite = &json["next"];
+    assert_eq!(composite["part"], "composite");
+    assert_eq!(composite["factory"], "egg:fake#mount");
+    assert_eq!(composite["local"]["title"], "All of it");
+    assert_eq!(composite["apps"][0][0], "/");
+    let pipeline = &composite["apps"][0][1];
+    assert_eq!(pipeline["part"], "pipeline");
+    assert_eq!(
+        (&pipeline["section"], &pipeline["line"]),
+        (&"pipeline:site".into(), &11.into())
+    );
+    assert_eq!(pipeline["filters"].as_array().unwrap().len(), 2);
+    assert_eq!(pipeline["app"]["part"], "filter-app");
+    assert_eq!(pipeline["app"]["next"]["global"]["root"], "/srv");
+    assert_eq!(composite["apps"][1][1]["file"], "/site/blog.ini");
+    assert!(!json.to_string().contains("hunter2"));
+}
+
+#[test]
+fn mermaid_is_a_picture() {
+    let plan = loader(FILES).plan_app("config:main.ini").unwrap();
+    let expected = "\
+flowchart TD
+    n0[\"filter egg:fake#main  [filter:outer] main.ini:14\"]
+    n1[\"composite egg:fake#mount  [composite:main] main.ini:4\"]
+    n0 --> n1
+    n2[\"filter egg:fake#main  [filter:twice] main.ini:19\"]
+    n1 -->|\"/\"| n2
+    n3[\"filter egg:fake#main  [filter:twice] main.ini:19\"]
+    n2 --> n3
+    n4[\"filter egg:fake#main  [filter-app:page] main.ini:23\"]
+    n3 --> n4
+    n5[\"app egg:fake#main  [app:leaf] main.ini:27\"]
+    n4 --> n5
+    n6[\"app call:fakemod:app  [app:main] blog.ini:1\"]
+    n1 -->|\"/blog\"| n6
+";
+    assert_eq!(plan.to_mermaid(), expected);
+}
+
+#[tokio::test]
+async fn an_app_fits_axum() {
+    let app = loader(FILES).load_app("config:main.ini#leaf").unwrap();
+    let router: axum::Router = axum::Router::new().fallback_service(app);
+    let request = Request::new(axum::body::Body::new(Full::<bytes::Bytes>::default()));
+    assert_eq!(router.oneshot(request).await.unwrap().status(), 200);
+}
