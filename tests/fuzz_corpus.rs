@@ -7,8 +7,14 @@
 
 #[path = "../fuzz/checks/accept_best.rs"]
 mod accept_best;
+#[path = "../fuzz/checks/deploy_resolve.rs"]
+mod deploy_resolve;
 #[path = "../fuzz/checks/incident_page.rs"]
 mod incident_page;
+#[path = "../fuzz/checks/ini_interpolate.rs"]
+mod ini_interpolate;
+#[path = "../fuzz/checks/ini_parse.rs"]
+mod ini_parse;
 #[path = "../fuzz/checks/mount_nest.rs"]
 mod mount_nest;
 #[path = "../fuzz/checks/origin_resolve.rs"]
@@ -28,9 +34,12 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 10] = [
+const CHECKS: [(&str, fn(&[u8])); 13] = [
     ("accept_best", accept_best::accept_best),
+    ("deploy_resolve", deploy_resolve::deploy_resolve),
     ("incident_page", incident_page::incident_page),
+    ("ini_interpolate", ini_interpolate::ini_interpolate),
+    ("ini_parse", ini_parse::ini_parse),
     ("mount_nest", mount_nest::mount_nest),
     ("origin_resolve", origin_resolve::origin_resolve),
     ("path_decode", path_decode::path_decode),

@@ -401,7 +401,8 @@ pub(crate) fn run(vector: &Value) -> Verdict {
             theirs["events"] = Value::Null;
         }
         strip(&mut theirs, &defaults);
-        if ours.to_string().replace(&here, "@HERE@") == theirs.to_string() {
+        let (ours, theirs) = (ours.to_string(), theirs.to_string());
+        if ours.replace(&here, "@HERE@") == theirs {
             return Verdict::Difference("a local key that is also in DEFAULT is kept");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fmt, fs,
     io::{self, Read as _},
     ops::Range,
     path::Path,
@@ -17,8 +17,10 @@ pub const LARGEST_FILE: u64 = 1 << 20;
 /// The section whose settings are in all others.
 pub(crate) const DEFAULT: &str = "DEFAULT";
 
-/// A file, read.
-pub(crate) struct Document {
+/// An INI file, as Python's `configparser` reads it: sections of settings, values over several lines, comments in lines of their own.
+///
+/// It prints as a file that parses to the same.
+pub struct Document {
     pub(crate) source: Arc<Source>,
     pub(crate) path: Arc<Path>,
     pub(crate) defaults: Vec<Setting>,
@@ -75,13 +77,68 @@ fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Document {
-    /// Parses a file's text.
-    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Error> {
+    /// Parses a file's text; `path` is for what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no INI file, and why.
+    pub fn parse(path: &Path, text: String) -> Result<Self, Error> {
         let source = Arc::new(Source {
             path: path.into(),
             text,
         });
         Parser::new(&source).parse()
+    }
+}
+
+impl Document {
+    /// The sections but for DEFAULT, in order: their names, and their keys with values that are not interpolated.
+    pub fn sections(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = (&str, &str)>)> {
+        let sections = self.sections.iter();
+        sections.map(|section| (section.name.as_str(), pairs(&section.settings)))
+    }
+
+    /// The keys of DEFAULT and their values, which are not interpolated.
+    pub fn defaults(&self) -> impl Iterator<Item = (&str, &str)> {
+        pairs(&self.defaults)
+    }
+}
+
+fn pairs(settings: &[Setting]) -> impl Iterator<Item = (&str, &str)> {
+    settings
+        .iter()
+        .map(|setting| (setting.key.as_str(), setting.value.as_str()))
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.defaults.is_empty() {
+            section(f, DEFAULT, &self.defaults)?;
+        }
+        for own in &self.sections {
+            section(f, &own.name, &own.settings)?;
+        }
+        Ok(())
+    }
+}
+
+fn section(f: &mut fmt::Formatter<'_>, name: &str, settings: &[Setting]) -> fmt::Result {
+    writeln!(f, "[{name}]")?;
+    for (key, value) in pairs(settings) {
+        let mut lines = value.split('\n');
+        writeln!(f, "{key} = {}", lines.next().unwrap_or_default())?;
+        for line in lines {
+            writeln!(f, "    {line}")?;
+        }
+    }
+    writeln!(f)
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 

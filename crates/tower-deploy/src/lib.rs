@@ -23,7 +23,7 @@ pub use body::Body;
 pub use build::Apps;
 pub use conf::{Settings, Value};
 pub use error::{Error, ErrorKind};
-pub use ini::LARGEST_FILE;
+pub use ini::{Document, LARGEST_FILE};
 pub use loader::{AppConfig, Loader};
 pub use place::Place;
 pub use plan::Plan;
