@@ -163,6 +163,63 @@ async fn timing_has_a_line_for_every_request_however_it_ends() {
 }
 
 #[tokio::test]
+async fn minimal_is_put_together_by_its_file() {
+    let program = env!("CARGO_BIN_EXE_minimal");
+    let app = Program::start(program).await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/minimal");
+    let expected = format!("yikes: Hello World!\nyikes: This is the site in {folder}.\n");
+    assert_eq!(app.get("/").await.body(), &expected);
+
+    let file = format!("{folder}/minimal.ini");
+    let run = async |args: &[&str]| {
+        let output = Command::new(program).args(args).output();
+        let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, out, _) = run(&["check", &file]).await;
+    assert_eq!((code, out), (Some(0), format!("{file}: ok\n")));
+    let (code, out, _) = run(&["explain", &format!("{file}#twice")]).await;
+    let expected = format!(
+        "\
+filter egg:minimal#prefix  [filter:middleware] minimal.ini:12
+    prefix = yikes:
+filter egg:minimal#prefix  [filter:middleware] minimal.ini:12
+    prefix = yikes:
+app egg:minimal#main  [app:minimal] minimal.ini:6
+    greeting = Hello
+    subject = World
+    footer = the site in {folder}
+"
+    );
+    assert_eq!((code, out), (Some(0), expected));
+    let (code, out, _) = run(&["explain", &file, "site=mine", "--format", "json"]).await;
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &plan["app"]["local"]["footer"]),
+        (Some(0), &"mine".into())
+    );
+    let (code, out, _) = run(&["explain", &file, "--format", "mermaid"]).await;
+    assert_eq!((code, out.lines().next()), (Some(0), Some("flowchart TD")));
+
+    let (code, out, err) = run(&["check", &format!("{file}#nobody")]).await;
+    assert_eq!((code, &*out), (Some(1), ""));
+    assert!(
+        err.starts_with("error: there is no app `nobody` in "),
+        "{err}"
+    );
+    // Not a terminal, so no colours.
+    assert!(!err.contains('\u{1b}'), "{err}");
+    let (code, _, err) = run(&["check", &file, "site"]).await;
+    assert_eq!(code, Some(2));
+    assert!(err.contains("write KEY=VALUE"), "{err}");
+}
+
+#[tokio::test]
 async fn site_serves_logs_its_incidents_and_goes_on() {
     let mut site = Program::start(env!("CARGO_BIN_EXE_site")).await;
     let page = std::fs::read(concat!(
