@@ -673,7 +673,9 @@ impl File {
             let value = match default {
                 Default::Given(value) => value.clone(),
                 Default::Own(setting) => {
-                    let text = interpolate(&setting.value, &|name| self.named(None, "", name));
+                    let text = interpolate(&setting.key, &setting.value, &|_, name| {
+                        self.named(None, "", name)
+                    });
                     let text = text.map_err(|error| {
                         error
                             .section(DEFAULT)
@@ -689,8 +691,8 @@ impl File {
     }
 
     fn value(&self, file: usize, section: usize, setting: &Setting) -> Result<Value, Error> {
-        let text = interpolate(&setting.value, &|name| {
-            self.named(Some(section), &setting.key, name)
+        let text = interpolate(&setting.key, &setting.value, &|key, name| {
+            self.named(Some(section), key, name)
         });
         let text = text.map_err(|error| error.key(&setting.key).at(Some(&setting.value_place)))?;
         Ok(Value::written(text, setting, file))

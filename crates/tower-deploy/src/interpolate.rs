@@ -17,16 +17,17 @@ pub(crate) struct Named<'a> {
     pub(crate) is_raw: bool,
 }
 
-/// Puts values in the place of names.
+/// Puts values in the place of names, in the value of a key. `find` is told in which key's value a name stands.
 pub(crate) fn interpolate<'a>(
+    key: &str,
     raw: &str,
-    find: &impl Fn(&str) -> Option<Named<'a>>,
+    find: &impl Fn(&str, &str) -> Option<Named<'a>>,
 ) -> Result<String, Error> {
     let mut expansion = Expansion {
         out: String::new(),
         names: 0,
     };
-    expansion.expand(raw, find, 1)?;
+    expansion.expand(key, raw, find, 1)?;
     Ok(expansion.out)
 }
 
@@ -43,8 +44,9 @@ fn too_much(message: String) -> Error {
 impl Expansion {
     fn expand<'a>(
         &mut self,
+        key: &str,
         raw: &str,
-        find: &impl Fn(&str) -> Option<Named<'a>>,
+        find: &impl Fn(&str, &str) -> Option<Named<'a>>,
         depth: usize,
     ) -> Result<(), Error> {
         if depth > DEEPEST {
@@ -81,7 +83,7 @@ impl Expansion {
             if self.names > MOST {
                 return Err(too_much(format!("more than {MOST} names are in it")));
             }
-            let Some(value) = find(name) else {
+            let Some(value) = find(key, name) else {
                 let message = format!("there is no key `{name}` for %({name})s");
                 let error = Error::new(ErrorKind::InterpolationUnknown, message);
                 return Err(
@@ -89,7 +91,7 @@ impl Expansion {
                 );
             };
             if value.is_raw {
-                self.expand(value.text, find, depth + 1)?;
+                self.expand(name, value.text, find, depth + 1)?;
             } else {
                 self.push(value.text)?;
             }

@@ -155,7 +155,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = call:other:app\n",
-            "/site/main.ini:2:7: [app:main] use: nothing is registered in the module `other` (there is fakemod:app, fakemod:filter)",
+            "/site/main.ini:2:7: [app:main] use: nothing is registered in the module `other` (there is fakemod:app, fakemod:filter, fakemod:mount, fakemod:server)",
         ),
         (
             "[app:main]\nuse = call:fakemod:filter\n",
@@ -180,6 +180,10 @@ fn every_mistake_has_a_place_and_a_remedy() {
         (
             "[app:main]\nuse = egg:fake#typed\nprot = 80\n",
             "/site/main.ini:3:1: [app:main] prot: the key is not known (did you mean `port`?)",
+        ),
+        (
+            "[app:main]\nuse = egg:fake#typed\nzzz = 80\n",
+            "/site/main.ini:3:1: [app:main] zzz: the key is not known (there is port, debug, timeout, names, level, factor, title)",
         ),
         (
             "[app:main]\nuse = egg:fake#unit\ncolor = red\n",
@@ -256,6 +260,14 @@ fn what_is_wrong_with_a_uri_is_said_without_a_file() {
         ),
     ] {
         assert_eq!(loader(&[]).load_app(uri).unwrap_err().to_string(), expected);
+    }
+    for folder in [None, Some("")] {
+        let mut nowhere = Loader::new(registry());
+        if let Some(folder) = folder {
+            nowhere = nowhere.relative_to(folder);
+        }
+        let error = nowhere.load_app("config:main.ini").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RelativeWithoutBase);
     }
     let relative = Loader::new(registry())
         .load_app("config:main.ini")

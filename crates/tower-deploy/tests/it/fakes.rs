@@ -81,6 +81,17 @@ pub(crate) fn registry() -> Registry {
                 Ok::<_, BoxError>(says(keys.join(" ")))
             },
         )
+        .composite(
+            "fakemod:mount",
+            |key| key.starts_with('/'),
+            |_, _, apps| {
+                let keys: Vec<String> = apps.keys().map(str::to_owned).collect();
+                for key in &keys {
+                    apps.build(key)?;
+                }
+                Ok::<_, BoxError>(says(keys.join(" ")))
+            },
+        )
         .filter("fake", |_, settings: Settings| {
             let prefix = settings.get("prefix").unwrap_or("filter:").to_owned();
             Ok::<_, BoxError>(Filter::from_fn(move |app: App| {
@@ -99,6 +110,9 @@ pub(crate) fn registry() -> Registry {
         })
         .filter("fakemod:filter", |_, _: Settings| {
             Ok::<_, BoxError>(Filter::from_fn(Ok::<_, BoxError>))
+        })
+        .server("fakemod:server", |_, _: Settings| {
+            Ok::<_, BoxError>(Server::new(|_| std::future::ready(Ok(()))))
         })
         .server("fake", |_, _: Settings| {
             Ok::<_, BoxError>(Server::new(|_| std::future::ready(Ok(()))))

@@ -156,3 +156,21 @@ fn lines_end_as_on_any_system_and_places_stay_right() {
         assert_eq!(place.file().to_str(), Some("/site/main.ini"));
     }
 }
+
+#[test]
+fn a_plan_has_ten_thousand_parts_at_the_most() {
+    let file = |children: usize| {
+        let mut file =
+            String::from("[app:a]\nuse = egg:fake\n[composite:main]\nuse = egg:fake#mount\n");
+        for number in 0..children {
+            writeln!(file, "/{number} = a").unwrap();
+        }
+        file
+    };
+    assert!(
+        loader(&[("main.ini", &file(9_999))])
+            .plan_app("config:main.ini")
+            .is_ok()
+    );
+    assert_eq!(error(&file(10_000)).kind(), ErrorKind::Circular);
+}

@@ -6,6 +6,7 @@
 )]
 
 mod contract;
+mod documentation;
 mod errors;
 mod fakes;
 mod files;

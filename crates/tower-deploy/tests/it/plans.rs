@@ -131,3 +131,24 @@ async fn an_app_fits_axum() {
     let request = Request::new(axum::body::Body::new(Full::<bytes::Bytes>::default()));
     assert_eq!(router.oneshot(request).await.unwrap().status(), 200);
 }
+
+#[tokio::test]
+async fn what_a_call_is_the_sections_type_says() {
+    let file = "\
+[composite:main]
+use = call:fakemod:mount
+/a = :odd
+[app::odd]
+use = call:fakemod:app
+filter-with = f
+[filter:f]
+use = call:fakemod:filter
+[server:main]
+use = call:fakemod:server
+";
+    let mut loader = loader(&[("main.ini", file)]);
+    let app = loader.load_app("config:main.ini").unwrap();
+    assert_eq!(said(&app).await, "/a");
+    let server = loader.load_server("config:main.ini").unwrap();
+    server.serve(app).await.unwrap();
+}

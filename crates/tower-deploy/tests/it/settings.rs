@@ -63,3 +63,50 @@ fn settings_have_their_places() {
         (2, false, Some("2"))
     );
 }
+
+#[tokio::test]
+async fn booleans_are_said_in_several_ways() {
+    for (text, value) in [
+        ("true", true),
+        ("YES", true),
+        ("on", true),
+        ("1", true),
+        ("false", false),
+        ("No", false),
+        ("off", false),
+        ("0", false),
+    ] {
+        let file = format!("[app:main]\nuse = egg:fake#typed\ndebug = {text}\n");
+        let app = loader(&[("main.ini", &file)])
+            .load_app("config:main.ini")
+            .unwrap();
+        let seen = said(&app).await;
+        assert!(seen.contains(&format!("debug: {value},")), "{text}: {seen}");
+    }
+}
+
+#[test]
+fn what_names_itself_means_the_default_and_what_is_ones_own_is_stronger() {
+    let file = "\
+[DEFAULT]
+root = /srv
+set x = default
+set y = default
+get z = root
+[app:main]
+use = egg:fake
+root = %(root)s/own
+at = %(root)s/at
+set x = own
+";
+    let config = loader(&[("main.ini", file)])
+        .app_config("config:main.ini")
+        .unwrap();
+    assert_eq!(config.local.get("root"), Some("/srv/own"));
+    assert_eq!(config.local.get("at"), Some("/srv/own/at"));
+    assert_eq!(config.local.get("z"), Some("/srv"));
+    assert_eq!(
+        (config.global.get("x"), config.global.get("y")),
+        (Some("own"), Some("default"))
+    );
+}
