@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{IsTerminal, stderr},
+    io::{IsTerminal, Write, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
 };
@@ -70,7 +70,7 @@ fn run(registry: Registry, args: Args) -> ExitCode {
     let done = match args.command {
         Command::Check { file, global } => loader(registry, global).and_then(|mut loader| {
             loader.load_app(&uri(&file))?;
-            println!("{file}: ok");
+            say(&format!("{file}: ok\n"));
             Ok(())
         }),
         Command::Explain {
@@ -79,17 +79,23 @@ fn run(registry: Registry, args: Args) -> ExitCode {
             format,
         } => loader(registry, global).and_then(|mut loader| {
             let plan = loader.plan_app(&uri(&file))?;
-            print!("{}", explained(&plan, format));
+            say(&explained(&plan, format));
             Ok(())
         }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("{}", error.report(stderr().is_terminal()));
+            let report = error.report(stderr().is_terminal());
+            let _ = stderr().write_all(report.as_bytes());
             ExitCode::FAILURE
         }
     }
+}
+
+/// Nobody has to listen to the end.
+fn say(text: &str) {
+    let _ = stdout().write_all(text.as_bytes());
 }
 
 fn explained(plan: &Plan, format: Format) -> String {
@@ -108,15 +114,12 @@ fn loader(registry: Registry, global: Vec<(String, String)>) -> Result<Loader, E
         .fold(loader, |loader, (key, value)| loader.global(key, value)))
 }
 
-/// A file's name is not a URI, and what a URI would decode in it stays as it is.
+/// A file's name is not a URI, and what a URI would decode in it stays as it is. It may have a `#` if a name follows.
 fn uri(file: &str) -> String {
     let (file, name) = match file.rsplit_once('#') {
-        Some((file, name)) => (file, Some(name)),
-        None => (file, None),
+        Some((file, name)) => (file, name),
+        None => (file, "main"),
     };
-    let file = file.replace('%', "%25");
-    match name {
-        Some(name) => format!("config:{file}#{name}"),
-        None => format!("config:{file}"),
-    }
+    let file = file.replace('%', "%25").replace('#', "%23");
+    format!("config:{file}#{name}")
 }

@@ -1,11 +1,13 @@
 //! Settings, interpolated.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 
-use crate::{Place, ini::Setting};
+use crate::{Place, ini::Setting, secret::shown};
 
 /// A setting's value, and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Value {
     pub(crate) text: String,
     pub(crate) place: Option<Place>,
@@ -54,7 +56,7 @@ impl Value {
 }
 
 /// A section's settings, or those of all: in order, each with its place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     pub(crate) map: IndexMap<String, Value>,
 }
@@ -101,5 +103,24 @@ impl Settings {
         for (key, value) in &other.map {
             self.map.insert(key.clone(), value.clone());
         }
+    }
+}
+
+/// Without the text: nobody knows here whether it is a secret.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the values of secrets.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self
+            .iter()
+            .map(|(key, value)| (key, shown(key, value.text())));
+        f.debug_map().entries(entries).finish()
     }
 }

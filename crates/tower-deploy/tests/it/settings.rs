@@ -110,3 +110,30 @@ set x = own
         (Some("own"), Some("default"))
     );
 }
+
+#[test]
+fn a_size_reads_itself_and_debug_shows_no_secret() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Limits {
+        body: bytesize::ByteSize,
+    }
+    let registry = tower_deploy::Registry::new().app("sized", |global, limits: Limits| {
+        assert_eq!(limits.body.as_u64(), 10 << 20);
+        assert!(
+            format!("{global:?}").contains("\"api_token\": \"[redacted]\""),
+            "{global:?}"
+        );
+        Ok::<_, std::convert::Infallible>(crate::fakes::says(String::new()))
+    });
+    let file = "[DEFAULT]\napi_token = hunter2\n[app:main]\nuse = egg:sized\nbody = 10 MiB\n";
+    let mut loader = tower_deploy::Loader::new(registry).files(|_| Ok(file.as_bytes().to_vec()));
+    loader.load_app("config:/main.ini").unwrap();
+    let config = loader.app_config("config:/main.ini").unwrap();
+    assert!(!format!("{config:?} {:?}", config.global.value("api_token")).contains("hunter2"));
+    let mut loader = loader.files(|_| Ok(file.replace("10 MiB", "lots").into_bytes()));
+    let error = loader.load_app("config:/main.ini").unwrap_err().to_string();
+    assert!(
+        error.starts_with("/main.ini:5:8: [app:main] body: "),
+        "{error}"
+    );
+}
