@@ -1,4 +1,5 @@
 use std::{
+    any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -19,7 +20,16 @@ impl Body {
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self(body.map_err(Into::into).boxed_unsync())
+        let mut body = Some(body);
+        // One of its kind is not put into another.
+        let own = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
+        if let Some(own) = own.and_then(Option::take) {
+            return own;
+        }
+        match body {
+            Some(body) => Self(body.map_err(Into::into).boxed_unsync()),
+            None => Self::default(),
+        }
     }
 }
 
