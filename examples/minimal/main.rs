@@ -63,7 +63,7 @@ fn registry() -> Registry {
 async fn serve() -> Result<(), BoxError> {
     let args = Args::parse();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/minimal");
-    let mut loader = Loader::new(registry()).relative_to(folder);
+    let loader = Loader::new(registry()).relative_to(folder);
     let app = loader.load_app(&format!("config:minimal.ini#{}", args.name))?;
     let listener = TcpListener::bind(args.bind).await?;
     println!("listening on http://{}", listener.local_addr()?);

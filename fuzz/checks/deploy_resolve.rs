@@ -39,7 +39,7 @@ pub(crate) fn deploy_resolve(data: &[u8]) {
                 Ok::<_, tower_deploy::Error>(nothing())
             },
         );
-    let mut loader = Loader::new(registry).files(move |path: &Path| {
+    let loader = Loader::new(registry).files(move |path: &Path| {
         let text = if path == Path::new("/main.ini") {
             &main
         } else {

@@ -21,7 +21,7 @@ pub(crate) fn ini_interpolate(data: &[u8]) {
         });
         Ok::<_, Infallible>(App::new(nothing))
     });
-    let mut loader = Loader::new(registry).files(move |_| Ok(file.clone().into_bytes()));
+    let loader = Loader::new(registry).files(move |_| Ok(file.clone().into_bytes()));
     match loader.app_config("config:/fuzz.ini") {
         Ok(config) => {
             let Some((_, raw)) = document.sections().next() else {

@@ -40,9 +40,21 @@ impl Default for Body {
     }
 }
 
-impl<T: Into<Bytes>> From<T> for Body {
-    fn from(data: T) -> Self {
-        Self::new(Full::new(data.into()))
+impl From<Bytes> for Body {
+    fn from(data: Bytes) -> Self {
+        Self::new(Full::new(data))
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
     }
 }
 

@@ -1,12 +1,12 @@
 //! Making what a plan says.
 
 use std::{
-    fmt,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use crate::{
-    App, Error, ErrorKind, Filter, Server,
+    App, BoxError, Error, ErrorKind, Filter, Server,
     plan::{Node, Part},
     registry::Factory,
 };
@@ -39,6 +39,20 @@ impl Apps<'_> {
     }
 }
 
+/// Runs somebody else's code, whose panic is its error.
+pub(crate) fn guarded<T>(make: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let message = format!("the factory panicked: {}", text.unwrap_or("(no text)"));
+        // What was thrown may panic when it is dropped.
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            mem::forget(another);
+        }
+        Err(Error::new(ErrorKind::Factory, message))
+    })
+}
+
 impl Node {
     /// Where it is wrong, unless that is known.
     fn place(&self, error: Error) -> Error {
@@ -48,16 +62,8 @@ impl Node {
         }
     }
 
-    /// Runs a factory, whose panic is its error.
     fn make<T>(&self, make: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let made = catch_unwind(AssertUnwindSafe(make));
-        let made = made.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().copied();
-            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            let message = format!("the factory panicked: {}", text.unwrap_or("(no text)"));
-            Err(Error::new(ErrorKind::Factory, message))
-        });
-        made.map_err(|error| self.place(error))
+        guarded(make).map_err(|error| self.place(error))
     }
 
     fn wrong<T>(&self, wanted: &str) -> Result<T, Error> {
@@ -94,23 +100,29 @@ impl Node {
         }
     }
 
-    fn wrap(&self, filter: Filter, app: App) -> Result<App, Error> {
-        self.make(|| {
-            filter
-                .apply(app)
-                .map_err(|error| match error.downcast::<Error>() {
-                    Ok(error) => *error,
-                    Err(error) => {
-                        Error::new(ErrorKind::Factory, "the filter failed").caused_by(error)
-                    }
-                })
+    /// What is wrong when a filter goes around its app is wrong here.
+    fn placed(&self, filter: Filter) -> Filter {
+        let section = self.section.clone();
+        Filter::from_fn(move |app| {
+            let wrapped = guarded(|| filter.apply(app).map_err(failed));
+            wrapped.map_err(|error| match &section {
+                Some((name, place)) => error.section(name).at(Some(place)),
+                None => error,
+            })
         })
+    }
+
+    fn wrap(&self, filter: Filter, app: App) -> Result<App, Error> {
+        guarded(|| filter.apply(app).map_err(failed))
     }
 
     pub(crate) fn filter(&self) -> Result<Filter, Error> {
         match &self.what {
             Part::Object { factory, .. } => match &**factory {
-                Factory::Filter(make) => self.make(|| make(&self.global, &self.local)),
+                Factory::Filter(make) => {
+                    let filter = self.make(|| make(&self.global, &self.local))?;
+                    Ok(self.placed(filter))
+                }
                 _ => self.wrong("filter"),
             },
             Part::FilterWith { filter, next } => {
@@ -136,5 +148,12 @@ impl Node {
 impl fmt::Debug for Apps<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.keys()).finish()
+    }
+}
+
+fn failed(error: BoxError) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => Error::new(ErrorKind::Factory, "the filter failed").caused_by(error),
     }
 }

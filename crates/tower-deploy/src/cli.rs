@@ -68,7 +68,7 @@ pub fn main(registry: Registry) -> ExitCode {
 
 fn run(registry: Registry, args: Args) -> ExitCode {
     let done = match args.command {
-        Command::Check { file, global } => loader(registry, global).and_then(|mut loader| {
+        Command::Check { file, global } => loader(registry, global).and_then(|loader| {
             loader.load_app(&uri(&file))?;
             say(&format!("{file}: ok\n"));
             Ok(())
@@ -77,7 +77,7 @@ fn run(registry: Registry, args: Args) -> ExitCode {
             file,
             global,
             format,
-        } => loader(registry, global).and_then(|mut loader| {
+        } => loader(registry, global).and_then(|loader| {
             let plan = loader.plan_app(&uri(&file))?;
             say(&explained(&plan, format));
             Ok(())

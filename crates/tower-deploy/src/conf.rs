@@ -4,7 +4,11 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::{Place, ini::Setting, secret::shown};
+use crate::{
+    Place,
+    ini::Setting,
+    secret::{MASK, shown},
+};
 
 /// A setting's value, and where it stands.
 #[derive(Clone)]
@@ -13,6 +17,8 @@ pub struct Value {
     pub(crate) place: Option<Place>,
     pub(crate) key_place: Option<Place>,
     pub(crate) home: Origin,
+    /// Whether it holds what nobody should see, whatever its key is.
+    pub(crate) is_secret: bool,
 }
 
 /// Where a value comes from, and where names in it are looked up.
@@ -30,6 +36,7 @@ impl Value {
             place: None,
             key_place: None,
             home: Origin::Program,
+            is_secret: false,
         }
     }
 
@@ -39,6 +46,7 @@ impl Value {
             place: Some(setting.value_place.clone()),
             key_place: Some(setting.key_place.clone()),
             home: Origin::File(file),
+            is_secret: false,
         }
     }
 
@@ -46,6 +54,14 @@ impl Value {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// As it may be shown under a key.
+    pub(crate) fn shown(&self, key: &str) -> String {
+        if self.is_secret {
+            return MASK.to_owned();
+        }
+        shown(key, &self.text)
     }
 
     /// Where it stands; `None` if it was given by the program.
@@ -118,9 +134,7 @@ impl fmt::Debug for Value {
 /// Without the values of secrets.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self
-            .iter()
-            .map(|(key, value)| (key, shown(key, value.text())));
+        let entries = self.iter().map(|(key, value)| (key, value.shown(key)));
         f.debug_map().entries(entries).finish()
     }
 }

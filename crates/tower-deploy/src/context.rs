@@ -2,13 +2,14 @@
 //! what of one section reaches which other, is PasteDeploy's.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::HashMap,
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
 };
 
+use indexmap::IndexMap;
 use percent_encoding::percent_decode_str;
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     ini::{DEFAULT, Document, Read, Setting, text},
     interpolate::{Named, interpolate},
     registry::{Factory, Kind},
+    secret::is_secret,
 };
 
 /// Two contexts may share theirs: what is set later in one is seen in the other.
@@ -119,11 +121,13 @@ pub(crate) enum Reference {
 
 /// A file, with what its sections inherit.
 struct File {
-    document: Document,
+    document: Rc<Document>,
     /// Directory in which relative names are looked up.
     folder: PathBuf,
     /// What all sections have: its own defaults, then what it was given, which nobody wrote in it.
-    defaults: Vec<(String, Default)>,
+    defaults: IndexMap<String, Default>,
+    /// The same, interpolated, once somebody needs it.
+    computed: OnceCell<Settings>,
     /// The sections of each name, whatever their types.
     named: HashMap<String, Vec<usize>>,
 }
@@ -137,14 +141,20 @@ enum Default {
 const DEEPEST: usize = 50;
 /// How many parts a plan may have.
 const MOST: usize = 10_000;
+/// How many bytes all values together may take, about.
+const LARGEST: usize = 64 << 20;
 
 pub(crate) struct Resolver<'a> {
     registry: &'a Registry,
     read: &'a Read,
     files: Vec<File>,
+    documents: HashMap<PathBuf, Rc<Document>>,
     /// What is being looked at, to notice circles.
     stack: Vec<(PathBuf, String, Role)>,
+    /// How many URIs have led to one another.
+    hops: usize,
     parts: usize,
+    bytes: usize,
 }
 
 impl<'a> Resolver<'a> {
@@ -153,8 +163,11 @@ impl<'a> Resolver<'a> {
             registry,
             read,
             files: Vec::new(),
+            documents: HashMap::new(),
             stack: Vec::new(),
+            hops: 0,
             parts: 0,
+            bytes: 0,
         }
     }
 
@@ -165,12 +178,37 @@ impl<'a> Resolver<'a> {
     }
 
     /// From here on this section must not be led back to.
-    pub(crate) fn enter(&mut self, file: &Path, section: &str, role: Role) {
-        self.stack.push((file.to_owned(), section.to_owned(), role));
+    ///
+    /// Says whether it was not entered already, and is to be left.
+    pub(crate) fn enter(&mut self, file: &Path, section: &str, role: Role) -> bool {
+        let here = (file.to_owned(), section.to_owned(), role);
+        let is_new = self.stack.last() != Some(&here);
+        if is_new {
+            self.stack.push(here);
+        }
+        is_new
     }
 
     pub(crate) fn leave(&mut self) {
         self.stack.pop();
+    }
+
+    /// One more part.
+    fn count(&mut self, global: &Settings) -> Result<(), Error> {
+        self.parts += 1;
+        // Each part has all that is global.
+        self.bytes += 128 * global.len();
+        if self.parts > MOST {
+            let error = Error::new(
+                ErrorKind::TooLarge,
+                format!("it makes more than {MOST} parts"),
+            );
+            return Err(error.help("does something name the same part again and again?"));
+        }
+        if self.bytes > LARGEST {
+            return Err(too_large());
+        }
+        Ok(())
     }
 
     /// A name as it stands in a file: a section's or a URI.
@@ -179,7 +217,7 @@ impl<'a> Resolver<'a> {
         role: Role,
         name: &str,
         home: Origin,
-        global: Option<&Settings>,
+        global: Option<&Shared>,
     ) -> Result<Context, Error> {
         match home {
             Origin::File(file) if !is_uri(name) => self.section(file, role, name, global),
@@ -198,7 +236,25 @@ impl<'a> Resolver<'a> {
         uri: &str,
         name: Option<&str>,
         folder: Option<&Path>,
-        global: Option<&Settings>,
+        global: Option<&Shared>,
+    ) -> Result<Context, Error> {
+        if self.hops > DEEPEST {
+            let message = format!("names lead to one another more than {DEEPEST} deep");
+            return Err(Error::new(ErrorKind::Circular, message).help("name what is meant itself"));
+        }
+        self.hops += 1;
+        let found = self.hop(role, uri, name, folder, global);
+        self.hops -= 1;
+        found
+    }
+
+    fn hop(
+        &mut self,
+        role: Role,
+        uri: &str,
+        name: Option<&str>,
+        folder: Option<&Path>,
+        global: Option<&Shared>,
     ) -> Result<Context, Error> {
         let (uri, fragment) = match uri.split_once('#') {
             Some((uri, fragment)) => (uri, Some(fragment)),
@@ -224,37 +280,57 @@ impl<'a> Resolver<'a> {
                 }
                 let factory = self.registry.entry_point(path, name, role.kinds())?;
                 let name = format!("egg:{path}#{name}");
-                Ok(self.object(name, Reference::Found(factory), global))
+                self.object(name, Reference::Found(factory), global)
             }
             "call" => {
                 if !path.contains(':') {
                     self.registry.function(path, role.kinds())?;
                 }
                 let name = format!("call:{path}");
-                Ok(self.object(name, Reference::Call(path.to_owned()), global))
+                self.object(name, Reference::Call(path.to_owned()), global)
             }
             other => {
                 let message = format!("`{other}:` is not known");
                 let error = Error::new(ErrorKind::UnknownScheme, message);
-                Err(error.help("it is one of config:, egg: and call:"))
+                let is_type = [
+                    "app",
+                    "application",
+                    "composite",
+                    "filter",
+                    "pipeline",
+                    "server",
+                ];
+                Err(if is_type.contains(&other) {
+                    error.help(format!("a section is named without its type: `{path}`"))
+                } else {
+                    error.help("it is one of config:, egg: and call:")
+                })
             }
         }
     }
 
-    fn object(&self, name: String, factory: Reference, global: Option<&Settings>) -> Context {
-        Context {
+    /// What is set later in the section that names it is seen here, too.
+    fn object(
+        &mut self,
+        name: String,
+        factory: Reference,
+        global: Option<&Shared>,
+    ) -> Result<Context, Error> {
+        let global = global.cloned().unwrap_or_default();
+        self.count(&global.borrow())?;
+        Ok(Context {
             what: What::Object(Object { name, factory }),
-            global: Rc::new(RefCell::new(global.cloned().unwrap_or_default())),
+            global,
             local: Shared::default(),
             section: None,
-        }
+        })
     }
 
     fn file(
         &mut self,
         path: &str,
         folder: Option<&Path>,
-        global: Option<&Settings>,
+        global: Option<&Shared>,
     ) -> Result<usize, Error> {
         let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
         let path = match (Path::new(path.trim()), folder) {
@@ -267,22 +343,28 @@ impl<'a> Resolver<'a> {
             }
         };
         let path = normal(&path);
-        let document = Document::parse(&path, text(&path, self.read)?)?;
+        let document = match self.documents.get(&path) {
+            Some(document) => document.clone(),
+            None => {
+                let document = Rc::new(Document::parse(&path, text(&path, self.read)?)?);
+                self.documents.insert(path.clone(), document.clone());
+                document
+            }
+        };
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let mut defaults: Vec<(String, Default)> = Vec::new();
-        for setting in &document.defaults {
-            defaults.push((setting.key.clone(), Default::Own(setting.clone())));
-        }
+        let own = document.defaults.iter();
+        let own = own.map(|setting| (setting.key.clone(), Default::Own(setting.clone())));
+        let mut defaults: IndexMap<String, Default> = own.collect();
         let given = [("here", &folder), ("__file__", &path)].map(|(key, path)| {
             let text = path.to_string_lossy().into_owned();
             (key.to_owned(), Value::given(text))
         });
-        let global = global.into_iter().flat_map(|global| &global.map);
-        let global = global.map(|(key, value)| (key.clone(), value.clone()));
-        for (key, value) in given.into_iter().chain(global) {
-            if !defaults.iter().any(|(other, _)| *other == key) {
-                defaults.push((key, Default::Given(value)));
-            }
+        let global = global
+            .map(|global| global.borrow().clone())
+            .unwrap_or_default();
+        self.bytes += 128 * (global.len() + defaults.len() + document.sections.len());
+        for (key, value) in given.into_iter().chain(global.map) {
+            defaults.entry(key).or_insert(Default::Given(value));
         }
         let mut named: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, section) in document.sections.iter().enumerate() {
@@ -294,6 +376,7 @@ impl<'a> Resolver<'a> {
             document,
             folder,
             defaults,
+            computed: OnceCell::new(),
             named,
         });
         Ok(self.files.len() - 1)
@@ -304,7 +387,7 @@ impl<'a> Resolver<'a> {
         file: usize,
         role: Role,
         name: &str,
-        global: Option<&Settings>,
+        global: Option<&Shared>,
     ) -> Result<Context, Error> {
         let section = self.files[file].find(role, name)?;
         let title = self.files[file].document.sections[section].name.clone();
@@ -314,26 +397,17 @@ impl<'a> Resolver<'a> {
             title.clone(),
             role,
         );
-        self.parts += 1;
-        if self.stack.contains(&here) || self.stack.len() >= DEEPEST || self.parts > MOST {
-            let way: Vec<_> = self.stack.iter().skip_while(|at| **at != here).collect();
-            let error = if way.is_empty() {
-                let message = format!(
-                    "sections lead to one another more than {DEEPEST} deep, or make more than {MOST} parts"
-                );
-                Error::new(ErrorKind::Circular, message)
-            } else {
-                let way: Vec<_> = way
-                    .iter()
-                    .map(|(_, section, _)| format!("[{section}]"))
-                    .collect();
-                let message = format!(
-                    "the section leads back to itself: {} → [{title}]",
-                    way.join(" → ")
-                );
-                Error::new(ErrorKind::Circular, message)
-            };
+        if self.stack.contains(&here) {
+            let way = self.stack.iter().skip_while(|at| **at != here);
+            let way: Vec<_> = way.map(|(_, section, _)| format!("[{section}]")).collect();
+            let way = way.join(" → ");
+            let message = format!("the section leads back to itself: {way} → [{title}]");
+            let error = Error::new(ErrorKind::Circular, message);
             return Err(error.help("take one of these references out"));
+        }
+        if self.stack.len() >= DEEPEST {
+            let message = format!("sections lead to one another more than {DEEPEST} deep");
+            return Err(Error::new(ErrorKind::Circular, message).help("name what is meant itself"));
         }
         self.stack.push(here);
         let context = self.read(file, section, role, global);
@@ -348,30 +422,55 @@ impl<'a> Resolver<'a> {
         file: usize,
         section: usize,
         role: Role,
-        outer: Option<&Settings>,
+        outer: Option<&Shared>,
     ) -> Result<Context, Error> {
         let own = &self.files[file];
         let title = own.document.sections[section].name.clone();
         let here = (title.clone(), own.document.sections[section].place.clone());
-        let mut global = own.defaults(file)?;
-        let defaults = global.clone();
+        let defaults = own.defaults(file)?.clone();
+        let mut global = defaults.clone();
         if let Some(outer) = outer {
-            global.update(outer);
+            global.update(&outer.borrow());
         }
+        let settings = &own.document.sections[section].settings;
+        let view = View {
+            file: own,
+            own: settings
+                .iter()
+                .map(|setting| (setting.key.as_str(), setting))
+                .collect(),
+        };
         let (mut local, mut additions) = (Settings::default(), Settings::default());
         let mut gets = Vec::new();
-        for setting in own.settings(section) {
-            let value = own.value(file, section, setting)?;
-            if let Some(name) = setting.key.strip_prefix("set ") {
+        let mut bytes = 0;
+        let from_defaults = own.document.defaults.iter();
+        let from_defaults = from_defaults.filter(|setting| !view.own.contains_key(&*setting.key));
+        let settings = settings.iter().map(|setting| (setting, true));
+        for (setting, is_own) in settings.chain(from_defaults.map(|setting| (setting, false))) {
+            let (sets, gets_one) = (
+                setting.key.strip_prefix("set "),
+                setting.key.strip_prefix("get "),
+            );
+            if !is_own && sets.is_none() && gets_one.is_none() {
+                continue;
+            }
+            let value = view.value(file, setting)?;
+            bytes += value.text.len();
+            if self.bytes + bytes > LARGEST {
+                return Err(too_large().key(&setting.key).at(Some(&setting.value_place)));
+            }
+            if let Some(name) = sets {
                 additions.set(name.trim().to_owned(), value.clone());
                 global.set(name.trim().to_owned(), value);
-            } else if let Some(name) = setting.key.strip_prefix("get ") {
+            } else if let Some(name) = gets_one {
                 gets.push((name.trim().to_owned(), value));
-            } else if !own.is_default(setting) {
+            } else {
                 // DIFFERENCE: PasteDeploy drops a key that DEFAULT has too.
                 local.set(setting.key.clone(), value);
             }
         }
+        self.bytes += bytes;
+        self.count(&global)?;
         for (name, wanted) in gets {
             let Some(value) = global.map.get(&wanted.text) else {
                 let message = format!("nothing global is called `{}`", wanted.text);
@@ -383,7 +482,13 @@ impl<'a> Resolver<'a> {
                 let error = Error::new(ErrorKind::UnknownGlobal, message).help(help);
                 return Err(error.key(&format!("get {name}")).at(wanted.place()));
             };
-            local.set(name, value.clone());
+            // A name in it is looked up where it is taken.
+            let value = Value {
+                home: Origin::File(file),
+                place: value.place.clone().or_else(|| wanted.place.clone()),
+                ..value.clone()
+            };
+            local.set(name, value);
         }
         let filter_with = match role {
             Role::App | Role::Filter => local.take("filter-with"),
@@ -448,8 +553,7 @@ impl<'a> Resolver<'a> {
         key: &str,
         global: &Shared,
     ) -> Result<Context, Error> {
-        let global = global.borrow().clone();
-        let found = self.name(role, name, value.home, Some(&global));
+        let found = self.name(role, name, value.home, Some(global));
         // Where it is wrong is where it is named, unless something is wrong further in.
         found.map_err(|error| match error.place() {
             Some(_) => error,
@@ -531,8 +635,8 @@ impl<'a> Resolver<'a> {
         let mut context = self.reference(role, &used, &used.text, "use", global)?;
         context.global.borrow_mut().update(additions);
         context.local.borrow_mut().update(&local.borrow());
-        if let Some(file) = global.borrow().map.get("__file__") {
-            let file = file.clone();
+        let own = global.borrow().map.get("__file__").cloned();
+        if let Some(file) = own {
             context.global.borrow_mut().set("__file__".to_owned(), file);
         }
         if let What::Object(object) = &mut context.what
@@ -650,75 +754,68 @@ impl File {
         }
     }
 
-    /// A section's settings, and of the defaults those that set and get.
-    fn settings(&self, section: usize) -> impl Iterator<Item = &Setting> {
-        let own = &self.document.sections[section].settings;
-        let is_own = |key: &str| own.iter().any(|setting| setting.key == key);
-        let defaults = self.document.defaults.iter();
-        own.iter()
-            .chain(defaults.filter(move |setting| !is_own(&setting.key)))
-    }
-
-    fn is_default(&self, setting: &Setting) -> bool {
-        self.document
-            .defaults
-            .iter()
-            .any(|default| std::ptr::eq(default, setting))
-    }
-
     /// What every section has.
-    fn defaults(&self, file: usize) -> Result<Settings, Error> {
+    fn defaults(&self, file: usize) -> Result<&Settings, Error> {
+        if let Some(settings) = self.computed.get() {
+            return Ok(settings);
+        }
+        let view = View {
+            file: self,
+            own: HashMap::new(),
+        };
         let mut settings = Settings::default();
         for (key, default) in &self.defaults {
             let value = match default {
                 Default::Given(value) => value.clone(),
-                Default::Own(setting) => {
-                    let text = interpolate(&setting.key, &setting.value, &|_, name| {
-                        self.named(None, "", name)
-                    });
-                    let text = text.map_err(|error| {
-                        error
-                            .section(DEFAULT)
-                            .key(&setting.key)
-                            .at(Some(&setting.value_place))
-                    })?;
-                    Value::written(text, setting, file)
-                }
+                Default::Own(setting) => view
+                    .value(file, setting)
+                    .map_err(|error| error.section(DEFAULT))?,
             };
             settings.set(key.clone(), value);
         }
-        Ok(settings)
+        Ok(self.computed.get_or_init(|| settings))
     }
+}
 
-    fn value(&self, file: usize, section: usize, setting: &Setting) -> Result<Value, Error> {
-        let text = interpolate(&setting.key, &setting.value, &|key, name| {
-            self.named(Some(section), key, name)
-        });
-        let text = text.map_err(|error| error.key(&setting.key).at(Some(&setting.value_place)))?;
-        Ok(Value::written(text, setting, file))
+/// What a section's values may name.
+struct View<'a> {
+    file: &'a File,
+    own: HashMap<&'a str, &'a Setting>,
+}
+
+impl View<'_> {
+    fn value(&self, file: usize, setting: &Setting) -> Result<Value, Error> {
+        let find = |key: &str, name: &str| self.named(key, name);
+        let made = interpolate(&setting.key, &setting.value, &find);
+        let (text, has_secret) =
+            made.map_err(|error| error.key(&setting.key).at(Some(&setting.value_place)))?;
+        Ok(Value {
+            is_secret: has_secret || is_secret(&setting.key),
+            ..Value::written(text, setting, file)
+        })
     }
 
     /// What `%(name)s` means in the value of a key. One that names itself means the default of that name.
-    fn named(&self, section: Option<usize>, key: &str, name: &str) -> Option<Named<'_>> {
-        let sections = &self.document.sections;
-        let settings = section.into_iter().flat_map(|at| &sections[at].settings);
-        let own = settings.into_iter().find(|setting| setting.key == name);
-        let default = self.defaults.iter().find(|(key, _)| key == name);
+    fn named(&self, key: &str, name: &str) -> Option<Named<'_>> {
+        let default = self.file.defaults.get(name);
+        let own = self.own.get(name);
         if let Some(setting) = own.filter(|_| name != key || default.is_none()) {
             return Some(Named {
                 text: &setting.value,
                 is_raw: true,
+                is_secret: false,
             });
         }
-        let (_, default) = default?;
-        Some(match default {
+        Some(match default? {
             Default::Own(setting) => Named {
                 text: &setting.value,
                 is_raw: true,
+                is_secret: false,
             },
             Default::Given(value) => Named {
                 text: &value.text,
                 is_raw: false,
+                is_secret: value.is_secret,
             },
         })
     }
@@ -732,6 +829,12 @@ impl Role {
             Self::Server => "a server",
         }
     }
+}
+
+fn too_large() -> Error {
+    let message = format!("all values together are more than {LARGEST} bytes");
+    let error = Error::new(ErrorKind::TooLarge, message);
+    error.help("take out of [DEFAULT] what few sections need, and large values out of many keys")
 }
 
 /// Whether it is no section's name.

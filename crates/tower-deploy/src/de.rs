@@ -7,16 +7,27 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use crate::{Error, ErrorKind, Settings, Value, error::did_you_mean, secret::is_secret};
+use crate::{
+    Error, ErrorKind, Settings, Value,
+    error::did_you_mean,
+    secret::{is_secret, shown},
+};
 
 /// Makes a `T` of settings. A key that `T` does not know is an error.
 pub(crate) fn from_settings<T: DeserializeOwned>(settings: &Settings) -> Result<T, Error> {
-    T::deserialize(Section(settings)).map_err(|Wrong(error)| *error)
+    T::deserialize(Section(settings)).map_err(|Wrong(error, _)| *error)
 }
 
 /// Serde's errors, which get a place where one is known.
 #[derive(Debug)]
-struct Wrong(Box<Error>);
+struct Wrong(Box<Error>, Shows);
+
+/// Whether the message may have the value in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shows {
+    Perhaps,
+    Nothing,
+}
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,17 +39,16 @@ impl std::error::Error for Wrong {}
 
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(Box::new(Error::new(
-            ErrorKind::Settings,
-            message.to_string(),
-        )))
+        let error = Error::new(ErrorKind::Settings, message.to_string());
+        Self(Box::new(error), Shows::Perhaps)
     }
 
     fn missing_field(field: &'static str) -> Self {
         let error = Error::new(ErrorKind::Settings, "it is needed, and is not there");
-        Self(Box::new(
-            error.key(field).help(format!("add `{field} = …`")),
-        ))
+        Self(
+            Box::new(error.key(field).help(format!("add `{field} = …`"))),
+            Shows::Nothing,
+        )
     }
 }
 
@@ -73,7 +83,7 @@ impl<'de> de::Deserializer<'de> for Section<'_> {
                 };
                 let error = Error::new(ErrorKind::Settings, "the key is not known");
                 let error = error.key(key).at(value.key_place.as_ref()).help(help);
-                return Err(Wrong(Box::new(error)));
+                return Err(Wrong(Box::new(error), Shows::Nothing));
             }
         }
         self.deserialize_map(visitor)
@@ -85,12 +95,32 @@ impl<'de> de::Deserializer<'de> for Section<'_> {
         visitor.visit_unit()
     }
 
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_some(self)
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit_struct newtype_struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
         seq tuple tuple_struct enum identifier
     }
 }
@@ -130,12 +160,21 @@ impl<'de> de::MapAccess<'de> for Map<'_> {
 
     fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
         let (key, value) = self.next.take().expect("a value comes after its key");
+        let is_secret = value.is_secret || is_secret(key);
         let text = Text {
             text: &value.text,
-            is_secret: is_secret(key),
+            is_secret,
         };
-        seed.deserialize(text)
-            .map_err(|Wrong(error)| Wrong(Box::new(error.key(key).at(value.place()))))
+        seed.deserialize(text).map_err(|Wrong(error, shows)| {
+            let error = match (is_secret, shows) {
+                (true, Shows::Perhaps) => {
+                    Error::new(ErrorKind::Settings, "the value is not what is wanted here")
+                }
+                _ => *error,
+            };
+            let error = error.key(key).at(value.place());
+            Wrong(Box::new(error), Shows::Nothing)
+        })
     }
 }
 
@@ -151,9 +190,11 @@ impl Text<'_> {
     fn wrong(&self, expected: &str) -> Wrong {
         let message = match self.is_secret {
             true => format!("the value is not {expected}"),
-            false => format!("`{}` is not {expected}", self.text),
+            false if self.text.is_empty() => format!("it is empty, and not {expected}"),
+            false => format!("`{}` is not {expected}", shown("", self.text)),
         };
-        Wrong(Box::new(Error::new(ErrorKind::Settings, message)))
+        let error = Error::new(ErrorKind::Settings, message);
+        Wrong(Box::new(error), Shows::Nothing)
     }
 
     fn number<T: std::str::FromStr>(&self, expected: &str) -> Result<T, Wrong> {
@@ -180,6 +221,8 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         deserialize_i16 visit_i16 i16,
         deserialize_i32 visit_i32 i32,
         deserialize_i64 visit_i64 i64,
+        deserialize_i128 visit_i128 i128,
+        deserialize_u128 visit_u128 u128,
         deserialize_u8 visit_u8 u8,
         deserialize_u16 visit_u16 u16,
         deserialize_u32 visit_u32 u32,
@@ -228,7 +271,12 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         let is_secret = self.is_secret;
         let members = self.text.split_whitespace();
         let members = members.map(|text| Text { text, is_secret });
-        visitor.visit_seq(de::value::SeqDeserializer::new(members))
+        let mut members = de::value::SeqDeserializer::new(members);
+        let value = visitor.visit_seq(&mut members)?;
+        members
+            .end()
+            .map_err(|_: Wrong| self.wrong("so many words as are wanted"))?;
+        Ok(value)
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Wrong> {
@@ -248,10 +296,10 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        if name != "Duration" {
+        if name != "Duration" || fields != ["secs", "nanos"] {
             return Err(self.wrong("something that can have settings of its own"));
         }
         let duration = humantime::parse_duration(self.text.trim());
@@ -275,7 +323,7 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
     }
 
     forward_to_deserialize_any! {
-        i128 u128 str string bytes byte_buf unit unit_struct map identifier ignored_any
+        str string bytes byte_buf unit unit_struct map identifier ignored_any
     }
 }
 

@@ -74,8 +74,10 @@ pub enum ErrorKind {
     InterpolationDepth,
     /// `get x = y` where `y` is not global.
     UnknownGlobal,
-    /// A section that leads back to itself.
+    /// A section that leads back to itself, or sections that are nested too deep.
     Circular,
+    /// More parts, or larger values, than a plan may have.
+    TooLarge,
     /// Nothing is registered under `egg:NAME`.
     UnknownDistribution,
     /// `egg:NAME` has nothing of this name and type.
@@ -122,8 +124,11 @@ impl Error {
         self
     }
 
-    /// Unless it has one.
+    /// Unless it has one, or a place, which is in a section of its own.
     pub(crate) fn section(mut self, section: &str) -> Self {
+        if self.inner.place.is_some() {
+            return self;
+        }
         self.inner.section.get_or_insert_with(|| section.to_owned());
         self
     }
@@ -143,7 +148,7 @@ impl Error {
     fn title(&self) -> String {
         let inner = &self.inner;
         let mut title = String::new();
-        if let Some(section) = &inner.section {
+        if let Some(section) = self.section_name() {
             title += &format!("[{section}] ");
         }
         if let Some(key) = &inner.key {
@@ -160,7 +165,12 @@ impl Error {
     #[must_use]
     pub fn report(&self, styled: bool) -> String {
         let title = self.title();
-        let is_secret = self.inner.key.as_deref().is_some_and(is_secret);
+        let is_secret = self.inner.key.as_deref().is_some_and(is_secret)
+            || self
+                .inner
+                .place
+                .as_ref()
+                .is_some_and(Place::may_hold_secret);
         let mut group = Level::ERROR
             .primary_title(title.as_str())
             .elements([] as [Snippet<'_, Annotation<'_>>; 0]);
@@ -202,7 +212,8 @@ impl Error {
     /// The section that it is in, or is about.
     #[must_use]
     pub fn section_name(&self) -> Option<&str> {
-        self.inner.section.as_deref()
+        let section = self.inner.section.as_deref();
+        section.or_else(|| self.inner.place.as_ref()?.section())
     }
 
     /// The key that it is about.

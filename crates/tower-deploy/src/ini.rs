@@ -149,11 +149,22 @@ pub(crate) type Read = dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync;
 pub(crate) fn from_disk(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path)?;
-    if file.metadata()?.is_dir() {
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if metadata.len() > LARGEST_FILE {
+        let size = metadata.len().to_string();
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, size));
     }
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn too_large(path: &impl fmt::Display, size: impl fmt::Display) -> Error {
+    let message = format!("{path}: it has {size} bytes, and {LARGEST_FILE} is the most");
+    let error = Error::new(ErrorKind::FileTooLarge, message);
+    error.help("is it the right file? Parts of it can go into files of their own")
 }
 
 /// A file's text.
@@ -172,18 +183,13 @@ pub(crate) fn text(path: &Path, read: &Read) -> Result<String, Error> {
                 format!("{shown}: it is a directory"),
             )
             .help(help),
+            io::ErrorKind::FileTooLarge => too_large(&shown, error),
             _ => Error::new(ErrorKind::Unreadable, format!("{shown}: it cannot be read"))
                 .caused_by(error.into()),
         }
     })?;
     if bytes.len() as u64 > LARGEST_FILE {
-        let size = match fs::metadata(path) {
-            Ok(metadata) => metadata.len(),
-            Err(_) => bytes.len() as u64,
-        };
-        let message = format!("{shown}: it has {size} bytes, and {LARGEST_FILE} is the most");
-        let error = Error::new(ErrorKind::FileTooLarge, message);
-        return Err(error.help("is it the right file? Parts of it can go into files of their own"));
+        return Err(too_large(&shown, bytes.len()));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -373,7 +379,7 @@ impl<'a> Parser<'a> {
 }
 
 /// The name in a line that begins a section: up to the last bracket.
-fn header(line: &str) -> Option<&str> {
+pub(crate) fn header(line: &str) -> Option<&str> {
     let name = line.strip_prefix('[')?;
     let name = &name[..name.rfind(']')?];
     (!name.is_empty()).then_some(name)

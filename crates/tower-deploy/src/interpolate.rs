@@ -1,6 +1,6 @@
 //! `%(name)s` and `%%`.
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, secret::is_secret};
 
 /// How deep one key may refer to the next.
 const DEEPEST: usize = 10;
@@ -15,25 +15,29 @@ pub(crate) struct Named<'a> {
     /// Whether it is as somebody wrote it, with `%(name)s` and `%%` in it. What was computed, and what an including file has
     /// already made something of, is not.
     pub(crate) is_raw: bool,
+    /// Whether it is a secret whatever it is called.
+    pub(crate) is_secret: bool,
 }
 
-/// Puts values in the place of names, in the value of a key. `find` is told in which key's value a name stands.
+/// Puts values in the place of names, in the value of a key, and says whether one of them is a secret. `find` is told in which key's value a name stands.
 pub(crate) fn interpolate<'a>(
     key: &str,
     raw: &str,
     find: &impl Fn(&str, &str) -> Option<Named<'a>>,
-) -> Result<String, Error> {
+) -> Result<(String, bool), Error> {
     let mut expansion = Expansion {
         out: String::new(),
         names: 0,
+        has_secret: false,
     };
     expansion.expand(key, raw, find, 1)?;
-    Ok(expansion.out)
+    Ok((expansion.out, expansion.has_secret))
 }
 
 struct Expansion {
     out: String,
     names: usize,
+    has_secret: bool,
 }
 
 fn too_much(message: String) -> Error {
@@ -90,7 +94,8 @@ impl Expansion {
                     error.help("a key of this section or of [DEFAULT], or `here` or `__file__`")
                 );
             };
-            if value.is_raw {
+            self.has_secret |= value.is_secret || is_secret(name);
+            if value.is_raw && value.text.contains('%') {
                 self.expand(name, value.text, find, depth + 1)?;
             } else {
                 self.push(value.text)?;
@@ -100,7 +105,7 @@ impl Expansion {
     }
 
     fn push(&mut self, text: &str) -> Result<(), Error> {
-        if self.out.len() + text.len() > LONGEST {
+        if self.names > 0 && self.out.len() + text.len() > LONGEST {
             return Err(too_much(format!("it grows beyond {LONGEST} bytes")));
         }
         self.out.push_str(text);

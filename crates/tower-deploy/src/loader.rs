@@ -1,6 +1,8 @@
 use std::{
+    cell::RefCell,
     fmt, io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
+    rc::Rc,
 };
 
 use crate::{
@@ -54,7 +56,8 @@ impl Loader {
         self
     }
 
-    /// Makes a value global, as `[DEFAULT]` does, and stronger than that.
+    /// Makes a value global, stronger than a file's `[DEFAULT]` for factories and `get`. `%(name)s` in a file means what that file
+    /// itself says, and this only where it says nothing.
     #[must_use]
     pub fn global(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.global.set(key.into(), Value::given(value.into()));
@@ -76,7 +79,7 @@ impl Loader {
     /// # Errors
     ///
     /// What is wrong, and where.
-    pub fn load_app(&mut self, uri: &str) -> Result<App, Error> {
+    pub fn load_app(&self, uri: &str) -> Result<App, Error> {
         self.plan(Role::App, uri)?.root.app()
     }
 
@@ -85,7 +88,7 @@ impl Loader {
     /// # Errors
     ///
     /// As [`load_app`](Self::load_app).
-    pub fn load_filter(&mut self, uri: &str) -> Result<Filter, Error> {
+    pub fn load_filter(&self, uri: &str) -> Result<Filter, Error> {
         self.plan(Role::Filter, uri)?.root.filter()
     }
 
@@ -94,7 +97,7 @@ impl Loader {
     /// # Errors
     ///
     /// As [`load_app`](Self::load_app).
-    pub fn load_server(&mut self, uri: &str) -> Result<Server, Error> {
+    pub fn load_server(&self, uri: &str) -> Result<Server, Error> {
         self.plan(Role::Server, uri)?.root.server()
     }
 
@@ -103,7 +106,7 @@ impl Loader {
     /// # Errors
     ///
     /// As [`load_app`](Self::load_app), but for what the factories themselves say.
-    pub fn plan_app(&mut self, uri: &str) -> Result<Plan, Error> {
+    pub fn plan_app(&self, uri: &str) -> Result<Plan, Error> {
         self.plan(Role::App, uri)
     }
 
@@ -112,7 +115,7 @@ impl Loader {
     /// # Errors
     ///
     /// As [`plan_app`](Self::plan_app).
-    pub fn app_config(&mut self, uri: &str) -> Result<AppConfig, Error> {
+    pub fn app_config(&self, uri: &str) -> Result<AppConfig, Error> {
         let root = self.plan(Role::App, uri)?.root;
         Ok(AppConfig {
             global: root.global,
@@ -120,14 +123,16 @@ impl Loader {
         })
     }
 
-    fn plan(&mut self, role: Role, uri: &str) -> Result<Plan, Error> {
-        if let Some(error) = self.registry.take_error() {
-            return Err(error);
-        }
+    fn plan(&self, role: Role, uri: &str) -> Result<Plan, Error> {
+        self.registry.check()?;
         let mut resolver = Resolver::new(&self.registry, &self.read);
-        let folder = self.relative_to.as_deref().map(Path::new);
+        // `here` is a whole path, wherever the program was started.
+        let whole = |folder: &PathBuf| path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        let folder = self.relative_to.as_ref().map(whole);
         let global = Some(&self.global).filter(|global| !global.is_empty());
-        let context = resolver.uri(role, uri, self.name.as_deref(), folder, global);
+        let global = global.map(|global| Rc::new(RefCell::new(global.clone())));
+        let (name, folder) = (self.name.as_deref(), folder.as_deref());
+        let context = resolver.uri(role, uri, name, folder, global.as_ref());
         let context = context.map_err(|error| error.at(resolver.start().as_ref()))?;
         Plan::new(context, role, &self.registry, &mut resolver)
     }

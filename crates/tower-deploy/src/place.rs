@@ -45,6 +45,31 @@ impl Place {
         line.chars().count() + 1
     }
 
+    /// The section that it is in.
+    pub(crate) fn section(&self) -> Option<&str> {
+        let mut lines = self.before().rsplit(LINE_ENDS);
+        // In a heading it is its name.
+        if lines.next() == Some("[") {
+            let rest = &self.source.text[self.span.clone()];
+            return Some(rest).filter(|rest| !rest.is_empty());
+        }
+        lines.find_map(crate::ini::header)
+    }
+
+    /// Whether the line, or the one before, may hold what nobody should see.
+    pub(crate) fn may_hold_secret(&self) -> bool {
+        let rest = &self.source.text[self.span.start..];
+        let rest = rest.split(LINE_ENDS).next().unwrap_or_default();
+        let mut before = self.before().rsplit(LINE_ENDS);
+        let line = before.next().unwrap_or_default().to_owned() + rest;
+        let above = before.next().unwrap_or_default();
+        let names = |line: &str| {
+            let words = line.split(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)));
+            words.take(2).any(crate::secret::is_secret)
+        };
+        names(&line) || names(above) || crate::secret::shown("", &line) != line
+    }
+
     fn before(&self) -> &str {
         &self.source.text[..self.span.start]
     }

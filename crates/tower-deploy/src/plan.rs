@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Error, Place, Registry, Settings,
+    Error, Place, Registry, Settings, build,
     context::{Context, Reference, Resolver, Role, What},
     registry::Factory,
 };
@@ -62,11 +62,9 @@ fn node(
     // While its parts are looked at, it must not be named again.
     let within = context.section.as_ref();
     let within = within.map(|(name, place)| (place.file().to_owned(), name.clone()));
-    if let Some((file, name)) = &within {
-        resolver.enter(file, name, role);
-    }
+    let entered = within.is_some_and(|(file, name)| resolver.enter(&file, &name, role));
     let node = parts(context, role, registry, resolver);
-    if within.is_some() {
+    if entered {
         resolver.leave();
     }
     node
@@ -78,10 +76,8 @@ fn parts(
     registry: &Registry,
     resolver: &mut Resolver<'_>,
 ) -> Result<Node, Error> {
-    let (global, local) = (
-        context.global.borrow().clone(),
-        context.local.borrow().clone(),
-    );
+    let shared = context.global.clone();
+    let (global, local) = (shared.borrow().clone(), context.local.borrow().clone());
     let section = context.section;
     let place = |error: Error| match &section {
         Some((name, place)) => error.section(name).at(Some(place)),
@@ -97,11 +93,17 @@ fn parts(
             };
             let apps = match &*factory {
                 Factory::Composite { is_app, .. } => {
-                    let named = local.map.iter().filter(|(key, _)| is_app(key));
+                    let mut named = Vec::new();
+                    for (key, value) in &local.map {
+                        // It is somebody else's.
+                        if build::guarded(|| Ok(is_app(key))).map_err(place)? {
+                            named.push((key, value));
+                        }
+                    }
                     let mut apps = Vec::new();
                     for (key, value) in named {
                         let context =
-                            resolver.name(Role::App, &value.text, value.home, Some(&global));
+                            resolver.name(Role::App, &value.text, value.home, Some(&shared));
                         let context = context.map_err(|error| match error.place() {
                             Some(_) => error,
                             None => place(error.key(key).at(value.place())),

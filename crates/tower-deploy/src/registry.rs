@@ -58,7 +58,8 @@ impl fmt::Display for Kind {
 #[derive(Default)]
 pub struct Registry {
     factories: HashMap<(String, Kind), Registered>,
-    error: Option<Error>,
+    /// What is registered twice.
+    twice: Option<String>,
 }
 
 struct Registered {
@@ -177,19 +178,20 @@ impl Registry {
         };
         if let Some(first) = self.factories.insert((canonical(name), kind), registered) {
             let first = first.at;
-            let message =
-                format!("the {kind} `{name}` is registered twice, at {first} and at {at}");
-            self.error.get_or_insert_with(|| {
-                Error::new(ErrorKind::AmbiguousEntryPoint, message)
-                    .help("each name is for one factory of a type")
+            self.twice.get_or_insert_with(|| {
+                format!("the {kind} `{name}` is registered twice, at {first} and at {at}")
             });
         }
         self
     }
 
-    /// What was wrong when names were registered.
-    pub(crate) fn take_error(&mut self) -> Option<Error> {
-        self.error.take()
+    /// Whether nothing was wrong when names were registered.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.twice {
+            Some(message) => Err(Error::new(ErrorKind::AmbiguousEntryPoint, message)
+                .help("each name is for one factory of a type")),
+            None => Ok(()),
+        }
     }
 
     /// `NAME#ENTRY`, of one of these types.
@@ -305,6 +307,8 @@ fn listed<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<St
 
 /// As PEP 503 compares distributions.
 fn canonical(name: &str) -> String {
+    let name = name.strip_prefix("egg:").unwrap_or(name);
+    let name = name.strip_prefix("call:").unwrap_or(name);
     if name.contains(':') {
         return name.to_owned();
     }

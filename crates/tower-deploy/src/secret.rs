@@ -5,26 +5,27 @@ pub(crate) const MASK: &str = "[redacted]";
 
 /// Whether a key is a secret's by its name.
 pub(crate) fn is_secret(key: &str) -> bool {
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 10] = [
         "password",
         "passwd",
         "passphrase",
         "secret",
         "token",
         "apikey",
+        "accesskey",
         "credential",
         "privatekey",
         "signingkey",
     ];
-    const WHOLE: [&str; 4] = ["key", "auth", "authorization", "pwd"];
-    let plain: String = key
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    let last = key.rsplit([' ', '.', '_', '-']).next().unwrap_or(key);
-    WORDS.iter().any(|word| plain.contains(word))
-        || WHOLE.iter().any(|word| last.eq_ignore_ascii_case(word))
+    const LAST: [&str; 6] = ["key", "keys", "auth", "authorization", "pwd", "pass"];
+    let plain = key.chars().filter(char::is_ascii_alphanumeric);
+    let plain = plain.collect::<String>().to_ascii_lowercase();
+    // `accessKey` has two words.
+    let last = key.rfind(|c: char| !c.is_ascii_lowercase()).unwrap_or(0);
+    let last = key[last..].trim_start_matches([' ', '.', '_', '-']);
+    let all = key.rsplit([' ', '.', '_', '-']).next().unwrap_or(key);
+    let is_last = |word: &&str| last.eq_ignore_ascii_case(word) || all.eq_ignore_ascii_case(word);
+    WORDS.iter().any(|word| plain.contains(word)) || LAST.iter().any(is_last)
 }
 
 /// A value as it may be shown: not that of a secret, and no user and password of a URL.

@@ -7,7 +7,6 @@ use serde_json::{Value as Json, json};
 use crate::{
     Plan, Settings,
     plan::{Node, Part},
-    secret::shown,
 };
 
 /// The tree, from the outermost part to the innermost: what wraps an app is above it, and a composite's apps are below it by their keys. Values
@@ -26,11 +25,7 @@ fn tree(f: &mut impl Write, node: &Node, first: &str, rest: &str, label: &str) -
             let stem = if apps.is_empty() { "    " } else { "│   " };
             for (key, value) in node.local.iter() {
                 if !apps.iter().any(|(app, _)| app == key) {
-                    writeln!(
-                        f,
-                        "{rest}{stem}{key} = {}",
-                        one_line(&shown(key, value.text()))
-                    )?;
+                    writeln!(f, "{rest}{stem}{key} = {}", one_line(&value.shown(key)))?;
                 }
             }
             let last = apps.len().saturating_sub(1);
@@ -82,7 +77,7 @@ fn one_line(text: &str) -> String {
 }
 
 impl Plan {
-    /// The plan as JSON. Every part is an object with `part`: `"app"`, `"composite"`, `"filter"` and `"server"` have `factory` (as the file names it),
+    /// The plan as JSON. Every part is an object with `part`: `"app"`, `"composite"`, `"filter"` and `"server"` have `factory` (its whole name),
     /// `section`, `file`, `line`, `global` and `local` (objects of strings, secrets masked), and a composite `apps`, a list of `[key, part]`;
     /// `"pipeline"` has `filters` and `app`; `"filter-app"` and `"filter-with"` have `filter` and `next`.
     #[must_use]
@@ -105,7 +100,7 @@ impl Plan {
 fn settings(settings: &Settings) -> Json {
     let members = settings
         .iter()
-        .map(|(key, value)| (key.to_owned(), shown(key, value.text()).into()));
+        .map(|(key, value)| (key.to_owned(), value.shown(key).into()));
     Json::Object(members.collect())
 }
 

@@ -38,7 +38,7 @@ fn registry() -> Registry {
 
 /// The parts of a file's `main`, without places and settings; it is built, too.
 fn parts(files: &'static [(&str, &str)]) -> Vec<String> {
-    let mut loader = Loader::new(registry()).files(move |path: &Path| {
+    let loader = Loader::new(registry()).files(move |path: &Path| {
         let found = files.iter().find(|(name, _)| path == Path::new(name));
         let (_, text) = found.ok_or(io::ErrorKind::NotFound)?;
         Ok(text.as_bytes().to_vec())
@@ -156,7 +156,7 @@ colour = blue
 [app:outright]
 paste.app_factory = myapp.modulename:app_factory
 ";
-    let mut loader = Loader::new(registry()).files(|_| Ok(FILE.as_bytes().to_vec()));
+    let loader = Loader::new(registry()).files(|_| Ok(FILE.as_bytes().to_vec()));
     let config = loader.app_config("config:/home/me/main.ini").unwrap();
     let local = config.local.iter().map(|(key, value)| (key, value.text()));
     assert_eq!(

@@ -143,7 +143,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake#broken\n",
-            "/site/main.ini:2:7: [app:main] use: there is no app or composite egg:fake#broken (there is fails, main, mount, needs, panics, typed, unit)",
+            "/site/main.ini:2:7: [app:main] use: there is no app or composite egg:fake#broken (there is fails, main, mount, needs, odd, panics, typed, unit)",
         ),
         (
             "[app:main]\nuse = call:fakemod\n",
@@ -256,7 +256,7 @@ fn what_is_wrong_with_a_uri_is_said_without_a_file() {
         ),
         (
             "egg:fake#nobody",
-            "there is no app or composite egg:fake#nobody (there is fails, main, mount, needs, panics, typed, unit)",
+            "there is no app or composite egg:fake#nobody (there is fails, main, mount, needs, odd, panics, typed, unit)",
         ),
     ] {
         assert_eq!(loader(&[]).load_app(uri).unwrap_err().to_string(), expected);
@@ -282,7 +282,7 @@ fn what_is_wrong_with_a_uri_is_said_without_a_file() {
 fn a_file_that_cannot_be_read_is_said_so() {
     let read = |bytes: Result<Vec<u8>, io::ErrorKind>| {
         let loader = Loader::new(registry()).relative_to("/site");
-        let mut loader = loader.files(move |_| bytes.clone().map_err(io::Error::from));
+        let loader = loader.files(move |_| bytes.clone().map_err(io::Error::from));
         loader.load_app("config:main.ini").unwrap_err().to_string()
     };
     let large = vec![b'#'; usize::try_from(LARGEST_FILE).unwrap() + 1];
@@ -308,7 +308,8 @@ fn a_file_that_cannot_be_read_is_said_so() {
 fn a_name_is_registered_once_for_each_type() {
     let app = |_: &_, (): ()| Ok::<_, io::Error>(says(String::new()));
     let registry = Registry::new().app("My.App#x", app).app("my_app#x", app);
-    let error = Loader::new(registry).load_app("egg:my-app#x").unwrap_err();
+    let loader = Loader::new(registry);
+    let error = loader.load_app("egg:my-app#x").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AmbiguousEntryPoint);
     let text = error.to_string();
     assert!(
@@ -316,6 +317,71 @@ fn a_name_is_registered_once_for_each_type() {
         "{text}"
     );
     assert_eq!(text.matches("tests/it/errors.rs:").count(), 2, "{text}");
+    // As often as it is asked.
+    assert_eq!(
+        loader.load_app("egg:my-app#x").unwrap_err().to_string(),
+        text
+    );
+}
+
+#[test]
+fn an_error_is_in_the_section_where_its_place_is() {
+    let text =
+        error("[app:main]\nuse = base\n[app:base]\nuse = egg:fake#typed\nport = bad\n").to_string();
+    assert!(
+        text.starts_with("/site/main.ini:5:8: [app:base] port: "),
+        "{text}"
+    );
+    let files = [
+        ("main.ini", "[app:main]\nuse = config:b.ini\n"),
+        ("b.ini", "a = 1\n"),
+    ];
+    let text = loader(&files)
+        .load_app("config:main.ini")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.starts_with("/site/b.ini:1:1: a setting before"),
+        "{text}"
+    );
+    let text = error("[app:main]\nuse = egg:fake\nfilter-with = f\n[filter:f]\nuse = egg:fake\nfilter-with = g\n[filter:g]\nuse = egg:fake#broken\n").to_string();
+    assert_eq!(
+        text,
+        "/site/main.ini:7:2: [filter:g] the filter failed: it does not fit"
+    );
+}
+
+#[test]
+fn a_panic_of_anybodys_is_an_error() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("dropped"));
+        }
+    }
+    let registry = Registry::new()
+        .app(
+            "bomb",
+            |_, (): ()| -> Result<tower_deploy::App, io::Error> {
+                std::panic::resume_unwind(Box::new(Bomb))
+            },
+        )
+        .composite(
+            "asks",
+            |_| std::panic::resume_unwind(Box::new("asked")),
+            |_, _, _| Ok::<_, io::Error>(says(String::new())),
+        );
+    let loader =
+        Loader::new(registry).files(|_| Ok(b"[composite:main]\nuse = egg:asks\na = b\n".to_vec()));
+    assert_eq!(
+        loader.load_app("egg:bomb").unwrap_err().kind(),
+        ErrorKind::Factory
+    );
+    let error = loader.plan_app("config:/main.ini").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "/main.ini:1:2: [composite:main] the factory panicked: asked"
+    );
 }
 
 #[test]
@@ -340,7 +406,7 @@ fn a_report_shows_the_line_with_a_mark_and_never_a_secret() {
     let registry = Registry::new().app("s", |_, secret: Secret| {
         Ok::<_, io::Error>(says(secret.token.to_string()))
     });
-    let mut loader = Loader::new(registry)
+    let loader = Loader::new(registry)
         .relative_to("/site")
         .files(|_| Ok(b"[app:main]\nuse = egg:s\napi-token = hunter2\n".to_vec()));
     let error = loader.load_app("config:main.ini").unwrap_err();

@@ -44,6 +44,14 @@ pub(crate) enum Level {
     High,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Odd {
+    pub(crate) token: Option<BTreeMap<String, String>>,
+    pub(crate) secret: Option<u128>,
+    pub(crate) pair: Option<(u8, u8)>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Needs {
     pub(crate) dir: String,
@@ -59,6 +67,12 @@ pub(crate) fn registry() -> Registry {
         })
         .app("fake#needs", |_, needs: Needs| {
             Ok::<_, BoxError>(says(needs.dir))
+        })
+        .app("fake#odd", |_, odd: Odd| {
+            Ok::<_, BoxError>(says(format!(
+                "{:?} {:?} {:?}",
+                odd.token, odd.secret, odd.pair
+            )))
         })
         .app("fake#unit", |_, (): ()| {
             Ok::<_, BoxError>(says("unit".to_owned()))

@@ -23,7 +23,7 @@ fn ten_thousand_lines_take_less_than_a_second() {
         .unwrap();
     }
     assert!(file.lines().count() > 10_000);
-    let mut loader = loader(&[("main.ini", &file)]);
+    let loader = loader(&[("main.ini", &file)]);
     let start = Instant::now();
     loader.plan_app("config:main.ini").unwrap();
     // It is built without optimisation here.
@@ -81,7 +81,7 @@ fn what_would_grow_without_end_is_refused() {
         .unwrap();
     }
     let doubling = doubling.replace("[composite:c0]", "[composite:main]");
-    assert_eq!(error_of(&doubling).0, ErrorKind::Circular);
+    assert_eq!(error_of(&doubling).0, ErrorKind::TooLarge);
 
     let mut deep = String::from("[app:main]\nuse = s0\n[app:s1000]\nuse = egg:fake\n");
     for number in 0..1000 {
@@ -110,7 +110,7 @@ async fn names_are_relative_to_the_file_that_says_them() {
             "[app:main]\nuse = egg:fake\nfrom = %(k)s\nat = %(here)s\n",
         ),
     ];
-    let mut loader = loader(&files);
+    let loader = loader(&files);
     let app = loader.load_app("config:main.ini").unwrap();
     assert_eq!(said(&app).await, "/site/sub");
     let config = loader.app_config("config:main.ini").unwrap();
@@ -168,9 +168,60 @@ fn a_plan_has_ten_thousand_parts_at_the_most() {
         file
     };
     assert!(
-        loader(&[("main.ini", &file(9_999))])
+        loader(&[("main.ini", &file(4_999))])
             .plan_app("config:main.ini")
             .is_ok()
     );
-    assert_eq!(error(&file(10_000)).kind(), ErrorKind::Circular);
+    assert_eq!(error(&file(5_000)).kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn names_that_name_names_end() {
+    for (uri, kind) in [
+        (format!("{}x", "egg:#".repeat(13_000)), ErrorKind::Circular),
+        (
+            format!("{}x", "config:main.ini#".repeat(4_000)),
+            ErrorKind::Circular,
+        ),
+    ] {
+        let file = format!("[app:main]\nuse = {uri}\n");
+        assert_eq!(error(&file).kind(), kind);
+    }
+}
+
+#[test]
+fn much_of_everything_is_refused_soon() {
+    let start = Instant::now();
+    // The same parts again and again.
+    let mut parts = format!(
+        "[pipeline:p]\npipeline = {}\n[composite:main]\nuse = egg:fake#mount\n",
+        "egg:fake ".repeat(6_000)
+    );
+    for number in 0..40 {
+        writeln!(parts, "/{number} = p").unwrap();
+    }
+    // A large value in many.
+    let mut values = format!("[app:main]\nuse = egg:fake\nbig = {}\n", "x".repeat(60_000));
+    for number in 0..5_000 {
+        writeln!(values, "k{number} = %(big)s").unwrap();
+    }
+    // Much that is global, in many parts.
+    let mut globals = String::from("[DEFAULT]\n");
+    for number in 0..20_000 {
+        writeln!(globals, "g{number} = %(here)s").unwrap();
+    }
+    write!(
+        globals,
+        "[pipeline:main]\npipeline = {}egg:fake\n",
+        "egg:fake ".repeat(200)
+    )
+    .unwrap();
+    for file in [parts, values, globals] {
+        assert_eq!(error(&file).kind(), ErrorKind::TooLarge);
+    }
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
 }

@@ -45,7 +45,7 @@ const FILES: &[(&str, &str)] = &[("main.ini", SITE), ("blog.ini", BLOG)];
 
 #[tokio::test]
 async fn a_pipeline_goes_from_the_outermost_to_the_innermost() {
-    let mut loader = loader(FILES);
+    let loader = loader(FILES);
     let app = loader.load_app("config:main.ini#site").unwrap();
     assert_eq!(said(&app).await, "yikes:yikes:filter:/srv/leaf");
     let app = loader.load_app("config:main.ini").unwrap();
@@ -146,7 +146,7 @@ use = call:fakemod:filter
 [server:main]
 use = call:fakemod:server
 ";
-    let mut loader = loader(&[("main.ini", file)]);
+    let loader = loader(&[("main.ini", file)]);
     let app = loader.load_app("config:main.ini").unwrap();
     assert_eq!(said(&app).await, "/a");
     let server = loader.load_server("config:main.ini").unwrap();

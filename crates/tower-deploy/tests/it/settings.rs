@@ -126,14 +126,103 @@ fn a_size_reads_itself_and_debug_shows_no_secret() {
         Ok::<_, std::convert::Infallible>(crate::fakes::says(String::new()))
     });
     let file = "[DEFAULT]\napi_token = hunter2\n[app:main]\nuse = egg:sized\nbody = 10 MiB\n";
-    let mut loader = tower_deploy::Loader::new(registry).files(|_| Ok(file.as_bytes().to_vec()));
+    let loader = tower_deploy::Loader::new(registry).files(|_| Ok(file.as_bytes().to_vec()));
     loader.load_app("config:/main.ini").unwrap();
     let config = loader.app_config("config:/main.ini").unwrap();
     assert!(!format!("{config:?} {:?}", config.global.value("api_token")).contains("hunter2"));
-    let mut loader = loader.files(|_| Ok(file.replace("10 MiB", "lots").into_bytes()));
+    let loader = loader.files(|_| Ok(file.replace("10 MiB", "lots").into_bytes()));
     let error = loader.load_app("config:/main.ini").unwrap_err().to_string();
     assert!(
         error.starts_with("/main.ini:5:8: [app:main] body: "),
         "{error}"
+    );
+}
+
+#[test]
+fn what_comes_of_a_secret_is_one() {
+    let file = "\
+[DEFAULT]
+smtp_pass = hunter2
+[app:main]
+use = egg:fake
+get x = smtp_pass
+dsn = user=a;pw=%(smtp_pass)s
+accessKey = hunter2
+harmless = monkey
+";
+    let plan = loader(&[("main.ini", file)])
+        .plan_app("config:main.ini")
+        .unwrap();
+    let all = format!("{plan} {}", plan.to_json());
+    assert!(!all.contains("hunter2") && all.contains("monkey"), "{all}");
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    for file in [
+        "password = hunter2\n[app:main]\n",
+        "[app:main]\npassword hunter2\n",
+        "[app:main]\nuse = egg:fake\npassword =\nhunter2\n",
+        "[app:main]\nuse = egg:fake#typed\nport = http://joe:hunter2@h/\n",
+        "[app:main]\nuse = egg:fake#odd\ntoken = hunter2\n",
+        "[app:main]\nuse = egg:fake#odd\nsecret = hunter2\n",
+    ] {
+        let error = crate::fakes::error(file);
+        let all = format!("{error} {error:?} {}", error.report(false));
+        assert!(!all.contains("hunter2"), "{all}");
+        assert!(all.contains("/site/main.ini:"), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn odd_types_are_taken_or_refused_whole() {
+    let run = async |line: &str| {
+        let file = format!("[app:main]\nuse = egg:fake#odd\n{line}\n");
+        match loader(&[("main.ini", &file)]).load_app("config:main.ini") {
+            Ok(app) => said(&app).await,
+            Err(error) => error.to_string(),
+        }
+    };
+    assert_eq!(run("pair = 1 2").await, "None None Some((1, 2))");
+    assert_eq!(run("secret = 5").await, "None Some(5) None");
+    let place = "/site/main.ini:3:8: [app:main] pair: ";
+    assert_eq!(
+        run("pair = 1 2 3").await,
+        format!("{place}`1 2 3` is not so many words as are wanted")
+    );
+    assert!(run("pair =").await.contains("pair: "));
+    let empty = crate::fakes::error("[app:main]\nuse = egg:fake#typed\nport =\n");
+    assert_eq!(
+        empty.to_string(),
+        "/site/main.ini:3:1: [app:main] port: it is empty, and not a number from 0 to 65535"
+    );
+}
+
+#[test]
+fn what_is_set_by_who_uses_it_reaches_what_is_named_without_a_section() {
+    let file = "[app:main]\nuse = p\nset g = outer\n[pipeline:p]\nset g = inner\npipeline = egg:fake egg:fake\n";
+    let plan = loader(&[("main.ini", file)])
+        .plan_app("config:main.ini")
+        .unwrap();
+    let json = plan.to_json();
+    assert_eq!(json["filters"][0]["global"]["g"], "outer");
+    assert_eq!(json["app"]["global"]["g"], "outer");
+}
+
+#[test]
+fn a_name_that_is_taken_from_a_global_value_is_looked_up_where_it_is_taken() {
+    let file = "[app:main]\nget use = which\n[app:blog]\nuse = egg:fake\na = 1\n";
+    let loader = loader(&[("main.ini", file)]).global("which", "blog");
+    let config = loader.app_config("config:main.ini").unwrap();
+    assert_eq!(config.local.get("a"), Some("1"));
+    let wrong = loader
+        .global("which", "bolg")
+        .load_app("config:main.ini")
+        .unwrap_err();
+    assert!(
+        wrong
+            .to_string()
+            .starts_with("/site/main.ini:2:11: [app:main] use: "),
+        "{wrong}"
     );
 }
