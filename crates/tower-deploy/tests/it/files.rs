@@ -190,6 +190,18 @@ fn names_that_name_names_end() {
 }
 
 #[test]
+fn names_may_name_names_fifty_times() {
+    // The file's own is one of them.
+    let file = |hops: usize| format!("[app:main]\nuse = {}egg:fake\n", "egg:#".repeat(hops));
+    assert!(
+        loader(&[("main.ini", &file(49))])
+            .load_app("config:main.ini")
+            .is_ok()
+    );
+    assert_eq!(error(&file(50)).kind(), ErrorKind::Circular);
+}
+
+#[test]
 fn much_of_everything_is_refused_soon() {
     let start = Instant::now();
     // The same parts again and again.
