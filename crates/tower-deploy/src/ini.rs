@@ -384,3 +384,61 @@ pub(crate) fn header(line: &str) -> Option<&str> {
     let name = &name[..name.rfind(']')?];
     (!name.is_empty()).then_some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Document {
+        Document::parse(Path::new("/x.ini"), text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_document_prints_as_it_was_read() {
+        let text = "[DEFAULT]\r\nd : 1\r\n# a comment\r\n[a]b]\r\nk=v # none\r\n  more\r\n\r\n  last\r\n\r\n[ c ]\rx y = \n";
+        let document = parse(text);
+        let printed = "[DEFAULT]\nd = 1\n\n[a]b]\nk = v # none\n    more\n    \n    last\n\n[ c ]\nx y = \n\n";
+        assert_eq!(document.to_string(), printed);
+        assert_eq!(parse(printed).to_string(), printed);
+        assert_eq!(document.defaults().collect::<Vec<_>>(), [("d", "1")]);
+        let sections = document.sections();
+        let sections: Vec<_> = sections
+            .map(|(name, keys)| (name, keys.collect()))
+            .collect();
+        let expected: [(&str, Vec<(&str, &str)>); 2] = [
+            ("a]b", vec![("k", "v # none\nmore\n\nlast")]),
+            (" c ", vec![("x y", "")]),
+        ];
+        assert_eq!(sections, expected);
+        assert_eq!(parse("[a]\n").to_string(), "[a]\n\n");
+    }
+
+    #[test]
+    fn lines_end_in_three_ways() {
+        let text = "a\r\n\rb\n\nc";
+        let seen: Vec<_> = lines(text).map(|line| &text[line]).collect();
+        assert_eq!(seen, ["a", "", "b", "", "c"]);
+        assert_eq!(lines("").count(), 0);
+        assert_eq!(lines("a\n").count(), 1);
+    }
+
+    #[test]
+    fn a_file_of_the_largest_size_is_read_and_no_larger_one() {
+        let path = std::env::temp_dir().join(format!("tower-deploy-size-{}", std::process::id()));
+        let largest = usize::try_from(LARGEST_FILE).unwrap();
+        let read = |size: usize| {
+            fs::write(&path, vec![b'#'; size]).unwrap();
+            text(&path, &from_disk).map(|text| text.len())
+        };
+        let (most, more) = (read(largest), read(largest + 1));
+        fs::remove_file(&path).unwrap();
+        assert_eq!(most.unwrap(), largest);
+        let more = more.unwrap_err();
+        assert_eq!(more.kind(), ErrorKind::FileTooLarge);
+        assert!(
+            more.to_string()
+                .contains("it has 1048577 bytes, and 1048576 is the most"),
+            "{more}"
+        );
+    }
+}
