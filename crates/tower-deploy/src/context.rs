@@ -2,86 +2,26 @@
 //! what of one section reaches which other, is PasteDeploy's.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::RefCell,
     collections::HashMap,
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
 };
 
-use indexmap::IndexMap;
 use percent_encoding::percent_decode_str;
 
 use crate::{
     Error, ErrorKind, Place, Registry, Settings, Value,
     conf::Origin,
-    ini::{DEFAULT, Document, Read, Setting, text},
-    interpolate::{Named, interpolate},
+    file::{File, View},
+    ini::{Document, Read, text},
     registry::{Factory, Kind},
-    secret::is_secret,
+    role::Role,
 };
 
 /// Two contexts may share theirs: what is set later in one is seen in the other.
 type Shared = Rc<RefCell<Settings>>;
-
-/// What a section is asked for as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    App,
-    Filter,
-    Server,
-}
-
-impl Role {
-    /// What a section's name begins with; of one group, the first that is there counts.
-    fn prefixes(self) -> &'static [&'static [&'static str]] {
-        match self {
-            Self::App => &[
-                &["app", "application"],
-                &["composite", "composit"],
-                &["pipeline"],
-                &["filter-app"],
-            ],
-            Self::Filter => &[&["filter"]],
-            Self::Server => &[&["server"]],
-        }
-    }
-
-    pub(crate) fn kinds(self) -> &'static [Kind] {
-        match self {
-            Self::App => &[Kind::App, Kind::Composite],
-            Self::Filter => &[Kind::Filter],
-            Self::Server => &[Kind::Server],
-        }
-    }
-
-    /// The keys that name a factory outright.
-    fn protocols(self) -> &'static [&'static [(&'static str, Kind)]] {
-        match self {
-            Self::App => &[
-                &[("paste.app_factory", Kind::App)],
-                &[("paste.composite_factory", Kind::Composite)],
-                &[("paste.composit_factory", Kind::Composite)],
-            ],
-            Self::Filter => &[&[
-                ("paste.filter_factory", Kind::Filter),
-                ("paste.filter_app_factory", Kind::Filter),
-            ]],
-            Self::Server => &[&[
-                ("paste.server_factory", Kind::Server),
-                ("paste.server_runner", Kind::Server),
-            ]],
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::App => "app",
-            Self::Filter => "filter",
-            Self::Server => "server",
-        }
-    }
-}
 
 pub(crate) struct Context {
     pub(crate) what: What,
@@ -117,24 +57,6 @@ pub(crate) enum Reference {
     Found(Arc<Factory>),
     /// The type of the section that uses it says what it is.
     Call(String),
-}
-
-/// A file, with what its sections inherit.
-struct File {
-    document: Rc<Document>,
-    /// Directory in which relative names are looked up.
-    folder: PathBuf,
-    /// What all sections have: its own defaults, then what it was given, which nobody wrote in it.
-    defaults: IndexMap<String, Default>,
-    /// The same, interpolated, once somebody needs it.
-    computed: OnceCell<Settings>,
-    /// The sections of each name, whatever their types.
-    named: HashMap<String, Vec<usize>>,
-}
-
-enum Default {
-    Own(Setting),
-    Given(Value),
 }
 
 /// How deep sections may lead to one another.
@@ -351,34 +273,11 @@ impl<'a> Resolver<'a> {
                 document
             }
         };
-        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let own = document.defaults.iter();
-        let own = own.map(|setting| (setting.key.clone(), Default::Own(setting.clone())));
-        let mut defaults: IndexMap<String, Default> = own.collect();
-        let given = [("here", &folder), ("__file__", &path)].map(|(key, path)| {
-            let text = path.to_string_lossy().into_owned();
-            (key.to_owned(), Value::given(text))
-        });
         let global = global
             .map(|global| global.borrow().clone())
             .unwrap_or_default();
-        self.bytes += 128 * (global.len() + defaults.len() + document.sections.len());
-        for (key, value) in given.into_iter().chain(global.map) {
-            defaults.entry(key).or_insert(Default::Given(value));
-        }
-        let mut named: HashMap<String, Vec<usize>> = HashMap::new();
-        for (at, section) in document.sections.iter().enumerate() {
-            if let Some((_, name)) = section.name.split_once(':') {
-                named.entry(name.trim().to_owned()).or_default().push(at);
-            }
-        }
-        self.files.push(File {
-            document,
-            folder,
-            defaults,
-            computed: OnceCell::new(),
-            named,
-        });
+        self.bytes += 128 * (global.len() + document.defaults.len() + document.sections.len());
+        self.files.push(File::new(document, global));
         Ok(self.files.len() - 1)
     }
 
@@ -393,7 +292,7 @@ impl<'a> Resolver<'a> {
         let title = self.files[file].document.sections[section].name.clone();
         let place = self.files[file].document.sections[section].place.clone();
         let here = (
-            self.files[file].document.path.to_path_buf(),
+            self.files[file].document.source.path.to_path_buf(),
             title.clone(),
             role,
         );
@@ -701,132 +600,6 @@ impl<'a> Resolver<'a> {
                     section: None,
                 })
             }
-        }
-    }
-}
-
-impl File {
-    /// The section of this name, for one of the types that fit.
-    fn find(&self, role: Role, name: &str) -> Result<usize, Error> {
-        let sections = &self.document.sections;
-        let named = self.named.get(name).map_or(&[][..], Vec::as_slice);
-        let mut found = Vec::new();
-        for group in role.prefixes() {
-            let of = |prefix: &&str| -> Vec<usize> {
-                let is = |at: &usize| sections[*at].name.split(':').next() == Some(*prefix);
-                named.iter().copied().filter(is).collect()
-            };
-            let first = group.iter().map(of).find(|found| !found.is_empty());
-            found.extend(first.unwrap_or_default());
-        }
-        match found[..] {
-            [one] => Ok(one),
-            [one, other, ..] => {
-                let (one, other) = (&sections[one], &sections[other]);
-                let message = format!(
-                    "[{}] and [{}] (line {}) both are {} `{name}`",
-                    other.name,
-                    one.name,
-                    one.place.line(),
-                    role.article(),
-                );
-                let error = Error::new(ErrorKind::AmbiguousSection, message).section(&other.name);
-                Err(error.at(Some(&other.place)).help("rename one of them"))
-            }
-            [] => {
-                let prefixes: Vec<&str> = role.prefixes().iter().map(|group| group[0]).collect();
-                let path = self.document.path.display();
-                let message = format!("there is no {} `{name}` in {path}", role.name());
-                let names = sections.iter().filter_map(|section| {
-                    let (prefix, name) = section.name.split_once(':')?;
-                    let fits = role.prefixes().iter().any(|group| group.contains(&prefix));
-                    fits.then_some(name.trim())
-                });
-                let help = match crate::error::did_you_mean(name, names) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!(
-                        "it would be [{}:{name}]",
-                        prefixes.join(&format!(":{name}] or ["))
-                    ),
-                };
-                Err(Error::new(ErrorKind::MissingSection, message).help(help))
-            }
-        }
-    }
-
-    /// What every section has.
-    fn defaults(&self, file: usize) -> Result<&Settings, Error> {
-        if let Some(settings) = self.computed.get() {
-            return Ok(settings);
-        }
-        let view = View {
-            file: self,
-            own: HashMap::new(),
-        };
-        let mut settings = Settings::default();
-        for (key, default) in &self.defaults {
-            let value = match default {
-                Default::Given(value) => value.clone(),
-                Default::Own(setting) => view
-                    .value(file, setting)
-                    .map_err(|error| error.section(DEFAULT))?,
-            };
-            settings.set(key.clone(), value);
-        }
-        Ok(self.computed.get_or_init(|| settings))
-    }
-}
-
-/// What a section's values may name.
-struct View<'a> {
-    file: &'a File,
-    own: HashMap<&'a str, &'a Setting>,
-}
-
-impl View<'_> {
-    fn value(&self, file: usize, setting: &Setting) -> Result<Value, Error> {
-        let find = |key: &str, name: &str| self.named(key, name);
-        let made = interpolate(&setting.key, &setting.value, &find);
-        let (text, has_secret) =
-            made.map_err(|error| error.key(&setting.key).at(Some(&setting.value_place)))?;
-        Ok(Value {
-            is_secret: has_secret || is_secret(&setting.key),
-            ..Value::written(text, setting, file)
-        })
-    }
-
-    /// What `%(name)s` means in the value of a key. One that names itself means the default of that name.
-    fn named(&self, key: &str, name: &str) -> Option<Named<'_>> {
-        let default = self.file.defaults.get(name);
-        let own = self.own.get(name);
-        if let Some(setting) = own.filter(|_| name != key || default.is_none()) {
-            return Some(Named {
-                text: &setting.value,
-                is_raw: true,
-                is_secret: false,
-            });
-        }
-        Some(match default? {
-            Default::Own(setting) => Named {
-                text: &setting.value,
-                is_raw: true,
-                is_secret: false,
-            },
-            Default::Given(value) => Named {
-                text: &value.text,
-                is_raw: false,
-                is_secret: value.is_secret,
-            },
-        })
-    }
-}
-
-impl Role {
-    fn article(self) -> &'static str {
-        match self {
-            Self::App => "an app",
-            Self::Filter => "a filter",
-            Self::Server => "a server",
         }
     }
 }

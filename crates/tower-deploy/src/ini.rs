@@ -22,7 +22,6 @@ pub(crate) const DEFAULT: &str = "DEFAULT";
 /// It prints as a file that parses to the same.
 pub struct Document {
     pub(crate) source: Arc<Source>,
-    pub(crate) path: Arc<Path>,
     pub(crate) defaults: Vec<Setting>,
     pub(crate) sections: Vec<Section>,
 }
@@ -137,7 +136,7 @@ fn section(f: &mut fmt::Formatter<'_>, name: &str, settings: &[Setting]) -> fmt:
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Document")
-            .field("path", &self.path)
+            .field("path", &self.source.path)
             .finish_non_exhaustive()
     }
 }
@@ -230,7 +229,6 @@ impl<'a> Parser<'a> {
             source,
             document: Document {
                 source: source.clone(),
-                path: source.path.clone(),
                 defaults: Vec::new(),
                 sections: Vec::new(),
             },

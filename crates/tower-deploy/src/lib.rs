@@ -9,12 +9,14 @@ mod conf;
 mod context;
 mod de;
 mod error;
+mod file;
 mod ini;
 mod interpolate;
 mod loader;
 mod place;
 mod plan;
 mod registry;
+mod role;
 mod secret;
 mod show;
 

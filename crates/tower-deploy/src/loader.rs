@@ -7,8 +7,9 @@ use std::{
 
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
-    context::{Resolver, Role},
+    context::Resolver,
     ini::{Read, from_disk},
+    role::Role,
 };
 
 /// Loads apps, filters and servers from files.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::{
     Error, Place, Registry, Settings, build,
-    context::{Context, Reference, Resolver, Role, What},
+    context::{Context, Reference, Resolver, What},
     registry::Factory,
+    role::Role,
 };
 
 /// What a name in a file leads to: every part with its factory and its settings, in the form in which it is built.

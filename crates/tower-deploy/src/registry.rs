@@ -1,23 +1,25 @@
-use std::{collections::HashMap, error, fmt, panic::Location, sync::Arc};
+use std::{collections::HashMap, fmt, panic::Location, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
 use crate::{
-    App, Apps, Error, ErrorKind, Filter, Server, Settings, de::from_settings, error::did_you_mean,
+    App, Apps, BoxError, Error, ErrorKind, Filter, Server, Settings, de::from_settings,
+    error::did_you_mean,
 };
 
-type BoxError = Box<dyn error::Error + Send + Sync>;
+/// Makes something of what is global and of a section's settings.
+pub(crate) type Make<T> = Box<dyn Fn(&Settings, &Settings) -> Result<T, Error> + Send + Sync>;
 
 /// What a factory makes of its settings.
 pub(crate) enum Factory {
-    App(Box<dyn Fn(&Settings, &Settings) -> Result<App, Error> + Send + Sync>),
+    App(Make<App>),
     Composite {
         /// Whether a setting names an app.
         is_app: Box<dyn Fn(&str) -> bool + Send + Sync>,
         make: Box<dyn Fn(&Settings, &Settings, &mut Apps<'_>) -> Result<App, Error> + Send + Sync>,
     },
-    Filter(Box<dyn Fn(&Settings, &Settings) -> Result<Filter, Error> + Send + Sync>),
-    Server(Box<dyn Fn(&Settings, &Settings) -> Result<Server, Error> + Send + Sync>),
+    Filter(Make<Filter>),
+    Server(Make<Server>),
 }
 
 /// What a factory makes.
@@ -71,6 +73,15 @@ fn failed(error: impl Into<BoxError>) -> Error {
     Error::new(ErrorKind::Factory, "the factory failed").caused_by(error.into())
 }
 
+/// A factory whose settings are a struct.
+fn typed<T, R, E>(make: impl Fn(&Settings, T) -> Result<R, E> + Send + Sync + 'static) -> Make<R>
+where
+    T: DeserializeOwned,
+    E: Into<BoxError>,
+{
+    Box::new(move |global, local| make(global, from_settings(local)?).map_err(failed))
+}
+
 impl Registry {
     /// Without a name.
     #[must_use]
@@ -91,12 +102,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(
-            name,
-            Factory::App(Box::new(move |global, local| {
-                make(global, from_settings(local)?).map_err(failed)
-            })),
-        )
+        self.add(name, Factory::App(typed(make)))
     }
 
     /// A filter, which goes around an app.
@@ -111,12 +117,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(
-            name,
-            Factory::Filter(Box::new(move |global, local| {
-                make(global, from_settings(local)?).map_err(failed)
-            })),
-        )
+        self.add(name, Factory::Filter(typed(make)))
     }
 
     /// A composite, an app of apps: settings for which `is_app` is true name an app each, which `make` gets from [`Apps`]; the keys of the others are free.
@@ -160,12 +161,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(
-            name,
-            Factory::Server(Box::new(move |global, local| {
-                make(global, from_settings(local)?).map_err(failed)
-            })),
-        )
+        self.add(name, Factory::Server(typed(make)))
     }
 
     #[track_caller]

@@ -1,0 +1,181 @@
+//! A file's sections by name, and what their values mean.
+
+use std::{
+    cell::OnceCell,
+    collections::HashMap,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use indexmap::IndexMap;
+
+use crate::{
+    Error, ErrorKind, Settings, Value,
+    ini::{DEFAULT, Document, Setting},
+    interpolate::{Named, interpolate},
+    role::Role,
+    secret::is_secret,
+};
+
+/// A file, with what its sections inherit.
+pub(crate) struct File {
+    pub(crate) document: Rc<Document>,
+    /// Directory in which relative names are looked up.
+    pub(crate) folder: PathBuf,
+    /// What all sections have: its own defaults, then what it was given, which nobody wrote in it.
+    defaults: IndexMap<String, Default>,
+    /// The same, interpolated, once somebody needs it.
+    computed: OnceCell<Settings>,
+    /// The sections of each name, whatever their types.
+    named: HashMap<String, Vec<usize>>,
+}
+
+enum Default {
+    Own(Setting),
+    Given(Value),
+}
+
+impl File {
+    /// `global` is what a file that names this one hands on, or the program.
+    pub(crate) fn new(document: Rc<Document>, global: Settings) -> Self {
+        let path = document.source.path.to_path_buf();
+        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let own = document.defaults.iter();
+        let own = own.map(|setting| (setting.key.clone(), Default::Own(setting.clone())));
+        let mut defaults: IndexMap<String, Default> = own.collect();
+        let given = [("here", &folder), ("__file__", &path)].map(|(key, path)| {
+            let text = path.to_string_lossy().into_owned();
+            (key.to_owned(), Value::given(text))
+        });
+        for (key, value) in given.into_iter().chain(global.map) {
+            defaults.entry(key).or_insert(Default::Given(value));
+        }
+        let mut named: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, section) in document.sections.iter().enumerate() {
+            if let Some((_, name)) = section.name.split_once(':') {
+                named.entry(name.trim().to_owned()).or_default().push(at);
+            }
+        }
+        Self {
+            document,
+            folder,
+            defaults,
+            computed: OnceCell::new(),
+            named,
+        }
+    }
+
+    /// The section of this name, for one of the types that fit.
+    pub(crate) fn find(&self, role: Role, name: &str) -> Result<usize, Error> {
+        let sections = &self.document.sections;
+        let named = self.named.get(name).map_or(&[][..], Vec::as_slice);
+        let mut found = Vec::new();
+        for group in role.prefixes() {
+            let of = |prefix: &&str| -> Vec<usize> {
+                let is = |at: &usize| sections[*at].name.split(':').next() == Some(*prefix);
+                named.iter().copied().filter(is).collect()
+            };
+            let first = group.iter().map(of).find(|found| !found.is_empty());
+            found.extend(first.unwrap_or_default());
+        }
+        match found[..] {
+            [one] => Ok(one),
+            [one, other, ..] => {
+                let (one, other) = (&sections[one], &sections[other]);
+                let message = format!(
+                    "[{}] and [{}] (line {}) both are {} `{name}`",
+                    other.name,
+                    one.name,
+                    one.place.line(),
+                    role.article(),
+                );
+                let error = Error::new(ErrorKind::AmbiguousSection, message).section(&other.name);
+                Err(error.at(Some(&other.place)).help("rename one of them"))
+            }
+            [] => {
+                let prefixes: Vec<&str> = role.prefixes().iter().map(|group| group[0]).collect();
+                let path = self.document.source.path.display();
+                let message = format!("there is no {} `{name}` in {path}", role.name());
+                let names = sections.iter().filter_map(|section| {
+                    let (prefix, name) = section.name.split_once(':')?;
+                    let fits = role.prefixes().iter().any(|group| group.contains(&prefix));
+                    fits.then_some(name.trim())
+                });
+                let help = match crate::error::did_you_mean(name, names) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!(
+                        "it would be [{}:{name}]",
+                        prefixes.join(&format!(":{name}] or ["))
+                    ),
+                };
+                Err(Error::new(ErrorKind::MissingSection, message).help(help))
+            }
+        }
+    }
+
+    /// What every section has.
+    pub(crate) fn defaults(&self, file: usize) -> Result<&Settings, Error> {
+        if let Some(settings) = self.computed.get() {
+            return Ok(settings);
+        }
+        let view = View {
+            file: self,
+            own: HashMap::new(),
+        };
+        let mut settings = Settings::default();
+        for (key, default) in &self.defaults {
+            let value = match default {
+                Default::Given(value) => value.clone(),
+                Default::Own(setting) => view
+                    .value(file, setting)
+                    .map_err(|error| error.section(DEFAULT))?,
+            };
+            settings.set(key.clone(), value);
+        }
+        Ok(self.computed.get_or_init(|| settings))
+    }
+}
+
+/// What a section's values may name.
+pub(crate) struct View<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) own: HashMap<&'a str, &'a Setting>,
+}
+
+impl View<'_> {
+    pub(crate) fn value(&self, file: usize, setting: &Setting) -> Result<Value, Error> {
+        let find = |key: &str, name: &str| self.named(key, name);
+        let made = interpolate(&setting.key, &setting.value, &find);
+        let (text, has_secret) =
+            made.map_err(|error| error.key(&setting.key).at(Some(&setting.value_place)))?;
+        Ok(Value {
+            is_secret: has_secret || is_secret(&setting.key),
+            ..Value::written(text, setting, file)
+        })
+    }
+
+    /// What `%(name)s` means in the value of a key. One that names itself means the default of that name.
+    fn named(&self, key: &str, name: &str) -> Option<Named<'_>> {
+        let default = self.file.defaults.get(name);
+        let own = self.own.get(name);
+        if let Some(setting) = own.filter(|_| name != key || default.is_none()) {
+            return Some(Named {
+                text: &setting.value,
+                is_raw: true,
+                is_secret: false,
+            });
+        }
+        Some(match default? {
+            Default::Own(setting) => Named {
+                text: &setting.value,
+                is_raw: true,
+                is_secret: false,
+            },
+            Default::Given(value) => Named {
+                text: &value.text,
+                is_raw: false,
+                is_secret: value.is_secret,
+            },
+        })
+    }
+}
