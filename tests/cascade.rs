@@ -5,8 +5,6 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-#[path = "../examples/site/server.rs"]
-mod server;
 mod support;
 
 use std::{
@@ -28,7 +26,6 @@ use futures_util::{SinkExt, StreamExt, stream};
 use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -40,7 +37,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::support::{Server, VERSIONS};
 
-type Body = ReplayBody<Incoming>;
+type Body = ReplayBody<tower_deploy::Body>;
 
 /// Has no answer, and reads nothing.
 async fn no_answer<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -6,8 +6,6 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-#[path = "../examples/site/server.rs"]
-mod server;
 mod support;
 
 use std::{

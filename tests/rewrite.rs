@@ -5,8 +5,6 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-#[path = "../examples/site/server.rs"]
-mod server;
 mod support;
 
 use std::{convert::Infallible, fs, io::Read, path::PathBuf, sync::Arc};
@@ -16,15 +14,12 @@ use flate2::read::GzDecoder;
 use futures_util::StreamExt;
 use http::{Method, Request, Response, header::CONTENT_TYPE};
 use http_body::Frame;
-use http_body_util::{BodyExt, Empty, Full, StreamBody};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::sync::{Mutex, mpsc};
 use tower::{ServiceBuilder, service_fn};
 use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
-use tower_http::{
-    compression::CompressionLayer, map_request_body::MapRequestBodyLayer, services::ServeDir,
-};
+use tower_http::{compression::CompressionLayer, services::ServeDir};
 
 use crate::support::{Got, Http, Server, VERSIONS};
 
@@ -55,8 +50,7 @@ enum Compression {
 async fn serve(folder: PathBuf, prefix: &'static str, compression: Compression) -> Server {
     let files = ServeDir::new(folder);
     let prefix = PrefixLayer::new(prefix);
-    let body = MapRequestBodyLayer::new(|body: Incoming| body.boxed_unsync());
-    let stack = ServiceBuilder::new().layer(body);
+    let stack = ServiceBuilder::new();
     match compression {
         Compression::None => Server::start(stack.layer(prefix).service(files)).await,
         Compression::Outside => {
@@ -347,9 +341,6 @@ async fn streaming(content_type: &'static str) -> (Server, mpsc::Sender<&'static
     let replace = Replace::new([("two", "zwei")]).unwrap();
     let types = ["text/event-stream", "application/x-ndjson"];
     let stack = ServiceBuilder::new()
-        .layer(MapRequestBodyLayer::new(|_: Incoming| {
-            Empty::<Bytes>::new()
-        }))
         .layer(PrefixLayer::new("> ").types([types[1]]).unwrap())
         .layer(
             RewriteLayer::new(move |_| Some(replace.clone()))

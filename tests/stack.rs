@@ -5,8 +5,6 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-#[path = "../examples/site/server.rs"]
-mod server;
 #[path = "../examples/site/stack.rs"]
 mod stack;
 mod support;
@@ -24,7 +22,6 @@ use futures_util::{Stream, StreamExt, stream};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tower::{BoxError, Layer, ServiceBuilder, service_fn};
 use tower_cascade::{CascadeLayer, ReplayBody};
@@ -45,7 +42,7 @@ fn keeping(incidents: &Incidents) -> impl Fn(&Incident) + Send + Sync + 'static 
 
 async fn site() -> (Server, Incidents) {
     let incidents = Incidents::default();
-    let app = stack::site::<Incoming>(files(), keeping(&incidents)).unwrap();
+    let app = stack::site::<tower_deploy::Body>(files(), keeping(&incidents)).unwrap();
     (Server::start(app).await, incidents)
 }
 
@@ -262,7 +259,7 @@ where
 
 #[tokio::test]
 async fn an_upload_falls_whole_through_an_app_that_read_half_of_it() {
-    let site = stack::site::<ReplayBody<Incoming>>(files(), |_| {}).unwrap();
+    let site = stack::site::<ReplayBody<tower_deploy::Body>>(files(), |_| {}).unwrap();
     let app = CascadeLayer::new(service_fn(reads_half))
         .replay_limit(4_000_000)
         .layer(site);
@@ -306,7 +303,7 @@ async fn a_body_that_fails_after_its_head_is_broken_off_on_the_wire() {
     let incidents = Incidents::default();
     let app = ServiceBuilder::new()
         .layer(ExceptionLayer::production(keeping(&incidents)))
-        .service(service_fn(async |request: Request<Incoming>| {
+        .service(service_fn(async |request: Request<tower_deploy::Body>| {
             let whole = [
                 Ok(Frame::data(Bytes::from("half"))),
                 Ok(Frame::data("half".into())),

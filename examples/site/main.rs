@@ -1,13 +1,12 @@
-//! A real site through five layers: `cargo run -p examples --bin site`.
+//! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini beside it says the same and more.
 
-mod server;
 mod stack;
 
-use std::{io, net::SocketAddr, path::Path};
+use std::path::Path;
 
 use clap::Parser;
-use tokio::net::TcpListener;
 use tower::BoxError;
+use tower_deploy::{Address, Body, HttpServer, Shutdown};
 use tower_exception::to_stderr;
 
 /// Serves a folder of files and a handful of routes through five tower layers.
@@ -15,54 +14,28 @@ use tower_exception::to_stderr;
 struct Args {
     /// The address to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    bind: SocketAddr,
+    bind: Address,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let args = Args::parse();
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("site/files");
-    let app = stack::site(files, to_stderr)?;
-    let shutdown = shutdown_signal()?;
+    let app = stack::site::<Body>(files, to_stderr)?;
+    let shutdown = Shutdown::signals()?;
 
-    let listener = TcpListener::bind(args.bind)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", args.bind))?;
-    let address = listener.local_addr()?;
-    println!("listening on http://{address}");
-    println!("try  curl http://{address}/");
-    println!("     curl http://{address}/notes.txt");
-    println!("     curl http://{address}/hello/J%C3%B6rg");
-    println!("     curl -i -X DELETE http://{address}/hello");
-    println!("     curl -i http://{address}/panic");
-    println!("     curl -T README.md http://{address}/upload");
+    let server = HttpServer::new(args.bind).bind().await?;
+    for address in server.addresses() {
+        println!("listening on {address}");
+        println!("try  curl {address}/");
+        println!("     curl {address}/notes.txt");
+        println!("     curl {address}/hello/J%C3%B6rg");
+        println!("     curl -i -X DELETE {address}/hello");
+        println!("     curl -i {address}/panic");
+        println!("     curl -T README.md {address}/upload");
+    }
     println!("Ctrl-C ends it");
 
-    server::serve(listener, app, shutdown).await?;
+    server.serve(app, shutdown).await?;
     Ok(())
-}
-
-/// Resolves at Ctrl-C, and on Unix at SIGTERM. The handlers are in place when this returns.
-#[cfg(unix)]
-fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without a handler there is nothing to wait for but the end.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    })
 }

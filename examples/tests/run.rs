@@ -31,7 +31,12 @@ struct Program {
 
 impl Program {
     async fn start(path: &str) -> Self {
+        Self::start_with(path, &[]).await
+    }
+
+    async fn start_with(path: &str, args: &[&str]) -> Self {
         let mut child = Command::new(path)
+            .args(args)
             .args(["--bind", "127.0.0.1:0"])
             // A long backtrace would fill the pipe, which is read only when there is a log to be read.
             .env("RUST_BACKTRACE", "0")
@@ -42,12 +47,13 @@ impl Program {
             .unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let first = timeout(PATIENCE, said.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        let url = first.strip_prefix("listening on ").unwrap().to_owned();
+        let url = loop {
+            let line = timeout(PATIENCE, said.next_line()).await;
+            let line = line.unwrap().unwrap().unwrap();
+            if let Some(url) = line.strip_prefix("listening on ") {
+                break url.to_owned();
+            }
+        };
         Self {
             child,
             url,
@@ -165,12 +171,15 @@ async fn timing_has_a_line_for_every_request_however_it_ends() {
 #[tokio::test]
 async fn minimal_is_put_together_by_its_file() {
     let program = env!("CARGO_BIN_EXE_minimal");
-    let app = Program::start(program).await;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/minimal");
+    let file = format!("{folder}/minimal.ini");
+    let app = Program::start_with(program, &["serve", &file]).await;
     let expected = format!("yikes: Hello World!\nyikes: This is the site in {folder}.\n");
     assert_eq!(app.get("/").await.body(), &expected);
+    let twice = Program::start_with(program, &["serve", &format!("{file}#twice")]).await;
+    let expected = expected.replace("yikes: ", "yikes: yikes: ");
+    assert_eq!(twice.get("/").await.body(), &expected);
 
-    let file = format!("{folder}/minimal.ini");
     let run = async |args: &[&str]| {
         let output = Command::new(program).args(args).output();
         let output = timeout(PATIENCE, output).await.unwrap().unwrap();
@@ -614,4 +623,31 @@ async fn app_in_handler_shows_the_app_to_whom_it_may() {
         app.get("/docs/nobody?key=open").await.status(),
         StatusCode::NOT_FOUND
     );
+}
+
+#[tokio::test]
+async fn loadapp_has_axum_then_files_then_the_app_of_a_file() {
+    let app = Program::start(env!("CARGO_BIN_EXE_loadapp")).await;
+    assert_eq!(app.get("/about").await.body(), "an axum app\n");
+    let notes = include_str!("../site/files/notes.txt");
+    assert_eq!(app.get("/notes.txt").await.body(), notes);
+    assert_eq!(app.get("/hello/John").await.body(), "Hello John");
+    let nowhere = app.get("/nowhere").await;
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn link_json_is_routed_by_link_wsgis_own_file() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/link_json/site.ini");
+    let app = Program::start_with(env!("CARGO_BIN_EXE_link-json"), &["serve", file]).await;
+    assert_eq!(app.get("/hello?user=John").await.body(), "Hello world\n");
+    assert_eq!(app.get("/hello").await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(app.get("/nowhere").await.status(), StatusCode::NOT_FOUND);
+    for count in ["1\n", "2\n"] {
+        let counted = app.send("POST", "/counter?user=John", "").await;
+        assert_eq!(counted.body(), count);
+    }
+    assert_eq!(app.get("/counter?user=John").await.body(), "2\n");
+    let refused = app.send("PUT", "/counter?user=John", "").await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
 }

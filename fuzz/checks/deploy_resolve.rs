@@ -34,7 +34,7 @@ pub(crate) fn deploy_resolve(data: &[u8]) {
             |_, _, apps| {
                 let keys: Vec<String> = apps.keys().map(str::to_owned).collect();
                 for key in keys {
-                    apps.build(&key)?;
+                    apps.app(&key)?;
                 }
                 Ok::<_, tower_deploy::Error>(nothing())
             },

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     fmt,
     pin::{Pin, pin},
     sync::{
@@ -19,6 +20,7 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde_json::{Value, json};
 use tower::{BoxError, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_cascade::CascadeLayer;
+use tower_deploy::{Loader, Registry, Settings};
 
 use crate::{Verdict, bytes};
 
@@ -98,7 +100,7 @@ struct Marks(String);
 
 pub(crate) fn run(vector: &Value) -> Verdict {
     if vector["op"] != "call" {
-        return Verdict::NoRunner("tower-deploy");
+        return factory(vector);
     }
     let apps: Vec<&Value> = vector["apps"].as_array().into_iter().flatten().collect();
     if apps.iter().any(|app| app["when"] == "close") {
@@ -347,4 +349,100 @@ fn latin1(bytes: &[u8]) -> Value {
         .map(|&byte| char::from(byte))
         .collect::<String>()
         .into()
+}
+
+/// A section of a file: the apps that it names, in order, and after which statuses the next one is asked.
+fn factory(vector: &Value) -> Verdict {
+    let paste = &vector["expect"]["paste"];
+    let texts = |value: &Value| -> Vec<String> {
+        let texts = value.as_array().into_iter().flatten();
+        texts
+            .filter_map(|text| text.as_str().map(str::to_owned))
+            .collect()
+    };
+    let settings: Vec<Vec<String>> = vector["settings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(texts)
+        .collect();
+    let mut file = "[composite:main]\nuse = egg:Paste#cascade\n".to_owned();
+    let mut names = Vec::new();
+    for setting in &settings {
+        let [key, value] = &setting[..] else {
+            return Verdict::Failed("a key and a value".into(), format!("{setting:?}"));
+        };
+        file += &format!("{key} = {}\n", value.replace('\n', "\n    "));
+        if key != "catch" && !names.contains(value) {
+            names.push(value.clone());
+        }
+    }
+    for name in &names {
+        file += &format!("[app:{name}]\nuse = egg:it\nname = {name}\n");
+    }
+    let status = Arc::new(AtomicU64::new(0));
+    let (asked, made) = (
+        Arc::new(Mutex::new(Vec::new())),
+        Arc::new(Mutex::new(Vec::new())),
+    );
+    let registry = {
+        let (status, asked, made) = (status.clone(), asked.clone(), made.clone());
+        Registry::standard().app("it", move |_, local: Settings| {
+            let name = local.get("name").unwrap_or_default().to_owned();
+            made.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(name.clone());
+            let (status, asked) = (status.clone(), asked.clone());
+            Ok::<_, Infallible>(tower_deploy::App::new(service_fn(
+                move |_: Request<tower_deploy::Body>| {
+                    asked
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(name.clone());
+                    let mut response = Response::new(Full::<Bytes>::default());
+                    let status = u16::try_from(status.load(Ordering::Relaxed)).unwrap_or_default();
+                    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+                    async { Ok::<_, Infallible>(response) }
+                },
+            )))
+        })
+    };
+    let loader = Loader::new(registry).files(move |_| Ok(file.clone().into_bytes()));
+    let app = match (
+        loader.load_app("config:/site/main.ini"),
+        paste["error"].is_null(),
+    ) {
+        (Ok(app), true) => app,
+        (Err(_), false) => return Verdict::Passed,
+        (app, _) => return Verdict::Failed(paste.to_string(), format!("{app:?}")),
+    };
+    let made = made.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if made != texts(&paste["asked"]) {
+        return Verdict::equal(texts(&paste["asked"]), made);
+    }
+    let catch: Vec<u64> = paste["catch"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_u64)
+        .collect();
+    let apps = texts(&paste["apps"]);
+    for code in [200, 403, 404, 405, 500, 503] {
+        status.store(code, Ordering::Relaxed);
+        asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let request = Request::new(tower_deploy::Body::default());
+        if app.clone().oneshot(request).now_or_never().is_none() {
+            return Verdict::Failed("an answer at once".into(), "none".into());
+        }
+        let all = if catch.contains(&code) {
+            apps.len()
+        } else {
+            apps.len().min(1)
+        };
+        let seen = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if seen != apps[..all] {
+            return Verdict::Failed(format!("{code}: {:?}", &apps[..all]), format!("{seen:?}"));
+        }
+    }
+    Verdict::Passed
 }

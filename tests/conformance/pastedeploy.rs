@@ -106,7 +106,7 @@ impl Fakes {
                 let tagged = tagged(factory, local);
                 log(&events, format!("begin composite {tagged}"));
                 let keys: Vec<String> = apps.keys().map(str::to_owned).collect();
-                let built = keys.iter().map(|key| Ok((key, tree(&apps.build(key)?))));
+                let built = keys.iter().map(|key| Ok((key, tree(&apps.app(key)?))));
                 let built: Vec<_> = built.collect::<Result<_, Error>>()?;
                 log(&events, format!("end composite {tagged}"));
                 let mut node = node("composite", factory, global, local);

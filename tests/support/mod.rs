@@ -6,12 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tower::{BoxError, Service};
-
-use crate::server::serve;
+use tower_deploy::{Address, HttpServer, Shutdown, ShutdownTrigger};
 
 /// The versions that every test goes through.
 pub(crate) const VERSIONS: [Http; 2] = [Http::One, Http::Two];
@@ -24,7 +22,7 @@ pub(crate) enum Http {
 
 pub(crate) struct Server {
     address: SocketAddr,
-    end: oneshot::Sender<()>,
+    end: ShutdownTrigger,
     task: JoinHandle<std::io::Result<()>>,
 }
 
@@ -50,24 +48,28 @@ impl Got {
 impl Server {
     pub(crate) async fn start<S, B>(app: S) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
-            + Clone
+        S: Service<
+                Request<tower_deploy::Body>,
+                Response = Response<B>,
+                Error = Infallible,
+                Future: Send,
+            > + Clone
             + Send
             + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (end, ended) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, app, async {
-            let _ = ended.await;
-        }));
+        let server = HttpServer::new(Address::Tcp("127.0.0.1:0".to_owned()));
+        let server = server.bind().await.unwrap();
+        let address = server.addresses().next().unwrap();
+        let address = address.strip_prefix("http://").unwrap().parse().unwrap();
+        let (end, shutdown) = Shutdown::manual();
+        let task = tokio::spawn(server.serve(app, shutdown));
         Self { address, end, task }
     }
 
     /// Ends it, and says whether all requests were finished.
     pub(crate) async fn stop(self) -> std::io::Result<()> {
-        self.end.send(()).unwrap();
+        self.end.signal();
         self.task.await.unwrap()
     }
 

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::Body;
+use crate::{Body, HttpServer, Shutdown};
 
 /// Any error.
 pub type BoxError = Box<dyn error::Error + Send + Sync>;
@@ -127,7 +127,12 @@ impl Filter {
 type Serving = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 /// What serves an app.
-pub struct Server(Box<dyn FnOnce(App) -> Serving + Send>);
+pub struct Server(Kind);
+
+enum Kind {
+    Http(HttpServer),
+    Own(Box<dyn FnOnce(App) -> Serving + Send>),
+}
 
 impl Server {
     /// A server that is this function.
@@ -135,16 +140,40 @@ impl Server {
     where
         Fut: Future<Output = io::Result<()>> + Send + 'static,
     {
-        Self(Box::new(|app| Box::pin(serve(app))))
+        Self(Kind::Own(Box::new(|app| Box::pin(serve(app)))))
     }
 
-    /// Serves an app until it is told to end.
+    /// The built-in server.
+    #[must_use]
+    pub fn http(server: HttpServer) -> Self {
+        Self(Kind::Http(server))
+    }
+
+    /// The built-in server, or another one as it is.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "the command listens by itself")
+    )]
+    pub(crate) fn into_http(self) -> Result<HttpServer, Self> {
+        match self.0 {
+            Kind::Http(server) => Ok(server),
+            own => Err(Self(own)),
+        }
+    }
+
+    /// Serves an app until it is told to end; the built-in server until SIGTERM or Ctrl-C.
     ///
     /// # Errors
     ///
     /// What keeps it from serving.
     pub async fn serve(self, app: App) -> io::Result<()> {
-        (self.0)(app).await
+        match self.0 {
+            Kind::Http(server) => {
+                let shutdown = Shutdown::signals()?;
+                server.bind().await?.serve(app, shutdown).await
+            }
+            Kind::Own(serve) => serve(app).await,
+        }
     }
 }
 

@@ -3,23 +3,40 @@
 use std::{
     fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
 };
+
+use tower_hooks::BoxHook;
 
 use crate::{
     App, BoxError, Error, ErrorKind, Filter, Server,
-    plan::{Node, Part},
-    registry::Factory,
+    ini::Read,
+    plan::{Child, Node, Part},
+    registry::{Kind, Maker},
+    show::title,
+    trace,
 };
 
-/// The apps that a composite's settings name. Each is built when it is asked for.
-pub struct Apps<'a> {
-    apps: &'a [(String, Node)],
+/// What a factory's settings name. Each part is built when it is asked for.
+pub struct Parts<'a> {
+    parts: &'a [Child],
+    options: &'a Options<'a>,
 }
 
-impl Apps<'_> {
+/// How a plan is built.
+pub(crate) struct Options<'a> {
+    /// How files are read.
+    pub(crate) read: &'a Read<'a>,
+    /// Whether each part tells a request's [`Trace`](crate::trace::Trace) what it does.
+    pub(crate) traced: bool,
+    /// The files that say what is built.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Parts<'_> {
     /// The keys that name an app, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.apps.iter().map(|(key, _)| key.as_str())
+        self.parts.iter().map(|part| part.label.as_str())
     }
 
     /// Builds the app that a key names.
@@ -27,15 +44,37 @@ impl Apps<'_> {
     /// # Errors
     ///
     /// What is wrong with that app, or that the key names none.
-    pub fn build(&mut self, key: &str) -> Result<App, Error> {
-        match self.apps.iter().find(|(other, _)| other == key) {
-            Some((_, node)) => node.app(),
+    pub fn app(&self, key: &str) -> Result<App, Error> {
+        match self.parts.iter().find(|part| part.label == key) {
+            Some(part) => part.node.app(self.options),
             None => Err(Error::new(
                 ErrorKind::Factory,
                 "it asks for an app under a key that names none",
             )
             .key(key)),
         }
+    }
+
+    /// The files that were read to find out what to build.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        &self.options.files
+    }
+
+    /// How files are read.
+    pub(crate) fn reader(&self) -> &Read<'_> {
+        self.options.read
+    }
+
+    /// All of them that are apps, in order, whatever their keys.
+    pub(crate) fn apps(&self) -> impl Iterator<Item = Result<App, Error>> {
+        let apps = self.parts.iter().filter(|part| !part.node.is(Kind::Hook));
+        apps.map(|part| part.node.app(self.options))
+    }
+
+    /// All of them that are hooks, in order.
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = Result<BoxHook, Error>> {
+        let hooks = self.parts.iter().filter(|part| part.node.is(Kind::Hook));
+        hooks.map(|part| part.node.hook(self.options))
     }
 }
 
@@ -71,40 +110,53 @@ impl Node {
         Err(self.place(Error::new(ErrorKind::WrongFactory, message)))
     }
 
-    pub(crate) fn app(&self) -> Result<App, Error> {
+    fn is(&self, kind: Kind) -> bool {
+        matches!(&self.what, Part::Object { factory, .. } if factory.kind() == kind)
+    }
+
+    pub(crate) fn app(&self, options: &Options<'_>) -> Result<App, Error> {
         match &self.what {
-            Part::Object { factory, apps, .. } => match &**factory {
-                Factory::App(make) => self.make(|| make(&self.global, &self.local)),
-                Factory::Composite { make, .. } => {
-                    self.make(|| make(&self.global, &self.local, &mut Apps { apps }))
+            Part::Object { factory, parts, .. } => match &factory.make {
+                Maker::App(make) | Maker::Composite(make) => {
+                    let parts = Parts { parts, options };
+                    let app = self.make(|| make(&self.global, &self.local, &parts))?;
+                    Ok(match options.traced {
+                        true => trace::app(title(self), app),
+                        false => app,
+                    })
                 }
-                Factory::Filter(_) | Factory::Server(_) => self.wrong("app"),
+                _ => self.wrong("app"),
             },
             Part::Pipeline { filters, app } => {
-                let app = app.app()?;
+                let app = app.app(options)?;
                 let made: Result<Vec<_>, _> = filters
                     .iter()
-                    .map(|node| Ok((node, node.filter()?)))
+                    .map(|node| Ok((node, node.filter(options)?)))
                     .collect();
                 let mut filters = made?.into_iter().rev();
                 filters.try_fold(app, |app, (node, filter)| node.wrap(filter, app))
             }
             Part::FilterApp { filter, next } => {
-                let app = next.app()?;
-                filter.wrap(filter.filter()?, app)
+                let app = next.app(options)?;
+                filter.wrap(filter.filter(options)?, app)
             }
             Part::FilterWith { filter, next } => {
-                let outer = filter.filter()?;
-                filter.wrap(outer, next.app()?)
+                let outer = filter.filter(options)?;
+                filter.wrap(outer, next.app(options)?)
             }
         }
     }
 
     /// What is wrong when a filter goes around its app is wrong here.
-    fn placed(&self, filter: Filter) -> Filter {
+    fn placed(&self, filter: Filter, options: &Options<'_>) -> Filter {
         let section = self.section.clone();
+        let title = options.traced.then(|| title(self));
         Filter::from_fn(move |app| {
             let wrapped = guarded(|| filter.apply(app).map_err(failed));
+            let wrapped = wrapped.map(|app| match title {
+                Some(title) => trace::app(title, app),
+                None => app,
+            });
             wrapped.map_err(|error| match &section {
                 Some((name, place)) => error.section(name).at(Some(place)),
                 None => error,
@@ -116,28 +168,49 @@ impl Node {
         guarded(|| filter.apply(app).map_err(failed))
     }
 
-    pub(crate) fn filter(&self) -> Result<Filter, Error> {
+    pub(crate) fn filter(&self, options: &Options<'_>) -> Result<Filter, Error> {
         match &self.what {
-            Part::Object { factory, .. } => match &**factory {
-                Factory::Filter(make) => {
-                    let filter = self.make(|| make(&self.global, &self.local))?;
-                    Ok(self.placed(filter))
+            Part::Object { factory, parts, .. } => match &factory.make {
+                Maker::Filter(make) => {
+                    let parts = Parts { parts, options };
+                    let filter = self.make(|| make(&self.global, &self.local, &parts))?;
+                    Ok(self.placed(filter, options))
                 }
                 _ => self.wrong("filter"),
             },
             Part::FilterWith { filter, next } => {
-                let outer = filter.filter()?;
-                let inner = next.filter()?;
+                let outer = filter.filter(options)?;
+                let inner = next.filter(options)?;
                 Ok(Filter::from_fn(|app| outer.apply(inner.apply(app)?)))
             }
             Part::Pipeline { .. } | Part::FilterApp { .. } => self.wrong("filter"),
         }
     }
 
-    pub(crate) fn server(&self) -> Result<Server, Error> {
+    fn hook(&self, options: &Options<'_>) -> Result<BoxHook, Error> {
         match &self.what {
-            Part::Object { factory, .. } => match &**factory {
-                Factory::Server(make) => self.make(|| make(&self.global, &self.local)),
+            Part::Object { factory, parts, .. } => match &factory.make {
+                Maker::Hook(make) => {
+                    let parts = Parts { parts, options };
+                    let hook = self.make(|| make(&self.global, &self.local, &parts))?;
+                    Ok(match options.traced {
+                        true => trace::hook(title(self), hook),
+                        false => hook,
+                    })
+                }
+                _ => self.wrong("hook"),
+            },
+            _ => self.wrong("hook"),
+        }
+    }
+
+    pub(crate) fn server(&self, options: &Options<'_>) -> Result<Server, Error> {
+        match &self.what {
+            Part::Object { factory, parts, .. } => match &factory.make {
+                Maker::Server(make) => {
+                    let parts = Parts { parts, options };
+                    self.make(|| make(&self.global, &self.local, &parts))
+                }
                 _ => self.wrong("server"),
             },
             _ => self.wrong("server"),
@@ -145,7 +218,7 @@ impl Node {
     }
 }
 
-impl fmt::Debug for Apps<'_> {
+impl fmt::Debug for Parts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.keys()).finish()
     }

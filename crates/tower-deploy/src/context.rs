@@ -68,7 +68,7 @@ const LARGEST: usize = 64 << 20;
 
 pub(crate) struct Resolver<'a> {
     registry: &'a Registry,
-    read: &'a Read,
+    read: &'a Read<'a>,
     files: Vec<File>,
     documents: HashMap<PathBuf, Rc<Document>>,
     /// What is being looked at, to notice circles.
@@ -80,7 +80,7 @@ pub(crate) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(registry: &'a Registry, read: &'a Read) -> Self {
+    pub(crate) fn new(registry: &'a Registry, read: &'a Read<'a>) -> Self {
         Self {
             registry,
             read,
@@ -91,6 +91,11 @@ impl<'a> Resolver<'a> {
             parts: 0,
             bytes: 0,
         }
+    }
+
+    /// How files are read.
+    pub(crate) fn reader(&self) -> &'a Read<'a> {
+        self.read
     }
 
     /// The beginning of the first file, for what is wrong with a name that no file has.
@@ -219,6 +224,7 @@ impl<'a> Resolver<'a> {
                     "application",
                     "composite",
                     "filter",
+                    "hook",
                     "pipeline",
                     "server",
                 ];
@@ -391,7 +397,7 @@ impl<'a> Resolver<'a> {
         }
         let filter_with = match role {
             Role::App | Role::Filter => local.take("filter-with"),
-            Role::Server => None,
+            Role::Hook | Role::Server => None,
         };
         if let Some(required) = local.take("require") {
             for name in required.text.split_whitespace() {
@@ -545,6 +551,7 @@ impl<'a> Resolver<'a> {
                 Some("app" | "application") => &[Kind::App],
                 Some("composite" | "composit") => &[Kind::Composite],
                 Some("filter") => &[Kind::Filter],
+                Some("hook") => &[Kind::Hook],
                 Some("server") => &[Kind::Server],
                 _ => &[],
             };

@@ -94,6 +94,8 @@ pub enum ErrorKind {
     WrongFactory,
     /// A key that the factory does not know, one that it needs, or a value of the wrong type.
     Settings,
+    /// A router's JSON file that is no JSON, or says something else.
+    Json,
     /// The factory failed.
     Factory,
 }

@@ -142,7 +142,7 @@ impl fmt::Debug for Document {
 }
 
 /// How a file is read.
-pub(crate) type Read = dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync;
+pub(crate) type Read<'a> = dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync + 'a;
 
 /// From the disk, but not more than one byte too many.
 pub(crate) fn from_disk(path: &Path) -> io::Result<Vec<u8>> {
@@ -167,7 +167,7 @@ fn too_large(path: &impl fmt::Display, size: impl fmt::Display) -> Error {
 }
 
 /// A file's text.
-pub(crate) fn text(path: &Path, read: &Read) -> Result<String, Error> {
+pub(crate) fn text(path: &Path, read: &Read<'_>) -> Result<String, Error> {
     let shown = path.display();
     let bytes = read(path).map_err(|error| {
         let help = "config: is followed by the name of a file";

@@ -3,6 +3,7 @@
 mod app;
 mod body;
 mod build;
+mod builtin;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod conf;
@@ -13,16 +14,21 @@ mod file;
 mod ini;
 mod interpolate;
 mod loader;
+mod named;
 mod place;
 mod plan;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod registry;
 mod role;
 mod secret;
+mod serve;
 mod show;
+mod trace;
 
 pub use app::{App, AppFuture, BoxError, Filter, Server};
 pub use body::Body;
-pub use build::Apps;
+pub use build::Parts;
 pub use conf::{Settings, Value};
 pub use error::{Error, ErrorKind};
 pub use ini::{Document, LARGEST_FILE};
@@ -30,3 +36,4 @@ pub use loader::{AppConfig, Loader};
 pub use place::Place;
 pub use plan::Plan;
 pub use registry::Registry;
+pub use serve::{Address, Bound, HttpServer, ParseAddressError, Shutdown, ShutdownTrigger, serve};

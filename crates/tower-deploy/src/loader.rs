@@ -3,14 +3,22 @@ use std::{
     fmt, io,
     path::{self, Path, PathBuf},
     rc::Rc,
+    sync::{Mutex, PoisonError},
 };
 
+#[cfg(feature = "cli")]
+use crate::{Address, Document, HttpServer, ini::text};
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
+    build::Options,
     context::Resolver,
     ini::{Read, from_disk},
     role::Role,
 };
+
+/// Where a site is served whose file does not say it.
+#[cfg(feature = "cli")]
+const DEFAULT: &str = "127.0.0.1:8080";
 
 /// Loads apps, filters and servers from files.
 pub struct Loader {
@@ -18,7 +26,8 @@ pub struct Loader {
     relative_to: Option<PathBuf>,
     name: Option<String>,
     global: Settings,
-    read: Box<Read>,
+    read: Box<Read<'static>>,
+    traced: bool,
 }
 
 /// The settings of an app, see [`Loader::app_config`].
@@ -40,6 +49,7 @@ impl Loader {
             name: None,
             global: Settings::default(),
             read: Box::new(from_disk),
+            traced: false,
         }
     }
 
@@ -65,6 +75,13 @@ impl Loader {
         self
     }
 
+    /// Everything that is built tells a request's trace what it does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
     /// Where files come from, instead of the disk: from memory, say. `read` is given their whole paths.
     #[must_use]
     pub fn files(
@@ -81,7 +98,8 @@ impl Loader {
     ///
     /// What is wrong, and where.
     pub fn load_app(&self, uri: &str) -> Result<App, Error> {
-        self.plan(Role::App, uri)?.root.app()
+        let plan = self.plan(Role::App, uri)?;
+        plan.root.app(&self.options(&plan))
     }
 
     /// Builds a filter.
@@ -90,7 +108,8 @@ impl Loader {
     ///
     /// As [`load_app`](Self::load_app).
     pub fn load_filter(&self, uri: &str) -> Result<Filter, Error> {
-        self.plan(Role::Filter, uri)?.root.filter()
+        let plan = self.plan(Role::Filter, uri)?;
+        plan.root.filter(&self.options(&plan))
     }
 
     /// Builds a server.
@@ -99,7 +118,28 @@ impl Loader {
     ///
     /// As [`load_app`](Self::load_app).
     pub fn load_server(&self, uri: &str) -> Result<Server, Error> {
-        self.plan(Role::Server, uri)?.root.server()
+        let plan = self.plan(Role::Server, uri)?;
+        plan.root.server(&self.options(&plan))
+    }
+
+    /// The server of the file that the app is in, `[server:main]`, or the built-in one if it has none.
+    #[cfg(feature = "cli")]
+    pub(crate) fn find_server(&self, app: &Plan, uri: &str) -> Result<Server, Error> {
+        let has_server = match app.files.first() {
+            Some(path) => {
+                let document = Document::parse(path, text(path, &self.read)?)?;
+                let mut names = document.sections.iter().map(|section| &section.name);
+                names.any(|name| name == "server:main")
+            }
+            None => false,
+        };
+        let file = uri.split('#').next().unwrap_or_default();
+        match has_server {
+            true => self.load_server(file),
+            false => Ok(Server::http(HttpServer::new(Address::Tcp(
+                DEFAULT.to_owned(),
+            )))),
+        }
     }
 
     /// The plan of an app, unbuilt.
@@ -124,9 +164,23 @@ impl Loader {
         })
     }
 
+    fn options(&self, plan: &Plan) -> Options<'_> {
+        Options {
+            read: &self.read,
+            traced: self.traced,
+            files: plan.files.clone(),
+        }
+    }
+
     fn plan(&self, role: Role, uri: &str) -> Result<Plan, Error> {
         self.registry.check()?;
-        let mut resolver = Resolver::new(&self.registry, &self.read);
+        let files = Mutex::new(Vec::new());
+        let read = |path: &Path| {
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.push(path.to_owned());
+            (self.read)(path)
+        };
+        let mut resolver = Resolver::new(&self.registry, &read);
         // `here` is a whole path, wherever the program was started.
         let whole = |folder: &PathBuf| path::absolute(folder).unwrap_or_else(|_| folder.clone());
         let folder = self.relative_to.as_ref().map(whole);
@@ -135,7 +189,7 @@ impl Loader {
         let (name, folder) = (self.name.as_deref(), folder.as_deref());
         let context = resolver.uri(role, uri, name, folder, global.as_ref());
         let context = context.map_err(|error| error.at(resolver.start().as_ref()))?;
-        Plan::new(context, role, &self.registry, &mut resolver)
+        Plan::new(context, role, &self.registry, &mut resolver, &files)
     }
 }
 

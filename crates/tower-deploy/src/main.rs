@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use tower_deploy::{Registry, cli};
 
 fn main() -> ExitCode {
-    cli::main(Registry::new())
+    cli::main(Registry::standard())
 }

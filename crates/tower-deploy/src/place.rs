@@ -24,6 +24,20 @@ impl Place {
         }
     }
 
+    /// Where these words are in the value that begins here, which goes on in indented lines; or all of it if they are not in it.
+    pub(crate) fn within(&self, words: &str) -> Self {
+        let Self { source, span } = self;
+        let rest = source.text.get(span.start..).unwrap_or_default();
+        let goes_on = |line: &&str| line.trim().is_empty() || line.starts_with([' ', '\t']);
+        let first = rest.split_inclusive('\n').next().unwrap_or_default().len();
+        let more = rest[first..].split_inclusive('\n').take_while(goes_on);
+        let length = first + more.map(str::len).sum::<usize>();
+        match rest[..length].find(words) {
+            Some(at) => Self::new(source, span.start + at..span.start + at + words.len()),
+            None => self.clone(),
+        }
+    }
+
     /// The file, as it was found.
     #[must_use]
     pub fn file(&self) -> &Path {

@@ -1,6 +1,9 @@
 //! What is to be built, with everything resolved.
 
-use std::sync::Arc;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     Error, Place, Registry, Settings, build,
@@ -12,6 +15,8 @@ use crate::{
 /// What a name in a file leads to: every part with its factory and its settings, in the form in which it is built.
 pub struct Plan {
     pub(crate) root: Node,
+    /// All files that were read.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 pub(crate) struct Node {
@@ -21,12 +26,21 @@ pub(crate) struct Node {
     pub(crate) section: Option<(String, Place)>,
 }
 
+/// A part that a setting names.
+pub(crate) struct Child {
+    /// The setting.
+    pub(crate) key: String,
+    /// What it is to who names it.
+    pub(crate) label: String,
+    pub(crate) node: Node,
+}
+
 pub(crate) enum Part {
     Object {
         name: String,
         factory: Arc<Factory>,
-        /// Of a composite, by key.
-        apps: Vec<(String, Node)>,
+        /// What its settings name.
+        parts: Vec<Child>,
     },
     Pipeline {
         filters: Vec<Node>,
@@ -48,9 +62,11 @@ impl Plan {
         role: Role,
         registry: &Registry,
         resolver: &mut Resolver<'_>,
+        files: &Mutex<Vec<PathBuf>>,
     ) -> Result<Self, Error> {
         let root = node(context, role, registry, resolver)?;
-        Ok(Self { root })
+        let files = files.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Self { root, files })
     }
 }
 
@@ -92,33 +108,26 @@ fn parts(
                     registry.function(&function, role.kinds()).map_err(place)?
                 }
             };
-            let apps = match &*factory {
-                Factory::Composite { is_app, .. } => {
-                    let mut named = Vec::new();
-                    for (key, value) in &local.map {
-                        // It is somebody else's.
-                        if build::guarded(|| Ok(is_app(key))).map_err(place)? {
-                            named.push((key, value));
-                        }
-                    }
-                    let mut apps = Vec::new();
-                    for (key, value) in named {
-                        let context =
-                            resolver.name(Role::App, &value.text, value.home, Some(&shared));
-                        let context = context.map_err(|error| match error.place() {
-                            Some(_) => error,
-                            None => place(error.key(key).at(value.place())),
-                        })?;
-                        apps.push((key.clone(), node(context, Role::App, registry, resolver)?));
-                    }
-                    apps
-                }
-                _ => Vec::new(),
-            };
+            // It may be somebody else's.
+            let named = || (factory.names)(&global, &local, resolver.reader());
+            let named = build::guarded(named).map_err(place)?;
+            let mut parts = Vec::new();
+            for named in named {
+                let context = resolver.name(named.role, &named.name, named.home, Some(&shared));
+                let context = context.map_err(|error| match error.place() {
+                    Some(_) => error,
+                    None => place(error.key(&named.key).at(named.place.as_ref())),
+                })?;
+                parts.push(Child {
+                    key: named.key,
+                    label: named.label,
+                    node: node(context, named.role, registry, resolver)?,
+                });
+            }
             Part::Object {
                 name: object.name,
                 factory,
-                apps,
+                parts,
             }
         }
         What::Pipeline { app, filters } => Part::Pipeline {

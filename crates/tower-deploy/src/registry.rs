@@ -2,23 +2,35 @@ use std::{collections::HashMap, fmt, panic::Location, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
+use tower_hooks::{BoxHook, Hook};
+
 use crate::{
-    App, Apps, BoxError, Error, ErrorKind, Filter, Server, Settings, de::from_settings,
+    App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings,
+    de::from_settings,
     error::did_you_mean,
+    ini::Read,
+    named::{Named, none, whole_values},
 };
 
-/// Makes something of what is global and of a section's settings.
-pub(crate) type Make<T> = Box<dyn Fn(&Settings, &Settings) -> Result<T, Error> + Send + Sync>;
+/// Makes something of what is global, of a section's settings, and of what these name.
+pub(crate) type Make<T> =
+    Box<dyn Fn(&Settings, &Settings, &Parts<'_>) -> Result<T, Error> + Send + Sync>;
+
+/// What is global, a section's settings, and how files are read: which parts these name.
+pub(crate) type Names =
+    dyn Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error> + Send + Sync;
+
+pub(crate) struct Factory {
+    pub(crate) names: Box<Names>,
+    pub(crate) make: Maker,
+}
 
 /// What a factory makes of its settings.
-pub(crate) enum Factory {
+pub(crate) enum Maker {
     App(Make<App>),
-    Composite {
-        /// Whether a setting names an app.
-        is_app: Box<dyn Fn(&str) -> bool + Send + Sync>,
-        make: Box<dyn Fn(&Settings, &Settings, &mut Apps<'_>) -> Result<App, Error> + Send + Sync>,
-    },
+    Composite(Make<App>),
     Filter(Make<Filter>),
+    Hook(Make<BoxHook>),
     Server(Make<Server>),
 }
 
@@ -28,16 +40,18 @@ pub(crate) enum Kind {
     App,
     Composite,
     Filter,
+    Hook,
     Server,
 }
 
 impl Factory {
     pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::App(_) => Kind::App,
-            Self::Composite { .. } => Kind::Composite,
-            Self::Filter(_) => Kind::Filter,
-            Self::Server(_) => Kind::Server,
+        match self.make {
+            Maker::App(_) => Kind::App,
+            Maker::Composite(_) => Kind::Composite,
+            Maker::Filter(_) => Kind::Filter,
+            Maker::Hook(_) => Kind::Hook,
+            Maker::Server(_) => Kind::Server,
         }
     }
 }
@@ -48,6 +62,7 @@ impl fmt::Display for Kind {
             Self::App => "app",
             Self::Composite => "composite",
             Self::Filter => "filter",
+            Self::Hook => "hook",
             Self::Server => "server",
         })
     }
@@ -69,8 +84,12 @@ struct Registered {
     at: &'static Location<'static>,
 }
 
+/// An error of the loader's own, of a part, is not wrapped.
 fn failed(error: impl Into<BoxError>) -> Error {
-    Error::new(ErrorKind::Factory, "the factory failed").caused_by(error.into())
+    match error.into().downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => Error::new(ErrorKind::Factory, "the factory failed").caused_by(error),
+    }
 }
 
 /// A factory whose settings are a struct.
@@ -79,7 +98,7 @@ where
     T: DeserializeOwned,
     E: Into<BoxError>,
 {
-    Box::new(move |global, local| make(global, from_settings(local)?).map_err(failed))
+    Box::new(move |global, local, _| make(global, from_settings(local)?).map_err(failed))
 }
 
 impl Registry {
@@ -102,7 +121,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, Factory::App(typed(make)))
+        self.add(name, none, Maker::App(typed(make)))
     }
 
     /// A filter, which goes around an app.
@@ -117,36 +136,42 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, Factory::Filter(typed(make)))
+        self.add(name, none, Maker::Filter(typed(make)))
     }
 
-    /// A composite, an app of apps: settings for which `is_app` is true name an app each, which `make` gets from [`Apps`]; the keys of the others are free.
+    /// A composite, an app of apps: settings for which `is_app` is true name an app each, which `make` gets from [`Parts`]; the keys of the others are free.
     #[must_use]
     #[track_caller]
     pub fn composite<E>(
         self,
         name: &str,
         is_app: impl Fn(&str) -> bool + Send + Sync + 'static,
-        make: impl Fn(&Settings, &Settings, &mut Apps<'_>) -> Result<App, E> + Send + Sync + 'static,
+        make: impl Fn(&Settings, &Settings, &Parts<'_>) -> Result<App, E> + Send + Sync + 'static,
     ) -> Self
     where
         E: Into<BoxError>,
     {
-        self.add(
-            name,
-            Factory::Composite {
-                is_app: Box::new(is_app),
-                make: Box::new(move |global, local, apps| {
-                    make(global, local, apps).map_err(|error| {
-                        // An app's own error is not wrapped.
-                        match error.into().downcast::<Error>() {
-                            Ok(error) => *error,
-                            Err(error) => failed(error),
-                        }
-                    })
-                }),
-            },
-        )
+        let make = move |global: &Settings, local: &Settings, parts: &Parts<'_>| {
+            make(global, local, parts).map_err(failed)
+        };
+        self.add(name, whole_values(is_app), Maker::Composite(Box::new(make)))
+    }
+
+    /// A hook, for `egg:tower#hooks` and for the `middlewares` of a router's JSON file.
+    #[must_use]
+    #[track_caller]
+    pub fn hook<T, H, E>(
+        self,
+        name: &str,
+        make: impl Fn(&Settings, T) -> Result<H, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: DeserializeOwned,
+        H: Hook,
+        E: Into<BoxError>,
+    {
+        let make = typed(move |global, settings| make(global, settings).map(BoxHook::new));
+        self.add(name, none, Maker::Hook(make))
     }
 
     /// A server, which is given an app.
@@ -161,12 +186,22 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, Factory::Server(typed(make)))
+        self.add(name, none, Maker::Server(typed(make)))
     }
 
     #[track_caller]
-    fn add(mut self, name: &str, factory: Factory) -> Self {
+    pub(crate) fn add(
+        mut self,
+        name: &str,
+        names: impl Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error>
+        + Send
+        + Sync
+        + 'static,
+        make: Maker,
+    ) -> Self {
         let at = Location::caller();
+        let names = Box::new(names);
+        let factory = Factory { names, make };
         let kind = factory.kind();
         let registered = Registered {
             factory: Arc::new(factory),

@@ -7,6 +7,7 @@ use crate::registry::Kind;
 pub(crate) enum Role {
     App,
     Filter,
+    Hook,
     Server,
 }
 
@@ -21,6 +22,7 @@ impl Role {
                 &["filter-app"],
             ],
             Self::Filter => &[&["filter"]],
+            Self::Hook => &[&["hook"]],
             Self::Server => &[&["server"]],
         }
     }
@@ -29,6 +31,7 @@ impl Role {
         match self {
             Self::App => &[Kind::App, Kind::Composite],
             Self::Filter => &[Kind::Filter],
+            Self::Hook => &[Kind::Hook],
             Self::Server => &[Kind::Server],
         }
     }
@@ -45,6 +48,8 @@ impl Role {
                 ("paste.filter_factory", Kind::Filter),
                 ("paste.filter_app_factory", Kind::Filter),
             ]],
+            // PasteDeploy has no hooks.
+            Self::Hook => &[],
             Self::Server => &[&[
                 ("paste.server_factory", Kind::Server),
                 ("paste.server_runner", Kind::Server),
@@ -56,6 +61,7 @@ impl Role {
         match self {
             Self::App => "app",
             Self::Filter => "filter",
+            Self::Hook => "hook",
             Self::Server => "server",
         }
     }
@@ -64,6 +70,7 @@ impl Role {
         match self {
             Self::App => "an app",
             Self::Filter => "a filter",
+            Self::Hook => "a hook",
             Self::Server => "a server",
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     Plan, Settings,
     plan::{Node, Part},
+    registry::Kind,
 };
 
 /// The tree, from the outermost part to the innermost: what wraps an app is above it, and a composite's apps are below it by their keys. Values
@@ -20,23 +21,24 @@ impl fmt::Display for Plan {
 /// One line for each part that is built, in the order in which a request meets them.
 fn tree(f: &mut impl Write, node: &Node, first: &str, rest: &str, label: &str) -> fmt::Result {
     match &node.what {
-        Part::Object { apps, .. } => {
+        Part::Object { parts, .. } => {
             writeln!(f, "{first}{label}{}", title(node))?;
-            let stem = if apps.is_empty() { "    " } else { "│   " };
+            let stem = if parts.is_empty() { "    " } else { "│   " };
             for (key, value) in node.local.iter() {
-                if !apps.iter().any(|(app, _)| app == key) {
+                if !parts.iter().any(|part| part.key == key) {
                     writeln!(f, "{rest}{stem}{key} = {}", one_line(&value.shown(key)))?;
                 }
             }
-            let last = apps.len().saturating_sub(1);
-            for (number, (key, app)) in apps.iter().enumerate() {
+            let last = parts.len().saturating_sub(1);
+            for (number, part) in parts.iter().enumerate() {
                 let (branch, stem) = if number == last {
                     ("└── ", "    ")
                 } else {
                     ("├── ", "│   ")
                 };
                 let (branch, stem) = (format!("{rest}{branch}"), format!("{rest}{stem}"));
-                tree(f, app, &branch, &stem, &format!("{key} → "))?;
+                let label = format!("{} → ", part.label);
+                tree(f, &part.node, &branch, &stem, &label)?;
             }
             Ok(())
         }
@@ -57,7 +59,7 @@ fn tree(f: &mut impl Write, node: &Node, first: &str, rest: &str, label: &str) -
 }
 
 /// What it is, what makes it, and where it stands.
-fn title(node: &Node) -> String {
+pub(crate) fn title(node: &Node) -> String {
     let Part::Object { name, factory, .. } = &node.what else {
         return String::new();
     };
@@ -78,7 +80,7 @@ fn one_line(text: &str) -> String {
 
 impl Plan {
     /// The plan as JSON. Every part is an object with `part`: `"app"`, `"composite"`, `"filter"` and `"server"` have `factory` (its whole name),
-    /// `section`, `file`, `line`, `global` and `local` (objects of strings, secrets masked), and a composite `apps`, a list of `[key, part]`;
+    /// `section`, `file`, `line`, `global` and `local` (objects of strings, secrets masked), and a composite, or what else names others, `parts`, a list of `[key, part]`;
     /// `"pipeline"` has `filters` and `app`; `"filter-app"` and `"filter-with"` have `filter` and `next`.
     #[must_use]
     pub fn to_json(&self) -> Json {
@@ -109,7 +111,7 @@ fn json(node: &Node) -> Json {
         Part::Object {
             name,
             factory,
-            apps,
+            parts,
         } => {
             let mut out = json!({
                 "part": factory.kind().to_string(),
@@ -117,11 +119,11 @@ fn json(node: &Node) -> Json {
                 "global": settings(&node.global),
                 "local": settings(&node.local),
             });
-            if let crate::registry::Kind::Composite = factory.kind() {
-                out["apps"] = apps
+            if factory.kind() == Kind::Composite || !parts.is_empty() {
+                let parts = parts
                     .iter()
-                    .map(|(key, app)| json!([key, json(app)]))
-                    .collect();
+                    .map(|part| json!([part.label, json(&part.node)]));
+                out["parts"] = parts.collect();
             }
             out
         }
@@ -161,7 +163,7 @@ impl Chart {
     /// Draws a part behind others, and gives what the next one is behind.
     fn node(&mut self, node: &Node, from: &[From]) -> Vec<From> {
         match &node.what {
-            Part::Object { apps, .. } => {
+            Part::Object { parts, .. } => {
                 let number = self.nodes;
                 self.nodes += 1;
                 let label = title(node).replace('"', "#quot;");
@@ -173,8 +175,8 @@ impl Chart {
                     };
                     let _ = writeln!(self.text, "    n{from} -->{label} n{number}");
                 }
-                for (key, app) in apps {
-                    self.node(app, &[(number, key.clone())]);
+                for part in parts {
+                    self.node(&part.node, &[(number, part.label.clone())]);
                 }
                 vec![(number, String::new())]
             }

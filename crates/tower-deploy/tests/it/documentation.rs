@@ -30,7 +30,7 @@ fn registry() -> Registry {
         .composite("Paste#urlmap", is_app, |_, _, apps| {
             let keys: Vec<String> = apps.keys().map(str::to_owned).collect();
             for key in keys {
-                apps.build(&key)?;
+                apps.app(&key)?;
             }
             Ok::<_, BoxError>(says(String::new()))
         })

@@ -90,7 +90,7 @@ pub(crate) fn registry() -> Registry {
             |_, _, apps| {
                 let keys: Vec<String> = apps.keys().map(str::to_owned).collect();
                 for key in &keys {
-                    apps.build(key)?;
+                    apps.app(key)?;
                 }
                 Ok::<_, BoxError>(says(keys.join(" ")))
             },
@@ -101,7 +101,7 @@ pub(crate) fn registry() -> Registry {
             |_, _, apps| {
                 let keys: Vec<String> = apps.keys().map(str::to_owned).collect();
                 for key in &keys {
-                    apps.build(key)?;
+                    apps.app(key)?;
                 }
                 Ok::<_, BoxError>(says(keys.join(" ")))
             },

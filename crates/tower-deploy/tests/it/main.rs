@@ -5,10 +5,14 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod builtin;
 mod contract;
 mod documentation;
 mod errors;
 mod fakes;
 mod files;
 mod plans;
+#[cfg(feature = "proxy")]
+mod proxy;
+mod serve;
 mod settings;

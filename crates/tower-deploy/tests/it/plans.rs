@@ -88,8 +88,8 @@ fn json_is_what_a_program_reads() {
     assert_eq!(composite["part"], "composite");
     assert_eq!(composite["factory"], "egg:fake#mount");
     assert_eq!(composite["local"]["title"], "All of it");
-    assert_eq!(composite["apps"][0][0], "/");
-    let pipeline = &composite["apps"][0][1];
+    assert_eq!(composite["parts"][0][0], "/");
+    let pipeline = &composite["parts"][0][1];
     assert_eq!(pipeline["part"], "pipeline");
     assert_eq!(
         (&pipeline["section"], &pipeline["line"]),
@@ -98,7 +98,7 @@ fn json_is_what_a_program_reads() {
     assert_eq!(pipeline["filters"].as_array().unwrap().len(), 2);
     assert_eq!(pipeline["app"]["part"], "filter-app");
     assert_eq!(pipeline["app"]["next"]["global"]["root"], "/srv");
-    assert_eq!(composite["apps"][1][1]["file"], "/site/blog.ini");
+    assert_eq!(composite["parts"][1][1]["file"], "/site/blog.ini");
     assert!(!json.to_string().contains("hunter2"));
 }
 

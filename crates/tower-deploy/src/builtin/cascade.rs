@@ -1,0 +1,156 @@
+//! `egg:tower#cascade`: Paste's cascade, as a composite, and as a filter whose last app is the one that it is around.
+
+use http::StatusCode;
+use serde::Deserialize;
+use tower_cascade::CascadeLayer;
+
+use crate::{
+    App, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read, named::Named,
+    role::Role,
+};
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct Cascade {
+    catch: Vec<StatusNumber>,
+    allow_auth_statuses: bool,
+    replay_limit: bytesize::ByteSize,
+    x_cascade_header: bool,
+}
+
+/// In errors of its own, a number that is no status is one.
+#[derive(Deserialize)]
+struct StatusNumber(u16);
+
+impl Default for Cascade {
+    fn default() -> Self {
+        Self {
+            catch: vec![StatusNumber(404)],
+            allow_auth_statuses: false,
+            replay_limit: bytesize::ByteSize::b(64 * 1024),
+            x_cascade_header: false,
+        }
+    }
+}
+
+const OPTIONS: [&str; 4] = [
+    "catch",
+    "allow_auth_statuses",
+    "replay_limit",
+    "x_cascade_header",
+];
+
+/// The apps, in their order: `app2` comes before `app10`.
+// DIFFERENCE: Paste sorts these keys as strings.
+pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<Named>, Error> {
+    let mut named = Vec::new();
+    for (key, value) in local.iter() {
+        if key.starts_with("app") {
+            named.push(Named::whole(Role::App, key, value));
+        } else if !OPTIONS.contains(&key) {
+            let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
+            let help = format!(
+                "apps are app1, app2, …; besides there is {}",
+                OPTIONS.join(", ")
+            );
+            return Err(error.at(value.key_place.as_ref()).help(help));
+        }
+    }
+    named.sort_by(|one, other| natural(&one.key).cmp(&natural(&other.key)));
+    Ok(named)
+}
+
+/// A key in pieces that compare as people count: digits as numbers.
+fn natural(key: &str) -> Vec<(&str, usize, &str)> {
+    let mut pieces = Vec::new();
+    let mut rest = key;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (text, after) = rest.split_at(digits);
+        let end = after
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(after.len());
+        let (number, after) = after.split_at(end);
+        let number = number.trim_start_matches('0');
+        pieces.push((text, number.len(), number));
+        rest = after;
+    }
+    pieces
+}
+
+fn options(local: &Settings) -> Result<Cascade, Error> {
+    let mut own = Settings::default();
+    for (key, value) in local.iter().filter(|(key, _)| OPTIONS.contains(key)) {
+        own.set(key.to_owned(), value.clone());
+    }
+    from_settings(&own)
+}
+
+pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<App, Error> {
+    let apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
+    cascade(local, apps)
+}
+
+pub(super) fn filter(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<Filter, Error> {
+    let mut apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
+    let local = local.clone();
+    Ok(Filter::from_fn(move |app| {
+        apps.push(app);
+        cascade(&local, apps)
+    }))
+}
+
+fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
+    let options = options(local)?;
+    let wrong = |message: String, help: &str| {
+        let place = local.value("catch").and_then(|value| value.place());
+        let error = Error::new(ErrorKind::Settings, message).key("catch");
+        error.at(place).help(help)
+    };
+    let mut statuses = Vec::new();
+    for StatusNumber(number) in options.catch {
+        let status = StatusCode::from_u16(number).ok();
+        let is_error = |status: &StatusCode| status.is_client_error() || status.is_server_error();
+        let status = status.filter(is_error);
+        statuses.push(status.ok_or_else(|| {
+            wrong(
+                format!("{number} is not the status of an error"),
+                "write statuses from 400 to 599, parted by spaces",
+            )
+        })?);
+    }
+    let mut layer = CascadeLayer::list(apps)
+        .replay_limit(usize::try_from(options.replay_limit.as_u64()).unwrap_or(usize::MAX))
+        .x_cascade_header(options.x_cascade_header);
+    if options.allow_auth_statuses {
+        layer = layer.allow_auth_statuses();
+    }
+    let layer = layer.on(statuses).map_err(|error| {
+        wrong(
+            error.to_string(),
+            "with 401 or 403 in it, say allow_auth_statuses = true, and see that each app asks for itself",
+        )
+    })?;
+    Ok(App::new(layer.service()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::natural;
+
+    #[test]
+    fn keys_are_in_the_order_in_which_people_count() {
+        let mut keys = [
+            "app10", "app2", "app", "app1b", "app01", "app1", "apple", "app2.10", "app2.9",
+        ];
+        keys.sort_by(|one, other| natural(one).cmp(&natural(other)));
+        assert_eq!(
+            keys,
+            [
+                "app", "app01", "app1", "app1b", "app2", "app2.9", "app2.10", "app10", "apple"
+            ]
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! The filters that are this project's layers.
+
+use std::convert::Infallible;
+
+use http::request::Parts as RequestParts;
+use serde::Deserialize;
+use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
+use tower_environ::{EnvironLayer, Key, MountLayer};
+use tower_exception::{ExceptionLayer, install_panic_hook, to_tracing};
+use tower_hooks::HooksLayer;
+use tower_layer::Layer;
+use tower_lint::LintLayer;
+use tower_origin::{OriginLayer, PeerAddr};
+use tower_service::Service;
+
+use crate::{
+    App, Body, BoxError, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read,
+    named::Named, role::Role,
+};
+
+/// `egg:tower#environ`: every setting is a value by name, for all requests.
+pub(super) fn environ(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
+    let mut layers = Vec::new();
+    for (name, value) in local.iter() {
+        let key: Key<String> = Key::parse(name).map_err(|error| {
+            let error = Error::new(ErrorKind::Settings, error.to_string()).key(name);
+            error.at(value.key_place.as_ref())
+        })?;
+        layers.push(EnvironLayer::new(key, unquoted(value.text())));
+    }
+    Ok(Filter::from_fn(move |app| {
+        let around = |app, layer: EnvironLayer| App::new(layer.layer(app));
+        Ok::<_, Infallible>(layers.into_iter().rev().fold(app, around))
+    }))
+}
+
+/// Quotes keep the spaces at the ends of a value, which an INI file does not.
+fn unquoted(value: &str) -> String {
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    inner.unwrap_or(value).to_owned()
+}
+
+#[derive(Deserialize)]
+pub(super) struct Mount {
+    path: String,
+}
+
+/// `egg:tower#mount`
+pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, BoxError> {
+    Ok(Filter::new(MountLayer::new(&settings.path)?))
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Origin {
+    trusted: Vec<String>,
+    trusted_without_address: bool,
+    hosts: Vec<String>,
+    https: bool,
+    prefix: Option<String>,
+}
+
+/// `egg:tower#origin`
+pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, BoxError> {
+    let mut layer = OriginLayer::new()
+        .trusted(settings.trusted)?
+        .hosts(settings.hosts)?;
+    if settings.trusted_without_address {
+        layer = layer.trusted_without_address();
+    }
+    if settings.https {
+        layer = layer.https();
+    }
+    if let Some(prefix) = &settings.prefix {
+        layer = layer.prefix(prefix)?;
+    }
+    Ok(Filter::new(layer))
+}
+
+#[derive(Deserialize)]
+pub(super) struct ScriptPrefix {
+    prefix: String,
+    scheme: Option<Scheme>,
+    #[serde(default = "loopback")]
+    trusted: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scheme {
+    Http,
+    Https,
+}
+
+fn loopback() -> Vec<String> {
+    ["127.0.0.0/8", "::1"].map(str::to_owned).into()
+}
+
+/// `egg:PasteDeploy#prefix`: where the proxy in front serves this app. What the proxy leaves of it on the path is taken off here.
+// DIFFERENCE: PasteDeploy believes everybody's X-Forwarded headers, this only those of `trusted`.
+pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filter, BoxError> {
+    let mut layer = OriginLayer::new()
+        .trusted(settings.trusted)?
+        .trusted_without_address();
+    if let Some(Scheme::Https) = settings.scheme {
+        layer = layer.https();
+    }
+    let prefix = settings.prefix.trim_end_matches('/').to_owned();
+    if prefix.is_empty() {
+        return Ok(Filter::new(layer));
+    }
+    let mount = MountLayer::new(&prefix)?;
+    let taken_off = layer.clone().prefix(&prefix)?;
+    Ok(Filter::from_fn(move |app: App| {
+        let left = App::new(layer.layer(mount.layer(app.clone())));
+        let taken_off = App::new(taken_off.layer(app));
+        Ok::<_, Infallible>(App::new(tower::service_fn(
+            move |request: http::Request<Body>| {
+                let rest = request.uri().path().strip_prefix(&prefix);
+                let is_left = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+                let mut app = if is_left {
+                    left.clone()
+                } else {
+                    taken_off.clone()
+                };
+                app.call(request)
+            },
+        )))
+    }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Prefix {
+    prefix: String,
+    #[serde(default)]
+    types: Vec<String>,
+    #[serde(default)]
+    chunks: bool,
+}
+
+/// `egg:tower#prefix`: before every line of text.
+pub(super) fn prefix(_: &Settings, settings: Prefix) -> Result<Filter, BoxError> {
+    let prefix = unquoted(&settings.prefix);
+    let mut layer = match settings.chunks {
+        true => PrefixLayer::chunks(prefix),
+        false => PrefixLayer::new(prefix),
+    };
+    if !settings.types.is_empty() {
+        layer = layer.types(settings.types.iter().map(String::as_str))?;
+    }
+    Ok(Filter::new(layer))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Replacement {
+    replace: String,
+    with: String,
+    #[serde(default = "html")]
+    types: Vec<String>,
+    #[serde(default)]
+    ignoring_case: bool,
+    #[serde(default)]
+    once: bool,
+}
+
+fn html() -> Vec<String> {
+    vec!["text/html".to_owned()]
+}
+
+/// `egg:tower#replace`: a fixed string in the place of another.
+pub(super) fn replace(_: &Settings, settings: Replacement) -> Result<Filter, BoxError> {
+    let pair = [(unquoted(&settings.replace), unquoted(&settings.with))];
+    let replace = match settings.ignoring_case {
+        true => Replace::ignoring_case(pair)?,
+        false => Replace::new(pair)?,
+    };
+    let replace = if settings.once {
+        replace.once()
+    } else {
+        replace
+    };
+    let layer = RewriteLayer::new(move |_| Some(replace.clone()));
+    Ok(Filter::new(
+        layer.types(settings.types.iter().map(String::as_str))?,
+    ))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Exception {
+    debug: bool,
+    headers: bool,
+    append_traceback: bool,
+}
+
+/// `egg:tower#exception`: whatever goes wrong is one incident, told to `tracing`.
+pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Infallible> {
+    install_panic_hook();
+    let peer = |request: &RequestParts| {
+        let peer = request.extensions.get::<PeerAddr>();
+        peer.map(|PeerAddr(address)| address.ip())
+    };
+    let mut layer = match settings.debug {
+        true => ExceptionLayer::debug(to_tracing, peer),
+        false => ExceptionLayer::production(to_tracing),
+    };
+    if settings.headers {
+        layer = layer.headers();
+    }
+    Ok(Filter::new(
+        layer.append_traceback(settings.append_traceback),
+    ))
+}
+
+#[derive(Deserialize)]
+struct Hooks {
+    #[serde(rename = "hooks")]
+    _names: String,
+    #[serde(default)]
+    skip_after_on_abort: bool,
+}
+
+/// The hooks, in order.
+pub(super) fn hook_names(
+    _: &Settings,
+    local: &Settings,
+    _: &Read<'_>,
+) -> Result<Vec<Named>, Error> {
+    let value = local.value("hooks").into_iter();
+    let named = value.flat_map(|value| {
+        let names = value.text().split_whitespace();
+        names.map(move |name| Named::word(Role::Hook, "hooks", name, name, value))
+    });
+    Ok(named.collect())
+}
+
+/// `egg:tower#hooks`
+pub(super) fn hooks(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<Filter, Error> {
+    let settings: Hooks = from_settings(local)?;
+    let hooks = parts.hooks().collect::<Result<_, _>>()?;
+    let layer = HooksLayer::list(hooks);
+    Ok(Filter::new(match settings.skip_after_on_abort {
+        true => layer.skip_after_on_abort(),
+        false => layer,
+    }))
+}
+
+/// `egg:tower#lint`: tells `tracing` who breaks a contract, for development.
+pub(super) fn lint(_: &Settings, (): ()) -> Result<Filter, Infallible> {
+    let layer = LintLayer::new().report(|violation| tracing::error!("{violation}"));
+    Ok(Filter::new(layer))
+}

@@ -1,0 +1,208 @@
+//! The filters that are tower-http's layers.
+
+use std::{convert::Infallible, time::Duration};
+
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use serde::Deserialize;
+use tower::ServiceBuilder;
+use tower_http::{
+    compression::CompressionLayer,
+    cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
+    limit::RequestBodyLimitLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    set_header::SetResponseHeaderLayer,
+    timeout::TimeoutLayer,
+    trace::{DefaultOnFailure, DefaultOnResponse, TraceLayer},
+};
+use tower_layer::Layer;
+use tracing::Level;
+
+use crate::{App, BoxError, Error, ErrorKind, Filter, Parts, Settings};
+
+/// `egg:tower#trace`: a line of `tracing` for each response.
+pub(super) fn trace(_: &Settings, (): ()) -> Result<Filter, Infallible> {
+    Ok(Filter::from_fn(|app| Ok::<_, Infallible>(access_log(app))))
+}
+
+/// Method, target, status and the time that it took.
+pub(crate) fn access_log(app: App) -> App {
+    let span = |request: &Request<_>| {
+        tracing::info_span!(
+            "request",
+            method = %request.method(),
+            // A path may be a secret's, but without it the line says nothing; the query is left out.
+            path = %request.uri().path(),
+        )
+    };
+    let layer = TraceLayer::new_for_http()
+        .make_span_with(span)
+        .on_request(())
+        .on_response(DefaultOnResponse::new().level(Level::INFO))
+        .on_failure(DefaultOnFailure::new().level(Level::DEBUG));
+    App::new(layer.layer(app))
+}
+
+/// `egg:tower#compression`: gzip, for clients that take it.
+pub(super) fn compression(_: &Settings, (): ()) -> Result<Filter, Infallible> {
+    Ok(Filter::new(CompressionLayer::new()))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Timeout {
+    timeout: Duration,
+    #[serde(default = "unavailable")]
+    status: u16,
+}
+
+/// Not 408, which says that the client was slow, and lets browsers ask again.
+fn unavailable() -> u16 {
+    503
+}
+
+/// `egg:tower#timeout`: how long an app may take until it has the head of its answer.
+pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, BoxError> {
+    let status = StatusCode::from_u16(settings.status)?;
+    Ok(Filter::new(TimeoutLayer::with_status_code(
+        status,
+        settings.timeout,
+    )))
+}
+
+#[derive(Deserialize)]
+pub(super) struct BodyLimit {
+    limit: bytesize::ByteSize,
+}
+
+/// `egg:tower#body-limit`: how large a request's body may be.
+pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, BoxError> {
+    let limit = usize::try_from(settings.limit.as_u64())?;
+    Ok(Filter::new(RequestBodyLimitLayer::new(limit)))
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+pub(super) struct RequestId {
+    header: String,
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self {
+            header: "x-request-id".to_owned(),
+        }
+    }
+}
+
+/// `egg:tower#request-id`: the request's own id, or a new one, for the app and in the answer.
+pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, BoxError> {
+    let header: HeaderName = settings.header.parse()?;
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(header.clone(), MakeRequestUuid))
+        .layer(PropagateRequestIdLayer::new(header));
+    Ok(Filter::new(layers.into_inner()))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Cors {
+    /// `*` is everybody.
+    origins: Vec<String>,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    headers: Vec<String>,
+    #[serde(default)]
+    expose: Vec<String>,
+    #[serde(default)]
+    credentials: bool,
+    max_age: Option<Duration>,
+}
+
+/// `egg:tower#cors`
+pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, BoxError> {
+    let is_any = |words: &[String]| words.iter().any(|word| word == "*");
+    if settings.credentials
+        && [
+            &settings.origins,
+            &settings.methods,
+            &settings.headers,
+            &settings.expose,
+        ]
+        .into_iter()
+        .any(|words| is_any(words))
+    {
+        return Err(
+            "with `credentials` nothing can be `*` (Fetch, section 3.3.5): name what is meant"
+                .into(),
+        );
+    }
+    let origins = match is_any(&settings.origins) {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::list(all::<HeaderValue>(&settings.origins, "origins")?),
+    };
+    let methods = match is_any(&settings.methods) {
+        true => AllowMethods::any(),
+        false => AllowMethods::list(all::<Method>(&settings.methods, "methods")?),
+    };
+    let headers = match is_any(&settings.headers) {
+        true => AllowHeaders::any(),
+        false => AllowHeaders::list(all::<HeaderName>(&settings.headers, "headers")?),
+    };
+    let mut layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(methods)
+        .allow_headers(headers)
+        .allow_credentials(settings.credentials)
+        .expose_headers(all::<HeaderName>(&settings.expose, "expose")?);
+    if let Some(max_age) = settings.max_age {
+        layer = layer.max_age(max_age);
+    }
+    Ok(Filter::new(layer))
+}
+
+fn all<T: std::str::FromStr<Err: Into<BoxError>>>(
+    words: &[String],
+    key: &str,
+) -> Result<Vec<T>, BoxError> {
+    let read = |word: &String| {
+        word.parse()
+            .map_err(|_| format!("`{key}`: `{word}` cannot be one").into())
+    };
+    words.iter().map(read).collect()
+}
+
+/// `egg:tower#set-header`: every setting is a header of the response.
+pub(super) fn set_header(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
+    let mut layers = Vec::new();
+    let mut keeps = false;
+    for (key, value) in local.iter() {
+        let wrong = |message: &str, help: &str| {
+            let error = Error::new(ErrorKind::Settings, message).key(key);
+            error.at(value.key_place.as_ref()).help(help)
+        };
+        if key == "mode" {
+            keeps = match value.text() {
+                "override" => false,
+                "keep" => true,
+                _ => return Err(wrong("the mode is not known", "it is override or keep")),
+            };
+            continue;
+        }
+        let name = HeaderName::try_from(key);
+        let name =
+            name.map_err(|_| wrong("it is no header's name", "write Header-Name = value"))?;
+        let text = HeaderValue::try_from(value.text());
+        let text =
+            text.map_err(|_| wrong("no header can have this value", "write it in one line"))?;
+        layers.push((name, text));
+    }
+    Ok(Filter::from_fn(move |app| {
+        let around = |app, (name, value)| {
+            let layer = match keeps {
+                true => SetResponseHeaderLayer::if_not_present(name, value),
+                false => SetResponseHeaderLayer::overriding(name, value),
+            };
+            App::new(layer.layer(app))
+        };
+        Ok::<_, Infallible>(layers.into_iter().rev().fold(app, around))
+    }))
+}

@@ -1,0 +1,138 @@
+//! Apps that say what their section says.
+
+use std::{borrow::Cow, convert::Infallible, sync::Arc};
+
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::template::Template;
+use crate::{App, Body, BoxError, Settings};
+
+/// `egg:tower#text`
+#[derive(Deserialize)]
+pub(super) struct Text {
+    text: String,
+    #[serde(default = "plain")]
+    content_type: String,
+    #[serde(default = "ok")]
+    status: u16,
+}
+
+fn plain() -> String {
+    "text/plain; charset=utf-8".to_owned()
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// How values are put into a text of some type.
+#[derive(Clone, Copy)]
+enum Escape {
+    Nothing,
+    Html,
+    /// No value is known to be harmless there.
+    Never,
+}
+
+pub(super) fn text(_: &Settings, settings: Text) -> Result<App, BoxError> {
+    let status = StatusCode::from_u16(settings.status)
+        .ok()
+        .filter(|status| !status.is_informational())
+        .ok_or_else(|| format!("`status` {} is not from 200 to 999", settings.status))?;
+    let content_type = HeaderValue::try_from(&settings.content_type)
+        .map_err(|_| "`content_type` has something in it that no header can have")?;
+    let essence = settings.content_type.split(';').next().unwrap_or_default();
+    let escape = match essence.trim().to_ascii_lowercase().as_str() {
+        "text/plain" => Escape::Nothing,
+        "text/html" => Escape::Html,
+        _ => Escape::Never,
+    };
+    let template = Arc::new(Template::new(&settings.text));
+    let text = settings.text;
+    Ok(answering(move |request| {
+        let (request, _) = request.into_parts();
+        let text = match escape {
+            Escape::Nothing => template.fill(&request, |value| Cow::Borrowed(value)),
+            Escape::Html => template.fill(&request, html_escape::encode_safe),
+            Escape::Never => text.clone(),
+        };
+        let length = HeaderValue::from(text.len());
+        // HEAD has the length of what GET would get.
+        let body = match request.method {
+            Method::HEAD => Body::default(),
+            _ => text.into(),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status) {
+            headers.insert(CONTENT_TYPE, content_type.clone());
+            headers.insert(CONTENT_LENGTH, length);
+        } else {
+            *response.body_mut() = Body::default();
+        }
+        response
+    }))
+}
+
+/// `egg:tower#redirect`
+#[derive(Deserialize)]
+pub(super) struct Redirect {
+    location: String,
+    #[serde(default = "temporary")]
+    status: u16,
+}
+
+fn temporary() -> u16 {
+    307
+}
+
+/// All but what is unreserved (RFC 3986, section 2.3).
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, BoxError> {
+    let status = match settings.status {
+        301 | 302 | 303 | 307 | 308 => StatusCode::from_u16(settings.status)?,
+        other => {
+            return Err(format!("`status` {other} is not one of 301, 302, 303, 307, 308").into());
+        }
+    };
+    let location = &settings.location;
+    if location.is_empty() || !location.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
+        return Err(
+            "`location` is no URL: it is empty, or has spaces or letters beyond ASCII in it".into(),
+        );
+    }
+    let template = Template::new(location);
+    Ok(answering(move |request| {
+        let (request, _) = request.into_parts();
+        let location = template.fill(&request, |value| utf8_percent_encode(value, IN_URL).into());
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = match HeaderValue::try_from(location) {
+            Ok(location) => {
+                response.headers_mut().insert(LOCATION, location);
+                status
+            }
+            // A name of no arg that stayed as it was is visible ASCII, too.
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        response
+    }))
+}
+
+fn answering(answer: impl Fn(Request<Body>) -> Response<Body> + Send + Sync + 'static) -> App {
+    let answer = Arc::new(answer);
+    App::new(tower::service_fn(move |request| {
+        let response = answer(request);
+        async { Ok::<_, Infallible>(response) }
+    }))
+}

@@ -1,0 +1,47 @@
+//! Apps to try a stack with: one that reads what it is sent, one that breaks.
+
+use std::{convert::Infallible, fmt::Write};
+
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::BodyExt;
+use sha2::{Digest, Sha256};
+
+use crate::{App, Body, Settings};
+
+/// `egg:tower#checksum`: the length and the SHA-256 of what it is sent, however much that is.
+pub(super) fn checksum(_: &Settings, (): ()) -> Result<App, Infallible> {
+    Ok(App::new(tower::service_fn(
+        async |request: Request<Body>| {
+            let mut body = request.into_body();
+            let (mut length, mut sha256) = (0, Sha256::new());
+            while let Some(frame) = body.frame().await {
+                let Ok(frame) = frame else {
+                    let mut response = Response::new(Body::from("the body broke off\n"));
+                    *response.status_mut() = StatusCode::BAD_REQUEST;
+                    return Ok(response);
+                };
+                if let Some(data) = frame.data_ref() {
+                    length += data.len();
+                    sha256.update(data);
+                }
+            }
+            let mut hex = String::new();
+            for byte in sha256.finalize() {
+                let _ = write!(hex, "{byte:02x}");
+            }
+            let json = format!("{{\"length\":{length},\"sha256\":\"{hex}\"}}\n");
+            let mut response = Response::new(Body::from(json));
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+            Ok::<_, Infallible>(response)
+        },
+    )))
+}
+
+/// `egg:tower#panic`: panics at every request.
+pub(super) fn panic(_: &Settings, (): ()) -> Result<App, Infallible> {
+    Ok(App::new(tower::service_fn(async |_: Request<Body>| {
+        let broken = || -> Result<Response<Body>, Infallible> { panic!("this app always panics") };
+        broken()
+    })))
+}

@@ -1,0 +1,219 @@
+//! `egg:tower#urlmap`: Paste's URLMap. Apps by host and the beginning of the path; the most specific host counts, and of its paths the longest.
+
+use std::{cmp::Reverse, collections::HashMap, convert::Infallible, sync::Arc};
+
+use http::{
+    Request, Response, StatusCode,
+    header::HOST,
+    uri::{Authority, Scheme},
+};
+use tower_dispatch::{Dispatch, DispatchLayer};
+use tower_environ::MountLayer;
+use tower_layer::Layer;
+use tower_origin::Origin;
+use tower_service::Service;
+
+use crate::{
+    App, Body, Error, ErrorKind, Parts, Settings, Value, ini::Read, named::Named, role::Role,
+};
+
+const NOT_FOUND: &str = "not_found_app";
+
+/// Every setting names an app; the app for what is nowhere may also be a global one, and is made first.
+pub(super) fn names(
+    global: &Settings,
+    local: &Settings,
+    _: &Read<'_>,
+) -> Result<Vec<Named>, Error> {
+    let not_found = local.value(NOT_FOUND).or(global.value(NOT_FOUND));
+    let not_found = not_found.filter(|value| !value.text().is_empty());
+    let not_found = not_found.map(|value| Named::whole(Role::App, NOT_FOUND, value));
+    let others = local.iter().filter(|(key, _)| *key != NOT_FOUND);
+    let others = others.map(|(key, value)| Named::whole(Role::App, key, value));
+    Ok(not_found.into_iter().chain(others).collect())
+}
+
+/// What a key says: `domain example.org port 8080 /path`.
+#[derive(Debug, PartialEq)]
+struct At {
+    /// In lower case; empty for all.
+    name: String,
+    /// The name, with its port if it has one.
+    host: String,
+    /// Without a slash at its end.
+    path: String,
+}
+
+impl At {
+    fn parse(key: &str) -> Result<Self, String> {
+        let (mut domain, mut port, mut path) = (None, None, None);
+        let mut words = key.split_whitespace();
+        while let Some(word) = words.next() {
+            let (place, value) = match word {
+                "domain" => (
+                    &mut domain,
+                    words.next().ok_or("`domain` is followed by no name")?,
+                ),
+                "port" => (
+                    &mut port,
+                    words.next().ok_or("`port` is followed by no number")?,
+                ),
+                path_word => (&mut path, path_word),
+            };
+            if place.replace(value).is_some() {
+                return Err(match word {
+                    "domain" | "port" => format!("`{word}` is there twice"),
+                    _ => format!("`{value}` is a second path"),
+                });
+            }
+        }
+        let name = domain.unwrap_or_default().to_lowercase();
+        let host = match port {
+            Some(_) if name.is_empty() => return Err("a port needs a domain".to_owned()),
+            Some(port) => format!("{name}:{port}"),
+            None => name.clone(),
+        };
+        let path = path.unwrap_or_default();
+        let is_whole_host = path.is_empty() && !host.is_empty();
+        if !is_whole_host && !path.starts_with('/') {
+            return Err(format!("`{path}` does not begin with a slash"));
+        }
+        let path = path.trim_end_matches('/').to_owned();
+        Ok(Self { name, host, path })
+    }
+}
+
+pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<App, Error> {
+    let wrong = |key: &str, message: String| {
+        let place = local
+            .value(key)
+            .and_then(|value: &Value| value.key_place.as_ref());
+        let error = Error::new(ErrorKind::Settings, message).key(key).at(place);
+        error.help("write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter")
+    };
+    let mut not_found = None;
+    let mut mounts: Vec<(At, App)> = Vec::new();
+    for key in parts.keys() {
+        if key == NOT_FOUND {
+            not_found = Some(parts.app(key)?);
+            continue;
+        }
+        let at = At::parse(key).map_err(|message| wrong(key, message))?;
+        if !at.path.is_empty() {
+            MountLayer::new(&at.path).map_err(|error| wrong(key, error.to_string()))?;
+        }
+        // The same place again is that place anew, as in a dictionary.
+        mounts.retain(|(other, _)| *other != at);
+        mounts.push((at, parts.app(key)?));
+    }
+    let not_found = not_found.unwrap_or_else(nothing);
+    let any = mounted(&mounts, "", not_found)?;
+    let mut hosts = HashMap::new();
+    // Names before names with a port, whose requests go on to those.
+    let mut named: Vec<&At> = mounts.iter().map(|(at, _)| at).collect();
+    named.retain(|at| !at.name.is_empty());
+    named.sort_by_key(|at| at.host.len() - at.name.len());
+    for at in named {
+        let next = hosts.get(&at.name).filter(|_| at.name != at.host);
+        let next = next.unwrap_or(&any).clone();
+        let app = mounted(&mounts, &at.host, next)?;
+        hosts.insert(at.host.clone(), app);
+    }
+    let map = Arc::new(UrlMap { hosts, any });
+    Ok(App::new(tower::service_fn(
+        move |request: Request<Body>| map.app(&request).call(request),
+    )))
+}
+
+/// The apps of one host, the longest path first, and what comes after them.
+fn mounted(mounts: &[(At, App)], host: &str, next: App) -> Result<App, Error> {
+    let mut own: Vec<_> = mounts.iter().filter(|(at, _)| at.host == host).collect();
+    own.sort_by_key(|(at, _)| Reverse(at.path.len()));
+    let builder = own
+        .into_iter()
+        .fold(Dispatch::builder(), |builder, (at, app)| {
+            builder.mount(if at.path.is_empty() { "/" } else { &at.path }, app.clone())
+        });
+    let dispatch = builder.build().map_err(|error| {
+        Error::new(ErrorKind::Settings, "the paths make no table").caused_by(error.into())
+    })?;
+    Ok(App::new(DispatchLayer::new(dispatch).layer(next)))
+}
+
+fn nothing() -> App {
+    App::new(tower::service_fn(async |_: Request<Body>| {
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        Ok::<_, Infallible>(response)
+    }))
+}
+
+struct UrlMap {
+    /// By `name` and by `name:port`.
+    hosts: HashMap<String, App>,
+    any: App,
+}
+
+impl UrlMap {
+    fn app(&self, request: &Request<Body>) -> App {
+        let app = || {
+            if self.hosts.is_empty() {
+                return None;
+            }
+            let (name, port) = host(request)?;
+            let with_port = self.hosts.get(&format!("{name}:{port}"));
+            with_port.or_else(|| self.hosts.get(&name))
+        };
+        app().unwrap_or(&self.any).clone()
+    }
+}
+
+/// The host that is asked for, in lower case, and its port.
+fn host(request: &Request<Body>) -> Option<(String, u16)> {
+    let header = || {
+        request
+            .headers()
+            .get(HOST)?
+            .to_str()
+            .ok()?
+            .parse::<Authority>()
+            .ok()
+    };
+    let uri = request.uri();
+    let authority = uri.authority().cloned().or_else(header)?;
+    let origin = request.extensions().get::<Origin>();
+    let scheme = origin.map(Origin::scheme).or(uri.scheme());
+    let is_https = scheme.is_some_and(|scheme| *scheme == Scheme::HTTPS);
+    let default = if is_https { 443 } else { 80 };
+    let port = authority.port_u16().unwrap_or(default);
+    Some((authority.host().to_lowercase(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::At;
+
+    #[test]
+    fn a_key_is_a_path_and_perhaps_a_host() {
+        let at = |key: &str| At::parse(key).map(|at| (at.host, at.path));
+        let ok = |host: &str, path: &str| Ok((host.to_owned(), path.to_owned()));
+        assert_eq!(at("/"), ok("", ""));
+        assert_eq!(at("/foo/"), ok("", "/foo"));
+        assert_eq!(at("domain Foo.com /bar"), ok("foo.com", "/bar"));
+        assert_eq!(at("/bar domain foo.com port 80"), ok("foo.com:80", "/bar"));
+        assert_eq!(at("domain foo.com"), ok("foo.com", ""));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_key_is_said() {
+        let wrong = |key: &str| At::parse(key).unwrap_err();
+        assert_eq!(wrong("domain"), "`domain` is followed by no name");
+        assert_eq!(wrong("domain a port"), "`port` is followed by no number");
+        assert_eq!(wrong("domain a domain b"), "`domain` is there twice");
+        assert_eq!(wrong("domain a port 1 port 2"), "`port` is there twice");
+        assert_eq!(wrong("/a /b"), "`/b` is a second path");
+        assert_eq!(wrong("port 80 /"), "a port needs a domain");
+        assert_eq!(wrong("foo"), "`foo` does not begin with a slash");
+        assert_eq!(wrong(""), "`` does not begin with a slash");
+    }
+}

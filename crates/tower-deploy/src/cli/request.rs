@@ -1,0 +1,136 @@
+//! `tower-deploy request`: one request, without a socket.
+
+use std::{
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use bytes::Bytes;
+use clap::Args;
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header::HOST};
+use http_body_util::BodyExt;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tower_origin::PeerAddr;
+use tower_service::Service;
+
+use super::{Failure, File};
+use crate::{Body, Registry, trace::Trace};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: File,
+    /// GET, PUT and so on.
+    method: Method,
+    /// What is asked for, as it stands in a request: `/path?query`, or a whole URL, whose host becomes the Host header.
+    #[arg(value_parser = target)]
+    path: Uri,
+    /// A header of the request.
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    header: Vec<(HeaderName, HeaderValue)>,
+    /// The request's body.
+    #[arg(long, default_value = "")]
+    data: String,
+    /// Show what each part did, in order.
+    #[arg(long)]
+    trace: bool,
+    #[command(flatten)]
+    global: super::Global,
+}
+
+fn target(text: &str) -> Result<Uri, String> {
+    if !text.is_ascii() {
+        let encoded: String = text.chars().map(encoded).collect();
+        return Err(format!("write it as it stands in a request: {encoded}"));
+    }
+    let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let is_target = text.starts_with('/') || text == "*" || uri.scheme().is_some();
+    is_target
+        .then_some(uri)
+        .ok_or("it begins with a slash".to_owned())
+}
+
+fn encoded(c: char) -> String {
+    match c.is_ascii() {
+        true => c.to_string(),
+        false => utf8_percent_encode(c.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC).to_string(),
+    }
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE")?;
+    let name = name.parse().map_err(|error| format!("{name}: {error}"))?;
+    let value = value.trim().parse();
+    Ok((name, value.map_err(|error| format!("{error}"))?))
+}
+
+pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failure> {
+    let loader = arguments.global.loader(registry);
+    let loader = match arguments.trace {
+        true => loader.traced(),
+        false => loader,
+    };
+    let mut app = loader.load_app(&arguments.file.uri())?;
+    let trace = Trace::default();
+    let request = request(&arguments, &trace);
+    let is_head = arguments.method == Method::HEAD;
+    let answered = super::runtime()?.block_on(async move {
+        let Ok(response) = app.call(request).await;
+        let (parts, body) = response.into_parts();
+        let mut out = io::stdout().lock();
+        let status = parts.status;
+        let _ = writeln!(out, "HTTP/1.1 {status}");
+        for (name, value) in &parts.headers {
+            let _ = write!(out, "{name}: ");
+            let _ = out.write_all(value.as_bytes());
+            let _ = writeln!(out);
+        }
+        let _ = writeln!(out);
+        if is_head {
+            return Ok(());
+        }
+        print(body, &mut out).await
+    });
+    // What hooks do at the end of the body is in it, too.
+    if arguments.trace {
+        super::say(&format!("\n{trace}"));
+    }
+    answered.map_err(Failure::Body)
+}
+
+/// As it comes, however long it is.
+async fn print(mut body: Body, out: &mut impl Write) -> Result<(), crate::BoxError> {
+    let mut last = b'\n';
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            last = data.last().copied().unwrap_or(last);
+            let _ = out.write_all(&data);
+        }
+    }
+    if last != b'\n' {
+        let _ = writeln!(out);
+    }
+    Ok(())
+}
+
+fn request(arguments: &Arguments, trace: &Trace) -> Request<Body> {
+    let data = Bytes::from(arguments.data.clone());
+    let mut request = Request::new(Body::from(data));
+    *request.method_mut() = arguments.method.clone();
+    let authority = arguments.path.authority().map(http::uri::Authority::as_str);
+    let host = HeaderValue::try_from(authority.unwrap_or("localhost"));
+    if let Ok(host) = host {
+        request.headers_mut().insert(HOST, host);
+    }
+    let path = arguments.path.path_and_query().cloned();
+    *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
+    for (name, value) in &arguments.header {
+        request.headers_mut().insert(name, value.clone());
+    }
+    let peer = PeerAddr(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    request.extensions_mut().insert(peer);
+    if arguments.trace {
+        request.extensions_mut().insert(trace.clone());
+    }
+    request
+}

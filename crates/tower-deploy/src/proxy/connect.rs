@@ -1,0 +1,143 @@
+//! Connections to the upstream, and the pool of those that are idle.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Uri};
+use hyper_util::{
+    client::legacy::{Client, ResponseFuture, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tower_service::Service;
+
+use crate::BoxError;
+
+use super::{body::RequestBody, upstream::Address};
+
+/// Many servers close an idle connection after 60 s or so. This has to be well below, as a request that meets the closing is lost.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const POOL_MAX_IDLE: usize = 32;
+
+/// Connections to one upstream.
+pub(crate) enum Pool {
+    Tcp(Client<Within<HttpConnector>, RequestBody>),
+    #[cfg(unix)]
+    Unix(Client<Within<unix::Connector>, RequestBody>),
+}
+
+impl Pool {
+    pub(crate) fn new(address: &Address, connect_timeout: Duration) -> Self {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(POOL_MAX_IDLE)
+            // `Host` is set by the service, for every request.
+            .set_host(false)
+            // Only a request that a dying connection has not begun to send goes to the next one. The client gets such a request back whole,
+            // its body never polled, so nothing is sent twice.
+            .retry_canceled_requests(true);
+        #[cfg(unix)]
+        if let Some(path) = &address.socket {
+            let connector = unix::Connector::new(path.clone());
+            return Self::Unix(builder.build(Within::new(connector, connect_timeout)));
+        }
+        let mut connector = HttpConnector::new();
+        // Small frames of a stream are not to wait for each other.
+        connector.set_nodelay(true);
+        Self::Tcp(builder.build(Within::new(connector, connect_timeout)))
+    }
+
+    pub(crate) fn request(&self, request: Request<RequestBody>) -> ResponseFuture {
+        match self {
+            Self::Tcp(client) => client.request(request),
+            #[cfg(unix)]
+            Self::Unix(client) => client.request(request),
+        }
+    }
+}
+
+/// A connector with a time limit, which covers looking the name up and all addresses that it has.
+#[derive(Clone)]
+pub(crate) struct Within<C> {
+    inner: C,
+    limit: Duration,
+}
+
+impl<C> Within<C> {
+    fn new(inner: C, limit: Duration) -> Self {
+        Self { inner, limit }
+    }
+}
+
+impl<C> Service<Uri> for Within<C>
+where
+    C: Service<Uri, Error: Into<BoxError>, Future: Send + 'static>,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.inner.call(uri);
+        let limit = self.limit;
+        Box::pin(async move {
+            match tokio::time::timeout(limit, connecting).await {
+                Ok(connected) => connected.map_err(Into::into),
+                // The system's own timeout is an error of this kind, too.
+                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            }
+        })
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::{
+        future::Future,
+        io,
+        path::PathBuf,
+        pin::Pin,
+        sync::Arc,
+        task::{Context, Poll},
+    };
+
+    use http::Uri;
+    use hyper_util::rt::TokioIo;
+    use tokio::net::UnixStream;
+    use tower_service::Service;
+
+    /// Connects to a socket in the file system, whatever the URI.
+    #[derive(Clone)]
+    pub(crate) struct Connector(Arc<PathBuf>);
+
+    impl Connector {
+        pub(super) fn new(path: PathBuf) -> Self {
+            Self(Arc::new(path))
+        }
+    }
+
+    impl Service<Uri> for Connector {
+        type Response = TokioIo<UnixStream>;
+        type Error = io::Error;
+        type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<UnixStream>>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Uri) -> Self::Future {
+            let path = self.0.clone();
+            Box::pin(async move { UnixStream::connect(&*path).await.map(TokioIo::new) })
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the upstream is told about who asked: X-Forwarded-For, -Host, -Proto, -Port and -Prefix, and `Forwarded` (RFC 7239).
+
+use std::net::IpAddr;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{Entry, FORWARDED},
+    request::Parts,
+    uri::Scheme,
+};
+use tower_environ::MountExt;
+use tower_origin::{Origin, PeerAddr};
+
+use super::{host, settings::Network};
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// Whether a header, by its name in lower case, says who asked. All that begin with X-Forwarded- count: X-Forwarded-User is as good a lie as
+/// X-Forwarded-For.
+pub(crate) fn is_forwarding(name: &str) -> bool {
+    matches!(name, "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
+}
+
+/// The forwarding headers for the upstream, instead of all that the request has. They are made before anything is taken off it, so that no
+/// `Connection` header takes them off (as in CVE-2022-31813).
+pub(crate) fn headers(parts: &Parts, host: Option<&HeaderValue>, trusted: &[Network]) -> HeaderMap {
+    let peer = parts.extensions.get::<PeerAddr>();
+    let peer = peer.map(|peer| peer.0.ip().to_canonical());
+    let origin = parts.extensions.get::<Origin>();
+    let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|net| net.contains(peer)));
+    let mut headers = match is_trusted {
+        true => handed_on(parts, host, peer, origin),
+        false => our_own(host, peer, origin),
+    };
+    prefix(
+        &mut headers,
+        origin.filter(|_| !is_trusted),
+        parts.script_name(),
+    );
+    headers
+}
+
+/// Nothing of what the peer says. An `Origin` has been read of it by somebody who knows whom to believe.
+fn our_own(host: Option<&HeaderValue>, peer: Option<IpAddr>, origin: Option<&Origin>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let client = match origin {
+        Some(origin) => origin.client(),
+        None => peer,
+    };
+    if let Some(client) = client {
+        insert(&mut headers, FOR, client.to_string());
+    }
+    insert(&mut headers, PROTO, scheme(origin));
+    match origin.and_then(|origin| Some((origin.authority()?, origin.port()))) {
+        Some((host, port)) => {
+            insert(&mut headers, HOST, host);
+            insert(&mut headers, PORT, port.to_string());
+        }
+        None => {
+            if let Some(host) = host {
+                headers.insert(HOST, host.clone());
+                insert(&mut headers, PORT, port(host, origin).to_string());
+            }
+        }
+    }
+    headers
+}
+
+/// What the peer says, with what we see of the peer itself. It goes on in the kind of header in which it came: an upstream that finds both kinds
+/// cannot know which one is a proxy's.
+fn handed_on(
+    parts: &Parts,
+    host: Option<&HeaderValue>,
+    peer: Option<IpAddr>,
+    origin: Option<&Origin>,
+) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &parts.headers {
+        if is_forwarding(name.as_str()) {
+            headers.append(name, value.clone());
+        }
+    }
+    let has_x = [FOR, HOST, PROTO]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    if headers.contains_key(FORWARDED) {
+        let node = match peer {
+            Some(IpAddr::V6(peer)) => format!("\"[{peer}]\""),
+            Some(IpAddr::V4(peer)) => peer.to_string(),
+            None => "unknown".to_owned(),
+        };
+        let mut element = format!("for={node};proto={}", scheme(origin));
+        if let Some(Ok(host)) = host.map(HeaderValue::to_str) {
+            // A host has nothing in it that would have to be escaped.
+            element += &format!(";host=\"{host}\"");
+        }
+        append(&mut headers, &FORWARDED, &element);
+        if !has_x {
+            return headers;
+        }
+    }
+    if let Some(peer) = peer {
+        append(&mut headers, &FOR, &peer.to_string());
+    }
+    if let (Some(host), false) = (host, headers.contains_key(HOST)) {
+        if let Entry::Vacant(entry) = headers.entry(PORT) {
+            entry.insert(port(host, origin).into());
+        }
+        headers.insert(HOST, host.clone());
+    }
+    if !headers.contains_key(PROTO) {
+        insert(&mut headers, PROTO, scheme(origin));
+    }
+    headers
+}
+
+/// What has been taken off the path: further out first, and then here.
+fn prefix(headers: &mut HeaderMap, origin: Option<&Origin>, script_name: &str) {
+    let outer = headers.get_all(PREFIX).iter().next_back();
+    let outer = outer.map_or(
+        origin.map_or("", Origin::prefix).as_bytes(),
+        HeaderValue::as_bytes,
+    );
+    let outer = outer.strip_suffix(b"/").unwrap_or(outer);
+    let whole = [outer, script_name.as_bytes()].concat();
+    // As the start of a link it would lead to another host.
+    if script_name.is_empty() && headers.contains_key(PREFIX)
+        || whole.is_empty()
+        || whole.starts_with(b"//")
+    {
+        return;
+    }
+    if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+        headers.insert(PREFIX, whole);
+    }
+}
+
+fn scheme(origin: Option<&Origin>) -> String {
+    origin.map_or(&Scheme::HTTP, Origin::scheme).to_string()
+}
+
+/// The port that the client asked for, if only by the scheme.
+fn port(named: &HeaderValue, origin: Option<&Origin>) -> u16 {
+    let is_https = origin.is_some_and(|origin| *origin.scheme() == Scheme::HTTPS);
+    host::port(named).unwrap_or(if is_https { 443 } else { 80 })
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    // Addresses, schemes, hosts and ports are.
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Appends to a list, and makes it one line: there are those that read only the first, or only the last.
+fn append(headers: &mut HeaderMap, name: &HeaderName, last: &str) {
+    let mut list: Vec<u8> = Vec::new();
+    for value in headers.get_all(name) {
+        list.extend_from_slice(value.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(last.as_bytes());
+    if let Ok(list) = HeaderValue::from_bytes(&list) {
+        headers.insert(name, list);
+    }
+}

@@ -1,0 +1,328 @@
+//! Which headers are for one hop only, and what goes in their place.
+
+use std::borrow::Cow;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, VIA},
+};
+use http_body::Body;
+
+use super::{
+    forwarded::is_forwarding,
+    length::{Length, content_length},
+};
+
+/// Those that are about one connection (RFC 9110, sections 7.6.1, 10.1.4 and 11.7; RFC 7540, section 3.2.1), besides what `Connection` names.
+/// `Trailer` is none of them: it announces fields that are passed on.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Of a request these are made anew, or left out. `Proxy` is in no standard, and becomes the variable `HTTP_PROXY` of a CGI program (CVE-2016-5385 and
+/// others). `Expect` is met here: the server tells the client to go on when the connection to the upstream begins to take the body, and that
+/// connection would not wait for another 100.
+const MADE_ANEW: [&str; 4] = ["content-length", "expect", "host", "proxy"];
+
+/// Makes a request's headers the upstream's.
+pub(crate) fn to_upstream(
+    headers: &mut HeaderMap,
+    version: Version,
+    forwarding: HeaderMap,
+    suppressed: &[&HeaderName],
+    host: HeaderValue,
+    length: Length,
+) {
+    let wants_trailers = takes_trailers(headers);
+    remove_named_by_connection(headers);
+    remove(headers, is_ours);
+    headers.extend(forwarding);
+    headers.append(VIA, via(version));
+    join_cookies(headers);
+    remove(headers, |name| {
+        suppressed.iter().any(|suppressed| *suppressed == name)
+    });
+    headers.insert(HOST, host);
+    length.set(headers);
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        // RFC 9110, section 10.1.4: whoever sends the one sends the other.
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+}
+
+/// Takes off the trailers what is taken off the headers: an upstream may put the ones to the others (RFC 9110, section 6.5.1).
+pub(crate) fn trailers_to_upstream(trailers: &mut HeaderMap) {
+    remove(trailers, is_ours);
+}
+
+/// Whether no client says this to the upstream.
+fn is_ours(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name) || MADE_ANEW.contains(&name) || is_forwarding(name)
+}
+
+/// Makes a response's headers the client's.
+pub(crate) fn to_client<B: Body>(
+    headers: &mut HeaderMap,
+    method: &Method,
+    status: StatusCode,
+    body: &B,
+) {
+    let length = content_length(headers);
+    remove_named_by_connection(headers);
+    remove(headers, |name| {
+        HOP_BY_HOP.contains(&name) || name == "content-length"
+    });
+    // RFC 9110, section 8.6: to HEAD and in a 304 it is that of the body that is not there; a 204 has none.
+    let length = match status {
+        StatusCode::NO_CONTENT => None,
+        StatusCode::NOT_MODIFIED => length,
+        _ if method == Method::HEAD => length,
+        // With Transfer-Encoding it does not count (RFC 9112, section 6.3), so it is the body's own word or none.
+        _ => length.and(body.size_hint().exact()),
+    };
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+}
+
+/// Whether the connection that this response came on ends with it (RFC 9112, section 9.3).
+pub(crate) fn closes(version: Version, headers: &HeaderMap) -> bool {
+    let has = |option: &[u8]| {
+        let mut options = headers.get_all(CONNECTION).iter().flat_map(members);
+        options.any(|member| member.eq_ignore_ascii_case(option))
+    };
+    has(b"close") || (version < Version::HTTP_11 && !has(b"keep-alive"))
+}
+
+/// There may be several `Connection` lines, with several names in each. What they name goes, whatever it is; what must not go that way is set
+/// afterwards.
+fn remove_named_by_connection(headers: &mut HeaderMap) {
+    let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
+    for name in lines.iter().flat_map(members) {
+        if let Ok(name) = HeaderName::from_bytes(name) {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Removes by name; `X_Forwarded_For` is removed where X-Forwarded-For is, since CGI and WSGI know one name for both.
+fn remove(headers: &mut HeaderMap, is_meant: impl Fn(&str) -> bool) {
+    let doomed = headers.keys().filter(|name| {
+        let name = name.as_str();
+        is_meant(&match name.contains('_') {
+            true => Cow::from(name.replace('_', "-")),
+            false => Cow::from(name),
+        })
+    });
+    let doomed: Vec<HeaderName> = doomed.cloned().collect();
+    for name in doomed {
+        headers.remove(name);
+    }
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let mut all = headers.get_all(TE).iter().flat_map(members);
+    all.any(|member| member.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// The members of a list.
+fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    let members = value.as_bytes().split(|&byte| byte == b',');
+    members.map(<[u8]>::trim_ascii)
+}
+
+/// RFC 9110, section 7.6.3: a gateway has to say so in requests. In responses it may, and does not: they would tell every client what is in between.
+fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
+        Version::HTTP_09 => "0.9 tower-deploy",
+        Version::HTTP_10 => "1.0 tower-deploy",
+        Version::HTTP_2 => "2.0 tower-deploy",
+        Version::HTTP_3 => "3.0 tower-deploy",
+        _ => "1.1 tower-deploy",
+    })
+}
+
+/// HTTP/2 may part cookies, and HTTP/1.1 has one line of them (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    if let Ok(cookies) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+        headers.insert(COOKIE, cookies);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::header::TRANSFER_ENCODING;
+    use http_body_util::{BodyExt, Empty, Full, StreamBody};
+
+    use super::*;
+
+    fn map(headers: &[(&str, &str)]) -> HeaderMap {
+        let headers = headers.iter().map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            (name, HeaderValue::from_str(value).unwrap())
+        });
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, value);
+        }
+        map
+    }
+
+    fn passed(headers: &[(&str, &str)]) -> Vec<String> {
+        let mut headers = map(headers);
+        let host = HeaderValue::from_static("up");
+        let none = HeaderMap::new();
+        let length = Length::NoBody;
+        to_upstream(&mut headers, Version::HTTP_11, none, &[], host, length);
+        let lines = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let mut lines: Vec<String> = lines.collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn what_is_for_one_hop_stays_there() {
+        for (given, left) in [
+            (vec![("Accept", "*/*")], vec!["accept: */*"]),
+            (vec![("Connection", "close"), ("A", "1")], vec!["a: 1"]),
+            (
+                vec![
+                    ("Connection", "X-A, x-B"),
+                    ("connection", " ,x-C,"),
+                    ("X-a", "1"),
+                    ("x-b", "2"),
+                    ("X-C", "3"),
+                    ("x-d", "4"),
+                ],
+                vec!["x-d: 4"],
+            ),
+            (vec![("Connection", "\"x y\", X-A"), ("x-a", "1")], vec![]),
+            (
+                vec![
+                    ("Keep-Alive", "timeout=5"),
+                    ("Proxy-Connection", "close"),
+                    ("Proxy-Authorization", "Basic x"),
+                    ("Upgrade", "h2c"),
+                    ("HTTP2-Settings", "x"),
+                    ("Transfer-Encoding", "chunked"),
+                    ("Content-Length", "5"),
+                    ("Content-Length", "6"),
+                    ("Expect", "100-continue"),
+                    ("Proxy", "http://evil"),
+                    ("TE", "gzip"),
+                ],
+                vec![],
+            ),
+            (
+                vec![
+                    ("X_Forwarded_For", "1"),
+                    ("Content_Length", "1"),
+                    ("Transfer_Encoding", "x"),
+                    ("X-Real_IP", "1"),
+                    ("X_Y", "1"),
+                ],
+                vec!["x_y: 1"],
+            ),
+            (
+                vec![("TE", "gzip, Trailers"), ("Trailer", "x")],
+                vec!["connection: te", "te: trailers", "trailer: x"],
+            ),
+            (
+                vec![("Cookie", "a=1"), ("Cookie", "b=2")],
+                vec!["cookie: a=1; b=2"],
+            ),
+            (
+                vec![("Connection", "host, via"), ("Host", "a"), ("Via", "x")],
+                vec![],
+            ),
+        ] {
+            let mut left: Vec<String> = left.into_iter().map(String::from).collect();
+            left.extend(["host: up".to_owned(), "via: 1.1 tower-deploy".to_owned()]);
+            left.sort();
+            assert_eq!(passed(&given), left);
+        }
+    }
+
+    #[test]
+    fn a_request_has_one_length_or_chunks() {
+        for (length, has) in [
+            (Length::NoBody, vec![]),
+            (Length::Known(7), vec!["content-length: 7"]),
+            (Length::Unknown, vec!["transfer-encoding: chunked"]),
+        ] {
+            let mut headers = map(&[
+                ("content-length", "10"),
+                ("transfer-encoding", "chunked"),
+                ("connection", "content-length"),
+            ]);
+            let host = HeaderValue::from_static("up");
+            let suppressed = [&CONTENT_LENGTH, &HOST, &TRANSFER_ENCODING, &VIA];
+            to_upstream(
+                &mut headers,
+                Version::HTTP_2,
+                HeaderMap::new(),
+                &suppressed,
+                host,
+                length,
+            );
+            headers.remove(HOST).unwrap();
+            let found: Vec<String> = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .collect();
+            assert_eq!(found, has);
+        }
+    }
+
+    #[test]
+    fn a_response_has_the_length_that_its_body_has() {
+        let ten = || map(&[("content-length", "10")]);
+        let both = || map(&[("content-length", "10"), ("transfer-encoding", "chunked")]);
+        let full = || Full::new(Bytes::from("0123456789")).boxed();
+        let unknown = || {
+            StreamBody::new(futures_util::stream::empty::<
+                Result<_, std::convert::Infallible>,
+            >())
+            .boxed()
+        };
+        let empty = || Empty::<Bytes>::new().boxed();
+        for (mut headers, method, status, body, length) in [
+            (ten(), Method::GET, 200, full(), Some(10)),
+            (ten(), Method::HEAD, 200, empty(), Some(10)),
+            (ten(), Method::GET, 304, empty(), Some(10)),
+            (ten(), Method::GET, 204, empty(), None),
+            (both(), Method::GET, 200, unknown(), None),
+            (HeaderMap::new(), Method::GET, 200, full(), None),
+        ] {
+            to_client(
+                &mut headers,
+                &method,
+                StatusCode::from_u16(status).unwrap(),
+                &body,
+            );
+            assert_eq!(content_length(&headers), length, "{method} {status}");
+            assert_eq!(headers.len(), usize::from(length.is_some()));
+        }
+    }
+}

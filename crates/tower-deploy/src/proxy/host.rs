@@ -1,0 +1,97 @@
+//! Which host the client asked for.
+
+use http::{HeaderMap, HeaderValue, Uri, header::HOST};
+
+use super::refusal::Refusal;
+
+/// The host that the client named, if any; well-formed, though nobody vouches for it.
+///
+/// In HTTP/2, and in an absolute URI, it is the URI's authority, which goes before the header (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1).
+///
+/// # Errors
+///
+/// [`Refusal::MalformedHost`] for several headers and for what is no host (RFC 9112, section 3.2): which of them the upstream would take is not known.
+pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+    let mut all = headers.get_all(HOST).iter();
+    let header = all.next();
+    if all.next().is_some() {
+        return Err(Refusal::MalformedHost);
+    }
+    let host = match uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => match header {
+            // What has no host says so (RFC 9110, section 7.2).
+            Some(header) if !header.is_empty() => Some(header.clone()),
+            _ => return Ok(None),
+        },
+    };
+    let host = host.filter(|host| is_host(host.as_bytes()));
+    host.map(Some).ok_or(Refusal::MalformedHost)
+}
+
+/// A name or an address, and perhaps a port; nothing that means something in a header or in a URL.
+fn is_host(text: &[u8]) -> bool {
+    let (name, port) = split_port(text);
+    let digits = |port: &[u8]| port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
+    let name_is_legal = match name.strip_prefix(b"[") {
+        Some(address) => address.strip_suffix(b"]").is_some_and(|address| {
+            let legal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            !address.is_empty() && address.iter().all(legal)
+        }),
+        None => name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')),
+    };
+    !name.is_empty() && name_is_legal && port.is_none_or(digits)
+}
+
+fn split_port(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match text.iter().rposition(|&byte| byte == b':') {
+        // Those in the brackets belong to the address.
+        Some(at) if !text.ends_with(b"]") => (&text[..at], Some(&text[at + 1..])),
+        _ => (text, None),
+    }
+}
+
+/// The port that a well-formed host names.
+pub(crate) fn port(host: &HeaderValue) -> Option<u16> {
+    let (_, port) = split_port(host.as_bytes());
+    std::str::from_utf8(port?).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_a_port() {
+        for (text, is_one, port_of) in [
+            ("example.org", true, None),
+            ("a_b-c.example:8080", true, Some(8080)),
+            ("192.0.2.1:80", true, Some(80)),
+            ("[2001:db8::1]", true, None),
+            ("[2001:db8::1]:81", true, Some(81)),
+            ("h:", true, None),
+            ("h:http", false, None),
+            ("h:999999", false, None),
+            (":80", false, Some(80)),
+            ("", false, None),
+            ("[]", false, None),
+            ("[::1", false, None),
+            ("2001:db8::1", false, Some(1)),
+            ("joe@h", false, None),
+            ("a, b", false, None),
+            ("a;proto=https", false, None),
+            ("a\"b", false, None),
+            ("a/b", false, None),
+            ("a b", false, None),
+            ("h\u{e9}", false, None),
+        ] {
+            assert_eq!(is_host(text.as_bytes()), is_one, "{text}");
+            if is_one {
+                let value = HeaderValue::from_str(text).unwrap();
+                assert_eq!(port(&value), port_of, "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! How long a request's body is, and how that is said.
+
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+use http_body::Body;
+
+/// How long a request's body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// There is none, and nothing says so.
+    NoBody,
+    Known(u64),
+    Unknown,
+}
+
+impl Length {
+    /// The body knows best: something between it and the server may have changed it. A request without a body has no chunks either.
+    pub(crate) fn of<B: Body>(method: &Method, headers: &HeaderMap, body: &B) -> Self {
+        if body.is_end_stream() {
+            // RFC 9110, section 8.6: where a body is usual, its absence is said.
+            let is_usual = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+            return match is_usual || headers.contains_key(CONTENT_LENGTH) {
+                true => Self::Known(0),
+                false => Self::NoBody,
+            };
+        }
+        let length = body.size_hint().exact();
+        match length.or_else(|| content_length(headers)) {
+            Some(length) => Self::Known(length),
+            None => Self::Unknown,
+        }
+    }
+
+    /// Says it, where nothing else is said about it.
+    pub(crate) fn set(self, headers: &mut HeaderMap) {
+        match self {
+            Self::NoBody => {}
+            Self::Known(length) => {
+                headers.insert(CONTENT_LENGTH, length.into());
+            }
+            Self::Unknown => {
+                // Said here, as hyper takes a GET for one without a body otherwise, and drops what it has.
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        }
+    }
+}
+
+/// A length that is said once, and is a number.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let mut all = headers.get_all(CONTENT_LENGTH).iter();
+    let length = all.next()?.to_str().ok()?;
+    let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
+    length
+        .parse()
+        .ok()
+        .filter(|_| is_number && all.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Empty, Full, StreamBody};
+
+    use super::*;
+
+    fn lengths(values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(CONTENT_LENGTH, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn the_length_is_the_bodys() {
+        let stream = || {
+            StreamBody::new(futures_util::stream::empty::<
+                Result<_, std::convert::Infallible>,
+            >())
+        };
+        let ten = lengths(&["10"]);
+        let twice = lengths(&["10", "11"]);
+        let signed = lengths(&["+10"]);
+        let none = HeaderMap::new();
+        let empty = || Empty::<Bytes>::new().boxed();
+        let five = || Full::new(Bytes::from("12345")).boxed();
+        let unknown = || stream().boxed();
+        for (method, headers, body, length) in [
+            (Method::GET, &none, empty(), Length::NoBody),
+            (Method::GET, &ten, empty(), Length::Known(0)),
+            (Method::POST, &none, empty(), Length::Known(0)),
+            (Method::DELETE, &none, empty(), Length::NoBody),
+            (Method::POST, &ten, five(), Length::Known(5)),
+            (Method::GET, &none, five(), Length::Known(5)),
+            (Method::GET, &none, unknown(), Length::Unknown),
+            (Method::POST, &none, unknown(), Length::Unknown),
+            (Method::POST, &ten, unknown(), Length::Known(10)),
+            (Method::POST, &twice, unknown(), Length::Unknown),
+            (Method::POST, &signed, unknown(), Length::Unknown),
+        ] {
+            assert_eq!(
+                Length::of(&method, headers, &body),
+                length,
+                "{method} {headers:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,174 @@
+use http::{Request, StatusCode};
+use tower_deploy::Body;
+
+use super::{ask, get, header, send, site, wrong};
+
+const MAPPED: &str = "
+[composite:main]
+use = egg:Paste#urlmap
+/ = home
+/wiki = wiki
+/wiki/admin = admin
+domain example.org / = org
+domain example.org port 8080 / = port
+domain example.org /wiki = orgwiki
+
+[app:home]
+use = egg:tower#text
+text = home
+[app:wiki]
+use = egg:tower#text
+text = wiki
+[app:admin]
+use = egg:tower#text
+text = admin
+[app:org]
+use = egg:tower#text
+text = org
+[app:port]
+use = egg:tower#text
+text = port
+[app:orgwiki]
+use = egg:tower#text
+text = orgwiki
+";
+
+#[tokio::test]
+async fn the_most_specific_host_counts_and_then_the_longest_path() {
+    let app = site(MAPPED);
+    for (host, path, text) in [
+        ("localhost", "/", "home"),
+        ("localhost", "/wikis", "home"),
+        ("localhost", "/wiki", "wiki"),
+        ("localhost", "/wiki/", "wiki"),
+        ("localhost", "/wiki/admin", "admin"),
+        ("localhost", "/wiki/administrator", "wiki"),
+        ("localhost", "/%77iki/x", "wiki"),
+        ("example.org", "/", "org"),
+        ("EXAMPLE.org:80", "/x", "org"),
+        ("example.org", "/wiki/admin", "orgwiki"),
+        ("example.org:8080", "/x", "port"),
+        ("sub.example.org", "/x", "home"),
+        ("not a host", "/x", "home"),
+    ] {
+        let response = ask(&app, Request::get(path).header("host", host)).await;
+        assert_eq!(response.body(), text, "{host} {path}");
+    }
+    // HTTP/2 has no Host header.
+    assert_eq!(get(&app, "http://example.org:8080/x").await.body(), "port");
+}
+
+#[tokio::test]
+async fn what_is_nowhere_is_for_the_app_for_that() {
+    let file = |settings: &str| {
+        format!(
+            "[composite:main]\nuse = egg:tower#urlmap\n/a = a\n{settings}\n[app:a]\nuse = egg:tower#text\ntext = a\n[app:none]\nuse = egg:tower#text\ntext = none\nstatus = 404\n"
+        )
+    };
+    let plain = site(&file(""));
+    assert_eq!(get(&plain, "/b").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(get(&plain, "/b").await.body(), "");
+    let own = site(&file("not_found_app = none"));
+    assert_eq!(get(&own, "/b").await.body(), "none");
+    assert_eq!(get(&own, "/a").await.body(), "a");
+    let global = site(&format!("[DEFAULT]\nnot_found_app = none\n{}", file("")));
+    assert_eq!(get(&global, "/b").await.body(), "none");
+}
+
+#[test]
+fn a_place_that_is_none_is_an_error() {
+    let map = |key: &str| {
+        wrong(&format!(
+            "[composite:main]\nuse = egg:tower#urlmap\n{key} = a\n[app:a]\nuse = egg:tower#panic\n"
+        ))
+    };
+    let help = "(write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter)";
+    assert_eq!(
+        map("wiki"),
+        format!(
+            "/site/main.ini:3:1: [composite:main] wiki: `wiki` does not begin with a slash {help}"
+        )
+    );
+    assert!(map("/a//b").contains("/site/main.ini:3:1: [composite:main] /a//b: "));
+}
+
+const CASCADED: &str = "
+[composite:main]
+use = egg:Paste#cascade
+app10 = last
+app2 = second
+app1 = first
+
+[app:first]
+use = egg:tower#text
+text = first
+status = 404
+[app:second]
+use = egg:tower#text
+text = second
+status = 404
+[app:last]
+use = egg:tower#checksum
+";
+
+#[tokio::test]
+async fn apps_are_tried_as_people_count_and_each_gets_the_whole_body() {
+    let app = site(CASCADED);
+    let response = send(&app, Request::put("/").body(Body::from("abc")).unwrap()).await;
+    assert!(
+        response.body().starts_with(b"{\"length\":3"),
+        "{response:?}"
+    );
+    let forbidden = CASCADED.replace("status = 404", "status = 403");
+    let stops = site(&forbidden);
+    assert_eq!(get(&stops, "/").await.body(), "first");
+    let goes_on =
+        site(&forbidden.replace("app1 =", "catch = 403\nallow_auth_statuses = yes\napp1 ="));
+    assert!(
+        get(&goes_on, "/")
+            .await
+            .body()
+            .starts_with(b"{\"length\":0")
+    );
+}
+
+#[tokio::test]
+async fn a_cascade_may_be_a_filter_before_the_app_that_it_is_around() {
+    let app = site(
+        "[pipeline:main]\npipeline = files api\n[filter:files]\nuse = egg:tower#cascade\napp1 = nothing\n[app:nothing]\nuse = egg:tower#text\ntext = no\nstatus = 404\n[app:api]\nuse = egg:tower#text\ntext = api\n",
+    );
+    assert_eq!(get(&app, "/").await.body(), "api");
+}
+
+#[test]
+fn what_cannot_be_caught_is_an_error() {
+    let cascade = |settings: &str| {
+        wrong(&format!(
+            "[composite:main]\nuse = egg:tower#cascade\n{settings}\n"
+        ))
+    };
+    assert_eq!(
+        cascade("catch = 200"),
+        "/site/main.ini:3:9: [composite:main] catch: 200 is not the status of an error (write statuses from 400 to 599, parted by spaces)"
+    );
+    assert_eq!(
+        cascade("catch = 404,500"),
+        "/site/main.ini:3:9: [composite:main] catch: `404,500` is not a number from 0 to 65535"
+    );
+    assert!(cascade("catch = 401").contains("say allow_auth_statuses = true"));
+    assert_eq!(
+        cascade("static = a"),
+        "/site/main.ini:3:1: [composite:main] static: the key is not known (apps are app1, app2, …; besides there is catch, allow_auth_statuses, replay_limit, x_cascade_header)"
+    );
+}
+
+#[tokio::test]
+async fn a_body_is_kept_only_as_far_as_the_limit() {
+    // The second app reads, and says 404 afterwards.
+    let app = site(
+        "[composite:main]\nuse = egg:tower#cascade\nreplay_limit = 2 B\napp1 = one\napp2 = two\n[app:one]\nuse = egg:tower#checksum\nfilter-with = none\n[filter:none]\nuse = egg:tower#cascade\napp1 = two\n[app:two]\nuse = egg:tower#text\ntext = two\nstatus = 404\n",
+    );
+    let response = send(&app, Request::put("/").body(Body::from("abc")).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+}

@@ -1,0 +1,335 @@
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use http::{Request, Response, StatusCode};
+use tower::service_fn;
+use tower_deploy::{App, Body, Registry};
+use tower_environ::{EnvironExt, Key, ScriptName};
+use tower_origin::{Origin, PeerAddr};
+
+use super::{ask, get, header, loader, send, wrong};
+
+/// An app that says what it sees.
+fn registry() -> Registry {
+    Registry::standard()
+        .app("sees", |_, (): ()| {
+            Ok::<_, Infallible>(App::new(service_fn(async |request: Request<Body>| {
+                let key: Key<String> = Key::parse("site.title").unwrap();
+                let title = request.environ(&key).cloned().unwrap_or_default();
+                let extensions = request.extensions();
+                let script_name = ScriptName::of(request.uri(), extensions);
+                let origin = extensions.get::<Origin>();
+                let seen = format!(
+                    "{title} {} {} {:?}",
+                    script_name.as_str(),
+                    request.uri().path(),
+                    origin.map(|origin| (
+                        origin.scheme().to_string(),
+                        origin.client(),
+                        origin.prefix().to_owned()
+                    )),
+                );
+                Ok::<_, Infallible>(Response::new(Body::from(seen)))
+            })))
+        })
+        .app("sleeps", |_, (): ()| {
+            Ok::<_, Infallible>(App::new(service_fn(async |_: Request<Body>| {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                Ok::<_, Infallible>(Response::new(Body::default()))
+            })))
+        })
+        .app("fails", |_, (): ()| {
+            Ok::<_, Infallible>(App::new(service_fn(async |_: Request<Body>| {
+                let broken = || -> Result<Response<Body>, Infallible> { panic!("not today") };
+                broken()
+            })))
+        })
+}
+
+/// `app` in a filter with these settings.
+fn filtered(filter: &str, app: &str) -> App {
+    let file = format!("[app:main]\nuse = {app}\nfilter-with = it\n[filter:it]\nuse = {filter}\n");
+    let loader = loader(registry(), &[("main.ini", &file)]);
+    loader.load_app("config:/site/main.ini").unwrap()
+}
+
+fn text(filter: &str, text: &str) -> App {
+    filtered(filter, &format!("egg:tower#text\ntext = {text}"))
+}
+
+#[tokio::test]
+async fn values_by_name() {
+    let app = filtered(
+        "egg:tower#environ\nsite.title = \" Tea \"\nsite.other = x",
+        "egg:sees",
+    );
+    assert_eq!(get(&app, "/x").await.body(), " Tea   /x None");
+    assert_eq!(
+        wrong(
+            "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#environ\ntitle = x\n"
+        ),
+        "/site/main.ini:6:1: [filter:it] title: a key must have a dot in its name, such as \"app.hello\" (found \"title\", at byte 5)"
+    );
+}
+
+#[tokio::test]
+async fn below_a_path() {
+    let app = filtered("egg:tower#mount\npath = /wiki", "egg:sees");
+    assert_eq!(get(&app, "/wiki/x").await.body(), " /wiki /x None");
+    assert_eq!(get(&app, "/x").await.status(), StatusCode::NOT_FOUND);
+}
+
+fn from(peer: &str, path: &str) -> Request<Body> {
+    let mut request = Request::get(path).body(Body::default()).unwrap();
+    let peer: IpAddr = peer.parse().unwrap();
+    request
+        .extensions_mut()
+        .insert(PeerAddr(SocketAddr::new(peer, 9)));
+    let headers = request.headers_mut();
+    headers.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+    headers.insert("x-forwarded-proto", "https".parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn who_asks_behind_whom() {
+    let app = filtered("egg:tower#origin\ntrusted = 10.0.0.0/8", "egg:sees");
+    let trusted = send(&app, from("10.1.1.1", "/x")).await;
+    assert_eq!(
+        trusted.body(),
+        "  /x Some((\"https\", Some(192.0.2.7), \"\"))"
+    );
+    let another = send(&app, from("11.1.1.1", "/x")).await;
+    assert_eq!(
+        another.body(),
+        "  /x Some((\"http\", Some(11.1.1.1), \"\"))"
+    );
+}
+
+#[tokio::test]
+async fn paste_deploys_prefix_is_where_a_proxy_serves_this() {
+    let app = filtered("egg:PasteDeploy#prefix\nprefix = /james/", "egg:sees");
+    let taken_off = send(&app, from("127.0.0.1", "/orders")).await;
+    assert_eq!(
+        taken_off.body(),
+        "  /orders Some((\"https\", Some(192.0.2.7), \"/james\"))"
+    );
+    let left = send(&app, from("127.0.0.1", "/james/orders")).await;
+    assert_eq!(
+        left.body(),
+        " /james /orders Some((\"https\", Some(192.0.2.7), \"\"))"
+    );
+    let another = send(&app, from("192.0.2.1", "/jamestown")).await;
+    assert_eq!(
+        another.body(),
+        "  /jamestown Some((\"http\", Some(192.0.2.1), \"/james\"))"
+    );
+}
+
+#[tokio::test]
+async fn before_each_line_and_in_the_place_of_words() {
+    let app = text("egg:tower#prefix\nprefix = \"> \"", "a\n  b");
+    assert_eq!(get(&app, "/").await.body(), "> a\n> b");
+    let app = text("egg:tower#prefix\nprefix = >\ntypes = text/html", "a");
+    assert_eq!(get(&app, "/").await.body(), "a");
+    let app = text(
+        "egg:tower#replace\nreplace = tea\nwith = coffee\ntypes = text/plain",
+        "Tea or tea",
+    );
+    assert_eq!(get(&app, "/").await.body(), "Tea or coffee");
+    let app = text(
+        "egg:tower#replace\nreplace = tea\nwith = coffee\ntypes = text/plain\nignoring_case = yes\nonce = yes",
+        "Tea or tea",
+    );
+    assert_eq!(get(&app, "/").await.body(), "coffee or tea");
+}
+
+#[tokio::test]
+async fn what_breaks_is_one_incident() {
+    let app = filtered("egg:tower#exception", "egg:fails");
+    let response = get(&app, "/").await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(header(&response, "x-incident-id").is_some());
+    assert!(!String::from_utf8_lossy(response.body()).contains("not today"));
+    // Shown to nobody but this machine.
+    let app = filtered("egg:Paste#error_catcher\ndebug = true", "egg:fails");
+    let mut request = Request::get("/")
+        .header("host", "localhost")
+        .body(Body::default())
+        .unwrap();
+    request
+        .extensions_mut()
+        .insert(PeerAddr(([127, 0, 0, 1], 9).into()));
+    let page = send(&app, request).await;
+    let shows = String::from_utf8_lossy(page.body()).contains("not today");
+    assert_eq!(shows, cfg!(debug_assertions));
+    assert!(!String::from_utf8_lossy(get(&app, "/").await.body()).contains("not today"));
+}
+
+#[tokio::test]
+async fn hooks_are_named_and_run() {
+    let app = text(
+        "egg:tower#hooks\nhooks = egg:tower#server-timing timing\n[hook:timing]\nuse = egg:tower#server-timing",
+        "x",
+    );
+    let response = get(&app, "/").await;
+    assert_eq!(
+        response.headers().get_all("server-timing").iter().count(),
+        2
+    );
+    let wrong = wrong(
+        "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#hooks\nhooks = egg:tower#server-timing egg:tower#server-tming\n",
+    );
+    assert_eq!(
+        wrong,
+        "/site/main.ini:6:33: [filter:it] hooks: there is no hook egg:tower#server-tming (did you mean `server-timing`?)"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_has_its_time() {
+    let app = filtered("egg:tower#timeout\ntimeout = 5s", "egg:sleeps");
+    assert_eq!(
+        get(&app, "/").await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let app = filtered(
+        "egg:tower#timeout\ntimeout = 5s\nstatus = 504",
+        "egg:sleeps",
+    );
+    assert_eq!(get(&app, "/").await.status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
+#[tokio::test]
+async fn a_body_has_its_limit() {
+    let app = filtered("egg:tower#body-limit\nlimit = 1 KiB", "egg:tower#checksum");
+    let sent = |bytes: usize| {
+        let body = Body::from("x".repeat(bytes));
+        Request::put("/")
+            .header("content-length", bytes)
+            .body(body)
+            .unwrap()
+    };
+    assert_eq!(send(&app, sent(1024)).await.status(), StatusCode::OK);
+    assert_eq!(
+        send(&app, sent(1025)).await.status(),
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+}
+
+#[tokio::test]
+async fn a_request_has_an_id() {
+    let app = text("egg:tower#request-id", "x");
+    let own = ask(&app, Request::get("/").header("x-request-id", "mine")).await;
+    assert_eq!(header(&own, "x-request-id"), Some("mine"));
+    let new = get(&app, "/").await;
+    assert_eq!(header(&new, "x-request-id").map(str::len), Some(36));
+}
+
+#[tokio::test]
+async fn who_may_read_it_from_another_site() {
+    let app = text(
+        "egg:tower#cors\norigins = https://a.example\nmethods = GET PUT\nheaders = x-a\nmax_age = 1m\ncredentials = yes",
+        "x",
+    );
+    let asked = ask(
+        &app,
+        Request::get("/").header("origin", "https://a.example"),
+    )
+    .await;
+    assert_eq!(
+        header(&asked, "access-control-allow-origin"),
+        Some("https://a.example")
+    );
+    let another = ask(
+        &app,
+        Request::get("/").header("origin", "https://b.example"),
+    )
+    .await;
+    assert_eq!(header(&another, "access-control-allow-origin"), None);
+    let wrong = wrong(
+        "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#cors\norigins = *\ncredentials = yes\n",
+    );
+    assert!(
+        wrong.contains("with `credentials` nothing can be `*`"),
+        "{wrong}"
+    );
+}
+
+#[tokio::test]
+async fn headers_are_set() {
+    let app = text(
+        "egg:tower#set-header\nX-Frame-Options = DENY\nContent-Type = text/x",
+        "x",
+    );
+    let response = get(&app, "/").await;
+    assert_eq!(header(&response, "x-frame-options"), Some("DENY"));
+    assert_eq!(header(&response, "content-type"), Some("text/x"));
+    let app = text(
+        "egg:tower#set-header\nmode = keep\nContent-Type = text/x",
+        "x",
+    );
+    assert_eq!(
+        header(&get(&app, "/").await, "content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    let wrong = wrong(
+        "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#set-header\nX Y = z\n",
+    );
+    assert!(
+        wrong.contains("[filter:it] X Y: it is no header's name"),
+        "{wrong}"
+    );
+}
+
+#[tokio::test]
+async fn text_is_compressed_for_who_takes_it() {
+    let app = text("egg:Paste#gzip", &"x".repeat(1000));
+    let response = ask(&app, Request::get("/").header("accept-encoding", "gzip")).await;
+    assert_eq!(header(&response, "content-encoding"), Some("gzip"));
+    assert_eq!(header(&get(&app, "/").await, "content-encoding"), None);
+}
+
+#[tokio::test]
+async fn filters_that_only_watch_change_nothing() {
+    for filter in [
+        "egg:tower#trace",
+        "egg:Paste#translogger",
+        "egg:tower#lint",
+        "egg:Paste#lint",
+    ] {
+        assert_eq!(get(&text(filter, "x"), "/").await.body(), "x", "{filter}");
+    }
+}
+
+#[test]
+fn every_filter_says_which_settings_it_does_not_know() {
+    for filter in [
+        "tower#mount",
+        "tower#origin",
+        "PasteDeploy#prefix",
+        "tower#prefix",
+        "tower#replace",
+        "tower#lint",
+        "tower#exception",
+        "tower#trace",
+        "tower#compression",
+        "tower#timeout",
+        "tower#body-limit",
+        "tower#request-id",
+        "tower#cors",
+        "tower#hooks",
+        "tower#dispatch",
+        "tower#cascade",
+    ] {
+        let file = format!(
+            "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:{filter}\nnonsense = x\n"
+        );
+        let wrong = wrong(&file);
+        let known = "/site/main.ini:6:1: [filter:it] nonsense: the key is not known";
+        assert!(wrong.starts_with(known), "{filter}: {wrong}");
+    }
+}

@@ -1,0 +1,259 @@
+use std::{
+    convert::Infallible,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, request, response};
+use http_body_util::Full;
+use tower::service_fn;
+use tower_deploy::{App, Body, Registry};
+use tower_dispatch::UrlArgs;
+use tower_hooks::Hook;
+
+use super::{ask, get, header, load, loader, site, wrong};
+
+const LINES: &str = "
+[composite:main]
+use = egg:tower#router
+urlpatterns =
+    GET,PUT  /hello             text
+    GET      /hello/{name}      name
+    *        ^/files/(.+)$      number
+    /every                      text
+
+[app:text]
+use = egg:tower#text
+text = text
+[app:name]
+use = egg:tower#text
+text = Hello {name}
+[app:number]
+use = egg:tower#text
+text = {0}
+";
+
+#[tokio::test]
+async fn a_line_is_methods_a_pattern_and_an_app() {
+    let app = site(LINES);
+    assert_eq!(get(&app, "/hello").await.body(), "text");
+    assert_eq!(ask(&app, Request::put("/hello")).await.body(), "text");
+    assert_eq!(get(&app, "/hello/John").await.body(), "Hello John");
+    assert_eq!(ask(&app, Request::delete("/files/a/b")).await.body(), "a/b");
+    assert_eq!(ask(&app, Request::delete("/every")).await.body(), "text");
+    assert_eq!(get(&app, "/nowhere").await.status(), StatusCode::NOT_FOUND);
+    let refused = ask(&app, Request::delete("/hello")).await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(header(&refused, "allow"), Some("GET, HEAD, OPTIONS, PUT"));
+}
+
+#[tokio::test]
+async fn as_a_filter_what_has_no_route_goes_on() {
+    let app = site(&format!(
+        "{}\n[pipeline:main]\npipeline = urls rest\n[app:rest]\nuse = egg:tower#text\ntext = rest\n",
+        LINES
+            .replace("[composite:main]", "[filter:urls]")
+            .replace("#router", "#dispatch")
+    ));
+    assert_eq!(get(&app, "/hello/John").await.body(), "Hello John");
+    assert_eq!(get(&app, "/nowhere").await.body(), "rest");
+}
+
+#[test]
+fn what_is_no_route_is_an_error_at_its_line() {
+    let lines = |lines: &str| {
+        wrong(&format!(
+            "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  GET /a a\n  {lines}\n[app:a]\nuse = egg:tower#panic\n"
+        ))
+    };
+    assert_eq!(
+        lines("GET a a"),
+        "/site/main.ini:5:3: [composite:main] urlpatterns: `GET a a` is no route (write METHOD PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^)"
+    );
+    assert_eq!(
+        lines("get /b a"),
+        "/site/main.ini:5:3: [composite:main] urlpatterns: `get` is no method (methods are upper case, as GET, and parted by commas; * is all of them)"
+    );
+    assert!(
+        lines("GET ^/b(c$ a").starts_with("/site/main.ini:5:7: [composite:main] urlpatterns: "),
+        "{}",
+        lines("GET ^/b(c$ a")
+    );
+    let nobody = lines("GET /b  b");
+    assert!(
+        nobody.starts_with(
+            "/site/main.ini:5:11: [composite:main] urlpatterns: there is no app `b` in"
+        ),
+        "{nobody}"
+    );
+    assert_eq!(
+        wrong("[composite:main]\nuse = egg:tower#router\nroutes = x\n"),
+        "/site/main.ini:3:1: [composite:main] routes: the key is not known (there is urlpatterns, json)"
+    );
+    assert!(wrong("[composite:main]\nuse = egg:tower#router\n").contains("it has no routes"));
+    assert!(
+        wrong("[composite:main]\nuse = egg:tower#router\nurlpatterns =\njson = x\n")
+            .contains("its routes are there twice")
+    );
+}
+
+/// Counts the apps that are made of it, and its requests.
+fn counter(made: Arc<AtomicUsize>) -> App {
+    made.fetch_add(1, Ordering::Relaxed);
+    let count = Arc::new(AtomicUsize::new(0));
+    App::new(service_fn(move |_: Request<Body>| {
+        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
+        async move { Ok::<_, Infallible>(Response::new(Body::from(count.to_string()))) }
+    }))
+}
+
+/// Says which route it saw, and stops who says stop.
+struct Middleware;
+
+impl Hook for Middleware {
+    type State = Option<String>;
+
+    async fn before(
+        &self,
+        route: &mut Self::State,
+        request: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        let args = request.extensions.get::<UrlArgs>();
+        *route = args.map(|args| args.pattern().to_owned());
+        match request.uri.query() {
+            Some("stop") => ControlFlow::Break(Response::new("stopped".into())),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    async fn after(&self, route: &mut Self::State, response: &mut response::Parts) {
+        let route = HeaderValue::try_from(route.take().unwrap_or_default()).unwrap();
+        response.headers.insert("x-route", route);
+    }
+}
+
+fn registry(made: &Arc<AtomicUsize>) -> Registry {
+    let made = made.clone();
+    Registry::standard()
+        .app("myapp.routes.counter", move |_, (): ()| {
+            Ok::<_, Infallible>(counter(made.clone()))
+        })
+        .hook("myapp.middlewares.Middleware", |_, (): ()| {
+            Ok::<_, Infallible>(Middleware)
+        })
+}
+
+const ROUTER: (&str, &str) = (
+    "main.ini",
+    "[composite:main]\nuse = egg:tower#router\njson = router.conf\n",
+);
+
+#[tokio::test]
+async fn the_json_of_link_wsgi_names_what_the_program_has_registered() {
+    let json = r#"{
+        "ROUTER": {
+            "urlpatterns": {
+                "^/counter$": {"GET": "myapp.routes.counter", "POST": "myapp.routes.counter"},
+                "^/count": {"PUT": "myapp.routes.counter"}
+            },
+            "middlewares": ["myapp.middlewares.Middleware"]
+        }
+    }"#;
+    let made = Arc::default();
+    let loader = loader(registry(&made), &[ROUTER, ("router.conf", json)]);
+    let app = loader.load_app("config:/site/main.ini").unwrap();
+    assert_eq!(get(&app, "/counter").await.body(), "1");
+    // One app, by whatever route.
+    let posted = ask(&app, Request::post("/counter")).await;
+    assert_eq!(posted.body(), "2");
+    assert_eq!(header(&posted, "x-route"), Some("^/counter$"));
+    assert_eq!(made.load(Ordering::Relaxed), 1);
+    // The first pattern that matches decides, whatever methods later ones have; a pattern is not the whole path.
+    assert_eq!(
+        ask(&app, Request::put("/counter")).await.status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+    assert_eq!(ask(&app, Request::put("/counting")).await.body(), "3");
+    // Who answers before has no after.
+    let stopped = get(&app, "/counter?stop").await;
+    assert_eq!(stopped.body(), "stopped");
+    assert_eq!(header(&stopped, "x-route"), None);
+    let tree = loader
+        .plan_app("config:/site/main.ini")
+        .unwrap()
+        .to_string();
+    assert!(
+        tree.contains(
+            "GET ^/counter$, POST ^/counter$, PUT ^/count → app egg:myapp.routes.counter"
+        ),
+        "{tree}"
+    );
+    assert!(
+        tree.contains("middleware 1 → hook egg:myapp.middlewares.Middleware"),
+        "{tree}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_json_is_said_with_line_and_column() {
+    let made = Arc::default();
+    let error = |json: &str| {
+        let files = [ROUTER, ("router.conf", json)];
+        let loader = loader(registry(&made), &files);
+        loader
+            .load_app("config:/site/main.ini")
+            .unwrap_err()
+            .to_string()
+    };
+    let help = "(a router is {\"ROUTER\": {\"urlpatterns\": {PATTERN: {METHOD: NAME}}, \"middlewares\": [NAME]}})";
+    assert_eq!(
+        error("{\n  \"ROUTER\": {\n    \"urlpatterns\": {,}\n  }\n}"),
+        format!("/site/router.conf:3:21: key must be a string {help}")
+    );
+    assert_eq!(
+        error("{\"ROUTER\": {\"urlpattern\": {}}}"),
+        format!(
+            "/site/router.conf:1:24: unknown field `urlpattern`, expected `urlpatterns` or `middlewares` {help}"
+        )
+    );
+    assert_eq!(
+        error(""),
+        format!("/site/router.conf:1:1: EOF while parsing a value {help}")
+    );
+    let patterns = |patterns: &str| {
+        error(&format!(
+            "{{\"ROUTER\": {{\"urlpatterns\": {{\n{patterns}\n}}}}}}"
+        ))
+    };
+    assert_eq!(
+        patterns("\"^/x\": {\"GET\": 1}"),
+        "/site/router.conf:2:16: `1` is no name (write the name, as \"package.module.name\", that the program has registered)"
+    );
+    let unknown = patterns("\"^/ä\": {\"GET\": \"myapp.routes.county\"}");
+    assert!(unknown.starts_with("/site/router.conf:2:16: "), "{unknown}");
+    assert!(
+        unknown.contains("nothing is registered under egg:myapp.routes.county"),
+        "{unknown}"
+    );
+    let method = patterns("\"^/x\": {\"get\": \"myapp.routes.counter\"}");
+    assert!(method.starts_with("/site/router.conf:2:10: "), "{method}");
+    let regex = patterns(
+        "\"^/x\": {\"GET\": \"myapp.routes.counter\"},\n\"^/(x\": {\"GET\": \"myapp.routes.counter\"}",
+    );
+    assert!(regex.starts_with("/site/router.conf:3:1: "), "{regex}");
+}
+
+#[test]
+fn a_json_file_that_is_not_there_is_an_error_at_its_name() {
+    let error = load(&[ROUTER]).unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "/site/main.ini:3:8: [composite:main] json: /site/router.conf: there is no such file"
+        ),
+        "{error}"
+    );
+}

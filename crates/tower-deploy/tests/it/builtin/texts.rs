@@ -1,0 +1,133 @@
+use http::{Request, StatusCode};
+use tower_deploy::Body;
+
+use super::{ask, get, header, send, site, wrong};
+
+const ROUTED: &str = "
+[pipeline:main]
+pipeline = names urls
+
+[filter:names]
+use = egg:tower#environ
+site.title = Tea <& more>
+
+[composite:urls]
+use = egg:tower#router
+urlpatterns =
+    /text/{name}      text
+    /html/{name}      html
+    /json/{name}      json
+    ^/number/(\\d+)$  number
+    /go/{name}        go
+    /empty            empty
+
+[app:text]
+use = egg:tower#text
+text = {name} of {site.title}; {nobody}, {no.body}, {}, {a b}, {
+
+[app:html]
+use = egg:tower#text
+content_type = text/html; charset=utf-8
+text = <p>{name} of {site.title}
+
+[app:json]
+use = egg:tower#text
+content_type = application/json
+text = {\"{name}\": 1}
+
+[app:number]
+use = egg:tower#text
+text = {0}
+
+[app:go]
+use = egg:tower#redirect
+location = https://example.org/{name}?from=here
+status = 308
+
+[app:empty]
+use = egg:tower#text
+text =
+status = 204
+";
+
+#[tokio::test]
+async fn names_in_a_text_are_args_and_values_and_all_else_stays() {
+    let app = site(ROUTED);
+    let text = get(&app, "/text/J%C3%B6rg").await;
+    assert_eq!(
+        text.body(),
+        "Jörg of Tea <& more>; {nobody}, {no.body}, {}, {a b}, {"
+    );
+    assert_eq!(
+        header(&text, "content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(get(&app, "/number/42").await.body(), "42");
+}
+
+#[tokio::test]
+async fn what_a_request_says_is_no_markup() {
+    let app = site(ROUTED);
+    let html = get(&app, "/html/%3Cscript%3E%22'").await;
+    let html = String::from_utf8_lossy(html.body()).into_owned();
+    assert!(
+        html.starts_with("<p>&lt;script&gt;&quot;&#x27; of Tea &lt;&amp; more&gt;"),
+        "{html}"
+    );
+    // Of other types nobody knows what would be safe there.
+    assert_eq!(get(&app, "/json/x").await.body(), "{\"{name}\": 1}");
+    let go = get(&app, "/go/a%0D%0Ab%2F..%3F").await;
+    assert_eq!(go.status(), StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(
+        header(&go, "location"),
+        Some("https://example.org/a%0D%0Ab%2F..%3F?from=here")
+    );
+}
+
+#[tokio::test]
+async fn head_has_the_length_of_what_get_gets_and_204_has_nothing() {
+    let app = site("[app:main]\nuse = egg:tower#text\ntext = four");
+    let head = ask(&app, Request::head("/")).await;
+    assert_eq!(header(&head, "content-length"), Some("4"));
+    assert_eq!(head.body(), "");
+    let empty = get(&site(ROUTED), "/empty").await;
+    assert_eq!(empty.status(), StatusCode::NO_CONTENT);
+    assert_eq!(header(&empty, "content-length"), None);
+}
+
+#[tokio::test]
+async fn a_checksum_is_of_all_that_was_sent() {
+    let app = site("[app:main]\nuse = egg:tower#checksum");
+    let response = send(&app, Request::put("/").body(Body::from("abc")).unwrap()).await;
+    assert_eq!(
+        response.body(),
+        "{\"length\":3,\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}\n"
+    );
+}
+
+#[test]
+fn settings_that_make_no_answer_are_errors() {
+    let text = |settings: &str| {
+        wrong(&format!(
+            "[app:main]\nuse = egg:tower#text\ntext = x\n{settings}\n"
+        ))
+    };
+    assert_eq!(
+        text("status = 99"),
+        "/site/main.ini:1:2: [app:main] the factory failed: `status` 99 is not from 200 to 999"
+    );
+    assert_eq!(
+        text("txet = y"),
+        "/site/main.ini:4:1: [app:main] txet: the key is not known (did you mean `text`?)"
+    );
+    let redirect = |settings: &str| {
+        wrong(&format!(
+            "[app:main]\nuse = egg:tower#redirect\n{settings}\n"
+        ))
+    };
+    assert!(
+        redirect("location = /x\nstatus = 200")
+            .contains("`status` 200 is not one of 301, 302, 303, 307, 308")
+    );
+    assert!(redirect("location = /a b").contains("`location` is no URL"));
+}

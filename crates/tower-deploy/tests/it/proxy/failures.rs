@@ -1,0 +1,269 @@
+//! Upstreams that are not there, not in time or not right, and clients that break off.
+
+use http::{Request, Response, StatusCode};
+use tokio::net::TcpSocket;
+use tower_deploy::{App, Body};
+
+use super::{
+    SHORT, ask,
+    bodies::{channel, data},
+    get, proxy,
+    sockets::{Upstream, client, serve},
+    text,
+};
+
+/// A refusal that says these words, and nothing of where the upstream is.
+async fn assert_refusal(response: Response<Body>, status: u16, words: &str) {
+    assert_eq!(response.status().as_u16(), status);
+    let headers = response.headers();
+    assert_eq!(headers["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert_eq!(text(response).await, format!("{words}\n"));
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_not_there_is_a_502() {
+    let closed = Upstream::bind().await.to_string();
+    for address in [
+        closed.as_str(),
+        "http://does-not-exist.invalid",
+        "unix:/does/not/exist.sock",
+    ] {
+        let response = ask(&proxy(address, ""), get("/")).await;
+        assert_refusal(
+            response,
+            502,
+            "the server behind this one cannot be reached",
+        )
+        .await;
+        let head = Request::head("/").body(Body::default()).unwrap();
+        let response = ask(&proxy(address, ""), head).await;
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+        assert_eq!(text(response).await, "");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_gives_no_answer_is_a_502() {
+    for answer in [
+        "",
+        "HTTP/1.1 200",
+        "SSH-2.0-OpenSSH\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+    ] {
+        let upstream = Upstream::bind().await;
+        let url = upstream.to_string();
+        upstream.answering(answer);
+        let response = ask(&proxy(url, ""), get("/")).await;
+        assert_refusal(response, 502, "the server behind this one gave no answer").await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_takes_too_long_is_a_504() {
+    // A queue that nobody takes anything from, filled.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) =
+        tokio::time::timeout(SHORT, tokio::net::TcpStream::connect(address)).await
+    {
+        waiting.push(stream.unwrap());
+    }
+    let app = proxy(format!("http://{address}"), "connect_timeout = 100ms\n");
+    let response = ask(&app, get("/")).await;
+    let words = "the server behind this one could not be reached in time";
+    assert_refusal(response, 504, words).await;
+}
+
+/// A proxy with a short time for the head, and what it answers; the upstream accepts and says nothing.
+fn impatient(upstream: &Upstream) -> App {
+    proxy(upstream, "header_timeout = 300ms\n")
+}
+
+#[tokio::test]
+async fn a_head_that_takes_too_long_is_a_504() {
+    let upstream = Upstream::bind().await;
+    let app = impatient(&upstream);
+    let (mut peer, response) = tokio::join!(
+        async {
+            let mut peer = upstream.accept().await;
+            peer.head().await;
+            peer.write("HTTP/1.1 200 OK\r\n").await;
+            peer
+        },
+        ask(&app, get("/"))
+    );
+    assert_refusal(
+        response,
+        504,
+        "the server behind this one did not answer in time",
+    )
+    .await;
+    // The request is not left there.
+    assert_eq!(peer.now().await, "");
+    assert_eq!(peer.rest().await, "");
+}
+
+#[tokio::test]
+async fn an_upload_takes_what_it_takes_as_long_as_it_moves() {
+    let upstream = Upstream::bind().await;
+    let app = impatient(&upstream);
+    let (sender, body) = channel();
+    let request = Request::post("/").body(body).unwrap();
+    tokio::spawn(async move {
+        for _ in 0..6 {
+            tokio::time::sleep(SHORT / 4).await;
+            sender.send(data("x")).await.unwrap();
+        }
+    });
+    let ((), response) = tokio::join!(
+        async {
+            let mut peer = upstream.accept().await;
+            peer.until("0\r\n\r\n").await;
+            tokio::time::sleep(SHORT / 4).await;
+            peer.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .await;
+        },
+        ask(&app, request)
+    );
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn after_the_upload_the_time_for_the_head_runs() {
+    let upstream = Upstream::bind().await;
+    let app = impatient(&upstream);
+    let (sender, body) = channel();
+    sender.send(data("x")).await.unwrap();
+    drop(sender);
+    let request = Request::post("/").body(body).unwrap();
+    let (_peer, response) = tokio::join!(upstream.accept(), ask(&app, request));
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
+#[tokio::test]
+async fn an_upload_that_stops_is_a_408() {
+    let upstream = Upstream::bind().await;
+    let app = impatient(&upstream);
+    let (sender, body) = channel();
+    sender.send(data("half")).await.unwrap();
+    let request = Request::post("/").body(body).unwrap();
+    let (mut peer, response) = tokio::join!(upstream.accept(), ask(&app, request));
+    assert_refusal(
+        response,
+        408,
+        "the rest of the request did not come in time",
+    )
+    .await;
+    peer.until("half\r\n").await;
+    assert_eq!(peer.rest().await, "");
+    drop(sender);
+}
+
+#[tokio::test]
+async fn half_an_upload_is_not_taken_for_a_whole_one() {
+    for length in [None, Some("10")] {
+        let upstream = Upstream::bind().await;
+        let app = proxy(&upstream, "");
+        let (sender, body) = channel();
+        let mut request = Request::post("/");
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        let request = request.body(body).unwrap();
+        let (peer, response) = tokio::join!(
+            async {
+                sender.send(data("half")).await.unwrap();
+                let mut peer = upstream.accept().await;
+                peer.until("half").await;
+                sender.send(Err("gone".into())).await.unwrap();
+                peer
+            },
+            ask(&app, request)
+        );
+        assert_refusal(response, 400, "the request broke off").await;
+        assert!(!peer.rest().await.contains('0'));
+        assert!(!upstream.is_asked().await);
+    }
+    // The same from the wire: the upstream sees an end that is none.
+    let upstream = Upstream::bind().await;
+    let mut wire = client(serve(proxy(&upstream, "")).await).await;
+    wire.write("POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+        .await;
+    let mut peer = upstream.accept().await;
+    peer.until("half").await;
+    drop(wire);
+    assert_eq!(peer.rest().await, "\r\n");
+    assert!(!upstream.is_asked().await);
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_the_upload_reaches_the_client() {
+    let upstream = Upstream::bind().await;
+    let mut wire = client(serve(proxy(&upstream, "")).await).await;
+    wire.write("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\nbegin")
+        .await;
+    let mut peer = upstream.accept().await;
+    peer.until("begin").await;
+    peer.write(
+        "HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 9\r\n\r\ntoo large",
+    )
+    .await;
+    let head = wire.head().await;
+    assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+    assert_eq!(wire.until("too large").await, "too large");
+    // RFC 9112, section 9.6: that was the last on this connection.
+    assert_eq!(peer.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_refused_upload_stops_while_the_upstream_says_why() {
+    for (status, has_more) in [("413 Payload Too Large", false), ("200 OK", true)] {
+        let upstream = Upstream::bind().await;
+        let app = proxy(&upstream, "");
+        let (sender, body) = channel();
+        let request = Request::post("/").body(body).unwrap();
+        let (mut peer, response) = tokio::join!(
+            async {
+                let mut peer = upstream.accept().await;
+                peer.head().await;
+                let head = "connection: close\r\ncontent-length: 4\r\n\r\nwh";
+                peer.write(&format!("HTTP/1.1 {status}\r\n{head}")).await;
+                peer
+            },
+            ask(&app, request)
+        );
+        sender.send(data("more")).await.unwrap();
+        assert_eq!(peer.now().await.contains("more"), has_more, "{status}");
+        peer.write("y?").await;
+        assert_eq!(text(response).await, "why?");
+        assert_eq!(peer.rest().await, "");
+        sender.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_the_connection_open_lets_the_upload_go_on() {
+    let upstream = Upstream::bind().await;
+    let app = proxy(&upstream, "");
+    let (sender, body) = channel();
+    let request = Request::post("/").body(body).unwrap();
+    let (mut peer, response) = tokio::join!(
+        async {
+            let mut peer = upstream.accept().await;
+            peer.head().await;
+            peer.write("HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok")
+                .await;
+            peer
+        },
+        ask(&app, request)
+    );
+    assert_eq!(text(response).await, "ok");
+    sender.send(data("more")).await.unwrap();
+    drop(sender);
+    assert!(peer.until("0\r\n\r\n").await.ends_with("more\r\n0\r\n\r\n"));
+}

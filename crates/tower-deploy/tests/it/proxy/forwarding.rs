@@ -1,0 +1,191 @@
+//! What the upstream is told about who asked.
+
+use std::net::SocketAddr;
+
+use http::Request;
+use tower::Layer;
+use tower_deploy::{App, Body};
+use tower_environ::MountLayer;
+use tower_origin::{OriginLayer, PeerAddr, XForwarded};
+
+use super::{ask, proxy, sockets::Upstream};
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+/// What a client says who wants to be somebody else.
+const LIES: &[(&str, &str)] = &[
+    ("forwarded", "for=6.6.6.6;proto=https"),
+    ("x-forwarded-for", "6.6.6.6"),
+    ("x-forwarded-for", "7.7.7.7"),
+    ("x-forwarded-host", "evil.example"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-port", "443"),
+    ("x-forwarded-prefix", "/evil"),
+    ("x-forwarded-user", "root"),
+    ("x-real-ip", "6.6.6.6"),
+    ("x_forwarded_for", "6.6.6.6"),
+];
+
+/// The lines that say who asked, sorted.
+async fn seen(
+    settings: &str,
+    wrap: impl FnOnce(App) -> App,
+    peer: Option<&str>,
+    headers: &[(&str, &str)],
+) -> Vec<String> {
+    let upstream = Upstream::bind().await;
+    let app = wrap(proxy(&upstream, settings));
+    let mut heads = upstream.answering(OK);
+    let mut request = Request::get("/shop/x").header("host", "example.org:8080");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut request = request.body(Body::default()).unwrap();
+    if let Some(peer) = peer {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(PeerAddr(peer));
+    }
+    let response = ask(&app, request).await;
+    assert_eq!(response.status(), 200);
+    let head = heads.recv().await.unwrap();
+    let mut lines: Vec<String> = head
+        .lines()
+        .filter(|line| line.contains("forwarded") || line.contains("real"))
+        .map(str::to_owned)
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_is_not_believed() {
+    for (settings, peer, client) in [
+        (
+            "",
+            Some("192.0.2.1:4000"),
+            Some("x-forwarded-for: 192.0.2.1"),
+        ),
+        (
+            "",
+            Some("[2001:db8::1]:4000"),
+            Some("x-forwarded-for: 2001:db8::1"),
+        ),
+        (
+            "",
+            Some("[::ffff:192.0.2.1]:4000"),
+            Some("x-forwarded-for: 192.0.2.1"),
+        ),
+        (
+            "trusted = 10.0.0.0/8 ::1\n",
+            Some("192.0.2.1:4000"),
+            Some("x-forwarded-for: 192.0.2.1"),
+        ),
+        ("trusted = 0.0.0.0/0\n", None, None),
+    ] {
+        let seen = seen(settings, |app| app, peer, LIES).await;
+        let mut wanted: Vec<&str> = client.into_iter().collect();
+        wanted.extend([
+            "x-forwarded-host: example.org:8080",
+            "x-forwarded-port: 8080",
+            "x-forwarded-proto: http",
+        ]);
+        assert_eq!(seen, wanted);
+    }
+}
+
+#[tokio::test]
+async fn what_a_trusted_proxy_says_is_kept_and_the_proxy_itself_appended() {
+    let says = [
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-forwarded-for", "10.0.0.2"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-prefix", "/outer/"),
+        ("x-forwarded-user", "joe"),
+        ("x-real-ip", "203.0.113.7"),
+        ("x_forwarded_for", "6.6.6.6"),
+        ("connection", "x-forwarded-for, x-forwarded-proto"),
+    ];
+    let mount = |app| App::new(MountLayer::new("/shop").unwrap().layer(app));
+    for peer in ["10.0.0.1:1", "[::ffff:10.0.0.1]:1"] {
+        let seen = seen("trusted = 192.0.2.1 10.0.0.0/8\n", mount, Some(peer), &says).await;
+        assert_eq!(
+            seen,
+            [
+                "x-forwarded-for: 203.0.113.7, 10.0.0.2, 10.0.0.1",
+                "x-forwarded-host: shop.example",
+                "x-forwarded-port: 443",
+                "x-forwarded-prefix: /outer/shop",
+                "x-forwarded-proto: https",
+                "x-forwarded-user: joe",
+                "x-real-ip: 203.0.113.7",
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_trusted_proxy_does_not_say_is_filled_in() {
+    let seen = seen("trusted = 10.0.0.1\n", |app| app, Some("10.0.0.1:1"), &[]).await;
+    assert_eq!(
+        seen,
+        [
+            "x-forwarded-for: 10.0.0.1",
+            "x-forwarded-host: example.org:8080",
+            "x-forwarded-port: 8080",
+            "x-forwarded-proto: http",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_that_says_forwarded_is_answered_in_kind() {
+    let says = [
+        ("forwarded", "for=203.0.113.7;proto=https"),
+        ("forwarded", "for=10.0.0.2"),
+    ];
+    let trusted = "trusted = 10.0.0.0/8 2001:db8::/32\n";
+    let before = "forwarded: for=203.0.113.7;proto=https, for=10.0.0.2, ";
+    let v4 = seen(trusted, |app| app, Some("10.0.0.1:1"), &says).await;
+    let v6 = seen(trusted, |app| app, Some("[2001:db8::1]:1"), &says).await;
+    let own = "proto=http;host=\"example.org:8080\"";
+    assert_eq!(v4, [format!("{before}for=10.0.0.1;{own}")]);
+    assert_eq!(v6, [format!("{before}for=\"[2001:db8::1]\";{own}")]);
+}
+
+#[tokio::test]
+async fn an_origin_says_who_asked() {
+    let origin = |app| {
+        let layer = OriginLayer::new().trusted(["10.0.0.0/8"]).unwrap();
+        let layer = layer.x_forwarded([XForwarded::Host, XForwarded::Prefix]);
+        App::new(layer.layer(MountLayer::new("/shop").unwrap().layer(app)))
+    };
+    let says = [
+        ("x-forwarded-for", "6.6.6.6, 203.0.113.7"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-prefix", "/outer"),
+        ("x-real-ip", "6.6.6.6"),
+    ];
+    assert_eq!(
+        seen("", origin, Some("10.0.0.1:1"), &says).await,
+        [
+            "x-forwarded-for: 203.0.113.7",
+            "x-forwarded-host: shop.example",
+            "x-forwarded-port: 443",
+            "x-forwarded-prefix: /outer/shop",
+            "x-forwarded-proto: https",
+        ]
+    );
+    assert_eq!(
+        seen("", origin, Some("192.0.2.1:1"), LIES).await,
+        [
+            "x-forwarded-for: 192.0.2.1",
+            "x-forwarded-host: example.org:8080",
+            "x-forwarded-port: 8080",
+            "x-forwarded-prefix: /shop",
+            "x-forwarded-proto: http",
+        ]
+    );
+}

@@ -1,0 +1,358 @@
+//! The command `serve`, as a person and a supervisor use it.
+
+#![cfg(all(feature = "cli", feature = "proxy", unix))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStderr, ChildStdout, Command},
+    time::{sleep, timeout},
+};
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Served {
+    child: Child,
+    url: String,
+    /// What it said before it listened.
+    tree: String,
+    log: Lines<BufReader<ChildStderr>>,
+    _said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Served {
+    async fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tower-deploy"))
+            .arg("serve")
+            .args(args)
+            .args(["--bind", "127.0.0.1:0"])
+            .env("RUST_BACKTRACE", "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut tree = String::new();
+        let url = loop {
+            let Some(line) = timeout(PATIENCE, said.next_line()).await.unwrap().unwrap() else {
+                let why = log.next_line().await;
+                panic!("it has ended: {why:?}");
+            };
+            match line.strip_prefix("listening on ") {
+                Some(url) => break url.to_owned(),
+                None => writeln!(tree, "{line}").unwrap(),
+            }
+        };
+        Self {
+            child,
+            url,
+            tree,
+            log,
+            _said: said,
+        }
+    }
+
+    async fn site() -> Self {
+        let file = site().join("site.ini");
+        Self::start(&[file.to_str().unwrap()]).await
+    }
+
+    fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// Skips the log until a line with these words.
+    async fn logs(&mut self, words: &str) -> String {
+        loop {
+            let line = timeout(PATIENCE, self.log.next_line()).await;
+            let line = line.unwrap().unwrap().unwrap();
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> Response<Bytes> {
+        self.send(method, path, Bytes::new(), false).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Bytes, http2: bool) -> Response<Bytes> {
+        let request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(format!("{}{path}", self.url))
+            .body(Full::new(body))
+            .unwrap();
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(http2)
+            .build_http();
+        let response = timeout(PATIENCE, client.request(request)).await;
+        let (parts, body) = response.unwrap().unwrap().into_parts();
+        let body = timeout(PATIENCE, body.collect()).await.unwrap();
+        Response::from_parts(parts, body.unwrap().to_bytes())
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        let mut kill = Command::new("kill");
+        assert!(kill.args([signal, &pid]).status().await.unwrap().success());
+    }
+
+    /// How it ended.
+    async fn ended(&mut self) -> Option<i32> {
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .code()
+    }
+}
+
+/// The folder of the example.
+fn site() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/site")
+}
+
+fn text(response: &Response<Bytes>) -> String {
+    String::from_utf8(response.body().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn the_readmes_first_command_serves_the_site() {
+    let mut served = Served::site().await;
+    assert!(
+        served
+            .tree
+            .contains("composite egg:tower#cascade  [composite:site] site.ini:"),
+        "{}",
+        served.tree
+    );
+
+    let page = served.ask("GET", "/").await;
+    assert_eq!(
+        *page.body(),
+        fs::read(site().join("files/index.html")).unwrap()
+    );
+    let image = served.ask("GET", "/tower.png").await;
+    assert_eq!(
+        *image.body(),
+        fs::read(site().join("files/tower.png")).unwrap()
+    );
+    let notes = fs::read_to_string(site().join("files/notes.txt")).unwrap();
+    let prefixed = notes.lines().map(|line| format!("yikes: {line}\n"));
+    assert_eq!(
+        text(&served.ask("GET", "/notes.txt").await),
+        prefixed.collect::<String>()
+    );
+
+    assert_eq!(text(&served.ask("GET", "/hello").await), "Hello World");
+    assert_eq!(text(&served.ask("GET", "/hello/John").await), "Hello John");
+    assert_eq!(
+        text(&served.ask("GET", "/hello/J%C3%B6rg").await),
+        "Hello Jörg"
+    );
+    let undecodable = served.ask("GET", "/hello/%ff").await;
+    assert_eq!(undecodable.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        served.ask("GET", "/nowhere").await.status(),
+        StatusCode::NOT_FOUND
+    );
+    for dotfile in ["/../site.ini", "/site.ini", "/.git/config"] {
+        assert_eq!(
+            served.ask("GET", dotfile).await.status(),
+            StatusCode::NOT_FOUND
+        );
+    }
+    let refused = served.ask("DELETE", "/hello").await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.headers()["allow"], "GET, HEAD, OPTIONS, PUT");
+
+    // Nobody serves there.
+    assert_eq!(
+        served.ask("GET", "/python/x").await.status(),
+        StatusCode::BAD_GATEWAY
+    );
+
+    let broken = served.ask("GET", "/panic").await;
+    assert_eq!(broken.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let incident = broken.headers()["x-incident-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let logged = served.logs("a request failed").await;
+    assert!(logged.contains(&incident), "{logged}");
+    assert_eq!(served.ask("GET", "/hello").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_upload_passes_the_files_over_either_version() {
+    let served = Served::site().await;
+    let body: Bytes = (0..5_000_000_u32)
+        .map(|n| (n ^ (n >> 8) ^ (n >> 16)) as u8)
+        .collect();
+    let sha256 = Sha256::digest(&body);
+    let sha256 = sha256.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    });
+    for http2 in [false, true] {
+        let answer = served.send("PUT", "/upload", body.clone(), http2).await;
+        assert_eq!(
+            text(&answer),
+            format!("{{\"length\":5000000,\"sha256\":\"{sha256}\"}}\n")
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_response_is_a_line_in_the_log() {
+    let mut served = Served::site().await;
+    served.ask("GET", "/hello?password=hunter2").await;
+    let line = served.logs("finished").await;
+    for words in ["method=GET", "path=/hello", "status=200", "latency="] {
+        assert!(line.contains(words), "{line}");
+    }
+    assert!(!line.contains("hunter2"), "{line}");
+}
+
+/// A site that passes on to a server which sends a line every tenth of a second, for so long.
+async fn slow(name: &str, tenths: usize, settings: &str) -> (Served, PathBuf) {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = upstream.accept().await {
+            tokio::spawn(async move {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", tenths * 5);
+                let _ = stream.write_all(head.as_bytes()).await;
+                for _ in 0..tenths {
+                    let _ = stream.write_all(b"tick\n").await;
+                    sleep(Duration::from_millis(100)).await;
+                }
+            });
+        }
+    });
+    let file = std::env::temp_dir().join(format!("tower-deploy-{name}-{}.ini", std::process::id()));
+    let text = format!(
+        "[server:main]\nuse = egg:tower#http\n{settings}\n[app:main]\nuse = egg:tower#proxy\naddress = http://{address}\n"
+    );
+    fs::write(&file, text).unwrap();
+    let served = Served::start(&[file.to_str().unwrap()]).await;
+    (served, file)
+}
+
+#[tokio::test]
+async fn a_download_under_way_is_finished_after_sigterm_and_nobody_new_comes_in() {
+    let (mut served, file) = slow("drain", 15, "").await;
+    let url: http::Uri = served.url.parse().unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let response = client.get(url).await.unwrap();
+    served.signal("-TERM").await;
+    sleep(Duration::from_millis(300)).await;
+    assert!(TcpStream::connect(served.address()).await.is_err());
+    let body = timeout(PATIENCE, response.into_body().collect())
+        .await
+        .unwrap();
+    assert_eq!(body.unwrap().to_bytes(), "tick\n".repeat(15));
+    assert_eq!(served.ended().await, Some(0));
+    fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn a_second_sigterm_ends_at_once() {
+    let (mut served, file) = slow("second", 100, "").await;
+    let url: http::Uri = served.url.parse().unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let response = client.get(url).await.unwrap();
+    served.signal("-TERM").await;
+    sleep(Duration::from_millis(300)).await;
+    let second = Instant::now();
+    served.signal("-TERM").await;
+    assert_eq!(served.ended().await, Some(1));
+    assert!(second.elapsed() < Duration::from_secs(2));
+    let body = timeout(PATIENCE, response.into_body().collect())
+        .await
+        .unwrap();
+    assert!(body.is_err());
+    fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_finished_in_time_is_given_up() {
+    let (mut served, file) = slow("given-up", 100, "drain_timeout = 300ms").await;
+    let url: http::Uri = served.url.parse().unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let response = client.get(url).await.unwrap();
+    served.signal("-INT").await;
+    assert_eq!(served.ended().await, Some(1));
+    assert!(response.into_body().collect().await.is_err());
+    fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn a_client_whose_head_takes_too_long_is_dropped() {
+    let (served, file) = slow("head", 1, "header_timeout = 300ms").await;
+    let mut stream = TcpStream::connect(served.address()).await.unwrap();
+    let (mut read, mut write) = stream.split();
+    let drip = async {
+        loop {
+            if write.write_all(b"G").await.is_err() {
+                break;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let mut answer = Vec::new();
+    let closed = async {
+        timeout(PATIENCE, read.read_to_end(&mut answer))
+            .await
+            .unwrap()
+    };
+    tokio::select! {
+        () = drip => {}
+        _ = closed => {}
+    }
+    assert!(
+        answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
+        "{answer:?}"
+    );
+    fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_listened_on_is_said() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let file = site().join("site.ini");
+    let output = Command::new(env!("CARGO_BIN_EXE_tower-deploy"))
+        .args(["serve", file.to_str().unwrap(), "--bind", &address])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.starts_with("error: ") && error.contains(&address),
+        "{error}"
+    );
+}
