@@ -45,3 +45,8 @@ lock:
 browser *FOLDER:
     cargo build -p examples --bin error-page
     python3 tests/browser/run.py {{ FOLDER }}
+
+# tower-deploy in front of gunicorn with a WSGI application: a page, uploads, a stream, a server that dies, one that never answers
+python:
+    cargo build -p tower-deploy
+    python3 tests/python/run.py

@@ -8,6 +8,7 @@ mod exception;
 mod link_router;
 mod pastedeploy;
 mod prefix;
+mod sockets;
 mod urlmap;
 
 use std::{

@@ -15,7 +15,7 @@ use tower_deploy::{App, Body, Error, Loader, Registry, Settings};
 use tower_environ::{CgiView, MountLayer};
 use tower_origin::OriginLayer;
 
-use crate::{Verdict, bytes};
+use crate::{Verdict, bytes, sockets};
 
 pub(crate) fn run(vector: &Value) -> Verdict {
     match vector["op"].as_str() {
@@ -164,12 +164,9 @@ fn route(vector: &Value) -> Verdict {
         "" => request,
         host => request.header("host", host),
     };
-    let Ok(mut request) = request.body(Body::default()) else {
+    let Ok(request) = request.body(Body::default()) else {
         return Verdict::Skipped("a path that no URI has");
     };
-    if text("scheme") == "https" {
-        request = seen_with_https(request);
-    }
     let app = match outer {
         "" => app,
         outer => match MountLayer::new(outer) {
@@ -177,7 +174,20 @@ fn route(vector: &Value) -> Verdict {
             Err(error) => return Verdict::Failed("a mount".into(), error.to_string()),
         },
     };
-    let seen = Site::ask(app, request);
+    let app = match text("scheme") {
+        "https" => App::new(OriginLayer::new().https().layer(app)),
+        _ => app,
+    };
+    let seen = Site::ask(app.clone(), request);
+    // And once more through a socket.
+    let target = if raw.is_empty() { "/" } else { &raw };
+    let through = match sockets::ask(app, target, host, "GET", b"") {
+        Ok(got) => (got.status == 200).then_some(got.body),
+        Err(error) => return Verdict::Failed("an answer".into(), error.to_string()),
+    };
+    if seen != through {
+        return Verdict::Failed(format!("{seen:?} through a socket"), format!("{through:?}"));
+    }
     let name = paste["app"].as_str().map(|name| name.as_bytes().to_vec());
     let expected = name.map(|name| {
         [
@@ -223,20 +233,6 @@ fn has_with_port(settings: &[(String, String)], host: &str) -> bool {
     let with_port = format!("domain {name} port {port} ");
     let has = |begin: &str| settings.iter().any(|(key, _)| key.starts_with(begin));
     has(&with_port) && has(&format!("domain {name} /"))
-}
-
-/// As it comes to a server that is spoken to with TLS.
-fn seen_with_https(request: Request<Body>) -> Request<Body> {
-    let keep = Arc::new(Mutex::new(None));
-    let kept = keep.clone();
-    let last = service_fn(move |request: Request<Body>| {
-        *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
-        async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) }
-    });
-    let asked = OriginLayer::new().https().layer(last).oneshot(request);
-    let _ = asked.now_or_never();
-    let request = keep.lock().unwrap_or_else(PoisonError::into_inner).take();
-    request.unwrap_or_default()
 }
 
 fn factory(vector: &Value) -> Verdict {

@@ -112,12 +112,12 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
     let mut statuses = Vec::new();
     for StatusNumber(number) in options.catch {
         let status = StatusCode::from_u16(number).ok();
-        let is_error = |status: &StatusCode| status.is_client_error() || status.is_server_error();
-        let status = status.filter(is_error);
+        // As Paste, which has an exception for each of these.
+        let status = status.filter(|status| (300..600).contains(&status.as_u16()));
         statuses.push(status.ok_or_else(|| {
             wrong(
-                format!("{number} is not the status of an error"),
-                "write statuses from 400 to 599, parted by spaces",
+                format!("{number} is no status that an app could pass on with"),
+                "write statuses from 300 to 599, parted by spaces",
             )
         })?);
     }

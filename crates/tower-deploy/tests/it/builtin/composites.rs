@@ -149,7 +149,7 @@ fn what_cannot_be_caught_is_an_error() {
     };
     assert_eq!(
         cascade("catch = 200"),
-        "/site/main.ini:3:9: [composite:main] catch: 200 is not the status of an error (write statuses from 400 to 599, parted by spaces)"
+        "/site/main.ini:3:9: [composite:main] catch: 200 is no status that an app could pass on with (write statuses from 300 to 599, parted by spaces)"
     );
     assert_eq!(
         cascade("catch = 404,500"),
