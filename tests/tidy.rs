@@ -46,13 +46,17 @@ const DEPENDENCIES: [&str; 29] = [
 ];
 
 /// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 11] = [
+const OF_DEPLOY: [&str; 15] = [
+    "arc-swap",
     "bytesize",
+    "futures-util",
     "html-escape",
     "hyper",
     "hyper-util",
     "listenfd",
+    "notify",
     "sha2",
+    "socket2",
     "tokio",
     "tokio-io-timeout",
     "tower",

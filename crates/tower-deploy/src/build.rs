@@ -3,17 +3,16 @@
 use std::{
     fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
 };
 
 use tower_hooks::BoxHook;
 
 use crate::{
     App, BoxError, Error, ErrorKind, Filter, Server,
-    ini::Read,
     plan::{Child, Node, Part},
     registry::{Kind, Maker},
     show::title,
+    snapshot::Snapshot,
     trace,
 };
 
@@ -25,12 +24,10 @@ pub struct Parts<'a> {
 
 /// How a plan is built.
 pub(crate) struct Options<'a> {
-    /// How files are read.
-    pub(crate) read: &'a Read<'a>,
+    /// The files that say what is built.
+    pub(crate) files: &'a Snapshot<'a>,
     /// Whether each part tells a request's [`Trace`](crate::trace::Trace) what it does.
     pub(crate) traced: bool,
-    /// The files that say what is built.
-    pub(crate) files: Vec<PathBuf>,
 }
 
 impl Parts<'_> {
@@ -56,13 +53,8 @@ impl Parts<'_> {
     }
 
     /// The files that were read to find out what to build.
-    pub(crate) fn files(&self) -> &[PathBuf] {
-        &self.options.files
-    }
-
-    /// How files are read.
-    pub(crate) fn reader(&self) -> &Read<'_> {
-        self.options.read
+    pub(crate) fn files(&self) -> &Snapshot<'_> {
+        self.options.files
     }
 
     /// All of them that are apps, in order, whatever their keys.
@@ -97,7 +89,7 @@ impl Node {
     fn place(&self, error: Error) -> Error {
         match &self.section {
             Some((name, place)) => error.section(name).at(Some(place)),
-            None => error,
+            None => error.at(self.named.as_ref()),
         }
     }
 
@@ -149,7 +141,7 @@ impl Node {
 
     /// What is wrong when a filter goes around its app is wrong here.
     fn placed(&self, filter: Filter, options: &Options<'_>) -> Filter {
-        let section = self.section.clone();
+        let (section, named) = (self.section.clone(), self.named.clone());
         let title = options.traced.then(|| title(self));
         Filter::from_fn(move |app| {
             let wrapped = guarded(|| filter.apply(app).map_err(failed));
@@ -159,7 +151,7 @@ impl Node {
             });
             wrapped.map_err(|error| match &section {
                 Some((name, place)) => error.section(name).at(Some(place)),
-                None => error,
+                None => error.at(named.as_ref()),
             })
         })
     }
@@ -225,8 +217,5 @@ impl fmt::Debug for Parts<'_> {
 }
 
 fn failed(error: BoxError) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(error) => Error::new(ErrorKind::Factory, "the filter failed").caused_by(error),
-    }
+    Error::of_factory("the filter failed", error)
 }

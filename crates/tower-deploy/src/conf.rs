@@ -1,6 +1,6 @@
 //! Settings, interpolated.
 
-use std::fmt;
+use std::{fmt, ops::Range, sync::Arc};
 
 use indexmap::IndexMap;
 
@@ -16,6 +16,8 @@ pub struct Value {
     pub(crate) text: String,
     pub(crate) place: Option<Place>,
     pub(crate) key_place: Option<Place>,
+    /// The lines of the value in its file, before names in it were filled in.
+    pub(crate) lines: Arc<[Range<usize>]>,
     pub(crate) home: Origin,
     /// Whether it holds what nobody should see, whatever its key is.
     pub(crate) is_secret: bool,
@@ -35,6 +37,7 @@ impl Value {
             text,
             place: None,
             key_place: None,
+            lines: Arc::default(),
             home: Origin::Program,
             is_secret: false,
         }
@@ -45,6 +48,7 @@ impl Value {
             text,
             place: Some(setting.value_place.clone()),
             key_place: Some(setting.key_place.clone()),
+            lines: setting.lines.clone(),
             home: Origin::File(file),
             is_secret: false,
         }
@@ -62,6 +66,26 @@ impl Value {
             return MASK.to_owned();
         }
         shown(key, &self.text)
+    }
+
+    /// Where a line of the value stands, by its number; as far as that can be told if names in it were filled in.
+    pub(crate) fn line_place(&self, number: usize) -> Option<Place> {
+        let place = self.place.as_ref()?;
+        let line = self.lines.get(number);
+        Some(line.map_or(place.clone(), |line| {
+            Place::new(&place.source, line.clone())
+        }))
+    }
+
+    /// Where a word of the value stands.
+    pub(crate) fn word_place(&self, word: &str) -> Option<Place> {
+        let place = self.place.as_ref()?;
+        let mut lines = self
+            .lines
+            .iter()
+            .map(|line| Place::new(&place.source, line.clone()));
+        let found = lines.find_map(|line| line.find(word));
+        Some(found.unwrap_or(place.clone()))
     }
 
     /// Where it stands; `None` if it was given by the program.

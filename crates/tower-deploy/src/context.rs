@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) local: Shared,
     /// The section that asks for it, if one does.
     pub(crate) section: Option<(String, Place)>,
+    /// Where it is named, if it is no section.
+    pub(crate) named: Option<Place>,
 }
 
 pub(crate) enum What {
@@ -251,6 +253,7 @@ impl<'a> Resolver<'a> {
             global,
             local: Shared::default(),
             section: None,
+            named: None,
         })
     }
 
@@ -267,7 +270,8 @@ impl<'a> Resolver<'a> {
             (path, _) => {
                 let message = format!("`{}` is relative, and nothing says to what", path.display());
                 let error = Error::new(ErrorKind::RelativeWithoutBase, message);
-                return Err(error.help("write the whole path"));
+                return Err(error
+                    .help("write the whole path, or give the loader a folder with `relative_to`"));
             }
         };
         let path = normal(&path);
@@ -422,6 +426,7 @@ impl<'a> Resolver<'a> {
                 global: global.clone(),
                 local: local.clone(),
                 section: None,
+                named: None,
             }
         } else if title.starts_with("pipeline:") {
             self.pipeline(&global, &local, &defaults)?
@@ -446,6 +451,7 @@ impl<'a> Resolver<'a> {
             global,
             local,
             section: None,
+            named: None,
         })
     }
 
@@ -460,10 +466,12 @@ impl<'a> Resolver<'a> {
     ) -> Result<Context, Error> {
         let found = self.name(role, name, value.home, Some(global));
         // Where it is wrong is where it is named, unless something is wrong further in.
-        found.map_err(|error| match error.place() {
+        let mut found = found.map_err(|error| match error.place() {
             Some(_) => error,
             None => error.key(key).at(value.place()),
-        })
+        })?;
+        found.named = found.named.or_else(|| value.word_place(name));
+        Ok(found)
     }
 
     fn pipeline(
@@ -508,6 +516,7 @@ impl<'a> Resolver<'a> {
             global: global.clone(),
             local: Shared::default(),
             section: None,
+            named: None,
         })
     }
 
@@ -605,6 +614,7 @@ impl<'a> Resolver<'a> {
                     global: global.clone(),
                     local: local.clone(),
                     section: None,
+                    named: None,
                 })
             }
         }

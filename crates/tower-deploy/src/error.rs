@@ -115,9 +115,27 @@ impl Error {
         }
     }
 
+    /// What somebody else's code gives; an error of a part in it is not wrapped.
+    pub(crate) fn of_factory(message: &str, error: Box<dyn error::Error + Send + Sync>) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self::new(ErrorKind::Factory, message).caused_by(error),
+        }
+    }
+
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.inner.help = Some(help.into());
         self
+    }
+
+    /// Whether it is that a file has no such section, and no section of it has asked for that.
+    pub(crate) fn is_of_no_section(&self) -> bool {
+        let is_asked_from_outside = self
+            .inner
+            .place
+            .as_ref()
+            .is_some_and(|place| place.span == (0..0));
+        self.inner.kind == ErrorKind::MissingSection && is_asked_from_outside
     }
 
     /// Unless it has one.
@@ -239,12 +257,10 @@ impl fmt::Display for Error {
     }
 }
 
+/// What `main` shows of an error that it returns: the same as `Display`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.inner.kind)
-            .field("text", &self.to_string())
-            .finish()
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Setting {
     pub(crate) value: String,
     pub(crate) key_place: Place,
     pub(crate) value_place: Place,
+    /// The lines of the value.
+    pub(crate) lines: Arc<[Range<usize>]>,
 }
 
 /// Also what Unicode does not call white space, and Python does.
@@ -85,6 +87,7 @@ impl Document {
         let source = Arc::new(Source {
             path: path.into(),
             text,
+            is_ini: true,
         });
         Parser::new(&source).parse()
     }
@@ -170,7 +173,7 @@ fn too_large(path: &impl fmt::Display, size: impl fmt::Display) -> Error {
 pub(crate) fn text(path: &Path, read: &Read<'_>) -> Result<String, Error> {
     let shown = path.display();
     let bytes = read(path).map_err(|error| {
-        let help = "config: is followed by the name of a file";
+        let help = "is it the right name?";
         match error.kind() {
             io::ErrorKind::NotFound => Error::new(
                 ErrorKind::FileNotFound,
@@ -368,6 +371,7 @@ impl<'a> Parser<'a> {
             value,
             key_place: self.place(open.key_span),
             value_place: self.place(shown),
+            lines: open.lines.into(),
         };
         match current {
             Target::Defaults => self.document.defaults.push(setting),

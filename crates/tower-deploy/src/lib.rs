@@ -20,10 +20,13 @@ mod plan;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod registry;
+#[cfg(feature = "reload")]
+mod reload;
 mod role;
 mod secret;
 mod serve;
 mod show;
+mod snapshot;
 mod trace;
 
 pub use app::{App, AppFuture, BoxError, Filter, Server};
@@ -36,4 +39,6 @@ pub use loader::{AppConfig, Loader};
 pub use place::Place;
 pub use plan::Plan;
 pub use registry::Registry;
+#[cfg(feature = "reload")]
+pub use reload::Reload;
 pub use serve::{Address, Bound, HttpServer, ParseAddressError, Shutdown, ShutdownTrigger, serve};

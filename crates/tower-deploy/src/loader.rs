@@ -3,22 +3,18 @@ use std::{
     fmt, io,
     path::{self, Path, PathBuf},
     rc::Rc,
-    sync::{Mutex, PoisonError},
 };
 
 #[cfg(feature = "cli")]
-use crate::{Address, Document, HttpServer, ini::text};
+use crate::HttpServer;
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
     build::Options,
     context::Resolver,
     ini::{Read, from_disk},
     role::Role,
+    snapshot::Snapshot,
 };
-
-/// Where a site is served whose file does not say it.
-#[cfg(feature = "cli")]
-const DEFAULT: &str = "127.0.0.1:8080";
 
 /// Loads apps, filters and servers from files.
 pub struct Loader {
@@ -98,8 +94,8 @@ impl Loader {
     ///
     /// What is wrong, and where.
     pub fn load_app(&self, uri: &str) -> Result<App, Error> {
-        let plan = self.plan(Role::App, uri)?;
-        plan.root.app(&self.options(&plan))
+        let files = Snapshot::new(&self.read);
+        Ok(self.load_site(uri, &files)?.app)
     }
 
     /// Builds a filter.
@@ -108,8 +104,9 @@ impl Loader {
     ///
     /// As [`load_app`](Self::load_app).
     pub fn load_filter(&self, uri: &str) -> Result<Filter, Error> {
-        let plan = self.plan(Role::Filter, uri)?;
-        plan.root.filter(&self.options(&plan))
+        let files = Snapshot::new(&self.read);
+        let plan = self.plan(Role::Filter, uri, &files)?;
+        plan.root.filter(&self.options(&files))
     }
 
     /// Builds a server.
@@ -118,28 +115,54 @@ impl Loader {
     ///
     /// As [`load_app`](Self::load_app).
     pub fn load_server(&self, uri: &str) -> Result<Server, Error> {
-        let plan = self.plan(Role::Server, uri)?;
-        plan.root.server(&self.options(&plan))
+        let files = Snapshot::new(&self.read);
+        let plan = self.plan(Role::Server, uri, &files)?;
+        plan.root.server(&self.options(&files))
     }
 
-    /// The server of the file that the app is in, `[server:main]`, or the built-in one if it has none.
-    #[cfg(feature = "cli")]
-    pub(crate) fn find_server(&self, app: &Plan, uri: &str) -> Result<Server, Error> {
-        let has_server = match app.files.first() {
-            Some(path) => {
-                let document = Document::parse(path, text(path, &self.read)?)?;
-                let mut names = document.sections.iter().map(|section| &section.name);
-                names.any(|name| name == "server:main")
-            }
-            None => false,
-        };
-        let file = uri.split('#').next().unwrap_or_default();
-        match has_server {
-            true => self.load_server(file),
-            false => Ok(Server::http(HttpServer::new(Address::Tcp(
-                DEFAULT.to_owned(),
-            )))),
+    /// Builds an app, and plans the server of its file, of files as they are at one time.
+    pub(crate) fn load_site(&self, uri: &str, files: &Snapshot<'_>) -> Result<Site, Error> {
+        let plan = self.plan(Role::App, uri, files)?;
+        // First, so that an app knows the files of both.
+        let _server = self.plan_server(uri, files);
+        Ok(Site {
+            app: plan.root.app(&self.options(files))?,
+            #[cfg(feature = "cli")]
+            plan,
+            #[cfg(any(feature = "cli", feature = "reload"))]
+            server: _server,
+        })
+    }
+
+    /// The plan of `[server:main]` of the file that an app is in, if there is one.
+    fn plan_server(&self, app: &str, files: &Snapshot<'_>) -> Result<Option<Plan>, Error> {
+        let (scheme, _) = app.split_once(':').unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("config") {
+            return Ok(None);
         }
+        let file = app.split('#').next().unwrap_or_default();
+        match self.plan_named(Role::Server, file, None, files) {
+            Err(error) if error.is_of_no_section() => Ok(None),
+            plan => plan.map(Some),
+        }
+    }
+
+    /// The server that a site's file says, or the built-in one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn build_server(
+        &self,
+        plan: Result<Option<Plan>, Error>,
+        files: &Snapshot<'_>,
+    ) -> Result<Server, Error> {
+        match plan? {
+            Some(plan) => plan.root.server(&self.options(files)),
+            None => Ok(Server::http(HttpServer::default())),
+        }
+    }
+
+    #[cfg(any(feature = "cli", feature = "reload"))]
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot::new(&self.read)
     }
 
     /// The plan of an app, unbuilt.
@@ -148,7 +171,7 @@ impl Loader {
     ///
     /// As [`load_app`](Self::load_app), but for what the factories themselves say.
     pub fn plan_app(&self, uri: &str) -> Result<Plan, Error> {
-        self.plan(Role::App, uri)
+        self.plan(Role::App, uri, &Snapshot::new(&self.read))
     }
 
     /// The settings that an app would get.
@@ -157,40 +180,52 @@ impl Loader {
     ///
     /// As [`plan_app`](Self::plan_app).
     pub fn app_config(&self, uri: &str) -> Result<AppConfig, Error> {
-        let root = self.plan(Role::App, uri)?.root;
+        let root = self.plan_app(uri)?.root;
         Ok(AppConfig {
             global: root.global,
             local: root.local,
         })
     }
 
-    fn options(&self, plan: &Plan) -> Options<'_> {
+    fn options<'a>(&self, files: &'a Snapshot<'a>) -> Options<'a> {
         Options {
-            read: &self.read,
+            files,
             traced: self.traced,
-            files: plan.files.clone(),
         }
     }
 
-    fn plan(&self, role: Role, uri: &str) -> Result<Plan, Error> {
+    fn plan(&self, role: Role, uri: &str, files: &Snapshot<'_>) -> Result<Plan, Error> {
+        self.plan_named(role, uri, self.name.as_deref(), files)
+    }
+
+    fn plan_named(
+        &self,
+        role: Role,
+        uri: &str,
+        name: Option<&str>,
+        files: &Snapshot<'_>,
+    ) -> Result<Plan, Error> {
         self.registry.check()?;
-        let files = Mutex::new(Vec::new());
-        let read = |path: &Path| {
-            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.push(path.to_owned());
-            (self.read)(path)
-        };
+        let read = |path: &Path| files.read(path);
         let mut resolver = Resolver::new(&self.registry, &read);
         // `here` is a whole path, wherever the program was started.
         let whole = |folder: &PathBuf| path::absolute(folder).unwrap_or_else(|_| folder.clone());
         let folder = self.relative_to.as_ref().map(whole);
         let global = Some(&self.global).filter(|global| !global.is_empty());
         let global = global.map(|global| Rc::new(RefCell::new(global.clone())));
-        let (name, folder) = (self.name.as_deref(), folder.as_deref());
-        let context = resolver.uri(role, uri, name, folder, global.as_ref());
+        let context = resolver.uri(role, uri, name, folder.as_deref(), global.as_ref());
         let context = context.map_err(|error| error.at(resolver.start().as_ref()))?;
-        Plan::new(context, role, &self.registry, &mut resolver, &files)
+        Plan::new(context, role, &self.registry, &mut resolver)
     }
+}
+
+/// What a file says, as it was at one time.
+pub(crate) struct Site {
+    pub(crate) app: App,
+    #[cfg(feature = "cli")]
+    pub(crate) plan: Plan,
+    #[cfg(any(feature = "cli", feature = "reload"))]
+    pub(crate) server: Result<Option<Plan>, Error>,
 }
 
 impl fmt::Debug for Loader {

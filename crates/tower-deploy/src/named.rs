@@ -33,7 +33,7 @@ impl Named {
         Self {
             label: label.to_owned(),
             name: name.to_owned(),
-            place: value.place().map(|place| place.within(name)),
+            place: value.word_place(name),
             ..Self::whole(role, key, value)
         }
     }

@@ -6,6 +6,8 @@ use std::{fmt, ops::Range, path::Path, sync::Arc};
 pub(crate) struct Source {
     pub(crate) path: Arc<Path>,
     pub(crate) text: String,
+    /// Whether it has sections.
+    pub(crate) is_ini: bool,
 }
 
 /// A place in a file.
@@ -24,18 +26,23 @@ impl Place {
         }
     }
 
-    /// Where these words are in the value that begins here, which goes on in indented lines; or all of it if they are not in it.
+    /// Where words are in it, if they are, as words of their own if they are that anywhere.
+    pub(crate) fn find(&self, words: &str) -> Option<Self> {
+        let text = self.source.text.get(self.span.clone())?;
+        let is_apart = |at: &usize| {
+            let (before, after) = (&text[..*at], &text[at + words.len()..]);
+            let parts = |c: char| c.is_whitespace() || c == ',';
+            !before.ends_with(|c| !parts(c)) && !after.starts_with(|c| !parts(c))
+        };
+        let mut found = text.match_indices(words).map(|(at, _)| at);
+        let at = found.clone().find(is_apart).or_else(|| found.next())?;
+        let at = self.span.start + at;
+        Some(Self::new(&self.source, at..at + words.len()))
+    }
+
+    /// Where words are in it, or all of it if they are not.
     pub(crate) fn within(&self, words: &str) -> Self {
-        let Self { source, span } = self;
-        let rest = source.text.get(span.start..).unwrap_or_default();
-        let goes_on = |line: &&str| line.trim().is_empty() || line.starts_with([' ', '\t']);
-        let first = rest.split_inclusive('\n').next().unwrap_or_default().len();
-        let more = rest[first..].split_inclusive('\n').take_while(goes_on);
-        let length = first + more.map(str::len).sum::<usize>();
-        match rest[..length].find(words) {
-            Some(at) => Self::new(source, span.start + at..span.start + at + words.len()),
-            None => self.clone(),
-        }
+        self.find(words).unwrap_or_else(|| self.clone())
     }
 
     /// The file, as it was found.
@@ -61,6 +68,9 @@ impl Place {
 
     /// The section that it is in.
     pub(crate) fn section(&self) -> Option<&str> {
+        if !self.source.is_ini {
+            return None;
+        }
         let mut lines = self.before().rsplit(LINE_ENDS);
         // In a heading it is its name.
         if lines.next() == Some("[") {

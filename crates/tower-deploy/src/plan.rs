@@ -1,9 +1,6 @@
 //! What is to be built, with everything resolved.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use crate::{
     Error, Place, Registry, Settings, build,
@@ -15,8 +12,6 @@ use crate::{
 /// What a name in a file leads to: every part with its factory and its settings, in the form in which it is built.
 pub struct Plan {
     pub(crate) root: Node,
-    /// All files that were read.
-    pub(crate) files: Vec<PathBuf>,
 }
 
 pub(crate) struct Node {
@@ -24,6 +19,8 @@ pub(crate) struct Node {
     pub(crate) global: Settings,
     pub(crate) local: Settings,
     pub(crate) section: Option<(String, Place)>,
+    /// Where it is named, if it is no section.
+    pub(crate) named: Option<Place>,
 }
 
 /// A part that a setting names.
@@ -62,11 +59,9 @@ impl Plan {
         role: Role,
         registry: &Registry,
         resolver: &mut Resolver<'_>,
-        files: &Mutex<Vec<PathBuf>>,
     ) -> Result<Self, Error> {
         let root = node(context, role, registry, resolver)?;
-        let files = files.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Self { root, files })
+        Ok(Self { root })
     }
 }
 
@@ -95,10 +90,10 @@ fn parts(
 ) -> Result<Node, Error> {
     let shared = context.global.clone();
     let (global, local) = (shared.borrow().clone(), context.local.borrow().clone());
-    let section = context.section;
+    let (section, named) = (context.section, context.named);
     let place = |error: Error| match &section {
         Some((name, place)) => error.section(name).at(Some(place)),
-        None => error,
+        None => error.at(named.as_ref()),
     };
     let what = match context.what {
         What::Object(object) => {
@@ -109,15 +104,16 @@ fn parts(
                 }
             };
             // It may be somebody else's.
-            let named = || (factory.names)(&global, &local, resolver.reader());
-            let named = build::guarded(named).map_err(place)?;
+            let all = || (factory.names)(&global, &local, resolver.reader());
+            let all = build::guarded(all).map_err(place)?;
             let mut parts = Vec::new();
-            for named in named {
+            for named in all {
                 let context = resolver.name(named.role, &named.name, named.home, Some(&shared));
-                let context = context.map_err(|error| match error.place() {
+                let mut context = context.map_err(|error| match error.place() {
                     Some(_) => error,
                     None => place(error.key(&named.key).at(named.place.as_ref())),
                 })?;
+                context.named = context.named.or(named.place);
                 parts.push(Child {
                     key: named.key,
                     label: named.label,
@@ -151,5 +147,6 @@ fn parts(
         global,
         local,
         section,
+        named,
     })
 }

@@ -84,12 +84,8 @@ struct Registered {
     at: &'static Location<'static>,
 }
 
-/// An error of the loader's own, of a part, is not wrapped.
 fn failed(error: impl Into<BoxError>) -> Error {
-    match error.into().downcast::<Error>() {
-        Ok(error) => *error,
-        Err(error) => Error::new(ErrorKind::Factory, "the factory failed").caused_by(error),
-    }
+    Error::of_factory("the factory failed", error.into())
 }
 
 /// A factory whose settings are a struct.

@@ -228,3 +228,85 @@ hosts = example.org
     assert_eq!(code, Some(2));
     assert!(err.contains("it begins with a slash"), "{err}");
 }
+
+#[test]
+fn a_request_that_has_no_answer_is_traced_and_is_an_error() {
+    let file = "[app:main]\nuse = egg:tower#panic\n";
+    let folder = Folder::new("panics", "x.ini", file);
+    let (code, out, err) = run(
+        &folder,
+        &["request", "x.ini", "GET", "/?token=abc", "--trace"],
+    );
+    assert_eq!(code, Some(1));
+    assert!(
+        out.ends_with("GET /?token=[redacted]\n× no answer\n"),
+        "{out}"
+    );
+    assert!(err.contains("error: there is no whole answer: "), "{err}");
+}
+
+#[test]
+fn a_body_has_its_length() {
+    let file = "[app:main]\nuse = egg:tower#text\ntext = x\nfilter-with = limit\n[filter:limit]\nuse = egg:tower#body-limit\nlimit = 3 B\n";
+    let folder = Folder::new("repeat", "x.ini", file);
+    let (_, out, _) = run(
+        &folder,
+        &["request", "x.ini", "PUT", "/", "--data", "abcdef"],
+    );
+    assert!(out.starts_with("HTTP/1.1 413"), "{out}");
+}
+
+#[test]
+fn nobody_has_to_listen_to_an_answer() {
+    let folder = Folder::new(
+        "long",
+        "x.ini",
+        &format!(
+            "[app:main]\nuse = egg:tower#text\ntext = {}\n",
+            "x".repeat(500_000)
+        ),
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tower-deploy"));
+    let mut child = command
+        .args(["request", "x.ini", "GET", "/"])
+        .current_dir(&folder.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn check_looks_at_the_server_too() {
+    let app = "[app:main]\nuse = egg:tower#panic\n";
+    for (server, error) in [
+        (
+            "use = egg:tower#http\nprot = 1",
+            "[server:main] prot: the key is not known",
+        ),
+        (
+            "use = egg:tower#http\nheader_timeout = 0",
+            "`header_timeout` has to be longer than nothing",
+        ),
+        (
+            "use = egg:tower#http\nport = 1\nbind = unix:/x",
+            "it says where to listen twice",
+        ),
+        ("use = egg:tower#htpt", "there is no server egg:tower#htpt"),
+        ("use = other", "there is no server `other`"),
+    ] {
+        let folder = Folder::new(
+            "server",
+            "x.ini",
+            &format!("{app}[server: main]\n{server}\n"),
+        );
+        let (code, _, err) = run(&folder, &["check", "x.ini"]);
+        assert_eq!(code, Some(1));
+        assert!(
+            err.contains(&error.replace("[server:main]", "[server: main]")),
+            "{err}"
+        );
+    }
+}

@@ -6,125 +6,32 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod served;
+
 use std::{
     fmt::Write,
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use sha2::{Digest, Sha256};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    process::{Child, ChildStderr, ChildStdout, Command},
+    process::Command,
     time::{sleep, timeout},
 };
 
-/// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+use served::{PATIENCE, Served};
 
-struct Served {
-    child: Child,
-    url: String,
-    /// What it said before it listened.
-    tree: String,
-    log: Lines<BufReader<ChildStderr>>,
-    _said: Lines<BufReader<ChildStdout>>,
-}
-
-impl Served {
-    async fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tower-deploy"))
-            .arg("serve")
-            .args(args)
-            .args(["--bind", "127.0.0.1:0"])
-            .env("RUST_BACKTRACE", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut tree = String::new();
-        let url = loop {
-            let Some(line) = timeout(PATIENCE, said.next_line()).await.unwrap().unwrap() else {
-                let why = log.next_line().await;
-                panic!("it has ended: {why:?}");
-            };
-            match line.strip_prefix("listening on ") {
-                Some(url) => break url.to_owned(),
-                None => writeln!(tree, "{line}").unwrap(),
-            }
-        };
-        Self {
-            child,
-            url,
-            tree,
-            log,
-            _said: said,
-        }
-    }
-
-    async fn site() -> Self {
-        let file = site().join("site.ini");
-        Self::start(&[file.to_str().unwrap()]).await
-    }
-
-    fn address(&self) -> &str {
-        self.url.strip_prefix("http://").unwrap()
-    }
-
-    /// Skips the log until a line with these words.
-    async fn logs(&mut self, words: &str) -> String {
-        loop {
-            let line = timeout(PATIENCE, self.log.next_line()).await;
-            let line = line.unwrap().unwrap().unwrap();
-            if line.contains(words) {
-                return line;
-            }
-        }
-    }
-
-    async fn ask(&self, method: &str, path: &str) -> Response<Bytes> {
-        self.send(method, path, Bytes::new(), false).await
-    }
-
-    async fn send(&self, method: &str, path: &str, body: Bytes, http2: bool) -> Response<Bytes> {
-        let request = Request::builder()
-            .method(Method::from_bytes(method.as_bytes()).unwrap())
-            .uri(format!("{}{path}", self.url))
-            .body(Full::new(body))
-            .unwrap();
-        let client = Client::builder(TokioExecutor::new())
-            .http2_only(http2)
-            .build_http();
-        let response = timeout(PATIENCE, client.request(request)).await;
-        let (parts, body) = response.unwrap().unwrap().into_parts();
-        let body = timeout(PATIENCE, body.collect()).await.unwrap();
-        Response::from_parts(parts, body.unwrap().to_bytes())
-    }
-
-    async fn signal(&self, signal: &str) {
-        let pid = self.child.id().unwrap().to_string();
-        let mut kill = Command::new("kill");
-        assert!(kill.args([signal, &pid]).status().await.unwrap().success());
-    }
-
-    /// How it ended.
-    async fn ended(&mut self) -> Option<i32> {
-        timeout(PATIENCE, self.child.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .code()
-    }
+async fn serve_site() -> Served {
+    let file = site().join("site.ini");
+    Served::start(&[file.to_str().unwrap()]).await
 }
 
 /// The folder of the example.
@@ -138,7 +45,7 @@ fn text(response: &Response<Bytes>) -> String {
 
 #[tokio::test]
 async fn the_readmes_first_command_serves_the_site() {
-    let mut served = Served::site().await;
+    let mut served = serve_site().await;
     assert!(
         served
             .tree
@@ -205,7 +112,7 @@ async fn the_readmes_first_command_serves_the_site() {
 
 #[tokio::test]
 async fn an_upload_passes_the_files_over_either_version() {
-    let served = Served::site().await;
+    let served = serve_site().await;
     let body: Bytes = (0..5_000_000_u32)
         .map(|n| (n ^ (n >> 8) ^ (n >> 16)) as u8)
         .collect();
@@ -225,7 +132,7 @@ async fn an_upload_passes_the_files_over_either_version() {
 
 #[tokio::test]
 async fn every_response_is_a_line_in_the_log() {
-    let mut served = Served::site().await;
+    let mut served = serve_site().await;
     served.ask("GET", "/hello?password=hunter2").await;
     let line = served.logs("finished").await;
     for words in ["method=GET", "path=/hello", "status=200", "latency="] {

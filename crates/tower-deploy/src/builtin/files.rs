@@ -8,12 +8,11 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, LOCATION},
 };
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use tower::ServiceExt;
 use tower_environ::ScriptName;
 use tower_http::services::ServeDir;
 
@@ -39,8 +38,9 @@ struct Folder {
     files: ServeDir,
     root: PathBuf,
     dotfiles: bool,
+    index: bool,
     /// What says how the site is built: it may hold passwords.
-    hidden: Vec<PathBuf>,
+    hidden: Arc<[PathBuf]>,
     cache_control: Option<HeaderValue>,
 }
 
@@ -63,20 +63,13 @@ pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
             return wrong(format!("{}: {error}", root.display()), help);
         }
     }
-    let hidden = parts
-        .files()
-        .iter()
-        .filter_map(|path| path.canonicalize().ok());
     let folder = Arc::new(Folder {
         files: ServeDir::new(&root).append_index_html_on_directories(settings.index),
         root,
         dotfiles: settings.dotfiles,
-        hidden: hidden.collect(),
-        cache_control: settings
-            .cache_max_age
-            .map(|seconds| HeaderValue::try_from(format!("max-age={seconds}")))
-            .transpose()
-            .unwrap_or_default(),
+        index: settings.index,
+        hidden: parts.files().paths().into(),
+        cache_control: settings.cache_max_age.map(max_age),
     });
     Ok(App::new(tower::service_fn(move |request| {
         let folder = folder.clone();
@@ -85,42 +78,35 @@ pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
 }
 
 impl Folder {
-    async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
-        let path = request.uri().path();
-        if !self.is_served(path) {
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        if !self.is_served(request.uri().path()) {
             return status(StatusCode::NOT_FOUND);
         }
-        let script_name = ScriptName::of(request.uri(), request.extensions());
-        let slashed = slashed(script_name.as_str(), request.uri());
         let is_read = [Method::GET, Method::HEAD].contains(request.method());
-        if !is_read {
-            // Only whether there is such a file is asked here; the body is for whoever can use it.
-            let mut head = Request::new(Body::default());
-            *head.method_mut() = Method::HEAD;
-            *head.uri_mut() = request.uri().clone();
-            request = head;
+        match self.look(request.uri().path()).await {
+            Found::Nothing => return status(StatusCode::NOT_FOUND),
+            // ServeDir knows nothing of where it is mounted, and would take two slashes for the beginning of a host.
+            Found::Folder if is_read => return to_folder(&request),
+            Found::Folder => return status(StatusCode::NOT_FOUND),
+            Found::File if is_read => {}
+            Found::File => {
+                let mut refused = status(StatusCode::METHOD_NOT_ALLOWED);
+                let allow = HeaderValue::from_static("GET, HEAD");
+                refused.headers_mut().insert(ALLOW, allow);
+                return refused;
+            }
         }
-        let Ok(response) = self.files.clone().oneshot(request).await;
-        let mut response = response.map(Body::new);
-        if response.status() == StatusCode::NOT_FOUND {
-            return status(StatusCode::NOT_FOUND);
-        }
-        if !is_read {
-            let mut refused = status(StatusCode::METHOD_NOT_ALLOWED);
-            let allow = HeaderValue::from_static("GET, HEAD");
-            refused.headers_mut().insert(ALLOW, allow);
-            return refused;
-        }
-        let headers = response.headers_mut();
-        if headers.contains_key(LOCATION) {
-            // ServeDir knows nothing of where it is mounted, and two slashes would begin a host.
-            match slashed {
-                Ok(slashed) => headers.insert(LOCATION, slashed),
-                Err(_) => return status(StatusCode::NOT_FOUND),
-            };
-        }
+        let mut response = match self.files.clone().try_call(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::warn!(%error, "a file cannot be read");
+                return status(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+        };
+        let is_there = response.status().is_success();
         if let Some(cache_control) = &self.cache_control
-            && response.status().is_success()
+            // What the whole answer says, this one says, too (RFC 9110, section 15.4.5).
+            && (is_there || response.status() == StatusCode::NOT_MODIFIED)
         {
             let headers = response.headers_mut();
             headers.insert(CACHE_CONTROL, cache_control.clone());
@@ -130,43 +116,86 @@ impl Folder {
 
     /// Whether a path may lead to a file that is for everybody.
     fn is_served(&self, path: &str) -> bool {
-        let mut last = String::new();
-        for segment in path.split('/') {
+        path.split('/').all(|segment| {
             let Ok(segment) = percent_decode_str(segment).decode_utf8() else {
                 return false;
             };
             let is_dotfile = segment.starts_with('.') && !self.dotfiles;
             let is_dots = segment == "." || segment == "..";
             // What is one segment here must not be several to the file system.
-            if is_dotfile || is_dots || segment.contains(['/', '\\', '\0']) {
-                return false;
-            }
-            last = segment.into_owned();
+            !is_dotfile && !is_dots && !segment.contains(['/', '\\', '\0'])
+        })
+    }
+
+    /// What a path leads to, before anything is opened: a pipe would wait for a writer.
+    async fn look(&self, path: &str) -> Found {
+        let path = percent_decode_str(path).decode_utf8_lossy();
+        let mut file = self.root.join(path.trim_start_matches('/'));
+        let is_index = path.ends_with('/');
+        if is_index {
+            file.push("index.html");
         }
-        let named = |hidden: &&PathBuf| {
-            let name = hidden.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.eq_ignore_ascii_case(&last))
+        let (hidden, index) = (self.hidden.clone(), self.index);
+        let look = move || match fs::metadata(&file) {
+            Ok(metadata) if metadata.is_dir() && index && !is_index => Found::Folder,
+            // A link to a hidden file is that file.
+            Ok(metadata) if metadata.is_file() && (index || !is_index) => match id(&file) {
+                Ok(id)
+                    if !hidden
+                        .iter()
+                        .any(|hidden| self::id(hidden).is_ok_and(|hidden| hidden == id)) =>
+                {
+                    Found::File
+                }
+                _ => Found::Nothing,
+            },
+            _ => Found::Nothing,
         };
-        let mut hidden = self.hidden.iter().filter(named).peekable();
-        hidden.peek().is_none() || !is_one_of(&self.root, path, hidden)
+        let looked = tokio::task::spawn_blocking(look).await;
+        looked.unwrap_or(Found::Nothing)
     }
 }
 
-/// Whether the file that a path leads to is one of these, by whatever way.
-fn is_one_of<'a>(root: &Path, path: &str, mut files: impl Iterator<Item = &'a PathBuf>) -> bool {
-    let path = percent_decode_str(path).decode_utf8_lossy();
-    let path: io::Result<_> = root.join(path.trim_start_matches('/')).canonicalize();
-    path.is_ok_and(|path| files.any(|file| *file == path))
+enum Found {
+    Nothing,
+    File,
+    Folder,
 }
 
-/// The path that a folder has, below what it is mounted at.
-fn slashed(script_name: &str, uri: &Uri) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
-    let path = format!("{script_name}{}/", uri.path());
-    let path = format!("/{}", path.trim_start_matches('/'));
-    match uri.query() {
-        Some(query) => HeaderValue::try_from(format!("{path}?{query}")),
-        None => HeaderValue::try_from(path),
+/// Two files that are there have not the same.
+#[cfg(unix)]
+fn id(file: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    let metadata = fs::metadata(file)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn id(file: &Path) -> io::Result<PathBuf> {
+    file.canonicalize()
+}
+
+fn max_age(seconds: u64) -> HeaderValue {
+    let text = format!("max-age={seconds}");
+    HeaderValue::try_from(text).expect("letters, a sign and digits")
+}
+
+/// To the path that a folder has, below what it is mounted at.
+fn to_folder(request: &Request<Body>) -> Response<Body> {
+    let uri = request.uri();
+    let script_name = ScriptName::of(uri, request.extensions());
+    let path = format!("{}{}", script_name.as_str(), uri.path());
+    let mut location = format!("/{}/", path.trim_start_matches('/'));
+    if let Some(query) = uri.query() {
+        location.extend(["?", query]);
     }
+    let Ok(location) = HeaderValue::try_from(location) else {
+        return status(StatusCode::NOT_FOUND);
+    };
+    let mut response = status(StatusCode::TEMPORARY_REDIRECT);
+    response.headers_mut().insert(LOCATION, location);
+    response
 }
 
 fn status(status: StatusCode) -> Response<Body> {

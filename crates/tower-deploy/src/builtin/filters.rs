@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use http::request::Parts as RequestParts;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
 use tower_environ::{EnvironLayer, Key, MountLayer};
@@ -10,19 +11,24 @@ use tower_exception::{ExceptionLayer, install_panic_hook, to_tracing};
 use tower_hooks::HooksLayer;
 use tower_layer::Layer;
 use tower_lint::LintLayer;
-use tower_origin::{OriginLayer, PeerAddr};
+use tower_origin::{OriginLayer, PeerAddr, XForwarded};
 use tower_service::Service;
 
 use crate::{
     App, Body, BoxError, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read,
-    named::Named, role::Role,
+    named::Named, role::Role, secret::is_secret,
 };
 
 /// `egg:tower#environ`: every setting is a value by name, for all requests.
 pub(super) fn environ(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
     let mut layers = Vec::new();
     for (name, value) in local.iter() {
-        let key: Key<String> = Key::parse(name).map_err(|error| {
+        // What nobody should see is seen in no trace and on no page.
+        let key = match value.is_secret || is_secret(name) {
+            true => Key::<String>::parse_secret(name),
+            false => Key::parse(name),
+        };
+        let key = key.map_err(|error| {
             let error = Error::new(ErrorKind::Settings, error.to_string()).key(name);
             error.at(value.key_place.as_ref())
         })?;
@@ -58,15 +64,36 @@ pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, BoxError> {
 pub(super) struct Origin {
     trusted: Vec<String>,
     trusted_without_address: bool,
+    x_forwarded: Vec<Said>,
     hosts: Vec<String>,
     https: bool,
     prefix: Option<String>,
+}
+
+/// Which X-Forwarded headers the proxies set besides -For and -Proto.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Said {
+    Host,
+    Port,
+    Prefix,
+}
+
+impl From<Said> for XForwarded {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Host => Self::Host,
+            Said::Port => Self::Port,
+            Said::Prefix => Self::Prefix,
+        }
+    }
 }
 
 /// `egg:tower#origin`
 pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, BoxError> {
     let mut layer = OriginLayer::new()
         .trusted(settings.trusted)?
+        .x_forwarded(settings.x_forwarded.into_iter().map(Into::into))
         .hosts(settings.hosts)?;
     if settings.trusted_without_address {
         layer = layer.trusted_without_address();
@@ -104,6 +131,7 @@ fn loopback() -> Vec<String> {
 pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filter, BoxError> {
     let mut layer = OriginLayer::new()
         .trusted(settings.trusted)?
+        .x_forwarded([XForwarded::Host])
         .trusted_without_address();
     if let Some(Scheme::Https) = settings.scheme {
         layer = layer.https();
@@ -119,9 +147,7 @@ pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filt
         let taken_off = App::new(taken_off.layer(app));
         Ok::<_, Infallible>(App::new(tower::service_fn(
             move |request: http::Request<Body>| {
-                let rest = request.uri().path().strip_prefix(&prefix);
-                let is_left = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-                let mut app = if is_left {
+                let mut app = if is_below(request.uri().path(), &prefix) {
                     left.clone()
                 } else {
                     taken_off.clone()
@@ -130,6 +156,19 @@ pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filt
             },
         )))
     }))
+}
+
+/// As a mount sees it: segment by segment, each decoded.
+fn is_below(path: &str, prefix: &str) -> bool {
+    let decoded = |segment| {
+        percent_decode_str(segment)
+            .decode_utf8()
+            .unwrap_or_default()
+    };
+    let mut path = path.split('/').map(decoded);
+    prefix
+        .split('/')
+        .all(|segment| path.next().is_some_and(|own| own == segment))
 }
 
 #[derive(Deserialize)]
@@ -197,7 +236,10 @@ pub(super) struct Exception {
 }
 
 /// `egg:tower#exception`: whatever goes wrong is one incident, told to `tracing`.
-pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Infallible> {
+pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, BoxError> {
+    if settings.append_traceback && !settings.debug {
+        return Err("`append_traceback` shows something with `debug` only".into());
+    }
     install_panic_hook();
     let peer = |request: &RequestParts| {
         let peer = request.extensions.get::<PeerAddr>();
@@ -217,8 +259,7 @@ pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Inf
 
 #[derive(Deserialize)]
 struct Hooks {
-    #[serde(rename = "hooks")]
-    _names: String,
+    hooks: Vec<String>,
     #[serde(default)]
     skip_after_on_abort: bool,
 }
@@ -240,6 +281,13 @@ pub(super) fn hook_names(
 /// `egg:tower#hooks`
 pub(super) fn hooks(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<Filter, Error> {
     let settings: Hooks = from_settings(local)?;
+    if settings.hooks.is_empty() {
+        let error = Error::new(ErrorKind::Settings, "it names no hook").key("hooks");
+        let place = local.value("hooks").and_then(|value| value.place());
+        return Err(error
+            .at(place)
+            .help("name hooks in their order, or take the filter out"));
+    }
     let hooks = parts.hooks().collect::<Result<_, _>>()?;
     let layer = HooksLayer::list(hooks);
     Ok(Filter::new(match settings.skip_after_on_abort {

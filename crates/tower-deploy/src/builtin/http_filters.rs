@@ -3,6 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_http::{
@@ -30,8 +31,8 @@ pub(crate) fn access_log(app: App) -> App {
         tracing::info_span!(
             "request",
             method = %request.method(),
-            // A path may be a secret's, but without it the line says nothing; the query is left out.
-            path = %request.uri().path(),
+            // Without the query, which may have secrets in it, and without what a terminal would take for more than letters.
+            path = %utf8_percent_encode(request.uri().path(), CONTROLS),
         )
     };
     let layer = TraceLayer::new_for_http()
@@ -61,7 +62,10 @@ fn unavailable() -> u16 {
 
 /// `egg:tower#timeout`: how long an app may take until it has the head of its answer.
 pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, BoxError> {
-    let status = StatusCode::from_u16(settings.status)?;
+    let status = StatusCode::from_u16(settings.status).ok();
+    let status = status.filter(|status| status.is_client_error() || status.is_server_error());
+    let status =
+        status.ok_or_else(|| format!("`status` {} is not that of an error", settings.status))?;
     Ok(Filter::new(TimeoutLayer::with_status_code(
         status,
         settings.timeout,
@@ -137,11 +141,23 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, BoxError> {
     }
     let origins = match is_any(&settings.origins) {
         true => AllowOrigin::any(),
-        false => AllowOrigin::list(all::<HeaderValue>(&settings.origins, "origins")?),
+        false => AllowOrigin::list(
+            settings
+                .origins
+                .iter()
+                .map(origin)
+                .collect::<Result<Vec<_>, _>>()?,
+        ),
     };
     let methods = match is_any(&settings.methods) {
         true => AllowMethods::any(),
-        false => AllowMethods::list(all::<Method>(&settings.methods, "methods")?),
+        false => AllowMethods::list(
+            settings
+                .methods
+                .iter()
+                .map(method)
+                .collect::<Result<Vec<_>, _>>()?,
+        ),
     };
     let headers = match is_any(&settings.headers) {
         true => AllowHeaders::any(),
@@ -159,6 +175,26 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, BoxError> {
     Ok(Filter::new(layer))
 }
 
+/// As browsers write it (RFC 6454, section 6.2), or it would match nobody's.
+fn origin(text: &String) -> Result<HeaderValue, BoxError> {
+    let rest = text.split_once("://").map(|(_, rest)| rest);
+    let is_origin = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#']));
+    let is_lower = !text.contains(|c: char| c.is_uppercase());
+    if text != "null" && !(is_origin && is_lower) {
+        return Err(format!(
+            "`origins`: `{text}` is no origin, such as https://example.org or http://localhost:3000"
+        )
+        .into());
+    }
+    Ok(text.parse()?)
+}
+
+fn method(text: &String) -> Result<Method, BoxError> {
+    let is_shouted = !text.contains(|c: char| c.is_lowercase());
+    let method = text.parse().ok().filter(|_| is_shouted);
+    method.ok_or_else(|| format!("`methods`: `{text}` is no method, such as GET").into())
+}
+
 fn all<T: std::str::FromStr<Err: Into<BoxError>>>(
     words: &[String],
     key: &str,
@@ -169,6 +205,17 @@ fn all<T: std::str::FromStr<Err: Into<BoxError>>>(
     };
     words.iter().map(read).collect()
 }
+
+/// What makes a message broken if it is not so.
+const FRAMING: [&str; 7] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// `egg:tower#set-header`: every setting is a header of the response.
 pub(super) fn set_header(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
@@ -190,6 +237,12 @@ pub(super) fn set_header(_: &Settings, local: &Settings, _: &Parts<'_>) -> Resul
         let name = HeaderName::try_from(key);
         let name =
             name.map_err(|_| wrong("it is no header's name", "write Header-Name = value"))?;
+        if FRAMING.contains(&name.as_str()) {
+            return Err(wrong(
+                "it says how a message ends, which the server knows",
+                "take it out",
+            ));
+        }
         let text = HeaderValue::try_from(value.text());
         let text =
             text.map_err(|_| wrong("no header can have this value", "write it in one line"))?;

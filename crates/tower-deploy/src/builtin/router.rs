@@ -26,7 +26,7 @@ pub(super) fn filter(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Resul
 }
 
 fn dispatch(local: &Settings, parts: &Parts<'_>) -> Result<Dispatch<App>, Error> {
-    let routes = Routes::read(local, parts.reader())?;
+    let routes = Routes::read(local, &|path| parts.files().read(path))?;
     let apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
     let hooks = parts.hooks().collect::<Result<Vec<_>, _>>()?;
     // A hook sees the route that was matched, as link.wsgi's middleware sees the handler.

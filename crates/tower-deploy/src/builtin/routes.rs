@@ -68,13 +68,13 @@ impl Routes {
 
     /// `[METHOD[,METHOD…]] PATTERN APP`, a line each.
     fn of_lines(value: &Value) -> Result<Self, Error> {
-        let place = |words: &str| value.place().map(|place| place.within(words));
         let mut written = Vec::new();
-        for line in value.text().lines() {
+        for (number, line) in value.text().lines().enumerate() {
             let line = line.trim();
             if line.is_empty() {
                 continue;
             }
+            let place = value.line_place(number);
             let is_pattern = |word: &str| word.starts_with(['/', '^']);
             let (methods, rest) = match line.split_once(char::is_whitespace) {
                 Some((methods, rest)) if !is_pattern(methods) => (methods, rest.trim_start()),
@@ -84,24 +84,24 @@ impl Routes {
             let Some((pattern, app)) = parts.filter(|(pattern, _)| is_pattern(pattern)) else {
                 let message = format!("`{line}` is no route");
                 let error = Error::new(ErrorKind::Settings, message).key(URLPATTERNS);
-                return Err(error.at(place(line).as_ref()).help(
-                    "write METHOD PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^",
+                return Err(error.at(place.as_ref()).help(
+                    "write METHOD[,METHOD…] PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^",
                 ));
             };
             let pattern = pattern.trim_end();
-            let methods = methods.split(',').filter(|method| *method != "*");
-            let within = |words: &str| place(line).map(|line| line.within(words));
+            let within = |words: &str| place.as_ref().map(|line| line.within(words));
             let label: Vec<_> = line[..line.len() - app.len()].split_whitespace().collect();
-            let label = label.join(" ");
-            let named = Named::word(Role::App, URLPATTERNS, &label, app, value);
             written.push(Written {
                 methods: methods
+                    .split(',')
                     .map(|method| (method.to_owned(), within(method)))
                     .collect(),
                 pattern: (pattern.to_owned(), within(pattern)),
                 named: Named {
-                    place: place(line).map(|line| last(line, app)),
-                    ..named
+                    label: label.join(" "),
+                    name: app.to_owned(),
+                    place: place.map(|line| last(line, app)),
+                    ..Named::whole(Role::App, URLPATTERNS, value)
                 },
             });
         }
@@ -131,7 +131,7 @@ impl Routes {
         let mut apps: IndexMap<String, Named> = IndexMap::new();
         for Written { named, .. } in self.written {
             match apps.get_mut(&named.name) {
-                Some(known) => known.label = format!("{}, {}", known.label, named.label),
+                Some(known) => known.label.extend([", ", &named.label]),
                 None => drop(apps.insert(named.name.clone(), named)),
             }
         }
@@ -143,18 +143,25 @@ impl Routes {
         let mut names = IndexSet::new();
         for route in &self.written {
             let (app, _) = names.insert_full(&route.named.name);
-            let mut methods = Vec::new();
+            let (mut methods, mut is_all) = (Vec::new(), false);
             let key = &route.named.key;
             for (method, place) in &route.methods {
+                if method == "*" {
+                    is_all = true;
+                    continue;
+                }
                 let is_shouted = !method.contains(|c: char| c.is_lowercase());
                 let read = Method::from_bytes(method.as_bytes());
                 methods.push(read.ok().filter(|_| is_shouted).ok_or_else(|| {
                     let message = format!("`{method}` is no method");
                     let error = Error::new(ErrorKind::Settings, message);
                     let help =
-                        "methods are upper case, as GET, and parted by commas; * is all of them";
+                        "methods are upper case, as GET, and parted by commas without spaces; * is all of them";
                     error.key(key).at(place.as_ref()).help(help)
                 })?);
+            }
+            if is_all {
+                methods.clear();
             }
             let (pattern, place) = &route.pattern;
             let pattern = self.pattern(pattern).map_err(|error| {
@@ -193,43 +200,41 @@ struct Whole<'a> {
     router: Router<'a>,
 }
 
+/// Values as they are written, so that their places are known.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Router<'a> {
     #[serde(default, borrow)]
-    urlpatterns: IndexMap<String, IndexMap<String, &'a RawValue>>,
+    urlpatterns: IndexMap<String, &'a RawValue>,
     #[serde(default, borrow)]
     middlewares: Vec<&'a RawValue>,
 }
 
+type Handlers<'a> = IndexMap<String, &'a RawValue>;
+
 impl Json {
     fn read(path: &Path, value: &Value, read: &Read<'_>) -> Result<Routes, Error> {
         let text = ini::text(path, read).map_err(|error| {
-            error
-                .key(JSON)
-                .at(value.place())
-                .help("`json` is the name of a file")
+            let error = error.key(JSON).at(value.place());
+            error.help("`json` is the name of a file")
         })?;
         let json = Self {
             source: Arc::new(Source {
                 path: path.into(),
                 text,
+                is_ini: false,
             }),
         };
-        let text = &json.source.text;
-        let whole: Whole<'_> = serde_json::from_str(text).map_err(|error| json.wrong(&error))?;
+        let whole: Whole<'_> = json.parse(&json.source.text, 0)?;
         let mut written = Vec::new();
-        let mut from = 0;
-        for (pattern, methods) in &whole.router.urlpatterns {
-            let quoted = serde_json::to_string(pattern).unwrap_or_default();
-            let at = text[from..].find(&quoted).map(|at| from + at);
-            let place = at.map(|at| Place::new(&json.source, at..at + quoted.len()));
-            from = at.unwrap_or(from);
-            for (method, handler) in methods {
+        for (pattern, handlers) in whole.router.urlpatterns {
+            let place = json.key_place(handlers);
+            let handlers: Handlers<'_> = json.parse(handlers.get(), json.offset(handlers))?;
+            for (method, handler) in handlers {
                 let named = json.named(Role::App, format!("{method} {pattern}"), handler)?;
                 written.push(Written {
-                    methods: vec![(method.clone(), json.key_before(handler, method))],
-                    pattern: (pattern.clone(), place.clone()),
+                    methods: vec![(method, Some(json.key_place(handler)))],
+                    pattern: (pattern.clone(), Some(place.clone())),
                     named,
                 });
             }
@@ -245,62 +250,67 @@ impl Json {
         })
     }
 
-    fn wrong(&self, error: &serde_json::Error) -> Error {
+    /// A part of the text that begins at this offset.
+    fn parse<'a, T: Deserialize<'a>>(&self, part: &'a str, offset: usize) -> Result<T, Error> {
+        serde_json::from_str(part).map_err(|error| {
+            let lines = part.split_inclusive('\n').take(error.line().saturating_sub(1));
+            let before = offset + lines.map(str::len).sum::<usize>();
+            // Serde's column is the number of the last byte that it has read.
+            let at = before + error.column().saturating_sub(1);
+            let message = error.to_string();
+            let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+            Error::new(ErrorKind::Json, message).at(Some(&self.place(at))).help(
+                "a router is {\"ROUTER\": {\"urlpatterns\": {PATTERN: {METHOD: NAME}}, \"middlewares\": [NAME]}}",
+            )
+        })
+    }
+
+    /// The character at a byte.
+    fn place(&self, at: usize) -> Place {
         let text = &self.source.text;
-        let before: usize = text
-            .split_inclusive('\n')
-            .take(error.line().saturating_sub(1))
-            .map(str::len)
-            .sum();
-        // Serde's column is the number of the last byte that it has read.
-        let at = (before + error.column().saturating_sub(1)).min(text.len());
-        let at = (0..=at)
-            .rev()
-            .find(|at| text.is_char_boundary(*at))
-            .unwrap_or(0);
+        let is_start = |at: &usize| text.is_char_boundary(*at);
+        let at = (0..=at.min(text.len())).rev().find(is_start).unwrap_or(0);
         let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-        let message = error.to_string();
-        let message = message
-            .rsplit_once(" at line ")
-            .map_or(&*message, |(message, _)| message);
-        let place = Place::new(&self.source, at..end);
-        Error::new(ErrorKind::Json, message).at(Some(&place)).help(
-            "a router is {\"ROUTER\": {\"urlpatterns\": {PATTERN: {METHOD: NAME}}, \"middlewares\": [NAME]}}",
-        )
+        Place::new(&self.source, at..end)
     }
 
-    fn place(&self, value: &RawValue) -> Option<Place> {
-        let text = &self.source.text;
-        // What serde borrows is a part of the text.
-        let at = value.get().as_ptr() as usize - text.as_ptr() as usize;
-        let span = at..at + value.get().len();
-        text.get(span.clone())
-            .map(|_| Place::new(&self.source, span))
+    /// What serde borrows is a part of the text.
+    fn offset(&self, value: &RawValue) -> usize {
+        value.get().as_ptr() as usize - self.source.text.as_ptr() as usize
     }
 
-    /// Where the key of a value stands, which is what is quoted last before it.
-    fn key_before(&self, value: &RawValue, key: &str) -> Option<Place> {
-        let value = self.place(value)?;
-        let at = self.source.text[..value.span.start].rfind(key)?;
-        Some(Place::new(&self.source, at..at + key.len()))
+    /// The key of a value: the string before the colon before it.
+    fn key_place(&self, value: &RawValue) -> Place {
+        let before = self.source.text[..self.offset(value)].trim_end();
+        let before = before.strip_suffix(':').unwrap_or(before).trim_end();
+        let inside = before.strip_suffix('"').unwrap_or(before);
+        let is_escaped = |at: usize| {
+            let slashes = inside[..at].bytes().rev().take_while(|byte| *byte == b'\\');
+            slashes.count() % 2 == 1
+        };
+        let quotes = inside.rmatch_indices('"').map(|(at, _)| at);
+        let start = quotes.into_iter().find(|at| !is_escaped(*at));
+        Place::new(&self.source, start.unwrap_or(0)..before.len())
     }
 
     /// A dotted name, which is looked up in the registry as it stands.
     fn named(&self, role: Role, label: String, value: &RawValue) -> Result<Named, Error> {
-        let place = self.place(value);
+        let at = self.offset(value);
+        let place = Place::new(&self.source, at..at + value.get().len());
         let name: String = serde_json::from_str(value.get()).map_err(|_| {
-            let message = format!("`{}` is no name", value.get());
-            let error = Error::new(ErrorKind::Json, message).at(place.as_ref());
+            let error = Error::new(ErrorKind::Json, "it is no name").at(Some(&place));
             error
                 .help("write the name, as \"package.module.name\", that the program has registered")
         })?;
+        // Nothing that is written here leads to another file.
+        let scheme = if name.contains(':') { "call" } else { "egg" };
         Ok(Named {
             role,
             key: JSON.to_owned(),
             label,
-            name: format!("egg:{name}"),
+            name: format!("{scheme}:{name}"),
             home: Origin::Program,
-            place,
+            place: Some(place),
         })
     }
 }

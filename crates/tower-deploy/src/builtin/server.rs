@@ -8,11 +8,11 @@ use crate::{
     Address, BoxError, Error, ErrorKind, HttpServer, Parts, Server, Settings, de::from_settings,
 };
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Http {
-    host: String,
-    port: u16,
+    host: Option<String>,
+    port: Option<u16>,
     /// Instead of a host and a port.
     bind: Option<String>,
     header_timeout: Option<Duration>,
@@ -22,40 +22,31 @@ pub(super) struct Http {
     connections: Option<usize>,
 }
 
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            host: "127.0.0.1".to_owned(),
-            port: 8080,
-            bind: None,
-            header_timeout: None,
-            body_timeout: None,
-            write_timeout: None,
-            drain_timeout: None,
-            connections: None,
-        }
-    }
-}
-
 pub(super) fn http(_: &Settings, settings: Http) -> Result<Server, BoxError> {
+    let is_placed = settings.host.is_some() || settings.port.is_some();
     let address: Address = match settings.bind {
+        Some(_) if is_placed => {
+            return Err("it says where to listen twice: `bind`, and `host` or `port`".into());
+        }
         Some(bind) => bind.parse()?,
-        None if settings.host.contains(':') => format!(
-            "[{}]:{}",
-            settings.host.trim_matches(['[', ']']),
-            settings.port
-        )
-        .parse()?,
-        None => format!("{}:{}", settings.host, settings.port).parse()?,
+        None => {
+            let host = settings.host.as_deref().unwrap_or("127.0.0.1");
+            let port = settings.port.unwrap_or(8080);
+            match host.trim_matches(['[', ']']) {
+                ip if ip.contains(':') => format!("[{ip}]:{port}"),
+                name => format!("{name}:{port}"),
+            }
+            .parse()?
+        }
     };
     let mut server = HttpServer::new(address);
-    if let Some(timeout) = settings.header_timeout {
+    if let Some(timeout) = some_time("header_timeout", settings.header_timeout)? {
         server = server.header_timeout(timeout);
     }
-    if let Some(timeout) = settings.body_timeout {
+    if let Some(timeout) = some_time("body_timeout", settings.body_timeout)? {
         server = server.body_timeout(timeout);
     }
-    if let Some(timeout) = settings.write_timeout {
+    if let Some(timeout) = some_time("write_timeout", settings.write_timeout)? {
         server = server.write_timeout(timeout);
     }
     if let Some(timeout) = settings.drain_timeout {
@@ -69,8 +60,16 @@ pub(super) fn http(_: &Settings, settings: Http) -> Result<Server, BoxError> {
     Ok(Server::http(server))
 }
 
-/// What says how Paste's threads work, and says nothing where there are none.
-const THREADS: [&str; 7] = [
+/// With no time at all nobody would be served.
+fn some_time(key: &str, time: Option<Duration>) -> Result<Option<Duration>, BoxError> {
+    match time {
+        Some(Duration::ZERO) => Err(format!("`{key}` has to be longer than nothing").into()),
+        time => Ok(time),
+    }
+}
+
+/// What says how Paste's server works inside, and says nothing to another one.
+const OF_PASTE: [&str; 7] = [
     "use_threadpool",
     "threadpool_workers",
     "daemon_threads",
@@ -83,7 +82,7 @@ const THREADS: [&str; 7] = [
 pub(super) fn paste(global: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
     let mut own = Settings::default();
     for (key, value) in local.iter() {
-        if THREADS.contains(&key) || key.starts_with("threadpool_") {
+        if OF_PASTE.contains(&key) || key.starts_with("threadpool_") {
             tracing::warn!(
                 "`{key}` of egg:Paste#http says nothing to this server, and is left out"
             );

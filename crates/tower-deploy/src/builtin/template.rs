@@ -20,36 +20,35 @@ enum Piece {
 
 impl Template {
     pub(super) fn new(text: &str) -> Self {
-        let mut pieces = vec![Piece::Text(String::new())];
-        let mut rest = text;
+        let mut pieces = Vec::new();
+        let (mut rest, mut plain) = (text, String::new());
         while let Some(open) = rest.find('{') {
-            let end = rest[open..].find('}').map(|end| open + end + 1);
-            let named = end.and_then(|end| Some((named(&rest[open..end])?, end)));
-            let (piece, end) = match named {
-                Some((piece, end)) => (Some(piece), end),
-                None => (None, open + 1),
-            };
-            if let Some(Piece::Text(before)) = pieces.last_mut() {
-                before.push_str(match piece {
-                    Some(_) => &rest[..open],
-                    None => &rest[..end],
-                });
+            plain.push_str(&rest[..open]);
+            rest = &rest[open..];
+            // Of `{{name}` the first brace is no beginning.
+            let end = rest[1..].find(['{', '}']).map_or(rest.len(), |end| 1 + end);
+            let braced = rest.get(..=end).filter(|braced| braced.ends_with('}'));
+            match braced.and_then(named) {
+                Some(piece) => {
+                    pieces.extend([Piece::Text(std::mem::take(&mut plain)), piece]);
+                    rest = &rest[end + 1..];
+                }
+                None => {
+                    plain.push_str(&rest[..end]);
+                    rest = &rest[end..];
+                }
             }
-            if let Some(piece) = piece {
-                pieces.extend([piece, Piece::Text(String::new())]);
-            }
-            rest = &rest[end..];
         }
-        pieces.push(Piece::Text(rest.to_owned()));
+        pieces.push(Piece::Text(plain + rest));
         Self { pieces }
     }
 
-    /// `escape` makes a value fit for where it will stand.
+    /// `escape` makes a value fit for where it will stand, or says that nothing makes it.
     pub(super) fn fill(
         &self,
         request: &Parts,
-        escape: impl for<'a> Fn(&'a str) -> Cow<'a, str>,
-    ) -> String {
+        escape: impl for<'a> Fn(&'a str) -> Option<Cow<'a, str>>,
+    ) -> Option<String> {
         let args = request.extensions.get::<UrlArgs>();
         let mut out = String::new();
         for piece in &self.pieces {
@@ -61,15 +60,15 @@ impl Template {
                         Ok(position) => args.get(position),
                         Err(_) => args.name(name),
                     });
-                    out.push_str(&value.map_or(Cow::Borrowed(named.as_str()), &escape));
+                    out.push_str(&value.map_or(Some(Cow::Borrowed(named.as_str())), &escape)?);
                 }
                 Piece::Environ(named, key) => {
                     let value = request.environ(key).map(String::as_str);
-                    out.push_str(&value.map_or(Cow::Borrowed(named.as_str()), &escape));
+                    out.push_str(&value.map_or(Some(Cow::Borrowed(named.as_str())), &escape)?);
                 }
             }
         }
-        out
+        Some(out)
     }
 }
 
@@ -82,4 +81,43 @@ fn named(braced: &str) -> Option<Piece> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let is_name = !name.is_empty() && name.chars().all(is_word);
     is_name.then(|| Piece::Arg(braced.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn only_names_in_braces_are_names() {
+        let (request, ()) = Request::new(()).into_parts();
+        for text in [
+            "",
+            "{",
+            "}",
+            "{}",
+            "{{",
+            "{{x}}",
+            "{x",
+            "a{b c}d{e}",
+            "{\u{e4}}",
+            "{a.b}{",
+            "{a..b}",
+            "x}{y}{",
+        ] {
+            let template = Template::new(text);
+            assert_eq!(template.fill(&request, |_| None).as_deref(), Some(text));
+        }
+        let named = Template::new("{{x}} {y.z} {0}").pieces;
+        let names = named
+            .iter()
+            .filter(|piece| !matches!(piece, Piece::Text(_)));
+        assert_eq!(names.count(), 3);
+    }
+
+    #[test]
+    fn many_braces_take_no_time() {
+        assert_eq!(Template::new(&"{".repeat(1_000_000)).pieces.len(), 1);
+    }
 }

@@ -53,14 +53,15 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, BoxError> {
         _ => Escape::Never,
     };
     let template = Arc::new(Template::new(&settings.text));
-    let text = settings.text;
+    let plain = settings.text;
     Ok(answering(move |request| {
         let (request, _) = request.into_parts();
         let text = match escape {
-            Escape::Nothing => template.fill(&request, |value| Cow::Borrowed(value)),
-            Escape::Html => template.fill(&request, html_escape::encode_safe),
-            Escape::Never => text.clone(),
+            Escape::Nothing => template.fill(&request, |value| Some(Cow::Borrowed(value))),
+            Escape::Html => template.fill(&request, |value| Some(html_escape::encode_safe(value))),
+            Escape::Never => None,
         };
+        let text = text.unwrap_or_else(|| plain.clone());
         let length = HeaderValue::from(text.len());
         // HEAD has the length of what GET would get.
         let body = match request.method {
@@ -112,19 +113,26 @@ pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, BoxError
             "`location` is no URL: it is empty, or has spaces or letters beyond ASCII in it".into(),
         );
     }
+    let whole_host = location.starts_with("//");
     let template = Template::new(location);
     Ok(answering(move |request| {
         let (request, _) = request.into_parts();
-        let location = template.fill(&request, |value| utf8_percent_encode(value, IN_URL).into());
+        let location = template.fill(&request, |value| {
+            // A segment of dots leads elsewhere than it says.
+            let is_dots = value == "." || value == "..";
+            (!is_dots).then(|| utf8_percent_encode(value, IN_URL).into())
+        });
+        // Two slashes begin a host, which no request chooses.
+        let location = location.filter(|location| whole_host || !location.starts_with("//"));
+        let location = location.and_then(|location| HeaderValue::try_from(location).ok());
         let mut response = Response::new(Body::default());
-        *response.status_mut() = match HeaderValue::try_from(location) {
-            Ok(location) => {
+        match location {
+            Some(location) => {
+                *response.status_mut() = status;
                 response.headers_mut().insert(LOCATION, location);
-                status
             }
-            // A name of no arg that stayed as it was is visible ASCII, too.
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+            None => *response.status_mut() = StatusCode::NOT_FOUND,
+        }
         response
     }))
 }

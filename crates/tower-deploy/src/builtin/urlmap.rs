@@ -7,6 +7,7 @@ use http::{
     header::HOST,
     uri::{Authority, Scheme},
 };
+use indexmap::IndexMap;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::MountLayer;
 use tower_layer::Layer;
@@ -34,7 +35,7 @@ pub(super) fn names(
 }
 
 /// What a key says: `domain example.org port 8080 /path`.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct At {
     /// In lower case; empty for all.
     name: String,
@@ -92,32 +93,35 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
         error.help("write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter")
     };
     let mut not_found = None;
-    let mut mounts: Vec<(At, App)> = Vec::new();
-    for key in parts.keys() {
+    // The same place again is that place anew, as in a dictionary.
+    let mut mounts: IndexMap<At, App> = IndexMap::new();
+    for (key, app) in parts.keys().zip(parts.apps()) {
         if key == NOT_FOUND {
-            not_found = Some(parts.app(key)?);
+            not_found = Some(app?);
             continue;
         }
         let at = At::parse(key).map_err(|message| wrong(key, message))?;
         if !at.path.is_empty() {
             MountLayer::new(&at.path).map_err(|error| wrong(key, error.to_string()))?;
         }
-        // The same place again is that place anew, as in a dictionary.
-        mounts.retain(|(other, _)| *other != at);
-        mounts.push((at, parts.app(key)?));
+        mounts.insert(at, app?);
     }
     let not_found = not_found.unwrap_or_else(nothing);
-    let any = mounted(&mounts, "", not_found)?;
-    let mut hosts = HashMap::new();
+    let mut by_host: IndexMap<&str, Vec<(&At, &App)>> = IndexMap::new();
+    for (at, app) in &mounts {
+        by_host.entry(&at.host).or_default().push((at, app));
+    }
+    let own = by_host.swap_remove("").unwrap_or_default();
+    let any = mounted(own, not_found)?;
     // Names before names with a port, whose requests go on to those.
-    let mut named: Vec<&At> = mounts.iter().map(|(at, _)| at).collect();
-    named.retain(|at| !at.name.is_empty());
-    named.sort_by_key(|at| at.host.len() - at.name.len());
-    for at in named {
-        let next = hosts.get(&at.name).filter(|_| at.name != at.host);
-        let next = next.unwrap_or(&any).clone();
-        let app = mounted(&mounts, &at.host, next)?;
-        hosts.insert(at.host.clone(), app);
+    let mut named: Vec<_> = by_host.into_values().collect();
+    named.sort_by_key(|own| own[0].0.host.len() - own[0].0.name.len());
+    let mut hosts = HashMap::new();
+    for own in named {
+        let At { host, name, .. } = own[0].0;
+        let next = hosts.get(name).filter(|_| name != host);
+        let app = mounted(own, next.unwrap_or(&any).clone())?;
+        hosts.insert(host.clone(), app);
     }
     let map = Arc::new(UrlMap { hosts, any });
     Ok(App::new(tower::service_fn(
@@ -126,13 +130,13 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
 }
 
 /// The apps of one host, the longest path first, and what comes after them.
-fn mounted(mounts: &[(At, App)], host: &str, next: App) -> Result<App, Error> {
-    let mut own: Vec<_> = mounts.iter().filter(|(at, _)| at.host == host).collect();
+fn mounted(mut own: Vec<(&At, &App)>, next: App) -> Result<App, Error> {
     own.sort_by_key(|(at, _)| Reverse(at.path.len()));
     let builder = own
         .into_iter()
         .fold(Dispatch::builder(), |builder, (at, app)| {
-            builder.mount(if at.path.is_empty() { "/" } else { &at.path }, app.clone())
+            let path = if at.path.is_empty() { "/" } else { &at.path };
+            builder.mount(path, app.clone())
         });
     let dispatch = builder.build().map_err(|error| {
         Error::new(ErrorKind::Settings, "the paths make no table").caused_by(error.into())
@@ -168,8 +172,12 @@ impl UrlMap {
     }
 }
 
-/// The host that is asked for, in lower case, and its port.
+/// The host that is asked for, in lower case, and its port: as an `Origin` says that somebody further out has found, or else as the request does.
 fn host(request: &Request<Body>) -> Option<(String, u16)> {
+    let origin = request.extensions().get::<Origin>();
+    if let Some((origin, host)) = origin.and_then(|origin| Some((origin, origin.host()?))) {
+        return Some((host.to_lowercase(), origin.port()));
+    }
     let header = || {
         request
             .headers()
@@ -181,9 +189,7 @@ fn host(request: &Request<Body>) -> Option<(String, u16)> {
     };
     let uri = request.uri();
     let authority = uri.authority().cloned().or_else(header)?;
-    let origin = request.extensions().get::<Origin>();
-    let scheme = origin.map(Origin::scheme).or(uri.scheme());
-    let is_https = scheme.is_some_and(|scheme| *scheme == Scheme::HTTPS);
+    let is_https = uri.scheme() == Some(&Scheme::HTTPS);
     let default = if is_https { 443 } else { 80 };
     let port = authority.port_u16().unwrap_or(default);
     Some((authority.host().to_lowercase(), port))

@@ -1,5 +1,7 @@
 //! The command line, for a program that registers factories of its own.
 
+#[cfg(feature = "reload")]
+mod reload;
 mod request;
 mod serve;
 
@@ -82,8 +84,8 @@ enum Failure {
     File(Error),
     /// The system refused something.
     System(io::Error),
-    /// An answer broke off.
-    Body(BoxError),
+    /// There was no answer, or it broke off.
+    Answer(BoxError),
 }
 
 impl From<Error> for Failure {
@@ -109,7 +111,7 @@ pub fn main(registry: Registry) -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::File(error)) => error.report(stderr().is_terminal()),
         Err(Failure::System(error)) => format!("error: {error}\n"),
-        Err(Failure::Body(error)) => format!("error: the body broke off: {error}\n"),
+        Err(Failure::Answer(error)) => format!("error: there is no whole answer: {error}\n"),
     };
     let _ = stderr().write_all(message.as_bytes());
     ExitCode::FAILURE
@@ -119,7 +121,9 @@ fn run(registry: Registry, arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Check { file, global } => {
             let loader = global.loader(registry);
-            loader.load_app(&file.uri())?;
+            let files = loader.snapshot();
+            let site = loader.load_site(&file.uri(), &files)?;
+            loader.build_server(site.server, &files)?;
             say(&format!("{}: ok\n", file.file));
         }
         Command::Explain {

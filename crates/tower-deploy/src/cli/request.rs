@@ -7,14 +7,18 @@ use std::{
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header::HOST};
+use http::{
+    HeaderName, HeaderValue, Method, Request, Uri,
+    header::{CONTENT_LENGTH, HOST},
+    response,
+};
 use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use super::{Failure, File};
-use crate::{Body, Registry, trace::Trace};
+use crate::{Body, BoxError, Registry, trace::Trace};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -74,41 +78,49 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
     let trace = Trace::default();
     let request = request(&arguments, &trace);
     let is_head = arguments.method == Method::HEAD;
-    let answered = super::runtime()?.block_on(async move {
+    let asked = async move {
         let Ok(response) = app.call(request).await;
         let (parts, body) = response.into_parts();
-        let mut out = io::stdout().lock();
-        let status = parts.status;
-        let _ = writeln!(out, "HTTP/1.1 {status}");
-        for (name, value) in &parts.headers {
-            let _ = write!(out, "{name}: ");
-            let _ = out.write_all(value.as_bytes());
-            let _ = writeln!(out);
+        say_head(&parts)?;
+        match is_head {
+            true => Ok(()),
+            false => say_body(body).await,
         }
-        let _ = writeln!(out);
-        if is_head {
-            return Ok(());
-        }
-        print(body, &mut out).await
-    });
+    };
+    // A task's panic is its own.
+    let runtime = super::runtime()?;
+    let answered = runtime.block_on(async { tokio::spawn(asked).await });
+    runtime.shutdown_background();
     // What hooks do at the end of the body is in it, too.
     if arguments.trace {
         super::say(&format!("\n{trace}"));
     }
-    answered.map_err(Failure::Body)
+    answered
+        .unwrap_or_else(|panic| Err(panic.into()))
+        .map_err(Failure::Answer)
 }
 
-/// As it comes, however long it is.
-async fn print(mut body: Body, out: &mut impl Write) -> Result<(), crate::BoxError> {
+fn say_head(parts: &response::Parts) -> io::Result<()> {
+    let mut head = format!("HTTP/1.1 {}\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+    }
+    head.push(b'\n');
+    io::stdout().write_all(&head)
+}
+
+/// As it comes, however long it is, for as long as somebody listens.
+async fn say_body(mut body: Body) -> Result<(), BoxError> {
     let mut last = b'\n';
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             last = data.last().copied().unwrap_or(last);
-            let _ = out.write_all(&data);
+            let mut out = io::stdout();
+            out.write_all(&data).and_then(|()| out.flush())?;
         }
     }
     if last != b'\n' {
-        let _ = writeln!(out);
+        super::say("\n");
     }
     Ok(())
 }
@@ -119,14 +131,21 @@ fn request(arguments: &Arguments, trace: &Trace) -> Request<Body> {
     *request.method_mut() = arguments.method.clone();
     let authority = arguments.path.authority().map(http::uri::Authority::as_str);
     let host = HeaderValue::try_from(authority.unwrap_or("localhost"));
-    if let Ok(host) = host {
-        request.headers_mut().insert(HOST, host);
+    let is_given = arguments.header.iter().any(|(name, _)| name == HOST);
+    let headers = request.headers_mut();
+    if let Ok(host) = host
+        && !is_given
+    {
+        headers.insert(HOST, host);
+    }
+    if !arguments.data.is_empty() {
+        headers.insert(CONTENT_LENGTH, arguments.data.len().into());
+    }
+    for (name, value) in &arguments.header {
+        headers.append(name, value.clone());
     }
     let path = arguments.path.path_and_query().cloned();
     *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
-    for (name, value) in &arguments.header {
-        request.headers_mut().insert(name, value.clone());
-    }
     let peer = PeerAddr(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     request.extensions_mut().insert(peer);
     if arguments.trace {

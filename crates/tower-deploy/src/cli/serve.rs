@@ -1,9 +1,15 @@
 //! `tower-deploy serve`: the app of a file, on a socket.
 
+use std::io;
+
 use clap::Args;
 
+#[cfg(feature = "reload")]
+use super::reload::Kept;
 use super::{Failure, File, Global, runtime, say};
 use crate::{Address, App, Registry, Server, builtin::access_log, serve::Shutdown};
+#[cfg(feature = "reload")]
+use crate::{Reload, reload::Contents};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -12,6 +18,10 @@ pub(super) struct Arguments {
     /// Where to listen, whatever the file says: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/site.sock`.
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<Address>,
+    /// Build the app anew when the file changes, or one that it includes. At SIGHUP that is done without this.
+    #[cfg(feature = "reload")]
+    #[arg(long)]
+    reload: bool,
     #[command(flatten)]
     global: Global,
 }
@@ -19,14 +29,38 @@ pub(super) struct Arguments {
 pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failure> {
     let loader = arguments.global.loader(registry);
     let uri = arguments.file.uri();
-    let plan = loader.plan_app(&uri)?;
-    say(&plan.to_string());
-    let app = access_log(loader.load_app(&uri)?);
-    let server = loader.find_server(&plan, &uri)?;
-    Ok(runtime()?.block_on(served(server, arguments.bind, app))?)
+    let files = loader.snapshot();
+    let site = loader.load_site(&uri, &files)?;
+    say(&site.plan.to_string());
+    #[cfg(feature = "reload")]
+    let (read, server_plan) = (
+        Contents::of_all(&files),
+        site.server
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map(ToString::to_string),
+    );
+    let server = loader.build_server(site.server, &files)?;
+    drop(files);
+
+    let runtime = runtime()?;
+    let app = site.app;
+    #[cfg(feature = "reload")]
+    let app = {
+        let kept = Kept::new(Reload::of(loader, uri, app, read), server_plan);
+        let app = kept.app();
+        let _within = runtime.enter();
+        kept.spawn(arguments.reload)?;
+        app
+    };
+    let done = runtime.block_on(served(server, arguments.bind, access_log(app)));
+    // Not waiting for threads that read a file, or look up a name, that nobody wants any more.
+    runtime.shutdown_background();
+    Ok(done?)
 }
 
-async fn served(server: Server, bind: Option<Address>, app: App) -> std::io::Result<()> {
+async fn served(server: Server, bind: Option<Address>, app: App) -> io::Result<()> {
     let server = match (server.into_http(), bind) {
         (Ok(server), Some(address)) => server.address(address),
         (Ok(server), None) => server,
@@ -34,7 +68,7 @@ async fn served(server: Server, bind: Option<Address>, app: App) -> std::io::Res
         (Err(_), Some(_)) => {
             let message =
                 "--bind is for the built-in server, and the file's [server:main] is another one";
-            return Err(std::io::Error::other(message));
+            return Err(io::Error::other(message));
         }
     };
     let shutdown = Shutdown::signals()?;

@@ -148,6 +148,13 @@ fn without_our_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     frame
 }
 
+fn without_hop_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        headers::trailers_to_client(trailers);
+    }
+    frame
+}
+
 /// The upstream's body on its way to the client. Dropping it drops the connection, unless it is at its end.
 pub(crate) struct ResponseBody {
     /// `None` once it has failed.
@@ -218,7 +225,8 @@ impl http_body::Body for ResponseBody {
             Poll::Ready(frame) => {
                 self.waiting = None;
                 self.is_whole = frame.is_none() || self.is_end_stream();
-                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+                let frame = frame.map(|frame| frame.map(without_hop_trailers).map_err(Into::into));
+                return Poll::Ready(frame);
             }
             Poll::Pending => {
                 ready!(self.poll_idle(cx));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
 
@@ -63,6 +63,19 @@ pub(crate) fn to_upstream(
 /// Takes off the trailers what is taken off the headers: an upstream may put the ones to the others (RFC 9110, section 6.5.1).
 pub(crate) fn trailers_to_upstream(trailers: &mut HeaderMap) {
     remove(trailers, is_ours);
+}
+
+/// Takes off the trailers of a response what is about one hop, or would contradict how long it was.
+pub(crate) fn trailers_to_client(trailers: &mut HeaderMap) {
+    remove(trailers, |name| {
+        HOP_BY_HOP.contains(&name) || name == "content-length"
+    });
+}
+
+/// Whether there is a transfer coding besides `chunked`: what it did to a body nobody here would undo (RFC 9112, section 6.1).
+pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().flat_map(members);
+    codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
 }
 
 /// Whether no client says this to the upstream.
@@ -170,7 +183,6 @@ fn join_cookies(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use http::header::TRANSFER_ENCODING;
     use http_body_util::{BodyExt, Empty, Full, StreamBody};
 
     use super::*;
@@ -261,6 +273,36 @@ mod tests {
             left.extend(["host: up".to_owned(), "via: 1.1 tower-deploy".to_owned()]);
             left.sort();
             assert_eq!(passed(&given), left);
+        }
+    }
+
+    #[test]
+    fn what_is_about_one_hop_is_no_trailer() {
+        let mut trailers = map(&[
+            ("Connection", "close"),
+            ("Upgrade", "x"),
+            ("Transfer-Encoding", "chunked"),
+            ("Content-Length", "9"),
+            ("X-Sum", "1"),
+        ]);
+        trailers_to_client(&mut trailers);
+        assert_eq!(trailers, map(&[("x-sum", "1")]));
+    }
+
+    #[test]
+    fn a_coding_that_nobody_undoes_is_seen() {
+        for (coding, is) in [
+            ("chunked", false),
+            ("Chunked", false),
+            ("", false),
+            ("gzip, chunked", true),
+            ("identity", true),
+        ] {
+            assert_eq!(
+                is_coded(&map(&[("transfer-encoding", coding)])),
+                is,
+                "{coding}"
+            );
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) enum Refusal {
     LeadsOut,
     /// 414: with the address's own path it is too long.
     TargetTooLong,
+    /// 501: a transfer coding besides `chunked`.
+    UnknownCoding,
     /// 501: CONNECT asks for a tunnel, which is a forward proxy's work.
     NoTunnel,
     /// 502: no connection.
@@ -43,7 +45,7 @@ impl Refusal {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::StalledRequest => StatusCode::REQUEST_TIMEOUT,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::NoTunnel => StatusCode::NOT_IMPLEMENTED,
+            Self::NoTunnel | Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Unreachable | Self::NoAnswer => StatusCode::BAD_GATEWAY,
             Self::ConnectTimeout | Self::HeaderTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -80,6 +82,7 @@ impl fmt::Display for Refusal {
             Self::StalledRequest => "the rest of the request did not come in time",
             Self::LeadsOut => "the request's path has a segment of dots",
             Self::TargetTooLong => "the request's target is too long",
+            Self::UnknownCoding => "this transfer coding is not known here",
             Self::NoTunnel => "there are no tunnels here",
             Self::Unreachable => "the server behind this one cannot be reached",
             Self::NoAnswer => "the server behind this one gave no answer",
@@ -120,6 +123,7 @@ mod tests {
             Refusal::StalledRequest,
             Refusal::LeadsOut,
             Refusal::TargetTooLong,
+            Refusal::UnknownCoding,
             Refusal::NoTunnel,
             Refusal::Unreachable,
             Refusal::NoAnswer,

@@ -79,6 +79,9 @@ impl Proxy {
         if parts.method == Method::CONNECT {
             return Err(Refusal::NoTunnel);
         }
+        if headers::is_coded(&parts.headers) {
+            return Err(Refusal::UnknownCoding);
+        }
         // DIFFERENCE: Paste answers 400.
         if !self.methods.is_empty() && !self.methods.contains(&parts.method) {
             return Err(Refusal::MethodNotAllowed);
@@ -155,6 +158,10 @@ impl Proxy {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // `Upgrade` was not passed on (RFC 9110, section 7.8), so nobody has asked for it.
             tracing::warn!("the upstream switches to a protocol that it was not asked for");
+            return Err(Refusal::NoAnswer);
+        }
+        if headers::is_coded(response.headers()) {
+            tracing::warn!("the upstream answers in a transfer coding that it was not asked for");
             return Err(Refusal::NoAnswer);
         }
         let (mut parts, body) = response.into_parts();

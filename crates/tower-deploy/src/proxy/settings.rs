@@ -74,7 +74,8 @@ impl TryFrom<String> for Suppressed {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let name = HeaderName::from_bytes(text.as_bytes());
+        // One name covers both spellings.
+        let name = HeaderName::from_bytes(text.replace('_', "-").as_bytes());
         name.map(Self)
             .map_err(|_| format!("`{text}` is not a header's name, such as User-Agent"))
     }

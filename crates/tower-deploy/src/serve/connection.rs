@@ -120,6 +120,10 @@ impl Protocol {
                     }
                 }
                 _ = draining.changed(), if !is_draining => {
+                    // Half of a first head, or of an HTTP/2 preface, may never become a request.
+                    if !spoke.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
                     is_draining = true;
                     connection.as_mut().graceful_shutdown();
                 }

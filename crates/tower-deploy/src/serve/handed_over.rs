@@ -3,6 +3,7 @@
 use std::io;
 
 use listenfd::ListenFd;
+use socket2::SockRef;
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
@@ -31,6 +32,7 @@ pub(super) fn take() -> io::Result<Vec<Listener>> {
 
 fn take_tcp(sockets: &mut ListenFd, index: usize) -> io::Result<Listener> {
     let listener = sockets.take_tcp_listener(index)?.ok_or_else(taken)?;
+    listens(&SockRef::from(&listener))?;
     listener.set_nonblocking(true)?;
     Listener::tcp(TcpListener::from_std(listener)?)
 }
@@ -38,9 +40,21 @@ fn take_tcp(sockets: &mut ListenFd, index: usize) -> io::Result<Listener> {
 #[cfg(unix)]
 fn take_unix(sockets: &mut ListenFd, index: usize) -> io::Result<Listener> {
     let listener = sockets.take_unix_listener(index)?.ok_or_else(taken)?;
+    listens(&SockRef::from(&listener))?;
     listener.set_nonblocking(true)?;
     // The file is the supervisor's.
     Listener::unix(UnixListener::from_std(listener)?, None)
+}
+
+/// One that does not would only be noticed when nobody can connect.
+fn listens(socket: &SockRef<'_>) -> io::Result<()> {
+    match socket.is_listener()? {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it does not listen",
+        )),
+    }
 }
 
 fn taken() -> io::Error {

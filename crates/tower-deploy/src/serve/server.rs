@@ -73,6 +73,13 @@ pub struct HttpServer {
     limits: Limits,
 }
 
+/// At `127.0.0.1:8080`.
+impl Default for HttpServer {
+    fn default() -> Self {
+        Self::new(Address::Tcp("127.0.0.1:8080".to_owned()))
+    }
+}
+
 impl HttpServer {
     /// A server at this address with the default limits.
     #[must_use]

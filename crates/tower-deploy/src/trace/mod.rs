@@ -1,5 +1,6 @@
 //! What each part of a stack did with one request, for `tower-deploy request --trace`: every part is wrapped, and what it did to the request is how
-//! that reaches the next part, what it did to the response how that differs from the next part's.
+//! that reaches the next part, what it did to the response how that differs from the next part's. Parts that have a request side by side, as nothing built in
+//! makes them, are shown within one another.
 
 mod seen;
 mod wrap;

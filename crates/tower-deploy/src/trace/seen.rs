@@ -1,6 +1,9 @@
 //! How a request or a response looked at one point, and what has changed since another.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, response};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, response,
+    uri::PathAndQuery,
+};
 use tower_dispatch::UrlArgs;
 use tower_environ::{Environ, ScriptName};
 use tower_origin::Origin;
@@ -26,7 +29,7 @@ impl Seen {
         let environ = environ.flat_map(Environ::iter);
         Self {
             method: request.method().clone(),
-            target: target.map_or("*", |target| target.as_str()).to_owned(),
+            target: target.map_or("*".to_owned(), shown_target),
             script_name: ScriptName::of(request.uri(), extensions)
                 .as_str()
                 .to_owned(),
@@ -66,6 +69,18 @@ impl Seen {
     }
 }
 
+/// Without the values of secrets in the query.
+fn shown_target(target: &PathAndQuery) -> String {
+    let Some(query) = target.query() else {
+        return target.path().to_owned();
+    };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((key, _)) if secret::is_secret(key) => format!("{key}={}", secret::MASK),
+        _ => pair.to_owned(),
+    });
+    format!("{}?{}", target.path(), pairs.collect::<Vec<_>>().join("&"))
+}
+
 fn changed<'a>(now: &'a Option<String>, before: &Option<String>) -> Option<&'a String> {
     now.as_ref().filter(|_| now != before)
 }
@@ -87,7 +102,12 @@ fn route(args: &UrlArgs) -> String {
     for (position, (name, value)) in args.iter().enumerate() {
         let position = position.to_string();
         let name = name.unwrap_or(&position);
-        let value = value.map_or("nothing".to_owned(), |value| format!("{value:?}"));
+        let value = value.map_or("nothing".to_owned(), |value| {
+            match secret::is_secret(name) {
+                true => secret::MASK.to_owned(),
+                false => format!("{value:?}"),
+            }
+        });
         route += &format!(
             "{} {name} = {value}",
             if route.ends_with("matched") { ":" } else { "," }

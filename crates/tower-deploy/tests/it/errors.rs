@@ -171,7 +171,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = config:other.ini\n",
-            "/site/main.ini:2:7: [app:main] use: /site/other.ini: there is no such file (config: is followed by the name of a file)",
+            "/site/main.ini:2:7: [app:main] use: /site/other.ini: there is no such file (is it the right name?)",
         ),
         (
             "[app:main]\nuse = egg:fake\nrequire = fake nosuch\n",
@@ -252,7 +252,7 @@ fn what_is_wrong_with_a_uri_is_said_without_a_file() {
         ),
         (
             "config:nowhere.ini",
-            "/site/nowhere.ini: there is no such file (config: is followed by the name of a file)",
+            "/site/nowhere.ini: there is no such file (is it the right name?)",
         ),
         (
             "egg:fake#nobody",
@@ -274,7 +274,7 @@ fn what_is_wrong_with_a_uri_is_said_without_a_file() {
         .unwrap_err();
     assert_eq!(
         relative.to_string(),
-        "`main.ini` is relative, and nothing says to what (write the whole path)"
+        "`main.ini` is relative, and nothing says to what (write the whole path, or give the loader a folder with `relative_to`)"
     );
 }
 
@@ -296,7 +296,7 @@ fn a_file_that_cannot_be_read_is_said_so() {
     );
     assert_eq!(
         read(Err(io::ErrorKind::IsADirectory)),
-        "/site/main.ini: it is a directory (config: is followed by the name of a file)"
+        "/site/main.ini: it is a directory (is it the right name?)"
     );
     assert_eq!(
         read(Err(io::ErrorKind::PermissionDenied)),

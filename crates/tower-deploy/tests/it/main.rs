@@ -14,5 +14,7 @@ mod files;
 mod plans;
 #[cfg(feature = "proxy")]
 mod proxy;
+#[cfg(feature = "reload")]
+mod reload;
 mod serve;
 mod settings;

@@ -59,6 +59,17 @@ async fn the_most_specific_host_counts_and_then_the_longest_path() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_the_host_is_the_one_that_the_proxy_says() {
+    let app = site(&format!("{MAPPED}\n[pipeline:main]\npipeline = origin map\n[filter:origin]\nuse = egg:tower#origin\ntrusted_without_address = yes\nx_forwarded = host\n").replace("[composite:main]", "[composite:map]"));
+    let request = Request::get("/x")
+        .header("host", "inner")
+        .header("x-forwarded-host", "example.org")
+        .header("x-forwarded-proto", "http")
+        .header("x-forwarded-for", "192.0.2.1");
+    assert_eq!(ask(&app, request).await.body(), "org");
+}
+
+#[tokio::test]
 async fn what_is_nowhere_is_for_the_app_for_that() {
     let file = |settings: &str| {
         format!(

@@ -196,11 +196,65 @@ async fn the_files_that_say_what_is_served_are_not() {
     // Only those.
     assert_eq!(get(&app, "/other.json").await.body(), "{}");
     assert_eq!(get(&app, "/conf/other.ini").await.body(), "text");
+    // Nor by another name, nor as a folder's page.
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(folder.0.join("conf"), folder.0.join("link")).unwrap();
-        let response = get(&app, "/link/files.ini").await;
-        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        std::os::unix::fs::symlink(folder.0.join("main.ini"), folder.0.join("readme.txt")).unwrap();
+        fs::hard_link(folder.0.join("routes.json"), folder.0.join("hard.json")).unwrap();
+        fs::create_dir(folder.0.join("sub")).unwrap();
+        std::os::unix::fs::symlink(folder.0.join("main.ini"), folder.0.join("sub/index.html"))
+            .unwrap();
+        for path in ["/link/files.ini", "/readme.txt", "/hard.json", "/sub/"] {
+            let response = get(&app, path).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_file_that_only_the_server_is_in_is_not_served() {
+    let file = format!(
+        "{}\n[server:main]\nuse = config:server.ini\n",
+        STATIC.replace("/www", "")
+    );
+    let folder = Folder::new(
+        "server",
+        &[
+            ("main.ini", &file),
+            ("server.ini", "[server:main]\nuse = egg:tower#http\n"),
+        ],
+    );
+    let app = folder.load("main.ini");
+    assert_eq!(
+        get(&app, "/server.ini").await.status(),
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn what_no_file_can_be_is_not_there_and_what_is_no_file_is_not_opened() {
+    let folder = folder("odd");
+    let app = folder.load("main.ini");
+    for path in [
+        format!("/{}", "a".repeat(300)),
+        format!("/{}", "a/".repeat(5000)),
+        "/index.html/x".to_owned(),
+    ] {
+        assert_eq!(get(&app, &path).await.status(), StatusCode::NOT_FOUND);
+    }
+    #[cfg(unix)]
+    {
+        // Nobody writes into it, so whoever opens it waits.
+        let pipe = folder.0.join("www/pipe");
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(get(&app, "/pipe").await.status(), StatusCode::NOT_FOUND);
     }
 }
 
@@ -215,6 +269,8 @@ async fn other_methods_are_404_where_there_is_no_file_and_405_where_there_is() {
         let there = ask(&app, Request::builder().method(method).uri("/sub/deep.txt")).await;
         assert_eq!(there.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
         assert_eq!(header(&there, "allow"), Some("GET, HEAD"));
+        let folder = ask(&app, Request::builder().method(method).uri("/sub")).await;
+        assert_eq!(folder.status(), StatusCode::NOT_FOUND, "{method}");
     }
 }
 
@@ -259,6 +315,14 @@ async fn how_long_files_may_be_kept_is_said() {
     let response = get(&app, "/index.html").await;
     assert_eq!(header(&response, "cache-control"), Some("max-age=60"));
     assert_eq!(header(&get(&app, "/nowhere").await, "cache-control"), None);
+    let since = header(&response, "last-modified").unwrap();
+    let again = ask(
+        &app,
+        Request::get("/index.html").header("if-modified-since", since),
+    )
+    .await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(header(&again, "cache-control"), Some("max-age=60"));
 }
 
 #[tokio::test]

@@ -75,6 +75,39 @@ async fn values_by_name() {
     );
 }
 
+#[test]
+fn what_can_never_work_is_an_error() {
+    for (filter, error) in [
+        ("hooks\nhooks =", "it names no hook"),
+        (
+            "exception\nappend_traceback = yes",
+            "`append_traceback` shows something with `debug` only",
+        ),
+        (
+            "timeout\ntimeout = 1s\nstatus = 100",
+            "`status` 100 is not that of an error",
+        ),
+        (
+            "cors\norigins = https://a.example/",
+            "`origins`: `https://a.example/` is no origin",
+        ),
+        (
+            "cors\norigins = *\nmethods = get",
+            "`methods`: `get` is no method",
+        ),
+        (
+            "set-header\nContent-Length = 3",
+            "it says how a message ends",
+        ),
+        ("set-header\nX-A = a\n b", "no header can have this value"),
+    ] {
+        let file = format!(
+            "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#{filter}\n"
+        );
+        assert!(wrong(&file).contains(error), "{}", wrong(&file));
+    }
+}
+
 #[tokio::test]
 async fn below_a_path() {
     let app = filtered("egg:tower#mount\npath = /wiki", "egg:sees");
@@ -121,6 +154,11 @@ async fn paste_deploys_prefix_is_where_a_proxy_serves_this() {
     assert_eq!(
         left.body(),
         " /james /orders Some((\"https\", Some(192.0.2.7), \"\"))"
+    );
+    let encoded = send(&app, from("127.0.0.1", "/%6aames/orders")).await;
+    assert!(
+        encoded.body().starts_with(b" /%6aames /orders "),
+        "{encoded:?}"
     );
     let another = send(&app, from("192.0.2.1", "/jamestown")).await;
     assert_eq!(

@@ -72,11 +72,11 @@ fn what_is_no_route_is_an_error_at_its_line() {
     };
     assert_eq!(
         lines("GET a a"),
-        "/site/main.ini:5:3: [composite:main] urlpatterns: `GET a a` is no route (write METHOD PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^)"
+        "/site/main.ini:5:3: [composite:main] urlpatterns: `GET a a` is no route (write METHOD[,METHOD…] PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^)"
     );
     assert_eq!(
         lines("get /b a"),
-        "/site/main.ini:5:3: [composite:main] urlpatterns: `get` is no method (methods are upper case, as GET, and parted by commas; * is all of them)"
+        "/site/main.ini:5:3: [composite:main] urlpatterns: `get` is no method (methods are upper case, as GET, and parted by commas without spaces; * is all of them)"
     );
     assert!(
         lines("GET ^/b(c$ a").starts_with("/site/main.ini:5:7: [composite:main] urlpatterns: "),
@@ -231,7 +231,7 @@ fn what_is_wrong_with_the_json_is_said_with_line_and_column() {
     };
     assert_eq!(
         patterns("\"^/x\": {\"GET\": 1}"),
-        "/site/router.conf:2:16: `1` is no name (write the name, as \"package.module.name\", that the program has registered)"
+        "/site/router.conf:2:16: it is no name (write the name, as \"package.module.name\", that the program has registered)"
     );
     let unknown = patterns("\"^/ä\": {\"GET\": \"myapp.routes.county\"}");
     assert!(unknown.starts_with("/site/router.conf:2:16: "), "{unknown}");
@@ -240,11 +240,112 @@ fn what_is_wrong_with_the_json_is_said_with_line_and_column() {
         "{unknown}"
     );
     let method = patterns("\"^/x\": {\"get\": \"myapp.routes.counter\"}");
-    assert!(method.starts_with("/site/router.conf:2:10: "), "{method}");
+    assert!(method.starts_with("/site/router.conf:2:9: "), "{method}");
     let regex = patterns(
         "\"^/x\": {\"GET\": \"myapp.routes.counter\"},\n\"^/(x\": {\"GET\": \"myapp.routes.counter\"}",
     );
     assert!(regex.starts_with("/site/router.conf:3:1: "), "{regex}");
+}
+
+#[test]
+fn places_are_those_of_what_is_meant() {
+    let lines = |lines: &str| {
+        wrong(&format!(
+            "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n{lines}\n[app:page]\nuse = egg:tower#panic\n"
+        ))
+    };
+    // Not of the same words in a line before it, or in a comment.
+    assert!(lines("  GET /about page\n  # /about\n  /about").starts_with("/site/main.ini:6:3: "));
+    assert!(lines("  GET /a/get page\n  get /a page").starts_with("/site/main.ini:5:3: "));
+    assert!(lines("  GET /page pages").starts_with("/site/main.ini:4:13: "));
+    let made = Arc::default();
+    let json = |patterns: &str| {
+        let json = format!("{{\"ROUTER\": {{\"urlpatterns\": {patterns}}}}}");
+        let loader = loader(registry(&made), &[ROUTER, ("router.conf", &json)]);
+        loader
+            .load_app("config:/site/main.ini")
+            .unwrap_err()
+            .to_string()
+    };
+    let escaped = json("{\n \"^\\/a(\\u0041\\\"\": {\"GET\": \"myapp.routes.counter\"}}");
+    assert!(
+        escaped.starts_with("/site/router.conf:2:2: json: "),
+        "{escaped}"
+    );
+    let nested = json(&format!(
+        "{{\n\"^/a\": {{\"GET\": {}\n{}}}}}",
+        "[".repeat(100),
+        "]".repeat(100)
+    ));
+    assert!(
+        nested.starts_with("/site/router.conf:2:16: it is no name"),
+        "{nested}"
+    );
+    let settings = json("{\"^/a\":\n {\"GET\": \"tower#text\"}}");
+    assert!(
+        settings.starts_with("/site/router.conf:2:10: text: it is needed"),
+        "{settings}"
+    );
+    // What another file has is not looked for there.
+    let other = json("{\"^/a\": {\"GET\": \"x#config:/site/other.ini\"}}");
+    assert!(
+        other.starts_with("/site/router.conf:1:44: json: `x` has no colon"),
+        "{other}"
+    );
+}
+
+#[tokio::test]
+async fn a_star_is_every_method_wherever_it_stands() {
+    let lines = "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  *,GET /a text\n[app:text]\nuse = egg:tower#text\ntext = x\n";
+    let app = site(lines);
+    assert_eq!(ask(&app, Request::post("/a")).await.body(), "x");
+    let json = "{\"ROUTER\": {\"urlpatterns\": {\"^/a\": {\"*\": \"myapp.routes.counter\"}}}}";
+    let loader = loader(registry(&Arc::default()), &[ROUTER, ("router.conf", json)]);
+    let app = loader.load_app("config:/site/main.ini").unwrap();
+    assert_eq!(ask(&app, Request::post("/a")).await.body(), "1");
+}
+
+#[test]
+fn thousands_of_routes_take_no_time() {
+    let lines: String = (0..4000).map(|n| format!("  GET /a{n}/b x\n")).collect();
+    let file = format!(
+        "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n{lines}[app:x]\nuse = egg:tower#panic\n"
+    );
+    let began = std::time::Instant::now();
+    let plan =
+        loader(Registry::standard(), &[("main.ini", &file)]).plan_app("config:/site/main.ini");
+    assert!(plan.is_ok());
+    let patterns: Vec<String> = (0..4000)
+        .map(|n| format!("\"^/\\u0061{n}$\": {{\"GET\": \"tower#panic\"}}"))
+        .collect();
+    let json = format!(
+        "{{\"ROUTER\": {{\"urlpatterns\": {{{}}}}}}}",
+        patterns.join(",")
+    );
+    let plan = loader(Registry::standard(), &[ROUTER, ("router.conf", &json)])
+        .plan_app("config:/site/main.ini");
+    assert!(plan.is_ok());
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_read_is_read_once() {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let count = reads.clone();
+    let loader = tower_deploy::Loader::new(registry(&Arc::default())).files(move |path| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(match path.extension() {
+            Some(_) if path.ends_with("main.ini") => ROUTER.1.as_bytes().to_vec(),
+            _ => b"{\"ROUTER\": {\"urlpatterns\": {\"^/a\": {\"GET\": \"myapp.routes.counter\"}}}}"
+                .to_vec(),
+        })
+    });
+    loader.load_app("config:/site/main.ini").unwrap();
+    assert_eq!(reads.load(Ordering::Relaxed), 2);
 }
 
 #[test]

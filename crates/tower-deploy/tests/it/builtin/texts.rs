@@ -85,6 +85,27 @@ async fn what_a_request_says_is_no_markup() {
 }
 
 #[tokio::test]
+async fn a_request_chooses_no_host_and_no_folder_above() {
+    let go = |location: &str| {
+        site(&format!(
+            "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/x/([^/]*)/(.*) go\n[app:go]\nuse = egg:tower#redirect\nlocation = {location}\n"
+        ))
+    };
+    let app = go("/{0}/{1}");
+    assert_eq!(
+        get(&app, "/x//evil.example").await.status(),
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(get(&app, "/x/a/..").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(header(&get(&app, "/x/a/b").await, "location"), Some("/a/b"));
+    let app = go("//example.org/{1}");
+    assert_eq!(
+        header(&get(&app, "/x/a/b").await, "location"),
+        Some("//example.org/b")
+    );
+}
+
+#[tokio::test]
 async fn head_has_the_length_of_what_get_gets_and_204_has_nothing() {
     let app = site("[app:main]\nuse = egg:tower#text\ntext = four");
     let head = ask(&app, Request::head("/")).await;

@@ -233,3 +233,23 @@ async fn a_panic_ends_one_connection_and_nothing_else() {
     drop((client, other));
     server.ended().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_request_says_once_which_host_it_is_for() {
+    let server = run(server(), echo_path()).await;
+    for (head, status) in [
+        ("GET /a HTTP/1.1\r\nhost: a\r\n\r\n", "200"),
+        ("GET /a HTTP/1.1\r\nhost:\r\n\r\n", "200"),
+        ("GET /a HTTP/1.0\r\n\r\n", "200"),
+        ("GET /a HTTP/1.1\r\n\r\n", "400"),
+        ("GET /a HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n", "400"),
+        ("GET /a HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n", "400"),
+    ] {
+        let mut client = server.connect().await;
+        client.send(head).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{head}: {answer}");
+    }
+    server.trigger.signal();
+    server.ended().await.unwrap();
+}

@@ -1,0 +1,113 @@
+//! When a served app is built anew, and what is said about it.
+
+use std::{
+    future::pending,
+    io::{self, IsTerminal, Write, stderr, stdin, stdout},
+    sync::Arc,
+};
+
+use tokio::task::spawn_blocking;
+
+use crate::{App, Error, Reload, reload::Watch};
+
+/// An app that is served and may change.
+pub(super) struct Kept {
+    reload: Arc<Reload>,
+    /// What the file said of the server when that was made.
+    server: Option<String>,
+}
+
+impl Kept {
+    pub(super) fn new(reload: Reload, server: Option<String>) -> Self {
+        Self {
+            reload: Arc::new(reload),
+            server,
+        }
+    }
+
+    pub(super) fn app(&self) -> App {
+        self.reload.app()
+    }
+
+    /// Builds it anew at SIGHUP, and if it is watched, when the files change. It has to be called within a runtime, and goes on for as long as that.
+    pub(super) fn spawn(mut self, watched: bool) -> io::Result<()> {
+        let mut watch = match watched {
+            true => Some(Watch::new(&self.reload).map_err(io::Error::other)?),
+            false => None,
+        };
+        let mut hangup = Hangup::new()?;
+        tokio::spawn(async move {
+            loop {
+                let changed = async {
+                    match &mut watch {
+                        Some(watch) => watch.changed(&self.reload).await,
+                        None => pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = changed => {}
+                    () = hangup.next() => {}
+                }
+                let reload = self.reload.clone();
+                // A panic in it is a factory's, and an error by then.
+                if let Ok(built) = spawn_blocking(move || reload.server_now()).await {
+                    self.tell(built);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn tell(&mut self, built: Result<Option<String>, Error>) {
+        match built {
+            Ok(server) => {
+                tracing::info!("the files have changed, and the site is built anew");
+                // A socket is not opened anew.
+                if server != self.server {
+                    tracing::warn!("[server:main] has changed: it counts after a restart");
+                    self.server = server;
+                }
+            }
+            Err(error) => {
+                let report = error.report(stderr().is_terminal());
+                let told = format!("{report}the site stays as it was\n");
+                let _ = stderr().write_all(told.as_bytes());
+            }
+        }
+    }
+}
+
+/// SIGHUP, where it is no terminal's word that its user has gone: there it ends the program, as it always does.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let has_user = stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal();
+        let signal = match has_user {
+            true => None,
+            false => Some(signal(SignalKind::hangup())?),
+        };
+        Ok(Self { signal })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        pending().await
+    }
+}

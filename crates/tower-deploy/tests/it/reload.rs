@@ -1,0 +1,155 @@
+//! An app that is built anew while it serves.
+
+use std::{
+    convert::Infallible,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
+use tower::{ServiceExt, service_fn};
+use tower_deploy::{App, Body, ErrorKind, Loader, Registry, Reload, Settings};
+
+/// One of the apps that are there.
+struct Live(Arc<AtomicUsize>);
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A file in memory, and how many apps are there of it.
+#[derive(Clone, Default)]
+struct Disk {
+    text: Arc<Mutex<String>>,
+    live: Arc<AtomicUsize>,
+    /// An app answers when it has one of these.
+    answers: Arc<OpenAtFirst>,
+}
+
+struct OpenAtFirst(Semaphore);
+
+impl Default for OpenAtFirst {
+    fn default() -> Self {
+        Self(Semaphore::new(100))
+    }
+}
+
+impl Disk {
+    fn write(&self, text: &str) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) =
+            format!("[app:main]\nuse = egg:it\nsays = {text}\n");
+    }
+
+    fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    fn reload(&self) -> Reload {
+        let (live, answers) = (self.live.clone(), self.answers.clone());
+        let registry = Registry::new().app("it", move |_, settings: Settings| {
+            live.fetch_add(1, Ordering::Relaxed);
+            let live = Arc::new(Live(live.clone()));
+            let answers = answers.clone();
+            let says = settings.get("says").unwrap_or_default().to_owned();
+            Ok::<_, Infallible>(App::new(service_fn(move |_: Request<Body>| {
+                let (says, answers, live) = (says.clone(), answers.clone(), live.clone());
+                async move {
+                    let _live = live;
+                    answers.0.acquire().await.unwrap().forget();
+                    Ok::<_, Infallible>(Response::new(Body::from(says)))
+                }
+            })))
+        });
+        let text = self.text.clone();
+        let loader = Loader::new(registry).files(move |_| {
+            let text = text.lock().unwrap_or_else(PoisonError::into_inner);
+            match &**text {
+                "" => Err(io::ErrorKind::NotFound.into()),
+                text => Ok(text.as_bytes().to_vec()),
+            }
+        });
+        Reload::new(loader, "config:/site/main.ini").unwrap()
+    }
+}
+
+async fn says(app: &App) -> String {
+    let Ok(response) = app.clone().oneshot(Request::new(Body::default())).await;
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.into()).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_answered_by_the_app_that_was_there_when_it_came() {
+    let disk = Disk::default();
+    disk.write("one");
+    let reload = disk.reload();
+    let app = reload.app();
+    assert_eq!(says(&app).await, "one");
+
+    // A request that is under way.
+    let none = disk.answers.0.available_permits();
+    disk.answers
+        .0
+        .acquire_many(u32::try_from(none).unwrap())
+        .await
+        .unwrap()
+        .forget();
+    let under_way = tokio::spawn({
+        let app = app.clone();
+        async move { says(&app).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!reload.is_stale());
+    disk.write("two");
+    assert!(reload.is_stale());
+    reload.now().unwrap();
+    assert!(!reload.is_stale());
+    assert_eq!(disk.live(), 2);
+    disk.answers.0.add_permits(1);
+    assert_eq!(under_way.await.unwrap(), "one");
+    // The old one is gone with its last request.
+    assert_eq!(disk.live(), 1);
+    disk.answers.0.add_permits(1);
+    assert_eq!(says(&app).await, "two");
+}
+
+#[tokio::test]
+async fn what_cannot_be_built_changes_nothing() {
+    let disk = Disk::default();
+    disk.write("one");
+    let reload = disk.reload();
+    disk.write("two\nuse = egg:it");
+    assert_eq!(reload.now().unwrap_err().kind(), ErrorKind::DuplicateKey);
+    // It was looked at, so it is told once.
+    assert!(!reload.is_stale());
+    disk.text.lock().unwrap().clear();
+    assert!(reload.is_stale());
+    assert_eq!(reload.now().unwrap_err().kind(), ErrorKind::FileNotFound);
+    assert_eq!(reload.files(), [PathBuf::from("/site/main.ini")]);
+    assert_eq!(says(&reload.app()).await, "one");
+    assert_eq!(disk.live(), 1);
+}
+
+#[tokio::test]
+async fn of_a_thousand_apps_one_is_left() {
+    let disk = Disk::default();
+    disk.write("one");
+    let reload = disk.reload();
+    let app = reload.app();
+    for number in 0..1000 {
+        disk.write(&number.to_string());
+        reload.now().unwrap();
+    }
+    assert_eq!(disk.live(), 1);
+    assert_eq!(says(&app).await, "999");
+    drop((reload, app));
+    assert_eq!(disk.live(), 0);
+}

@@ -1,0 +1,224 @@
+//! `serve --reload`, and SIGHUP: what is noticed, what is told, and what goes on meanwhile.
+
+#![cfg(all(feature = "cli", feature = "reload", unix))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod served;
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::time::{sleep, timeout};
+
+use served::{PATIENCE, Served};
+
+/// A folder with a site that says a word, in a file that it includes.
+struct Site(PathBuf);
+
+const MAIN: &str =
+    "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  GET /word config:word.ini\n";
+const BUILT: &str = "the site is built anew";
+
+fn word(word: &str) -> String {
+    format!("[app:main]\nuse = egg:tower#text\ntext = {word}\n")
+}
+
+impl Site {
+    fn new(name: &str) -> Self {
+        let name = format!("tower-deploy-reload-{name}-{}", std::process::id());
+        let site = Self(std::env::temp_dir().join(name));
+        fs::create_dir_all(&site.0).unwrap();
+        site.write("main.ini", MAIN);
+        site.write("word.ini", &word("one"));
+        site
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    async fn serve(&self, args: &[&str]) -> Served {
+        let file = self.path("main.ini");
+        Served::start(&[&[&*file], args].concat()).await
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn says(served: &Served) -> String {
+    let answer = served.ask("GET", "/word").await;
+    String::from_utf8(answer.body().to_vec()).unwrap()
+}
+
+/// That nothing more is told.
+async fn is_quiet(served: &mut Served) {
+    let more = timeout(Duration::from_millis(400), served.logs(BUILT)).await;
+    assert!(more.is_err(), "{more:?}");
+}
+
+#[tokio::test]
+async fn each_way_of_saving_is_noticed_once() {
+    let site = Site::new("once");
+    let mut served = site.serve(&["--reload"]).await;
+    assert_eq!(says(&served).await, "one");
+
+    // Written where it is; it is another file that includes it.
+    site.write("word.ini", &word("two"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+    is_quiet(&mut served).await;
+
+    // Written beside it and renamed.
+    site.write("word.ini~", &word("three"));
+    fs::rename(site.path("word.ini~"), site.path("word.ini")).unwrap();
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "three");
+    is_quiet(&mut served).await;
+
+    // Saved twice in ten milliseconds.
+    site.write("word.ini", &word("four"));
+    sleep(Duration::from_millis(8)).await;
+    site.write("word.ini", &word("five"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "five");
+    is_quiet(&mut served).await;
+
+    // Deleted and made anew, in no time.
+    fs::remove_file(site.path("word.ini")).unwrap();
+    site.write("word.ini", &word("six"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "six");
+    is_quiet(&mut served).await;
+
+    // Deleted, and made anew later: what is wrong meanwhile is told.
+    fs::remove_file(site.path("word.ini")).unwrap();
+    served.logs("there is no such file").await;
+    assert_eq!(says(&served).await, "six");
+    site.write("word.ini", &word("seven"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "seven");
+    is_quiet(&mut served).await;
+
+    // Saved as it was: nothing to do.
+    site.write("word.ini", &word("seven"));
+    is_quiet(&mut served).await;
+
+    // No longer included.
+    site.write("main.ini", &word("main"));
+    served.logs(BUILT).await;
+    site.write("word.ini", &word("nobody"));
+    is_quiet(&mut served).await;
+}
+
+#[tokio::test]
+async fn a_link_to_another_file_is_a_change() {
+    let site = Site::new("link");
+    for (folder, text) in [("a", "one"), ("b", "two")] {
+        fs::create_dir(site.0.join(folder)).unwrap();
+        site.write(&format!("{folder}/word.ini"), &word(text));
+    }
+    fs::remove_file(site.path("word.ini")).unwrap();
+    // As a container's configuration is mounted: a link to a link to a folder.
+    std::os::unix::fs::symlink("a", site.path("data")).unwrap();
+    std::os::unix::fs::symlink("data/word.ini", site.path("word.ini")).unwrap();
+    let mut served = site.serve(&["--reload"]).await;
+    assert_eq!(says(&served).await, "one");
+    std::os::unix::fs::symlink("b", site.path("data~")).unwrap();
+    fs::rename(site.path("data~"), site.path("data")).unwrap();
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+}
+
+#[tokio::test]
+async fn a_broken_file_is_told_with_its_place_and_the_last_good_site_goes_on() {
+    let site = Site::new("broken");
+    let mut served = site.serve(&["--reload"]).await;
+    site.write("word.ini", &word("two").replace("text =", "txet ="));
+    served
+        .logs("error: [app:main] txet: the key is not known")
+        .await;
+    let place = served.logs(" --> ").await;
+    assert!(place.ends_with("word.ini:3:1"), "{place}");
+    served.logs("the site stays as it was").await;
+    assert_eq!(says(&served).await, "one");
+    is_quiet(&mut served).await;
+    site.write("word.ini", &word("two"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+}
+
+#[tokio::test]
+async fn at_sighup_it_is_built_anew_and_only_then() {
+    let site = Site::new("hangup");
+    let mut served = site.serve(&[]).await;
+    site.write("word.ini", &word("two"));
+    is_quiet(&mut served).await;
+    assert_eq!(says(&served).await, "one");
+    served.signal("-HUP").await;
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+    served.signal("-TERM").await;
+    assert_eq!(served.ended().await, Some(0));
+}
+
+#[tokio::test]
+async fn what_counts_after_a_restart_is_said() {
+    let site = Site::new("server");
+    let mut served = site.serve(&["--reload"]).await;
+    site.write(
+        "main.ini",
+        &format!("{MAIN}[server:main]\nuse = egg:tower#http\nport = 1\n"),
+    );
+    served.logs(BUILT).await;
+    served
+        .logs("[server:main] has changed: it counts after a restart")
+        .await;
+    assert_eq!(says(&served).await, "one");
+}
+
+#[tokio::test]
+async fn a_download_that_began_before_is_finished_by_the_old_site() {
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut stream, _) = upstream.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n")
+            .await;
+        for _ in 0..10 {
+            let _ = stream.write_all(b"tick\n").await;
+            sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let site = Site::new("download");
+    site.write(
+        "main.ini",
+        &format!("[app:main]\nuse = egg:tower#proxy\naddress = http://{address}\n"),
+    );
+    let mut served = site.serve(&["--reload"]).await;
+    let url: http::Uri = format!("{}/word", served.url).parse().unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let response = client.get(url).await.unwrap();
+    site.write("main.ini", &word("new"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "new");
+    let body = timeout(PATIENCE, response.into_body().collect())
+        .await
+        .unwrap();
+    assert_eq!(body.unwrap().to_bytes(), "tick\n".repeat(10));
+}
