@@ -50,3 +50,8 @@ browser *FOLDER:
 python:
     cargo build -p tower-deploy
     python3 tests/python/run.py
+
+# a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
+reload:
+    cargo build --release -p tower-deploy
+    python3 tests/reload/run.py
