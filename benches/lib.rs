@@ -5,6 +5,7 @@ mod cascade;
 mod dispatch;
 mod exception;
 mod hooks;
+mod stack;
 
 use std::{
     any::Any,
@@ -257,6 +258,12 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
             Subject::new(one_hook.layer(service_fn(answers))),
         ),
     ]
+}
+
+/// Whole stacks, each with what it is around by itself.
+#[must_use]
+pub fn stacks() -> Vec<(&'static str, Subject, Subject)> {
+    stack::stacks()
 }
 
 /// One of ours and the peer that it is held against.

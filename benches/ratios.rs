@@ -104,6 +104,12 @@ fn measure(names: &[String]) {
             println!("nanos {row} {:.1}", with - without);
         }
     }
+    for (name, mut with, mut without) in benches::stacks() {
+        if wanted(names, name) {
+            let [with, without] = turns([&mut with, &mut without]);
+            println!("nanos {name} {:.1}", with - without);
+        }
+    }
     for (name, subject) in benches::alone() {
         if wanted(names, name) {
             let mut subject = subject();
@@ -141,6 +147,12 @@ fn allocations(names: &[String]) {
     for (name, mut layered) in benches::layered() {
         let added = layered.allocations().saturating_sub(bare);
         print(&format!("overhead/{name}"), added);
+    }
+    for (name, mut with, mut without) in benches::stacks() {
+        print(
+            name,
+            with.allocations().saturating_sub(without.allocations()),
+        );
     }
     for (name, mut subject) in benches::added_allocations() {
         print(name, subject.allocations().saturating_sub(bare));
