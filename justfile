@@ -55,3 +55,24 @@ python:
 reload:
     cargo build --release -p tower-deploy
     python3 tests/reload/run.py
+
+# five layers against the bare service over sockets, by turns, HTTP/1 and HTTP/2; and the same five things in Python
+load:
+    cargo build --release -p benches --bin load
+    python3 tests/load/run.py
+
+# everything with the oldest versions that the manifests name
+minimal:
+    rm -rf target/minimal && mkdir -p target/minimal
+    git archive HEAD | tar -x -C target/minimal
+    cd target/minimal && RUSTC_BOOTSTRAP=1 cargo update -Z direct-minimal-versions && CARGO_TARGET_DIR=../minimal-build cargo test --workspace
+
+# each feature of each crate by itself
+features:
+    cargo hack --version >/dev/null 2>&1 || cargo install --locked cargo-hack
+    cargo hack check --workspace --exclude benches --exclude examples --exclude tests --each-feature --no-dev-deps
+
+# what would be published, and that it builds
+package:
+    for crate in crates/*; do echo "$crate"; cargo package --list -p "$(basename $crate)"; done
+    cargo package --workspace --exclude benches --exclude examples --exclude tests
