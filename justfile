@@ -24,6 +24,14 @@ upload:
 download:
     cargo run --release -p benches --bin download
 
+# clients and apps that misbehave, one kind after the other, beside normal traffic: what fails, and what is not given back
+faults *ARGS:
+    cargo run --release -p benches --bin faults -- {{ ARGS }}
+
+# all of that at once for half an hour, with reloads: whether memory grows
+soak *ARGS:
+    cargo run --release -p benches --bin faults -- soak {{ ARGS }}
+
 # fuzz one target for so many seconds
 fuzz TARGET SECONDS="60":
     cargo fuzz run --sanitizer none {{ TARGET }} -- -max_total_time={{ SECONDS }}
