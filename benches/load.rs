@@ -45,7 +45,9 @@ async fn stack(server: Bound, shutdown: Shutdown) -> Result<(), Box<dyn Error>> 
         .layer(ExceptionLayer::production(|_| {}))
         .layer(EnvironLayer::new(HELLO, "Hello World"))
         .layer(PrefixLayer::new("yikes: "))
-        .layer(CascadeLayer::new(service_fn(|request: Request<_>| ready(first(&request)))))
+        .layer(CascadeLayer::new(service_fn(|request: Request<_>| {
+            ready(first(&request))
+        })))
         .layer(DispatchLayer::new(urls))
         .service(service_fn(|_| ready(Answer::Ok(Response::default()))));
     Ok(server.serve(app, shutdown).await?)
