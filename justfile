@@ -26,11 +26,11 @@ download:
 
 # clients and apps that misbehave, one kind after the other, beside normal traffic: what fails, and what is not given back
 faults *ARGS:
-    cargo run --release -p benches --bin faults -- {{ ARGS }}
+    cargo run --release -p tests --bin faults -- {{ ARGS }}
 
 # all of that at once for half an hour, with reloads: whether memory grows
 soak *ARGS:
-    cargo run --release -p benches --bin faults -- soak {{ ARGS }}
+    cargo run --release -p tests --bin faults -- soak {{ ARGS }}
 
 # fuzz one target for so many seconds
 fuzz TARGET SECONDS="60":
@@ -66,7 +66,7 @@ reload:
 
 # five layers against the bare service over sockets, by turns, HTTP/1 and HTTP/2; and the same five things in Python
 load:
-    cargo build --release -p benches --bin load
+    cargo build --release -p tests --bin load
     python3 tests/load/run.py
 
 # everything with the oldest versions that the manifests name

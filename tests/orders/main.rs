@@ -7,6 +7,7 @@
 )]
 
 mod alone;
+mod answered_around;
 mod every_order;
 mod mistakes;
 mod requests;

@@ -60,6 +60,15 @@ enum End<E> {
     Done,
 }
 
+/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+impl<B: Body, R> Default for ResponseBody<B, R> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Withheld { length: Some(0) },
+        }
+    }
+}
+
 impl<B: Body, R> ResponseBody<B, R> {
     pub(crate) fn untouched(inner: B) -> Self {
         Self {

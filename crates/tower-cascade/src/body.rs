@@ -49,6 +49,13 @@ impl<A, S> ResponseBody<A, S> {
     }
 }
 
+/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+impl<A, S> Default for ResponseBody<A, S> {
+    fn default() -> Self {
+        Self::own(String::new())
+    }
+}
+
 impl<A, S> Body for ResponseBody<A, S>
 where
     A: Body<Data = Bytes, Error: Into<BoxError>>,

@@ -49,6 +49,13 @@ impl<E, S> ResponseBody<E, S> {
     }
 }
 
+/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+impl<E, S> Default for ResponseBody<E, S> {
+    fn default() -> Self {
+        Self::own(Bytes::new())
+    }
+}
+
 impl<E, S> Body for ResponseBody<E, S>
 where
     E: Body<Data = Bytes, Error: Into<BoxError>>,

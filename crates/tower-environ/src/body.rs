@@ -39,6 +39,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::own(Bytes::new())
+    }
+}
+
 impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;

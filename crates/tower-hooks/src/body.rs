@@ -97,6 +97,18 @@ impl<L: Links> Drop for Guard<'_, L> {
     }
 }
 
+/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+impl<B, L: Links> Default for ResponseBody<B, L> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Own {
+                body: Full::default(),
+            },
+            watch: None,
+        }
+    }
+}
+
 impl<B, L: Links> ResponseBody<B, L> {
     /// Nobody wants to know how it ends.
     pub(crate) fn unwatched(body: B) -> Self {

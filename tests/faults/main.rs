@@ -1,7 +1,7 @@
 //! Clients and apps that misbehave, one kind after the other, beside normal traffic: does every normal request succeed, and is everything given
 //! back afterwards?
 //!
-//! `cargo run --release -p benches --bin faults` starts a server as a process of its own for each fault, and prints a row of a table:
+//! `cargo run --release -p tests --bin faults` starts a server as a process of its own for each fault, and prints a row of a table:
 //!
 //! ```text
 //! fault | normal requests (failed) | p50 p99 ms | memory before/most/after MiB | tasks before/after | files before/after | ok
