@@ -103,10 +103,11 @@ impl Folder {
                 return status(StatusCode::INTERNAL_SERVER_ERROR);
             }
         };
-        let is_there = response.status().is_success();
+        // What the whole answer says, a 304 says, too (RFC 9110, section 15.4.5).
+        let is_there =
+            response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
         if let Some(cache_control) = &self.cache_control
-            // What the whole answer says, this one says, too (RFC 9110, section 15.4.5).
-            && (is_there || response.status() == StatusCode::NOT_MODIFIED)
+            && is_there
         {
             let headers = response.headers_mut();
             headers.insert(CACHE_CONTROL, cache_control.clone());
@@ -136,23 +137,30 @@ impl Folder {
             file.push("index.html");
         }
         let (hidden, index) = (self.hidden.clone(), self.index);
-        let look = move || match fs::metadata(&file) {
-            Ok(metadata) if metadata.is_dir() && index && !is_index => Found::Folder,
-            // A link to a hidden file is that file.
-            Ok(metadata) if metadata.is_file() && (index || !is_index) => match id(&file) {
-                Ok(id)
-                    if !hidden
-                        .iter()
-                        .any(|hidden| self::id(hidden).is_ok_and(|hidden| hidden == id)) =>
-                {
-                    Found::File
-                }
-                _ => Found::Nothing,
-            },
-            _ => Found::Nothing,
-        };
+        let look = move || look_at(&file, is_index, index, &hidden);
         let looked = tokio::task::spawn_blocking(look).await;
         looked.unwrap_or(Found::Nothing)
+    }
+}
+
+fn look_at(file: &Path, is_index: bool, index: bool, hidden: &[PathBuf]) -> Found {
+    let Ok(metadata) = fs::metadata(file) else {
+        return Found::Nothing;
+    };
+    if metadata.is_dir() && index && !is_index {
+        return Found::Folder;
+    }
+    // A link to a hidden file is that file.
+    let is_hidden = || {
+        id(file).map_or(true, |own| {
+            hidden
+                .iter()
+                .any(|hidden| id(hidden).is_ok_and(|id| id == own))
+        })
+    };
+    match metadata.is_file() && (index || !is_index) && !is_hidden() {
+        true => Found::File,
+        false => Found::Nothing,
     }
 }
 

@@ -48,13 +48,7 @@ async fn frames_go_both_ways_as_they_come() {
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let (mut peer, response) = tokio::join!(
-        async {
-            let mut peer = upstream.accept().await;
-            peer.head().await;
-            peer.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-                .await;
-            peer
-        },
+        upstream.answers("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
         ask(&app, request)
     );
     let mut body = response.into_body();
@@ -279,13 +273,7 @@ async fn an_upload_that_goes_on_keeps_the_response_alive() {
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let (mut peer, response) = tokio::join!(
-        async {
-            let mut peer = upstream.accept().await;
-            peer.head().await;
-            peer.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n")
-                .await;
-            peer
-        },
+        upstream.answers("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"),
         ask(&app, request)
     );
     let upload = tokio::spawn(async move {
@@ -324,13 +312,7 @@ async fn who_goes_away_takes_the_upstreams_request_along() {
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let (peer, response) = tokio::join!(
-        async {
-            let mut peer = upstream.accept().await;
-            peer.head().await;
-            peer.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
-                .await;
-            peer
-        },
+        upstream.answers("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"),
         ask(&app, request)
     );
     let mut body = response.into_body();

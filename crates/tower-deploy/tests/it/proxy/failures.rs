@@ -88,15 +88,8 @@ fn impatient(upstream: &Upstream) -> App {
 async fn a_head_that_takes_too_long_is_a_504() {
     let upstream = Upstream::bind().await;
     let app = impatient(&upstream);
-    let (mut peer, response) = tokio::join!(
-        async {
-            let mut peer = upstream.accept().await;
-            peer.head().await;
-            peer.write("HTTP/1.1 200 OK\r\n").await;
-            peer
-        },
-        ask(&app, get("/"))
-    );
+    let (mut peer, response) =
+        tokio::join!(upstream.answers("HTTP/1.1 200 OK\r\n"), ask(&app, get("/")));
     assert_refusal(
         response,
         504,
@@ -253,13 +246,7 @@ async fn an_answer_that_leaves_the_connection_open_lets_the_upload_go_on() {
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let (mut peer, response) = tokio::join!(
-        async {
-            let mut peer = upstream.accept().await;
-            peer.head().await;
-            peer.write("HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok")
-                .await;
-            peer
-        },
+        upstream.answers("HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok"),
         ask(&app, request)
     );
     assert_eq!(text(response).await, "ok");

@@ -27,6 +27,14 @@ impl Upstream {
         Wire::new(self.0.accept().await.unwrap().0)
     }
 
+    /// Takes the head of a request, and answers with this.
+    pub(crate) async fn answers(&self, answer: &str) -> Wire {
+        let mut peer = self.accept().await;
+        peer.head().await;
+        peer.write(answer).await;
+        peer
+    }
+
     /// Whether somebody connects within a short time.
     pub(crate) async fn is_asked(&self) -> bool {
         tokio::time::timeout(super::SHORT, self.0.accept())
