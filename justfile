@@ -66,7 +66,7 @@ reload:
 
 # five layers against the bare service over sockets, by turns, HTTP/1 and HTTP/2; and the same five things in Python
 load:
-    cargo build --release -p tests --bin load
+    cargo build --profile served -p tests --bin load
     python3 tests/load/run.py
 
 # the published crates with the oldest versions that their manifests name; what only tests need wants newer ones

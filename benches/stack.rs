@@ -3,16 +3,17 @@
 use std::{convert::Infallible, future::ready};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE, request::Parts};
+use http_body::Body;
 use http_body_util::Full;
-use tower::{ServiceBuilder, service_fn};
+use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
-use tower_cascade::CascadeLayer;
+use tower_cascade::{CascadeLayer, Lookup};
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
 
-use super::{Subject, answers, not_found};
+use super::{ReqBody, Subject, answers, not_found};
 
 const HELLO: Key<&'static str> = Key::new("bench.hello");
 /// In lines, as a text is.
@@ -36,12 +37,6 @@ fn text() -> Response<Full<Bytes>> {
     typed("text/plain; charset=utf-8")
 }
 
-fn none() -> Response<Full<Bytes>> {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
-}
-
 fn typed(content_type: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(Bytes::from_static(&PAGE)));
     let content_type = HeaderValue::from_static(content_type);
@@ -49,8 +44,35 @@ fn typed(content_type: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-/// The stack of the README: the first app is asked before the routes, of which one is the other one.
-fn five(first: Answer, route: Answer) -> Subject {
+/// An app in memory: a page for each of these paths.
+fn looks(
+    paths: &'static [&str],
+) -> Lookup<impl Fn(&Parts) -> Option<Response<Full<Bytes>>> + Clone> {
+    Lookup::new(move |head: &Parts| paths.contains(&head.uri.path()).then(page))
+}
+
+/// The same as a service, which takes a request.
+async fn serves<B>(
+    paths: &[&str],
+    request: Request<B>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if paths.contains(&request.uri().path()) {
+        return Ok(page());
+    }
+    not_found(request).await
+}
+
+const OTHERS: &[&str] = &["/", "/about"];
+const THIS: &[&str] = &["/", "/hello/John"];
+
+/// Two routes, and whoever is asked for anything else.
+fn routes<B: Send + 'static>(
+    route: Answer,
+) -> impl Service<
+    Request<B>,
+    Response = Response<impl Body<Data = Bytes, Error = BoxError>>,
+    Error = Infallible,
+> + Clone {
     let urls = Dispatch::builder()
         .get("/other/{name}", service_fn(answers))
         .get(
@@ -58,17 +80,21 @@ fn five(first: Answer, route: Answer) -> Subject {
             service_fn(move |_| ready(Ok::<_, Infallible>(route()))),
         )
         .build();
+    let urls = urls.expect("the templates are well-formed");
+    DispatchLayer::new(urls).layer(service_fn(not_found))
+}
+
+/// The stack of the README, around the cascade.
+fn around<S, B>(cascade: S) -> Subject
+where
+    S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + 'static,
+{
     let layers = ServiceBuilder::new()
         .layer(ExceptionLayer::production(|_| {}))
         .layer(EnvironLayer::new(HELLO, "Hello World"))
-        .layer(PrefixLayer::new("> "))
-        .layer(CascadeLayer::new(service_fn(move |_| {
-            ready(Ok::<_, Infallible>(first()))
-        })))
-        .layer(DispatchLayer::new(
-            urls.expect("the templates are well-formed"),
-        ));
-    Subject::new(layers.service(service_fn(not_found)))
+        .layer(PrefixLayer::new("> "));
+    Subject::new(layers.service(cascade))
 }
 
 fn bare(answer: Answer) -> Subject {
@@ -77,9 +103,29 @@ fn bare(answer: Answer) -> Subject {
 
 /// A stack, and the same page without it.
 pub(crate) fn stacks() -> Vec<(&'static str, Subject, Subject)> {
+    let memory = CascadeLayer::new(looks(OTHERS));
+    let service = CascadeLayer::new(service_fn(|request| serves(OTHERS, request)));
+    let answers = CascadeLayer::new(looks(THIS));
     vec![
-        ("stack/five-layers", five(none, page), bare(page)),
-        ("stack/first-app-answers", five(page, page), bare(page)),
-        ("stack/text-of-64-lines", five(none, text), bare(text)),
+        (
+            "stack/five-layers",
+            around(memory.layer(routes(page))),
+            bare(page),
+        ),
+        (
+            "stack/first-app-answers",
+            around(answers.layer(routes(page))),
+            bare(page),
+        ),
+        (
+            "stack/first-app-takes-a-request",
+            around(service.layer(routes(page))),
+            bare(page),
+        ),
+        (
+            "stack/text-of-64-lines",
+            around(memory.layer(routes(text))),
+            bare(text),
+        ),
     ]
 }

@@ -1,17 +1,18 @@
 //! A server for `just load`: the page of a few KB by itself, or in five layers whose first app is in memory, on one thread.
 //!
-//! `load bare` or `load stack`; it says where it listens, and ends at SIGTERM.
+//! `load bare`, `load stack`, or `load service`, where the first app is not looked up but takes a request of its own. It says where it listens, and
+//! ends at SIGTERM.
 
 use std::{convert::Infallible, env, error::Error, future::ready};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use http_body_util::Full;
-use tower::{ServiceBuilder, service_fn};
+use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
-use tower_cascade::CascadeLayer;
+use tower_cascade::{CascadeLayer, Lookup};
 use tower_deploy::{Address, Body, Bound, HttpServer, Shutdown};
-use tower_dispatch::{Dispatch, DispatchLayer};
+use tower_dispatch::{BuildError, Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
 
@@ -20,36 +21,59 @@ static PAGE: [u8; 4096] = [b'x'; 4096];
 
 type Answer = Result<Response<Full<Bytes>>, Infallible>;
 
-fn page() -> Answer {
+fn page() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(Bytes::from_static(&PAGE)));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, html);
-    Ok(response)
+    response
 }
 
 /// The first app: one page, at another place.
-fn first<B>(request: &Request<B>) -> Answer {
-    if request.uri().path() == "/about" {
-        return page();
-    }
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    Ok(response)
+fn look(head: &Parts) -> Option<Response<Full<Bytes>>> {
+    (head.uri.path() == "/about").then(page)
 }
 
-async fn stack(server: Bound, shutdown: Shutdown) -> Result<(), Box<dyn Error>> {
-    let urls = Dispatch::builder()
-        .get("/hello/{name}", service_fn(|_| ready(page())))
+async fn first<B>(request: Request<B>) -> Answer {
+    let (head, _) = request.into_parts();
+    Ok(look(&head).unwrap_or_else(|| {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response
+    }))
+}
+
+/// What is asked after the first app.
+fn routes<B: Send + 'static>() -> Result<
+    impl Service<
+        Request<B>,
+        Response = Response<impl http_body::Body<Data = Bytes, Error = BoxError> + Send>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + 'static,
+    BuildError,
+> {
+    let urls: Dispatch<Endpoint<B>> = Dispatch::builder()
+        .get("/hello/{name}", service_fn(|_| ready(Ok(page()))))
         .build()?;
+    Ok(DispatchLayer::new(urls).layer(service_fn(|_| ready(Answer::Ok(Response::default())))))
+}
+
+/// What is around the cascade.
+async fn serve<S, B>(server: Bound, shutdown: Shutdown, cascade: S) -> Result<(), Box<dyn Error>>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
     let app = ServiceBuilder::new()
         .layer(ExceptionLayer::production(|_| {}))
         .layer(EnvironLayer::new(HELLO, "Hello World"))
         .layer(PrefixLayer::new("yikes: "))
-        .layer(CascadeLayer::new(service_fn(|request: Request<_>| {
-            ready(first(&request))
-        })))
-        .layer(DispatchLayer::new(urls))
-        .service(service_fn(|_| ready(Answer::Ok(Response::default()))));
+        .service(cascade);
     Ok(server.serve(app, shutdown).await?)
 }
 
@@ -62,11 +86,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("listening on {address}");
     }
     match env::args().nth(1).as_deref() {
-        Some("stack") => stack(server, shutdown).await,
+        Some("stack") => {
+            let first = CascadeLayer::new(Lookup::new(look));
+            serve(server, shutdown, first.layer(routes()?)).await
+        }
+        Some("service") => {
+            let first = CascadeLayer::new(service_fn(first));
+            serve(server, shutdown, first.layer(routes()?)).await
+        }
         Some("bare") => {
-            let bare = service_fn(|_: Request<Body>| ready(page()));
+            let bare = service_fn(|_: Request<Body>| ready(Answer::Ok(page())));
             Ok(server.serve(bare, shutdown).await?)
         }
-        _ => Err("say `bare` or `stack`".into()),
+        _ => Err("say `bare`, `stack` or `service`".into()),
     }
 }

@@ -56,6 +56,7 @@ where
 async fn cors_and_timeouts_go_around_every_layer() {
     let urls = Dispatch::builder()
         .get("/x", service_fn(app))
+        .layer(CorsLayer::permissive())
         .build()
         .unwrap();
     is_answered(ExceptionLayer::production(|_| {}).layer(service_fn(app))).await;

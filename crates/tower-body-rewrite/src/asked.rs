@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{
         ACCEPT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, TRANSFER_ENCODING,
     },
-    request, response,
+    response,
 };
 
 use crate::{
     Rewriter, Tag,
     eligible::{Eligible, RequestMethod},
+    head,
     layer::{Choose, Options, ResponseFn},
     tag::{Copies, EntityTag, take_tags_out},
 };
@@ -47,52 +48,59 @@ pub(crate) enum Treatment<R> {
 impl<R> Asked<R> {
     /// Reads a request's head and changes what the inner service must not see; `None` if its response is to be left
     /// alone. With it comes the head with which the inner service can be asked again, if it may come to that.
-    pub(crate) fn read(
+    pub(crate) fn read<B>(
         options: &Arc<Options<R>>,
-        request: &mut request::Parts,
-    ) -> Option<(Self, Option<request::Parts>)> {
-        if options.only.as_ref().is_some_and(|only| !only(request)) {
+        request: &mut Request<B>,
+    ) -> Option<(Self, Option<Request<()>>)> {
+        if let Some(only) = &options.only
+            && !head::shown(request, |head| only(head))
+        {
             return None;
+        }
+        // One pass, since most requests have neither: to look up a name costs as much as to compare it with those of a dozen lines.
+        let (mut conditional, mut ranged) = (false, false);
+        for name in request.headers().keys() {
+            conditional |= *name == IF_NONE_MATCH;
+            ranged |= *name == RANGE;
         }
         let mut asked = Self {
             options: options.clone(),
-            method: RequestMethod::from(&request.method),
+            method: RequestMethod::from(request.method()),
             choose: match &options.choose {
                 Choose::ByResponse(_) => None,
-                Choose::ByRequest(choose) => Some(choose(request)),
+                Choose::ByRequest(choose) => Some(head::shown(request, |head| choose(head))),
             },
-            conditional: request.headers.contains_key(IF_NONE_MATCH),
+            conditional,
             copies: Copies::default(),
         };
         if options.identity {
             let identity = HeaderValue::from_static("identity");
-            request.headers.insert(ACCEPT_ENCODING, identity);
+            request.headers_mut().insert(ACCEPT_ENCODING, identity);
         }
-        if !asked.conditional && !request.headers.contains_key(RANGE) {
+        if !asked.conditional && !ranged {
             return Some((asked, None));
         }
         let again = asked.read_conditions(request);
         Some((asked, again))
     }
 
-    fn read_conditions(&mut self, request: &mut request::Parts) -> Option<request::Parts> {
-        let headers = &mut request.headers;
-        let copies = Copies::named_in(headers);
-        match request.method {
+    fn read_conditions<B>(&mut self, request: &mut Request<B>) -> Option<Request<()>> {
+        let copies = Copies::named_in(request.headers());
+        match *request.method() {
             // The content is gone once it was asked; nobody has to know ranges or conditions.
-            Method::GET | Method::HEAD if has_content(headers) => {
-                remove_range(headers);
+            Method::GET | Method::HEAD if has_content(request.headers()) => {
+                remove_range(request.headers_mut());
                 None
             }
             Method::GET | Method::HEAD => {
-                if copies.are_all_foreign() && !headers.contains_key(RANGE) {
+                if copies.are_all_foreign() && !request.headers().contains_key(RANGE) {
                     return None;
                 }
                 // The client's own words, but for the range.
-                let mut again = request.clone();
-                remove_range(&mut again.headers);
+                let mut again = head::copied(request);
+                remove_range(again.headers_mut());
                 if !copies.are_all_foreign() {
-                    take_tags_out(&mut request.headers);
+                    take_tags_out(request.headers_mut());
                     self.copies = copies;
                 }
                 Some(again)
@@ -100,7 +108,7 @@ impl<R> Asked<R> {
             // "Only if it is not what I have", before a change: what it has is a rewritten copy.
             _ => {
                 if !copies.are_all_foreign() {
-                    take_tags_out(headers);
+                    take_tags_out(request.headers_mut());
                 }
                 None
             }
@@ -109,6 +117,15 @@ impl<R> Asked<R> {
 }
 
 impl<R: Rewriter> Asked<R> {
+    /// Whether the response's status and type say already that it is left alone.
+    pub(crate) fn passes<B>(&self, response: &Response<B>) -> bool {
+        let types = &self.options.types;
+        !matches!(
+            response.status(),
+            StatusCode::NOT_MODIFIED | StatusCode::RANGE_NOT_SATISFIABLE
+        ) && types.find_in(response.headers()).is_none()
+    }
+
     pub(crate) fn treat(&self, response: &response::Parts, can_ask_again: bool) -> Treatment<R> {
         let types = &self.options.types;
         if response.status == StatusCode::NOT_MODIFIED && !self.copies.are_all_foreign() {

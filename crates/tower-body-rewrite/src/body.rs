@@ -32,22 +32,25 @@ pin_project! {
         Untouched { #[pin] inner: B },
         // None: it answers HEAD, or is a 304.
         Withheld { length: Option<u64> },
-        Rewriting { rewriting: Rewriting<B, R> },
+        // In a box, since it is read before it has its place in the response, and large.
+        Rewriting { rewriting: Pin<Box<Rewriting<B, R>>> },
     }
 }
 
-/// What goes on between the inner body and the reader.
-pub(crate) struct Rewriting<B: Body, R> {
-    /// In a box, since it is read before it has its place in the response.
-    inner: Pin<Box<B>>,
-    rewriter: R,
-    tag: Option<Tag>,
-    /// What is left of the inner body's last frame.
-    input: Bytes,
-    /// How much of it to take at once, at the most.
-    piece: usize,
-    output: Sink,
-    end: End<B::Error>,
+pin_project! {
+    /// What goes on between the inner body and the reader.
+    pub(crate) struct Rewriting<B: Body, R> {
+        #[pin]
+        inner: B,
+        rewriter: R,
+        tag: Option<Tag>,
+        // What is left of the inner body's last frame.
+        input: Bytes,
+        // How much of it to take at once, at the most.
+        piece: usize,
+        output: Sink,
+        end: End<B::Error>,
+    }
 }
 
 /// What follows when the output is drained.
@@ -92,7 +95,7 @@ impl<B: Body, R> ResponseBody<B, R> {
         }
     }
 
-    pub(crate) fn rewritten(rewriting: Rewriting<B, R>) -> Self {
+    pub(crate) fn rewritten(rewriting: Pin<Box<Rewriting<B, R>>>) -> Self {
         Self {
             kind: Kind::Rewriting { rewriting },
         }
@@ -114,7 +117,7 @@ where
         match self.project().kind.project() {
             KindProj::Untouched { inner } => inner.poll_frame(cx),
             KindProj::Withheld { .. } => Poll::Ready(None),
-            KindProj::Rewriting { rewriting } => rewriting.poll_frame(cx),
+            KindProj::Rewriting { rewriting } => rewriting.as_mut().poll_frame(cx),
         }
     }
 
@@ -147,7 +150,7 @@ where
 {
     pub(crate) fn new(inner: B, rewriter: R, tag: Option<Tag>) -> Self {
         Self {
-            inner: Box::pin(inner),
+            inner,
             piece: (4 * OUTPUT / rewriter.growth().max(1)).clamp(SMALLEST_PIECE, LARGEST_PIECE),
             rewriter,
             tag,
@@ -158,13 +161,13 @@ where
     }
 
     /// Rewrites the first frame if it is there, and gives the new body's length if that was all and not too much.
-    pub(crate) fn read_ahead(&mut self, cx: &mut Context<'_>) -> Option<u64> {
+    pub(crate) fn read_ahead(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<u64> {
         // The one frame, and then whatever says that it was the only one.
         for _ in 0..2 {
-            let Poll::Ready(()) = self.poll_inner(cx) else {
+            let Poll::Ready(()) = self.as_mut().poll_inner(cx) else {
                 return None;
             };
-            self.rewrite_input();
+            self.as_mut().rewrite_input();
             if !self.input.is_empty() {
                 return None;
             }
@@ -177,67 +180,73 @@ where
         None
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         loop {
-            if let Some(data) = self.output.next_frame() {
+            let this = self.as_mut().project();
+            if let Some(data) = this.output.next_frame() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            match std::mem::replace(&mut self.end, End::Done) {
-                End::NotYet => self.end = End::NotYet,
+            match std::mem::replace(this.end, End::Done) {
+                End::NotYet => *this.end = End::NotYet,
                 End::Last(last) => return Poll::Ready(Some(last)),
                 End::Done => return Poll::Ready(None),
             }
-            if self.input.is_empty() {
-                ready!(self.poll_inner(cx));
+            if this.input.is_empty() {
+                ready!(self.as_mut().poll_inner(cx));
             } else {
-                self.rewrite_input();
+                self.as_mut().rewrite_input();
             }
         }
     }
 
     /// Takes what comes next from the inner body.
-    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let frame = match self.inner.is_end_stream() {
+    fn poll_inner(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let frame = match this.inner.is_end_stream() {
             true => None,
-            false => ready!(self.inner.as_mut().poll_frame(cx)),
+            false => ready!(this.inner.poll_frame(cx)),
         };
         match frame {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => {
-                    self.rewriter.begin_frame(&mut self.output);
-                    self.input = data;
+                    this.rewriter.begin_frame(this.output);
+                    *this.input = data;
                 }
                 // Trailers end a body, and may say of it what its head may.
                 Err(mut frame) => {
                     if let Some(trailers) = frame.trailers_mut() {
-                        adapt_headers(trailers, None, self.tag);
+                        adapt_headers(trailers, None, *this.tag);
                     }
-                    self.rewriter.finish(&mut self.output);
-                    self.end = End::Last(Ok(frame));
+                    this.rewriter.finish(this.output);
+                    *this.end = End::Last(Ok(frame));
                 }
             },
             Some(Err(error)) => {
-                self.rewriter.abandon(&mut self.output);
-                self.end = End::Last(Err(error));
+                this.rewriter.abandon(this.output);
+                *this.end = End::Last(Err(error));
             }
             None => {
-                self.rewriter.finish(&mut self.output);
-                self.end = End::Done;
+                this.rewriter.finish(this.output);
+                *this.end = End::Done;
             }
         }
         Poll::Ready(())
     }
 
     /// Rewrites what is left of the input until there is enough output.
-    fn rewrite_input(&mut self) {
-        while !self.input.is_empty() && self.output.len() < OUTPUT {
-            let piece = match self.input.len() <= self.piece {
-                true => std::mem::take(&mut self.input),
-                false => self.input.split_to(self.piece),
+    fn rewrite_input(self: Pin<&mut Self>) {
+        let this = self.project();
+        while !this.input.is_empty() && this.output.len() < OUTPUT {
+            let piece = match this.input.len() <= *this.piece {
+                true => std::mem::take(this.input),
+                false => this.input.split_to(*this.piece),
             };
-            let to_come = self.input.len().min(OUTPUT - self.output.len());
-            self.output.expect(to_come.div_ceil(self.piece));
-            self.rewriter.rewrite(piece, &mut self.output);
+            let to_come = this.input.len().min(OUTPUT - this.output.len());
+            this.output.expect(to_come.div_ceil(*this.piece));
+            this.rewriter.rewrite(piece, this.output);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, request, response};
+use http::{HeaderMap, Request, Response, StatusCode, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -26,8 +26,8 @@ pin_project! {
         // `None` if the response is left alone, whatever it is.
         asked: Option<Asked<R>>,
         again: Option<Box<Again<S, B>>>,
-        // The first answer, if it may stand.
-        first: Option<S::Response>,
+        // The first answer, if it may stand. In a box, since few have one.
+        first: Option<Box<S::Response>>,
     }
 }
 
@@ -47,10 +47,10 @@ pub(crate) struct Again<S, B> {
 }
 
 impl<S, B: Default> Again<S, B> {
-    pub(crate) fn new(service: S, head: request::Parts) -> Box<Self> {
+    pub(crate) fn new(service: S, head: Request<()>) -> Box<Self> {
         Box::new(Self {
             service,
-            request: Some(Request::from_parts(head, B::default())),
+            request: Some(head.map(|()| B::default())),
         })
     }
 }
@@ -64,6 +64,7 @@ impl<S: Service<Request<B>>, B> Again<S, B> {
 }
 
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
+    #[inline]
     pub(crate) fn new(
         answer: S::Future,
         asked: Option<Asked<R>>,
@@ -102,10 +103,15 @@ where
                     }
                 }
             };
-            let (head, body) = match ready!(answer.poll(cx)) {
-                Ok(response) => response.into_parts(),
+            let response = match ready!(answer.poll(cx)) {
+                Ok(response) => response,
                 Err(error) => return Poll::Ready(stands_or(this.first.take(), error)),
             };
+            let passes = |asked: &Asked<R>| asked.passes(&response);
+            if this.first.is_none() && this.asked.as_ref().is_none_or(passes) {
+                return Poll::Ready(Ok(response.map(ResponseBody::untouched)));
+            }
+            let (head, body) = response.into_parts();
             let treatment = match this.asked {
                 None => Treatment::Untouched,
                 Some(asked) => asked.treat(&head, this.again.is_some()),
@@ -115,7 +121,7 @@ where
                 && let Some(again) = this.again.take()
             {
                 // What is not kept is let go of before the service is asked to be ready.
-                *this.first = to_be_sure.then(|| Response::from_parts(head, body));
+                *this.first = to_be_sure.then(|| Box::new(Response::from_parts(head, body)));
                 this.turn.set(Turn::GettingReady { again });
                 continue;
             }
@@ -130,7 +136,7 @@ where
 
 /// A first answer that may stand does so if the second question fails.
 fn stands_or<B: Body, R, E>(
-    first: Option<Response<B>>,
+    first: Option<Box<Response<B>>>,
     error: E,
 ) -> Result<Response<ResponseBody<B, R>>, E> {
     first
@@ -191,8 +197,8 @@ where
 {
     let length = content_length(headers);
     let length = length.and_then(|length| rewriter.new_length(length));
-    let mut rewriting = Rewriting::new(body, rewriter, tag);
-    let at_once = rewriting.read_ahead(cx);
+    let mut rewriting = Box::pin(Rewriting::new(body, rewriter, tag));
+    let at_once = rewriting.as_mut().read_ahead(cx);
     (ResponseBody::rewritten(rewriting), at_once.or(length))
 }
 

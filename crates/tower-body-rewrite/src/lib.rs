@@ -4,6 +4,7 @@ mod asked;
 mod body;
 mod eligible;
 mod future;
+mod head;
 mod headers;
 mod layer;
 mod media_types;

@@ -52,6 +52,15 @@ impl MediaTypes {
         let (Some(value), None) = (values.next(), values.next()) else {
             return None;
         };
+        // Most are of another type, and are done here.
+        let start = value.as_bytes().trim_ascii_start();
+        let begins_with = |name: &String| {
+            let start = start.get(..name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        if !self.names.iter().any(begins_with) {
+            return None;
+        }
         let content_type = value.to_str().ok()?;
         let (essence, _) = content_type.split_once(';').unwrap_or((content_type, ""));
         let essence = essence.trim();
@@ -105,7 +114,33 @@ impl Error for MediaTypeError {}
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
+
+    #[test]
+    fn a_type_is_found_whatever_stands_around_it() {
+        let types = MediaTypes::parse(["text/plain", "text/x"]).unwrap();
+        for (content_type, found) in [
+            ("text/plain", true),
+            ("\t TEXT/Plain \t", true),
+            ("text/plain ;charset=utf-8", true),
+            ("text/x;a", true),
+            ("text/plainish", false),
+            ("text/xml", false),
+            ("text/", false),
+            ("x text/plain", false),
+            ("text/plain;a=\u{fc}", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_bytes(content_type.as_bytes()).unwrap();
+            headers.insert(CONTENT_TYPE, value.clone());
+            assert_eq!(types.find_in(&headers).is_some(), found, "{content_type:?}");
+            headers.append(CONTENT_TYPE, value);
+            assert_eq!(types.find_in(&headers), None);
+        }
+    }
 
     #[test]
     fn a_name_that_is_not_a_media_type_is_refused() {

@@ -34,13 +34,13 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (mut head, body) = request.into_parts();
-        let (asked, again) = Asked::read(&self.layer.options, &mut head).unzip();
+    #[inline]
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let (asked, again) = Asked::read(&self.layer.options, &mut request).unzip();
         let again = again
             .flatten()
             .map(|head| Again::new(self.inner.clone(), head));
-        let answer = self.inner.call(Request::from_parts(head, body));
+        let answer = self.inner.call(request);
         ResponseFuture::new(answer, asked, again)
     }
 }

@@ -69,6 +69,7 @@ impl Notes {
 }
 
 impl<B, P> Run<B, P> {
+    #[inline]
     pub(crate) fn new(request: Request<B>, options: Arc<Options<P>>) -> Self {
         let (parts, body) = request.into_parts();
         Self {
@@ -77,6 +78,10 @@ impl<B, P> Run<B, P> {
             options,
             notes: Notes::default(),
         }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     pub(crate) fn note(&mut self, tried: Tried) {
@@ -95,6 +100,7 @@ impl<B, P> Run<B, P> {
     }
 
     /// The request for an app that no other follows, and what its answer takes.
+    #[inline]
     pub(crate) fn last(self) -> (Request<ReplayBody<B>>, Finish<P>) {
         let request = Request::from_parts(self.parts, self.replay.last());
         let finish = Finish {
@@ -104,7 +110,20 @@ impl<B, P> Run<B, P> {
         (request, finish)
     }
 
-    /// An app's answer, if it is the final one. If not, nothing is left of it, and the request is as it came.
+    /// An app's answer, if it is the final one. If not, nothing is left of it.
+    pub(crate) fn verdict<A>(&mut self, mut response: Response<A>) -> Option<Response<A>> {
+        if !goes_on(&self.options, &self.parts.method, &response) {
+            return Some(self.options.answered(&mut self.notes, response));
+        }
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let allow = response.headers().get_all(ALLOW);
+            self.notes.allow.extend(allow.iter().cloned());
+        }
+        self.notes.answered(self.options.trace, &mut response);
+        None
+    }
+
+    /// The same, and if it is not, the request is as it came.
     pub(crate) fn judge<A, S, E>(
         &mut self,
         answer: Result<Response<A>, E>,
@@ -112,23 +131,15 @@ impl<B, P> Run<B, P> {
     where
         P: Policy<E>,
     {
-        let method = &self.parts.method;
         match answer {
-            Ok(mut response) => {
-                if !goes_on(&self.options, method, &response) {
-                    let response = self.options.answered(&mut self.notes, response);
-                    return Some(Ok(response.map(ResponseBody::first)));
+            Ok(response) => match self.verdict(response) {
+                Some(response) => Some(Ok(response.map(ResponseBody::first))),
+                None => {
+                    let exceeded = self.replay.rewind().err()?;
+                    let response = content_too_large(&self.parts.method, exceeded);
+                    Some(Ok(self.options.finish(&mut self.notes, response)))
                 }
-                if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-                    let allow = response.headers().get_all(ALLOW);
-                    self.notes.allow.extend(allow.iter().cloned());
-                }
-                self.notes.answered(self.options.trace, &mut response);
-                drop(response);
-                let exceeded = self.replay.rewind().err()?;
-                let response = content_too_large(&self.parts.method, exceeded);
-                Some(Ok(self.options.finish(&mut self.notes, response)))
-            }
+            },
             // Without the body nobody else can be asked.
             Err(error) if !self.options.policy.goes_on(&error) || self.replay.rewind().is_err() => {
                 Some(Err(error))
@@ -172,7 +183,13 @@ pub(crate) struct Finish<P> {
 }
 
 impl<P> Finish<P> {
+    #[inline]
+    fn changes_nothing(&self) -> bool {
+        self.notes.allow.is_empty() && !self.options.trace && !self.options.x_cascade
+    }
+
     /// The last app's answer.
+    #[inline]
     pub(crate) fn answered<A>(&mut self, response: Response<A>) -> Response<A> {
         self.options.answered(&mut self.notes, response)
     }
@@ -185,11 +202,13 @@ impl<P> Finish<P> {
 
 impl<P> Options<P> {
     /// The final answer, which is an app's.
+    #[inline]
     fn answered<A>(&self, notes: &mut Notes, mut response: Response<A>) -> Response<A> {
         notes.answered(self.trace, &mut response);
         self.finish(notes, response)
     }
 
+    #[inline]
     fn finish<A>(&self, notes: &mut Notes, mut response: Response<A>) -> Response<A> {
         if response.status() == StatusCode::METHOD_NOT_ALLOWED && !notes.allow.is_empty() {
             statuses::unite_allow(response.headers_mut(), &notes.allow);
@@ -238,6 +257,14 @@ pub struct Link<A, N> {
     pub(crate) next: N,
 }
 
+impl<A, N> Link<A, N> {
+    /// Whether the guard says that the app has no turn.
+    pub(crate) fn turns_away<B, P>(&self, run: &Run<B, P>) -> bool {
+        let guard = self.guard.as_ref();
+        guard.is_some_and(|guard| !guard(&run.parts))
+    }
+}
+
 impl<A, N, B, P, BodyA> Chain<B, P> for Link<A, N>
 where
     A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<N::Error>>,
@@ -250,9 +277,9 @@ where
     type Error = N::Error;
     type Future = LinkFuture<A, N, B, P>;
 
+    #[inline]
     fn start(self, mut run: Run<B, P>) -> Self::Future {
-        let is_skipped = |guard: &Guard| !guard(&run.parts);
-        let state = if self.guard.as_ref().is_some_and(is_skipped) {
+        let state = if self.turns_away(&run) {
             run.note(Tried::Skipped);
             LinkState::Next {
                 future: self.next.start(run),
@@ -297,6 +324,8 @@ pin_project! {
         N: Chain<B, P>,
     {
         Trying { #[pin] attempt: Attempt<A, B>, rest: Option<(N, Run<B, P>)> },
+        // Between the two: what an app's future holds is given back before the next app is asked.
+        Over,
         Next { #[pin] future: N::Future },
     }
 }
@@ -323,9 +352,11 @@ where
                     if let Some(answer) = run.judge(answer) {
                         return Poll::Ready(answer);
                     }
+                    state.set(LinkState::Over);
                     let future = next.start(run);
                     state.set(LinkState::Next { future });
                 }
+                LinkStateProj::Over => unreachable!("the next app's `call` has panicked"),
                 LinkStateProj::Next { future } => {
                     let response = ready!(future.poll(cx))?;
                     return Poll::Ready(Ok(response.map(ResponseBody::last)));
@@ -360,6 +391,7 @@ where
     type Error = S::Error;
     type Future = LastFuture<S, B, P>;
 
+    #[inline]
     fn start(self, run: Run<B, P>) -> Self::Future {
         let (request, finish) = run.last();
         LastFuture {
@@ -389,8 +421,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.attempt.poll(cx))?;
-        Poll::Ready(Ok(this.finish.answered(response)))
+        let answer = this.attempt.poll(cx);
+        if this.finish.changes_nothing() {
+            // As it came, so that it is not moved.
+            return answer;
+        }
+        Poll::Ready(Ok(this.finish.answered(ready!(answer)?)))
     }
 }
 

@@ -101,6 +101,8 @@ pin_project! {
         Trying { #[pin] attempt: Attempt<A, B>, place: usize, run: Option<Run<B, P>> },
         Last { #[pin] attempt: Attempt<A, B>, finish: Finish<P> },
         Nobody { finish: Finish<P> },
+        // Between two: what an app's future holds is given back before the next app is asked.
+        Over,
     }
 }
 
@@ -128,12 +130,14 @@ where
                     if let Some(answer) = run.judge(answer) {
                         return Poll::Ready(answer);
                     }
+                    state.set(State::Over);
                     state.set(turn(this.apps, next, run));
                 }
                 StateProj::Last { attempt, finish } => {
                     let response = ready!(attempt.poll(cx))?;
                     return Poll::Ready(Ok(finish.answered(response).map(ResponseBody::first)));
                 }
+                StateProj::Over => unreachable!("the next app's `call` has panicked"),
                 StateProj::Nobody { finish } => {
                     let mut response = Response::new(ResponseBody::own(String::new()));
                     *response.status_mut() = StatusCode::NOT_FOUND;

@@ -172,6 +172,7 @@ impl<B> Replay<B> {
     }
 
     /// The body for an app that no other follows.
+    #[inline]
     pub(crate) fn last(self) -> ReplayBody<B> {
         let kind = match self {
             Self::Original(body) => Kind::Original { body },

@@ -59,6 +59,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let run = Run::new(request, self.options.clone());
         self.apps.clone().start(run)

@@ -23,7 +23,7 @@ pub struct CascadeTrace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tried {
-    /// Its guard has turned the request away.
+    /// Its guard has turned the request away, or it is a [`Lookup`](crate::Lookup) that has no answer.
     Skipped,
     /// It answered with this status.
     Answered(StatusCode),

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use http::Request;
@@ -16,9 +16,11 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        // The request waits until the service is ready for it: backpressure shows as waiting.
-        Waiting { service: S, request: Option<Request<B>> },
         Called { #[pin] future: S::Future },
+        // The request waits until the service is ready for it: backpressure shows as waiting. In a box, since all requests move
+        // this, and few wait.
+        Waiting { service: Box<(S, Option<Request<B>>)> },
+        Failed { error: Option<S::Error> },
     }
 }
 
@@ -26,10 +28,18 @@ impl<S, B> Attempt<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(crate) fn new(service: S, request: Request<B>) -> Self {
-        Self::Waiting {
-            service,
-            request: Some(request),
+    /// Calls the service at once if it is ready; if not, the future does when it is.
+    #[inline]
+    pub(crate) fn new(mut service: S, request: Request<B>) -> Self {
+        // Who is to be woken is known when this is polled, and then it is asked again.
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Self::Called {
+                future: service.call(request),
+            },
+            Poll::Ready(Err(error)) => Self::Failed { error: Some(error) },
+            Poll::Pending => Self::Waiting {
+                service: Box::new((service, Some(request))),
+            },
         }
     }
 }
@@ -42,15 +52,21 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            match self.as_mut().project() {
+            let future = match self.as_mut().project() {
                 AttemptProj::Called { future } => return future.poll(cx),
-                AttemptProj::Waiting { service, request } => {
+                AttemptProj::Waiting { service } => {
+                    let (service, request) = &mut **service;
                     ready!(service.poll_ready(cx))?;
-                    let request = request.take().expect("`Waiting` is left with its request");
-                    let future = service.call(request);
-                    self.set(Self::Called { future });
+                    service.call(request.take().expect("`Waiting` is left with its request"))
                 }
-            }
+                AttemptProj::Failed { error } => {
+                    let error = error.take();
+                    return Poll::Ready(Err(
+                        error.expect("a future is not polled after it is done")
+                    ));
+                }
+            };
+            self.set(Self::Called { future });
         }
     }
 }

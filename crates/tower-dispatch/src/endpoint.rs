@@ -7,32 +7,33 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::Full;
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{attempt::Attempt, refusal};
+use crate::{EndpointBody, attempt::Attempt, refusal};
 
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-type Answer<Err> = Result<Response<UnsyncBoxBody<Bytes, BoxError>>, Err>;
+type Answer<Err> = Result<Response<EndpointBody>, Err>;
 
 /// A service of any type: what a route of [`Dispatch::builder`](crate::Dispatch::builder) leads to.
 ///
-/// A clone is a reference count; a call boxes the future and the response body. The service inside is cloned for
-/// each call, and its readiness is awaited in the future.
+/// A clone is a reference count; a call boxes the future and, unless it is a `Full`, the response body. The service inside is cloned for
+/// each call, and called at once if it is ready, or in the future when it is.
 pub struct Endpoint<B, Err = Infallible> {
     call: Arc<dyn Fn(Request<B>) -> EndpointFuture<Err> + Send + Sync>,
 }
 
 impl<B, Err> Service<Request<B>> for Endpoint<B, Err> {
-    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Response = Response<EndpointBody>;
     type Error = Err;
     type Future = EndpointFuture<Err>;
 
@@ -89,7 +90,7 @@ where
         + 'static,
     B: Send + 'static,
     ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    Err: 'static,
+    Err: Send + 'static,
 {
     fn into_endpoint(self) -> Endpoint<B, Err> {
         Endpoint::new(move |request| Attempt::new(self.clone(), request))
@@ -106,10 +107,8 @@ impl<B, Err> Endpoint<B, Err> {
     {
         Self {
             call: Arc::new(move |request| {
-                let answer = call(request);
-                EndpointFuture(Box::pin(async move {
-                    let response = answer.await?;
-                    Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
+                EndpointFuture(Box::pin(WithEndpointBody {
+                    answer: Some(call(request)),
                 }))
             }),
         }
@@ -132,13 +131,37 @@ impl<B, Err> Endpoint<B, Err> {
                     None => {
                         let allow = endpoints.iter().map(|(method, _)| method).collect();
                         let refused = refusal::method_not_allowed(method, &allow);
-                        let body = |body| Full::from(body).map_err(Into::into).boxed_unsync();
-                        let refused = refused.map(body);
+                        let refused = refused.map(|body| EndpointBody::new(Full::from(body)));
                         EndpointFuture(Box::pin(async { Ok(refused) }))
                     }
                 }
             }),
         }
+    }
+}
+
+pin_project! {
+    /// Gives back at its end what the endpoint's future holds.
+    struct WithEndpointBody<Fut> {
+        #[pin]
+        answer: Option<Fut>,
+    }
+}
+
+impl<Fut, ResBody, Err> Future for WithEndpointBody<Fut>
+where
+    Fut: Future<Output = Result<Response<ResBody>, Err>>,
+    ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Output = Answer<Err>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut answer = self.project().answer;
+        let future = answer.as_mut().as_pin_mut();
+        let future = future.expect("a future is not polled after it is done");
+        let response = ready!(future.poll(cx));
+        answer.set(None);
+        Poll::Ready(response.map(|response| response.map(EndpointBody::new)))
     }
 }
 

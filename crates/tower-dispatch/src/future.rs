@@ -34,7 +34,8 @@ pin_project! {
         E: Service<Request<B>>,
     {
         Endpoint { #[pin] attempt: Attempt<E, B>, head_by_get: bool },
-        Refused { response: Option<Response<Bytes>> },
+        // In a box, since all requests move this.
+        Refused { response: Option<Box<Response<Bytes>>> },
     }
 }
 
@@ -42,6 +43,7 @@ impl<E, B> ResponseFuture<E, B>
 where
     E: Service<Request<B>>,
 {
+    #[inline]
     pub(crate) fn endpoint(endpoint: E, request: Request<B>, head_by_get: bool) -> Self {
         Self {
             state: State::Endpoint {
@@ -54,12 +56,13 @@ where
     pub(crate) fn refused(response: Response<Bytes>) -> Self {
         Self {
             state: State::Refused {
-                response: Some(response),
+                response: Some(Box::new(response)),
             },
         }
     }
 
     /// The response, with the body's type widened to what a layer may answer.
+    #[inline]
     pub(crate) fn poll_response<S, ResBody>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

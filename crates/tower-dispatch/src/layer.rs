@@ -75,11 +75,12 @@ where
     type Error = S::Error;
     type Future = LayerResponseFuture<E, S, B>;
 
-    /// Always ready: the readiness of whoever gets the request is awaited in the future.
+    /// Always ready: whoever gets the request and is not ready then is waited for in the future.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let routes = &self.dispatch.routes;
         let state = match routes.find(request.method(), request.uri()) {
@@ -95,7 +96,7 @@ where
                 }
             }
             Outcome::OtherMethods(allow) => State::Inner {
-                refused: Some((request.method().clone(), allow)),
+                refused: Some(Box::new((request.method().clone(), allow))),
                 attempt: Attempt::new(self.inner.clone(), request),
             },
             Outcome::NotFound | Outcome::Undecodable(_) => State::Inner {
@@ -149,7 +150,7 @@ pin_project! {
             #[pin]
             attempt: Attempt<S, B>,
             // The method for which the path had no route, and those for which it has.
-            refused: Option<(Method, Allow)>,
+            refused: Option<Box<(Method, Allow)>>,
         },
     }
 }
@@ -167,7 +168,7 @@ where
             StateProj::Endpoint { future } => future.poll_response(cx).map_err(Into::into),
             StateProj::Inner { attempt, refused } => {
                 let mut response = ready!(attempt.poll(cx))?;
-                Poll::Ready(Ok(match (response.status(), refused) {
+                Poll::Ready(Ok(match (response.status(), refused.as_deref_mut()) {
                     // The wrapped service does not know the path, so its words are about nothing; but what
                     // layers in there have left for layers out here is not about the path.
                     (StatusCode::NOT_FOUND, Some((method, allow))) => {

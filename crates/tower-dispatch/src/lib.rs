@@ -9,6 +9,7 @@ mod body;
 mod builder;
 mod each;
 mod endpoint;
+mod endpoint_body;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
@@ -35,6 +36,7 @@ pub use audit::{Audit, Unreachable};
 pub use body::ResponseBody;
 pub use builder::{BuildError, Builder};
 pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, IntoEndpoint, Typed};
+pub use endpoint_body::EndpointBody;
 #[cfg(feature = "axum")]
 pub use extract::{Args, ArgsRejection};
 pub use future::ResponseFuture;

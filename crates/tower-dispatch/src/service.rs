@@ -78,8 +78,8 @@ where
     type Error = E::Error;
     type Future = ResponseFuture<E, B>;
 
-    /// Always ready. Which endpoint a request needs is not known before it is there, so the endpoint's
-    /// readiness is awaited in the future.
+    /// Always ready. Which endpoint a request needs is not known before it is there; one that is not ready then is
+    /// waited for in the future.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }

@@ -83,6 +83,7 @@ impl Failed {
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline]
     pub(crate) fn running(future: F, watch: Watch) -> Self {
         Self {
             kind: Kind::Running { future },

@@ -10,6 +10,7 @@ use tower_layer::Layer;
 use crate::debug::Debug;
 use crate::{
     Exception, Incident,
+    service::Shared,
     watch::{Options, Watch},
 };
 
@@ -136,9 +137,11 @@ impl<S: Clone> Layer<S> for ExceptionLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         Exception {
-            original: Arc::new(Mutex::new(inner.clone())),
+            shared: Arc::new(Shared {
+                original: Mutex::new(inner.clone()),
+                layer: self.clone(),
+            }),
             inner: Some(inner),
-            layer: self.clone(),
             failed: None,
         }
     }

@@ -21,12 +21,16 @@ use crate::{
 pub struct Exception<S> {
     /// `None` after a failure: a service that has failed must not be used again.
     pub(crate) inner: Option<S>,
-    /// What a fresh `inner` is cloned from. All clones share it, so that a clone costs one clone of the service
-    /// and not two; the lock is only taken after a failure, and makes it `Sync`.
-    pub(crate) original: Arc<Mutex<S>>,
-    pub(crate) layer: ExceptionLayer,
+    pub(crate) shared: Arc<Shared<S>>,
     /// Why the service could not be made ready. The next call answers with it.
     pub(crate) failed: Option<Cause>,
+}
+
+/// What all clones of a service share, so that a clone costs one clone of the inner service and not two.
+pub(crate) struct Shared<S> {
+    /// What a fresh inner service is cloned from. The lock is only taken after a failure, and makes it `Sync`.
+    pub(crate) original: Mutex<S>,
+    pub(crate) layer: ExceptionLayer,
 }
 
 /// Somebody else's `Clone` may have panicked under the lock; the service is what it was.
@@ -52,7 +56,7 @@ where
         let polled = catch(|| {
             let inner = self
                 .inner
-                .get_or_insert_with(|| lock(&self.original).clone());
+                .get_or_insert_with(|| lock(&self.shared.original).clone());
             inner.poll_ready(cx).map_err(Into::into)
         });
         let cause = match polled {
@@ -66,8 +70,9 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let watch = self.layer.watch(&mut request);
+        let watch = self.shared.layer.watch(&mut request);
         if let Some(inner) = &mut self.inner
             && self.failed.is_none()
         {
@@ -101,8 +106,7 @@ impl<S: Clone> Clone for Exception<S> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            original: self.original.clone(),
-            layer: self.layer.clone(),
+            shared: self.shared.clone(),
             failed: None,
         }
     }

@@ -3,14 +3,15 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use http::{Request, Response, StatusCode};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
-use tower_cascade::CascadeLayer;
+use tower_cascade::{Cascade, CascadeLayer};
 use tower_lint::probe::Body;
 
 use crate::probe::{Replayed, answer, reads_then_answers};
@@ -107,6 +108,68 @@ async fn a_busy_first_app_is_waited_for_and_its_permit_comes_back() {
             StatusCode::ACCEPTED
         );
     }
+}
+
+/// Answers 404 at once, and holds the permit that it is given for as long as its future lives.
+#[derive(Clone)]
+struct Holds {
+    permits: Arc<Semaphore>,
+    status: StatusCode,
+}
+
+struct Held {
+    _permit: Option<OwnedSemaphorePermit>,
+    status: StatusCode,
+}
+
+impl Service<Request<Replayed>> for Holds {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Held;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// 503 if nobody has given the permit back.
+    fn call(&mut self, _: Request<Replayed>) -> Held {
+        let permit = self.permits.clone().try_acquire_owned().ok();
+        let is_free = permit.is_some();
+        Held {
+            _permit: permit,
+            status: match is_free {
+                true => self.status,
+                false => StatusCode::SERVICE_UNAVAILABLE,
+            },
+        }
+    }
+}
+
+impl Future for Held {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(answer(self.status)))
+    }
+}
+
+#[tokio::test]
+async fn what_an_apps_future_holds_is_given_back_before_the_next_app_is_called() {
+    let permits = Arc::new(Semaphore::new(1));
+    let holds = |status| Holds {
+        permits: permits.clone(),
+        status,
+    };
+    let request = || Request::new(Body::default());
+    let (none, last) = (holds(StatusCode::NOT_FOUND), holds(StatusCode::OK));
+    let chain = CascadeLayer::new(none.clone())
+        .then(none.clone())
+        .layer(last.clone());
+    let response = chain.oneshot(request()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let list = Cascade::new([none.clone(), none, last]);
+    let response = list.oneshot(request()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
 }
 
 #[tokio::test]

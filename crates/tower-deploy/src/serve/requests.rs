@@ -1,20 +1,19 @@
 use std::{
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{
-    TryFutureExt,
-    future::{self, ErrInto, MapOk, Ready},
-};
 use http::{Request, Response, StatusCode, Version, header::HOST};
 use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
-use tower::{ServiceExt, util::Oneshot};
+use pin_project_lite::pin_project;
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
@@ -30,34 +29,97 @@ pub(super) struct Requests<S> {
     pub(super) spoke: Arc<AtomicBool>,
 }
 
-type Answer<B> = Response<Either<B, Empty<Bytes>>>;
-
 impl<S, B> hyper::service::Service<Request<Incoming>> for Requests<S>
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
 {
-    type Response = Answer<B>;
+    type Response = Response<Either<B, Empty<Bytes>>>;
     type Error = BoxError;
-    type Future = future::Either<
-        MapOk<ErrInto<Oneshot<S, Request<Body>>, BoxError>, fn(Response<B>) -> Answer<B>>,
-        Ready<Result<Answer<B>, BoxError>>,
-    >;
+    type Future = Answer<S>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Answer<S> {
         self.spoke.store(true, Ordering::Relaxed);
         if !has_host(&request) {
-            let mut refused = Response::new(Either::Right(Empty::new()));
-            *refused.status_mut() = StatusCode::BAD_REQUEST;
-            return future::Either::Right(future::ready(Ok(refused)));
+            return Answer::Refused;
         }
         let mut request = request.map(|body| timed(body, self.body_timeout));
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }
-        // Each request has a clone of its own, made ready and then called: hyper knows no readiness, and requests of
-        // HTTP/2 run side by side.
-        let answer = self.app.clone().oneshot(request).err_into();
-        future::Either::Left(answer.map_ok(|response| response.map(Either::Left)))
+        // Each request has a clone of its own, made ready and then called: hyper knows no readiness, and what the clone has taken for
+        // itself, a permit, say, is given back with it if the call does not use it.
+        let mut app = self.app.clone();
+        if request.version() == Version::HTTP_2 {
+            // Requests run side by side, each called by its own task.
+            return Answer::waiting(app, request);
+        }
+        // At once, if it is ready, which spares it the way into the future and out of it. If not, it is asked again when it is known
+        // who is to be woken.
+        match app.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Answer::Called {
+                future: app.call(request),
+            },
+            Poll::Ready(Err(error)) => Answer::Failed {
+                error: Some(error.into()),
+            },
+            Poll::Pending => Answer::waiting(app, request),
+        }
+    }
+}
+
+pin_project! {
+    /// The answer to one request.
+    #[project = AnswerProj]
+    pub(super) enum Answer<S>
+    where
+        S: Service<Request<Body>>,
+    {
+        Called { #[pin] future: S::Future },
+        Waiting { app: Box<(S, Option<Request<Body>>)> },
+        Failed { error: Option<BoxError> },
+        Refused,
+    }
+}
+
+impl<S: Service<Request<Body>>> Answer<S> {
+    /// It is called when it is ready.
+    fn waiting(app: S, request: Request<Body>) -> Self {
+        Self::Waiting {
+            app: Box::new((app, Some(request))),
+        }
+    }
+}
+
+impl<S, B> Future for Answer<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
+{
+    type Output = Result<Response<Either<B, Empty<Bytes>>>, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let future = match self.as_mut().project() {
+                AnswerProj::Called { future } => {
+                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
+                    return Poll::Ready(Ok(response.map(Either::Left)));
+                }
+                AnswerProj::Waiting { app } => {
+                    let (app, request) = &mut **app;
+                    ready!(app.poll_ready(cx)).map_err(Into::into)?;
+                    app.call(request.take().expect("`Waiting` is left with its request"))
+                }
+                AnswerProj::Failed { error } => {
+                    let error = error.take();
+                    return Poll::Ready(Err(error.expect("an answer is given once")));
+                }
+                AnswerProj::Refused => {
+                    let mut refused = Response::new(Either::Right(Empty::new()));
+                    *refused.status_mut() = StatusCode::BAD_REQUEST;
+                    return Poll::Ready(Ok(refused));
+                }
+            };
+            self.set(Self::Called { future });
+        }
     }
 }
 

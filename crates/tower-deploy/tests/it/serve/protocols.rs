@@ -15,6 +15,7 @@ use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo},
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::tungstenite::Message;
 use tower_origin::PeerAddr;
 
@@ -191,6 +192,91 @@ async fn the_instance_that_is_called_is_the_one_that_was_ready() {
     let client = http2();
     assert_eq!(get(&client, server.address, "/").await, "ready");
     assert_eq!(get(&client, server.address, "/").await, "ready");
+}
+
+/// Ready with the one permit, which a refusal leaves where it is, as a layer does that answers without its inner service.
+struct OneAtATime {
+    permits: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Clone for OneAtATime {
+    fn clone(&self) -> Self {
+        Self {
+            permits: self.permits.clone(),
+            permit: None,
+        }
+    }
+}
+
+impl Service<Request<Body>> for OneAtATime {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if self.permit.is_none() {
+            self.permit = self.permits.clone().try_acquire_owned().ok();
+        }
+        if self.permit.is_none() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let text = match request.uri().path() {
+            "/refused" => "refused",
+            _ => {
+                self.permit = None;
+                "served"
+            }
+        };
+        std::future::ready(Ok(Response::new(Full::from(text))))
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_nothing_that_the_app_was_ready_with() {
+    let app = OneAtATime {
+        permits: Arc::new(Semaphore::new(1)),
+        permit: None,
+    };
+    let server = run(server(), app).await;
+    let mut idle = server.connect().await;
+    assert!(idle.get("/refused").await.ends_with("refused"));
+    assert!(server.get("/").await.ends_with("served"));
+    assert!(idle.get("/").await.ends_with("served"));
+}
+
+/// Cannot be made ready.
+#[derive(Clone)]
+struct Down;
+
+impl Service<Request<Body>> for Down {
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = std::future::Pending<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Err("down".into()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        unreachable!("it is never ready")
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_cannot_be_made_ready_ends_its_connection() {
+    let server = run(server(), Down).await;
+    let mut client = server.connect().await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(client.rest().await.0, b"");
+    let uri = format!("http://{}/", server.address).parse().unwrap();
+    let answer = timeout(PATIENCE, http2().0.get(uri)).await.unwrap();
+    assert!(answer.is_err());
 }
 
 #[tokio::test]
