@@ -16,6 +16,10 @@ use tower_dispatch::{BuildError, Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
 
+/// Without it, blocks of more than a KB, as the headers of a browser's request take, go glibc's slow way, and how slow depends on what else there is.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HELLO: Key<&'static str> = Key::new("bench.hello");
 static PAGE: [u8; 4096] = [b'x'; 4096];
 
