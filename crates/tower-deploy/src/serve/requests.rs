@@ -75,7 +75,7 @@ pin_project! {
         S: Service<Request<Body>>,
     {
         Called { #[pin] future: S::Future },
-        Waiting { app: Box<(S, Option<Request<Body>>)> },
+        Waiting { app: S, request: Option<Request<Body>> },
         Failed { error: Option<BoxError> },
         Refused,
     }
@@ -85,7 +85,8 @@ impl<S: Service<Request<Body>>> Answer<S> {
     /// It is called when it is ready.
     fn waiting(app: S, request: Request<Body>) -> Self {
         Self::Waiting {
-            app: Box::new((app, Some(request))),
+            app,
+            request: Some(request),
         }
     }
 }
@@ -103,8 +104,7 @@ where
                     let response = ready!(future.poll(cx)).map_err(Into::into)?;
                     return Poll::Ready(Ok(response.map(Either::Left)));
                 }
-                AnswerProj::Waiting { app } => {
-                    let (app, request) = &mut **app;
+                AnswerProj::Waiting { app, request } => {
                     ready!(app.poll_ready(cx)).map_err(Into::into)?;
                     app.call(request.take().expect("`Waiting` is left with its request"))
                 }
