@@ -13,6 +13,13 @@ use crate::{Failure, level::Level};
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(250);
 
+/// What glibc is told, so that its memory is what the server holds: by itself it keeps what was freed, in as many arenas as there are threads.
+const GIVE_BACK: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "65536"),
+    ("MALLOC_TRIM_THRESHOLD_", "65536"),
+];
+
 pub(crate) struct Child {
     pub(crate) address: String,
     process: process::Child,
@@ -39,6 +46,7 @@ impl Child {
             }
         };
         let mut process = command
+            .envs(GIVE_BACK)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
