@@ -284,22 +284,100 @@ fn nothing_is_ignored(root: &Path) -> Vec<String> {
     wrong
 }
 
-/// The README's stack is the example's, but for the words between.
-fn the_stack_is_the_examples(root: &Path) -> Vec<String> {
+/// The README's Rust is that of examples, which are built and run, but for the words between.
+const QUOTED: [(&str, usize, &str); 2] = [
+    ("README.md", 0, "examples/axum/cascade.rs"),
+    ("README.md", 1, "examples/site/stack.rs"),
+];
+
+/// Snippets that are not compiled where they stand, and why not.
+const NOT_COMPILED: [(&str, &str, &str); 3] = [
+    (
+        "README.md",
+        "sh",
+        "the first two are run with these words by tests/{serve,cli}.rs of tower-deploy, the third is what CI runs",
+    ),
+    (
+        "crates/tower-deploy/README.md",
+        "sh",
+        "a list of commands, which its tests/cli.rs, serve.rs and reload.rs run",
+    ),
+    (
+        "crates/tower-deploy/README.md",
+        "toml",
+        "dependencies, with which `just newcomer` builds the program above it",
+    ),
+];
+
+/// The snippets of a document: what kind it is, and what it says.
+fn snippets(document: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut inside = false;
+    for line in document.lines() {
+        match line.trim_start().strip_prefix("```") {
+            Some(_) if inside => inside = false,
+            Some(kind) => {
+                inside = true;
+                found.push((kind.to_owned(), String::new()));
+            }
+            None if inside => {
+                let (_, text) = found.last_mut().unwrap();
+                *text += line;
+                text.push('\n');
+            }
+            None => {}
+        }
+    }
+    found
+}
+
+fn snippets_are_compiled(root: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let documents = read(root.join("tests/documents.rs"));
+    for file in files(root) {
+        let path = file.strip_prefix(root).unwrap_or(&file);
+        if path.extension().is_none_or(|end| end != "md") {
+            continue;
+        }
+        let path = path.to_string_lossy().replace('\\', "/");
+        let mut rust = 0;
+        for (kind, text) in snippets(&read(&file)) {
+            let listed = NOT_COMPILED
+                .iter()
+                .any(|(of, kinds, _)| *of == path && *kinds == kind);
+            // `readme_is_the_crate_doc` sees to those.
+            let is_doc_test = path.starts_with("crates/") && path.ends_with("/README.md")
+                || documents.contains(&format!("include_str!(\"../{path}\")"));
+            let is_rust = kind.split(',').next() == Some("rust");
+            if is_rust && is_doc_test || listed {
+                continue;
+            }
+            let quoted = QUOTED
+                .iter()
+                .find(|(of, place, _)| is_rust && *of == path && *place == rust);
+            rust += usize::from(is_rust);
+            match quoted {
+                Some((_, _, example)) => wrong.extend(differences(&path, &text, root, example)),
+                None => wrong.push(format!(
+                    "{path}: a snippet of {kind:?} that no test compiles: quote an example (QUOTED), make it a doc test (tests/documents.rs), or say why not (NOT_COMPILED)"
+                )),
+            }
+        }
+    }
+    wrong
+}
+
+/// The lines that an example has not, or not in this order.
+fn differences(path: &str, snippet: &str, root: &Path, example: &str) -> Vec<String> {
     let squeeze = |text: &str| {
         text.chars()
             .filter(|c| !c.is_whitespace())
             .collect::<String>()
     };
-    let example = squeeze(&read(root.join("examples/site/stack.rs")));
-    let readme = read(root.join("README.md"));
-    let stack = readme
-        .split("```rust")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next());
+    let text = squeeze(&read(root.join(example)));
     let mut wrong = Vec::new();
-    let mut rest = example.as_str();
-    for line in stack.unwrap_or_default().lines() {
+    let mut rest = text.as_str();
+    for line in snippet.lines() {
         let line = line.split("//").next().unwrap_or_default();
         // What the example takes from its caller, or spells over several lines, counts by its beginning.
         let line = squeeze(line)
@@ -308,12 +386,9 @@ fn the_stack_is_the_examples(root: &Path) -> Vec<String> {
         match rest.split_once(line.trim_end_matches(')')) {
             Some((_, after)) => rest = after,
             None => wrong.push(format!(
-                "README.md: its stack has a line that examples/site/stack.rs has not, or not there: {line}"
+                "{path}: it has a line that {example} has not, or not there: {line}"
             )),
         }
-    }
-    if stack.is_none() {
-        wrong.push("README.md: show the stack".to_owned());
     }
     wrong
 }
@@ -326,7 +401,7 @@ const CHECKS: [Check; 6] = [
     contract_is_tested,
     dependencies_are_listed,
     nothing_is_ignored,
-    the_stack_is_the_examples,
+    snippets_are_compiled,
 ];
 
 #[test]
@@ -346,7 +421,7 @@ fn after(change: impl FnOnce(&Path)) -> Vec<String> {
     let folder = root.join("crates/tower-lint");
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::create_dir_all(folder.join("tests/it")).unwrap();
-    for folder in ["benches", "examples/site", "tests"] {
+    for folder in ["benches", "examples/axum", "examples/site", "tests"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     let inherits =
@@ -372,8 +447,9 @@ fn after(change: impl FnOnce(&Path)) -> Vec<String> {
         fs::write(place.join("LICENSE-MIT"), "mit").unwrap();
         fs::write(place.join("LICENSE-APACHE"), "apache").unwrap();
     }
-    let readme = "| [`tower-lint`](crates/tower-lint) | |\n```rust\n.layer(One)\n```\n";
+    let readme = "| [`tower-lint`](crates/tower-lint) | |\n```rust\n.layer(Alone)\n```\n```rust\n.layer(One)\n```\n";
     fs::write(root.join("README.md"), readme).unwrap();
+    fs::write(root.join("examples/axum/cascade.rs"), ".layer(Alone)").unwrap();
     fs::write(root.join("examples/site/stack.rs"), ".layer(One)").unwrap();
     change(&root);
     let wrong = CHECKS.iter().flat_map(|check| check(&root)).collect();
@@ -465,8 +541,13 @@ fn what_is_untidy_is_named_with_what_to_do() {
         after(|root| fs::write(root.join("examples/site/stack.rs"), ".layer(Two)").unwrap());
     assert_eq!(
         stack,
+        ["README.md: it has a line that examples/site/stack.rs has not, or not there: .layer(One)"]
+    );
+    let unknown = after(|root| fs::write(root.join("NEWS.md"), "```ini\na = b\n```\n").unwrap());
+    assert_eq!(
+        unknown,
         [
-            "README.md: its stack has a line that examples/site/stack.rs has not, or not there: .layer(One)"
+            "NEWS.md: a snippet of \"ini\" that no test compiles: quote an example (QUOTED), make it a doc test (tests/documents.rs), or say why not (NOT_COMPILED)"
         ]
     );
 }

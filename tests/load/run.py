@@ -16,7 +16,7 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER = ROOT / "target" / "served" / "load"
 VENV = ROOT / "target" / "python"
-TURNS, SECONDS = 25, 1
+TURNS, SECONDS = 60, 1
 # What a browser says.
 HEADERS = [line for line in (ROOT / "benches" / "fixtures" / "browser-head.txt").read_text().splitlines()[1:] if ":" in line and not line.lower().startswith("host")]
 

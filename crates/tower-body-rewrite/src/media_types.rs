@@ -48,10 +48,7 @@ impl MediaTypes {
 
     /// The response's Content-Type, if there is one, legible, and of one of these types.
     pub(crate) fn find_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let mut values = headers.get_all(CONTENT_TYPE).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
+        let value = headers.get(CONTENT_TYPE)?;
         // Most are of another type, and are done here.
         let start = value.as_bytes().trim_ascii_start();
         let begins_with = |name: &String| {
@@ -59,6 +56,10 @@ impl MediaTypes {
             start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
         };
         if !self.names.iter().any(begins_with) {
+            return None;
+        }
+        // Of two, who knows which one a client takes?
+        if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
             return None;
         }
         let content_type = value.to_str().ok()?;

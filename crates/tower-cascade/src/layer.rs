@@ -63,6 +63,27 @@ impl<L, P> CascadeLayer<L, P> {
 
     /// Only requests that the function says yes to are tried on the app that was given last; the others go straight to the
     /// next one, neither cloned nor recorded. Said twice, both have to say yes. Default: all.
+    ///
+    /// It is for an app that has an answer to what is not for it: a file service says 405 to POST, which is the answer then.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, http::{Method, Request, StatusCode}, routing::{get, post}};
+    /// use tower::{Layer, ServiceExt};
+    /// use tower_cascade::CascadeLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let files: Router = Router::new().route("/orders", get(async || "orders.html"));
+    /// let api: Router = Router::new().route("/orders", post(async || "ordered"));
+    /// let all = CascadeLayer::new(files.clone());
+    /// let some = CascadeLayer::new(files).only(|head| matches!(head.method, Method::GET | Method::HEAD));
+    /// for (layer, status) in [(all, StatusCode::METHOD_NOT_ALLOWED), (some, StatusCode::OK)] {
+    ///     let request = Request::post("/orders").body(Body::empty())?;
+    ///     assert_eq!(layer.layer(api.clone()).oneshot(request).await?.status(), status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn only(mut self, guard: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self
     where

@@ -8,6 +8,25 @@ use http::StatusCode;
 pub struct Pass;
 
 /// In an answer's extensions: this is the answer, whatever its status. It goes before [`Pass`].
+///
+/// ```
+/// use axum::{Extension, Router, body::Body, http::{Request, StatusCode}, routing::get};
+/// use tower::{Layer, ServiceExt};
+/// use tower_cascade::{CascadeLayer, Final};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let api: Router = Router::new()
+///     .route("/orders/8", get(async || (StatusCode::NOT_FOUND, Extension(Final), "no such order")))
+///     .route("/orders/9", get(async || (StatusCode::NOT_FOUND, "no such order")));
+/// let app = CascadeLayer::new(api).layer(Router::new().fallback(async || "a page"));
+/// for (path, status) in [("/orders/8", StatusCode::NOT_FOUND), ("/orders/9", StatusCode::OK)] {
+///     let response = app.clone().oneshot(Request::get(path).body(Body::empty())?).await?;
+///     assert_eq!(response.status(), status);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Final;
 

@@ -40,6 +40,35 @@ pub(crate) enum Kind {
 impl Pattern {
     /// A regex for the whole path (Python's `re.fullmatch`).
     ///
+    /// What a pattern says of the ends of a path is in the name of its constructor. `$` is the very end, never before a line feed.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower::{ServiceExt, service_fn};
+    /// use tower_dispatch::{Dispatch, Pattern, PatternError};
+    /// # use std::convert::Infallible;
+    /// # use http::{Response, StatusCode};
+    /// # async fn app(_: Request<()>) -> Result<Response<http_body_util::Empty<bytes::Bytes>>, Infallible> { Ok(Response::default()) }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// type Constructor = fn(&str) -> Result<Pattern, PatternError>;
+    /// let table: [(Constructor, &[&str]); 3] = [
+    ///     (Pattern::regex, &["/hello"]),
+    ///     (Pattern::regex_prefix, &["/hello", "/hello/you"]),
+    ///     (Pattern::regex_search, &["/hello", "/hello/you", "/say/hello"]),
+    /// ];
+    /// for (constructor, paths) in table {
+    ///     let urls = Dispatch::builder().route(constructor("/hello")?, service_fn(app)).build()?;
+    ///     for path in ["/hello", "/hello/you", "/say/hello"] {
+    ///         let response = urls.clone().oneshot(Request::get(path).body(())?).await?;
+    ///         assert_eq!(response.status() == StatusCode::OK, paths.contains(&path));
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// A [`PatternError`] if it is not a regex.

@@ -15,6 +15,32 @@ impl UrlArgs {
     ///
     /// An [`UnsafePath`] if there is no such value, or if it has a `..`, a NUL or a backslash, or begins with a slash, or,
     /// on Windows, has a colon.
+    ///
+    /// ```
+    /// use axum::{body::Body, extract::Request, routing::get};
+    /// use tower::ServiceExt;
+    /// use tower_dispatch::{Dispatch, UrlArgs};
+    ///
+    /// async fn file(request: Request) -> String {
+    ///     let args = request.extensions().get::<UrlArgs>().unwrap();
+    ///     match args.safe_path("path") {
+    ///         // Below the folder, whatever was asked for.
+    ///         Ok(path) => std::path::Path::new("files").join(path).display().to_string(),
+    ///         Err(error) => error.to_string(),
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let urls = Dispatch::builder().get("/files/{*path}", get(file)).build()?;
+    /// for (path, safe) in [("/files/a/b.txt", true), ("/files/a%2Fb.txt", true), ("/files/%2E%2E/b.txt", false)] {
+    ///     let response = urls.clone().oneshot(Request::get(path).body(Body::empty())?).await?;
+    ///     let text = axum::body::to_bytes(Body::new(response.into_body()), 99).await?;
+    ///     assert_eq!(text == "files/a/b.txt", safe, "{path}: {text:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn safe_path(&self, name: &str) -> Result<&Path, UnsafePath> {
         let text = self.name(name).ok_or(UnsafePath::Absent)?;
         if text.contains('\0') {

@@ -45,6 +45,28 @@ impl EnvironLayer {
     }
 
     /// The same value for every request that has none under this name from a layer further out.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower::{BoxError, Layer, ServiceExt, service_fn};
+    /// use tower_environ::{EnvironExt, EnvironLayer, Key};
+    ///
+    /// const LANGUAGE: Key<&'static str> = Key::new("app.language");
+    ///
+    /// async fn app(request: Request<()>) -> Result<Response<&'static str>, BoxError> {
+    ///     Ok(Response::new(request.try_environ(&LANGUAGE)?))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let (german, english) = (EnvironLayer::new(LANGUAGE, "de"), EnvironLayer::default_for(LANGUAGE, "en"));
+    /// let app = english.layer(service_fn(app));
+    /// assert_eq!(app.clone().oneshot(Request::new(())).await?.into_body(), "en");
+    /// // With `EnvironLayer::new` the inner one, which comes later, would win.
+    /// assert_eq!(german.layer(app).oneshot(Request::new(())).await?.into_body(), "de");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn default_for<T>(key: Key<T>, value: T) -> Self {
         Self {

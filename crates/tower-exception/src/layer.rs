@@ -51,6 +51,18 @@ impl ExceptionLayer {
     /// - No page of another site asks, as far as the browser says so (`Origin`, `Sec-Fetch-Site`).
     ///
     /// All of the request's headers are kept, redacted. The page is made on a thread of its own.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use tower_exception::{ExceptionLayer, to_stderr};
+    ///
+    /// // Here the server has left the address as it is; axum's `into_make_service_with_connect_info` leaves a `ConnectInfo` of it.
+    /// let layer = ExceptionLayer::debug(to_stderr, |head| {
+    ///     head.extensions.get::<SocketAddr>().map(SocketAddr::ip)
+    /// });
+    /// # let _: ExceptionLayer = layer;
+    /// ```
     #[cfg(feature = "debug")]
     pub fn debug(
         report: impl Fn(&Incident) + Send + Sync + 'static,

@@ -32,6 +32,42 @@ impl HookList {
     }
 
     /// Puts other hooks in the place of those that there are, for requests that come from now on.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use axum::{Router, body::Body, http::{Request, Response, StatusCode, request}, routing::get};
+    /// use bytes::Bytes;
+    /// use http_body_util::Full;
+    /// use tower::ServiceExt;
+    /// use tower_hooks::{BoxHook, Hook, HookList, HooksLayer};
+    ///
+    /// struct Closed;
+    ///
+    /// impl Hook for Closed {
+    ///     type State = ();
+    ///
+    ///     async fn before(&self, (): &mut (), _: &mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> {
+    ///         let mut response = Response::new(Full::from("come back tomorrow"));
+    ///         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    ///         ControlFlow::Break(response)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let list = HookList::new();
+    /// let app = Router::new().route("/", get(async || "open")).layer(HooksLayer::list(list.clone()));
+    /// let ask = async || app.clone().oneshot(Request::new(Body::empty())).await.map(|response| response.status());
+    ///
+    /// assert_eq!(ask().await?, StatusCode::OK);
+    /// list.set([BoxHook::new(Closed)]);
+    /// assert_eq!(ask().await?, StatusCode::SERVICE_UNAVAILABLE);
+    /// list.set([]);
+    /// assert_eq!(ask().await?, StatusCode::OK);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set(&self, hooks: impl IntoIterator<Item = BoxHook>) {
         let new = hooks.into_iter().collect();
         let old = {

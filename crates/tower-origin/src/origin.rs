@@ -77,6 +77,34 @@ impl Origin {
     ///
     /// `None` where nobody vouches for the host: a link made of what a client says leads its next reader to
     /// wherever that client likes. [`OriginLayer::hosts`](crate::OriginLayer::hosts) says who is vouched for.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full};
+    /// use tower::{BoxError, Layer, ServiceExt, service_fn};
+    /// use tower_origin::{Origin, OriginLayer};
+    ///
+    /// async fn app(request: Request<()>) -> Result<Response<Full<Bytes>>, BoxError> {
+    ///     let (parts, ()) = request.into_parts();
+    ///     let origin = parts.extensions.get::<Origin>();
+    ///     let url = origin.and_then(|origin| origin.url(&parts));
+    ///     Ok(Response::new(Full::from(url.unwrap_or("a link within this host".to_owned()))))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// for (layer, text) in [
+    ///     (OriginLayer::new(), "a link within this host"),
+    ///     (OriginLayer::new().hosts(["example.org"])?, "http://example.org/a"),
+    /// ] {
+    ///     let request = Request::get("/a").header("host", "example.org").body(())?;
+    ///     let response = layer.layer(service_fn(app)).oneshot(request).await?;
+    ///     assert_eq!(response.into_body().collect().await?.to_bytes(), text);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn url(&self, parts: &Parts) -> Option<String> {
         let mut url = self.application_url(parts)?;

@@ -101,8 +101,10 @@ where
         loop {
             let future = match self.as_mut().project() {
                 AnswerProj::Called { future } => {
-                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
-                    return Poll::Ready(Ok(response.map(Either::Left)));
+                    return match ready!(future.poll(cx)) {
+                        Ok(response) => Poll::Ready(Ok(response.map(Either::Left))),
+                        Err(error) => Poll::Ready(Err(error.into())),
+                    };
                 }
                 AnswerProj::Waiting { app, request } => {
                     ready!(app.poll_ready(cx)).map_err(Into::into)?;

@@ -1,109 +1,16 @@
-//! Runs the examples as a person would: starts the program, talks to it, reads its log, ends it.
+//! The larger examples, each by what it shows.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot set itself up should stop"
-)]
+use std::time::Duration;
 
-use std::{process::Stdio, time::Duration};
-
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use http::StatusCode;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::{Child, ChildStderr, ChildStdout, Command},
+    process::Command,
     time::timeout,
 };
 
-/// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Program {
-    child: Child,
-    url: String,
-    log: Lines<BufReader<ChildStderr>>,
-    // Kept open: a program that prints to a closed pipe dies.
-    _said: Lines<BufReader<ChildStdout>>,
-}
-
-impl Program {
-    async fn start(path: &str) -> Self {
-        Self::start_with(path, &[]).await
-    }
-
-    async fn start_with(path: &str, args: &[&str]) -> Self {
-        let mut child = Command::new(path)
-            .args(args)
-            .args(["--bind", "127.0.0.1:0"])
-            // A long backtrace would fill the pipe, which is read only when there is a log to be read.
-            .env("RUST_BACKTRACE", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let url = loop {
-            let line = timeout(PATIENCE, said.next_line()).await;
-            let line = line.unwrap().unwrap().unwrap();
-            if let Some(url) = line.strip_prefix("listening on ") {
-                break url.to_owned();
-            }
-        };
-        Self {
-            child,
-            url,
-            log,
-            _said: said,
-        }
-    }
-
-    /// Skips the log until a line with these words.
-    async fn logs(&mut self, words: &str) -> String {
-        loop {
-            let line = timeout(PATIENCE, self.log.next_line())
-                .await
-                .unwrap()
-                .unwrap()
-                .unwrap();
-            if line.contains(words) {
-                return line;
-            }
-        }
-    }
-
-    async fn get(&self, path: &str) -> Response<Bytes> {
-        self.get_with(path, &[]).await
-    }
-
-    async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
-        let mut request = Request::get(format!("{}{path}", self.url));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        self.request(request.body(Full::default()).unwrap()).await
-    }
-
-    async fn send(&self, method: &str, path: &str, body: &str) -> Response<Bytes> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url));
-        self.request(request.body(body.to_owned().into()).unwrap())
-            .await
-    }
-
-    async fn request(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let request = client.request(request);
-        let response = timeout(PATIENCE, request).await.unwrap().unwrap();
-        let (parts, body) = response.into_parts();
-        Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
-    }
-}
+use crate::program::{PATIENCE, Program};
 
 #[tokio::test]
 async fn link_tutorial_routes_counts_and_denies() {
@@ -305,22 +212,6 @@ async fn site_finishes_what_it_has_begun_after_a_signal() {
         let status = timeout(PATIENCE, site.child.wait()).await.unwrap().unwrap();
         assert!(status.success(), "{signal}: {status}");
     }
-}
-
-#[tokio::test]
-async fn one_layer_turns_a_panic_into_an_incident() {
-    let mut program = Program::start(env!("CARGO_BIN_EXE_one-layer")).await;
-    assert_eq!(program.get("/divide/6/2").await.body(), "3\n");
-    let panicked = program.get("/divide/1/0").await;
-    assert_eq!(panicked.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let id = panicked.headers()["x-incident-id"].to_str().unwrap();
-    assert!(
-        program
-            .logs(id)
-            .await
-            .ends_with("attempt to divide by zero")
-    );
-    assert_eq!(program.get("/divide/6/3").await.body(), "2\n");
 }
 
 #[tokio::test]
@@ -629,7 +520,7 @@ async fn app_in_handler_shows_the_app_to_whom_it_may() {
 async fn loadapp_has_axum_then_files_then_the_app_of_a_file() {
     let app = Program::start(env!("CARGO_BIN_EXE_loadapp")).await;
     assert_eq!(app.get("/about").await.body(), "an axum app\n");
-    let notes = include_str!("../site/files/notes.txt");
+    let notes = include_str!("../../site/files/notes.txt");
     assert_eq!(app.get("/notes.txt").await.body(), notes);
     assert_eq!(app.get("/hello/John").await.body(), "Hello John");
     let nowhere = app.get("/nowhere").await;

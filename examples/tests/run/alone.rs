@@ -1,0 +1,188 @@
+//! Each layer by itself, in axum and on a plain hyper server.
+
+use http::{Response, StatusCode};
+
+use crate::program::Program;
+
+/// Both programs of a layer, which listen where their argument says.
+async fn both(axum: &str, hyper: &str) -> [Program; 2] {
+    [
+        Program::start_by(axum, &["127.0.0.1:0"]).await,
+        Program::start_by(hyper, &["127.0.0.1:0"]).await,
+    ]
+}
+
+fn text(response: &Response<bytes::Bytes>) -> &str {
+    std::str::from_utf8(response.body()).unwrap()
+}
+
+#[tokio::test]
+async fn body_rewrite_changes_the_body_and_its_headers() {
+    let [axum, hyper] = both(
+        env!("CARGO_BIN_EXE_axum-body-rewrite"),
+        env!("CARGO_BIN_EXE_hyper-body-rewrite"),
+    )
+    .await;
+    let page = axum.get("/").await;
+    let expected = "<a href=\"https://new.example/start\">Start</a>\n";
+    assert_eq!(text(&page), expected);
+    let length = page.headers()["content-length"].to_str().unwrap();
+    assert_eq!(length, expected.len().to_string());
+    let tag = page.headers()["etag"].to_str().unwrap();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    let copy = axum.get_with("/", &[("if-none-match", tag)]).await;
+    assert_eq!(copy.headers()["etag"], tag);
+    assert_eq!(text(&hyper.get("/").await), "> one\n> two\n");
+}
+
+#[tokio::test]
+async fn cascade_asks_the_next_one_with_the_whole_request() {
+    let [axum, hyper] = both(
+        env!("CARGO_BIN_EXE_axum-cascade"),
+        env!("CARGO_BIN_EXE_hyper-cascade"),
+    )
+    .await;
+    for (path, expected) in [
+        ("/orders/7", "the new shop has \"tea\"\n"),
+        ("/orders/8", "the old shop has \"tea\" for 8\n"),
+    ] {
+        assert_eq!(text(&axum.send("POST", path, "tea").await), expected);
+    }
+    let notes = include_str!("../../site/files/notes.txt");
+    assert_eq!(text(&hyper.get("/notes.txt").await), notes);
+    for response in [
+        hyper.get("/nothing").await,
+        hyper.send("POST", "/nothing", "").await,
+    ] {
+        assert_eq!(text(&response), "there is no file /nothing\n");
+    }
+}
+
+#[tokio::test]
+async fn dispatch_finds_what_matches_first() {
+    let [axum, hyper] = both(
+        env!("CARGO_BIN_EXE_axum-dispatch"),
+        env!("CARGO_BIN_EXE_hyper-dispatch"),
+    )
+    .await;
+    for (path, expected) in [
+        ("/v2/library/alpine/tags", "the tags of library/alpine\n"),
+        ("/2026", "all of 2026\n"),
+        ("/2026/11", "11 of 2026\n"),
+        ("/", "axum's own\n"),
+    ] {
+        assert_eq!(text(&axum.get(path).await), expected);
+    }
+    assert_eq!(axum.get("/26").await.status(), StatusCode::NOT_FOUND);
+    for (path, expected) in [
+        ("/hello", "Hello World\n"),
+        ("/hello/J%C3%B6rg", "Hello Jörg\n"),
+    ] {
+        assert_eq!(text(&hyper.get(path).await), expected);
+    }
+    let refused = hyper.send("PUT", "/hello", "").await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.headers()["allow"], "GET, HEAD, OPTIONS");
+}
+
+#[tokio::test]
+async fn environ_has_the_value_and_the_mount() {
+    for program in both(
+        env!("CARGO_BIN_EXE_axum-environ"),
+        env!("CARGO_BIN_EXE_hyper-environ"),
+    )
+    .await
+    {
+        let page = program.get("/wiki/Start").await;
+        assert_eq!(text(&page), "The wiki: /Start, below /wiki\n");
+        assert_eq!(program.get("/Start").await.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn exception_answers_with_the_id_that_is_in_the_log() {
+    let [axum, hyper] = both(
+        env!("CARGO_BIN_EXE_axum-exception"),
+        env!("CARGO_BIN_EXE_hyper-exception"),
+    )
+    .await;
+    for (mut program, well, broken, told) in [
+        (
+            axum,
+            "/divide/6/1",
+            "/divide/1/0",
+            "attempt to divide by zero",
+        ),
+        (hyper, "/?3", "/?ten", "invalid digit found in string"),
+    ] {
+        assert_eq!(text(&program.get(well).await), "6\n");
+        let response = program.get(broken).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let id = response.headers()["x-incident-id"].to_str().unwrap();
+        let expected = format!("500 Internal Server Error\nincident {id}\n");
+        assert_eq!(text(&response), expected);
+        let line = program.logs(id).await;
+        assert!(line.contains(told), "{line}");
+        assert_eq!(text(&program.get(well).await), "6\n");
+    }
+}
+
+#[tokio::test]
+async fn hooks_answer_add_and_are_told_the_end() {
+    let [axum, mut hyper] = both(
+        env!("CARGO_BIN_EXE_axum-hooks"),
+        env!("CARGO_BIN_EXE_hyper-hooks"),
+    )
+    .await;
+    for (path, status, expected) in [
+        ("/", StatusCode::OK, "come in\n"),
+        (
+            "/shop",
+            StatusCode::SERVICE_UNAVAILABLE,
+            "closed until tomorrow\n",
+        ),
+    ] {
+        let response = axum.get(path).await;
+        assert_eq!((response.status(), text(&response)), (status, expected));
+        assert_eq!(response.headers()["x-frame-options"], "DENY");
+    }
+    assert_eq!(text(&hyper.get("/a?b").await), "Hello World\n");
+    assert_eq!(hyper.logs("GET").await, "GET /a?b: Completed");
+}
+
+#[tokio::test]
+async fn lint_says_which_rule_is_broken() {
+    let [mut axum, mut hyper] = both(
+        env!("CARGO_BIN_EXE_axum-lint"),
+        env!("CARGO_BIN_EXE_hyper-lint"),
+    )
+    .await;
+    for (program, status, rule) in [(&mut axum, 401, 306), (&mut hyper, 405, 305)] {
+        assert_eq!(program.get("/").await.status(), status);
+        program.logs(&format!("tower-lint, rule {rule}: ")).await;
+    }
+}
+
+#[tokio::test]
+async fn origin_believes_the_proxy_on_this_machine() {
+    for program in both(
+        env!("CARGO_BIN_EXE_axum-origin"),
+        env!("CARGO_BIN_EXE_hyper-origin"),
+    )
+    .await
+    {
+        let proxy = [("forwarded", "for=192.0.2.1;host=example.org;proto=https")];
+        let response = program.get_with("/?a", &proxy).await;
+        assert_eq!(
+            text(&response),
+            "192.0.2.1 asked for https://example.org/?a\n"
+        );
+        let response = program.get("/").await;
+        assert_eq!(
+            text(&response),
+            format!("127.0.0.1 asked for {}/\n", program.url)
+        );
+        let refused = program.get_with("/", &[("host", "evil.example")]).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    }
+}

@@ -1,0 +1,10 @@
+//! Runs the examples as a person would: starts the program, talks to it, reads its log, ends it.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod alone;
+mod program;
+mod programs;
