@@ -89,11 +89,11 @@ package:
     for crate in crates/*; do echo "$crate"; cargo package --list -p "$(basename $crate)"; done
     cargo package --workspace --exclude benches --exclude examples --exclude tests
 
-# what a newcomer does: a fresh axum project, each crate in turn, the program and the axum snippet of its README, asked with curl
+# what a newcomer does (curl): a fresh axum project, each crate in turn, the program and the axum snippet of its README, asked with curl
 newcomer:
     python3 tests/newcomer/run.py
 
-# releases one crate, by cargo-release: version, changelog, commit, tag, publish, push; with --dry-run says so and packs it, and changes nothing
+# release one crate, by cargo-release, which asks before: version, changelog, commit, publish, tag, push; with --dry-run it says what it would do, packs the crate as it is, and changes nothing
 release NAME VERSION *ARGS:
-    cargo release --version >/dev/null 2>&1 || cargo install --locked cargo-release
+    cargo release --version >/dev/null 2>&1 || cargo install --locked cargo-release@1.1.6
     cargo release --package {{ NAME }} {{ VERSION }} {{ if ARGS == "--dry-run" { "" } else { "--execute " + ARGS } }}

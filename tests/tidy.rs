@@ -305,7 +305,7 @@ const NOT_COMPILED: [(&str, &str, &str); 3] = [
     (
         "crates/tower-deploy/README.md",
         "toml",
-        "dependencies, with which `just newcomer` builds the program above it",
+        "the dependencies of the program above it, which `just newcomer` builds",
     ),
 ];
 

@@ -24,7 +24,7 @@ async fn year(Args((year, month)): Args<(u16, Option<u8>)>) -> String {
 async fn main() -> Result<(), Box<dyn Error>> {
     let router: Router = Router::new().route("/", get(async || "axum's own\n"));
     let urls = Dispatch::builder()
-        // What matchit has no words for: slashes in the middle, and a group that may be missing.
+        // What axum's own router (matchit) has no words for: slashes in the middle, and a group that may be missing.
         .route("/v2/{*name}/tags", get(tags))
         .route(Pattern::regex(r"/(\d{4})(?:/(\d\d))?")?, get(year))
         .build()?;

@@ -1,6 +1,6 @@
 //! tower-hooks alone in axum: a hook that answers in the app's place, and one that adds to every answer, that one's too.
 //!
-//! `cargo run -p examples --bin axum-hooks`, then `curl -i http://127.0.0.1:8080/`.
+//! `cargo run -p examples --bin axum-hooks`, then `curl -i http://127.0.0.1:8080/shop`.
 
 use std::{env, error::Error, ops::ControlFlow};
 

@@ -1,4 +1,4 @@
-//! tower-lint alone on a plain hyper server, in development: a service that breaks a rule of HTTP is told of it.
+//! tower-lint alone on a plain hyper server, in development: what a service breaks of HTTP's rules is on standard error.
 //!
 //! `cargo run -p examples --bin hyper-lint`, then `curl -i http://127.0.0.1:8080/`.
 

@@ -1,4 +1,4 @@
-//! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini beside it says the same and more.
+//! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini beside it says much the same without Rust.
 
 mod stack;
 

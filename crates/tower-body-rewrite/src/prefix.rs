@@ -1,7 +1,7 @@
 //! The line rule: a prefix stands at the start of the body and after every LF that at least one byte
 //! follows. So an empty body stays empty, and a final newline opens no new line.
 //!
-//! And the chunk rule, which is the ancestor's: a prefix stands before every chunk.
+//! And the chunk rule, which is the ancestor's: a prefix stands before every chunk. DIFFERENCE: here one has to ask for it, and no space is added.
 
 use bytes::Bytes;
 use memchr::memchr_iter;

@@ -8,6 +8,62 @@ use crate::{Sink, Tag};
 ///
 /// The result must not depend on how the body is cut into chunks. A rewriter may hold back the bytes
 /// whose fate the next chunk decides, and nothing else: whoever reads the body is waiting.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, header::CONTENT_TYPE};
+/// use http_body_util::{BodyExt, Full};
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_body_rewrite::{RewriteLayer, Rewriter, Sink, Tag};
+///
+/// /// Line feeds for CR LF.
+/// #[derive(Clone, Default)]
+/// struct Unix {
+///     /// A CR was the last byte; what it becomes the next one decides.
+///     held: bool,
+/// }
+///
+/// impl Rewriter for Unix {
+///     fn rewrite(&mut self, chunk: Bytes, out: &mut Sink) {
+///         for byte in chunk {
+///             if std::mem::take(&mut self.held) && byte != b'\n' {
+///                 out.put(b"\r");
+///             }
+///             match byte {
+///                 b'\r' => self.held = true,
+///                 _ => out.put(&[byte]),
+///             }
+///         }
+///     }
+///
+///     fn finish(&mut self, out: &mut Sink) {
+///         if self.held {
+///             out.put(b"\r");
+///         }
+///     }
+///
+///     // Without it, a CR would be missing from what came before an error.
+///     fn abandon(&mut self, out: &mut Sink) {
+///         self.finish(out);
+///     }
+///
+///     // Without it, the response's `ETag` would be removed.
+///     fn tag(&self) -> Option<Tag> {
+///         Some(Tag::of([b"unix"]))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app = service_fn(async |_: Request<()>| {
+///     Response::builder().header(CONTENT_TYPE, "text/plain").body(Full::from("one\r\ntwo\r\r\n"))
+/// });
+/// let app = RewriteLayer::new(|_| Some(Unix::default())).layer(app);
+/// let body = app.oneshot(Request::new(())).await?.into_body();
+/// assert_eq!(body.collect().await?.to_bytes(), "one\ntwo\r\n");
+/// # Ok(())
+/// # }
+/// ```
 pub trait Rewriter {
     /// A frame of the body begins, whose bytes follow in one chunk or in several; in none if it is empty. What
     /// is a frame is an accident of how the body is made and sent, so there is seldom anything to do here.

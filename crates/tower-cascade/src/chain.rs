@@ -352,6 +352,7 @@ where
                     if let Some(answer) = run.judge(answer) {
                         return Poll::Ready(answer);
                     }
+                    // DIFFERENCE: `judge` has dropped the answer's body, which Paste drains.
                     state.set(LinkState::Over);
                     let future = next.start(run);
                     state.set(LinkState::Next { future });

@@ -109,7 +109,7 @@ impl<L, P> CascadeLayer<L, P> {
 }
 
 impl<L, P: Clone> CascadeLayer<L, P> {
-    /// The statuses with which an answer is none, so that the next app is asked. Default: 404.
+    /// The statuses with which an answer is none, so that the next app is asked. They take the place of 404, which is the default.
     ///
     /// A request whose method is not idempotent does not go on after a 5xx, since the app may have acted on it. (An app may
     /// say otherwise of its own answer, with [`Pass`](crate::Pass).) If 405
@@ -138,8 +138,8 @@ impl<L, P: Clone> CascadeLayer<L, P> {
         self
     }
 
-    /// Lets [`on`](Self::on) take 401 and 403. Then a request that an app has refused is given to the next
-    /// one, which must refuse it by itself.
+    /// Lets an [`on`](Self::on) or [`on_statuses`](Self::on_statuses) that comes after it take 401 and 403; by itself it changes nothing. Then a
+    /// request that an app has refused is given to the next one, which must refuse it by itself.
     #[must_use]
     pub fn allow_auth_statuses(mut self) -> Self {
         Arc::make_mut(&mut self.options).auth_statuses = true;

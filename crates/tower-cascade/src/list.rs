@@ -139,6 +139,7 @@ where
                 }
                 StateProj::Over => unreachable!("the next app's `call` has panicked"),
                 StateProj::Nobody { finish } => {
+                    // DIFFERENCE: Paste raises an error.
                     let mut response = Response::new(ResponseBody::own(String::new()));
                     *response.status_mut() = StatusCode::NOT_FOUND;
                     return Poll::Ready(Ok(finish.own(response)));

@@ -90,6 +90,7 @@ impl<B> Shared<B> {
 /// The cascade's hold on a request's body. Dropping it ends the recording.
 pub(crate) enum Replay<B> {
     /// Nobody has had it, or it has not a single frame.
+    // DIFFERENCE: Paste copies it now, before anybody asks for it, and only if it has a Content-Length.
     Original(B),
     /// An app has had it.
     // In a box, since most requests have no body that an app reads, and all of them move this.

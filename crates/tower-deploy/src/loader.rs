@@ -88,7 +88,8 @@ impl Loader {
         self
     }
 
-    /// Builds the app that a URI names: `config:FILE#NAME`, `egg:NAME#ENTRY` or `call:MODULE:FUNCTION`.
+    /// Builds the app that a URI names: `config:FILE#NAME`, `egg:NAME#ENTRY` or `call:MODULE:FUNCTION`. In the name of a file `%`, `#` and
+    /// spaces at its ends are written `%25`, `%23` and `%20`.
     ///
     /// # Errors
     ///

@@ -72,6 +72,8 @@ impl fmt::Display for Kind {
 ///
 /// A name is `NAME#ENTRY`, where `NAME` alone is `NAME#main`, or `module:function`. Case, `-`, `_` and `.` in `NAME` do not matter. The same name may
 /// stand for factories of different types; the section says which is meant.
+///
+/// Nothing replaces a factory: a name that is registered twice for one type, one that is built in among them, is an error of whatever is loaded.
 #[derive(Default)]
 pub struct Registry {
     factories: HashMap<(String, Kind), Registered>,

@@ -79,9 +79,9 @@ fn one_line(text: &str) -> String {
 }
 
 impl Plan {
-    /// The plan as JSON. Every part is an object with `part`: `"app"`, `"composite"`, `"filter"` and `"server"` have `factory` (its whole name),
-    /// `section`, `file`, `line`, `global` and `local` (objects of strings, secrets masked), and a composite, or what else names others, `parts`, a list of `[key, part]`;
-    /// `"pipeline"` has `filters` and `app`; `"filter-app"` and `"filter-with"` have `filter` and `next`.
+    /// The plan as JSON. Every part is an object with `part`: `"app"`, `"composite"`, `"filter"`, `"hook"` and `"server"` have `factory` (its whole name),
+    /// `global` and `local` (objects of strings, secrets masked), and what names others has `parts`, a list of `[label, part]`;
+    /// `"pipeline"` has `filters` and `app`; `"filter-app"` and `"filter-with"` have `filter` and `next`. What stands in a file has `section`, `file` and `line`.
     #[must_use]
     pub fn to_json(&self) -> Json {
         json(&self.root)

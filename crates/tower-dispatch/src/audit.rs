@@ -266,6 +266,12 @@ pub struct Unreachable {
 }
 
 impl Audit {
+    /// Whether all is well: every route can be reached, and that of none could not be found out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.unreachable.is_empty() && self.undecided.is_empty()
+    }
+
     /// The routes that no request reaches, in their order.
     #[must_use]
     pub fn unreachable(&self) -> &[Unreachable] {

@@ -34,7 +34,8 @@ impl<E, M> Builder<E, M> {
         }
     }
 
-    /// For every method. The endpoint answers for all of them, 405 and `Allow` included.
+    /// For every method. The endpoint answers for all of them, 405 and `Allow` included: axum's `get(handler)` belongs into [`get`](Self::get), since
+    /// here its 405 is the answer, and neither a later route nor the service around which the dispatcher is has its turn.
     pub fn route(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -222,7 +223,7 @@ impl<B, Err> Builder<Endpoint<B, Err>, Boxed> {
     ///
     /// It sees the path without the prefix, and the prefix in SCRIPT_NAME (see
     /// [`ScriptName`](tower_environ::ScriptName)). The prefix is a template of whole segments, so its url args may
-    /// name a tenant; a dispatcher that is mounted sees them too. `/` takes everything, as it is. Like every route it has
+    /// name a tenant (a value may hold a slash that was encoded, or be `..`); a dispatcher that is mounted sees them too. `/` takes everything, as it is. Like every route it has
     /// its place in the order.
     ///
     /// Only the prefix has to be decodable: what follows is the app's affair.
@@ -231,6 +232,7 @@ impl<B, Err> Builder<Endpoint<B, Err>, Boxed> {
     }
 
     /// A class-based view, for the methods that it has. A method that it does not have lets later routes try.
+    // DIFFERENCE: link.wsgi makes the object at the first request, and a view that lacks the method is the end.
     pub fn view<T>(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,

@@ -12,7 +12,7 @@ use crate::UrlArgs;
 
 impl UrlArgs {
     /// The args as a value: a tuple or a list takes them by their places, a struct or a map by their names (those of the
-    /// mounts around too), anything else is what the only arg says. `Option` is for what may be absent.
+    /// mounts around too), anything else is what the only arg says. `Option` is for what may be absent. Numbers have up to 64 bits.
     ///
     /// # Errors
     ///

@@ -111,7 +111,8 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// A [`PatternError`] if it is not a template.
+    /// A [`PatternError`] if it is not a template: it begins with a slash; names are ASCII, do not begin with a digit, and are given once; brackets as text
+    /// take a regex; `%20`, `/:id` and `/*rest` are what others write.
     pub fn template(template: &str) -> Result<Self, PatternError> {
         from_template(template).map(|hir| Self::new(template, Kind::Template, to_the_end(hir)))
     }
@@ -238,6 +239,7 @@ impl TryFrom<&String> for Pattern {
     }
 }
 
+// DIFFERENCE: link.wsgi's patterns are for the beginning of the path, and those of Ronacher's article for any part of it.
 fn to_the_end(hir: Hir) -> Hir {
     Hir::concat(vec![hir, Hir::look(Look::End)])
 }

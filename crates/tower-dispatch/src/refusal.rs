@@ -10,7 +10,7 @@ use http::{
 
 use crate::{PathError, allow::Allow};
 
-/// Why the dispatcher itself has answered. It is in that response's extensions.
+/// Why the dispatcher itself has refused. It is in that response's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -310,6 +310,7 @@ impl<E> Routes<E> {
     }
 
     /// The methods that have a route for the path, for a method that has none.
+    // DIFFERENCE: link.wsgi looks at no further route when a path has matched, and sends no `Allow`.
     fn other_methods(&self, method: &Method, path: &str) -> Option<Allow> {
         // Most paths without a route have none with another method either, and are done here.
         if std::ptr::eq(self.search(method), &*self.all) {

@@ -9,7 +9,7 @@ use crate::UrlArgs;
 
 impl UrlArgs {
     /// The value of the group with this name as a relative path that leads nowhere but down: below any folder that it is
-    /// joined to. What symbolic links do is not its affair.
+    /// joined to. It may be that folder itself: `.`, or nothing where the group may match nothing. What symbolic links do is not its affair.
     ///
     /// # Errors
     ///

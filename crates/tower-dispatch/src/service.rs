@@ -48,7 +48,8 @@ impl<E> Dispatch<E> {
     ///
     /// # Errors
     ///
-    /// A [`UrlError`] if the route is not there, does not have such args, or would find others in the path; and if the path
+    /// A [`UrlError`] if the route is not there, does not have such args or needs more, would find others in the path, or is more than texts, named
+    /// groups and an optional end; and if the path
     /// had a `.` or `..` segment, which clients resolve.
     ///
     /// ```

@@ -16,7 +16,8 @@ use crate::script_name;
 ///
 /// Nothing is collected: names are compared and written without being made, and values are slices of the request,
 /// but for a header that is there several times and a path with something encoded in it. Values are bytes, since
-/// headers and decoded paths may be any.
+/// headers and decoded paths may be any: PATH_INFO may hold slashes that were encoded, `..` and NUL, so check it before it names a file, and let it decide about no
+/// access.
 ///
 /// `Debug` shows all variables but the values of `HTTP_AUTHORIZATION`, `HTTP_PROXY_AUTHORIZATION`, `HTTP_COOKIE` and of
 /// headers that are [marked sensitive](http::HeaderValue::set_sensitive).

@@ -42,7 +42,9 @@ impl<T: fmt::Debug + Send + Sync + 'static> Key<T> {
     /// A key for a `const` or `static`, where a malformed name is a compile error. (Setting a value takes the
     /// key: a `static` is cloned for that, at no cost.)
     ///
-    /// The value is shown wherever an [`Environ`](crate::Environ) is printed; [`Key::secret`] is for those that
+    /// A name is two segments or more of letters, digits, `_` and `-` (ASCII) with dots between, at most 255 bytes, and not below `wsgi.` or `tower.`, in any case.
+    ///
+    /// The value is shown wherever an [`Environ`](crate::Environ), or a layer that sets it, is printed; [`Key::secret`] is for those that
     /// must not be, or cannot.
     ///
     /// # Panics

@@ -15,6 +15,7 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_INTERNAL: HeaderValue = HeaderValue::from_static("13");
 
 /// The forms of an answer.
+// DIFFERENCE: none has the traceback, which the ancestors send to anybody.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Form {
     Text,

@@ -51,7 +51,7 @@ pub(crate) fn text(payload: &(dyn Any + Send)) -> Option<&str> {
 /// Makes incidents know where a panic happened and how the program had got there. Once, at the start of `main`.
 ///
 /// The hook that there was is called after it, so that what it prints, and what other tools report, stays as it is. Calling it again does nothing;
-/// nor does calling it from a thread that panics.
+/// nor does calling it from a thread that panics. So call it after whatever sets a hook and does not call the one before it.
 ///
 /// A backtrace is captured with every panic of the process, whatever `RUST_BACKTRACE` says, as addresses; names and lines are looked up when
 /// somebody first asks for them. Of panics that no [`ExceptionLayer`](crate::ExceptionLayer) catches nothing is kept but each thread's last few.

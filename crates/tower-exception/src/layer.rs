@@ -21,7 +21,7 @@ pub struct ExceptionLayer {
 }
 
 impl ExceptionLayer {
-    /// For production: the client gets 500 with the incident's id and nothing else; `report` gets the incident.
+    /// For production: the client gets 500 (a gRPC client its own form of it) with the incident's id and nothing else; `report` gets the incident.
     ///
     /// `report` is called on the request's task and must not block: hand slow work to a channel. If it
     /// panics, the incident goes to standard error.
@@ -55,13 +55,17 @@ impl ExceptionLayer {
     /// ```
     /// use std::net::SocketAddr;
     ///
+    /// use axum::{Router, extract::ConnectInfo};
     /// use tower_exception::{ExceptionLayer, to_stderr};
     ///
-    /// // Here the server has left the address as it is; axum's `into_make_service_with_connect_info` leaves a `ConnectInfo` of it.
     /// let layer = ExceptionLayer::debug(to_stderr, |head| {
-    ///     head.extensions.get::<SocketAddr>().map(SocketAddr::ip)
+    ///     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+    ///     peer.map(|peer| peer.0.ip())
     /// });
-    /// # let _: ExceptionLayer = layer;
+    /// let app: Router = Router::new().layer(layer);
+    /// // Without this there is no address, and so never a page. `axum::serve(listener, …)` takes it.
+    /// let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    /// # let _ = service;
     /// ```
     #[cfg(feature = "debug")]
     pub fn debug(
@@ -92,7 +96,8 @@ impl ExceptionLayer {
         self.with(|options| options.headers = true)
     }
 
-    /// Shows the page in a release build, too. In production this does nothing.
+    /// Shows the page in a release build, too, to whoever has a loopback address. **Not behind a proxy**: one on this machine that sets no forwarding
+    /// header would show it to everybody. Default: no. In production this does nothing.
     #[cfg(feature = "debug")]
     #[must_use]
     pub fn force(self) -> Self {
@@ -107,7 +112,7 @@ impl ExceptionLayer {
         self.in_debug(|debug| debug.hosts.extend(hosts))
     }
 
-    /// A folder below which source files may be shown, instead of the one in which the program was started. In production this does nothing.
+    /// A folder below which source files may be shown, instead of the one that was current when the layer was made. In production this does nothing.
     #[cfg(feature = "debug")]
     #[must_use]
     pub fn sources(self, folder: impl Into<std::path::PathBuf>) -> Self {

@@ -59,7 +59,9 @@ impl SnapshotLayer {
         Self::default()
     }
 
-    /// Shows the extension of this type under this name, if there is one.
+    /// Shows the extension of this type under this name, if there is one; of several under one name the latest.
+    ///
+    /// A name that has a secret's word in it (`session`, `auth`, `key`, `pass`, in `author` too) hides the whole value.
     #[must_use]
     pub fn show<T: Clone + fmt::Debug + Send + Sync + 'static>(self, name: &'static str) -> Self {
         let show = Show {

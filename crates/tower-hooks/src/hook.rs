@@ -95,7 +95,7 @@ impl<H: Hook> Hook for Arc<H> {
 #[non_exhaustive]
 pub enum Outcome {
     /// The app's response was taken whole: its body's end was reached, or as many bytes as its size hint or its
-    /// Content-Length say, or it is one that has no content (to HEAD and CONNECT, 1xx, 204, 304).
+    /// Content-Length say, or it is one that has no content (to HEAD, a 2xx to CONNECT, 1xx, 204, 304).
     Completed,
     /// A hook answered, and that was taken whole.
     Aborted,

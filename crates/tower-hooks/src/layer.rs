@@ -47,7 +47,10 @@ impl<L: Links> HooksLayer<L> {
         }
     }
 
-    /// A function as [`Hook::before`].
+    /// A function as [`Hook::before`]: `async |request: &mut request::Parts| …`.
+    ///
+    /// The type of what it takes has to be written out, and an async closure may use nothing that it captures. What holds something, a pool or a
+    /// key, is a [`Hook`].
     #[must_use]
     pub fn before<F>(self, before: F) -> HooksLayer<Arc<(L, Before<F>)>>
     where
@@ -56,7 +59,10 @@ impl<L: Links> HooksLayer<L> {
         self.hook(Before(before))
     }
 
-    /// A function as [`Hook::after`].
+    /// A function as [`Hook::after`]: `async |response: &mut response::Parts| …`.
+    ///
+    /// The type of what it takes has to be written out, and an async closure may use nothing that it captures. What holds something, a pool or a
+    /// key, is a [`Hook`].
     #[must_use]
     pub fn after<F>(self, after: F) -> HooksLayer<Arc<(L, After<F>)>>
     where

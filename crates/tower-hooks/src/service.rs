@@ -111,6 +111,7 @@ where
                 whole = Outcome::Aborted;
             }
         };
+        // DIFFERENCE: link.wsgi calls no `after` then.
         if whole != Outcome::Aborted || !skips_after {
             entered.after(&mut answer).await;
         }

@@ -9,61 +9,61 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// 101
+    /// 101: a service is called only after it said that it is ready.
     CallWithoutReady = 101,
-    /// 102
+    /// 102: one readiness is for one call.
     CallTwiceOnOneReady = 102,
-    /// 103
+    /// 103: a future is not polled after it is done.
     FuturePolledAfterDone = 103,
-    /// 104
+    /// 104: a service whose poll_ready failed is not used again.
     UsedAfterFailed = 104,
-    /// 201
+    /// 201: a body is not polled after it failed.
     BodyPolledAfterEnd = 201,
-    /// 202
+    /// 202: a body gives nothing after its end.
     FrameAfterEnd = 202,
-    /// 203
+    /// 203: a size hint's lower bound is not above its upper bound.
     SizeHintOrder = 203,
-    /// 204
+    /// 204: a body has as many bytes as its size hints said.
     SizeHintWrong = 204,
-    /// 205
+    /// 205: a body that says it is at its end gives no further frame.
     EndStreamWrong = 205,
-    /// 206
+    /// 206: trailers are a body's last frame.
     FrameAfterTrailers = 206,
-    /// 301
+    /// 301: Content-Length is the number of bytes in the body.
     ContentLengthWrong = 301,
-    /// 302
+    /// 302: a response to HEAD, a 1xx, a 204 and a 304 have no body.
     BodyNotAllowed = 302,
-    /// 303
+    /// 303: Content-Length and Transfer-Encoding do not go together.
     ContentLengthWithTransferEncoding = 303,
-    /// 304
+    /// 304: Content-Length is one number.
     ContentLengthMalformed = 304,
-    /// 305
+    /// 305: a 405 has Allow.
     AllowMissing = 305,
-    /// 306
+    /// 306: a 401 has WWW-Authenticate.
     WwwAuthenticateMissing = 306,
-    /// 307
+    /// 307: a 206 has Content-Range, or is multipart/byteranges.
     ContentRangeMissing = 307,
-    /// 308
+    /// 308: a response over HTTP/2 has no header that is about the connection.
     ConnectionHeaders = 308,
-    /// 401
+    /// 401: the inner service gets method, URI, version, headers and extensions as they came.
     RequestHead = 401,
-    /// 402
+    /// 402: the inner service gets the request's bytes and trailers as they came.
     RequestBody = 402,
-    /// 403
+    /// 403: the client gets status, version, headers and extensions as the inner service gave them.
     ResponseHead = 403,
-    /// 404
+    /// 404: the client gets the response's bytes and trailers as the inner service gave them.
     ResponseBody = 404,
-    /// 405
+    /// 405: the inner service's error reaches the caller, itself or as a source.
     ServiceError = 405,
-    /// 406
+    /// 406: the error of the inner service's poll_ready reaches the caller.
     ReadyError = 406,
-    /// 407
+    /// 407: the inner body's error reaches the reader, after what came before it.
     BodyError = 407,
-    /// 408
+    /// 408: an inner service that is not ready is waited for.
     Readiness = 408,
-    /// 409
+    /// 409: whoever waits is woken when the inner future or body can go on.
     Wake = 409,
-    /// 410
+    /// 410: dropping a future or a body, at any point, drops what is inside, once.
     Drop = 410,
 }
 

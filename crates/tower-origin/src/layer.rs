@@ -41,6 +41,9 @@ impl OriginLayer {
     /// Trust only proxies that set these headers themselves, or drop them: what they pass on as the client has sent it
     /// is believed too. One that writes `Forwarded` and puts something of the client's in quotes has to escape it.
     ///
+    /// The server has to leave the peer's address, as [`PeerAddr`](crate::PeerAddr) or, with the feature `axum`, as axum's `ConnectInfo`
+    /// (`into_make_service_with_connect_info`). Where it does not, nobody is trusted, and no request is refused for that.
+    ///
     /// # Errors
     ///
     /// An [`OriginError`] if one is no address and no network.
@@ -87,8 +90,8 @@ impl OriginLayer {
     }
 
     /// The hosts that are served: names, addresses, and `*.example.org` for all names below that one. With a port it is
-    /// that port only, named as such; without one it is any, and which one is the client's word. Called again it adds to those
-    /// that there are.
+    /// requests that name that port (not `:443` or `:80`, which clients leave out); without one it is any, and which one is the client's word. Called again
+    /// it adds to those that there are.
     ///
     /// A request for another host, or for none, is answered 400. Health checks, which often name an address or nothing,
     /// need theirs on the list or a way around the layer. Without a list every host goes, and
@@ -96,12 +99,18 @@ impl OriginLayer {
     ///
     /// # Errors
     ///
-    /// An [`OriginError`] if one is no host.
+    /// An [`OriginError`] if one is no host, or if there is none: an empty list would let every host go.
     pub fn hosts<T: AsRef<str>>(
         self,
         hosts: impl IntoIterator<Item = T>,
     ) -> Result<Self, OriginError> {
         let hosts = read_all(hosts, Offence::Host, HostPattern::parse)?;
+        if hosts.is_empty() {
+            return Err(OriginError {
+                offence: Offence::Host,
+                text: "".into(),
+            });
+        }
         Ok(self.with(|rules| rules.hosts.extend(hosts)))
     }
 

@@ -43,6 +43,9 @@ impl Origin {
 
     /// Host and port as they stand in a URL: the port only if it is not the scheme's own. `None` where
     /// [`host`](Origin::host) is.
+    ///
+    /// Like that one it is the client's word where there is no list of hosts: make links with [`url`](Origin::url) or
+    /// [`application_url`](Origin::application_url).
     #[must_use]
     pub fn authority(&self) -> Option<String> {
         let mut host = self.host.clone()?;

@@ -89,13 +89,15 @@ impl Rules {
             Some((address, _)) => self.trusts(address),
             None => self.trusted_without_address,
         };
+        // DIFFERENCE: PasteDeploy's PrefixMiddleware believes whoever says it.
         let mut said = match (trusted, self.kind) {
             (false, _) => Said::default(),
             (true, Kind::Either) => self.either(headers)?,
             (true, Kind::Forwarded) => self.forwarded(headers)?,
             (true, Kind::XForwarded) => self.x_forwarded(headers)?,
         };
-        if trusted && self.reads(XForwarded::Prefix) {
+        // What the layer was told goes before what is said.
+        if trusted && self.prefix.is_none() && self.reads(XForwarded::Prefix) {
             said.prefix = last(
                 headers,
                 &PREFIX,
@@ -118,6 +120,7 @@ impl Rules {
             host.port = Some(port);
         }
         let vouched = !self.hosts.is_empty();
+        // DIFFERENCE: WSGI's `construct_url` takes any `Host`.
         match &host {
             None if vouched => return Err(Refusal::NoHost),
             Some(host) if vouched && !self.hosts.iter().any(|pattern| pattern.matches(host)) => {
@@ -131,7 +134,6 @@ impl Rules {
             host,
             client,
             client_port,
-            // What the layer was told goes before what is said.
             prefix: self.prefix.clone().or(said.prefix).unwrap_or_default(),
         })
     }

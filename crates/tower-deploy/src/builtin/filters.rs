@@ -65,7 +65,7 @@ pub(super) struct Origin {
     trusted: Vec<String>,
     trusted_without_address: bool,
     x_forwarded: Vec<Said>,
-    hosts: Vec<String>,
+    hosts: Option<Vec<String>>,
     https: bool,
     prefix: Option<String>,
 }
@@ -93,8 +93,10 @@ impl From<Said> for XForwarded {
 pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, BoxError> {
     let mut layer = OriginLayer::new()
         .trusted(settings.trusted)?
-        .x_forwarded(settings.x_forwarded.into_iter().map(Into::into))
-        .hosts(settings.hosts)?;
+        .x_forwarded(settings.x_forwarded.into_iter().map(Into::into));
+    if let Some(hosts) = settings.hosts {
+        layer = layer.hosts(hosts)?;
+    }
     if settings.trusted_without_address {
         layer = layer.trusted_without_address();
     }

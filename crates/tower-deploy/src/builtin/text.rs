@@ -113,15 +113,22 @@ pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, BoxError
             "`location` is no URL: it is empty, or has spaces or letters beyond ASCII in it".into(),
         );
     }
+    if host(location).is_some_and(|host| host.contains('{')) {
+        return Err(
+            "a value stands in the host of `location`, or directly behind it: write the host out, with a slash behind it"
+                .into(),
+        );
+    }
     let whole_host = location.starts_with("//");
+    let own_dots = dots(location);
     let template = Template::new(location);
     Ok(answering(move |request| {
         let (request, _) = request.into_parts();
         let location = template.fill(&request, |value| {
-            // A segment of dots leads elsewhere than it says.
-            let is_dots = value == "." || value == "..";
-            (!is_dots).then(|| utf8_percent_encode(value, IN_URL).into())
+            Some(utf8_percent_encode(value, IN_URL).into())
         });
+        // A segment of dots leads elsewhere than it says.
+        let location = location.filter(|location| dots(location) == own_dots);
         // Two slashes begin a host, which no request chooses.
         let location = location.filter(|location| whole_host || !location.starts_with("//"));
         let location = location.and_then(|location| HeaderValue::try_from(location).ok());
@@ -135,6 +142,22 @@ pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, BoxError
         }
         response
     }))
+}
+
+/// Scheme and host of an absolute URL, or of one that begins with its host.
+fn host(location: &str) -> Option<&str> {
+    let (scheme, rest) = location.split_once("//")?;
+    let path = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let end = location.len() - rest.len() + path;
+    (scheme.is_empty() || scheme.ends_with(':')).then(|| &location[..end])
+}
+
+/// How many segments are only dots.
+fn dots(location: &str) -> usize {
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    path.split('/')
+        .filter(|part| [".", ".."].contains(part))
+        .count()
 }
 
 fn answering(answer: impl Fn(Request<Body>) -> Response<Body> + Send + Sync + 'static) -> App {

@@ -101,6 +101,8 @@ impl HttpServer {
     /// the end of the answer before it, so that it is also how long a connection may be idle. Then the connection is closed.
     /// An HTTP/2 connection with a first request may be idle for longer, but has to answer a ping at this interval within
     /// this time. 10 seconds unless it is set.
+    ///
+    /// As with all times here zero is no time at all and serves nobody, and what is longer than a year is a year.
     #[must_use]
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header_timeout = countable(timeout);

@@ -185,6 +185,7 @@ fn a_hostile_table_ends_undecided_and_does_not_hide_the_rest() {
     });
     let audit = self::audit(routes);
     assert!(!audit.undecided().is_empty());
+    assert!(audit.unreachable().is_empty() && !audit.is_empty());
 
     let routes = (0..1000).fold(Dispatch::builder(), |routes, i| {
         routes.route(regex(&format!("/.*a.{{8}}x{}", i % 100)), says("hostile"))
@@ -193,4 +194,11 @@ fn a_hostile_table_ends_undecided_and_does_not_hide_the_rest() {
     assert_eq!(audit.undecided(), [] as [usize; 0]);
     assert_eq!(audit.unreachable().len(), 900);
     assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn an_audit_is_empty_if_nothing_is_unreachable() {
+    let routes = || Dispatch::builder().get("/a", says("a"));
+    assert!(audit(routes()).is_empty());
+    assert!(!audit(routes().get("/a", says("again"))).is_empty());
 }

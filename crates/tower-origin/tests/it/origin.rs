@@ -245,6 +245,19 @@ fn host_port_and_prefix_count_only_where_the_proxies_set_them() {
 }
 
 #[test]
+fn a_prefix_that_the_layer_was_told_is_not_read() {
+    let headers = [
+        HOST,
+        "x-forwarded-for: 192.0.2.1",
+        "x-forwarded-prefix: //evil",
+    ];
+    let layer = behind_proxies().x_forwarded([XForwarded::Prefix]);
+    let layer = layer.prefix("/app").unwrap();
+    let told = told(&layer, request(PROXY, "/", &headers));
+    assert_eq!(told, "http example.org 80 192.0.2.1 - /app");
+}
+
+#[test]
 fn the_prefix_counts_beside_forwarded() {
     let headers = [HOST, "forwarded: for=192.0.2.1", "x-forwarded-prefix: /app"];
     for layer in [
@@ -345,6 +358,10 @@ fn a_wrong_configuration_says_what_would_be_right() {
                 .hosts(["http://example.org"])
                 .unwrap_err(),
             "expected a host, such as `example.org`, `*.example.org:8443` or `[2001:db8::1]` (found \"http://example.org\")",
+        ),
+        (
+            OriginLayer::new().hosts([""; 0]).unwrap_err(),
+            "expected a host, such as `example.org`, `*.example.org:8443` or `[2001:db8::1]` (found \"\")",
         ),
         (
             OriginLayer::new().prefix("app").unwrap_err(),

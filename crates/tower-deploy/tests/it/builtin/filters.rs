@@ -79,6 +79,7 @@ async fn values_by_name() {
 fn what_can_never_work_is_an_error() {
     for (filter, error) in [
         ("hooks\nhooks =", "it names no hook"),
+        ("origin\nhosts =", "expected a host"),
         (
             "exception\nappend_traceback = yes",
             "`append_traceback` shows something with `debug` only",

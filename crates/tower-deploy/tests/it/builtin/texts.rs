@@ -98,6 +98,18 @@ async fn a_request_chooses_no_host_and_no_folder_above() {
     );
     assert_eq!(get(&app, "/x/a/..").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(header(&get(&app, "/x/a/b").await, "location"), Some("/a/b"));
+    // Not in two values together, either.
+    let app = go("/{0}{1}/x");
+    assert_eq!(get(&app, "/x/./.").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        header(&get(&app, "/x/./a").await, "location"),
+        Some("/.a/x")
+    );
+    let app = go("../{1}?up=..");
+    assert_eq!(
+        header(&get(&app, "/x/a/b").await, "location"),
+        Some("../b?up=..")
+    );
     let app = go("//example.org/{1}");
     assert_eq!(
         header(&get(&app, "/x/a/b").await, "location"),
@@ -151,4 +163,17 @@ fn settings_that_make_no_answer_are_errors() {
             .contains("`status` 200 is not one of 301, 302, 303, 307, 308")
     );
     assert!(redirect("location = /a b").contains("`location` is no URL"));
+    for location in [
+        "https://example.org{0}",
+        "https://{0}/x",
+        "{0}://example.org/",
+        "//{0}.example.org?x",
+        "//example.org:{0}#x",
+    ] {
+        let wrong = redirect(&format!("location = {location}"));
+        assert!(
+            wrong.contains("a value stands in the host of `location`"),
+            "{location}: {wrong}"
+        );
+    }
 }
