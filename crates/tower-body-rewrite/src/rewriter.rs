@@ -49,7 +49,7 @@ use crate::{Sink, Tag};
 ///
 ///     // Without it, the response's `ETag` would be removed.
 ///     fn tag(&self) -> Option<Tag> {
-///         Some(Tag::of([b"unix"]))
+///         Some(Tag::of([&b"unix"[..]]))
 ///     }
 /// }
 ///
