@@ -364,6 +364,13 @@ fn snippets_are_compiled(root: &Path) -> Vec<String> {
             }
         }
     }
+    for (of, place, example) in QUOTED {
+        let snippets = snippets(&read(root.join(of)));
+        let rust = snippets.iter().filter(|(kind, _)| kind == "rust");
+        if rust.count() <= place {
+            wrong.push(format!("{of}: show {example}"));
+        }
+    }
     wrong
 }
 
@@ -543,6 +550,11 @@ fn what_is_untidy_is_named_with_what_to_do() {
         stack,
         ["README.md: it has a line that examples/site/stack.rs has not, or not there: .layer(One)"]
     );
+    let nothing = after(|root| {
+        let readme = read(root.join("README.md")).replace("```rust\n.layer(One)\n```\n", "");
+        fs::write(root.join("README.md"), readme).unwrap();
+    });
+    assert_eq!(nothing, ["README.md: show examples/site/stack.rs"]);
     let unknown = after(|root| fs::write(root.join("NEWS.md"), "```ini\na = b\n```\n").unwrap());
     assert_eq!(
         unknown,
