@@ -16,6 +16,21 @@ site *ARGS:
 bench *ARGS:
     cargo bench -p benches -- {{ ARGS }}
 
+# the commit that `against` compares with: `just base=COMMIT against …`
+base := "2ded026"
+
+# the figures by turns with another commit's: `just against stack exception`; after --count, instructions instead of time (valgrind)
+against *ARGS: baseline
+    cargo run --release -p benches --bin ratios -- --against target/against/{{ base }}/ratios {{ ARGS }}
+
+# builds the figures' program of that commit: its layers, but this tree's way to measure
+baseline:
+    rm -rf target/against/{{ base }} && mkdir -p target/against/{{ base }}/tree
+    git archive {{ base }} | tar -x -C target/against/{{ base }}/tree
+    cp benches/ratios.rs target/against/{{ base }}/tree/benches/
+    cd target/against/{{ base }}/tree && CARGO_TARGET_DIR=../../build cargo build --release --locked -p benches --bin ratios
+    cp target/against/build/release/ratios target/against/{{ base }}/
+
 # a gigabyte through a server with a cascade and without: the hashes, and the most memory that the server took
 upload:
     cargo run --release -p benches --bin upload

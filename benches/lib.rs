@@ -108,7 +108,8 @@ impl Subject {
         }
     }
 
-    /// How long it takes to do it so many times.
+    /// Returns how long it takes to do it `times` times. `ratios --count` finds it by its name.
+    #[inline(never)]
     pub fn time(&mut self, times: u64) -> Duration {
         let mut time = Duration::ZERO;
         (self.run)(times, &mut |work| {

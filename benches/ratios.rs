@@ -1,42 +1,53 @@
-//! The figures: `cargo run --release -p benches --bin ratios -- [NAME…]`, where a name is the beginning of a row's.
+//! The figures: `cargo run --release -p benches --bin ratios -- [NAME…]`, where a name is the
+//! beginning of a row's.
 //!
-//! It starts itself nine times, since where things lie in memory differs from one process to the next and
-//! matters. Each child warms up, then lets both sides of a figure take turns, and gives the medians. Printed is,
-//! over the nine, the median, the least and the most:
+//! The program starts itself nine times, because where things lie in memory differs from one
+//! process to the next and matters. Each child warms up, lets all sides of a row take turns, and
+//! prints the medians. The parent prints the median, the least and the most of the nine:
 //!
 //! ```text
-//! ratio NAME MEDIAN MIN MAX     ours over the peer's, the bare service in both: under 1 is faster
-//! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service, for a request; of the two sides of a ratio, what
-//!                               one request or one look-up takes
+//! ratio NAME MEDIAN MIN MAX     ours over the peer's, without the bare service: under 1 is faster
+//! nanos NAME MEDIAN MIN MAX     what a layer adds to the bare service for a request; of the two
+//!                               sides of a ratio, what one request or one look-up takes
 //! millis NAME TIME              what it takes to build it, once
 //! bytes NAME COUNT              what it holds then
-//! allocs NAME COUNT             allocations of one request, not timed: what a layer adds to the bare service's; of
-//!                               the two sides of a ratio, with the service's
+//! allocs NAME COUNT             allocations of one request, not timed: what a layer adds to the
+//!                               bare service's; of the two sides of a ratio, with the service's
+//! ```
+//!
+//! `--against PROGRAM` compares with the same program of another build (`just against`). For each
+//! row, the two builds take turns nine times:
+//!
+//! ```text
+//! against NAME MEDIAN MIN MAX   this build's nanoseconds over the other's, of nine turns
+//! ```
+//!
+//! `--count` counts instructions with callgrind in place of the time, which repeat to the last one.
+//! With `--against PROGRAM` the other build's follow, and this build's over the other's:
+//!
+//! ```text
+//! instructions NAME COUNT       instructions for a request: what `nanos` has, counted
 //! ```
 
 use std::{
     env,
     error::Error,
+    fs,
     process::{Command, ExitCode, Stdio},
 };
 
 use benches::Subject;
 
+type Failure = Box<dyn Error>;
+
 const CHILDREN: usize = 9;
-/// How often both sides take turns.
+/// How often all sides take turns.
 const TURNS: usize = 300;
+/// The same for what is timed alone, which is slow.
+const TURNS_ALONE: usize = 30;
 
 fn main() -> ExitCode {
-    let mut args: Vec<String> = env::args().skip(1).collect();
-    let child = args.first().is_some_and(|arg| arg == "--child");
-    let done = if child {
-        args.remove(0);
-        measure(&args);
-        Ok(())
-    } else {
-        parent(&args)
-    };
-    match done {
+    match run(env::args().skip(1).collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ratios: {error}");
@@ -45,34 +56,94 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(mut args: Vec<String>) -> Result<(), Failure> {
+    let mut count = false;
+    let mut other = None;
+    while args.first().is_some_and(|arg| arg.starts_with("--")) {
+        match args.remove(0).as_str() {
+            "--count" => count = true,
+            "--against" if !args.is_empty() => other = Some(args.remove(0)),
+            // What the parent asks of its children.
+            "--child" => return Ok(measure(&args)),
+            "--work" => return work(&args),
+            option => return Err(format!("{option} is unknown, or has no value").into()),
+        }
+    }
+    match (count, other) {
+        (false, None) => figures(&args),
+        (false, Some(other)) => compare(&other, &args),
+        (true, other) => instructions(other.as_deref(), &args),
+    }
+}
+
+/// One row: a subject, what it is held against, and what is taken off both.
+struct Row {
+    name: String,
+    turns: usize,
+    ours: Subject,
+    peer: Option<Subject>,
+    base: Option<Subject>,
+}
+
+/// Makes the rows whose name begins with one of the names: all, if there is none.
+fn rows(names: &[String]) -> impl Iterator<Item = Row> {
+    let layered = benches::layered().into_iter().map(|(name, ours)| Row {
+        name: format!("overhead/{name}"),
+        turns: TURNS,
+        ours,
+        peer: None,
+        base: Some(benches::bare()),
+    });
+    let stacks = benches::stacks().into_iter().map(|(name, ours, base)| Row {
+        name: name.to_owned(),
+        turns: TURNS,
+        ours,
+        peer: None,
+        base: Some(base),
+    });
+    let alone = benches::alone().into_iter();
+    let alone = alone.filter(|(name, _)| wanted(names, name));
+    let alone = alone.map(|(name, ours)| Row {
+        name: name.to_owned(),
+        turns: TURNS_ALONE,
+        ours: ours(),
+        peer: None,
+        base: None,
+    });
+    let pairs = benches::pairs().into_iter();
+    let pairs = pairs.filter(|pair| wanted(names, pair.name));
+    let pairs = pairs.map(|pair| {
+        let (ours, peer) = pair.sides();
+        Row {
+            name: pair.name.to_owned(),
+            turns: TURNS,
+            ours,
+            peer: Some(peer),
+            base: pair.base(),
+        }
+    });
+    let rows = layered.chain(stacks).chain(alone).chain(pairs);
+    rows.filter(|row| wanted(names, &row.name))
+}
+
+fn wanted(names: &[String], row: &str) -> bool {
+    names.is_empty() || names.iter().any(|name| row.starts_with(name.as_str()))
+}
+
 /// Runs the children and prints the rows.
-fn parent(names: &[String]) -> Result<(), Box<dyn Error>> {
+fn figures(names: &[String]) -> Result<(), Failure> {
+    let this = env::current_exe()?;
     let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
     for _ in 0..CHILDREN {
-        let child = Command::new(env::current_exe()?)
-            .arg("--child")
-            .args(names)
-            .stderr(Stdio::inherit())
-            .output()?;
-        if !child.status.success() {
-            return Err(format!("a child ended with {}", child.status).into());
-        }
-        for line in String::from_utf8(child.stdout)?.lines() {
-            let (row, value) = line.rsplit_once(' ').ok_or("a child printed no figure")?;
-            let value = value.parse()?;
-            match rows.iter_mut().find(|(name, _)| name == row) {
+        for (row, value) in child(Command::new(&this).arg("--child").args(names))? {
+            match rows.iter_mut().find(|(name, _)| *name == row) {
                 Some((_, values)) => values.push(value),
-                None => rows.push((row.to_owned(), vec![value])),
+                None => rows.push((row, vec![value])),
             }
         }
     }
-    for (row, mut values) in rows {
-        values.sort_by(f64::total_cmp);
-        let (min, median, max) = (
-            values[0],
-            values[values.len() / 2],
-            values[values.len() - 1],
-        );
+    for (row, values) in rows {
+        let [median, min, max] = spread(values);
         if row.starts_with("nanos") {
             println!("{row} {median:.0} {min:.0} {max:.0}");
         } else {
@@ -90,48 +161,175 @@ fn parent(names: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn wanted(names: &[String], row: &str) -> bool {
-    names.is_empty() || names.iter().any(|name| row.starts_with(name.as_str()))
+/// Lets this build and the other one take turns, row by row. A row that one of them lacks is named.
+fn compare(other: &str, names: &[String]) -> Result<(), Failure> {
+    let this = env::current_exe()?;
+    for row in rows(names).map(|row| row.name) {
+        let key = format!("nanos {row}");
+        let nanos = |program: &mut Command| -> Result<Option<f64>, Failure> {
+            let values = child(program.args(["--child", &row]))?;
+            let mut values = values.into_iter();
+            Ok(values.find_map(|(name, value)| (name == key).then_some(value)))
+        };
+        let mut ratios = Vec::new();
+        for turn in 0..CHILDREN {
+            // Neither is always the first.
+            let (ours, theirs) = if turn % 2 == 0 {
+                let ours = nanos(&mut Command::new(&this))?;
+                (ours, nanos(&mut Command::new(other))?)
+            } else {
+                let theirs = nanos(&mut Command::new(other))?;
+                (nanos(&mut Command::new(&this))?, theirs)
+            };
+            if let (Some(ours), Some(theirs)) = (ours, theirs) {
+                ratios.push(ours / theirs);
+            }
+        }
+        if ratios.is_empty() {
+            println!("against {row} -, which the other build does not have");
+        } else {
+            let [median, min, max] = spread(ratios);
+            println!("against {row} {median:.3} {min:.3} {max:.3}");
+        }
+    }
+    Ok(())
+}
+
+/// Counts each row's instructions, in this build and in the other one.
+fn instructions(other: Option<&str>, names: &[String]) -> Result<(), Failure> {
+    let this = env::current_exe()?;
+    let this = this
+        .to_str()
+        .ok_or("the path of this program is not text")?;
+    for row in rows(names).map(|row| row.name) {
+        let ours = counted(this, &row)?;
+        let theirs = other.map_or(Ok(Vec::new()), |other| counted(other, &row))?;
+        for (side, ours) in ours {
+            let theirs = theirs.iter().find(|(name, _)| *name == side);
+            match theirs {
+                Some((_, theirs)) => {
+                    let ratio = ours / theirs;
+                    println!("instructions {side} {ours:.1} {theirs:.1} {ratio:.3}");
+                }
+                None if other.is_some() => println!("instructions {side} {ours:.1} -"),
+                None => println!("instructions {side} {ours:.1}"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Instructions for one request of a row, the base's taken off: ours, and the peer's if it has one.
+/// None if the program lacks the row.
+fn counted(program: &str, row: &str) -> Result<Vec<(String, f64)>, Failure> {
+    let directory = env::temp_dir().join(format!("ratios-{}", std::process::id()));
+    fs::create_dir_all(&directory)?;
+    let out = directory.join("callgrind");
+    // Only what `Subject::time` times, in its closure, is counted: making requests is not.
+    let time = "benches::Subject::time";
+    let output = Command::new("valgrind")
+        .arg("--tool=callgrind")
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(format!("--toggle-collect={time}::*"))
+        .arg(format!("--dump-after={time}"))
+        .args([program, "--work", row])
+        .output()
+        .map_err(|error| format!("valgrind, of Debian's package of that name: {error}"))?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("valgrind ended with {}: {error}", output.status).into());
+    }
+    let mut counts: Vec<(String, f64)> = Vec::new();
+    for (index, line) in String::from_utf8(output.stdout)?.lines().enumerate() {
+        let [side, few, more] = line.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(format!("{program} --work printed {line:?}").into());
+        };
+        let total = |part: usize| -> Result<f64, Failure> {
+            let part = fs::read_to_string(format!("{}.{part}", out.display()))?;
+            let total = part.lines().find_map(|line| line.strip_prefix("totals: "));
+            Ok(total.ok_or("callgrind wrote no totals")?.trim().parse()?)
+        };
+        let times = more.parse::<f64>()? - few.parse::<f64>()?;
+        // Each side has three parts, of which the first is to warm up.
+        let count = (total(3 * index + 3)? - total(3 * index + 2)?) / times;
+        if side == "base" {
+            for (_, side) in &mut counts {
+                *side -= count;
+            }
+        } else {
+            counts.push((format!("{row}{side}"), count));
+        }
+    }
+    fs::remove_dir_all(&directory)?;
+    Ok(counts)
+}
+
+/// What callgrind watches: each side of a row is done a few times to warm up, as often again, and
+/// then more times. The difference of the last two is what the times between them cost.
+fn work(names: &[String]) -> Result<(), Failure> {
+    let [name] = names else {
+        return Err("--work takes one row".into());
+    };
+    let Some(row) = rows(names).find(|row| row.name == *name) else {
+        return Ok(());
+    };
+    // The empty name is ours: it stands after the row's.
+    let sides = [
+        ("", Some(row.ours)),
+        ("/peer", row.peer),
+        ("base", row.base),
+    ];
+    for (side, mut subject) in sides.into_iter().filter_map(|(side, it)| Some((side, it?))) {
+        let (few, more) = (subject.turn, 3 * subject.turn);
+        for times in [few, few, more] {
+            subject.time(times);
+        }
+        println!("{side} {few} {more}");
+    }
+    Ok(())
+}
+
+/// Runs a child: the names and values that it prints.
+fn child(command: &mut Command) -> Result<Vec<(String, f64)>, Failure> {
+    let child = command.stderr(Stdio::inherit()).output()?;
+    if !child.status.success() {
+        return Err(format!("a child ended with {}", child.status).into());
+    }
+    let lines = String::from_utf8(child.stdout)?;
+    lines
+        .lines()
+        .map(|line| {
+            let (row, value) = line.rsplit_once(' ').ok_or("a child printed no figure")?;
+            Ok((row.to_owned(), value.parse()?))
+        })
+        .collect()
+}
+
+/// The median, the least and the most.
+fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [
+        values[values.len() / 2],
+        values[0],
+        values[values.len() - 1],
+    ]
 }
 
 /// A child: one figure a line.
 fn measure(names: &[String]) {
-    let mut bare = benches::bare();
-    for (name, mut layered) in benches::layered() {
-        let row = format!("overhead/{name}");
-        if wanted(names, &row) {
-            let [with, without] = turns([&mut layered, &mut bare]);
-            println!("nanos {row} {:.1}", with - without);
-        }
-    }
-    for (name, mut with, mut without) in benches::stacks() {
-        if wanted(names, name) {
-            let [with, without] = turns([&mut with, &mut without]);
-            println!("nanos {name} {:.1}", with - without);
-        }
-    }
-    for (name, subject) in benches::alone() {
-        if wanted(names, name) {
-            let mut subject = subject();
-            let mut times: Vec<_> = (0..40).map(|_| subject.time(subject.turn)).collect();
-            times.sort();
-            println!("nanos {name} {}", times[times.len() / 2].as_nanos());
-        }
-    }
-    for pair in benches::pairs() {
-        let name = pair.name;
-        if wanted(names, name) {
-            let (mut ours, mut peer) = pair.sides();
-            let (ours, peer) = match pair.base() {
-                Some(mut base) => {
-                    let [ours, peer, base] = turns([&mut ours, &mut peer, &mut base]);
-                    (ours - base, peer - base)
-                }
-                None => turns([&mut ours, &mut peer]).into(),
-            };
+    for mut row in rows(names) {
+        let name = &row.name;
+        let sides = [Some(&mut row.ours), row.peer.as_mut(), row.base.as_mut()];
+        let [ours, peer, base] = turns(row.turns, sides);
+        let base = base.unwrap_or_default();
+        let ours = ours.unwrap_or_default() - base;
+        if let Some(peer) = peer {
+            let peer = peer - base;
             println!("ratio {name} {:.4}", ours / peer);
             println!("nanos {name} {ours:.1}");
             println!("nanos {name}/peer {peer:.1}");
+        } else {
+            println!("nanos {name} {ours:.1}");
         }
     }
 }
@@ -166,20 +364,18 @@ fn allocations(names: &[String]) {
     }
 }
 
-/// The medians of sides that take turns, in nanoseconds for each time.
-fn turns<const N: usize>(mut sides: [&mut Subject; N]) -> [f64; N] {
+/// The medians of the sides that there are, which take turns, in nanoseconds for each time.
+fn turns<const N: usize>(turns: usize, mut sides: [Option<&mut Subject>; N]) -> [Option<f64>; N] {
     let mut times = [const { Vec::new() }; N];
-    for turn in 0..TURNS + TURNS / 3 {
+    for turn in 0..turns + turns / 3 {
         for (times, side) in times.iter_mut().zip(&mut sides) {
+            let Some(side) = side else { continue };
             let time = side.time(side.turn).as_secs_f64() * 1e9 / side.turn as f64;
             // The first third is to warm up.
-            if turn >= TURNS / 3 {
+            if turn >= turns / 3 {
                 times.push(time);
             }
         }
     }
-    times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    })
+    times.map(|times| (!times.is_empty()).then(|| spread(times)[0]))
 }
