@@ -1,6 +1,9 @@
 //! Growing a tree: ways are added one by one, and then it is laid out for searching.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, DefaultHasher, Hash},
+};
 
 use regex_syntax::hir::ClassUnicode;
 
@@ -243,14 +246,16 @@ enum From {
 /// Lists one after the other, each once.
 struct Interned<T> {
     all: Vec<T>,
-    places: HashMap<Box<[T]>, Slice>,
+    // Without random keys, so that what is built lies in memory as it did the time before, and
+    // instructions can be counted. The lists are the program's own.
+    places: HashMap<Box<[T]>, Slice, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl<T> Default for Interned<T> {
     fn default() -> Self {
         Self {
             all: Vec::new(),
-            places: HashMap::new(),
+            places: HashMap::default(),
         }
     }
 }
