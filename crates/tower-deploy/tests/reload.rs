@@ -8,7 +8,11 @@
 
 mod served;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -140,6 +144,187 @@ async fn a_link_to_another_file_is_a_change() {
     fs::rename(site.path("data~"), site.path("data")).unwrap();
     served.logs(BUILT).await;
     assert_eq!(says(&served).await, "two");
+}
+
+/// Points a link at another target as deploys do: a new link is renamed over the old one.
+fn switch(link: &Path, target: impl AsRef<Path>) {
+    let beside = link.with_extension("tmp");
+    std::os::unix::fs::symlink(target, &beside).unwrap();
+    fs::rename(&beside, link).unwrap();
+}
+
+/// A tree of directories for a test, in which `app/main.ini` is a site.
+fn tree(name: &str) -> Site {
+    let site = Site::new(name);
+    fs::remove_file(site.path("main.ini")).unwrap();
+    fs::remove_file(site.path("word.ini")).unwrap();
+    site
+}
+
+impl Site {
+    /// A directory with a whole site, in which everything but the word is as in the others.
+    fn release(&self, directory: &str, says: &str) {
+        fs::create_dir_all(self.0.join(directory)).unwrap();
+        self.write(&format!("{directory}/main.ini"), MAIN);
+        self.write(&format!("{directory}/word.ini"), &word(says));
+    }
+
+    async fn serve_at(&self, file: &str) -> Served {
+        Served::start(&[&*self.path(file), "--reload"]).await
+    }
+}
+
+#[tokio::test]
+async fn a_deploy_that_switches_a_link_is_noticed_each_time() {
+    let site = tree("deploy");
+    for (release, says) in [("1", "one"), ("2", "two"), ("3", "three")] {
+        site.release(&format!("app/releases/{release}"), says);
+    }
+    let current = site.0.join("app/current");
+    switch(&current, "releases/1");
+    let mut served = site.serve_at("app/current/main.ini").await;
+    assert_eq!(says(&served).await, "one");
+
+    switch(&current, "releases/2");
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+    is_quiet(&mut served).await;
+
+    // By an absolute path this time.
+    switch(&current, site.0.join("app/releases/3"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "three");
+
+    // The release that is current is watched, and an old one is not.
+    site.write("app/releases/1/word.ini", &word("old"));
+    is_quiet(&mut served).await;
+    site.write("app/releases/3/word.ini", &word("edited"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "edited");
+
+    // Without the rename there is a moment without the link.
+    fs::remove_file(&current).unwrap();
+    served.logs("there is no such file").await;
+    assert_eq!(says(&served).await, "edited");
+    std::os::unix::fs::symlink("releases/2", &current).unwrap();
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+}
+
+#[tokio::test]
+async fn each_link_on_the_way_to_a_file_is_watched() {
+    let site = tree("links");
+    for (directory, says) in [("a", "one"), ("b", "two"), ("c", "three"), ("d", "four")] {
+        site.release(&format!("data/{directory}/conf"), says);
+    }
+    // site -> hop/../first/second, first -> ., second -> (absolute) third, third -> data/a
+    let link = |name: &str| site.0.join(name);
+    fs::create_dir(link("hop")).unwrap();
+    switch(&link("third"), "data/a");
+    switch(&link("second"), link("third"));
+    switch(&link("first"), ".");
+    switch(&link("site"), "hop/../first/second");
+    let mut served = site.serve_at("site/conf/main.ini").await;
+    assert_eq!(says(&served).await, "one");
+    for (name, target, word) in [
+        ("third", "data/b", "two"),
+        ("second", "data/c", "three"),
+        ("site", "data/d", "four"),
+    ] {
+        switch(&link(name), target);
+        served.logs(BUILT).await;
+        assert_eq!(says(&served).await, word, "{name}");
+    }
+    // What no longer leads to the file does not matter.
+    switch(&link("third"), "data/c");
+    is_quiet(&mut served).await;
+    // A loop is a fault like any other, and is left like any other.
+    switch(&link("site"), "site");
+    served.logs("the site stays as it was").await;
+    switch(&link("site"), "data/a");
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "one");
+}
+
+#[tokio::test]
+async fn a_link_on_the_way_to_an_included_file_is_watched() {
+    let site = tree("included");
+    for (release, says) in [("1", "one"), ("2", "two")] {
+        site.release(&format!("words/{release}"), says);
+    }
+    site.write(
+        "main.ini",
+        &MAIN.replace("config:word.ini", "config:current/word.ini"),
+    );
+    switch(&site.0.join("current"), "words/1");
+    let mut served = site.serve_at("main.ini").await;
+    assert_eq!(says(&served).await, "one");
+    switch(&site.0.join("current"), "words/2");
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_renamed_into_its_place_is_noticed() {
+    let site = tree("renamed");
+    site.release("app/conf", "one");
+    site.release("app.new/conf", "two");
+    let mut served = site.serve_at("app/conf/main.ini").await;
+    assert_eq!(says(&served).await, "one");
+    is_quiet(&mut served).await;
+    fs::rename(site.path("app"), site.path("app.old")).unwrap();
+    fs::rename(site.path("app.new"), site.path("app")).unwrap();
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+}
+
+#[tokio::test]
+async fn a_mounted_config_map_is_noticed() {
+    // Kubernetes makes a new directory and switches one link, to which each file is a link.
+    let site = tree("config-map");
+    for (version, says) in [("..v1", "one"), ("..v2", "two"), ("..v3", "three")] {
+        site.release(&format!("mount/{version}"), says);
+    }
+    let data = site.0.join("mount/..data");
+    std::os::unix::fs::symlink("..v1", &data).unwrap();
+    for file in ["main.ini", "word.ini"] {
+        let link = site.0.join("mount").join(file);
+        std::os::unix::fs::symlink(format!("..data/{file}"), link).unwrap();
+    }
+    let mut served = site.serve_at("mount/main.ini").await;
+    assert_eq!(says(&served).await, "one");
+    for (version, old, word) in [("..v2", "..v1", "two"), ("..v3", "..v2", "three")] {
+        let beside = site.0.join("mount/..data_tmp");
+        std::os::unix::fs::symlink(version, &beside).unwrap();
+        fs::rename(&beside, &data).unwrap();
+        fs::remove_dir_all(site.0.join("mount").join(old)).unwrap();
+        served.logs(BUILT).await;
+        assert_eq!(says(&served).await, word);
+        is_quiet(&mut served).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_included_after_a_fault_is_still_watched() {
+    let site = tree("fault");
+    site.write(
+        "main.ini",
+        "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  GET /first config:first.ini\n  GET /word config:word.ini\n",
+    );
+    site.write("first.ini", &word("first"));
+    site.write("word.ini", &word("one"));
+    let mut served = site.serve_at("main.ini").await;
+    // The fault hides the include after it.
+    site.write("first.ini", "[app:main\n");
+    served.logs("the site stays as it was").await;
+    // That file is looked at, and read with the next reload.
+    site.write("word.ini", &word("two"));
+    served.logs("the site stays as it was").await;
+    assert_eq!(says(&served).await, "one");
+    site.write("first.ini", &word("first"));
+    served.logs(BUILT).await;
+    assert_eq!(says(&served).await, "two");
+    is_quiet(&mut served).await;
 }
 
 #[tokio::test]

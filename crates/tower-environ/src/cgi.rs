@@ -108,7 +108,7 @@ impl<'a> CgiView<'a> {
     }
 
     fn meta(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let header = |name| self.headers.get(name).map(HeaderValue::as_bytes);
+        let header = |name| self.single(&name);
         let bytes = match name {
             "GATEWAY_INTERFACE" => b"CGI/1.1",
             "SERVER_SOFTWARE" => SOFTWARE.as_bytes(),
@@ -146,11 +146,19 @@ impl<'a> CgiView<'a> {
         // These two have names of their own.
         *name != CONTENT_TYPE
             && *name != CONTENT_LENGTH
-            && !(*name == HOST && self.uri.authority().is_some())
+            && !(*name == HOST && (self.uri.authority().is_some() || self.single(name).is_none()))
             // DIFFERENCE: CGI programs take HTTP_PROXY for their own setting (https://httpoxy.org).
             && name.as_str() != "proxy"
-            // DIFFERENCE: `x_user` would pass for `x-user`, which a proxy may have taken care to set.
-            && !name.as_str().contains('_')
+            && is_plain(name.as_str())
+    }
+
+    /// The value of a header that has one value. Several lines that differ are an error of the
+    /// request (RFC 9110, section 5.3), and none of them is the value: what stands in front may
+    /// have taken any.
+    fn single(&self, name: &HeaderName) -> Option<&'a [u8]> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next()?;
+        values.all(|value| value == first).then(|| first.as_bytes())
     }
 
     /// The values of a header, joined as RFC 9110, section 5.3, and for cookies RFC 9113, section 8.2.3, have it.
@@ -159,12 +167,7 @@ impl<'a> CgiView<'a> {
             return host.as_bytes().into();
         }
         if *name == HOST {
-            // Several are an error of the request (RFC 9112, section 3.2), and joined they are no host.
-            return self
-                .headers
-                .get(HOST)
-                .map_or(&b""[..], HeaderValue::as_bytes)
-                .into();
+            return self.single(name).unwrap_or_default().into();
         }
         // DIFFERENCE: wsgiref joins with a bare comma, cookies too, which no cookie parser takes apart again.
         let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
@@ -283,6 +286,15 @@ impl fmt::Debug for CgiName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Whether a header's name has only letters, digits and hyphens.
+///
+/// DIFFERENCE: `x_user` would pass for `x-user`, which a proxy may have taken care to set. To the
+/// programs that read the variables, `.` and the rest may stand for `_` too.
+fn is_plain(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The variables of RFC 3875 that are no headers, or are so under names of their own.

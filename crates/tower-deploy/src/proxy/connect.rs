@@ -22,6 +22,9 @@ use super::{body::RequestBody, upstream::Address};
 /// Many servers close an idle connection after 60 s or so. This has to be well below, as a request that meets the closing is lost.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const POOL_MAX_IDLE: usize = 32;
+/// How many header lines a response may have. hyper's own limit is 100. With another one it makes
+/// two arrays of this size for each response: with 512 that costs 0.7 µs, with 2048 2.5 µs.
+const MAX_HEADERS: usize = 512;
 
 /// Connections to one upstream.
 pub(crate) enum Pool {
@@ -37,6 +40,10 @@ impl Pool {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_max_idle_per_host(POOL_MAX_IDLE)
+            // RFC 9112, sections 5.1 and 5.2, has a proxy remove these spaces and unfold these lines.
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_max_headers(MAX_HEADERS)
             // `Host` is set by the service, for every request.
             .set_host(false)
             // Only a request that a dying connection has not begun to send goes to the next one. The client gets such a request back whole,

@@ -11,7 +11,7 @@ use http::{
 use tower_environ::MountExt;
 use tower_origin::{Origin, PeerAddr};
 
-use super::{host, settings::Network};
+use super::{host, names::is_plain, settings::Network};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -80,7 +80,7 @@ fn handed_on(
 ) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &parts.headers {
-        if is_forwarding(name.as_str()) {
+        if is_forwarding(name.as_str()) && is_plain(name.as_str()) {
             headers.append(name, value.clone());
         }
     }
@@ -103,7 +103,9 @@ fn handed_on(
             return headers;
         }
     }
-    if let Some(peer) = peer {
+    // Alone, the peer would pass for a client that `Forwarded` hides or names.
+    let names_client = headers.contains_key(FOR) || !headers.contains_key(FORWARDED);
+    if let (Some(peer), true) = (peer, names_client) {
         append(&mut headers, &FOR, &peer.to_string());
     }
     if let (Some(host), false) = (host, headers.contains_key(HOST)) {

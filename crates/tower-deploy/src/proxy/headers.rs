@@ -1,7 +1,5 @@
 //! Which headers are for one hop only, and what goes in their place.
 
-use std::borrow::Cow;
-
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
     header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, VIA},
@@ -11,6 +9,7 @@ use http_body::Body;
 use super::{
     forwarded::is_forwarding,
     length::{Length, content_length},
+    names::{is_plain, plain},
 };
 
 /// Those that are about one connection (RFC 9110, sections 7.6.1, 10.1.4 and 11.7; RFC 7540, section 3.2.1), besides what `Connection` names.
@@ -44,12 +43,13 @@ pub(crate) fn to_upstream(
 ) {
     let wants_trailers = takes_trailers(headers);
     remove_named_by_connection(headers);
-    remove(headers, is_ours);
+    remove(headers, |name| is_ours(&plain(name.as_str())));
     headers.extend(forwarding);
     headers.append(VIA, via(version));
     join_cookies(headers);
     remove(headers, |name| {
-        suppressed.iter().any(|suppressed| *suppressed == name)
+        let name = plain(name.as_str());
+        suppressed.iter().any(|suppressed| **suppressed == *name)
     });
     headers.insert(HOST, host);
     length.set(headers);
@@ -62,14 +62,14 @@ pub(crate) fn to_upstream(
 
 /// Takes off the trailers what is taken off the headers: an upstream may put the ones to the others (RFC 9110, section 6.5.1).
 pub(crate) fn trailers_to_upstream(trailers: &mut HeaderMap) {
-    remove(trailers, is_ours);
+    remove(trailers, |name| {
+        !is_plain(name.as_str()) || is_ours(name.as_str())
+    });
 }
 
 /// Takes off the trailers of a response what is about one hop, or would contradict how long it was.
 pub(crate) fn trailers_to_client(trailers: &mut HeaderMap) {
-    remove(trailers, |name| {
-        HOP_BY_HOP.contains(&name) || name == "content-length"
-    });
+    remove(trailers, is_of_one_message);
 }
 
 /// Whether there is a transfer coding besides `chunked`: what it did to a body nobody here would undo (RFC 9112, section 6.1).
@@ -83,6 +83,40 @@ fn is_ours(name: &str) -> bool {
     HOP_BY_HOP.contains(&name) || MADE_ANEW.contains(&name) || is_forwarding(name)
 }
 
+/// Whether a field of a response is about one hop, or about how long the message is on it.
+fn is_of_one_message(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(&name.as_str()) || *name == CONTENT_LENGTH
+}
+
+/// Removes the request's headers that the upstream might take for others, except those `passed`
+/// by name, and returns their names.
+pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -> Vec<HeaderName> {
+    remove(headers, |name| {
+        !is_plain(name.as_str()) && !passed.contains(name)
+    })
+}
+
+/// Whether a header that is named in the settings could be passed on by its name.
+///
+/// # Errors
+///
+/// If it is passed on without that, or never.
+pub(crate) fn check_passed(name: &HeaderName) -> Result<(), String> {
+    let plain = plain(name.as_str());
+    if is_plain(name.as_str()) {
+        return Err(format!(
+            "`{name}` is passed on without being named; named are names with other characters \
+             than letters, digits and `-`"
+        ));
+    }
+    if is_ours(&plain) {
+        return Err(format!(
+            "`{name}` is never passed on, since servers take it for `{plain}`"
+        ));
+    }
+    Ok(())
+}
+
 /// Makes a response's headers the client's.
 pub(crate) fn to_client<B: Body>(
     headers: &mut HeaderMap,
@@ -92,9 +126,8 @@ pub(crate) fn to_client<B: Body>(
 ) {
     let length = content_length(headers);
     remove_named_by_connection(headers);
-    remove(headers, |name| {
-        HOP_BY_HOP.contains(&name) || name == "content-length"
-    });
+    remove(headers, is_of_one_message);
+    trim_unfolded(headers);
     // RFC 9110, section 8.6: to HEAD and in a 304 it is that of the body that is not there; a 204 has none.
     let length = match status {
         StatusCode::NO_CONTENT => None,
@@ -128,18 +161,29 @@ fn remove_named_by_connection(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes by name; `X_Forwarded_For` is removed where X-Forwarded-For is, since CGI and WSGI know one name for both.
-fn remove(headers: &mut HeaderMap, is_meant: impl Fn(&str) -> bool) {
-    let doomed = headers.keys().filter(|name| {
-        let name = name.as_str();
-        is_meant(&match name.contains('_') {
-            true => Cow::from(name.replace('_', "-")),
-            false => Cow::from(name),
-        })
-    });
-    let doomed: Vec<HeaderName> = doomed.cloned().collect();
-    for name in doomed {
+/// Removes the fields whose names are meant, and returns these names.
+fn remove(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName) -> bool) -> Vec<HeaderName> {
+    let removed: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_meant(name))
+        .cloned()
+        .collect();
+    for name in &removed {
         headers.remove(name);
+    }
+    removed
+}
+
+/// A value that was folded over several lines may begin or end with the space that stands for the
+/// line's end, and a value has none there (RFC 9112, section 5.1).
+fn trim_unfolded(headers: &mut HeaderMap) {
+    for value in headers.values_mut() {
+        let trimmed = value.as_bytes().trim_ascii();
+        if trimmed.len() < value.len()
+            && let Ok(trimmed) = HeaderValue::from_bytes(trimmed)
+        {
+            *value = trimmed;
+        }
     }
 }
 
@@ -252,6 +296,8 @@ mod tests {
                     ("Content_Length", "1"),
                     ("Transfer_Encoding", "x"),
                     ("X-Real_IP", "1"),
+                    ("X.Forwarded.For", "1"),
+                    ("Content~Length", "1"),
                     ("X_Y", "1"),
                 ],
                 vec!["x_y: 1"],

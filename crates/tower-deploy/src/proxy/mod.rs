@@ -11,6 +11,7 @@ mod forwarded;
 mod headers;
 mod host;
 mod length;
+mod names;
 mod refusal;
 mod service;
 mod settings;

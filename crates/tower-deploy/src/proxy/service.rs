@@ -1,6 +1,11 @@
 //! The way of one request.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request::Parts,
@@ -22,6 +27,9 @@ use super::{
     upstream::Address,
 };
 
+/// How many names of dropped headers are logged.
+const MAX_LOGGED: usize = 32;
+
 /// A gateway to one upstream.
 pub(crate) struct Proxy {
     address: Address,
@@ -31,6 +39,9 @@ pub(crate) struct Proxy {
     /// The same, for `Allow`.
     allow: HeaderValue,
     suppressed: Vec<HeaderName>,
+    passed: Vec<HeaderName>,
+    /// The names of headers whose dropping was logged.
+    logged: Mutex<Vec<HeaderName>>,
     host: HostPolicy,
     header_timeout: Duration,
     idle_timeout: Duration,
@@ -44,12 +55,15 @@ impl Proxy {
         let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
         let allow = HeaderValue::from_str(&names.join(", "));
         let suppressed = settings.suppress_http_headers.into_iter();
+        let passed = settings.pass_headers.into_iter();
         Self {
             pool: Pool::new(&settings.address, settings.connect_timeout),
             address: settings.address,
             methods,
             allow: allow.expect("methods are tokens"),
             suppressed: suppressed.map(|name| name.0).collect(),
+            passed: passed.map(|name| name.0).collect(),
+            logged: Mutex::default(),
             host: settings.host,
             header_timeout: settings.header_timeout,
             idle_timeout: settings.idle_timeout,
@@ -106,6 +120,7 @@ impl Proxy {
         *head.version_mut() = Version::HTTP_11;
         *head.headers_mut() = parts.headers;
         let headers = head.headers_mut();
+        self.log(headers::remove_ambiguous(headers, &self.passed));
         headers::to_upstream(
             headers,
             parts.version,
@@ -115,6 +130,25 @@ impl Proxy {
             length,
         );
         Ok(head)
+    }
+
+    /// Logs names of headers that are not passed on, each once. Clients choose the names, so there
+    /// is a limit.
+    fn log(&self, dropped: Vec<HeaderName>) {
+        if dropped.is_empty() {
+            return;
+        }
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in dropped {
+            if logged.len() < MAX_LOGGED && !logged.contains(&name) {
+                tracing::warn!(
+                    %name,
+                    "the header is not passed on, since servers may take its name for another's; \
+                     pass_headers can name it"
+                );
+                logged.push(name);
+            }
+        }
     }
 
     /// Sends it, and waits for the head of the response.

@@ -8,7 +8,7 @@ use http::{HeaderName, Method};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
-use super::upstream::Address;
+use super::{headers::check_passed, names::plain, upstream::Address};
 
 /// The settings of the app `proxy`.
 #[derive(Debug, Deserialize)]
@@ -21,6 +21,9 @@ pub(crate) struct ProxySettings {
     /// Headers that the upstream does not get.
     #[serde(default)]
     pub(crate) suppress_http_headers: Vec<Suppressed>,
+    /// Headers that the upstream gets though it might take their names for others.
+    #[serde(default)]
+    pub(crate) pass_headers: Vec<Passed>,
     /// Whose name the upstream finds in `Host`.
     #[serde(default)]
     pub(crate) host: HostPolicy,
@@ -74,11 +77,28 @@ impl TryFrom<String> for Suppressed {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // One name covers both spellings.
-        let name = HeaderName::from_bytes(text.replace('_', "-").as_bytes());
-        name.map(Self)
-            .map_err(|_| format!("`{text}` is not a header's name, such as User-Agent"))
+        // One name covers all spellings.
+        let name = header_name(&text, "User-Agent")?;
+        header_name(&plain(name.as_str()), "User-Agent").map(Self)
     }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Passed(pub(crate) HeaderName);
+
+impl TryFrom<String> for Passed {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let name = header_name(&text, "X_Token")?;
+        check_passed(&name).map(|()| Self(name))
+    }
+}
+
+fn header_name(text: &str, such_as: &str) -> Result<HeaderName, String> {
+    HeaderName::from_bytes(text.as_bytes())
+        .map_err(|_| format!("`{text}` is not a header's name, such as {such_as}"))
 }
 
 #[derive(Debug, Deserialize)]

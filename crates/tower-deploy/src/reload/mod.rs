@@ -1,6 +1,8 @@
 //! The app of a file, built anew while it serves.
 
 #[cfg(feature = "cli")]
+mod lookup;
+#[cfg(feature = "cli")]
 mod watch;
 
 use std::{

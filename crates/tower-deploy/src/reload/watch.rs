@@ -1,17 +1,12 @@
-//! Notices that files are not what they were. What counts is what is in them: editors write, rename, delete and make anew in
-//! all orders, and a file may be a link to another one that changes.
+//! Notices that files are not what they were. What counts is what is in them: editors write, rename,
+//! delete and create again in all orders, and deploys switch a link on the way to a file.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::{sync::Notify, time::timeout};
 
-use super::Reload;
+use super::{Reload, lookup};
 
 /// How long nothing must have happened before files are looked at: who saves twice in a moment has saved once.
 const QUIET: Duration = Duration::from_millis(50);
@@ -50,18 +45,26 @@ impl Watch {
     /// Watches what matters by now.
     fn files(&mut self, reload: &Reload) {
         let files = reload.files();
-        // A file that is renamed into its place is new to its folder; one that is mounted from elsewhere changes by itself.
-        let folders = files.iter().filter_map(|file| file.parent());
-        let paths = folders.chain(files.iter().map(PathBuf::as_path));
-        let wanted: BTreeSet<PathBuf> = paths.map(Path::to_owned).collect();
-        for old in self.watched.difference(&wanted) {
-            let _ = self.watcher.unwatch(old);
+        loop {
+            // A file, a directory or a link that is renamed into its place is new to its directory;
+            // a file that is mounted from elsewhere changes by itself.
+            let wanted: BTreeSet<PathBuf> =
+                files.iter().flat_map(|file| lookup::paths(file)).collect();
+            for old in self.watched.difference(&wanted) {
+                let _ = self.watcher.unwatch(old);
+            }
+            for path in &wanted {
+                // Again, since it may be another one by now. A missing one is reported by its
+                // directory when it comes.
+                let _ = self.watcher.watch(path, RecursiveMode::NonRecursive);
+            }
+            // A link that was switched before it was watched leads elsewhere.
+            let is_settled = self.watched == wanted;
+            self.watched = wanted;
+            if is_settled {
+                return;
+            }
         }
-        for path in &wanted {
-            // Again, since it may have been made anew. One that is not there is told of by its folder when it is.
-            let _ = self.watcher.watch(path, RecursiveMode::NonRecursive);
-        }
-        self.watched = wanted;
     }
 
     /// Waits until the files are not what they were when they were read.
@@ -80,5 +83,33 @@ impl Watch {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Loader, Registry};
+
+    /// That a file which is written after it was read, and before it is watched, is noticed.
+    #[tokio::test]
+    async fn a_change_before_the_watch_began_is_noticed() {
+        let file = format!("tower-deploy-watch-{}.ini", std::process::id());
+        let file = std::env::temp_dir().join(file);
+        let text = "[app:main]\nuse = egg:tower#text\ntext = one\n";
+        fs::write(&file, text).unwrap();
+        let uri = format!("config:{}", file.display());
+        let reload = Reload::new(Loader::new(Registry::standard()), uri).unwrap();
+        fs::write(&file, text.replace("one", "two")).unwrap();
+        let mut watch = Watch::new(&reload).unwrap();
+        let noticed = timeout(Duration::from_secs(10), watch.changed(&reload)).await;
+        reload.now().unwrap();
+        // Once.
+        let again = timeout(QUIET * 4, watch.changed(&reload)).await;
+        fs::remove_file(&file).unwrap();
+        assert!(noticed.is_ok());
+        assert!(again.is_err());
     }
 }

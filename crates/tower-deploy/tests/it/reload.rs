@@ -1,6 +1,7 @@
 //! An app that is built anew while it serves.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     io,
     path::PathBuf,
@@ -152,4 +153,56 @@ async fn of_a_thousand_apps_one_is_left() {
     assert_eq!(says(&app).await, "999");
     drop((reload, app));
     assert_eq!(disk.live(), 0);
+}
+
+#[tokio::test]
+async fn a_file_behind_a_fault_still_counts() {
+    let files = Arc::new(Mutex::new(BTreeMap::from([
+        (
+            "main.ini",
+            "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  GET /first config:first.ini\n  GET / config:word.ini\n",
+        ),
+        (
+            "first.ini",
+            "[app:main]\nuse = egg:tower#text\ntext = first\n",
+        ),
+        ("word.ini", "[app:main]\nuse = egg:tower#text\ntext = one\n"),
+    ])));
+    let write = |name, text| {
+        files.lock().unwrap().insert(name, text);
+    };
+    let disk = files.clone();
+    let loader = Loader::new(Registry::standard()).files(move |path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let files = disk.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(files[name].as_bytes().to_vec())
+    });
+    let reload = Reload::new(loader, "config:/site/main.ini").unwrap();
+
+    // Both change, and the fault in the first hides the second.
+    write("first.ini", "[app:main\n");
+    write("word.ini", "[app:main]\nuse = egg:tower#text\ntext = two\n");
+    reload.now().unwrap_err();
+    let names = ["first.ini", "main.ini", "word.ini"];
+    assert_eq!(
+        reload.files(),
+        names.map(|name| PathBuf::from("/site").join(name))
+    );
+    assert!(!reload.is_stale());
+    write(
+        "word.ini",
+        "[app:main]\nuse = egg:tower#text\ntext = three\n",
+    );
+    assert!(reload.is_stale());
+    reload.now().unwrap_err();
+    assert!(!reload.is_stale());
+    assert_eq!(says(&reload.app()).await, "one");
+
+    write(
+        "first.ini",
+        "[app:main]\nuse = egg:tower#text\ntext = first\n",
+    );
+    assert!(reload.is_stale());
+    reload.now().unwrap();
+    assert_eq!(says(&reload.app()).await, "three");
 }

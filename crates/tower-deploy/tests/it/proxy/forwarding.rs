@@ -189,3 +189,68 @@ async fn an_origin_says_who_asked() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_hidden_client_is_not_named_by_its_proxy() {
+    let origin = |app| {
+        App::new(
+            OriginLayer::new()
+                .trusted(["10.0.0.0/8"])
+                .unwrap()
+                .layer(app),
+        )
+    };
+    let peer = Some("10.0.0.1:1");
+    let others = [
+        "x-forwarded-host: example.org:8080",
+        "x-forwarded-port: 8080",
+        "x-forwarded-proto: http",
+    ];
+    for hidden in [
+        ("forwarded", "for=unknown"),
+        ("forwarded", "for=_hidden"),
+        ("forwarded", "for=\"_gazonk:_obf\""),
+        ("x-forwarded-for", "unknown"),
+        ("x-forwarded-for", "unknown, 10.0.0.2"),
+    ] {
+        assert_eq!(
+            seen("", origin, peer, &[hidden]).await,
+            others,
+            "{hidden:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_that_hides_the_client_is_not_named_instead() {
+    let trusted = "trusted = 10.0.0.0/8\n";
+    let peer = Some("10.0.0.1:1");
+    for (hidden, first, last) in [
+        (
+            "for=_hidden",
+            "for=_hidden, for=10.0.0.1;proto=http;host=\"example.org:8080\"",
+            None,
+        ),
+        (
+            "for=unknown;proto=https",
+            "for=unknown;proto=https, for=10.0.0.1;proto=http;host=\"example.org:8080\"",
+            None,
+        ),
+        (
+            "for=_a",
+            "for=_a, for=10.0.0.1;proto=http;host=\"example.org:8080\"",
+            Some("203.0.113.7"),
+        ),
+    ] {
+        let mut says = vec![("forwarded", hidden), ("x-forwarded-proto", "https")];
+        says.extend(last.map(|last| ("x-forwarded-for", last)));
+        let seen = seen(trusted, |app| app, peer, &says).await;
+        assert_eq!(seen[0], format!("forwarded: {first}"));
+        let named: Vec<&String> = seen
+            .iter()
+            .filter(|line| line.starts_with("x-forwarded-for"))
+            .collect();
+        let wanted = last.map(|last| format!("x-forwarded-for: {last}, 10.0.0.1"));
+        assert_eq!(named, wanted.iter().collect::<Vec<_>>(), "{hidden}");
+    }
+}

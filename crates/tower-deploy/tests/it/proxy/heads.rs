@@ -457,6 +457,7 @@ async fn suppressed_headers_do_not_reach_the_upstream() {
         .method(Method::GET)
         .header("user-agent", "x")
         .header("user_agent", "x")
+        .header("user.agent", "x")
         .header("accept", "*/*");
     ask(&app, request.body(Body::default()).unwrap()).await;
     let head = heads.recv().await.unwrap();

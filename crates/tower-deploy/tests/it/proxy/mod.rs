@@ -4,6 +4,8 @@ mod bodies;
 mod failures;
 mod forwarding;
 mod heads;
+mod lenient;
+mod names;
 mod pool;
 mod settings;
 mod sockets;

@@ -1,0 +1,44 @@
+//! Names of fields that mean one thing to every server.
+
+use std::borrow::Cow;
+
+/// Whether a name has only letters, digits and hyphens.
+///
+/// CGI, WSGI and PHP make variables of names, in which `_` stands for a hyphen, and to some of
+/// them `.` and the rest stand for one too. Only a plain name is not taken for another one.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Returns the plain name for which this one may be taken.
+pub(crate) fn plain(name: &str) -> Cow<'_, str> {
+    match is_plain(name) {
+        true => name.into(),
+        false => {
+            let is_kept = |char: char| char.is_ascii_alphanumeric();
+            name.replace(|char| !is_kept(char), "-").into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_for_another_is_not_plain() {
+        for (name, plain_name) in [
+            ("accept", "accept"),
+            ("x-3", "x-3"),
+            ("-", "-"),
+            ("script_name", "script-name"),
+            ("x.forwarded.for", "x-forwarded-for"),
+            ("x-forwarded_for", "x-forwarded-for"),
+            ("a!#$%&'*+^`|~b", "a------------b"),
+        ] {
+            assert_eq!(plain(name), plain_name);
+            assert_eq!(is_plain(name), name == plain_name);
+        }
+    }
+}
