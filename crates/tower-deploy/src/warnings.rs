@@ -37,18 +37,16 @@ impl Warnings {
         }
     }
 
-    /// All of them.
+    /// All of them, each once, however often a section was built.
     #[cfg(feature = "cli")]
     pub(crate) fn take(&self) -> Vec<Error> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
-        let unnamed = unnamed.take().unwrap_or_default();
-        found.extend(
-            unnamed
-                .into_iter()
-                .filter_map(|(name, place)| of_unnamed(&name, &place)),
-        );
-        std::mem::take(&mut *found)
+        let unnamed = unnamed.take().unwrap_or_default().into_iter();
+        let unnamed = unnamed.filter_map(|(name, place)| of_unnamed(&name, &place));
+        let all = found.drain(..).chain(unnamed);
+        let all: IndexMap<_, _> = all.map(|error| (error.to_string(), error)).collect();
+        all.into_values().collect()
     }
 }
 

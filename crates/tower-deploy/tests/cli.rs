@@ -411,6 +411,32 @@ warning: [filtr:x] nothing names this section
 }
 
 #[test]
+fn a_section_that_is_built_twice_is_warned_of_once() {
+    let folder = Folder::new(
+        "twice",
+        "x.ini",
+        "\
+[composite:main]
+use = egg:tower#urlmap
+/one = routes
+/two = routes
+[composite:routes]
+use = egg:tower#router
+urlpatterns = GTE / a
+[app:a]
+use = egg:tower#text
+text = a
+",
+    );
+    let (code, out, err) = run(&folder, &["check", "x.ini"]);
+    assert_eq!(
+        (code, &*out),
+        (Some(0), "x.ini: ok, with a warning\n"),
+        "{err}"
+    );
+}
+
+#[test]
 fn what_is_named_in_whatever_way_is_no_warning() {
     let folder = Folder::new(
         "named",
