@@ -14,6 +14,7 @@ use crate::{
     show::title,
     snapshot::Snapshot,
     trace,
+    warnings::Warnings,
 };
 
 /// What a factory's settings name. Each part is built when it is asked for.
@@ -28,6 +29,8 @@ pub(crate) struct Options<'a> {
     pub(crate) files: &'a Snapshot<'a>,
     /// Whether each part tells a request's [`Trace`](crate::trace::Trace) what it does.
     pub(crate) traced: bool,
+    /// Where warnings are collected, if they are wanted.
+    pub(crate) warnings: Option<&'a Warnings>,
 }
 
 impl Parts<'_> {
@@ -49,6 +52,13 @@ impl Parts<'_> {
                 "it asks for an app under a key that names none",
             )
             .key(key)),
+        }
+    }
+
+    /// Looks for warnings, if they are wanted.
+    pub(crate) fn warn(&self, find: impl FnOnce() -> Vec<Error>) {
+        if let Some(warnings) = self.options.warnings {
+            warnings.add(find());
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
@@ -15,9 +15,10 @@ use crate::{
     Error, ErrorKind, Place, Registry, Settings, Value,
     conf::Origin,
     file::{File, View},
-    ini::{Document, Read, text},
+    ini::{Document, Read, Section, text},
     registry::{Factory, Kind},
     role::Role,
+    slip,
 };
 
 /// Two contexts may share theirs: what is set later in one is seen in the other.
@@ -75,6 +76,8 @@ pub(crate) struct Resolver<'a> {
     documents: HashMap<PathBuf, Rc<Document>>,
     /// What is being looked at, to notice circles.
     stack: Vec<(PathBuf, String, Role)>,
+    /// The sections that were named, with their files.
+    named: HashSet<(PathBuf, String)>,
     /// How many URIs have led to one another.
     hops: usize,
     parts: usize,
@@ -89,6 +92,7 @@ impl<'a> Resolver<'a> {
             files: Vec::new(),
             documents: HashMap::new(),
             stack: Vec::new(),
+            named: HashSet::new(),
             hops: 0,
             parts: 0,
             bytes: 0,
@@ -104,6 +108,20 @@ impl<'a> Resolver<'a> {
     pub(crate) fn start(&self) -> Option<Place> {
         let file = self.files.first()?;
         Some(Place::new(&file.document.source, 0..0))
+    }
+
+    /// The sections of the first file, with whether they were named.
+    pub(crate) fn sections(&self) -> impl Iterator<Item = (&Section, bool)> {
+        let document = self.files.first().map(|file| &file.document);
+        let all = document.map(|document| {
+            let sections = document.sections.iter();
+            sections.map(|section| {
+                let file = document.source.path.to_path_buf();
+                let is_named = self.named.contains(&(file, section.name.clone()));
+                (section, is_named)
+            })
+        });
+        all.into_iter().flatten()
     }
 
     /// From here on this section must not be led back to.
@@ -308,9 +326,14 @@ impl<'a> Resolver<'a> {
         );
         if self.stack.contains(&here) {
             let way = self.stack.iter().skip_while(|at| **at != here);
-            let way: Vec<_> = way.map(|(_, section, _)| format!("[{section}]")).collect();
-            let way = way.join(" → ");
-            let message = format!("the section leads back to itself: {way} → [{title}]");
+            let way: Vec<_> = way.chain([&here]).collect();
+            let is_one_file = way.iter().all(|(file, ..)| *file == here.0);
+            let way = way.iter().map(|(file, section, _)| match is_one_file {
+                true => format!("[{section}]"),
+                false => format!("[{section}] of {}", file.display()),
+            });
+            let way = way.collect::<Vec<_>>().join(" → ");
+            let message = format!("the section leads back to itself: {way}");
             let error = Error::new(ErrorKind::Circular, message);
             return Err(error.help("take one of these references out"));
         }
@@ -318,6 +341,7 @@ impl<'a> Resolver<'a> {
             let message = format!("sections lead to one another more than {DEEPEST} deep");
             return Err(Error::new(ErrorKind::Circular, message).help("name what is meant itself"));
         }
+        self.named.insert((here.0.clone(), here.1.clone()));
         self.stack.push(here);
         let context = self.read(file, section, role, global);
         self.stack.pop();
@@ -468,7 +492,10 @@ impl<'a> Resolver<'a> {
         // Where it is wrong is where it is named, unless something is wrong further in.
         let mut found = found.map_err(|error| match error.place() {
             Some(_) => error,
-            None => error.key(key).at(value.place()),
+            None => {
+                let error = slip::of_value(error, key, name, value);
+                error.key(key).at(value.place())
+            }
         })?;
         found.named = found.named.or_else(|| value.word_place(name));
         Ok(found)
@@ -573,7 +600,10 @@ impl<'a> Resolver<'a> {
                     .help("give it a section of its own, [filter:NAME], and use that"));
             }
             let found = self.registry.function(function, kinds);
-            let found = found.map_err(|error| error.key("use").at(used.place()))?;
+            let found = found.map_err(|error| {
+                let error = slip::of_value(error, "use", &used.text, &used);
+                error.key("use").at(used.place())
+            })?;
             object.factory = Reference::Found(found);
         }
         Ok(context)
@@ -605,7 +635,10 @@ impl<'a> Resolver<'a> {
             (Some((key, kind, value)), None) => {
                 local.borrow_mut().take(key);
                 let factory = self.registry.function(&value.text, &[kind]);
-                let factory = factory.map_err(|error| error.key(key).at(value.place()))?;
+                let factory = factory.map_err(|error| {
+                    let error = slip::of_value(error, key, &value.text, &value);
+                    error.key(key).at(value.place())
+                })?;
                 Ok(Context {
                     what: What::Object(Object {
                         name: format!("{key} = {}", value.text),

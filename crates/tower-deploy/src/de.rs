@@ -11,6 +11,7 @@ use crate::{
     Error, ErrorKind, Settings, Value,
     error::did_you_mean,
     secret::{is_secret, shown},
+    slip,
 };
 
 /// Makes a `T` of settings. A key that `T` does not know is an error.
@@ -172,6 +173,7 @@ impl<'de> de::MapAccess<'de> for Map<'_> {
                 }
                 _ => *error,
             };
+            let error = slip::of_value(error, key, &value.text, value);
             let error = error.key(key).at(value.place());
             Wrong(Box::new(error), Shows::Nothing)
         })
@@ -332,6 +334,26 @@ impl<'de> IntoDeserializer<'de, Wrong> for Text<'_> {
 
     fn into_deserializer(self) -> Self {
         self
+    }
+}
+
+/// A number of bytes, such as `500`, `64 KiB` or `10 MB`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl<'de> de::Deserialize<'de> for Size {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let size = text.trim().parse::<bytesize::ByteSize>().ok();
+        // What is larger than any number is taken for the largest.
+        let size = size.filter(|size| size.as_u64() < u64::MAX);
+        size.map(|size| Self(size.as_u64())).ok_or_else(|| {
+            let found = match text.is_empty() {
+                true => "it is empty, and not".to_owned(),
+                false => format!("`{text}` is not"),
+            };
+            de::Error::custom(format!("{found} a size, such as 500, 64 KiB or 10 MB"))
+        })
     }
 }
 

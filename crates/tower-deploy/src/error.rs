@@ -184,6 +184,16 @@ impl Error {
     /// For a person: the line of the file with a mark under the fault; in colour if it is `styled`, for a terminal.
     #[must_use]
     pub fn report(&self, styled: bool) -> String {
+        self.report_as(&Level::ERROR, styled)
+    }
+
+    /// The same, where it is no error and hardly meant.
+    #[cfg(feature = "cli")]
+    pub(crate) fn warning(&self, styled: bool) -> String {
+        self.report_as(&Level::WARNING, styled)
+    }
+
+    fn report_as(&self, level: &Level<'_>, styled: bool) -> String {
         let title = self.title();
         let is_secret = self.inner.key.as_deref().is_some_and(is_secret)
             || self
@@ -191,7 +201,8 @@ impl Error {
                 .place
                 .as_ref()
                 .is_some_and(Place::may_hold_secret);
-        let mut group = Level::ERROR
+        let mut group = level
+            .clone()
             .primary_title(title.as_str())
             .elements([] as [Snippet<'_, Annotation<'_>>; 0]);
         let path;

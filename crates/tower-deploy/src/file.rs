@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use crate::{
     Error, ErrorKind, Settings, Value,
-    ini::{DEFAULT, Document, Setting},
+    ini::{DEFAULT, Document, Section, Setting},
     interpolate::{Named, interpolate},
     role::Role,
     secret::is_secret,
@@ -93,6 +93,9 @@ impl File {
                 Err(error.at(Some(&other.place)).help("rename one of them"))
             }
             [] => {
+                if let Some((section, found)) = self.of_another(named) {
+                    return Err(of_another_role(name, role, section, found));
+                }
                 let prefixes: Vec<&str> = role.prefixes().iter().map(|group| group[0]).collect();
                 let path = self.document.source.path.display();
                 let message = format!("there is no {} `{name}` in {path}", role.name());
@@ -111,6 +114,15 @@ impl File {
                 Err(Error::new(ErrorKind::MissingSection, message).help(help))
             }
         }
+    }
+
+    /// A section that can be asked for as something, with what that is.
+    fn of_another(&self, named: &[usize]) -> Option<(&Section, Role)> {
+        named.iter().find_map(|at| {
+            let section = &self.document.sections[*at];
+            let prefix = section.name.split(':').next()?;
+            Some((section, Role::of(prefix)?))
+        })
     }
 
     /// What every section has.
@@ -133,6 +145,31 @@ impl File {
             settings.set(key.clone(), value);
         }
         Ok(self.computed.get_or_init(|| settings))
+    }
+}
+
+/// There is a section of the name, and it is something else.
+fn of_another_role(name: &str, role: Role, section: &Section, found: Role) -> Error {
+    let message = format!(
+        "[{}] (line {} of {}) is {}, not {}",
+        section.name,
+        section.place.line(),
+        section.place.file().display(),
+        found.article(),
+        role.article(),
+    );
+    let error = Error::new(ErrorKind::MissingSection, message);
+    match (role, found) {
+        (Role::App, Role::Filter) => error.help(format!(
+            "a filter is around an app: write `pipeline = {name} APP`, or `filter-with = {name}` in the section of the app"
+        )),
+        (Role::Filter, Role::App) => {
+            error.help("an app is the last word of a pipeline, after its filters")
+        }
+        _ => {
+            let prefix = role.prefixes()[0][0];
+            error.help(format!("it would be [{prefix}:{name}]"))
+        }
     }
 }
 

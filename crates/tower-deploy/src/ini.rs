@@ -279,6 +279,14 @@ impl<'a> Parser<'a> {
             let span = content.start + 1..content.start + 1 + name.len();
             return self.section(name, span);
         }
+        if let Some(rest) = text.strip_prefix('[').filter(|rest| !rest.contains(']')) {
+            // DIFFERENCE: to `configparser` it is a key, if it has a `:` or `=` in it.
+            let name = rest.split([' ', '\t', ';', '#', '=']).next();
+            let name = name.filter(|name| !name.is_empty()).unwrap_or("app:main");
+            let error = Error::new(ErrorKind::Syntax, "a section without its `]`");
+            let help = format!("write `[{name}]`");
+            return Err(error.at(Some(&self.place(content))).help(help));
+        }
         let Some(current) = self.current else {
             let message = "a setting before the first section";
             let error = Error::new(ErrorKind::MissingSectionHeader, message);

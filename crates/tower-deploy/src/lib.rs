@@ -27,8 +27,10 @@ mod role;
 mod secret;
 mod serve;
 mod show;
+mod slip;
 mod snapshot;
 mod trace;
+mod warnings;
 
 pub use app::{App, AppFuture, BoxError, Filter, Server};
 pub use body::Body;

@@ -14,6 +14,7 @@ use crate::{
     ini::{Read, from_disk},
     role::Role,
     snapshot::Snapshot,
+    warnings::Warnings,
 };
 
 /// Loads apps, filters and servers from files.
@@ -24,6 +25,7 @@ pub struct Loader {
     global: Settings,
     read: Box<Read<'static>>,
     traced: bool,
+    warnings: Option<Warnings>,
 }
 
 /// The settings of an app, see [`Loader::app_config`].
@@ -46,6 +48,7 @@ impl Loader {
             global: Settings::default(),
             read: Box::new(from_disk),
             traced: false,
+            warnings: None,
         }
     }
 
@@ -76,6 +79,22 @@ impl Loader {
     pub(crate) fn traced(mut self) -> Self {
         self.traced = true;
         self
+    }
+
+    /// What is no error, and hardly meant, is looked for.
+    #[cfg(feature = "cli")]
+    pub(crate) fn checked(mut self) -> Self {
+        self.warnings = Some(Warnings::default());
+        self
+    }
+
+    /// What was found since it was [`checked`](Self::checked).
+    #[cfg(feature = "cli")]
+    pub(crate) fn warnings(&self) -> Vec<Error> {
+        self.warnings
+            .as_ref()
+            .map(Warnings::take)
+            .unwrap_or_default()
     }
 
     /// Where files come from, instead of the disk: from memory, say. `read` is given their whole paths.
@@ -188,10 +207,11 @@ impl Loader {
         })
     }
 
-    fn options<'a>(&self, files: &'a Snapshot<'a>) -> Options<'a> {
+    fn options<'a>(&'a self, files: &'a Snapshot<'a>) -> Options<'a> {
         Options {
             files,
             traced: self.traced,
+            warnings: self.warnings.as_ref(),
         }
     }
 
@@ -216,7 +236,11 @@ impl Loader {
         let global = global.map(|global| Rc::new(RefCell::new(global.clone())));
         let context = resolver.uri(role, uri, name, folder.as_deref(), global.as_ref());
         let context = context.map_err(|error| error.at(resolver.start().as_ref()))?;
-        Plan::new(context, role, &self.registry, &mut resolver)
+        let plan = Plan::new(context, role, &self.registry, &mut resolver)?;
+        if let Some(warnings) = &self.warnings {
+            warnings.planned(&resolver);
+        }
+        Ok(plan)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     context::{Context, Reference, Resolver, What},
     registry::Factory,
     role::Role,
+    slip,
 };
 
 /// What a name in a file leads to: every part with its factory and its settings, in the form in which it is built.
@@ -111,7 +112,10 @@ fn parts(
                 let context = resolver.name(named.role, &named.name, named.home, Some(&shared));
                 let mut context = context.map_err(|error| match error.place() {
                     Some(_) => error,
-                    None => place(error.key(&named.key).at(named.place.as_ref())),
+                    None => {
+                        let error = slip::of_name(error, &named.name, named.place.as_ref());
+                        place(error.key(&named.key).at(named.place.as_ref()))
+                    }
                 })?;
                 context.named = context.named.or(named.place);
                 parts.push(Child {

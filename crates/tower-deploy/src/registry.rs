@@ -56,6 +56,18 @@ impl Factory {
     }
 }
 
+impl Kind {
+    fn article(self) -> &'static str {
+        match self {
+            Self::App => "an app",
+            Self::Composite => "a composite",
+            Self::Filter => "a filter",
+            Self::Hook => "a hook",
+            Self::Server => "a server",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -230,7 +242,8 @@ impl Registry {
         entry: &str,
         kinds: &[Kind],
     ) -> Result<Arc<Factory>, Error> {
-        self.distribution(distribution)?;
+        self.distribution(distribution)
+            .map_err(|error| self.of_python(distribution, entry, kinds).unwrap_or(error))?;
         let name = canonical(&format!("{distribution}#{entry}"));
         let found = |kind| self.factories.get(&(name.clone(), kind));
         let mut found = kinds.iter().filter_map(|kind| found(*kind));
@@ -243,6 +256,14 @@ impl Registry {
             }
             (None, _) => {
                 let wanted = one_of(kinds);
+                let mut others = self.factories.keys().filter(|(other, _)| *other == name);
+                if let Some((_, kind)) = others.next() {
+                    let (found, wanted) = (kind.article(), kinds.iter().map(|kind| kind.article()));
+                    let wanted = wanted.collect::<Vec<_>>().join(" or ");
+                    let message = format!("egg:{distribution}#{entry} is {found}, not {wanted}");
+                    let error = Error::new(ErrorKind::UnknownEntryPoint, message);
+                    return Err(error.help(format!("its section would be [{kind}:NAME]")));
+                }
                 let message = format!("there is no {wanted} egg:{distribution}#{entry}");
                 let error = Error::new(ErrorKind::UnknownEntryPoint, message);
                 let prefix = format!("{}#", canonical(distribution).trim_end_matches("#main"));
@@ -256,6 +277,22 @@ impl Registry {
                 })
             }
         }
+    }
+
+    /// What is wrong if it is a server of Python's, whose place a built-in one takes.
+    fn of_python(&self, distribution: &str, entry: &str, kinds: &[Kind]) -> Option<Error> {
+        let name = canonical(distribution);
+        let is_server =
+            kinds == [Kind::Server] && SERVERS_OF_PYTHON.contains(&name.trim_end_matches("#main"));
+        let built_in = ("tower#http".to_owned(), Kind::Server);
+        if !is_server || !self.factories.contains_key(&built_in) {
+            return None;
+        }
+        let message = format!("egg:{distribution}#{entry} is a server for Python");
+        let error = Error::new(ErrorKind::UnknownDistribution, message);
+        Some(error.help(
+            "write `use = egg:tower#http`, with `host` and `port`, or with `bind = HOST:PORT`",
+        ))
     }
 
     /// Whether there is anything under `egg:NAME`.
@@ -317,6 +354,23 @@ impl Registry {
         })
     }
 }
+
+/// What `[server:main]` uses in the files of Python's frameworks, as [`canonical`] names it.
+const SERVERS_OF_PYTHON: [&str; 13] = [
+    "bjoern",
+    "cherrypy",
+    "eventlet",
+    "flup",
+    "gevent",
+    "gunicorn",
+    "hypercorn",
+    "meinheld",
+    "pastescript",
+    "twisted",
+    "uvicorn",
+    "uwsgi",
+    "waitress",
+];
 
 fn one_of(kinds: &[Kind]) -> String {
     let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();

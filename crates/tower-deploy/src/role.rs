@@ -27,6 +27,23 @@ impl Role {
         }
     }
 
+    /// What sections' names begin with.
+    #[cfg(feature = "cli")]
+    pub(crate) fn all_prefixes() -> impl Iterator<Item = &'static str> {
+        let roles = [Self::App, Self::Filter, Self::Hook, Self::Server].into_iter();
+        roles.flat_map(|role| {
+            role.prefixes()
+                .iter()
+                .flat_map(|group| group.iter().copied())
+        })
+    }
+
+    /// What a section whose name begins like this can be asked for as.
+    pub(crate) fn of(prefix: &str) -> Option<Self> {
+        let mut roles = [Self::App, Self::Filter, Self::Hook, Self::Server].into_iter();
+        roles.find(|role| role.prefixes().iter().any(|group| group.contains(&prefix)))
+    }
+
     pub(crate) fn kinds(self) -> &'static [Kind] {
         match self {
             Self::App => &[Kind::App, Kind::Composite],

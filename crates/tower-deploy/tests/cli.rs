@@ -308,3 +308,235 @@ fn check_looks_at_the_server_too() {
         );
     }
 }
+
+#[test]
+fn what_is_hardly_meant_is_a_warning_of_check() {
+    let folder = Folder::new(
+        "warnings",
+        "x.ini",
+        "\
+[composite:main]
+use = egg:tower#router
+urlpatterns =
+  GET /a/{x} a
+  GTE /b a
+  GET,POST /a/b a
+  GET /a/b a
+  PROPFIND /c a
+[app:a]
+use = egg:tower#text
+text = a
+[app:celery]
+use = egg:tower#text
+text = b
+[filter:lint]
+use = egg:tower#lint
+[server:main]
+use = egg:tower#http
+[server:other]
+use = egg:tower#http
+[filtr:x]
+use = egg:tower#lint
+[loggers]
+keys = root
+[formatter_generic]
+format = x
+[program:x]
+command = x
+",
+    );
+    let (code, out, err) = run(&folder, &["check", "x.ini"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(out, "x.ini: ok, with 7 warnings\n");
+    let here = folder.0.display();
+    assert_eq!(
+        err,
+        format!(
+            "\
+warning: [composite:main] urlpatterns: `GTE` is a method that no client knows
+ --> {here}/x.ini:5:3
+  |
+5 |   GTE /b a
+  |   ^^^
+  |
+  = help: did you mean `GET`?
+warning: [composite:main] urlpatterns: no GET request reaches `GET,POST /a/b`
+ --> {here}/x.ini:6:12
+  |
+6 |   GET,POST /a/b a
+  |            ^^^^
+  |
+  = help: `GET /a/{{x}}` (line 4) takes them all before: write this one above it
+warning: [composite:main] urlpatterns: no request reaches `GET /a/b`
+ --> {here}/x.ini:7:7
+  |
+7 |   GET /a/b a
+  |       ^^^^
+  |
+  = help: `GET /a/{{x}}` (line 4) takes them all before: write this one above it
+warning: [app:celery] nothing names this section
+  --> {here}/x.ini:12:2
+   |
+12 | [app:celery]
+   |  ^^^^^^^^^^
+   |
+   = help: name it, or take it out; it is loaded by itself as FILE#celery
+warning: [filter:lint] nothing names this section
+  --> {here}/x.ini:15:2
+   |
+15 | [filter:lint]
+   |  ^^^^^^^^^^^
+   |
+   = help: name it, or take it out
+warning: [server:other] nothing names this section
+  --> {here}/x.ini:19:2
+   |
+19 | [server:other]
+   |  ^^^^^^^^^^^^
+   |
+   = help: only [server:main] serves; take it out
+warning: [filtr:x] nothing names this section
+  --> {here}/x.ini:21:2
+   |
+21 | [filtr:x]
+   |  ^^^^^^^
+   |
+   = help: did you mean [filter:x]?
+"
+        )
+    );
+    // They are no errors, and nothing else tells them.
+    let (code, _, err) = run(&folder, &["explain", "x.ini"]);
+    assert_eq!((code, &*err), (Some(0), ""));
+}
+
+#[test]
+fn a_section_that_is_built_twice_is_warned_of_once() {
+    let folder = Folder::new(
+        "twice",
+        "x.ini",
+        "\
+[composite:main]
+use = egg:tower#urlmap
+/one = routes
+/two = routes
+[composite:routes]
+use = egg:tower#router
+urlpatterns = GTE / a
+[app:a]
+use = egg:tower#text
+text = a
+",
+    );
+    let (code, out, err) = run(&folder, &["check", "x.ini"]);
+    assert_eq!(
+        (code, &*out),
+        (Some(0), "x.ini: ok, with a warning\n"),
+        "{err}"
+    );
+}
+
+#[test]
+fn what_is_named_in_whatever_way_is_no_warning() {
+    let folder = Folder::new(
+        "named",
+        "x.ini",
+        "\
+[pipeline:main]
+pipeline = f all
+filter-with = g
+[filter:f]
+use = h
+[filter:h]
+use = egg:tower#lint
+[filter:g]
+use = egg:tower#hooks
+hooks = timing
+[hook:timing]
+use = egg:tower#server-timing
+[composite:all]
+use = egg:tower#cascade
+app1 = config:other.ini
+app2 = config:x.ini#a
+[app:a]
+use = egg:tower#text
+text = a
+[filter:main]
+use = egg:tower#lint
+",
+    );
+    let other = "[app:main]\nuse = egg:tower#text\ntext = a\n[app:more]\nuse = main\n";
+    fs::write(folder.0.join("other.ini"), other).unwrap();
+    let (code, out, err) = run(&folder, &["check", "x.ini"]);
+    assert_eq!((code, &*out, &*err), (Some(0), "x.ini: ok\n", ""));
+}
+
+const TEXT: &str = "[app:main]\nuse = egg:tower#text\ntext = x\n";
+
+#[test]
+fn rust_log_says_what_is_logged() {
+    let text = format!("{TEXT}[server:main]\nuse = egg:Paste#http\ndaemon_threads = yes\n");
+    let folder = Folder::new("levels", "x.ini", &text);
+    let logged = |levels: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tower-deploy"));
+        command.args(["check", "x.ini"]).current_dir(&folder.0);
+        match levels {
+            Some(levels) => command.env("RUST_LOG", levels),
+            None => command.env_remove("RUST_LOG"),
+        };
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let line =
+        "WARN tower_deploy::builtin::server: `daemon_threads` of egg:Paste#http says nothing";
+    for levels in [None, Some(""), Some("warn"), Some("off,tower_deploy=info")] {
+        let log = logged(levels);
+        assert!(log.contains(line) && log.lines().count() == 1, "{log}");
+    }
+    for levels in ["off", "error", "debug,tower_deploy=error"] {
+        assert_eq!(logged(Some(levels)), "");
+    }
+    let log = logged(Some("tower_deploy=loud"));
+    assert!(
+        log.starts_with("warning: `tower_deploy=loud` in RUST_LOG is invalid: "),
+        "{log}"
+    );
+    assert!(log.contains(line), "{log}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_is_full_is_an_error() {
+    let folder = Folder::new("output", "x.ini", TEXT);
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let error = "standard output: No space left on device (os error 28)\n";
+    for (args, expected) in [
+        (&["check", "x.ini"][..], format!("error: {error}")),
+        (&["explain", "x.ini"], format!("error: {error}")),
+        (
+            &["request", "x.ini", "GET", "/"],
+            format!("error: there is no whole answer: {error}"),
+        ),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tower-deploy"));
+        command.args(args).current_dir(&folder.0).stdout(full());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
+        // And if the error cannot be told, either.
+        command.stdout(full()).stderr(full());
+        assert_eq!(command.status().unwrap().code(), Some(1), "{args:?}");
+    }
+}
+
+#[test]
+fn a_plan_need_not_be_read_to_its_end() {
+    let apps = (0..2_000).map(|number| format!("/{number} = a\n"));
+    let apps: String = apps.collect();
+    let text = format!(
+        "[composite:main]\nuse = egg:tower#urlmap\n{apps}[app:a]\nuse = egg:tower#text\ntext = x\n"
+    );
+    let folder = Folder::new("plan", "x.ini", &text);
+    assert_eq!(run_unheard(&folder, &["explain", "x.ini"]), Some(0));
+}

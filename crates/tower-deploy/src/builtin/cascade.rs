@@ -5,7 +5,10 @@ use serde::Deserialize;
 use tower_cascade::CascadeLayer;
 
 use crate::{
-    App, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read, named::Named,
+    App, Error, ErrorKind, Filter, Parts, Settings,
+    de::{Size, from_settings},
+    ini::Read,
+    named::Named,
     role::Role,
 };
 
@@ -14,7 +17,7 @@ use crate::{
 struct Cascade {
     catch: Vec<StatusNumber>,
     allow_auth_statuses: bool,
-    replay_limit: bytesize::ByteSize,
+    replay_limit: Size,
     x_cascade_header: bool,
 }
 
@@ -27,7 +30,7 @@ impl Default for Cascade {
         Self {
             catch: vec![StatusNumber(404)],
             allow_auth_statuses: false,
-            replay_limit: bytesize::ByteSize::b(64 * 1024),
+            replay_limit: Size(64 * 1024),
             x_cascade_header: false,
         }
     }
@@ -122,7 +125,7 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
         })?);
     }
     let mut layer = CascadeLayer::list(apps)
-        .replay_limit(usize::try_from(options.replay_limit.as_u64()).unwrap_or(usize::MAX))
+        .replay_limit(usize::try_from(options.replay_limit.0).unwrap_or(usize::MAX))
         .x_cascade_header(options.x_cascade_header);
     if options.allow_auth_statuses {
         layer = layer.allow_auth_statuses();

@@ -18,7 +18,7 @@ use tower_http::{
 use tower_layer::Layer;
 use tracing::Level;
 
-use crate::{App, BoxError, Error, ErrorKind, Filter, Parts, Settings};
+use crate::{App, BoxError, Error, ErrorKind, Filter, Parts, Settings, de::Size};
 
 /// `egg:tower#trace`: a line of `tracing` for each response.
 pub(super) fn trace(_: &Settings, (): ()) -> Result<Filter, Infallible> {
@@ -74,12 +74,12 @@ pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, BoxErro
 
 #[derive(Deserialize)]
 pub(super) struct BodyLimit {
-    limit: bytesize::ByteSize,
+    limit: Size,
 }
 
 /// `egg:tower#body-limit`: how large a request's body may be.
 pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, BoxError> {
-    let limit = usize::try_from(settings.limit.as_u64())?;
+    let limit = usize::try_from(settings.limit.0)?;
     Ok(Filter::new(RequestBodyLimitLayer::new(limit)))
 }
 

@@ -52,11 +52,11 @@ impl Registry {
             .filter("tower#body-limit", http_filters::body_limit)
             .filter("tower#request-id", http_filters::request_id)
             .filter("tower#cors", http_filters::cors)
-            .hook("tower#server-timing", hooks::server_timing)
-            .server("tower#http", server::http);
+            .hook("tower#server-timing", hooks::server_timing);
         let filter = |make: With<Filter>| Maker::Filter(Box::new(make));
         let composite = |make: With<App>| Maker::Composite(Box::new(make));
         let registry = registry
+            .add("tower#http", none, Maker::Server(Box::new(server::http)))
             .add("Paste#http", none, Maker::Server(Box::new(server::paste)))
             .add("tower#environ", none, filter(filters::environ))
             .add("tower#set-header", none, filter(http_filters::set_header))

@@ -39,20 +39,24 @@ fn dispatch(local: &Settings, parts: &Parts<'_>) -> Result<Dispatch<App>, Error>
             .collect(),
     };
     let mut builder = Dispatch::typed();
-    for route in routes.compile()? {
+    // Which route each of the table is, and for which method.
+    let mut rows = Vec::new();
+    for (number, route) in routes.compile()?.into_iter().enumerate() {
         let app = apps[route.app].clone();
         if route.methods.is_empty() {
+            rows.push((number, None));
             builder = builder.route(route.pattern, app);
             continue;
         }
         for method in route.methods {
+            rows.push((number, Some(method.clone())));
             builder = builder.method(method, route.pattern.clone(), app.clone());
         }
     }
     if routes.first_path_match_decides {
         builder = builder.first_path_match_decides();
     }
-    builder.build().map_err(|error| {
+    let dispatch = builder.build().map_err(|error| {
         let error =
             Error::new(ErrorKind::Settings, "the routes make no table").caused_by(error.into());
         let key = [URLPATTERNS, JSON]
@@ -62,5 +66,7 @@ fn dispatch(local: &Settings, parts: &Parts<'_>) -> Result<Dispatch<App>, Error>
         error
             .key(key)
             .at(local.value(key).and_then(|value| value.place()))
-    })
+    })?;
+    parts.warn(|| routes.doubts(&rows, &dispatch.audit()));
+    Ok(dispatch)
 }

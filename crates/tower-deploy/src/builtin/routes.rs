@@ -9,7 +9,7 @@ use http::Method;
 use indexmap::{IndexMap, IndexSet};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tower_dispatch::{Pattern, PatternError};
+use tower_dispatch::{Audit, Pattern, PatternError};
 
 use crate::{
     Error, ErrorKind, Place, Settings, Value,
@@ -179,6 +179,53 @@ impl Routes {
         Ok(routes)
     }
 
+    /// What is hardly meant: methods that look misspelt, and routes that no request reaches. `rows`
+    /// are the routes of the table: which of these each is, and for which method.
+    pub(super) fn doubts(&self, rows: &[(usize, Option<Method>)], audit: &Audit) -> Vec<Error> {
+        let mut doubts = Vec::new();
+        let mut doubt = |route: &Written, place: &Option<Place>, message: String, help: String| {
+            let error = Error::new(ErrorKind::Settings, message).key(&route.named.key);
+            doubts.push(error.at(place.as_ref()).help(help));
+        };
+        for route in &self.written {
+            for (method, place) in &route.methods {
+                if let Some(meant) = misspelt(method) {
+                    let message = format!("`{method}` is a method that no client knows");
+                    doubt(route, place, message, format!("did you mean `{meant}`?"));
+                }
+            }
+        }
+        for unreachable in audit.unreachable() {
+            let (number, method) = &rows[unreachable.route()];
+            let route = &self.written[*number];
+            let label = &route.named.label;
+            let message = match method.as_ref().filter(|_| route.methods.len() > 1) {
+                Some(method) => format!("no {method} request reaches `{label}`"),
+                None => format!("no request reaches `{label}`"),
+            };
+            let covering = unreachable.covered_by().iter().map(|row| rows[*row].0);
+            let covering: IndexSet<usize> = covering.collect();
+            let covering = covering.iter().map(|number| {
+                let Written { named, pattern, .. } = &self.written[*number];
+                match &pattern.1 {
+                    Some(place) => format!("`{}` (line {})", named.label, place.line()),
+                    None => format!("`{}`", named.label),
+                }
+            });
+            let covering: Vec<_> = covering.collect();
+            let help = match &covering[..] {
+                [] => "no path is like its pattern".to_owned(),
+                [one] => format!("{one} takes them all before: write this one above it"),
+                several => {
+                    let several = several.join(" and ");
+                    format!("{several} take them all before: write this one above them")
+                }
+            };
+            doubt(route, &route.pattern.1, message, help);
+        }
+        doubts
+    }
+
     /// A regex matches the beginning of a path, as Python's `re.match`.
     fn pattern(&self, pattern: &str) -> Result<Pattern, PatternError> {
         if pattern.starts_with('^') || self.first_path_match_decides {
@@ -313,6 +360,15 @@ impl Json {
             place: Some(place),
         })
     }
+}
+
+/// The method that a word is one typing mistake away from.
+fn misspelt(word: &str) -> Option<&'static str> {
+    const METHODS: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT",
+    ];
+    let mut meant = METHODS.into_iter().filter(|_| !METHODS.contains(&word));
+    meant.find(|method| strsim::osa_distance(word, method) == 1)
 }
 
 /// The last word of a line.

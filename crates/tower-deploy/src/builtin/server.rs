@@ -1,11 +1,11 @@
 //! `egg:tower#http`, and `egg:Paste#http` with what Paste's files say to it.
 
-use std::time::Duration;
+use std::{net::Ipv6Addr, time::Duration};
 
 use serde::Deserialize;
 
 use crate::{
-    Address, BoxError, Error, ErrorKind, HttpServer, Parts, Server, Settings, de::from_settings,
+    Address, Error, ErrorKind, HttpServer, Parts, Server, Settings, de::from_settings, slip,
 };
 
 #[derive(Default, Deserialize)]
@@ -22,50 +22,90 @@ pub(super) struct Http {
     connections: Option<usize>,
 }
 
-pub(super) fn http(_: &Settings, settings: Http) -> Result<Server, BoxError> {
-    let is_placed = settings.host.is_some() || settings.port.is_some();
-    let address: Address = match settings.bind {
-        Some(_) if is_placed => {
-            return Err("it says where to listen twice: `bind`, and `host` or `port`".into());
+pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
+    server(local)
+}
+
+/// What is wrong is wrong at one of the keys.
+fn server(local: &Settings) -> Result<Server, Error> {
+    let settings: Http = from_settings(local)?;
+    let wrong = |key: &str, message: &str| {
+        let error = Error::new(ErrorKind::Settings, message);
+        match local.value(key) {
+            Some(value) => {
+                let error = slip::of_value(error, key, value.text(), value);
+                error.key(key).at(value.place())
+            }
+            None => error.key(key),
         }
-        Some(bind) => bind.parse()?,
+    };
+    let parsed = |key: &str, address: String| {
+        let address = address.parse::<Address>();
+        address.map_err(|error| wrong(key, &error.to_string()))
+    };
+    let is_placed = settings.host.is_some() || settings.port.is_some();
+    let address = match settings.bind {
+        Some(_) if is_placed => {
+            let message = "it says where to listen twice: `bind`, and `host` or `port`";
+            return Err(wrong("bind", message).help("take one of them out"));
+        }
+        Some(bind) => parsed("bind", bind)?,
         None => {
             let host = settings.host.as_deref().unwrap_or("127.0.0.1");
             let port = settings.port.unwrap_or(8080);
-            match host.trim_matches(['[', ']']) {
-                ip if ip.contains(':') => format!("[{ip}]:{port}"),
-                name => format!("{name}:{port}"),
+            if let Ok(address) = host.parse::<Address>() {
+                let error = wrong("host", &format!("`{host}` is more than a host"));
+                let help = format!("write `bind = {address}` instead of `host` and `port`");
+                return Err(error.help(help));
             }
-            .parse()?
+            let ip = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'));
+            let address = match ip.unwrap_or(host) {
+                ip if ip.parse::<Ipv6Addr>().is_ok() => format!("[{ip}]:{port}"),
+                // What is wrong with it is better said without a port.
+                url if url.contains("://") => host.to_owned(),
+                _ => format!("{host}:{port}"),
+            };
+            parsed("host", address)?
         }
     };
+    // With no time at all no client would be served.
+    let times = [
+        ("header_timeout", settings.header_timeout),
+        ("body_timeout", settings.body_timeout),
+        ("write_timeout", settings.write_timeout),
+    ];
+    for (key, time) in times {
+        if time == Some(Duration::ZERO) {
+            return Err(wrong(
+                key,
+                &format!("`{key}` has to be longer than nothing"),
+            ));
+        }
+    }
     let mut server = HttpServer::new(address);
-    if let Some(timeout) = some_time("header_timeout", settings.header_timeout)? {
+    if let Some(timeout) = settings.header_timeout {
         server = server.header_timeout(timeout);
     }
-    if let Some(timeout) = some_time("body_timeout", settings.body_timeout)? {
+    if let Some(timeout) = settings.body_timeout {
         server = server.body_timeout(timeout);
     }
-    if let Some(timeout) = some_time("write_timeout", settings.write_timeout)? {
+    if let Some(timeout) = settings.write_timeout {
         server = server.write_timeout(timeout);
     }
     if let Some(timeout) = settings.drain_timeout {
         server = server.drain_timeout(timeout);
     }
     match settings.connections {
-        Some(0) => return Err("`connections` is 0, and so nobody could connect".into()),
+        Some(0) => {
+            let message = "`connections` is 0, and so no client could connect";
+            return Err(wrong("connections", message));
+        }
         Some(connections) => server = server.connections(connections),
         None => {}
     }
     Ok(Server::http(server))
-}
-
-/// With no time at all nobody would be served.
-fn some_time(key: &str, time: Option<Duration>) -> Result<Option<Duration>, BoxError> {
-    match time {
-        Some(Duration::ZERO) => Err(format!("`{key}` has to be longer than nothing").into()),
-        time => Ok(time),
-    }
 }
 
 /// What says how Paste's server works inside, and says nothing to another one.
@@ -79,7 +119,7 @@ const OF_PASTE: [&str; 7] = [
     "protocol_version",
 ];
 
-pub(super) fn paste(global: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
+pub(super) fn paste(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
     let mut own = Settings::default();
     for (key, value) in local.iter() {
         if OF_PASTE.contains(&key) || key.starts_with("threadpool_") {
@@ -90,6 +130,5 @@ pub(super) fn paste(global: &Settings, local: &Settings, _: &Parts<'_>) -> Resul
             own.set(key.to_owned(), value.clone());
         }
     }
-    http(global, from_settings(&own)?)
-        .map_err(|error| Error::new(ErrorKind::Factory, "the factory failed").caused_by(error))
+    server(&own)
 }

@@ -1,5 +1,6 @@
 //! The command line, for a program that registers factories of its own.
 
+mod log;
 #[cfg(feature = "reload")]
 mod reload;
 mod request;
@@ -7,14 +8,18 @@ mod serve;
 
 use std::{
     env,
+    ffi::OsStr,
+    fmt,
     io::{self, IsTerminal, Write, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::runtime::Runtime;
 
+use self::log::Lines;
 use crate::{BoxError, Error, Loader, Plan, Registry};
 
 /// Builds a site from an INI file.
@@ -27,7 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build what a file says, and say what is wrong with it.
+    /// Build what a file says, and say what is wrong with it, or hardly meant.
     Check {
         #[command(flatten)]
         file: File,
@@ -100,31 +105,72 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Does what the program's arguments say, with these factories: a whole `main`. [`Registry::standard`] has the built-in ones.
+/// How long what `serve` has still to say is waited for at its end. There may be no reader.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Does what the program's arguments say, with these factories: a whole `main`.
+/// [`Registry::standard`] has the built-in ones.
 ///
 /// 0 if all is well, 1 if something is wrong, 2 if the arguments are.
+///
+/// It sets a subscriber of `tracing`, unless there is one, and the panic hook. Both write to
+/// standard error without waiting for its reader. A panic hook that was set before is replaced. One
+/// that is set later, for example by a factory, may call the one that it finds.
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
-    log();
-    let done = run(registry, Arguments::parse());
-    let message = match done {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::File(error)) => error.report(stderr().is_terminal()),
-        Err(Failure::System(error)) => format!("error: {error}\n"),
-        Err(Failure::Answer(error)) => format!("error: there is no whole answer: {error}\n"),
+    let arguments = Arguments::parse();
+    let is_server = matches!(arguments.command, Command::Serve(_));
+    let log = match log::begin() {
+        Ok(log) => log,
+        Err(error) => {
+            let _ = stderr().write_all(format!("error: {error}\n").as_bytes());
+            return ExitCode::FAILURE;
+        }
     };
-    let _ = stderr().write_all(message.as_bytes());
-    ExitCode::FAILURE
+    let done = run(registry, arguments, &log);
+    if let Err(failure) = &done {
+        log.push(failure.to_string().as_bytes());
+    }
+    log.end(match is_server {
+        true => LAST_LINES,
+        // As long as it takes, as everything that writes into a pipe.
+        false => Duration::MAX,
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
-fn run(registry: Registry, arguments: Arguments) -> Result<(), Failure> {
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => f.write_str(&error.report(is_styled())),
+            Self::System(error) => writeln!(f, "error: {error}"),
+            Self::Answer(error) => writeln!(f, "error: there is no whole answer: {error}"),
+        }
+    }
+}
+
+fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Failure> {
     match arguments.command {
         Command::Check { file, global } => {
-            let loader = global.loader(registry);
+            let loader = global.loader(registry).checked();
             let files = loader.snapshot();
             let site = loader.load_site(&file.uri(), &files)?;
             loader.build_server(site.server, &files)?;
-            say(&format!("{}: ok\n", file.file));
+            let warnings = loader.warnings();
+            for warning in &warnings {
+                log.push(warning.warning(is_styled()).as_bytes());
+                // However many they are, none is lost.
+                log.flush(Duration::MAX);
+            }
+            let found = match warnings.len() {
+                0 => "ok".to_owned(),
+                1 => "ok, with a warning".to_owned(),
+                number => format!("ok, with {number} warnings"),
+            };
+            say(&format!("{}: {found}\n", file.file))?;
         }
         Command::Explain {
             file,
@@ -132,22 +178,22 @@ fn run(registry: Registry, arguments: Arguments) -> Result<(), Failure> {
             format,
         } => {
             let plan = global.loader(registry).plan_app(&file.uri())?;
-            say(&explained(&plan, format));
+            say(&explained(&plan, format))?;
         }
-        Command::Serve(arguments) => serve::run(registry, arguments)?,
+        Command::Serve(arguments) => serve::run(registry, arguments, log)?,
         Command::Request(arguments) => request::run(registry, arguments)?,
     }
     Ok(())
 }
 
-/// What the layers tell goes to the standard error.
-fn log() {
-    let log = tracing_subscriber::fmt()
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .with_max_level(tracing::Level::INFO);
-    // A program may have set its own before.
-    let _ = log.try_init();
+/// Whether what is written to standard error is in colour: for a terminal, unless `NO_COLOR` has a
+/// value.
+fn is_styled() -> bool {
+    stderr().is_terminal() && !is_plain(env::var_os("NO_COLOR").as_deref())
+}
+
+fn is_plain(no_color: Option<&OsStr>) -> bool {
+    no_color.is_some_and(|value| !value.is_empty())
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -156,9 +202,18 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// Nobody has to listen to the end.
-fn say(text: &str) {
-    let _ = stdout().write_all(text.as_bytes());
+/// Writes to standard output, whose reader may end before the text does.
+fn say(text: &str) -> io::Result<()> {
+    match write(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+fn write(text: &[u8]) -> io::Result<()> {
+    let mut out = stdout();
+    let written = out.write_all(text).and_then(|()| out.flush());
+    written.map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}")))
 }
 
 fn explained(plan: &Plan, format: Format) -> String {
@@ -187,5 +242,17 @@ impl File {
         };
         let file = file.replace('%', "%25").replace('#', "%23");
         format!("config:{file}#{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_counts_if_it_has_a_value() {
+        let plain = [None, Some(""), Some("0"), Some("1")];
+        let plain = plain.map(|value| is_plain(value.map(OsStr::new)));
+        assert_eq!(plain, [false, false, true, true]);
     }
 }

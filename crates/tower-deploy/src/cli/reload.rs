@@ -2,12 +2,13 @@
 
 use std::{
     future::pending,
-    io::{self, IsTerminal, Write, stderr, stdin, stdout},
+    io::{self, IsTerminal, stderr, stdin, stdout},
     sync::Arc,
 };
 
 use tokio::task::spawn_blocking;
 
+use super::{is_styled, log::Lines};
 use crate::{App, Error, Reload, reload::Watch};
 
 /// An app that is served and may change.
@@ -15,13 +16,15 @@ pub(super) struct Kept {
     reload: Arc<Reload>,
     /// What the file said of the server when that was made.
     server: Option<String>,
+    log: Lines,
 }
 
 impl Kept {
-    pub(super) fn new(reload: Reload, server: Option<String>) -> Self {
+    pub(super) fn new(reload: Reload, server: Option<String>, log: Lines) -> Self {
         Self {
             reload: Arc::new(reload),
             server,
+            log,
         }
     }
 
@@ -69,9 +72,9 @@ impl Kept {
                 }
             }
             Err(error) => {
-                let report = error.report(stderr().is_terminal());
+                let report = error.report(is_styled());
                 let told = format!("{report}the site stays as it was\n");
-                let _ = stderr().write_all(told.as_bytes());
+                self.log.push(told.as_bytes());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `tower-deploy request`: one request, without a socket.
 
 use std::{
-    io::{self, Write},
+    io,
     net::{Ipv4Addr, SocketAddr},
 };
 
@@ -93,7 +93,7 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
     runtime.shutdown_background();
     // What hooks do at the end of the body is in it, too.
     if arguments.trace {
-        super::say(&format!("\n{trace}"));
+        super::say(&format!("\n{trace}"))?;
     }
     answered
         .unwrap_or_else(|panic| Err(panic.into()))
@@ -106,7 +106,7 @@ fn say_head(parts: &response::Parts) -> io::Result<()> {
         head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
     }
     head.push(b'\n');
-    io::stdout().write_all(&head)
+    super::write(&head)
 }
 
 /// As it comes, however long it is, for as long as somebody listens.
@@ -115,12 +115,11 @@ async fn say_body(mut body: Body) -> Result<(), BoxError> {
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             last = data.last().copied().unwrap_or(last);
-            let mut out = io::stdout();
-            out.write_all(&data).and_then(|()| out.flush())?;
+            super::write(&data)?;
         }
     }
     if last != b'\n' {
-        super::say("\n");
+        super::say("\n")?;
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! `tower-deploy serve`: the app of a file, on a socket.
 
-use std::io;
+use std::io::{self, stdout};
 
 use clap::Args;
 
 #[cfg(feature = "reload")]
 use super::reload::Kept;
-use super::{Failure, File, Global, runtime, say};
+use super::{Failure, File, Global, LAST_LINES, log::Lines, runtime};
 use crate::{Address, App, Registry, Server, builtin::access_log, serve::Shutdown};
 #[cfg(feature = "reload")]
 use crate::{Reload, reload::Contents};
@@ -26,12 +26,25 @@ pub(super) struct Arguments {
     global: Global,
 }
 
-pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failure> {
+pub(super) fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Failure> {
+    // It serves whether it is listened to or not.
+    let said = Lines::to(stdout(), usize::MAX)?;
+    let done = serve(registry, arguments, log, &said);
+    said.end(LAST_LINES);
+    done
+}
+
+fn serve(
+    registry: Registry,
+    arguments: Arguments,
+    log: &Lines,
+    said: &Lines,
+) -> Result<(), Failure> {
     let loader = arguments.global.loader(registry);
     let uri = arguments.file.uri();
     let files = loader.snapshot();
     let site = loader.load_site(&uri, &files)?;
-    say(&site.plan.to_string());
+    said.push(site.plan.to_string().as_bytes());
     #[cfg(feature = "reload")]
     let (read, server_plan) = (
         Contents::of_all(&files),
@@ -46,21 +59,23 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
 
     let runtime = runtime()?;
     let app = site.app;
+    #[cfg(not(feature = "reload"))]
+    let _ = log;
     #[cfg(feature = "reload")]
     let app = {
-        let kept = Kept::new(Reload::of(loader, uri, app, read), server_plan);
+        let kept = Kept::new(Reload::of(loader, uri, app, read), server_plan, log.clone());
         let app = kept.app();
         let _within = runtime.enter();
         kept.spawn(arguments.reload)?;
         app
     };
-    let done = runtime.block_on(served(server, arguments.bind, access_log(app)));
+    let done = runtime.block_on(served(server, arguments.bind, access_log(app), said));
     // Not waiting for threads that read a file, or look up a name, that nobody wants any more.
     runtime.shutdown_background();
     Ok(done?)
 }
 
-async fn served(server: Server, bind: Option<Address>, app: App) -> io::Result<()> {
+async fn served(server: Server, bind: Option<Address>, app: App, said: &Lines) -> io::Result<()> {
     let server = match (server.into_http(), bind) {
         (Ok(server), Some(address)) => server.address(address),
         (Ok(server), None) => server,
@@ -74,8 +89,8 @@ async fn served(server: Server, bind: Option<Address>, app: App) -> io::Result<(
     let shutdown = Shutdown::signals()?;
     let bound = server.bind().await?;
     for address in bound.addresses() {
-        say(&format!("listening on {address}\n"));
+        said.push(format!("listening on {address}\n").as_bytes());
     }
-    say("Ctrl-C ends it\n");
+    said.push(b"Ctrl-C ends it\n");
     bound.serve(app, shutdown).await
 }

@@ -39,7 +39,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[filter:main]\nuse = egg:fake\n",
-            "/site/main.ini:1:1: there is no app `main` in /site/main.ini (it would be [app:main] or [composite:main] or [pipeline:main] or [filter-app:main])",
+            "/site/main.ini:1:1: [filter:main] (line 1 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = main APP`, or `filter-with = main` in the section of the app)",
         ),
         (
             "",
@@ -143,7 +143,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake#broken\n",
-            "/site/main.ini:2:7: [app:main] use: there is no app or composite egg:fake#broken (there is fails, main, mount, needs, odd, panics, typed, unit)",
+            "/site/main.ini:2:7: [app:main] use: egg:fake#broken is a filter, not an app or a composite (its section would be [filter:NAME])",
         ),
         (
             "[app:main]\nuse = call:fakemod\n",

@@ -22,28 +22,39 @@ pub(crate) struct Served {
     pub(crate) url: String,
     /// What it said before it listened.
     pub(crate) tree: String,
-    pub(crate) log: Lines<BufReader<ChildStderr>>,
+    /// Its standard error, if that is a pipe which nothing else reads.
+    pub(crate) log: Option<Lines<BufReader<ChildStderr>>>,
     _said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Served {
     pub(crate) async fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tower-deploy"))
-            .arg("serve")
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tower-deploy"));
+        command.arg("serve").stderr(Stdio::piped());
+        Self::spawn(&mut command, args).await
+    }
+
+    /// Starts a command with these arguments, whose standard error is as the command says.
+    pub(crate) async fn spawn(command: &mut Command, args: &[&str]) -> Self {
+        let mut child = command
             .args(args)
             .args(["--bind", "127.0.0.1:0"])
             .env("RUST_BACKTRACE", "0")
+            .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = child.stderr.take();
+        let mut log = log.map(|log| BufReader::new(log).lines());
         let mut tree = String::new();
         let url = loop {
             let Some(line) = timeout(PATIENCE, said.next_line()).await.unwrap().unwrap() else {
-                let why = log.next_line().await;
+                let why = match &mut log {
+                    Some(log) => log.next_line().await.unwrap(),
+                    None => None,
+                };
                 panic!("it has ended: {why:?}");
             };
             match line.strip_prefix("listening on ") {
@@ -66,8 +77,9 @@ impl Served {
 
     /// Skips the log until a line with these words.
     pub(crate) async fn logs(&mut self, words: &str) -> String {
+        let log = self.log.as_mut().unwrap();
         loop {
-            let line = timeout(PATIENCE, self.log.next_line()).await;
+            let line = timeout(PATIENCE, log.next_line()).await;
             let line = line.unwrap().unwrap().unwrap();
             if line.contains(words) {
                 return line;

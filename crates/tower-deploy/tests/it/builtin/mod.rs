@@ -4,6 +4,7 @@ mod composites;
 mod files;
 mod filters;
 mod routes;
+mod slips;
 mod texts;
 
 use std::{collections::BTreeMap, io, path::Path};

@@ -1,0 +1,76 @@
+//! What is no error, and hardly meant.
+
+use std::sync::{Mutex, PoisonError};
+
+use indexmap::IndexMap;
+
+use crate::{Error, Place, context::Resolver, ini::Section};
+#[cfg(feature = "cli")]
+use crate::{ErrorKind, error::did_you_mean, role::Role};
+
+/// What was found while a file was planned and built.
+#[derive(Default)]
+pub(crate) struct Warnings {
+    found: Mutex<Vec<Error>>,
+    /// The sections of the file that nothing has named so far.
+    unnamed: Mutex<Option<IndexMap<String, Place>>>,
+}
+
+impl Warnings {
+    pub(crate) fn add(&self, found: Vec<Error>) {
+        let mut all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(found);
+    }
+
+    /// What one plan has named. Sections are unnamed if no plan of the file names them.
+    pub(crate) fn planned(&self, resolver: &Resolver<'_>) {
+        let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
+        let unnamed = unnamed.get_or_insert_with(|| {
+            let all = resolver.sections();
+            let all = all.map(|(section, _)| (section.name.clone(), section.place.clone()));
+            all.collect()
+        });
+        for (Section { name, .. }, is_named) in resolver.sections() {
+            if is_named {
+                unnamed.shift_remove(name);
+            }
+        }
+    }
+
+    /// All of them, each once, however often a section was built.
+    #[cfg(feature = "cli")]
+    pub(crate) fn take(&self) -> Vec<Error> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
+        let unnamed = unnamed.take().unwrap_or_default().into_iter();
+        let unnamed = unnamed.filter_map(|(name, place)| of_unnamed(&name, &place));
+        let all = found.drain(..).chain(unnamed);
+        let all: IndexMap<_, _> = all.map(|error| (error.to_string(), error)).collect();
+        all.into_values().collect()
+    }
+}
+
+/// A file may hold what is for other programs.
+#[cfg(feature = "cli")]
+fn of_unnamed(title: &str, place: &Place) -> Option<Error> {
+    let (prefix, name) = title.split_once(':')?;
+    let name = name.trim();
+    let role = Role::of(prefix);
+    if name == "main" && role.is_some() {
+        // It is loaded by itself.
+        return None;
+    }
+    let help = match role {
+        Some(Role::App) => {
+            format!("name it, or take it out; it is loaded by itself as FILE#{name}")
+        }
+        Some(Role::Server) => "only [server:main] serves; take it out".to_owned(),
+        Some(_) => "name it, or take it out".to_owned(),
+        None => format!(
+            "did you mean [{}:{name}]?",
+            did_you_mean(prefix, Role::all_prefixes())?
+        ),
+    };
+    let error = Error::new(ErrorKind::Settings, "nothing names this section");
+    Some(error.at(Some(place)).help(help))
+}

@@ -1,0 +1,275 @@
+//! What people often write and do not mean: each error says what is wrong, where, and what would be
+//! right.
+
+use tower_deploy::Registry;
+
+use super::{loader, wrong};
+
+/// What is wrong with `[server:main]` of a file.
+fn wrong_server(settings: &str) -> String {
+    let text = format!("[server:main]\n{settings}\n");
+    let loader = loader(Registry::standard(), &[("main.ini", &text)]);
+    let error = loader.load_server("config:/site/main.ini").unwrap_err();
+    error.to_string()
+}
+
+#[test]
+fn a_circle_through_files_names_them() {
+    let files = [
+        ("main.ini", "[app:main]\nuse = config:other.ini\n"),
+        ("other.ini", "[app:main]\nuse = config:main.ini\n"),
+    ];
+    let error = loader(Registry::standard(), &files).load_app("config:/site/main.ini");
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "/site/other.ini:2:7: [app:main] use: the section leads back to itself: [app:main] of /site/main.ini → [app:main] of /site/other.ini → [app:main] of /site/main.ini (take one of these references out)"
+    );
+}
+
+#[test]
+fn a_section_of_another_type_is_named() {
+    let filter = "[filter:f]\nuse = egg:tower#lint\n";
+    let app = "[app:a]\nuse = egg:tower#text\ntext = x\n";
+    for (main, expected) in [
+        (
+            "[pipeline:main]\npipeline = a f\n",
+            "/site/main.ini:2:12: [pipeline:main] pipeline: [filter:f] (line 3 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = f APP`, or `filter-with = f` in the section of the app)",
+        ),
+        (
+            "[app:main]\nuse = f\n",
+            "/site/main.ini:2:7: [app:main] use: [filter:f] (line 3 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = f APP`, or `filter-with = f` in the section of the app)",
+        ),
+        (
+            "[pipeline:main]\npipeline = a a\n",
+            "/site/main.ini:2:12: [pipeline:main] pipeline: [app:a] (line 5 of /site/main.ini) is an app, not a filter (an app is the last word of a pipeline, after its filters)",
+        ),
+        (
+            "[app:main]\nuse = egg:tower#lint\n",
+            "/site/main.ini:2:7: [app:main] use: egg:tower#lint is a filter, not an app or a composite (its section would be [filter:NAME])",
+        ),
+        (
+            "[app:main]\nuse = a\nfilter-with = egg:tower#text\n",
+            "/site/main.ini:3:15: [app:main] filter-with: egg:tower#text is an app, not a filter (its section would be [app:NAME])",
+        ),
+    ] {
+        assert_eq!(wrong(&format!("{main}{filter}{app}")), expected);
+    }
+    assert_eq!(
+        wrong("[filter:main]\nuse = egg:tower#lint\n"),
+        "/site/main.ini:1:1: [filter:main] (line 1 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = main APP`, or `filter-with = main` in the section of the app)"
+    );
+}
+
+#[test]
+fn indented_settings_comments_and_quotes_are_seen_in_values() {
+    let rest = "[app:b]\nuse = egg:tower#text\ntext = y\n[filter:f]\nuse = egg:tower#lint\n";
+    for (main, expected) in [
+        (
+            "[app:main]\nuse = egg:tower#text\n  text = x\n",
+            "/site/main.ini:3:3: [app:main] use: the value goes on in the indented line `text = …` (write `text` without the indent, unless it belongs to the value)",
+        ),
+        (
+            "[pipeline:main]\npipeline = f b\n  filter-with = f\n",
+            "/site/main.ini:3:3: [pipeline:main] pipeline: the value goes on in the indented line `filter-with = …` (write `filter-with` without the indent, unless it belongs to the value)",
+        ),
+        (
+            "[composite:main]\nuse = egg:tower#urlmap\n/ = b\n  /x = b\n",
+            "/site/main.ini:3:5: [composite:main] /: the value goes on in the indented line `/x = …` (write `/x` without the indent, unless it belongs to the value)",
+        ),
+        (
+            "[app:main]\nuse = b\n\n [app:c]\n use = b\n",
+            "/site/main.ini:4:2: [app:main] use: the value goes on in the indented line `[app:c]` (write `[app:c]` without the indent, unless it belongs to the value)",
+        ),
+        (
+            "[app:main]\nuse = egg:tower#text\n  text: x\n",
+            "/site/main.ini:3:3: [app:main] use: the value goes on in the indented line `text = …` (write `text` without the indent, unless it belongs to the value)",
+        ),
+        (
+            "[app:main]\nuse = \"egg:tower#text\"\ntext = x\n",
+            "/site/main.ini:2:7: [app:main] use: the quotes are part of the value (write it without them: egg:tower#text)",
+        ),
+        (
+            "[pipeline:main]\npipeline = f 'b'\n",
+            "/site/main.ini:2:14: [pipeline:main] pipeline: the quotes are part of the value (write it without them: b)",
+        ),
+        (
+            "[app:main]\nuse = egg:tower#text # the text\ntext = x\n",
+            "/site/main.ini:2:22: [app:main] use: the comment is part of the value (write the comment in a line of its own, and here only `egg:tower#text`)",
+        ),
+        (
+            "[app:main]\nuse = b ; the text\n",
+            "/site/main.ini:2:9: [app:main] use: the comment is part of the value (write the comment in a line of its own, and here only `b`)",
+        ),
+        (
+            "[composite:main]\nuse = egg:tower#urlmap\n/ = b # the text\n",
+            "/site/main.ini:3:7: [composite:main] /: the comment is part of the value (write the comment in a line of its own, and here only `b`)",
+        ),
+    ] {
+        assert_eq!(wrong(&format!("{main}{rest}")), expected);
+    }
+    // Where it is wanted, it is no mistake.
+    assert!(
+        super::load(&[(
+            "main.ini",
+            "[app:main]\nuse = egg:tower#text\ntext = \"x\" ; y\n  z = 1\n"
+        )])
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_section_needs_its_bracket() {
+    for (text, expected) in [
+        (
+            "[app:main\nuse = egg:tower#text\n",
+            "/site/main.ini:1:1: a section without its `]` (write `[app:main]`)",
+        ),
+        (
+            "[app:main]\nuse = egg:tower#text\n[server:main ; x\nport = 1\n",
+            "/site/main.ini:3:1: [app:main] a section without its `]` (write `[server:main]`)",
+        ),
+        (
+            "[",
+            "/site/main.ini:1:1: a section without its `]` (write `[app:main]`)",
+        ),
+    ] {
+        assert_eq!(wrong(text), expected);
+    }
+}
+
+#[test]
+fn sizes_that_are_none_are_said_so() {
+    let limit = |size: &str| {
+        wrong(&format!(
+            "[app:main]\nuse = egg:tower#text\ntext = x\nfilter-with = l\n[filter:l]\nuse = egg:tower#body-limit\nlimit = {size}\n"
+        ))
+    };
+    for size in ["10 MBs", "-1", "1.5x", "1e3", "99999999999 TB", "ten"] {
+        assert_eq!(
+            limit(size),
+            format!(
+                "/site/main.ini:7:9: [filter:l] limit: `{size}` is not a size, such as 500, 64 KiB or 10 MB"
+            )
+        );
+    }
+    assert_eq!(
+        limit(""),
+        "/site/main.ini:7:1: [filter:l] limit: it is empty, and not a size, such as 500, 64 KiB or 10 MB"
+    );
+    assert_eq!(
+        limit("10 MB ; of a body"),
+        "/site/main.ini:7:15: [filter:l] limit: the comment is part of the value (write the comment in a line of its own, and here only `10 MB`)"
+    );
+    assert_eq!(
+        wrong(
+            "[composite:main]\nuse = egg:tower#cascade\napp1 = a\nreplay_limit = 1.5x\n[app:a]\nuse = egg:tower#text\ntext = x\n"
+        ),
+        "/site/main.ini:4:16: [composite:main] replay_limit: `1.5x` is not a size, such as 500, 64 KiB or 10 MB"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_server_has_its_key() {
+    for (settings, expected) in [
+        (
+            "host = localhost:8080",
+            "3:8: [server:main] host: `localhost:8080` is more than a host (write `bind = localhost:8080` instead of `host` and `port`)",
+        ),
+        (
+            "host = [::1]:8080\nport = 80",
+            "3:8: [server:main] host: `[::1]:8080` is more than a host (write `bind = [::1]:8080` instead of `host` and `port`)",
+        ),
+        (
+            "host = unix:/run/site.sock",
+            "3:8: [server:main] host: `unix:/run/site.sock` is more than a host (write `bind = unix:/run/site.sock` instead of `host` and `port`)",
+        ),
+        (
+            "host = http://localhost/",
+            "3:8: [server:main] host: `http://localhost/` is a URL (would be right: `localhost`)",
+        ),
+        (
+            "host = 127.0.0.1 ; this machine",
+            "3:18: [server:main] host: the comment is part of the value (write the comment in a line of its own, and here only `127.0.0.1`)",
+        ),
+        (
+            "host = \"localhost\"",
+            "3:8: [server:main] host: the quotes are part of the value (write it without them: localhost)",
+        ),
+        (
+            "port = 80 ; comment",
+            "3:11: [server:main] port: the comment is part of the value (write the comment in a line of its own, and here only `80`)",
+        ),
+        (
+            "port = 80\n  host = localhost",
+            "4:3: [server:main] port: the value goes on in the indented line `host = …` (write `host` without the indent, unless it belongs to the value)",
+        ),
+        (
+            "header_timeout = 10s # comment",
+            "3:22: [server:main] header_timeout: the comment is part of the value (write the comment in a line of its own, and here only `10s`)",
+        ),
+        (
+            "bind = localhost",
+            "3:8: [server:main] bind: `localhost` has no port (would be right: `localhost:8080`)",
+        ),
+        (
+            "port = 1\nbind = unix:/x",
+            "4:8: [server:main] bind: it says where to listen twice: `bind`, and `host` or `port` (take one of them out)",
+        ),
+        (
+            "write_timeout = 0",
+            "3:17: [server:main] write_timeout: `write_timeout` has to be longer than nothing",
+        ),
+        (
+            "connections = 0",
+            "3:15: [server:main] connections: `connections` is 0, and so no client could connect",
+        ),
+    ] {
+        for server in ["tower", "Paste"] {
+            let settings = format!("use = egg:{server}#http\n{settings}");
+            assert_eq!(
+                wrong_server(&settings),
+                format!("/site/main.ini:{expected}")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_server_of_pythons_has_one_here_instead() {
+    for server in [
+        "waitress#main",
+        "waitress",
+        "gunicorn#main",
+        "PasteScript#wsgiutils",
+        "PasteScript#cherrypy",
+        "CherryPy",
+        "uWSGI",
+    ] {
+        let name = match server.contains('#') {
+            true => server.to_owned(),
+            false => format!("{server}#main"),
+        };
+        assert_eq!(
+            wrong_server(&format!(
+                "use = egg:{server}\nhost = 127.0.0.1\nport = 6543"
+            )),
+            format!(
+                "/site/main.ini:2:7: [server:main] use: egg:{name} is a server for Python (write `use = egg:tower#http`, with `host` and `port`, or with `bind = HOST:PORT`)"
+            )
+        );
+    }
+    assert_eq!(
+        wrong_server("use = egg:Paste#threadpool"),
+        "/site/main.ini:2:7: [server:main] use: there is no server egg:Paste#threadpool (there is http)"
+    );
+    // A program may have one of this name.
+    let registry = Registry::new().server("waitress", |_, (): ()| {
+        Ok::<_, std::io::Error>(tower_deploy::Server::new(|_| std::future::ready(Ok(()))))
+    });
+    let file = ("main.ini", "[server:main]\nuse = egg:waitress#main\n");
+    assert!(
+        loader(registry, &[file])
+            .load_server("config:/site/main.ini")
+            .is_ok()
+    );
+}
