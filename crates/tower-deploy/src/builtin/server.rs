@@ -20,6 +20,7 @@ pub(super) struct Http {
     write_timeout: Option<Duration>,
     drain_timeout: Option<Duration>,
     connections: Option<usize>,
+    half_close: bool,
 }
 
 pub(super) fn http(_: &Settings, settings: Http) -> Result<Server, BoxError> {
@@ -56,6 +57,9 @@ pub(super) fn http(_: &Settings, settings: Http) -> Result<Server, BoxError> {
         Some(0) => return Err("`connections` is 0, and so nobody could connect".into()),
         Some(connections) => server = server.connections(connections),
         None => {}
+    }
+    if settings.half_close {
+        server = server.allow_half_close();
     }
     Ok(Server::http(server))
 }

@@ -140,6 +140,19 @@ impl HttpServer {
         self
     }
 
+    /// Serves clients that end their sending side after a request (`nc -N`), over HTTP/1: they get their response, and
+    /// then the connection is closed. Off unless it is set.
+    ///
+    /// A client that leaves mostly ends its sending side, too, and nothing else tells the server. With this, the app
+    /// works on for it until it sends something. Only a reset still ends a request at once.
+    ///
+    /// Over HTTP/2, a client that ends its sending side has always left.
+    #[must_use]
+    pub fn allow_half_close(mut self) -> Self {
+        self.limits.half_close = true;
+        self
+    }
+
     /// Opens the socket. From here on clients can connect; they wait until [`Bound::serve`].
     ///
     /// A supervisor may hand sockets over instead, as systemd does: with `LISTEN_FDS` in the environment (and `LISTEN_PID`
@@ -181,6 +194,10 @@ impl Bound {
     /// Each request has a clone of the app, which is made ready and then called, and its peer's
     /// [`PeerAddr`](tower_origin::PeerAddr) among its extensions, unless it came over a unix socket. A panic of the app ends its own
     /// connection (with HTTP/2, its own request), an error likewise.
+    ///
+    /// Where a response has no content (HEAD, 204, 205, 304), the app's is dropped and never polled. A 1xx is no
+    /// response, except 101 where the client asked for an upgrade: the client gets a 500. So is a 2xx with content
+    /// for CONNECT, for which it gets a 501.
     ///
     /// Dropping the future ends every connection, but for upgraded ones.
     ///
