@@ -1,4 +1,4 @@
-//! Which responses have content, and what their heads state about its length, whatever the service said.
+//! Which responses have content, and what their heads state about its length.
 //!
 //! hyper strips content over HTTP/1 only. Over HTTP/2 it would be sent, and clients would end the
 //! stream with an error.
@@ -50,8 +50,8 @@ impl Asked {
         }
     }
 
-    /// The response to a request that no app gets. The connection is closed after it: what comes next
-    /// on it may be no request.
+    /// The response to a request that no app gets. The connection is closed after it: what comes
+    /// next on it may be no request.
     pub(super) fn refuse<B>(self, status: StatusCode) -> Response<ResponseBody<B>> {
         let mut response = self.plain(status);
         if !self.is_http_2 {
@@ -91,8 +91,8 @@ impl Asked {
                 );
                 Content::Instead(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            // A tunnel has no content (RFC 9110, section 9.3.6). An app that sends some has not looked at
-            // the method.
+            // A tunnel has no content (RFC 9110, section 9.3.6). An app that sends some has not
+            // looked at the method.
             _ if self.is_connect && status.is_success() => {
                 if !body.is_end_stream() {
                     return Content::Instead(StatusCode::NOT_IMPLEMENTED);
@@ -112,8 +112,8 @@ impl Asked {
                 Content::None
             }
             StatusCode::NOT_MODIFIED => {
-                // Frameworks state the length of the content that is missing here, and not that of the
-                // response to a GET (RFC 9110, section 8.6).
+                // Frameworks state the length of the content that is missing here, and not that of
+                // the response to a GET (RFC 9110, section 8.6).
                 if headers
                     .get(CONTENT_LENGTH)
                     .is_some_and(|length| length == "0")
@@ -168,8 +168,8 @@ pin_project! {
             text: Bytes,
         },
         None,
-        // Also none, but it does not say so before it is polled: over HTTP/1, hyper drops the length
-        // that a 304 states if its body says that it is empty.
+        // Also none, but it does not say so before it is polled: over HTTP/1, hyper drops the
+        // length that a 304 states if its body says that it is empty.
         Described,
     }
 }

@@ -13,17 +13,17 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<StatusCode> {
     refusal_of_codings(request.headers())
 }
 
-/// Whether it says once which host is asked for, as HTTP/1.1 has to (RFC 9112, section 3.2). Who sees
-/// one and who sees the other would otherwise not agree.
+/// Whether exactly one host is named, as HTTP/1.1 requires (RFC 9112, section 3.2). Two readers of
+/// two hosts would not agree.
 fn has_host<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (first, more) = (hosts.next(), hosts.next());
     more.is_none() && (first.is_some() || request.version() != Version::HTTP_11)
 }
 
-/// An app gets a body without its chunks, and would take what is left of the codings for the body. hyper
-/// refuses a request whose last coding is not `chunked`, and with HTTP/2 any (RFC 9112, sections 6.1 and
-/// 6.3).
+/// hyper removes the chunks from a body, and no other coding, so the app would get a coded body. A
+/// request whose last coding is not `chunked` never comes here: hyper responds with 400 (RFC 9112,
+/// sections 6.1 and 6.3). Over HTTP/2 no coding does.
 fn refusal_of_codings(headers: &HeaderMap) -> Option<StatusCode> {
     let lines = headers.get_all(TRANSFER_ENCODING).iter();
     let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));

@@ -84,7 +84,7 @@ where
 }
 
 pin_project! {
-    /// The answer to one request. Every response to hyper comes out of it.
+    /// The future of one response. Every response passes it on its way to hyper.
     pub(super) struct Answer<S>
     where
         S: Service<Request<Body>>,
@@ -141,7 +141,7 @@ where
                 }
                 StateProj::Failed { error } => {
                     let error = error.take();
-                    return Poll::Ready(Err(error.expect("an answer is given once")));
+                    return Poll::Ready(Err(error.expect("polled after completion")));
                 }
                 StateProj::Refused { status } => {
                     return Poll::Ready(Ok(this.asked.refuse(*status)));

@@ -140,13 +140,14 @@ impl HttpServer {
         self
     }
 
-    /// Serves clients that end their sending side after a request (`nc -N`), over HTTP/1: they get their response, and
-    /// then the connection is closed. Off unless it is set.
+    /// Serves clients that end their sending side after a request (`nc -N`), over HTTP/1. They get
+    /// their response, and then the connection is closed. Off by default.
     ///
-    /// A client that leaves mostly ends its sending side, too, and nothing else tells the server. With this, the app
-    /// works on for it until it sends something. Only a reset still ends a request at once.
+    /// A client that leaves mostly ends its sending side too, and the server learns nothing else of
+    /// it. With this, the app works on for such a client until it sends something. A reset still
+    /// ends a request at once.
     ///
-    /// Over HTTP/2, a client that ends its sending side has always left.
+    /// Over HTTP/2, the end of the sending side ends the connection with either setting.
     #[must_use]
     pub fn allow_half_close(mut self) -> Self {
         self.limits.half_close = true;
@@ -195,9 +196,9 @@ impl Bound {
     /// [`PeerAddr`](tower_origin::PeerAddr) among its extensions, unless it came over a unix socket. A panic of the app ends its own
     /// connection (with HTTP/2, its own request), an error likewise.
     ///
-    /// Where a response has no content (HEAD, 204, 205, 304), the app's is dropped and never polled. A 1xx is no
-    /// response, except 101 where the client asked for an upgrade: the client gets a 500. So is a 2xx with content
-    /// for CONNECT, for which it gets a 501.
+    /// Where a response has no content (HEAD, 204, 205, 304), the app's body is dropped and never
+    /// polled. Instead of a 1xx the client gets a 500, except a 101 where it asked for an upgrade.
+    /// Instead of a 2xx with content for CONNECT it gets a 501.
     ///
     /// Dropping the future ends every connection, but for upgraded ones.
     ///

@@ -34,7 +34,7 @@ pub(super) struct Stream {
     _slot: OwnedSemaphorePermit,
 }
 
-/// What tells whether the other side is still there, beside the [`Stream`].
+/// A handle beside the [`Stream`] that reports a reset of the connection.
 #[derive(Debug)]
 pub(super) struct Peer(Arc<Writer>);
 
@@ -84,10 +84,11 @@ impl Stream {
 }
 
 impl Peer {
-    /// Waits until the peer has reset the connection. A read would say so as well, but while an app is at work, or a body
-    /// is not read, hyper may have no reason to read.
+    /// Waits until the peer has reset the connection. A read would report it as well, but hyper
+    /// does not always read: not while a pipelined request waits, nor while the app leaves an
+    /// upload unread, nor, with half-closed clients, while the app is at work.
     pub(super) async fn reset(&self) {
-        // That the runtime ends is the other thing that it may say.
+        // The only error is that the runtime ends.
         let _ = match &*self.0 {
             Writer::Tcp(writer) => writer.ready(Interest::ERROR).await,
             #[cfg(unix)]
@@ -97,8 +98,8 @@ impl Peer {
 }
 
 impl Writer {
-    /// Writes as soon as the system takes something. The half is shared with [`Peer`], and so cannot be written to
-    /// as `AsyncWrite`.
+    /// Writes as soon as the system takes something. `AsyncWrite` would need the half exclusively,
+    /// and [`Peer`] shares it.
     fn poll(
         &self,
         cx: &mut Context<'_>,

@@ -9,6 +9,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tower_deploy::{Loader, Registry};
 
 use super::*;
 
@@ -94,7 +95,7 @@ async fn over_2(server: &Running, method: Method, target: &str) -> Seen {
     )
 }
 
-/// The bytes after the head are those before the head of the next response on the same connection, or before its end.
+/// The content is what comes before the next response on the same connection, or before its end.
 async fn over_1(server: &Running, method: Method, target: &str) -> Seen {
     let target = match method {
         Method::CONNECT => "a:80",
@@ -316,6 +317,57 @@ async fn connect_gets_a_response_and_no_tunnel_by_mistake() {
     let expected = (200, None, vec![], false);
     assert_eq!(over_1(&empty, Method::CONNECT, "").await, expected);
     assert_eq!(over_2(&empty, Method::CONNECT, "").await, expected);
+}
+
+#[tokio::test]
+async fn connect_gets_a_response_from_every_built_in_app() {
+    for (main, status) in [
+        ("[app:main]\nuse = egg:tower#text\ntext = page", 501),
+        (
+            "[app:main]\nuse = egg:tower#text\ntext = page\nstatus = 404",
+            404,
+        ),
+        ("[app:main]\nuse = egg:tower#redirect\nlocation = /", 307),
+        ("[app:main]\nuse = egg:tower#checksum", 501),
+        (
+            "[app:main]\nuse = egg:tower#static\ndocument_root = %(here)s",
+            404,
+        ),
+        (
+            "[composite:main]\nuse = egg:tower#router\nurlpatterns = GET / page",
+            404,
+        ),
+        (
+            "[composite:main]\nuse = egg:tower#router\nurlpatterns = * ^ page",
+            501,
+        ),
+        ("[composite:main]\nuse = egg:tower#urlmap\n/ = page", 501),
+        (
+            "[composite:main]\nuse = egg:tower#urlmap\n/below = page",
+            404,
+        ),
+        (
+            "[composite:main]\nuse = egg:tower#cascade\napp1 = page",
+            501,
+        ),
+        #[cfg(feature = "proxy")]
+        (
+            "[app:main]\nuse = egg:tower#proxy\naddress = http://127.0.0.1:9",
+            501,
+        ),
+    ] {
+        let file = format!("{main}\n[app:page]\nuse = egg:tower#text\ntext = page\n");
+        let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("site.ini");
+        let loader = Loader::new(Registry::standard()).files(move |_| Ok(file.clone().into()));
+        let app = loader
+            .load_app(&format!("config:{}", here.display()))
+            .unwrap();
+        let server = run(server(), app).await;
+        let seen = over_1(&server, Method::CONNECT, "").await;
+        assert_eq!(seen.0, status, "{main}");
+        let over_2 = over_2(&server, Method::CONNECT, "").await;
+        assert_eq!((over_2.0, over_2.2), (seen.0, seen.2), "{main}");
+    }
 }
 
 #[tokio::test]

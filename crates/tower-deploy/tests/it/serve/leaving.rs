@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 
 use super::*;
 
-/// Sends the receiver of a bomb for each request that comes, and then neither responds (`/future`) nor ends its body
-/// (`/body`).
+/// Sends the receiver of a bomb for each request that comes, and then neither responds (`/future`)
+/// nor ends its body (`/body`).
 fn waiting() -> (
     mpsc::UnboundedReceiver<oneshot::Receiver<()>>,
     impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>
