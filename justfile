@@ -4,7 +4,7 @@
 default:
     @just --list
 
-# everything that CI does, or only the named steps: fmt lock clippy test doc alone fuzz
+# everything that CI does, or only the named steps: fmt lock clippy test doc alone peers fuzz
 ci *STEPS:
     bash .ci/run {{ STEPS }}
 
@@ -73,6 +73,11 @@ browser *FOLDER:
 python:
     cargo build -p tower-deploy
     python3 tests/python/run.py
+
+# curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
+peers:
+    cargo build -p tests --bin peers
+    python3 tests/peers/run.py
 
 # a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
 reload:

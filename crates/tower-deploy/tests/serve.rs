@@ -247,6 +247,29 @@ async fn a_client_whose_head_takes_too_long_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_client_that_stops_sending_gets_its_response_where_the_file_says_so() {
+    for (setting, is_complete) in [
+        ("half_close = yes", true),
+        ("half_close = no", false),
+        ("", false),
+    ] {
+        let name = format!("half-close-{}", setting.len());
+        let (served, file) = slow(&name, 3, setting).await;
+        let mut stream = TcpStream::connect(served.address()).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut response = String::new();
+        let read = timeout(PATIENCE, stream.read_to_string(&mut response)).await;
+        read.unwrap().unwrap();
+        // The last of three comes after 200 ms.
+        let complete = response.matches("tick\n").count() == 3;
+        assert_eq!(complete, is_complete, "{setting}: {response}");
+        fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_listened_on_is_said() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();

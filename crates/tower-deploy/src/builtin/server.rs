@@ -20,6 +20,7 @@ pub(super) struct Http {
     write_timeout: Option<Duration>,
     drain_timeout: Option<Duration>,
     connections: Option<usize>,
+    half_close: bool,
 }
 
 pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
@@ -104,6 +105,9 @@ fn server(local: &Settings) -> Result<Server, Error> {
         }
         Some(connections) => server = server.connections(connections),
         None => {}
+    }
+    if settings.half_close {
+        server = server.allow_half_close();
     }
     Ok(Server::http(server))
 }

@@ -48,7 +48,8 @@ impl Protocol {
         let mut http = auto::Builder::new(Streams);
         http.http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout);
+            .header_read_timeout(limits.header_timeout)
+            .half_close(limits.half_close);
         http.http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.header_timeout)
@@ -100,19 +101,22 @@ impl Protocol {
             body_timeout: self.limits.body_timeout,
             spoke: Arc::clone(&spoke),
         };
-        let stream = Stream::new(accepted.socket, accepted.slot, self.limits.write_timeout);
+        let Accepted { socket, slot, .. } = accepted;
+        let (stream, peer) = Stream::open(socket, slot, self.limits.write_timeout);
         let connection = self
             .http
             .serve_connection_with_upgrades(TokioIo::new(stream), requests);
         let mut connection = pin!(connection);
         // hyper's own timer starts when the version of HTTP is known, which it may never be.
         let mut first_head = pin!(sleep(self.limits.header_timeout));
+        let mut reset = pin!(peer.reset());
         let (mut waits_for_head, mut is_draining) = (true, false);
         loop {
             tokio::select! {
                 // The connection goes first: a request that has come is seen before anything is closed.
                 biased;
                 end = connection.as_mut() => return end,
+                () = reset.as_mut() => return Err("the client reset the connection".into()),
                 () = first_head.as_mut(), if waits_for_head => {
                     waits_for_head = false;
                     if !spoke.load(Ordering::Relaxed) {

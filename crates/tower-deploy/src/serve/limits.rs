@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// How long a client may take, and how many there may be.
+/// How long a client may take, how many there may be, and whether one may stop sending.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     pub(super) header_timeout: Duration,
@@ -10,6 +10,7 @@ pub(super) struct Limits {
     pub(super) write_timeout: Duration,
     pub(super) drain_timeout: Duration,
     pub(super) connections: usize,
+    pub(super) half_close: bool,
 }
 
 impl Default for Limits {
@@ -20,6 +21,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             connections: 10_000,
+            half_close: false,
         }
     }
 }

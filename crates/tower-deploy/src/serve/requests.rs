@@ -10,14 +10,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Version, header::HOST};
-use http_body_util::{Either, Empty};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
-use super::request_body::timed;
+use super::{
+    content::{Asked, ResponseBody},
+    request_body::timed,
+    request_head::refusal,
+};
 use crate::{Body, BoxError};
 
 /// What answers the requests of one connection.
@@ -32,16 +35,29 @@ pub(super) struct Requests<S> {
 impl<S, B> hyper::service::Service<Request<Incoming>> for Requests<S>
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+    B: http_body::Body<Data = Bytes>,
 {
-    type Response = Response<Either<B, Empty<Bytes>>>;
+    type Response = Response<ResponseBody<B>>;
     type Error = BoxError;
     type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Answer<S> {
         self.spoke.store(true, Ordering::Relaxed);
-        if !has_host(&request) {
-            return Answer::Refused;
+        Answer {
+            asked: Asked::by(&request),
+            state: match refusal(&request) {
+                Some(status) => State::Refused { status },
+                None => self.begin(request),
+            },
         }
+    }
+}
+
+impl<S> Requests<S>
+where
+    S: Service<Request<Body>, Error: Into<BoxError>> + Clone,
+{
+    fn begin(&self, request: Request<Incoming>) -> State<S> {
         let mut request = request.map(|body| timed(body, self.body_timeout));
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
@@ -51,37 +67,48 @@ where
         let mut app = self.app.clone();
         if request.version() == Version::HTTP_2 {
             // Requests run side by side, each called by its own task.
-            return Answer::waiting(app, request);
+            return State::waiting(app, request);
         }
         // At once, if it is ready, which spares it the way into the future and out of it. If not, it is asked again when it is known
         // who is to be woken.
         match app.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Answer::Called {
+            Poll::Ready(Ok(())) => State::Called {
                 future: app.call(request),
             },
-            Poll::Ready(Err(error)) => Answer::Failed {
+            Poll::Ready(Err(error)) => State::Failed {
                 error: Some(error.into()),
             },
-            Poll::Pending => Answer::waiting(app, request),
+            Poll::Pending => State::waiting(app, request),
         }
     }
 }
 
 pin_project! {
-    /// The answer to one request.
-    #[project = AnswerProj]
-    pub(super) enum Answer<S>
+    /// The future of one response. Every response passes it on its way to hyper.
+    pub(super) struct Answer<S>
+    where
+        S: Service<Request<Body>>,
+    {
+        asked: Asked,
+        #[pin]
+        state: State<S>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S>
     where
         S: Service<Request<Body>>,
     {
         Called { #[pin] future: S::Future },
         Waiting { app: S, request: Option<Request<Body>> },
         Failed { error: Option<BoxError> },
-        Refused,
+        Refused { status: StatusCode },
     }
 }
 
-impl<S: Service<Request<Body>>> Answer<S> {
+impl<S: Service<Request<Body>>> State<S> {
     /// It is called when it is ready.
     fn waiting(app: S, request: Request<Body>) -> Self {
         Self::Waiting {
@@ -94,41 +121,33 @@ impl<S: Service<Request<Body>>> Answer<S> {
 impl<S, B> Future for Answer<S>
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
+    B: http_body::Body<Data = Bytes>,
 {
-    type Output = Result<Response<Either<B, Empty<Bytes>>>, BoxError>;
+    type Output = Result<Response<ResponseBody<B>>, BoxError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
         loop {
-            let future = match self.as_mut().project() {
-                AnswerProj::Called { future } => {
+            let future = match this.state.as_mut().project() {
+                StateProj::Called { future } => {
                     return match ready!(future.poll(cx)) {
-                        Ok(response) => Poll::Ready(Ok(response.map(Either::Left))),
+                        Ok(response) => Poll::Ready(Ok(this.asked.fit(response))),
                         Err(error) => Poll::Ready(Err(error.into())),
                     };
                 }
-                AnswerProj::Waiting { app, request } => {
+                StateProj::Waiting { app, request } => {
                     ready!(app.poll_ready(cx)).map_err(Into::into)?;
                     app.call(request.take().expect("`Waiting` is left with its request"))
                 }
-                AnswerProj::Failed { error } => {
+                StateProj::Failed { error } => {
                     let error = error.take();
-                    return Poll::Ready(Err(error.expect("an answer is given once")));
+                    return Poll::Ready(Err(error.expect("polled after completion")));
                 }
-                AnswerProj::Refused => {
-                    let mut refused = Response::new(Either::Right(Empty::new()));
-                    *refused.status_mut() = StatusCode::BAD_REQUEST;
-                    return Poll::Ready(Ok(refused));
+                StateProj::Refused { status } => {
+                    return Poll::Ready(Ok(this.asked.refuse(*status)));
                 }
             };
-            self.set(Self::Called { future });
+            this.state.set(State::Called { future });
         }
     }
-}
-
-/// Whether it says once which host is asked for, as HTTP/1.1 has to (RFC 9112, section 3.2). Who sees one and who sees the other would
-/// otherwise not agree.
-fn has_host<B>(request: &Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let (first, more) = (hosts.next(), hosts.next());
-    more.is_none() && (first.is_some() || request.version() != Version::HTTP_11)
 }

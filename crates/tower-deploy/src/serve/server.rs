@@ -140,6 +140,20 @@ impl HttpServer {
         self
     }
 
+    /// Serves clients that end their sending side after a request (`nc -N`), over HTTP/1. They get
+    /// their response, and then the connection is closed. Off by default.
+    ///
+    /// A client that leaves mostly ends its sending side too, and the server learns nothing else of
+    /// it. With this, the app works on for such a client until it sends something. A reset still
+    /// ends a request at once.
+    ///
+    /// Over HTTP/2, the end of the sending side ends the connection with either setting.
+    #[must_use]
+    pub fn allow_half_close(mut self) -> Self {
+        self.limits.half_close = true;
+        self
+    }
+
     /// Opens the socket. From here on clients can connect; they wait until [`Bound::serve`].
     ///
     /// A supervisor may hand sockets over instead, as systemd does: with `LISTEN_FDS` in the environment (and `LISTEN_PID`
@@ -181,6 +195,10 @@ impl Bound {
     /// Each request has a clone of the app, which is made ready and then called, and its peer's
     /// [`PeerAddr`](tower_origin::PeerAddr) among its extensions, unless it came over a unix socket. A panic of the app ends its own
     /// connection (with HTTP/2, its own request), an error likewise.
+    ///
+    /// Where a response has no content (HEAD, 204, 205, 304), the app's body is dropped and never
+    /// polled. Instead of a 1xx the client gets a 500, except a 101 where it asked for an upgrade.
+    /// Instead of a 2xx with content for CONNECT it gets a 501.
     ///
     /// Dropping the future ends every connection, but for upgraded ones.
     ///

@@ -1,15 +1,18 @@
 use std::{
     io::{self, IoSlice},
+    net::Shutdown,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use socket2::SockRef;
 #[cfg(unix)]
-use tokio::net::UnixStream;
+use tokio::net::{UnixStream, unix};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::{TcpStream, tcp},
     sync::OwnedSemaphorePermit,
 };
 use tokio_io_timeout::TimeoutWriter;
@@ -26,24 +29,105 @@ pub(super) enum Socket {
 /// until it is closed.
 #[derive(Debug)]
 pub(super) struct Stream {
-    socket: Socket,
+    reader: Reader,
+    writer: Arc<Writer>,
     _slot: OwnedSemaphorePermit,
+}
+
+/// A handle beside the [`Stream`] that reports a reset of the connection.
+#[derive(Debug)]
+pub(super) struct Peer(Arc<Writer>);
+
+#[derive(Debug)]
+enum Reader {
+    Tcp(tcp::OwnedReadHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedReadHalf),
+}
+
+#[derive(Debug)]
+enum Writer {
+    Tcp(tcp::OwnedWriteHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedWriteHalf),
 }
 
 impl Stream {
     /// Writes fail when the peer takes nothing for so long. The timer is not `Unpin`, hence the box.
-    pub(super) fn new(
+    pub(super) fn open(
         socket: Socket,
         slot: OwnedSemaphorePermit,
         write_timeout: Duration,
-    ) -> Pin<Box<TimeoutWriter<Self>>> {
+    ) -> (Pin<Box<TimeoutWriter<Self>>>, Peer) {
+        let (reader, writer) = match socket {
+            Socket::Tcp(socket) => {
+                let (reader, writer) = socket.into_split();
+                (Reader::Tcp(reader), Writer::Tcp(writer))
+            }
+            #[cfg(unix)]
+            Socket::Unix(socket) => {
+                let (reader, writer) = socket.into_split();
+                (Reader::Unix(reader), Writer::Unix(writer))
+            }
+        };
+        let writer = Arc::new(writer);
+        let peer = Peer(Arc::clone(&writer));
         let stream = Self {
-            socket,
+            reader,
+            writer,
             _slot: slot,
         };
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(write_timeout));
-        Box::pin(stream)
+        (Box::pin(stream), peer)
+    }
+}
+
+impl Peer {
+    /// Waits until the peer has reset the connection. A read would report it as well, but hyper
+    /// does not always read: not while a pipelined request waits, nor while the app leaves an
+    /// upload unread, nor, with half-closed clients, while the app is at work.
+    pub(super) async fn reset(&self) {
+        // The only error is that the runtime ends.
+        let _ = match &*self.0 {
+            Writer::Tcp(writer) => writer.ready(Interest::ERROR).await,
+            #[cfg(unix)]
+            Writer::Unix(writer) => writer.ready(Interest::ERROR).await,
+        };
+    }
+}
+
+impl Writer {
+    /// Writes as soon as the system takes something. `AsyncWrite` would need the half exclusively,
+    /// and [`Peer`] shares it.
+    fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&Self) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(match self {
+                Self::Tcp(writer) => writer.as_ref().poll_write_ready(cx),
+                #[cfg(unix)]
+                Self::Unix(writer) => writer.as_ref().poll_write_ready(cx),
+            })?;
+            match write(self) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn shutdown(&self) -> io::Result<()> {
+        let socket = match self {
+            Self::Tcp(writer) => SockRef::from(writer.as_ref()),
+            #[cfg(unix)]
+            Self::Unix(writer) => SockRef::from(writer.as_ref()),
+        };
+        match socket.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        }
     }
 }
 
@@ -53,69 +137,56 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+        match &mut self.reader {
+            Reader::Tcp(reader) => Pin::new(reader).poll_read(cx, buf),
             #[cfg(unix)]
-            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Reader::Unix(reader) => Pin::new(reader).poll_read(cx, buf),
         }
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+        self.writer.poll(cx, |writer| match writer {
+            Writer::Tcp(writer) => writer.try_write(buf),
             #[cfg(unix)]
-            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
+            Writer::Unix(writer) => writer.try_write(buf),
+        })
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        self.writer.poll(cx, |writer| match writer {
+            Writer::Tcp(writer) => writer.try_write_vectored(bufs),
             #[cfg(unix)]
-            Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
+            Writer::Unix(writer) => writer.try_write_vectored(bufs),
+        })
     }
 
     /// Without it, hyper copies every body into its own buffer.
     fn is_write_vectored(&self) -> bool {
-        match &self.socket {
-            Socket::Tcp(stream) => stream.is_write_vectored(),
-            #[cfg(unix)]
-            Socket::Unix(stream) => stream.is_write_vectored(),
-        }
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            #[cfg(unix)]
-            Socket::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
+    /// A socket has no buffer of its own.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            #[cfg(unix)]
-            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.writer.shutdown())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use hyper::rt::Write;
     use hyper_util::rt::TokioIo;
     use tokio::{net::TcpListener, sync::Semaphore};
@@ -127,7 +198,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await;
         let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let stream = Stream::new(Socket::Tcp(socket.unwrap()), slot, Duration::from_secs(1));
+        let socket = Socket::Tcp(socket.unwrap());
+        let (stream, _) = Stream::open(socket, slot, Duration::from_secs(1));
         assert!(TokioIo::new(stream).is_write_vectored());
     }
 }

@@ -2,8 +2,10 @@
 
 mod bodies;
 mod child;
+mod content;
 mod ending;
 mod heads;
+mod leaving;
 mod limits;
 mod protocols;
 mod sockets;
