@@ -30,7 +30,7 @@ use tower_environ::ScriptName;
 use super::{
     conditions::Validators,
     range::{Selected, selected},
-    version::{HASHED, is_told_by_time, validators},
+    version::validators,
 };
 use crate::{App, Body, Error, ErrorKind as Kind, Parts, Settings, de::from_settings};
 
@@ -224,28 +224,25 @@ impl Folder {
         let kind = mime_guess::from_path(path).first_raw();
         let kind = kind.unwrap_or("application/octet-stream");
         let is_text = kind.starts_with("text/");
-        let is_hashed = !is_told_by_time(&metadata) && length <= HASHED;
-        let read = match &self.charset {
-            _ if is_hashed => length,
-            Charset::Found if is_text => length.min(LOOKED_AT),
-            _ => 0,
-        };
-        let mut content = Vec::new();
-        file.by_ref().take(read).read_to_end(&mut content)?;
+        let mut beginning = Vec::new();
+        if is_text && matches!(self.charset, Charset::Found) {
+            file.by_ref().take(LOOKED_AT).read_to_end(&mut beginning)?;
+        }
         let charset = match &self.charset {
             Charset::Fixed(charset) => Some(&**charset),
-            Charset::Found if is_utf8(&content, length) => Some("utf-8"),
+            Charset::Found if is_utf8(&beginning, length) => Some("utf-8"),
             Charset::Found | Charset::None => None,
         };
         let content_type = match charset {
             Some(charset) if is_text => text(format!("{kind}; charset={charset}")),
             _ => HeaderValue::from_static(kind),
         };
+        let validators = validators(&mut file, &metadata, now)?;
         Ok(Opened {
             file,
             length,
             content_type,
-            validators: validators(&metadata, is_hashed.then_some(&*content), now),
+            validators,
         })
     }
 

@@ -1,7 +1,8 @@
 //! What tells one version of a file from another: its time, or its content.
 
 use std::{
-    fs::Metadata,
+    fs::{File, Metadata},
+    io::{self, Read, Seek},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -11,43 +12,54 @@ use sha2::{Digest, Sha256};
 use super::conditions::Validators;
 
 /// In bytes: the largest file whose content is its tag. It is read for each request.
-pub(super) const HASHED: u64 = 1 << 20;
+const HASHED: u64 = 1 << 20;
+
+/// In bytes: how much of it is in memory at once.
+const CHUNK: u64 = 64 << 10;
 
 /// 1990. No file of the web is older; such a time was set by a build.
 const WEB: Duration = Duration::from_secs(631_152_000);
 
-/// Whether a file's time says when it was written. A time in whole seconds was set by an archive or
-/// a build, and other content may have the same: Nix sets 1, npm a day of 1985.
-pub(super) fn is_told_by_time(metadata: &Metadata) -> bool {
-    clock_time(metadata.modified().ok()).is_some()
-}
-
-/// The validators of a file. `content` is all of it, if it was read.
+/// The validators of a file, which may be read from its beginning for that.
+///
+/// A time in whole seconds was set, by an archive or a build, and other content may have the same:
+/// Nix sets 1, npm a day of 1985.
 pub(super) fn validators(
+    file: &mut File,
     metadata: &Metadata,
-    content: Option<&[u8]>,
     now: SystemTime,
-) -> Validators {
+) -> io::Result<Validators> {
     let modified = metadata.modified().ok();
     let size = metadata.len();
     let by_time = |kind, time: Duration| {
         let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
         format!("\"{kind}{seconds:x}.{nanos:x}-{size:x}\"")
     };
-    let etag = match (clock_time(modified), content) {
-        (Some(time), _) => Some(by_time("", time)),
-        (None, Some(content)) => {
-            let digest = Sha256::digest(content);
-            let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
-            Some(format!("\"{}\"", digits.collect::<String>()))
+    let etag = match clock_time(modified) {
+        Some(time) => Some(by_time("", time)),
+        None if size <= HASHED => {
+            file.rewind()?;
+            Some(by_content(&mut file.take(size))?)
         }
         // Other machines have other times for the same file, but no other file has this one's.
-        (None, None) => clock_time(changed(metadata)).map(|time| by_time("c", time)),
+        None => clock_time(changed(metadata)).map(|time| by_time("c", time)),
     };
-    Validators {
+    Ok(Validators {
         etag: etag.and_then(|etag| HeaderValue::try_from(etag).ok()),
         last_modified: modified.and_then(|modified| last_modified(modified, now)),
+    })
+}
+
+fn by_content(content: &mut impl Read) -> io::Result<String> {
+    let mut sha256 = Sha256::new();
+    let mut chunk = Vec::new();
+    while content.by_ref().take(CHUNK).read_to_end(&mut chunk)? > 0 {
+        sha256.update(&chunk);
+        chunk.clear();
     }
+    let digest = sha256.finalize();
+    let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+    Ok(format!("\"{}\"", digits.collect::<String>()))
 }
 
 /// A time since 1970 that a clock has given.
@@ -107,6 +119,19 @@ mod tests {
         ] {
             assert_eq!(last_modified(modified, now), expected, "{why}");
         }
+    }
+
+    #[test]
+    fn all_of_the_content_counts() {
+        let content = vec![b'a'; CHUNK as usize + 1];
+        let etag = by_content(&mut &*content).unwrap();
+        assert_eq!((etag.len(), etag.starts_with('"')), (34, true));
+        for at in [0, content.len() - 1] {
+            let mut other = content.clone();
+            other[at] = b'b';
+            assert_ne!(by_content(&mut &*other).unwrap(), etag, "{at}");
+        }
+        assert_ne!(by_content(&mut &content[1..]).unwrap(), etag);
     }
 
     #[test]
