@@ -46,14 +46,16 @@ const DEPENDENCIES: [&str; 29] = [
 ];
 
 /// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 15] = [
+const OF_DEPLOY: [&str; 17] = [
     "arc-swap",
     "bytesize",
     "futures-util",
     "html-escape",
+    "httpdate",
     "hyper",
     "hyper-util",
     "listenfd",
+    "mime_guess",
     "notify",
     "sha2",
     "socket2",

@@ -5,9 +5,8 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
     response::Parts,
 };
-use mediatype::{MediaType, ReadParams, names::CHARSET};
 
-use crate::media_types::MediaTypes;
+use crate::media_types::{MediaTypes, parameters};
 
 /// What a response is to a rewriter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl Eligible {
         let no_content = status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT)
             || method == RequestMethod::Connect;
-        // The charset last: reading parameters takes an allocation.
+        // The charset last: it takes the longest.
         if no_content
             || is_encoded(headers)
             || forbids_transformation(headers)
@@ -90,25 +89,28 @@ fn has_line_feeds(content_type: &str) -> bool {
     // without punctuation.
     const WIDE: [&str; 6] = ["utf16", "utf32", "ucs2", "ucs4", "iso10646", "unicode"];
 
-    MediaType::parse(content_type).is_ok_and(|media_type| {
-        let mut charsets = media_type.params().filter(|(name, _)| *name == CHARSET);
-        let (charset, another) = (charsets.next(), charsets.next());
-        another.is_none()
-            && charset.is_none_or(|(_, charset)| {
-                let name = charset.unquoted_str();
-                let letters = || {
-                    let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
-                    letters.map(|byte| byte.to_ascii_lowercase())
-                };
-                let begins_with = |skip: usize, wide: &str| {
-                    letters().skip(skip).take(wide.len()).eq(wide.bytes())
-                };
-                if begins_with(0, "unicode11utf8") {
-                    return true;
-                }
-                let skip = if begins_with(0, "cs") { 2 } else { 0 };
-                !WIDE.iter().any(|wide| begins_with(skip, wide))
-            })
+    let mut charset = None;
+    for parameter in parameters(content_type) {
+        let Some((name, value)) = parameter else {
+            return false;
+        };
+        if name.eq_ignore_ascii_case("charset") && charset.replace(value).is_some() {
+            return false;
+        }
+    }
+    charset.is_none_or(|charset: &str| {
+        let letters = || {
+            let is_letter = |byte: &u8| !matches!(byte, b'-' | b'_' | b'"' | b'\\');
+            let letters = charset.bytes().filter(is_letter);
+            letters.map(|byte| byte.to_ascii_lowercase())
+        };
+        let begins_with =
+            |skip: usize, wide: &str| letters().skip(skip).take(wide.len()).eq(wide.bytes());
+        if begins_with(0, "unicode11utf8") {
+            return true;
+        }
+        let skip = if begins_with(0, "cs") { 2 } else { 0 };
+        !WIDE.iter().any(|wide| begins_with(skip, wide))
     })
 }
 
@@ -168,6 +170,14 @@ mod tests {
             ("text/event-stream", Eligible::No),
             ("text/plainish", Eligible::No),
             ("text/plain; charset", Eligible::No),
+            ("text/plain;", Eligible::Whole),
+            ("text/plain;;charset=utf-8", Eligible::Whole),
+            ("text/plain; ; charset=utf-8 ; ;", Eligible::Whole),
+            ("text/plain;;charset=utf-16", Eligible::No),
+            ("text/plain; charset=utf-16;;", Eligible::No),
+            ("text/plain; charset=\"utf\\-16\"", Eligible::No),
+            ("text/plain; a=\";charset=utf-16\"", Eligible::Whole),
+            ("text/plain; a=~", Eligible::Whole),
             ("multipart/byteranges; boundary=x", Eligible::No),
             ("text", Eligible::No),
             ("", Eligible::No),

@@ -1,7 +1,7 @@
 //! The header fields that change with a body.
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG, LAST_MODIFIED},
 };
 
@@ -52,13 +52,8 @@ pub fn adapt_headers(headers: &mut HeaderMap, length: Option<u64>, tag: Option<T
         Some(length) => drop(headers.insert(CONTENT_LENGTH, length.into())),
         None => drop(headers.remove(CONTENT_LENGTH)),
     }
-    // There twice, it says nothing.
-    let mut etags = headers.get_all(ETAG).into_iter();
-    let etag = match (etags.next(), etags.next(), tag) {
-        (Some(etag), None, Some(tag)) => tag.mix_into(etag),
-        _ => None,
-    };
-    match etag {
+    let etag = only(headers, ETAG).zip(tag);
+    match etag.and_then(|(etag, tag)| tag.mix_into(etag)) {
         Some(etag) => drop(headers.insert(ETAG, etag)),
         None => drop(headers.remove(ETAG)),
     }
@@ -79,9 +74,14 @@ pub(crate) fn adapt_outcome(headers: &mut HeaderMap, length: Option<u64>) {
 
 /// What `Content-Length` says, if it says one thing.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).into_iter();
-    match (lengths.next(), lengths.next()) {
-        (Some(length), None) => length.to_str().ok()?.parse().ok(),
+    only(headers, CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The value of a header that is not a list. On two lines, it says nothing.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut lines = headers.get_all(name).into_iter();
+    match (lines.next(), lines.next()) {
+        (Some(value), None) => Some(value),
         _ => None,
     }
 }

@@ -3,7 +3,6 @@
 use std::{error::Error, fmt};
 
 use http::{HeaderMap, header::CONTENT_TYPE};
-use mediatype::MediaType;
 
 use crate::Tag;
 
@@ -18,9 +17,10 @@ impl MediaTypes {
     pub(crate) fn parse<'a>(
         types: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, MediaTypeError> {
-        let names = types.into_iter().map(|text| match MediaType::parse(text) {
-            Ok(found) if !text.contains(['*', ';']) => {
-                Ok(found.essence().to_string().to_ascii_lowercase())
+        let is_name = |part: &str| is_token(part) && !part.contains('*');
+        let names = types.into_iter().map(|text| match text.split_once('/') {
+            Some((kind, subtype)) if is_name(kind) && is_name(subtype) => {
+                Ok(text.to_ascii_lowercase())
             }
             _ => Err(MediaTypeError {
                 found: text.to_owned(),
@@ -84,6 +84,53 @@ impl Default for MediaTypes {
     }
 }
 
+/// Returns the parameters of a media type as pairs of name and value (RFC 9110, section 5.6.6). Empty
+/// parameters are left out, a value keeps its quotes, and a malformed parameter is `None`.
+pub(crate) fn parameters(content_type: &str) -> impl Iterator<Item = Option<(&str, &str)>> {
+    let (mut quoted, mut escaped) = (false, false);
+    let separates = move |char| {
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        char == ';' && !quoted
+    };
+    content_type
+        .split(separates)
+        .skip(1)
+        .map(|parameter| parameter.trim_matches([' ', '\t']))
+        .filter(|parameter| !parameter.is_empty())
+        .map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            let is_value = is_token(value) || is_quoted(value);
+            (is_token(name) && is_value).then_some((name, value))
+        })
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_char)
+}
+
+/// RFC 9110, section 5.6.4.
+fn is_quoted(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('"') else {
+        return false;
+    };
+    let mut chars = rest.chars();
+    loop {
+        match chars.next() {
+            Some('"') => return chars.next().is_none(),
+            Some('\\') if chars.next().is_some() => {}
+            Some('\\') | None => return false,
+            Some(_) => {}
+        }
+    }
+}
+
 /// A name that `.types([…])` does not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaTypeError {
@@ -140,6 +187,62 @@ mod tests {
             assert_eq!(types.find_in(&headers).is_some(), found, "{content_type:?}");
             headers.append(CONTENT_TYPE, value);
             assert_eq!(types.find_in(&headers), None);
+        }
+    }
+
+    #[test]
+    fn parameters_may_be_empty_and_quoted() {
+        let charset = Some(("charset", "utf-8"));
+        let table: [(&str, &[Option<(&str, &str)>], &str); 17] = [
+            ("text/plain", &[], "none"),
+            ("text/plain;", &[], "an empty one"),
+            ("text/plain; \t;", &[], "blank ones"),
+            ("text/plain;charset=utf-8", &[charset], "one"),
+            (
+                "text/plain;;charset=utf-8",
+                &[charset],
+                "after an empty one",
+            ),
+            (
+                "text/plain;charset=utf-8;",
+                &[charset],
+                "before an empty one",
+            ),
+            (
+                "text/plain;charset=utf-8; ;",
+                &[charset],
+                "before blank ones",
+            ),
+            (
+                "text/plain; ;a=b ; charset=utf-8",
+                &[Some(("a", "b")), charset],
+                "two",
+            ),
+            (
+                "text/plain;a=~|`",
+                &[Some(("a", "~|`"))],
+                "letters of a token",
+            ),
+            (
+                "text/plain;_a=b",
+                &[Some(("_a", "b"))],
+                "letters of a token",
+            ),
+            ("text/plain;a=\";=\"", &[Some(("a", "\";=\""))], "quoted"),
+            (
+                "text/plain;a=\"\\\";\"",
+                &[Some(("a", "\"\\\";\""))],
+                "escaped",
+            ),
+            ("text/plain;a", &[None], "no value"),
+            ("text/plain;a=", &[None], "an empty value"),
+            ("text/plain;a = b", &[None], "blanks around the sign"),
+            ("text/plain;a=\"b;", &[None], "a quote too few"),
+            ("text/plain;a=\"b\"c", &[None], "after the quotes"),
+        ];
+        for (content_type, expected, why) in table {
+            let found: Vec<_> = parameters(content_type).collect();
+            assert_eq!(found, expected, "{content_type}: {why}");
         }
     }
 

@@ -1,30 +1,57 @@
-//! `egg:tower#static`: a folder's files.
+//! `egg:tower#static`: the files of a directory.
 
 use std::{
-    convert::Infallible,
-    fs, io,
-    path::{Path, PathBuf},
+    fs::{self, File, Metadata},
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    ops::Range,
+    panic::resume_unwind,
+    path::{Component, Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
+use bytes::BytesMut;
+use futures_util::stream::try_unfold;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, LOCATION},
+    header::{
+        ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        LAST_MODIFIED, LOCATION,
+    },
+    request,
 };
+use http_body::Frame;
+use http_body_util::StreamBody;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
+use tokio::io::AsyncReadExt;
 use tower_environ::ScriptName;
-use tower_http::services::ServeDir;
 
-use crate::{App, Body, Error, ErrorKind, Parts, Settings, de::from_settings};
+use super::{
+    conditions::Validators,
+    range::{Selected, selected},
+    version::validators,
+};
+use crate::{App, Body, Error, ErrorKind as Kind, Parts, Settings, de::from_settings};
+
+/// In bytes: how much of a text is looked at for its charset.
+const LOOKED_AT: u64 = 64 << 10;
+
+/// In bytes: how much of a file is sent at once.
+const CHUNK: usize = 64 << 10;
 
 #[derive(Deserialize)]
 struct Static {
     document_root: PathBuf,
     /// In seconds.
     cache_max_age: Option<u64>,
+    /// Of text files; `none` names none. Without it, UTF-8 is named where the file is in it.
+    charset: Option<String>,
     #[serde(default)]
     dotfiles: bool,
+    /// Whether `/.well-known/` is served, with `dotfiles` or without (RFC 8615).
+    #[serde(default)]
+    well_known: bool,
     /// Whether a folder is its `index.html`.
     #[serde(default = "yes")]
     index: bool,
@@ -34,165 +61,336 @@ fn yes() -> bool {
     true
 }
 
+// `ServeDir` of tower-http reads the first line of each condition only, does not know `If-Range`,
+// and panics at a time before 1970. All that would be left of it here is to open the file.
 struct Folder {
-    files: ServeDir,
     root: PathBuf,
     dotfiles: bool,
+    well_known: bool,
     index: bool,
-    /// What says how the site is built: it may hold passwords.
+    /// The files that say how the site is built: they may hold passwords.
     hidden: Arc<[PathBuf]>,
     cache_control: Option<HeaderValue>,
+    charset: Charset,
+}
+
+/// The charset that the type of a text file names.
+enum Charset {
+    /// UTF-8, if that is what the file is in.
+    Found,
+    None,
+    Fixed(String),
 }
 
 pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<App, Error> {
     let settings: Static = from_settings(local)?;
     let root = settings.document_root;
-    let wrong = |message: String, help: &str| {
-        let error = Error::new(ErrorKind::Settings, message).key("document_root");
-        let place = local.value("document_root").and_then(|value| value.place());
-        Err(error.at(place).help(help))
+    let wrong = |key: &str, message: String, help: &str| {
+        let place = local.value(key).and_then(|value| value.place());
+        let error = Error::new(Kind::Settings, message).key(key);
+        error.at(place).help(help)
     };
     match fs::metadata(&root) {
         Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return wrong(format!("{} is no folder", root.display()), "name a folder"),
+        Ok(_) => {
+            let message = format!("{} is no folder", root.display());
+            return Err(wrong("document_root", message, "name a folder"));
+        }
         Err(error) => {
             let help = match root.is_absolute() {
                 true => "name a folder that is there",
                 false => "write %(here)s/… for what lies beside this file",
             };
-            return wrong(format!("{}: {error}", root.display()), help);
+            let message = format!("{}: {error}", root.display());
+            return Err(wrong("document_root", message, help));
         }
     }
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:+".contains(&byte);
+    let charset = match settings.charset {
+        None => Charset::Found,
+        Some(name) if name == "none" => Charset::None,
+        Some(name) if !name.is_empty() && name.bytes().all(is_name) => Charset::Fixed(name),
+        Some(name) => {
+            let message = format!("{name:?} is no name of a charset");
+            return Err(wrong(
+                "charset",
+                message,
+                "write one such as utf-8, or none",
+            ));
+        }
+    };
     let folder = Arc::new(Folder {
-        files: ServeDir::new(&root).append_index_html_on_directories(settings.index),
         root,
         dotfiles: settings.dotfiles,
+        well_known: settings.well_known,
         index: settings.index,
         hidden: parts.files().paths().into(),
         cache_control: settings.cache_max_age.map(max_age),
+        charset,
     });
-    Ok(App::new(tower::service_fn(move |request| {
-        let folder = folder.clone();
-        async move { Ok::<_, Infallible>(folder.answer(request).await) }
-    })))
+    Ok(App::new(tower::service_fn(
+        move |request: Request<Body>| {
+            let folder = folder.clone();
+            async move { Ok::<_, std::convert::Infallible>(respond(folder, request).await) }
+        },
+    )))
+}
+
+async fn respond(folder: Arc<Folder>, request: Request<Body>) -> Response<Body> {
+    let (head, _) = request.into_parts();
+    if !folder.is_served(head.uri.path()) {
+        return status(StatusCode::NOT_FOUND);
+    }
+    let found = tokio::task::spawn_blocking(move || {
+        folder.find(&head).unwrap_or_else(|error| {
+            let status_of_it = status_of(&error);
+            if status_of_it.is_server_error() {
+                let path = head.uri.path();
+                tracing::warn!(%error, path, "a file cannot be read");
+            }
+            status(status_of_it)
+        })
+    });
+    // It is aborted only when the runtime ends.
+    found
+        .await
+        .unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+        })
 }
 
 impl Folder {
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        if !self.is_served(request.uri().path()) {
-            return status(StatusCode::NOT_FOUND);
-        }
-        let is_read = [Method::GET, Method::HEAD].contains(request.method());
-        match self.look(request.uri().path()).await {
-            Found::Nothing => return status(StatusCode::NOT_FOUND),
-            // ServeDir knows nothing of where it is mounted, and would take two slashes for the beginning of a host.
-            Found::Folder if is_read => return to_folder(&request),
-            Found::Folder => return status(StatusCode::NOT_FOUND),
-            Found::File if is_read => {}
-            Found::File => {
-                let mut refused = status(StatusCode::METHOD_NOT_ALLOWED);
-                let allow = HeaderValue::from_static("GET, HEAD");
-                refused.headers_mut().insert(ALLOW, allow);
-                return refused;
-            }
-        }
-        let mut response = match self.files.clone().try_call(request).await {
-            Ok(response) => response.map(Body::new),
-            Err(error) => {
-                tracing::warn!(%error, "a file cannot be read");
-                return status(StatusCode::INTERNAL_SERVER_ERROR);
-            }
-        };
-        // What the whole answer says, a 304 says, too (RFC 9110, section 15.4.5).
-        let is_there =
-            response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
-        if let Some(cache_control) = &self.cache_control
-            && is_there
-        {
-            let headers = response.headers_mut();
-            headers.insert(CACHE_CONTROL, cache_control.clone());
-        }
-        response
-    }
-
     /// Whether a path may lead to a file that is for everybody.
     fn is_served(&self, path: &str) -> bool {
-        path.split('/').all(|segment| {
+        let segments = path.split('/').filter(|segment| !segment.is_empty());
+        segments.enumerate().all(|(index, segment)| {
             let Ok(segment) = percent_decode_str(segment).decode_utf8() else {
                 return false;
             };
-            let is_dotfile = segment.starts_with('.') && !self.dotfiles;
-            let is_dots = segment == "." || segment == "..";
-            // What is one segment here must not be several to the file system.
-            !is_dotfile && !is_dots && !segment.contains(['/', '\\', '\0'])
+            let is_well_known = self.well_known && index == 0 && segment == ".well-known";
+            let is_dotfile = segment.starts_with('.') && !self.dotfiles && !is_well_known;
+            // One segment here must not be several to the file system, a parent, or a drive.
+            let is_name = |component| matches!(component, Component::Normal(_));
+            !is_dotfile
+                && !segment.contains(['/', '\\', '\0'])
+                && Path::new(&*segment).components().all(is_name)
         })
     }
 
-    /// What a path leads to, before anything is opened: a pipe would wait for a writer.
-    async fn look(&self, path: &str) -> Found {
-        let path = percent_decode_str(path).decode_utf8_lossy();
+    /// The response to a request. It looks before it opens: a pipe would wait for a writer.
+    fn find(&self, head: &request::Parts) -> io::Result<Response<Body>> {
+        let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
         let mut file = self.root.join(path.trim_start_matches('/'));
         let is_index = path.ends_with('/');
         if is_index {
             file.push("index.html");
         }
-        let (hidden, index) = (self.hidden.clone(), self.index);
-        let look = move || look_at(&file, is_index, index, &hidden);
-        let looked = tokio::task::spawn_blocking(look).await;
-        looked.unwrap_or(Found::Nothing)
+        let metadata = fs::metadata(&file)?;
+        let is_read = [Method::GET, Method::HEAD].contains(&head.method);
+        if metadata.is_dir() && self.index && !is_index && is_read {
+            return Ok(to_folder(head));
+        }
+        let is_shown = metadata.is_file() && (self.index || !is_index);
+        // A link to a hidden file is that file.
+        if !is_shown || self.is_hidden(&file, &metadata) {
+            return Ok(status(StatusCode::NOT_FOUND));
+        }
+        if is_read {
+            let now = SystemTime::now();
+            return self.send(self.open(&file, now)?, head, now);
+        }
+        let mut refused = status(StatusCode::METHOD_NOT_ALLOWED);
+        let allow = HeaderValue::from_static("GET, HEAD");
+        refused.headers_mut().insert(ALLOW, allow);
+        Ok(refused)
     }
-}
 
-fn look_at(file: &Path, is_index: bool, index: bool, hidden: &[PathBuf]) -> Found {
-    let Ok(metadata) = fs::metadata(file) else {
-        return Found::Nothing;
-    };
-    if metadata.is_dir() && index && !is_index {
-        return Found::Folder;
+    fn is_hidden(&self, file: &Path, metadata: &Metadata) -> bool {
+        let is_it = |own: &Id| {
+            self.hidden.iter().any(|hidden| {
+                let metadata = fs::metadata(hidden);
+                let id = metadata.and_then(|metadata| id(hidden, &metadata));
+                id.is_ok_and(|id| id == *own)
+            })
+        };
+        id(file, metadata).map_or(true, |own| is_it(&own))
     }
-    // A link to a hidden file is that file.
-    let is_hidden = || {
-        id(file).map_or(true, |own| {
-            hidden
-                .iter()
-                .any(|hidden| id(hidden).is_ok_and(|id| id == own))
+
+    fn open(&self, path: &Path, now: SystemTime) -> io::Result<Opened> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let length = metadata.len();
+        let kind = mime_guess::from_path(path).first_raw();
+        let kind = kind.unwrap_or("application/octet-stream");
+        let is_text = kind.starts_with("text/");
+        let mut beginning = Vec::new();
+        if is_text && matches!(self.charset, Charset::Found) {
+            file.by_ref().take(LOOKED_AT).read_to_end(&mut beginning)?;
+        }
+        let charset = match &self.charset {
+            Charset::Fixed(charset) => Some(&**charset),
+            Charset::Found if is_utf8(&beginning, length) => Some("utf-8"),
+            Charset::Found | Charset::None => None,
+        };
+        let content_type = match charset {
+            Some(charset) if is_text => text(format!("{kind}; charset={charset}")),
+            _ => HeaderValue::from_static(kind),
+        };
+        let validators = validators(&mut file, &metadata, now)?;
+        Ok(Opened {
+            file,
+            length,
+            content_type,
+            validators,
         })
-    };
-    match metadata.is_file() && (index || !is_index) && !is_hidden() {
-        true => Found::File,
-        false => Found::Nothing,
+    }
+
+    fn send(
+        &self,
+        opened: Opened,
+        head: &request::Parts,
+        now: SystemTime,
+    ) -> io::Result<Response<Body>> {
+        let (validators, length) = (opened.validators, opened.length);
+        let precondition = validators.status(&head.headers);
+        if precondition == Some(StatusCode::PRECONDITION_FAILED) {
+            return Ok(status(StatusCode::PRECONDITION_FAILED));
+        }
+        // Ranges are for GET only (RFC 9110, section 14.2).
+        let is_get = head.method == Method::GET;
+        let selected = match is_get && validators.allow_range(&head.headers, now) {
+            true => selected(&head.headers, length),
+            false => Selected::Whole,
+        };
+
+        let mut response = Response::new(Body::default());
+        let headers = response.headers_mut();
+        // A 304 has these as the 200 would (RFC 9110, section 15.4.5).
+        headers.extend(validators.etag.map(|etag| (ETAG, etag)));
+        let date = validators.last_modified.map(httpdate::fmt_http_date);
+        headers.extend(date.map(|date| (LAST_MODIFIED, text(date))));
+        let cache_control = self.cache_control.clone();
+        headers.extend(cache_control.map(|cache_control| (CACHE_CONTROL, cache_control)));
+        if let Some(precondition) = precondition {
+            *response.status_mut() = precondition;
+            return Ok(response);
+        }
+        let part = match selected {
+            Selected::Whole => 0..length,
+            Selected::Part(part) => {
+                let range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+                headers.insert(CONTENT_RANGE, text(range));
+                part
+            }
+            Selected::Nothing => {
+                let mut response = status(StatusCode::RANGE_NOT_SATISFIABLE);
+                let range = text(format!("bytes */{length}"));
+                response.headers_mut().insert(CONTENT_RANGE, range);
+                return Ok(response);
+            }
+        };
+        headers.insert(CONTENT_TYPE, opened.content_type);
+        headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if headers.contains_key(CONTENT_RANGE) {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        if is_get {
+            *response.body_mut() = body(opened.file, part)?;
+        }
+        Ok(response)
     }
 }
 
-enum Found {
-    Nothing,
-    File,
-    Folder,
+/// A file, and what its response says about it.
+struct Opened {
+    file: File,
+    length: u64,
+    content_type: HeaderValue,
+    validators: Validators,
 }
+
+/// Whether the beginning of a file of this length is in UTF-8. The last letter may be cut.
+fn is_utf8(content: &[u8], length: u64) -> bool {
+    let is_cut = (content.len() as u64) < length;
+    std::str::from_utf8(content)
+        .map_or_else(|error| is_cut && error.error_len().is_none(), |_| true)
+}
+
+/// A part of a file, as it was announced: nothing that is appended while it is sent, and an error
+/// if the file becomes shorter.
+fn body(mut file: File, part: Range<u64>) -> io::Result<Body> {
+    let length = part.end - part.start;
+    if length == 0 {
+        return Ok(Body::default());
+    }
+    file.seek(SeekFrom::Start(part.start))?;
+    let file = tokio::fs::File::from_std(file);
+    let chunks = try_unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let mut chunk = BytesMut::with_capacity(CHUNK);
+        let read = (&mut file).take(left).read_buf(&mut chunk).await?;
+        if read == 0 {
+            let message = "the file is shorter than it was";
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+        }
+        Ok(Some((
+            Frame::data(chunk.freeze()),
+            (file, left - read as u64),
+        )))
+    });
+    Ok(Body::new(StreamBody::new(chunks)))
+}
+
+/// The status of a file that cannot be opened. A file that was removed meanwhile is a 404, so that
+/// a cascade falls through to its next app.
+fn status_of(error: &io::Error) -> StatusCode {
+    match error.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::InvalidFilename
+        | ErrorKind::InvalidInput => StatusCode::NOT_FOUND,
+        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(unix)]
+type Id = (u64, u64);
 
 /// Two files that are there have not the same.
 #[cfg(unix)]
-fn id(file: &Path) -> io::Result<(u64, u64)> {
+fn id(_: &Path, metadata: &Metadata) -> io::Result<Id> {
     use std::os::unix::fs::MetadataExt;
 
-    let metadata = fs::metadata(file)?;
     Ok((metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-fn id(file: &Path) -> io::Result<PathBuf> {
+type Id = PathBuf;
+
+#[cfg(not(unix))]
+fn id(file: &Path, _: &Metadata) -> io::Result<Id> {
     file.canonicalize()
 }
 
 fn max_age(seconds: u64) -> HeaderValue {
-    let text = format!("max-age={seconds}");
-    HeaderValue::try_from(text).expect("letters, a sign and digits")
+    text(format!("max-age={seconds}"))
 }
 
-/// To the path that a folder has, below what it is mounted at.
-fn to_folder(request: &Request<Body>) -> Response<Body> {
-    let uri = request.uri();
-    let script_name = ScriptName::of(uri, request.extensions());
+/// A header's value, of names, digits and signs.
+fn text(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("it has no control characters")
+}
+
+/// Redirects to the path that a folder has, below what it is mounted at.
+fn to_folder(head: &request::Parts) -> Response<Body> {
+    let uri = &head.uri;
+    let script_name = ScriptName::of(uri, &head.extensions);
     let path = format!("{}{}", script_name.as_str(), uri.path());
     let mut location = format!("/{}/", path.trim_start_matches('/'));
     if let Some(query) = uri.query() {
@@ -210,4 +408,38 @@ fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_machine_lacks_is_an_error_of_the_server() {
+        for (kind, expected) in [
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::NotADirectory, 404),
+            (ErrorKind::InvalidFilename, 404),
+            (ErrorKind::PermissionDenied, 403),
+            (ErrorKind::OutOfMemory, 500),
+            (ErrorKind::Other, 500),
+        ] {
+            assert_eq!(status_of(&kind.into()), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_letter_may_be_cut_but_not_broken() {
+        for (content, length, expected, why) in [
+            (&b""[..], 0, true, "nothing"),
+            (b"abc", 3, true, "ASCII"),
+            (b"\xc3\xbc", 2, true, "a letter"),
+            (b"abc\xc3", 4, false, "half a letter is the end"),
+            (b"abc\xc3", 5, true, "it goes on"),
+            (b"\xfc", 1, false, "Latin-1"),
+            (b"\xfcbc", 9, false, "Latin-1"),
+        ] {
+            assert_eq!(is_utf8(content, length), expected, "{why}");
+        }
+    }
 }

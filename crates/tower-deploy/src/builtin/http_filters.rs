@@ -7,7 +7,6 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_http::{
-    compression::CompressionLayer,
     cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
@@ -41,11 +40,6 @@ pub(crate) fn access_log(app: App) -> App {
         .on_response(DefaultOnResponse::new().level(Level::INFO))
         .on_failure(DefaultOnFailure::new().level(Level::DEBUG));
     App::new(layer.layer(app))
-}
-
-/// `egg:tower#compression`: gzip, for clients that take it.
-pub(super) fn compression(_: &Settings, (): ()) -> Result<Filter, Infallible> {
-    Ok(Filter::new(CompressionLayer::new()))
 }
 
 #[derive(Deserialize)]

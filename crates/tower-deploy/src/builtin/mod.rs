@@ -1,10 +1,14 @@
 //! The factories that are there without a program's own.
 
 mod cascade;
+mod compression;
+mod conditions;
+mod entity_tag;
 mod files;
 mod filters;
 mod hooks;
 mod http_filters;
+mod range;
 mod router;
 mod routes;
 mod server;
@@ -12,6 +16,7 @@ mod template;
 mod text;
 mod trial;
 mod urlmap;
+mod version;
 
 #[cfg(feature = "cli")]
 pub(crate) use http_filters::access_log;
@@ -46,8 +51,8 @@ impl Registry {
             .filter("Paste#error_catcher", filters::exception)
             .filter("tower#trace", http_filters::trace)
             .filter("Paste#translogger", http_filters::trace)
-            .filter("tower#compression", http_filters::compression)
-            .filter("Paste#gzip", http_filters::compression)
+            .filter("tower#compression", compression::compression)
+            .filter("Paste#gzip", compression::compression)
             .filter("tower#timeout", http_filters::timeout)
             .filter("tower#body-limit", http_filters::body_limit)
             .filter("tower#request-id", http_filters::request_id)

@@ -1,15 +1,21 @@
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use http::{Method, Request, StatusCode};
-use tower_deploy::{App, Loader, Registry};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use tower_deploy::{App, Body, Loader, Registry};
 
 use super::{ask, get, header};
 
 /// A folder of files that is gone when the test is over.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(name: &str, files: &[(&str, &str)]) -> Self {
         let name = format!("tower-deploy-static-{name}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         for (path, text) in files {
@@ -20,7 +26,18 @@ impl Folder {
         Self(folder)
     }
 
-    fn load(&self, file: &str) -> App {
+    /// Sets a file's time, in seconds since 1970.
+    pub(super) fn set_time(&self, path: &str, seconds: i64) {
+        let since = Duration::from_secs(seconds.unsigned_abs());
+        let time = match seconds < 0 {
+            true => SystemTime::UNIX_EPOCH - since,
+            false => SystemTime::UNIX_EPOCH + since,
+        };
+        let file = fs::File::options().write(true).open(self.0.join(path));
+        file.unwrap().set_modified(time).unwrap();
+    }
+
+    pub(super) fn load(&self, file: &str) -> App {
         let loader = Loader::new(Registry::standard()).relative_to(&self.0);
         loader.load_app(&format!("config:{file}")).unwrap()
     }
@@ -32,7 +49,8 @@ impl Drop for Folder {
     }
 }
 
-const STATIC: &str = "[app:main]\nuse = egg:tower#static\ndocument_root = %(here)s/www\n";
+pub(super) const STATIC: &str =
+    "[app:main]\nuse = egg:tower#static\ndocument_root = %(here)s/www\n";
 
 /// A site whose files lie beside what nobody should see.
 fn folder(name: &str) -> Folder {
@@ -350,4 +368,228 @@ fn a_folder_that_is_not_there_is_an_error_with_its_place() {
             "{here}/wrong.ini:3:17: [app:main] document_root: {here}/wwww: No such file or directory (os error 2) (name a folder that is there)"
         )
     );
+}
+
+/// The times that builds and archives give to all files: none, Nix's, npm's, one of a commit.
+const SET_TIMES: [i64; 5] = [-86400, 0, 1, 499_162_500, 1_600_000_000];
+
+#[tokio::test]
+async fn a_time_that_is_set_confirms_no_other_content() {
+    let folder = folder("set-times");
+    let app = folder.load("main.ini");
+    // Large files are not hashed, so that both kinds are tried.
+    for length in [4, 2 << 20] {
+        for seconds in SET_TIMES {
+            let write = |byte: &str| {
+                let file = folder.0.join("www/sub/deep.txt");
+                fs::remove_file(&file).unwrap();
+                fs::write(&file, byte.repeat(length)).unwrap();
+                folder.set_time("www/sub/deep.txt", seconds);
+            };
+            write("a");
+            let first = get(&app, "/sub/deep.txt").await;
+            assert_eq!(first.status(), StatusCode::OK, "{seconds}");
+            let etag = header(&first, "etag").unwrap();
+            let with_tag = || Request::get("/sub/deep.txt").header("if-none-match", etag);
+            let same = ask(&app, with_tag()).await;
+            assert_eq!(same.status(), StatusCode::NOT_MODIFIED, "{seconds}");
+            write("b");
+            let other = ask(&app, with_tag()).await;
+            assert_eq!(other.status(), StatusCode::OK, "{seconds}");
+            assert_ne!(header(&other, "etag"), Some(etag), "{seconds}");
+            assert_eq!(other.body().first(), Some(&b'b'), "{seconds}");
+            // Such a date is no news either; one from before the web is not even named.
+            let date = header(&first, "last-modified");
+            assert_eq!(date.is_some(), seconds == 1_600_000_000, "{seconds}");
+            let since = "Thu, 01 Jan 1970 00:00:01 GMT";
+            let since = Request::get("/sub/deep.txt").header("if-modified-since", since);
+            assert_eq!(ask(&app, since).await.status(), StatusCode::OK, "{seconds}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_time_in_the_future_is_now() {
+    let folder = folder("future");
+    let app = folder.load("main.ini");
+    // The year 12000 has no HTTP date.
+    for seconds in [4_000_000_000, 316_000_000_000] {
+        folder.set_time("www/sub/deep.txt", seconds);
+        let response = get(&app, "/sub/deep.txt").await;
+        assert_eq!(response.body(), "deep", "{seconds}");
+        let since = header(&response, "last-modified").unwrap();
+        assert!(!since.contains("2096"), "{since}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_sent_keeps_to_its_length() {
+    let folder = folder("changes");
+    let app = folder.load("main.ini");
+    let file = folder.0.join("www/sub/deep.txt");
+    let body = async |range: Option<&str>, then: &str| {
+        fs::write(&file, "x".repeat(300_000)).unwrap();
+        let mut request = Request::get("/sub/deep.txt");
+        if let Some(range) = range {
+            request = request.header("range", range);
+        }
+        let request = request.body(Body::default()).unwrap();
+        let Ok(response) = app.clone().oneshot(request).await;
+        fs::write(&file, then).unwrap();
+        let length = response.headers()["content-length"].to_str().unwrap();
+        let length: usize = length.parse().unwrap();
+        (length, response.into_body().collect().await)
+    };
+    let longer = "x".repeat(400_000);
+    for range in [None, Some("bytes=100-"), Some("bytes=10-19")] {
+        let (length, grown) = body(range, &longer).await;
+        assert_eq!(grown.unwrap().to_bytes().len(), length, "{range:?}");
+    }
+    for range in [None, Some("bytes=100-")] {
+        let (_, shrunk) = body(range, "xxx").await;
+        let error = shrunk.unwrap_err().to_string();
+        assert_eq!(error, "the file is shorter than it was", "{range:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_may_not_be_read_is_403() {
+    let folder = folder("unreadable");
+    // No user may read it, root included.
+    let closed = "/proc/sys/vm/drop_caches";
+    std::os::unix::fs::symlink(closed, folder.0.join("www/closed.txt")).unwrap();
+    let app = folder.load("main.ini");
+    for method in [Method::GET, Method::HEAD] {
+        let request = Request::builder().method(method).uri("/closed.txt");
+        assert_eq!(ask(&app, request).await.status(), StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn text_files_in_utf_8_say_so() {
+    let folder = folder("charset");
+    let long = format!("{}\u{fc}", "x".repeat((64 << 10) - 1));
+    let write =
+        |name: &str, bytes: &[u8]| fs::write(folder.0.join("www").join(name), bytes).unwrap();
+    write("ascii.txt", b"abc");
+    write("utf8.md", "\u{fc}".as_bytes());
+    write("cut.html", long.as_bytes());
+    write("latin1.txt", b"\xfc");
+    write("half.txt", b"abc\xc3");
+    write("empty.css", b"");
+    write("data.json", b"{}");
+    write("noext", b"abc");
+    let write_ini = |name: &str, charset: &str| {
+        fs::write(
+            folder.0.join(name),
+            format!("{STATIC}charset = {charset}\n"),
+        )
+        .unwrap();
+        folder.load(name)
+    };
+    let found = folder.load("main.ini");
+    let (none, fixed) = (
+        write_ini("none.ini", "none"),
+        write_ini("latin.ini", "windows-1252"),
+    );
+    for (path, by_look, with_none, with_fixed) in [
+        (
+            "/ascii.txt",
+            "text/plain; charset=utf-8",
+            "text/plain",
+            "text/plain; charset=windows-1252",
+        ),
+        (
+            "/utf8.md",
+            "text/markdown; charset=utf-8",
+            "text/markdown",
+            "text/markdown; charset=windows-1252",
+        ),
+        (
+            "/cut.html",
+            "text/html; charset=utf-8",
+            "text/html",
+            "text/html; charset=windows-1252",
+        ),
+        (
+            "/latin1.txt",
+            "text/plain",
+            "text/plain",
+            "text/plain; charset=windows-1252",
+        ),
+        (
+            "/half.txt",
+            "text/plain",
+            "text/plain",
+            "text/plain; charset=windows-1252",
+        ),
+        (
+            "/empty.css",
+            "text/css; charset=utf-8",
+            "text/css",
+            "text/css; charset=windows-1252",
+        ),
+        (
+            "/data.json",
+            "application/json",
+            "application/json",
+            "application/json",
+        ),
+        (
+            "/noext",
+            "application/octet-stream",
+            "application/octet-stream",
+            "application/octet-stream",
+        ),
+    ] {
+        for (app, expected) in [(&found, by_look), (&none, with_none), (&fixed, with_fixed)] {
+            for method in [Method::GET, Method::HEAD] {
+                let request = Request::builder().method(method).uri(path);
+                let response = ask(app, request).await;
+                assert_eq!(header(&response, "content-type"), Some(expected), "{path}");
+            }
+        }
+    }
+    // The bytes that were looked at are sent, too.
+    assert_eq!(get(&found, "/cut.html").await.body(), &long);
+    let loader = Loader::new(Registry::standard()).relative_to(&folder.0);
+    fs::write(
+        folder.0.join("wrong.ini"),
+        format!("{STATIC}charset = a b\n"),
+    )
+    .unwrap();
+    let error = loader.load_app("config:wrong.ini").unwrap_err().to_string();
+    assert!(error.ends_with("wrong.ini:4:11: [app:main] charset: \"a b\" is no name of a charset (write one such as utf-8, or none)"), "{error}");
+}
+
+#[tokio::test]
+async fn well_known_can_be_open_without_dotfiles() {
+    let folder = Folder::new(
+        "well-known",
+        &[
+            ("main.ini", STATIC),
+            ("open.ini", &format!("{STATIC}well_known = yes\n")),
+            ("www/.well-known/acme-challenge/token", "proof"),
+            ("www/.well-known/.secret", "top secret"),
+            ("www/sub/.well-known/x", "top secret"),
+            ("www/.env", "top secret"),
+        ],
+    );
+    let (closed, open) = (folder.load("main.ini"), folder.load("open.ini"));
+    let token = "/.well-known/acme-challenge/token";
+    assert_eq!(get(&closed, token).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(get(&open, token).await.body(), "proof");
+    for path in [
+        "/.well-known/.secret",
+        "/sub/.well-known/x",
+        "/.env",
+        "/.well-known/../.env",
+    ] {
+        assert_eq!(
+            get(&open, path).await.status(),
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
+    }
 }

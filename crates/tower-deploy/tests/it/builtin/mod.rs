@@ -1,6 +1,8 @@
 //! What a file can name without a program's own factories.
 
 mod composites;
+mod compression;
+mod conditions;
 mod files;
 mod filters;
 mod routes;

@@ -1,0 +1,180 @@
+//! The filter `compression`: what caches and clients can tell of the two forms of a response.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use tower::service_fn;
+use tower_deploy::{App, Body, Registry};
+
+use super::{
+    ask,
+    files::{Folder, STATIC},
+    header, loader,
+};
+
+/// Text that is worth compressing.
+fn text() -> String {
+    "0123456789".repeat(100)
+}
+
+const FILTER: &str = "filter-with = it\n[filter:it]\nuse = egg:tower#compression\n";
+
+/// A compressed site of files.
+fn files(name: &str) -> (Folder, App) {
+    let ini = format!("{STATIC}{FILTER}");
+    let folder = Folder::new(
+        name,
+        &[
+            ("main.ini", &ini),
+            ("www/a.txt", &text()),
+            ("www/a.png", &text()),
+        ],
+    );
+    let app = folder.load("main.ini");
+    (folder, app)
+}
+
+/// An app that responds with the status and the headers that the path names (`_` is a space),
+/// compressed.
+fn said() -> App {
+    let registry = Registry::standard().app("says", |_, (): ()| {
+        Ok::<_, Infallible>(App::new(service_fn(async |request: Request<Body>| {
+            let mut parts = request.uri().path()[1..].split('/');
+            let status: u16 = parts.next().unwrap().parse().unwrap();
+            let mut response = Response::builder()
+                .status(status)
+                .header("content-type", "text/plain")
+                .header("etag", "\"x\"");
+            for part in parts {
+                let (name, value) = part.split_once('=').unwrap();
+                response = response.header(name, value.replace('_', " "));
+            }
+            let body = match *request.method() == Method::HEAD || status == 304 {
+                true => Body::default(),
+                false => Body::from(text()),
+            };
+            Ok::<_, Infallible>(response.body(body).unwrap())
+        })))
+    });
+    let ini = format!("[app:main]\nuse = egg:says\n{FILTER}");
+    let loader = loader(registry, &[("main.ini", &ini)]);
+    loader.load_app("config:/site/main.ini").unwrap()
+}
+
+async fn send(app: &App, method: Method, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    ask(app, request).await
+}
+
+const GZIP: (&str, &str) = ("accept-encoding", "gzip");
+
+#[tokio::test]
+async fn the_compressed_form_has_a_tag_that_gives_304() {
+    let (_folder, app) = files("compressed-tag");
+    let plain = send(&app, Method::GET, "/a.txt", &[]).await;
+    let packed = send(&app, Method::GET, "/a.txt", &[GZIP]).await;
+    let (strong, weak) = (header(&plain, "etag"), header(&packed, "etag"));
+    let (strong, weak) = (strong.unwrap(), weak.unwrap());
+    assert_eq!(header(&packed, "content-encoding"), Some("gzip"));
+    let opaque = strong.trim_matches('"');
+    assert_eq!(weak, format!("W/\"{opaque}~gzip\""), "the bytes are others");
+    assert_eq!(header(&packed, "accept-ranges"), None);
+    assert!(header(&packed, "last-modified").is_some());
+    // A confirmation names the tag of the copy that it confirms, or a cache would make it strong.
+    for (copy, tag) in [(weak, weak), (strong, strong)] {
+        for method in [Method::GET, Method::HEAD] {
+            let headers = [GZIP, ("if-none-match", copy)];
+            let again = send(&app, method, "/a.txt", &headers).await;
+            assert_eq!(again.status(), 304, "{copy}");
+            assert_eq!(header(&again, "etag"), Some(tag));
+            assert_eq!(header(&again, "vary"), Some("accept-encoding"));
+        }
+    }
+    // A part of a compressed copy is not made of the plain bytes.
+    let part = |tag| [GZIP, ("range", "bytes=4-6"), ("if-range", tag)];
+    let whole = send(&app, Method::GET, "/a.txt", &part(weak)).await;
+    assert_eq!(whole.status(), 200);
+    assert_eq!(header(&whole, "content-encoding"), Some("gzip"));
+    let of_plain = send(&app, Method::GET, "/a.txt", &part(strong)).await;
+    assert_eq!(of_plain.status(), 206);
+    assert_eq!(of_plain.body(), "456");
+    assert_eq!(header(&of_plain, "etag"), Some(strong));
+    assert_eq!(header(&of_plain, "vary"), Some("accept-encoding"));
+}
+
+#[tokio::test]
+async fn head_says_what_get_says() {
+    let (_folder, app) = files("compressed-head");
+    let said = said();
+    for headers in [&[][..], &[GZIP], &[("accept-encoding", "identity;q=0")]] {
+        for (app, path) in [
+            (&app, "/a.txt"),
+            (&app, "/a.png"),
+            (&said, "/200"),
+            (&said, "/404/content-length=1000"),
+        ] {
+            let get = send(app, Method::GET, path, headers).await;
+            let head = send(app, Method::HEAD, path, headers).await;
+            for name in ["content-encoding", "etag", "vary", "content-type"] {
+                assert_eq!(header(&head, name), header(&get, name), "{path} {name}");
+            }
+            let encoded = header(&get, "content-encoding").is_some();
+            let length = header(&head, "content-length");
+            assert!(!encoded || length.is_none(), "{path}: {length:?}");
+            assert_eq!(head.body(), "", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_must_not_change_does_not() {
+    let app = said();
+    for (path, why) in [
+        ("/200/cache-control=max-age=3,_No-Transform", "it says so"),
+        ("/200/content-encoding=br", "it is encoded"),
+        ("/206/content-range=bytes_0-999", "it is a part"),
+        ("/204", "there is nothing"),
+    ] {
+        let plain = send(&app, Method::GET, path, &[]).await;
+        let asked = send(&app, Method::GET, path, &[GZIP]).await;
+        assert_eq!(asked.body(), plain.body(), "{path}: {why}");
+        assert_eq!(asked.headers(), plain.headers(), "{path}: {why}");
+    }
+}
+
+#[tokio::test]
+async fn no_accept_encoding_gives_406() {
+    let app = said();
+    for accept in [
+        "identity;q=0",
+        "*;q=0",
+        "identity;q=0, br",
+        "gzip;q=0, *;q=0",
+    ] {
+        for status in [200, 307, 404, 405] {
+            let headers = [("accept-encoding", accept)];
+            let path = format!("/{status}");
+            let response = send(&app, Method::GET, &path, &headers).await;
+            assert_eq!(response.status(), status, "{accept}");
+            assert_eq!(response.body(), &text(), "{accept}");
+            assert_eq!(header(&response, "content-encoding"), None);
+            assert_eq!(header(&response, "vary"), Some("accept-encoding"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn digests_of_the_plain_bytes_do_not_stay() {
+    let app = said();
+    let path = "/200/content-digest=x/repr-digest=x/vary=cookie/last-modified=x";
+    let response = send(&app, Method::GET, path, &[GZIP]).await;
+    assert_eq!(header(&response, "content-digest"), None);
+    assert_eq!(header(&response, "repr-digest"), None);
+    assert_eq!(header(&response, "last-modified"), Some("x"));
+    let vary: Vec<_> = response.headers().get_all("vary").iter().collect();
+    assert_eq!(vary, ["cookie", "accept-encoding"]);
+}
