@@ -147,8 +147,8 @@ fn what_is_malformed_on_the_way_to_the_client_is_refused_with_its_place() {
             malformed("Forwarded", "for=1.2.3", 4, node),
         ),
         (
-            "forwarded: for=2001:db8::1",
-            malformed("Forwarded", "for=2001:db8::1", 4, node),
+            "forwarded: for=2001:db8::1:81",
+            malformed("Forwarded", "for=2001:db8::1:81", 4, node),
         ),
         (
             "forwarded: for=unknown;proto=javascript",
