@@ -556,6 +556,69 @@ fn origin_9_a_request_without_a_host_has_the_default_host() {
     }
 }
 
+/// Each row of the README's table, with nothing configured but what the row needs.
+#[test]
+fn the_defaults_are_those_of_the_readme() {
+    let forwarded = [
+        "x-forwarded-for: 192.0.2.1",
+        "x-forwarded-proto: https",
+        HOST,
+    ];
+    let lying = [
+        "host: example.org",
+        "x-forwarded-host: a.example",
+        "x-forwarded-port: 81",
+        "x-forwarded-prefix: /app",
+    ];
+    let both = ["forwarded: for=192.0.2.1", "x-forwarded-for: 192.0.2.1"];
+    for new in [OriginLayer::new, OriginLayer::default] {
+        let table = [
+            // `trusted`, `https` and `prefix`
+            (
+                new(),
+                PROXY,
+                &forwarded[..],
+                "http example.org 80 10.0.0.1 4000 ",
+            ),
+            // `trusted_without_address`
+            (new(), "", &forwarded[..], "http example.org 80 - - "),
+            // `only_forwarded`, `only_x_forwarded`
+            (
+                new().trusted(["10.0.0.0/8"]).unwrap(),
+                PROXY,
+                &both[..],
+                "the request has both Forwarded and X-Forwarded headers",
+            ),
+            // `x_forwarded`
+            (
+                new().trusted(["10.0.0.0/8"]).unwrap(),
+                PROXY,
+                &lying[..],
+                "http example.org 80 10.0.0.1 4000 ",
+            ),
+            // `hosts`
+            (
+                new(),
+                STRANGER,
+                &["host: any.example:81"][..],
+                "http any.example 81 203.0.113.7 5000 ",
+            ),
+            // `default_host`
+            (new(), STRANGER, &[][..], "http - 80 203.0.113.7 5000 "),
+            (
+                new().hosts(["example.org"]).unwrap(),
+                STRANGER,
+                &[][..],
+                "the request names no host",
+            ),
+        ];
+        for (layer, peer, headers, expected) in table {
+            let got = told(&layer, request(peer, "/", headers));
+            assert_eq!(got, expected, "{headers:?}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_configuration_says_what_would_be_right() {
     let table = [
