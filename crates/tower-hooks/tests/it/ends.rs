@@ -16,8 +16,9 @@ use std::{
 use bytes::Bytes;
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH, request,
-    response,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    request, response,
 };
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
@@ -290,6 +291,43 @@ fn hooks_2_a_hooks_response_has_a_body_only_where_there_is_content() {
         assert_eq!(length, header, "{name}");
         let hint = response.body().size_hint();
         assert_eq!(hint.exact(), Some(body), "{name}");
+    }
+}
+
+/// Says itself how long its body is, in these headers.
+struct Says(&'static [(HeaderName, &'static str)]);
+
+impl Hook for Says {
+    type State = ();
+
+    async fn before(
+        &self,
+        (): &mut (),
+        _: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        let mut response = Response::new(Full::from("text"));
+        for (name, value) in self.0 {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().append(name, value);
+        }
+        ControlFlow::Break(response)
+    }
+}
+
+#[test]
+fn hooks_2_a_response_to_head_keeps_the_length_that_the_hook_says() {
+    let table: [(&[_], &[&str]); 3] = [
+        (&[(CONTENT_LENGTH, "9")], &["9"]),
+        (&[(CONTENT_LENGTH, "9"), (CONTENT_LENGTH, "9")], &["9", "9"]),
+        (&[(TRANSFER_ENCODING, "chunked")], &[]),
+    ];
+    for (headers, lengths) in table {
+        let app = probe::App::new(|_| unreachable!("a hook has responded"));
+        let service = HooksLayer::new().hook(Says(headers)).layer(app);
+        let request = Request::head("/").body(probe::Body::default()).unwrap();
+        let response = block_on(service.oneshot(request)).unwrap().unwrap();
+        let seen = response.headers().get_all(CONTENT_LENGTH);
+        assert!(seen.iter().eq(lengths), "{headers:?}");
     }
 }
 

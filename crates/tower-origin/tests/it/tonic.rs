@@ -10,7 +10,7 @@ fn connected(peer: &str) -> Request<()> {
     let headers = ["host: example.org", "x-forwarded-for: 192.0.2.1"];
     let mut request = request("", "/", &headers);
     request.extensions_mut().insert(TcpConnectInfo {
-        local_addr: None,
+        local_addr: "10.0.0.9:50051".parse().ok(),
         remote_addr: peer.parse().ok(),
     });
     request
