@@ -245,10 +245,10 @@ fn dependencies_are_listed(root: &Path) -> Vec<String> {
         };
         let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
         for (dependency, value) in dependencies.into_iter().flatten() {
-            // For extractors; nobody gets it without asking.
+            // For extractors and the peer's address: a user has it only by name.
             let optional = value.get("optional").and_then(toml::Value::as_bool) == Some(true);
             let listed = DEPENDENCIES.contains(&dependency.as_str())
-                || optional && dependency == "axum"
+                || optional && ["axum", "tonic"].contains(&dependency.as_str())
                 || name == "tower-deploy" && OF_DEPLOY.contains(&dependency.as_str());
             if !listed && !neighbours.contains(&dependency.as_str()) {
                 wrong.push(format!("{name}: it depends on {dependency}, which is not in DEPENDENCIES of tests/tidy.rs: do without it, or add it there"));

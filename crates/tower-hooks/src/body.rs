@@ -149,11 +149,14 @@ where
     }
 }
 
-/// Where a body does not know its length, a server goes by what the head says.
+/// Where a body does not know its length, a server goes by what the head says. Lines that differ say nothing.
 fn content_length(head: &response::Parts) -> Option<u64> {
-    let length = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+    let mut lines = head.headers.get_all(CONTENT_LENGTH).iter();
+    let first = lines.next()?;
+    let length = first.to_str().ok()?;
     let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
-    length.parse().ok().filter(|_| is_number)
+    let agrees = is_number && lines.all(|line| line == first);
+    length.parse().ok().filter(|_| agrees)
 }
 
 /// What a request asks for: how the client and the server understand the response, whatever the hooks make of the

@@ -37,8 +37,11 @@ pub trait Hook: Send + Sync + 'static {
     /// What the hook knows of one request. It is made before [`before`](Self::before).
     type State: Default + Send;
 
-    /// Before the app: may change the request's head, or answer it. Then neither the hooks after this one nor the app see
-    /// the request, and its body is dropped unread.
+    /// Before the inner service: may change the request's head, or respond. Then neither the hooks after this one nor the
+    /// inner service see the request, and its body is dropped unread.
+    ///
+    /// A response may have any status and headers. Its body is all in memory, and it is dropped where a response has
+    /// none: to HEAD, with a 2xx to CONNECT, with 1xx, 204 and 304.
     fn before(
         &self,
         state: &mut Self::State,

@@ -120,13 +120,14 @@ where
     }
 }
 
-/// A response to HEAD says how long its body would be, where it would have one (RFC 9110, sections 8.6 and 9.3.2).
+/// The body goes where a response has none. One to HEAD says how long it would be, where there would be one (RFC 9110,
+/// sections 6.4.1, 8.6 and 9.3.2).
 fn without_content_for(asks: Asks, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    if asks != Asks::Head {
+    if asks.has_content(response.status()) {
         return response;
     }
     let length = response.body().size_hint().exact().unwrap_or_default();
-    let has_length = Asks::Other.has_content(response.status());
+    let has_length = asks == Asks::Head && Asks::Other.has_content(response.status());
     let headers = response.headers_mut();
     if has_length && !headers.contains_key(TRANSFER_ENCODING) {
         let length = || HeaderValue::from(length);

@@ -1,6 +1,6 @@
 //! The grammar of the `Forwarded` header ([RFC 7239, section 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)), to
-//! the letter but for what proxies do all the same and what moves no end of anything: white space around semicolons, a
-//! `:`, `[` or `]` without quotes, and no value at all.
+//! the letter except for what proxies do all the same and what moves no end of anything: white space around
+//! semicolons, a `:`, `[` or `]` without quotes, an IPv6 address without brackets, and no value at all.
 //!
 //! A client may write the start of the header and a trusted proxy goes on behind it. Whatever is not well-formed is an
 //! error as a whole: a quote that the client has left open would otherwise swallow what the proxy says.
@@ -165,6 +165,13 @@ mod tests {
                     element("[2001:db8:cafe::17]:4711", None, None),
                 ],
             ),
+            (
+                "for=2001:db8:cafe::17;proto=https, for=\"2001:db8:cafe::18\"",
+                vec![
+                    element("[2001:db8:cafe::17]", None, Some("https")),
+                    element("[2001:db8:cafe::18]", None, None),
+                ],
+            ),
             ("For=\"_gazonk\"", vec![element("_gazonk", None, None)]),
             (
                 "host=\"example.org:80\";PROTO=https",
@@ -212,8 +219,10 @@ mod tests {
             ("for= 1.2.3.4", (4, node)),
             ("for=;proto=http", (4, node)),
             ("for=1;host=\"a;b\"", (4, node)),
-            ("for=2001:db8::1", (4, node)),
-            ("for=\"2001:db8::1\"", (4, node)),
+            ("for=2001:db8::1:81", (4, node)),
+            ("for=\"2001:db8::1:81\"", (4, node)),
+            ("for=2001:db8:::1", (4, node)),
+            ("for=fe80::1%eth0", (4, node)),
             ("for=\"1.2.3.4", (4, "a quote that is not closed")),
             ("for=\"1.2.3.4\\\"", (4, "a quote that is not closed")),
             ("for=\"1.2.3.4\"x", (13, end)),

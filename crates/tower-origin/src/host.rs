@@ -6,6 +6,8 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
+use http::uri::Scheme;
+
 /// The longest name, in bytes: that of the DNS.
 const MAX_LEN: usize = 253;
 
@@ -39,6 +41,20 @@ impl Host {
         };
         Some(Self { name, port })
     }
+
+    /// The port that it names, or the scheme's own.
+    pub(crate) fn port(&self, scheme: &Scheme) -> u16 {
+        self.port.unwrap_or_else(|| default_port(scheme))
+    }
+
+    /// Whether both are one host: the scheme's own port may be left out (RFC 3986, section 6.2.3).
+    pub(crate) fn is_same(&self, other: &Self, scheme: &Scheme) -> bool {
+        self.name == other.name && self.port(scheme) == other.port(scheme)
+    }
+}
+
+pub(crate) fn default_port(scheme: &Scheme) -> u16 {
+    if *scheme == Scheme::HTTPS { 443 } else { 80 }
 }
 
 /// A port in decimal digits and nothing else.
@@ -88,13 +104,15 @@ impl HostPattern {
         Some(Self { host, below })
     }
 
-    pub(crate) fn matches(&self, host: &Host) -> bool {
+    /// Whether a host is one of them, in a request of this scheme.
+    pub(crate) fn matches(&self, host: &Host, scheme: &Scheme) -> bool {
         let name = match host.name.strip_suffix(&*self.host.name) {
             Some("") => !self.below,
             Some(below) => self.below && below.ends_with('.'),
             None => false,
         };
-        name && (self.host.port.is_none() || self.host.port == host.port)
+        let port = self.host.port;
+        name && port.is_none_or(|port| port == host.port(scheme))
     }
 }
 
@@ -139,7 +157,7 @@ mod tests {
             let host = Host::parse(text).unwrap();
             assert_eq!((&*host.name, host.port), (name, port), "{text}");
         }
-        let long = "a".repeat(MAX_LEN);
+        let long = "a".repeat(253);
         assert!(Host::parse(&long).is_some());
         assert!(Host::parse(&format!("{long}.")).is_some());
         assert!(Host::parse(&format!("{long}a")).is_none());
@@ -205,7 +223,7 @@ mod tests {
         let matches = |pattern, host| {
             HostPattern::parse(pattern)
                 .unwrap()
-                .matches(&Host::parse(host).unwrap())
+                .matches(&Host::parse(host).unwrap(), &Scheme::HTTP)
         };
         assert!(matches("Example.org", "example.ORG.:80"));
         assert!(!matches("example.org", "www.example.org"));
@@ -216,6 +234,8 @@ mod tests {
         assert!(matches("example.org:8443", "example.org:8443"));
         assert!(!matches("example.org:8443", "example.org:8444"));
         assert!(!matches("example.org:8443", "example.org"));
+        assert!(matches("example.org:80", "example.org"));
+        assert!(!matches("example.org:443", "example.org"));
         assert!(matches("*.example.org:81", "a.example.org:81"));
         for text in [
             "",

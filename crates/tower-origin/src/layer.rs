@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use crate::{
     WithOrigin,
-    host::HostPattern,
+    host::{Host, HostPattern},
     prefix,
     resolve::{Kind, Rules, XForwarded},
 };
@@ -29,6 +29,7 @@ impl OriginLayer {
                 kind: Kind::Either,
                 extra: Vec::new(),
                 hosts: Vec::new(),
+                default_host: None,
                 scheme: Scheme::HTTP,
                 prefix: None,
             }),
@@ -41,8 +42,9 @@ impl OriginLayer {
     /// Trust only proxies that set these headers themselves, or drop them: what they pass on as the client has sent it
     /// is believed too. One that writes `Forwarded` and puts something of the client's in quotes has to escape it.
     ///
-    /// The server has to leave the peer's address, as [`PeerAddr`](crate::PeerAddr) or, with the feature `axum`, as axum's `ConnectInfo`
-    /// (`into_make_service_with_connect_info`). Where it does not, nobody is trusted, and no request is refused for that.
+    /// The server has to leave the peer's address, as [`PeerAddr`](crate::PeerAddr), with the feature `axum` as axum's
+    /// `ConnectInfo` (`into_make_service_with_connect_info`), or with the feature `tonic` as tonic does. Where it does
+    /// not, no peer is trusted, and no request is refused for that.
     ///
     /// # Errors
     ///
@@ -69,14 +71,16 @@ impl OriginLayer {
     }
 
     /// Reads `Forwarded` (RFC 7239) and no X-Forwarded-For, -Proto, -Host and -Port. By default either kind of headers
-    /// is read, and both in one request are refused.
+    /// is read, and both in one request are refused. The later of this and
+    /// [`only_x_forwarded`](OriginLayer::only_x_forwarded) counts.
     #[must_use]
     pub fn only_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::Forwarded)
     }
 
     /// Reads no `Forwarded`, but X-Forwarded-For and -Proto and what [`x_forwarded`](OriginLayer::x_forwarded) names. By
-    /// default either kind of headers is read, and both in one request are refused.
+    /// default either kind of headers is read, and both in one request are refused. The later of this and
+    /// [`only_forwarded`](OriginLayer::only_forwarded) counts.
     #[must_use]
     pub fn only_x_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::XForwarded)
@@ -89,13 +93,13 @@ impl OriginLayer {
         self.with(|rules| rules.extra.extend(headers))
     }
 
-    /// The hosts that are served: names, addresses, and `*.example.org` for all names below that one. With a port it is
-    /// requests that name that port (not `:443` or `:80`, which clients leave out); without one it is any, and which one is the client's word. Called again
-    /// it adds to those that there are.
+    /// Adds hosts that are served: names, addresses, and `*.example.org` for all names below that one. With a port, a
+    /// host is served on that port only; a request that names no port means the one of its scheme. Without a port, a
+    /// host is served on any, and which one it is only the client knows.
     ///
-    /// A request for another host, or for none, is answered 400. Health checks, which often name an address or nothing,
-    /// need theirs on the list or a way around the layer. Without a list every host goes, and
-    /// [`Origin::url`](crate::Origin::url) makes no URL.
+    /// A request for another host gets a 400, and so does one that names none, unless there is a
+    /// [`default_host`](OriginLayer::default_host). Health checks often name an address: list it, or configure the
+    /// check's `Host`. Without a list every host is served, and [`Origin::url`](crate::Origin::url) makes no URL.
     ///
     /// # Errors
     ///
@@ -112,6 +116,22 @@ impl OriginLayer {
             });
         }
         Ok(self.with(|rules| rules.hosts.extend(hosts)))
+    }
+
+    /// Sets the host of requests that name none, such as health checks over HTTP/1.0: a name or an address, with a port
+    /// if it is not the scheme's own. The host need not be among the [`hosts`](OriginLayer::hosts), and links can be
+    /// made with it. By default such a request gets a 400 if there is a list of hosts, and otherwise has no host.
+    ///
+    /// A request names no host if it has no authority in its target, no `Host` or an empty one, and if no trusted proxy
+    /// names one either. The version of HTTP does not matter, although RFC 9112 wants servers to refuse such requests in
+    /// HTTP/1.1.
+    ///
+    /// # Errors
+    ///
+    /// An [`OriginError`] if it is no host. A pattern such as `*.example.org` is none.
+    pub fn default_host(self, host: &str) -> Result<Self, OriginError> {
+        let host = read_all([host], Offence::DefaultHost, Host::parse)?.pop();
+        Ok(self.with(|rules| rules.default_host = host))
     }
 
     /// Says that this server itself is spoken to with TLS: the scheme is `https` where no trusted proxy says another. By
@@ -196,6 +216,7 @@ pub struct OriginError {
 enum Offence {
     Network,
     Host,
+    DefaultHost,
     Prefix,
 }
 
@@ -205,6 +226,9 @@ impl fmt::Display for OriginError {
             Offence::Network => "expected an address or a network, such as `10.0.0.0/8`",
             Offence::Host => {
                 "expected a host, such as `example.org`, `*.example.org:8443` or `[2001:db8::1]`"
+            }
+            Offence::DefaultHost => {
+                "expected a host, such as `example.org`, `example.org:8443` or `[2001:db8::1]`"
             }
             Offence::Prefix => prefix::EXPECTED,
         };

@@ -16,8 +16,12 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// Reads `for=…`: an IPv4 address, an IPv6 address in brackets, `unknown` or `_name`; a port after a colon.
+    /// Reads `for=…`: an IPv4 address, an IPv6 address in brackets, `unknown` or `_name`; a port after a colon. Without a
+    /// port an IPv6 address needs no brackets: AWS and Cloud Run send none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Some(address) = without_brackets(text) {
+            return Some(Self::Address(address, None));
+        }
         let (name, port) = match text.rsplit_once(':') {
             // Those in the brackets belong to the address.
             Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
@@ -38,8 +42,8 @@ impl Node {
         Some(Self::Address(address.to_canonical(), port))
     }
 
-    /// Reads an entry of X-Forwarded-For: as [`Node::parse`] does, or an IPv6 address without brackets, which may have
-    /// a zone, or nginx's `unix:`.
+    /// Reads an entry of X-Forwarded-For: as [`Node::parse`] does, or nginx's `unix:`, or any IPv6 address without
+    /// brackets, which may have a zone and is never followed by a port.
     pub(crate) fn parse_bare(text: &str) -> Option<Self> {
         if text == "unix:" {
             return Some(Self::Local);
@@ -50,6 +54,14 @@ impl Node {
             Err(_) => Self::parse(text),
         }
     }
+}
+
+/// An IPv6 address whose last part cannot be a port: `2001:db8::9`, but not `2001:db8::9:81`.
+fn without_brackets(text: &str) -> Option<IpAddr> {
+    let address: Ipv6Addr = text.parse().ok()?;
+    let (head, last) = text.rsplit_once(':')?;
+    let ambiguous = head.parse::<Ipv6Addr>().is_ok() && host::port(last).is_some();
+    (!ambiguous).then(|| address.to_canonical())
 }
 
 /// `_` and at least one more character (RFC 7239, section 6.3).
@@ -75,6 +87,16 @@ mod tests {
             ("[2001:db8::1]", address("2001:db8::1", None)),
             ("[2001:db8::1]:8080", address("2001:db8::1", Some(8080))),
             ("[::ffff:192.0.2.1]", address("192.0.2.1", None)),
+            ("2001:db8::1", address("2001:db8::1", None)),
+            ("2001:db8::2004", address("2001:db8::2004", None)),
+            (
+                "2001:db8:1:2:3:4:5:6",
+                address("2001:db8:1:2:3:4:5:6", None),
+            ),
+            ("2001:db8::9:beef", address("2001:db8::9:beef", None)),
+            ("2001:db8::9:99999", None),
+            ("::1", address("::1", None)),
+            ("::ffff:10.0.0.1", address("10.0.0.1", None)),
             ("unknown", Some(Node::Hidden)),
             ("Unknown:80", Some(Node::Hidden)),
             ("_hidden", Some(Node::Hidden)),
@@ -87,15 +109,12 @@ mod tests {
         assert_eq!(Node::parse_bare("fe80::1%eth0"), address("fe80::1", None));
         assert_eq!(Node::parse_bare("unix:"), Some(Node::Local));
         assert_eq!(Node::parse("unix:"), None);
-        assert_eq!(Node::parse("2001:db8::1"), None);
-        assert_eq!(
-            Node::parse_bare("2001:db8::1"),
-            address("2001:db8::1", None)
-        );
-        assert_eq!(
-            Node::parse_bare("::ffff:10.0.0.1"),
-            address("10.0.0.1", None)
-        );
+        assert_eq!(Node::parse("fe80::1%eth0"), None);
+        // Habit has no ports after addresses without brackets, the grammar has none without brackets at all.
+        for text in ["2001:db8::9:81", "::1:80", "1::2:3"] {
+            assert_eq!(Node::parse_bare(text), address(text, None), "{text}");
+            assert_eq!(Node::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -4,14 +4,14 @@ use http::{request::Parts, uri::Scheme};
 use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, utf8_percent_encode};
 use tower_environ::MountExt;
 
-use crate::host::Host;
+use crate::host::{Host, default_port};
 
 /// Who asked for a request, and for which URL. It is in the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub(crate) scheme: Scheme,
     pub(crate) host: Option<Host>,
-    /// Whether the host is one of those that the layer was given.
+    /// Whether the layer was given the host: listed, or as the default.
     pub(crate) vouched: bool,
     pub(crate) client: Option<IpAddr>,
     pub(crate) client_port: Option<u16>,
@@ -26,7 +26,8 @@ impl Origin {
     }
 
     /// The host that the client asked for, in lower case, an IPv6 address in brackets; without the port. `None` if
-    /// the request names none.
+    /// the request names none and the layer has no
+    /// [`default_host`](crate::OriginLayer::default_host).
     ///
     /// It is well-formed, but unless the layer was given a list of hosts it is just what the client says.
     #[must_use]
@@ -37,7 +38,7 @@ impl Origin {
     /// The port that the client asked for: the one that it named, or that of the scheme.
     #[must_use]
     pub fn port(&self) -> u16 {
-        let named = self.host.as_ref().and_then(|host| host.port);
+        let named = self.host.as_ref().map(|host| host.port(&self.scheme));
         named.unwrap_or_else(|| default_port(&self.scheme))
     }
 
@@ -150,8 +151,4 @@ const ILLEGAL: &AsciiSet = &CONTROLS
 
 fn legal(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, ILLEGAL)
-}
-
-fn default_port(scheme: &Scheme) -> u16 {
-    if *scheme == Scheme::HTTPS { 443 } else { 80 }
 }

@@ -2,8 +2,12 @@ use std::net::SocketAddr;
 
 use http::Extensions;
 
-/// The address at the other end of the connection. The server puts it into each request's extensions: nobody else
-/// knows it.
+/// The address at the other end of the connection. The server puts it into each request's extensions, because only
+/// the server knows it.
+///
+/// With the feature `axum`, a request without a `PeerAddr` has the address of its `ConnectInfo<SocketAddr>`, and in
+/// tests that of axum's `MockConnectInfo<SocketAddr>`. With the feature `tonic`, it has the remote address of tonic's
+/// `TcpConnectInfo`.
 ///
 /// # Examples
 ///
@@ -28,19 +32,30 @@ use http::Extensions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// The peer's address, wherever it was left.
+/// The peer's address, wherever the server left it.
 pub(crate) fn of(extensions: &Extensions) -> Option<SocketAddr> {
     let peer = extensions.get::<PeerAddr>().map(|peer| peer.0);
-    peer.or_else(|| connect_info(extensions))
+    #[cfg(feature = "axum")]
+    let peer = peer.or_else(|| axum(extensions));
+    #[cfg(feature = "tonic")]
+    let peer = peer.or_else(|| tonic(extensions));
+    peer
 }
 
+/// A mock counts after a connection, as with axum's own extractor.
 #[cfg(feature = "axum")]
-fn connect_info(extensions: &Extensions) -> Option<SocketAddr> {
-    let info = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
+fn axum(extensions: &Extensions) -> Option<SocketAddr> {
+    use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+
+    let info = extensions.get::<ConnectInfo<SocketAddr>>();
+    let mock = || extensions.get::<MockConnectInfo<SocketAddr>>();
     info.map(|info| info.0)
+        .or_else(|| mock().map(|mock| mock.0))
 }
 
-#[cfg(not(feature = "axum"))]
-fn connect_info(_: &Extensions) -> Option<SocketAddr> {
-    None
+/// Tonic leaves it over TLS too.
+#[cfg(feature = "tonic")]
+fn tonic(extensions: &Extensions) -> Option<SocketAddr> {
+    let info = extensions.get::<tonic::transport::server::TcpConnectInfo>();
+    info.and_then(|info| info.remote_addr)
 }

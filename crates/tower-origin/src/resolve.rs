@@ -38,6 +38,7 @@ pub(crate) struct Rules {
     /// What counts besides X-Forwarded-For and -Proto.
     pub(crate) extra: Vec<XForwarded>,
     pub(crate) hosts: Vec<HostPattern>,
+    pub(crate) default_host: Option<Host>,
     pub(crate) scheme: Scheme,
     pub(crate) prefix: Option<Arc<str>>,
 }
@@ -83,7 +84,7 @@ impl Rules {
         headers: &HeaderMap,
         peer: Option<SocketAddr>,
     ) -> Result<Origin, Refusal> {
-        let asked = asked(uri, version, headers)?;
+        let (authority, header) = asked(uri, headers)?;
         let peer = peer.map(|peer| (peer.ip().to_canonical(), peer.port()));
         let trusted = match peer {
             Some((address, _)) => self.trusts(address),
@@ -106,6 +107,18 @@ impl Rules {
                 |text| prefix::parse(text).map(Arc::from),
             )?;
         }
+        let scheme = said.scheme.as_ref().unwrap_or(&self.scheme).clone();
+        // HTTP/1 has the target's host go before the header's (RFC 9112, section 3.2.2).
+        if version >= Version::HTTP_2
+            && let (Some(authority), Some(header)) = (&authority, &header)
+        {
+            // A proxy that ends TLS may say `http` here and `https` in its header.
+            let target = [uri.scheme().unwrap_or(&scheme)];
+            let mut schemes = target.into_iter().chain(&said.scheme);
+            if !schemes.any(|scheme| authority.is_same(header, scheme)) {
+                return Err(Refusal::HostsDiffer);
+            }
+        }
         let (client, client_port) = match said.client {
             Some(Node::Address(address, port)) => (Some(address), port),
             Some(Node::Hidden | Node::Local) => (None, None),
@@ -115,22 +128,24 @@ impl Rules {
             }
             None => peer.unzip(),
         };
-        let mut host = said.host.or(asked);
+        let named = said.host.or(authority).or(header);
+        let is_named = named.is_some();
+        let mut host = named.or_else(|| self.default_host.clone());
         if let (Some(host), Some(port)) = (&mut host, said.port) {
             host.port = Some(port);
         }
-        let vouched = !self.hosts.is_empty();
         // DIFFERENCE: WSGI's `construct_url` takes any `Host`.
         match &host {
-            None if vouched => return Err(Refusal::NoHost),
-            Some(host) if vouched && !self.hosts.iter().any(|pattern| pattern.matches(host)) => {
+            _ if self.hosts.is_empty() => {}
+            None => return Err(Refusal::NoHost),
+            Some(host) if is_named && !self.serves(host, &scheme) => {
                 return Err(Refusal::UnknownHost(host.name.clone()));
             }
-            _ => {}
+            Some(_) => {}
         }
         Ok(Origin {
-            scheme: said.scheme.unwrap_or_else(|| self.scheme.clone()),
-            vouched,
+            scheme,
+            vouched: !self.hosts.is_empty() || !is_named,
             host,
             client,
             client_port,
@@ -140,6 +155,11 @@ impl Rules {
 
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|net| net.contains(&address))
+    }
+
+    fn serves(&self, host: &Host, scheme: &Scheme) -> bool {
+        let mut hosts = self.hosts.iter();
+        hosts.any(|pattern| pattern.matches(host, scheme))
     }
 
     fn either(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
@@ -254,8 +274,8 @@ fn scheme(text: &str) -> Option<Scheme> {
     }
 }
 
-/// The host that the request itself names.
-fn asked(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<Host>, Refusal> {
+/// The hosts that the request itself names: in its target, and in its header.
+fn asked(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>), Refusal> {
     let parse = |name, value: &[u8]| {
         let host = std::str::from_utf8(value).ok().and_then(Host::parse);
         host.ok_or_else(|| Refusal::malformed_host(name, value))
@@ -273,12 +293,7 @@ fn asked(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<Option<Host
     let authority = authority
         .map(|authority| parse(":authority", authority.as_str().as_bytes()))
         .transpose()?;
-    // HTTP/1 has the target's host go before the header's (RFC 9112, section 3.2.2).
-    if version >= Version::HTTP_2 && authority.is_some() && header.is_some() && authority != header
-    {
-        return Err(Refusal::HostsDiffer);
-    }
-    Ok(authority.or(header))
+    Ok((authority, header))
 }
 
 /// What stands between the commas of all lines of a header, from the last to the first, with its line and its place

@@ -111,6 +111,43 @@ set x = own
     );
 }
 
+/// A value is a secret if any of the names in it is one, the first, the last or one that it has from another value or
+/// another file.
+#[test]
+fn what_is_made_of_a_secret_is_a_secret() {
+    let main = "\
+[DEFAULT]
+db_password = hunter2
+host = db
+dsn = %(db_password)s@%(host)s
+[app:main]
+use = egg:fake
+first = %(db_password)s and %(host)s
+last = %(host)s and %(db_password)s
+middle = %(host)s, %(db_password)s, %(host)s
+through = %(dsn)s and %(host)s
+twice = %(through)s and %(host)s
+plain = %(host)s and %(host)s
+[app:blog]
+use = config:blog.ini
+";
+    let blog = "[app:main]\nuse = egg:fake\nabout = %(dsn)s and %(host)s\nplain = %(host)s\n";
+    let loader = loader(&[("main.ini", main), ("blog.ini", blog)]);
+    for (uri, secrets, host) in [
+        ("config:main.ini", 5, "db and db"),
+        ("config:main.ini#blog", 1, "db"),
+    ] {
+        let config = loader.app_config(uri).unwrap();
+        assert_eq!(config.local.get("plain"), Some(host));
+        let plan = loader.plan_app(uri).unwrap();
+        let shown = format!("{config:?}\n{plan}\n{}", plan.to_json());
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let plan = plan.to_string();
+        assert_eq!(plan.matches(" = [redacted]\n").count(), secrets, "{plan}");
+        assert!(plan.contains(&format!("plain = {host}\n")), "{plan}");
+    }
+}
+
 #[test]
 fn a_size_reads_itself_and_debug_shows_no_secret() {
     #[derive(Debug, serde::Deserialize)]

@@ -54,6 +54,75 @@ async fn a_default_leaves_what_is_there() {
     assert_eq!(found, [text("set"), text("default")]);
 }
 
+/// A name is one entry, whatever its type: a default leaves a value of another type.
+#[tokio::test]
+async fn environ_3_a_default_leaves_a_value_of_another_type() {
+    const NUMBER: Key<u32> = Key::new("test.name");
+    let app = ServiceBuilder::new()
+        .layer(EnvironLayer::new(NUMBER, 1))
+        .layer(EnvironLayer::default_for(NAME, "default".to_owned()))
+        .service(service_fn(async |request: Request<()>| {
+            assert_eq!(request.environ(&NUMBER), Some(&1));
+            names(request).await
+        }));
+    assert_eq!(ask(app, Request::new(())).await, [None, None]);
+}
+
+#[test]
+fn environ_2_names_that_are_nearly_the_same_are_different_entries() {
+    let alike = [
+        "app.name",
+        "app.names",
+        "app.nam",
+        "app.Name",
+        "APP.name",
+        "app.name.x",
+        "app-name.x",
+        "app_name.x",
+        "ap.pname",
+    ];
+    let mut environ = Environ::default();
+    for name in alike {
+        environ.set(Key::parse(name).unwrap(), name.to_owned());
+    }
+    for name in alike {
+        let key = Key::<String>::parse(name).unwrap();
+        assert_eq!(environ.get(&key).map(String::as_str), Some(name));
+    }
+    assert!(environ.names().eq(alike));
+}
+
+#[test]
+fn environ_6_no_debug_shows_a_secret() {
+    const SECRET: Key<&'static str> = Key::secret("test.secret");
+    let layer = EnvironLayer::new(SECRET, "hunter2");
+    let default = EnvironLayer::default_for(Key::secret("test.other"), "hunter2".to_owned());
+    let service = default.layer(layer.layer(()));
+    let mut request = Request::new(());
+    request.set_environ(SECRET, "hunter2");
+    let parts = request.into_parts().0;
+    let environ = parts.extensions.get::<Environ>().unwrap();
+    let wrong = parts.try_environ(&Key::<u32>::new("test.secret"));
+    for shown in [
+        format!("{layer:?} {default:?} {service:?}"),
+        format!("{environ:?} {:?} {:?}", environ.clone(), wrong.unwrap_err()),
+        environ
+            .iter()
+            .map(|(_, value)| format!("{value:?}"))
+            .collect(),
+    ] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn environ_6_the_last_key_of_a_name_says_whether_it_is_a_secret() {
+    let mut environ = Environ::default();
+    environ.set(Key::secret("test.a"), "first");
+    environ.set(Key::new("test.a"), "second");
+    assert_eq!(format!("{environ:?}"), r#"{"test.a": "second"}"#);
+}
+
 #[tokio::test]
 async fn a_function_sets_what_it_finds_in_the_requests_head() {
     let header = |name: &'static str| {

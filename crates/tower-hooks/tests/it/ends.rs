@@ -16,8 +16,9 @@ use std::{
 use bytes::Bytes;
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH, request,
-    response,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    request, response,
 };
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
@@ -258,6 +259,78 @@ fn an_answer_to_head_has_a_length_where_there_would_be_a_body_and_no_body() {
     }
 }
 
+/// RFC 9110, section 6.4.1, and 9.3.6 for CONNECT.
+#[test]
+fn hooks_2_a_hooks_response_has_a_body_only_where_there_is_content() {
+    let table = [
+        (Method::GET, 200, None, 4),
+        (Method::GET, 401, None, 4),
+        (Method::POST, 503, None, 4),
+        (Method::GET, 101, None, 0),
+        (Method::GET, 204, None, 0),
+        (Method::GET, 304, None, 0),
+        (Method::CONNECT, 200, None, 0),
+        (Method::CONNECT, 403, None, 4),
+        (Method::HEAD, 101, None, 0),
+        (Method::HEAD, 200, Some("4"), 0),
+        (Method::HEAD, 204, None, 0),
+        (Method::HEAD, 304, None, 0),
+        (Method::HEAD, 401, Some("4"), 0),
+    ];
+    for (method, status, header, body) in table {
+        let status = StatusCode::from_u16(status).unwrap();
+        let app = probe::App::new(|_| unreachable!("a hook has responded"));
+        let service = HooksLayer::new().hook(Answers(status)).layer(app);
+        let mut request = Request::<probe::Body>::default();
+        *request.method_mut() = method.clone();
+        let response = block_on(service.oneshot(request)).unwrap().unwrap();
+        let name = format!("{method} {status}");
+        assert_eq!(response.status(), status, "{name}");
+        let length = response.headers().get(CONTENT_LENGTH);
+        let length = length.map(|length| length.to_str().unwrap());
+        assert_eq!(length, header, "{name}");
+        let hint = response.body().size_hint();
+        assert_eq!(hint.exact(), Some(body), "{name}");
+    }
+}
+
+/// Says itself how long its body is, in these headers.
+struct Says(&'static [(HeaderName, &'static str)]);
+
+impl Hook for Says {
+    type State = ();
+
+    async fn before(
+        &self,
+        (): &mut (),
+        _: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        let mut response = Response::new(Full::from("text"));
+        for (name, value) in self.0 {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().append(name, value);
+        }
+        ControlFlow::Break(response)
+    }
+}
+
+#[test]
+fn hooks_2_a_response_to_head_keeps_the_length_that_the_hook_says() {
+    let table: [(&[_], &[&str]); 3] = [
+        (&[(CONTENT_LENGTH, "9")], &["9"]),
+        (&[(CONTENT_LENGTH, "9"), (CONTENT_LENGTH, "9")], &["9", "9"]),
+        (&[(TRANSFER_ENCODING, "chunked")], &[]),
+    ];
+    for (headers, lengths) in table {
+        let app = probe::App::new(|_| unreachable!("a hook has responded"));
+        let service = HooksLayer::new().hook(Says(headers)).layer(app);
+        let request = Request::head("/").body(probe::Body::default()).unwrap();
+        let response = block_on(service.oneshot(request)).unwrap().unwrap();
+        let seen = response.headers().get_all(CONTENT_LENGTH);
+        assert!(seen.iter().eq(lengths), "{headers:?}");
+    }
+}
+
 #[test]
 fn an_app_that_fails_or_is_dropped_is_told_at_once() {
     let log = Log::default();
@@ -450,6 +523,45 @@ fn a_server_that_hears_of_the_end_need_not_see_it() {
         }
         drop(response);
         assert_eq!(log.finishes(), [outcome]);
+    }
+}
+
+/// Trailers end a body that neither knows its length nor says that it is at its end.
+#[test]
+fn hooks_4_a_body_taken_with_its_trailers_is_whole() {
+    for (frames, outcome) in [(1, Outcome::Cancelled), (2, Outcome::Completed)] {
+        let app = probe::App::new(|_| {
+            let steps = [Step::from("data"), Step::Trailers(HeaderMap::new())];
+            let body = probe::Body::new(steps).claim_end(false);
+            Response::new(body.claim_hint(SizeHint::default()))
+        });
+        let told = told(Method::GET, app, Script::PASSES, frames);
+        assert_eq!(told, (vec![], vec![outcome]), "{frames}");
+    }
+}
+
+/// Lines of Content-Length that differ say nothing of the length.
+#[test]
+fn hooks_4_lines_of_content_length_count_if_they_are_equal() {
+    let table: [(&[&'static str], Outcome); 5] = [
+        (&["4", "4"], Outcome::Completed),
+        (&["4", "5"], Outcome::Cancelled),
+        (&["5", "4"], Outcome::Cancelled),
+        (&["4", "x"], Outcome::Cancelled),
+        (&["5", "5"], Outcome::Cancelled),
+    ];
+    for (lengths, outcome) in table {
+        let app = probe::App::new(move |_| {
+            let body = probe::Body::new([Step::from("data")]).claim_end(false);
+            let mut response = Response::new(body.claim_hint(SizeHint::default()));
+            for length in lengths {
+                let length = HeaderValue::from_static(length);
+                response.headers_mut().append(CONTENT_LENGTH, length);
+            }
+            response
+        });
+        let told = told(Method::GET, app, Script::PASSES, 1);
+        assert_eq!(told, (vec![], vec![outcome]), "{lengths:?}");
     }
 }
 

@@ -1,15 +1,20 @@
 //! Lists that change, and no hooks at all.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response, request, response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt};
 use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome};
-use tower_lint::probe::{self, Gate, Step, block_on};
+use tower_lint::probe::{self, DropLog, Gate, Step, block_on};
 
-use crate::scripted::{Event, Log, Scripted};
+use crate::scripted::{Deed, Event, Log, Script, Scripted};
 
 fn hook(number: usize, log: &Log) -> BoxHook {
     BoxHook::new(Scripted {
@@ -126,6 +131,136 @@ fn a_hook_may_change_the_list_that_it_is_in() {
         assert_eq!(log.take().len(), events);
         assert_eq!(list.len(), 1);
     }
+}
+
+/// Uses the list that it was in, when it is dropped.
+struct Leaves(HookList, Log);
+
+impl Hook for Leaves {
+    type State = ();
+}
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        assert_eq!(self.0.len(), self.0.hooks().len());
+        self.0.push(hook(self.0.len(), &self.1));
+    }
+}
+
+/// Runs on a thread of its own, so that a deadlock is a failure and does not hang the tests.
+fn without_deadlock(run: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        run();
+        done.send(()).unwrap();
+    });
+    let waited = is_done.recv_timeout(Duration::from_secs(30));
+    assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "a deadlock");
+    thread.join().unwrap();
+}
+
+#[test]
+fn hooks_7_a_hook_may_change_the_list_when_it_is_dropped() {
+    without_deadlock(|| {
+        let log = Log::default();
+        let list = HookList::new();
+        let leaves = || BoxHook::new(Leaves(list.clone(), log.clone()));
+        list.set([leaves(), leaves()]);
+        list.set([]);
+        assert_eq!(list.len(), 2);
+        // A list that is changed while its new hooks are made.
+        list.set([leaves()]);
+        list.set((0..2).map(|_| {
+            list.push(hook(0, &log));
+            assert_eq!(list.hooks().len(), list.len());
+            hook(1, &log)
+        }));
+        assert_eq!(list.len(), 3);
+    });
+}
+
+/// The last request that has a hook drops it.
+#[test]
+fn hooks_7_a_hook_may_change_the_list_when_its_last_request_ends() {
+    without_deadlock(|| {
+        let log = Log::default();
+        let list = HookList::new();
+        list.set([BoxHook::new(Leaves(list.clone(), log.clone()))]);
+        let app = probe::App::new(|_| Response::default());
+        let service = HooksLayer::list(list.clone()).layer(app);
+        let request = Request::<probe::Body>::default();
+        let response = block_on(service.oneshot(request)).unwrap().unwrap();
+        list.set([]);
+        assert_eq!(list.len(), 0);
+        drop(response);
+        assert_eq!(list.len(), 1);
+    });
+}
+
+/// Looks in its `after` at what the app still holds.
+struct Looks(DropLog);
+
+impl Hook for Looks {
+    type State = ();
+
+    async fn after(&self, (): &mut (), _: &mut response::Parts) {
+        assert!(!self.0.dropped().is_empty());
+        assert_eq!(self.0.alive(), [""; 0], "given back by now");
+    }
+}
+
+/// A permit, or a connection of a pool.
+#[test]
+fn what_the_apps_future_holds_is_dropped_before_any_after() {
+    let log = DropLog::default();
+    let app = || {
+        let log = log.clone();
+        tower::service_fn(move |_: Request<probe::Body>| {
+            let held = log.track("future");
+            async move {
+                let _held = held;
+                tokio::task::yield_now().await;
+                Ok::<_, probe::Error>(Response::new(probe::Body::default()))
+            }
+        })
+    };
+    let looks = || Looks(log.clone());
+    let chained = HooksLayer::new().hook(looks()).layer(app());
+    let list = HookList::from_iter([BoxHook::new(looks())]);
+    let listed = HooksLayer::list(list).layer(app());
+    let request = Request::default;
+    block_on(chained.oneshot(request())).unwrap().unwrap();
+    block_on(listed.oneshot(request())).unwrap().unwrap();
+}
+
+/// No switch is on, and nothing limits or delays a request.
+#[test]
+fn the_defaults_are_those_of_the_readme() {
+    let aborts = |layer: HooksLayer| {
+        let log = Log::default();
+        let layer = layer.hook(Scripted::passing(&log)).hook(Scripted {
+            number: 1,
+            script: Script {
+                before: (0, Deed::Answer),
+                ..Script::PASSES
+            },
+            log: log.clone(),
+        });
+        let app = probe::App::new(|_| unreachable!("a hook has responded"));
+        let request = Request::<probe::Body>::default();
+        let response = block_on(layer.layer(app).oneshot(request));
+        let response = response.unwrap().unwrap();
+        assert_eq!(response.status(), 200);
+        log.take()
+    };
+    use Event::{After, Before};
+    let by_default = [Before(0), Before(1), After(0)];
+    assert_eq!(aborts(HooksLayer::new()), by_default);
+    assert_eq!(aborts(HooksLayer::default()), by_default);
+    let skipping = HooksLayer::new().skip_after_on_abort();
+    assert_eq!(aborts(skipping), [Before(0), Before(1)]);
+    assert!(HookList::new().is_empty());
+    assert!(HookList::default().is_empty());
 }
 
 #[test]

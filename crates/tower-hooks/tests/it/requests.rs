@@ -7,14 +7,15 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{Request, Response, request, response};
 use http_body_util::Full;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome};
-use tower_lint::probe::{self, DropLog, Step, block_on};
+use tower_lint::probe::{self, DropLog, Step, Tracked, block_on};
 
 /// Keeps each request's number from its head to its end.
 #[derive(Clone, Default)]
@@ -110,6 +111,43 @@ fn a_denied_request_is_let_go_before_the_response_unread() {
         .unwrap();
     assert_eq!(log.dropped(), ["request body"]);
     assert_eq!(polls.load(Ordering::Relaxed), 0);
+}
+
+/// Holds a permit from readiness to its call, as a limit of concurrency does.
+struct Limited(DropLog, Option<Tracked>);
+
+impl Clone for Limited {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), None)
+    }
+}
+
+impl Service<Request<probe::Body>> for Limited {
+    type Response = Response<probe::Body>;
+    type Error = probe::Error;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.1 = Some(self.0.track("permit"));
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<probe::Body>) -> Self::Future {
+        unreachable!("it was denied")
+    }
+}
+
+#[test]
+fn a_denied_request_gives_its_permit_back_before_any_after() {
+    let log = DropLog::default();
+    let service = HooksLayer::new()
+        .hook(Looks(log.clone()))
+        .hook(Denies)
+        .layer(Limited(log.clone(), None));
+    block_on(service.oneshot(Request::default()))
+        .unwrap()
+        .unwrap();
+    assert_eq!(log.dropped(), ["permit"]);
 }
 
 #[test]

@@ -147,8 +147,8 @@ fn what_is_malformed_on_the_way_to_the_client_is_refused_with_its_place() {
             malformed("Forwarded", "for=1.2.3", 4, node),
         ),
         (
-            "forwarded: for=2001:db8::1",
-            malformed("Forwarded", "for=2001:db8::1", 4, node),
+            "forwarded: for=2001:db8::1:81",
+            malformed("Forwarded", "for=2001:db8::1:81", 4, node),
         ),
         (
             "forwarded: for=unknown;proto=javascript",
@@ -254,8 +254,15 @@ fn a_host_that_is_none_is_refused() {
             "{host}: {got:?}"
         );
     }
-    let several = request(STRANGER, "/", &["host: example.org", "host: example.org"]);
-    assert_eq!(origin(&layer, several), Err(Refusal::SeveralHosts));
+    for second in ["example.org", "evil.example", "", "\u{f6}"] {
+        for [first, second] in [["example.org", second], [second, "example.org"]] {
+            let lines = [format!("host: {first}"), format!("host: {second}")];
+            let several = request(STRANGER, "/", &lines.each_ref().map(|line| &**line));
+            let in_http2 = http2(several.clone());
+            assert_eq!(origin(&layer, several), Err(Refusal::SeveralHosts));
+            assert_eq!(origin(&layer, in_http2), Err(Refusal::SeveralHosts));
+        }
+    }
     let userinfo = request(STRANGER, "http://user@example.org/", &[]);
     let got = origin(&layer, userinfo);
     assert_eq!(

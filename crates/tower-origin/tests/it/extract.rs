@@ -1,6 +1,11 @@
 use std::net::SocketAddr;
 
-use axum::{Router, body::Body, extract::ConnectInfo, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, connect_info::MockConnectInfo},
+    routing::get,
+};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -57,6 +62,28 @@ async fn the_origin_is_extracted() {
     let peer = PeerAddr(STRANGER.parse().unwrap());
     from_stranger.extensions_mut().insert(peer);
     assert_eq!(text(app, from_stranger).await.1, "203.0.113.7");
+}
+
+#[tokio::test]
+async fn in_axums_tests_the_mocked_address_counts() {
+    let mocked = |peer: &str| MockConnectInfo(peer.parse::<SocketAddr>().unwrap());
+    let from = |app: Router, connected: Option<&str>| {
+        let mut request = request("/maybe");
+        let client = "192.0.2.1".parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", client);
+        if let Some(peer) = connected {
+            let peer: SocketAddr = peer.parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        text(app, request)
+    };
+    let app = router().layer(behind_proxies());
+    let proxy = app.clone().layer(mocked(PROXY));
+    assert_eq!(from(proxy, None).await.1, "192.0.2.1");
+    let stranger = app.layer(mocked(STRANGER));
+    assert_eq!(from(stranger.clone(), None).await.1, "203.0.113.7");
+    // As with axum's own extractor, a real connection goes before it.
+    assert_eq!(from(stranger, Some(PROXY)).await.1, "192.0.2.1");
 }
 
 #[tokio::test]

@@ -12,4 +12,6 @@ mod extract;
 mod origin;
 mod probe;
 mod response;
+#[cfg(feature = "tonic")]
+mod tonic;
 mod url;

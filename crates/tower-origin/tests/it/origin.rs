@@ -1,9 +1,9 @@
 //! What honest requests come to.
 
-use tower_origin::{OriginLayer, XForwarded};
+use tower_origin::{OriginLayer, Refusal, XForwarded};
 
 use crate::probe::{
-    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, request, told,
+    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, told,
 };
 
 const HOST: &str = "host: example.org";
@@ -64,6 +64,161 @@ fn the_layer_says_what_the_server_cannot() {
     );
 }
 
+/// RFC 9113, section 8.3.1, and RFC 3986, section 6.2.3.
+#[test]
+fn origin_8_the_ports_of_authority_and_host_are_compared_by_scheme() {
+    // `:scheme`, `:authority`, `Host`, and which port the request names.
+    let same = [
+        ("https://example.org:443/", "example.org", 443),
+        ("https://example.org/", "example.org:443", 80),
+        ("https://EXAMPLE.org.:443/", "example.org:", 443),
+        ("http://example.org:80/", "example.org", 80),
+        ("http://example.org/", "example.org:80", 80),
+        ("https://[2001:db8::1]:443/", "[2001:DB8:0::1]", 443),
+        ("https://example.org:8443/", "example.org:8443", 8443),
+    ];
+    for (uri, host, port) in same {
+        let request = http2(request(STRANGER, uri, &[&format!("host: {host}")]));
+        let origin = origin(&OriginLayer::new(), request).unwrap();
+        assert_eq!(origin.port(), port, "{uri} {host}");
+    }
+    let differ = [
+        ("https://example.org:80/", "example.org"),
+        ("https://example.org/", "example.org:80"),
+        ("http://example.org:443/", "example.org"),
+        ("http://example.org/", "example.org:443"),
+        ("https://example.org:8443/", "example.org"),
+        ("https://example.org:443/", "example.net"),
+        ("https://example.org:443/", "example.org:8443"),
+    ];
+    for (uri, host) in differ {
+        let request = http2(request(STRANGER, uri, &[&format!("host: {host}")]));
+        let got = origin(&OriginLayer::new(), request);
+        assert_eq!(got, Err(Refusal::HostsDiffer), "{uri} {host}");
+    }
+}
+
+/// A proxy that ends TLS may say `http` in `:scheme` and `https` in X-Forwarded-Proto.
+#[test]
+fn origin_8_the_scheme_that_a_proxy_reports_compares_ports_too() {
+    let from = |peer, proto: &str| {
+        let headers = ["host: example.org", &format!("x-forwarded-proto: {proto}")];
+        let request = http2(request(peer, "http://example.org:443/", &headers));
+        told(&behind_proxies(), request)
+    };
+    let differ = "the request names two different hosts";
+    assert_eq!(from(PROXY, "https"), "https example.org 443 - - ");
+    assert_eq!(from(PROXY, "http"), differ);
+    assert_eq!(from(STRANGER, "https"), differ);
+}
+
+#[test]
+fn origin_9_a_listed_port_may_be_left_out_if_it_is_the_schemes() {
+    let table = [
+        ("example.org:443", "https", "example.org", true),
+        ("example.org:443", "https", "example.org:443", true),
+        ("example.org:443", "https", "example.org:80", false),
+        ("example.org:443", "http", "example.org", false),
+        ("example.org:443", "http", "example.org:443", true),
+        ("example.org:80", "http", "example.org", true),
+        ("example.org:80", "https", "example.org", false),
+        ("example.org:8443", "https", "example.org", false),
+        ("*.example.org:443", "https", "a.example.org", true),
+        ("*.example.org:443", "https", "example.org", false),
+        ("[2001:db8::1]:443", "https", "[2001:db8::1]", true),
+    ];
+    for (listed, scheme, host, served) in table {
+        let layer = behind_proxies().hosts([listed]).unwrap();
+        let headers = [
+            format!("host: {host}"),
+            format!("x-forwarded-proto: {scheme}"),
+        ];
+        let got = origin(
+            &layer,
+            request(PROXY, "/", &headers.each_ref().map(|h| &**h)),
+        );
+        assert_eq!(got.is_ok(), served, "{listed} {scheme} {host}: {got:?}");
+    }
+    // Without a proxy the scheme is the one that the layer has.
+    let layer = OriginLayer::new().hosts(["example.org:443"]).unwrap();
+    let host = request(STRANGER, "/", &["host: example.org"]);
+    assert!(origin(&layer.clone().https(), host.clone()).is_ok());
+    assert!(origin(&layer, host).is_err());
+}
+
+/// The port of X-Forwarded-Port is part of the host that is looked up.
+#[test]
+fn origin_9_the_list_is_asked_about_the_forwarded_port() {
+    let layer = behind_thorough_proxies()
+        .hosts(["example.org:8443"])
+        .unwrap();
+    let got = |host: &str, port: u16| {
+        let port = format!("x-forwarded-port: {port}");
+        told(&layer, request(PROXY, "/", &[host, &port]))
+    };
+    assert_eq!(got("host: example.org", 8443), "http example.org 8443 - - ");
+    assert_eq!(
+        got("host: example.org:81", 8443),
+        "http example.org 8443 - - "
+    );
+    assert_eq!(
+        got("host: example.org:8443", 81),
+        "this host is not served here (example.org)"
+    );
+}
+
+/// Which line counts where a header has several.
+#[test]
+fn of_several_lines_of_a_header_the_last_is_the_nearest_proxys() {
+    let table: [(&[&str], &str); 8] = [
+        (
+            &["x-forwarded-for: 192.0.2.1", "x-forwarded-for: 192.0.2.2"],
+            "http example.org 80 192.0.2.2 - ",
+        ),
+        (
+            &["x-forwarded-proto: http", "x-forwarded-proto: https"],
+            "https example.org 443 - - ",
+        ),
+        (
+            &["x-forwarded-host: a.example", "x-forwarded-host: b.example"],
+            "http b.example 80 - - ",
+        ),
+        (
+            &["x-forwarded-port: 81", "x-forwarded-port: 82"],
+            "http example.org 82 - - ",
+        ),
+        (
+            &["x-forwarded-prefix: /a", "x-forwarded-prefix: /b"],
+            "http example.org 80 10.0.0.1 4000 /b",
+        ),
+        (
+            &["forwarded: for=192.0.2.1", "forwarded: for=192.0.2.2"],
+            "http example.org 80 192.0.2.2 - ",
+        ),
+        // An empty line is no entry.
+        (
+            &["x-forwarded-host: a.example", "x-forwarded-host: "],
+            "http a.example 80 - - ",
+        ),
+        (
+            &["forwarded: ", "forwarded: for=192.0.2.2;proto=https"],
+            "https example.org 443 192.0.2.2 - ",
+        ),
+    ];
+    for (lines, expected) in table {
+        let headers = [&[HOST], lines].concat();
+        let got = told(&behind_thorough_proxies(), request(PROXY, "/", &headers));
+        assert_eq!(got, expected, "{lines:?}");
+    }
+    // The second line is read where the first one says nothing of the kind.
+    for lines in [["", "for=\""], ["for=192.0.2.1", "for=\""]] {
+        let lines = lines.map(|line| format!("forwarded: {line}"));
+        let lines = lines.each_ref().map(|line| &**line);
+        let got = origin(&behind_proxies(), request(PROXY, "/", &lines));
+        assert!(matches!(got, Err(Refusal::Malformed(..))), "{got:?}");
+    }
+}
+
 #[test]
 fn a_trusted_proxy_is_believed() {
     let table = [
@@ -78,6 +233,15 @@ fn a_trusted_proxy_is_believed() {
         (
             vec!["forwarded: for=\"[2001:db8::1]:99\""],
             "http example.org 80 2001:db8::1 99 ",
+        ),
+        // As AWS and Cloud Run send it.
+        (
+            vec!["forwarded: for=2001:db8::9;proto=https"],
+            "https example.org 443 2001:db8::9 - ",
+        ),
+        (
+            vec!["forwarded: for=\"2001:db8::9\";host=a.example"],
+            "http a.example 80 2001:db8::9 - ",
         ),
         (
             vec!["forwarded: for=_hidden;proto=https"],
@@ -340,6 +504,121 @@ fn trusted_and_hosts_add_to_what_there_is() {
     );
 }
 
+/// Health checks over HTTP/1.0 have no `Host`.
+#[test]
+fn origin_9_a_request_without_a_host_has_the_default_host() {
+    let listed = || behind_thorough_proxies().hosts(["example.org"]).unwrap();
+    let bare = || request(STRANGER, "/", &[]);
+    assert_eq!(told(&listed(), bare()), "the request names no host");
+    let table = [
+        ("example.org", "http example.org 80 203.0.113.7 5000 "),
+        // It need not be on the list.
+        (
+            "Health.example:81",
+            "http health.example 81 203.0.113.7 5000 ",
+        ),
+        ("[2001:DB8::1]", "http [2001:db8::1] 80 203.0.113.7 5000 "),
+    ];
+    for (host, expected) in table {
+        for layer in [listed(), OriginLayer::new()] {
+            let layer = layer.default_host(host).unwrap();
+            assert_eq!(told(&layer, bare()), expected, "{host}");
+            assert_eq!(told(&layer, request(STRANGER, "/", &["host: "])), expected);
+            assert_eq!(told(&layer, http2(bare())), expected);
+        }
+    }
+    // The last call counts.
+    let layer = listed().default_host("a.example").unwrap();
+    let layer = layer.default_host("b.example").unwrap();
+    assert_eq!(told(&layer, bare()), "http b.example 80 203.0.113.7 5000 ");
+    // What is named goes before it, and has to be on the list.
+    for (peer, header, expected) in [
+        (STRANGER, HOST, "http example.org 80 203.0.113.7 5000 "),
+        (
+            STRANGER,
+            "host: b.example",
+            "this host is not served here (b.example)",
+        ),
+        (
+            PROXY,
+            "x-forwarded-host: example.org",
+            "http example.org 80 - - ",
+        ),
+        (
+            PROXY,
+            "forwarded: for=192.0.2.1;host=b.example",
+            "this host is not served here (b.example)",
+        ),
+        (PROXY, "x-forwarded-port: 81", "http b.example 81 - - "),
+    ] {
+        let got = told(&layer, request(peer, "/", &[header]));
+        assert_eq!(got, expected, "{header}");
+    }
+}
+
+/// Each row of the README's table, with nothing configured but what the row needs.
+#[test]
+fn the_defaults_are_those_of_the_readme() {
+    let forwarded = [
+        "x-forwarded-for: 192.0.2.1",
+        "x-forwarded-proto: https",
+        HOST,
+    ];
+    let lying = [
+        "host: example.org",
+        "x-forwarded-host: a.example",
+        "x-forwarded-port: 81",
+        "x-forwarded-prefix: /app",
+    ];
+    let both = ["forwarded: for=192.0.2.1", "x-forwarded-for: 192.0.2.1"];
+    for new in [OriginLayer::new, OriginLayer::default] {
+        let table = [
+            // `trusted`, `https` and `prefix`
+            (
+                new(),
+                PROXY,
+                &forwarded[..],
+                "http example.org 80 10.0.0.1 4000 ",
+            ),
+            // `trusted_without_address`
+            (new(), "", &forwarded[..], "http example.org 80 - - "),
+            // `only_forwarded`, `only_x_forwarded`
+            (
+                new().trusted(["10.0.0.0/8"]).unwrap(),
+                PROXY,
+                &both[..],
+                "the request has both Forwarded and X-Forwarded headers",
+            ),
+            // `x_forwarded`
+            (
+                new().trusted(["10.0.0.0/8"]).unwrap(),
+                PROXY,
+                &lying[..],
+                "http example.org 80 10.0.0.1 4000 ",
+            ),
+            // `hosts`
+            (
+                new(),
+                STRANGER,
+                &["host: any.example:81"][..],
+                "http any.example 81 203.0.113.7 5000 ",
+            ),
+            // `default_host`
+            (new(), STRANGER, &[][..], "http - 80 203.0.113.7 5000 "),
+            (
+                new().hosts(["example.org"]).unwrap(),
+                STRANGER,
+                &[][..],
+                "the request names no host",
+            ),
+        ];
+        for (layer, peer, headers, expected) in table {
+            let got = told(&layer, request(peer, "/", headers));
+            assert_eq!(got, expected, "{headers:?}");
+        }
+    }
+}
+
 #[test]
 fn a_wrong_configuration_says_what_would_be_right() {
     let table = [
@@ -362,6 +641,16 @@ fn a_wrong_configuration_says_what_would_be_right() {
         (
             OriginLayer::new().hosts([""; 0]).unwrap_err(),
             "expected a host, such as `example.org`, `*.example.org:8443` or `[2001:db8::1]` (found \"\")",
+        ),
+        (
+            OriginLayer::new()
+                .default_host("*.example.org")
+                .unwrap_err(),
+            "expected a host, such as `example.org`, `example.org:8443` or `[2001:db8::1]` (found \"*.example.org\")",
+        ),
+        (
+            OriginLayer::new().default_host("").unwrap_err(),
+            "expected a host, such as `example.org`, `example.org:8443` or `[2001:db8::1]` (found \"\")",
         ),
         (
             OriginLayer::new().prefix("app").unwrap_err(),

@@ -113,6 +113,19 @@ fn what_asks_for_the_whole_server_has_a_url_without_a_path() {
 }
 
 #[test]
+fn the_default_host_stands_in_urls() {
+    let layer = OriginLayer::new().default_host("example.org").unwrap();
+    let url = |headers: &[&str]| {
+        let parts = seen(&layer, request(STRANGER, "/a", headers)).unwrap();
+        let origin: &Origin = parts.extensions.get().unwrap();
+        origin.url(&parts)
+    };
+    assert_eq!(url(&[]).as_deref(), Some("http://example.org/a"));
+    // What a client names is on no list here.
+    assert_eq!(url(&["host: example.org"]), None);
+}
+
+#[test]
 fn without_anybody_who_vouches_for_the_host_there_is_no_url() {
     for (peer, header) in [
         (STRANGER, "host: example.org"),

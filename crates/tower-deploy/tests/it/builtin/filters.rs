@@ -7,7 +7,7 @@ use std::{
 use http::{Request, Response, StatusCode};
 use tower::service_fn;
 use tower_deploy::{App, Body, Registry};
-use tower_environ::{EnvironExt, Key, ScriptName};
+use tower_environ::{Environ, EnvironExt, Key, ScriptName};
 use tower_origin::{Origin, PeerAddr};
 
 use super::{ask, get, header, loader, send, wrong};
@@ -73,6 +73,38 @@ async fn values_by_name() {
         ),
         "/site/main.ini:6:1: [filter:it] title: a key must have a dot in its name, such as \"app.hello\" (found \"title\", at byte 5)"
     );
+}
+
+#[tokio::test]
+async fn a_value_made_of_a_secret_is_shown_nowhere() {
+    let registry = Registry::standard().app("shows", |_, (): ()| {
+        Ok::<_, Infallible>(App::new(service_fn(async |request: Request<Body>| {
+            let environ = request.extensions().get::<Environ>().unwrap();
+            let shown = format!("{environ:?}");
+            Ok::<_, Infallible>(Response::new(Body::from(shown)))
+        })))
+    });
+    let file = "\
+[DEFAULT]
+password = hunter2
+host = db
+[app:main]
+use = egg:shows
+filter-with = values
+[filter:values]
+use = egg:tower#environ
+site.first = %(password)s@%(host)s
+site.last = %(host)s:%(password)s
+site.api_token = hunter2
+site.host = %(host)s
+";
+    let loader = loader(registry, &[("main.ini", file)]);
+    let app = loader.load_app("config:/site/main.ini").unwrap();
+    let secret = "<secret>";
+    let values = format!(
+        r#"{{"site.first": {secret}, "site.last": {secret}, "site.api_token": {secret}, "site.host": "db"}}"#
+    );
+    assert_eq!(*get(&app, "/").await.body(), *values);
 }
 
 #[test]
