@@ -14,3 +14,4 @@ mod probe;
 mod random;
 mod readiness;
 mod replay;
+mod spawned;
