@@ -9,6 +9,7 @@ mod allocations;
 mod attempts;
 mod chain;
 mod contract;
+mod files;
 mod lookup;
 mod probe;
 mod random;
