@@ -9,6 +9,7 @@ mod allocations;
 mod attempts;
 mod chain;
 mod contract;
+mod defaults;
 mod files;
 mod lookup;
 mod probe;
