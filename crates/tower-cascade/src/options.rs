@@ -28,8 +28,8 @@ impl<E> Policy<E> for ErrorsEnd {
 
 /// Some errors are, see [`CascadeLayer::on_error`](crate::CascadeLayer::on_error).
 // The type of the errors is not a parameter. The compiler forgets the lifetime within `BoxError`
-// when it asks whether a task is `Send`; a predicate for `BoxError` would then be one for some other
-// lifetime, and no future of this cascade could be spawned.
+// when it asks whether a task is `Send`; a predicate for `BoxError` would then be one for some
+// other lifetime, and no future of this cascade could be spawned.
 #[derive(Clone)]
 pub struct OnError {
     predicate: Arc<dyn Fn(&dyn Any) -> Option<bool> + Send + Sync>,

@@ -121,9 +121,9 @@ impl<E, M> Builder<E, M> {
     /// request with its [`UrlArgs`](crate::UrlArgs), and nothing that has no route.
     ///
     /// A route with a layer also takes the CORS preflights for its methods, so that tower-http's
-    /// `CorsLayer` has a response to them. The endpoint never sees a preflight: within the layers it
-    /// meets the dispatcher's own response to OPTIONS. With [`Dispatch::typed`] it does not get that
-    /// far, since endpoints stay as they are; put CORS around the whole dispatcher there.
+    /// `CorsLayer` has a response to them. The endpoint never sees a preflight: within the layers
+    /// it meets the dispatcher's own response to OPTIONS. With [`Dispatch::typed`] it does not get
+    /// that far, since endpoints stay as they are; put CORS around the whole dispatcher there.
     ///
     /// ```
     /// use axum::{body::Body, http::Request, routing::post};

@@ -13,8 +13,8 @@ use crate::{ParseError, UrlArgs};
 
 /// The url args as a value, see [`UrlArgs::parse`].
 ///
-/// A value that the client has sent and that does not parse is 400. A type that no path of the route
-/// can give is 500.
+/// A value that the client has sent and that does not parse is 400. A type that no path of the
+/// route can give is 500.
 ///
 /// # Examples
 ///
@@ -56,8 +56,8 @@ impl<S: Sync> FromRequestParts<S> for UrlArgs {
 pub enum ArgsRejection {
     /// 500: no dispatcher has matched the request.
     NoArgs,
-    /// They are not what the handler takes: 400 for a value that the client has sent, 500 where no path
-    /// could be right, see [`ParseError::is_permanent`].
+    /// They are not what the handler takes: 400 for a value that the client has sent, 500 where no
+    /// path could be right, see [`ParseError::is_permanent`].
     Parse(ParseError),
 }
 

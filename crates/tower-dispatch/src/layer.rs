@@ -29,7 +29,8 @@ impl<E> DispatchLayer<E> {
     /// they came. Where the path had a route for another method and the wrapped service answers 404 or
     /// 405, the answer is 405 with the methods of both in `Allow`.
     ///
-    /// A 405 that replaces a 404 keeps the headers of the 404, except those that describe its content.
+    /// A 405 that replaces a 404 keeps the headers of the 404, except those that describe its
+    /// content.
     pub fn new(dispatch: Dispatch<E>) -> Self {
         Self { dispatch }
     }

@@ -14,13 +14,15 @@ use serde::{
 use crate::UrlArgs;
 
 impl UrlArgs {
-    /// The args as a value: a tuple or a list takes them by their places, a struct or a map by their names (those of the
-    /// mounts around too), anything else is what the only arg says. `Option` is for what may be absent.
+    /// The args as a value: a tuple or a list takes them by their places, a struct or a map by
+    /// their names (those of the mounts around too), anything else is what the only arg says.
+    /// `Option` is for what may be absent.
     ///
     /// # Errors
     ///
-    /// A [`ParseError`] that says which arg is no such value, or that there are not as many args. Its
-    /// [`is_permanent`](ParseError::is_permanent) tells a mistake in the program from a bad value.
+    /// A [`ParseError`] that says which arg is no such value, or that there are not as many args.
+    /// Its [`is_permanent`](ParseError::is_permanent) tells a mistake in the program from a bad
+    /// value.
     ///
     /// # Examples
     ///
@@ -76,9 +78,10 @@ impl ParseError {
         }
     }
 
-    /// Returns whether the route and the type do not fit together: the wrong number of args, a field
-    /// that no group of the pattern has the name of, or a type that is not supported. It is a mistake
-    /// in the program, and no client can avoid it. All other errors are about a value in the path.
+    /// Returns whether the route and the type do not fit together: the wrong number of args, a
+    /// field that no group of the pattern has the name of, or a type that is not supported. It is a
+    /// mistake in the program, and no client can avoid it. All other errors are about a value in
+    /// the path.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         self.cause != Cause::Value
@@ -121,7 +124,8 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-// The names and the number of the args are the pattern's, so that only `custom` may be about values.
+// The names and the number of the args are the pattern's, so that only `custom` may be about
+// values.
 impl de::Error for ParseError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(message)

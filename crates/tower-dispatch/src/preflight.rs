@@ -1,7 +1,8 @@
-//! CORS preflights: a browser asks with OPTIONS whether a page of another origin may send a request.
+//! CORS preflights: a browser asks with OPTIONS whether a page of another origin may send a
+//! request.
 //!
-//! The layers of the route that this request would go to have to see the question. The endpoint must
-//! not: it would do what the page is not yet allowed to ask for.
+//! The layers of the route that this request would go to have to see the question. The endpoint
+//! must not: it would do what the page is not yet allowed to ask for.
 
 use bytes::Bytes;
 use http::{

@@ -68,12 +68,13 @@ pub(crate) fn method_not_allowed(to: &Method, allow: &Allow) -> Response<Bytes> 
     response
 }
 
-/// The fields that describe a response's content or its representation (RFC 9110, sections 8, 14.3 and
-/// 14.4; RFC 9111, section 5.1; RFC 9530 and its forerunners). Of an error that is replaced they would
-/// be wrong; all others are about the request, the connection or the client: CORS, cookies, ids.
+/// The fields that describe a response's content or its representation (RFC 9110, sections 8, 14.3
+/// and 14.4; RFC 9111, section 5.1; RFC 9530 and its forerunners). Of an error that is replaced
+/// they would be wrong; all others are about the request, the connection or the client: CORS,
+/// cookies, ids.
 ///
-/// `Cache-Control`, `Expires` and `Vary` are not among them. They say who may keep a response for this
-/// URL, and `no-store` must not get lost.
+/// `Cache-Control`, `Expires` and `Vary` are not among them. They say who may keep a response for
+/// this URL, and `no-store` must not get lost.
 const OF_THE_CONTENT: [HeaderName; 17] = [
     ACCEPT_RANGES,
     AGE,

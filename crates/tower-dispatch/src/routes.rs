@@ -204,8 +204,8 @@ impl<E> Routes<E> {
         &self.named
     }
 
-    /// Where a request leads to. A preflight leads where the request would that it asks about, if that
-    /// route is layered and no earlier one takes OPTIONS.
+    /// Where a request leads to. A preflight leads where the request would that it asks about, if
+    /// that route is layered and no earlier one takes OPTIONS.
     pub(crate) fn find_for<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
         let outcome = self.find(request.method(), request.uri());
         let Some(asked) = preflight::asked(request) else {

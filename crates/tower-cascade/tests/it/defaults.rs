@@ -1,4 +1,5 @@
-//! What a cascade does without an option, in figures, and that no request leaves anything to the next.
+//! What a cascade does without an option, in figures, and that no request leaves anything to the
+//! next.
 
 use std::convert::Infallible;
 
@@ -45,7 +46,8 @@ async fn cascade_6_the_replay_limit_is_64_kib() {
 
 #[tokio::test]
 async fn cascade_1_by_default_404_alone_falls_through() {
-    // The status of the first, with a header, whether it falls through, and what a predicate for all does.
+    // The status of the first, with a header, whether it falls through, and what a predicate for
+    // all does.
     let table = [
         (404, "", true, true),
         (405, "", false, true),

@@ -1,4 +1,5 @@
-//! The futures go where a server puts them: into spawned tasks, handlers and accept loops, whatever the error type.
+//! The futures go where a server puts them: into spawned tasks, handlers and accept loops, whatever
+//! the error type.
 
 use std::io;
 
@@ -86,7 +87,8 @@ async fn cascade_14_on_error_of_a_list_and_after_a_lookup_runs_in_a_task() {
     assert_eq!(task.await.unwrap().unwrap(), "body");
 }
 
-/// Where a service names `BoxError` in its own type, the cascade is boxed before it goes into a task.
+/// Where a service names `BoxError` in its own type, the cascade is boxed before it goes into a
+/// task.
 #[tokio::test]
 async fn cascade_14_on_error_of_boxed_services_runs_in_a_task() {
     type Boxed<B> = BoxCloneSyncService<Request<B>, Response<Full<Bytes>>, BoxError>;
