@@ -196,6 +196,15 @@ async fn dispatch_10_a_preflight_goes_by_the_order_of_routes() {
     // The layer is around both.
     assert_eq!(ask(first, preflight("/a", "PUT")).await, by_cors());
 
+    // It has no response to a preflight, and the earlier route has.
+    let first = Dispatch::builder()
+        .method(Method::OPTIONS, "/a", explicit())
+        .put("/a", says("put"))
+        .layer(MapRequestLayer::new(|request: Request<()>| request))
+        .build()
+        .unwrap();
+    assert_eq!(ask(first, preflight("/a", "PUT")).await, (200, None, None));
+
     let earlier = Dispatch::builder()
         .put("/a", says("put"))
         .layer(cors())
