@@ -34,7 +34,9 @@ type Docs = tower::util::BoxCloneSyncService<Request, Response, std::convert::In
 fn docs() -> Result<Docs, Box<dyn std::error::Error>> {
     let files = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("site/files");
     let rest = Router::new().route("/today", get(async || "nothing new today\n"));
-    let docs = CascadeLayer::new(ServeDir::new(files)).layer(rest);
+    // A folder is no file, and so shadows no route.
+    let files = ServeDir::new(files).append_index_html_on_directories(false);
+    let docs = CascadeLayer::new(files).layer(rest);
     let docs = ServiceBuilder::new()
         .map_response(|response: http::Response<_>| response.map(Body::new))
         .layer(MountLayer::new("/docs")?)

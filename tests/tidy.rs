@@ -13,7 +13,7 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 29] = [
+const DEPENDENCIES: [&str; 28] = [
     "aho-corasick",
     "annotate-snippets",
     "backtrace",
@@ -35,7 +35,6 @@ const DEPENDENCIES: [&str; 29] = [
     "regex-syntax",
     "serde",
     "serde_json",
-    "serde_plain",
     "siphasher",
     "smallvec",
     "strsim",

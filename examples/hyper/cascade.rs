@@ -4,28 +4,46 @@
 
 mod server;
 
-use std::{convert::Infallible, error::Error};
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use tower::{ServiceBuilder, service_fn};
+use tower::{BoxError, ServiceBuilder, service_fn};
 use tower_cascade::CascadeLayer;
 use tower_http::services::ServeDir;
 
 /// The folder of the larger example.
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/site/files");
 
-async fn rest<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn rest<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, BoxError> {
     let text = format!("there is no file {}\n", request.uri().path());
     Ok(Response::new(Full::from(text)))
 }
 
+/// Whether an error of the file service means 404. It has 500 itself for a name that is too long.
+fn no_such_file(error: &BoxError) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => true,
+        ErrorKind::PermissionDenied | ErrorKind::InvalidFilename => true,
+        _ => false,
+    })
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let files = CascadeLayer::new(ServeDir::new(FILES))
-        // To other methods it answers 405, which is an answer.
-        .only(|head| matches!(head.method, Method::GET | Method::HEAD));
+    let files = ServeDir::new(FILES);
+    let files = service_fn(move |request: Request<_>| files.clone().try_call(request));
+    let files = CascadeLayer::new(files)
+        // To other methods a file service has a response of its own, 405.
+        .only(|head| matches!(head.method, Method::GET | Method::HEAD))
+        // It redirects to a folder, which would shadow a path of that name.
+        .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
+        .on_error(no_such_file);
     let app = ServiceBuilder::new().layer(files).service(service_fn(rest));
     server::serve(app).await
 }

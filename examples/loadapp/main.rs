@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, path::Path};
 
 use axum::{Router, routing::get};
 use clap::Parser;
+use http::StatusCode;
 use tower::{BoxError, Layer};
 use tower_cascade::CascadeLayer;
 use tower_deploy::{Address, HttpServer, Loader, Registry, Shutdown};
@@ -22,7 +23,9 @@ fn app() -> Result<Router, BoxError> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let loader = Loader::new(Registry::standard()).relative_to(here.join("loadapp"));
     let loaded = loader.load_app("config:development.ini")?;
-    let files = CascadeLayer::new(ServeDir::new(here.join("site/files")));
+    let files = CascadeLayer::new(ServeDir::new(here.join("site/files")))
+        // ServeDir redirects to a folder, which would shadow a path of the loaded app.
+        .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?;
     Ok(Router::new()
         .route("/about", get(async || "an axum app\n"))
         .fallback_service(files.layer(loaded)))

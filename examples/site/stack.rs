@@ -1,6 +1,12 @@
 //! The site: five layers over a folder of files and a handful of routes.
 
-use std::{convert::Infallible, fmt::Write, path::PathBuf, pin::pin};
+use std::{
+    convert::Infallible,
+    fmt::Write,
+    io::{self, ErrorKind},
+    path::PathBuf,
+    pin::pin,
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -47,6 +53,8 @@ where
         .put("/upload", service_fn(upload))
         .get("/panic", service_fn(panics))
         .build()?;
+    let files = ServeDir::new(files);
+    let files = service_fn(move |request: Request<_>| files.clone().try_call(request));
 
     Ok(ServiceBuilder::new()
         .layer(ExceptionLayer::production(report))
@@ -57,12 +65,25 @@ where
         }))
         .layer(PrefixLayer::new("yikes: "))
         .layer(
-            CascadeLayer::new(ServeDir::new(files))
-                // A file service answers any other method with 405, and that would be the answer.
-                .only(|request| matches!(request.method, Method::GET | Method::HEAD)),
+            CascadeLayer::new(files)
+                // To other methods a file service has a response of its own, 405.
+                .only(|request| matches!(request.method, Method::GET | Method::HEAD))
+                // It redirects to a folder, which would shadow a route of that name.
+                .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
+                .on_error(no_such_file),
         )
         .layer(DispatchLayer::new(urls))
         .service(service_fn(not_found)))
+}
+
+/// Whether an error of the file service means 404. It has 500 itself for a name that is too long.
+fn no_such_file(error: &BoxError) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => true,
+        ErrorKind::PermissionDenied | ErrorKind::InvalidFilename => true,
+        _ => false,
+    })
 }
 
 async fn hello<B>(request: Request<B>) -> Answer {

@@ -169,8 +169,8 @@ fn goes_on<P, A>(options: &Options<P>, method: &Method, response: &Response<A>) 
 }
 
 fn says_pass<A>(response: &Response<A>) -> bool {
-    let header = response.headers().get(X_CASCADE);
-    header.is_some_and(|value| value == "pass")
+    let mut lines = response.headers().get_all(X_CASCADE).into_iter();
+    lines.any(|value| value == "pass")
 }
 
 /// Rack's word for [`Pass`].

@@ -96,11 +96,46 @@ impl<L, P> CascadeLayer<L, P> {
     /// Errors for which the function says yes count as no answer, and the next app is asked. It sees them as errors of
     /// the wrapped service's type, or of the list's. Say it only of errors after which the
     /// app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an error is the end.
+    ///
+    /// The function's argument names the type of the errors. A function for another type says yes
+    /// to none; in a debug build, the first error that it would be asked about panics.
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// use http::{Request, Response};
+    /// use tower::{BoxError, Layer, ServiceExt, service_fn};
+    /// use tower_cascade::CascadeLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// async fn down<B>(_: Request<B>) -> Result<Response<String>, BoxError> {
+    ///     Err(io::Error::from(io::ErrorKind::ConnectionRefused).into())
+    /// }
+    ///
+    /// async fn page<B>(_: Request<B>) -> Result<Response<String>, BoxError> {
+    ///     Ok(Response::new("a page".to_owned()))
+    /// }
+    ///
+    /// let app = CascadeLayer::new(service_fn(down))
+    ///     .on_error(|error: &BoxError| match error.downcast_ref::<io::Error>() {
+    ///         Some(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+    ///         None => false,
+    ///     })
+    ///     .layer(service_fn(page));
+    /// let task = tokio::spawn(async move {
+    ///     let response = app.oneshot(Request::new(String::new())).await;
+    ///     response.map(|response| response.status())
+    /// });
+    /// assert_eq!(task.await??, 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn on_error<E>(
+    pub fn on_error<E: 'static>(
         self,
         predicate: impl Fn(&E) -> bool + Send + Sync + 'static,
-    ) -> CascadeLayer<L, OnError<E>> {
+    ) -> CascadeLayer<L, OnError> {
         CascadeLayer {
             apps: self.apps,
             options: Arc::new(self.options.with_policy(OnError::new(predicate))),

@@ -1,6 +1,10 @@
 //! What holds for all the apps of a cascade.
 
-use std::{fmt, sync::Arc};
+use std::{
+    any::{Any, type_name},
+    fmt,
+    sync::Arc,
+};
 
 use http::StatusCode;
 
@@ -23,33 +27,38 @@ impl<E> Policy<E> for ErrorsEnd {
 }
 
 /// Some errors are, see [`CascadeLayer::on_error`](crate::CascadeLayer::on_error).
-pub struct OnError<E> {
-    predicate: Arc<dyn Fn(&E) -> bool + Send + Sync>,
+// The type of the errors is not a parameter. The compiler forgets the lifetime within `BoxError`
+// when it asks whether a task is `Send`; a predicate for `BoxError` would then be one for some
+// other lifetime, and no future of this cascade could be spawned.
+#[derive(Clone)]
+pub struct OnError {
+    predicate: Arc<dyn Fn(&dyn Any) -> Option<bool> + Send + Sync>,
+    asks_about: &'static str,
 }
 
-impl<E> OnError<E> {
-    pub(crate) fn new(predicate: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
+impl OnError {
+    pub(crate) fn new<E: 'static>(predicate: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
         Self {
-            predicate: Arc::new(predicate),
+            predicate: Arc::new(move |error| error.downcast_ref().map(&predicate)),
+            asks_about: type_name::<E>(),
         }
     }
 }
 
-impl<E> Policy<E> for OnError<E> {
+impl<E: 'static> Policy<E> for OnError {
     fn goes_on(&self, error: &E) -> bool {
-        (self.predicate)(error)
+        let says = (self.predicate)(error);
+        debug_assert!(
+            says.is_some(),
+            "`on_error` asked about {} where errors are {}",
+            self.asks_about,
+            type_name::<E>(),
+        );
+        says.unwrap_or(false)
     }
 }
 
-impl<E> Clone for OnError<E> {
-    fn clone(&self) -> Self {
-        Self {
-            predicate: self.predicate.clone(),
-        }
-    }
-}
-
-impl<E> fmt::Debug for OnError<E> {
+impl fmt::Debug for OnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnError").finish_non_exhaustive()
     }

@@ -96,14 +96,13 @@ impl fmt::Display for StatusError {
 
 impl Error for StatusError {}
 
-/// Makes the `Allow` of a 405 that of two apps: sorted, each method once.
+/// Makes the `Allow` of a 405 that of two apps: sorted, each method once, and nothing that is none.
 pub(crate) fn unite_allow(headers: &mut HeaderMap, discarded: &[HeaderValue]) {
-    let values = headers.get_all(ALLOW).into_iter().chain(discarded);
-    let methods: BTreeSet<&str> = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|method| !method.is_empty())
+    let lines = headers.get_all(ALLOW).into_iter().chain(discarded);
+    let methods: BTreeSet<String> = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|method| Method::from_bytes(method.trim_ascii()).ok())
+        .map(|method| method.to_string())
         .collect();
     let methods = methods.into_iter().collect::<Vec<_>>().join(", ");
     if let Ok(methods) = HeaderValue::from_str(&methods) {
@@ -182,11 +181,12 @@ mod tests {
         let discarded = [
             HeaderValue::from_static("GET,DELETE"),
             HeaderValue::from_static(""),
+            HeaderValue::from_bytes(b"LINK, caf\xe9, two words").unwrap(),
         ];
         unite_allow(&mut headers, &discarded);
         assert_eq!(
             headers.get_all(ALLOW).iter().collect::<Vec<_>>(),
-            ["DELETE, GET, HEAD, PUT"]
+            ["DELETE, GET, HEAD, LINK, PUT"]
         );
     }
 }

@@ -25,20 +25,44 @@ impl Allow {
         self.0.insert(method.to_string());
     }
 
-    /// Adds the methods of an `Allow` header that is there already.
+    /// Adds the methods of an `Allow` header that is there already, of all its lines. What is no
+    /// method in it is left out.
     pub(crate) fn add_header(&mut self, headers: &HeaderMap) {
-        let values = headers.get_all(ALLOW).into_iter();
-        let methods = values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .filter(|method| !method.is_empty());
-        self.0.extend(methods.map(str::to_owned));
+        let lines = headers.get_all(ALLOW).into_iter();
+        let methods = lines
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|method| Method::from_bytes(method.trim_ascii()).ok());
+        self.0.extend(methods.map(|method| method.to_string()));
     }
 
     pub(crate) fn to_header(&self) -> HeaderValue {
         let methods: Vec<&str> = self.0.iter().map(String::as_str).collect();
-        HeaderValue::from_str(&methods.join(", "))
-            .expect("methods are tokens, or were in a header before")
+        HeaderValue::from_str(&methods.join(", ")).expect("methods are tokens")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dispatch_8_allow_is_a_list_in_any_number_of_lines() {
+        let table: [(&[&[u8]], &str); 6] = [
+            (&[], "PUT"),
+            (&[b"GET"], "GET, PUT"),
+            (&[b"POST, GET", b"PUT"], "GET, POST, PUT"),
+            (&[b"", b" ,\tLINK ,, ", b","], "LINK, PUT"),
+            (&[b"get"], "PUT, get"),
+            (&[b"GET, caf\xe9, two words, POST"], "GET, POST, PUT"),
+        ];
+        for (lines, expected) in table {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(ALLOW, HeaderValue::from_bytes(line).unwrap());
+            }
+            let mut allow: Allow = [&Method::PUT].into_iter().collect();
+            allow.add_header(&headers);
+            assert_eq!(allow.to_header(), expected);
+        }
     }
 }

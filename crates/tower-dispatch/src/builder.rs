@@ -51,11 +51,9 @@ impl<E, M> Builder<E, M> {
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
         endpoint: impl IntoEndpoint<E, M>,
     ) -> Self {
-        self.add(
-            Methods::Some(vec![method]),
-            read(pattern),
-            endpoint.into_endpoint(),
-        )
+        let methods = vec![method];
+        let endpoint = endpoint.into_endpoint_for(&methods);
+        self.add(Methods::Some(methods), read(pattern), endpoint)
     }
 
     /// For GET and HEAD.
@@ -121,6 +119,33 @@ impl<E, M> Builder<E, M> {
 
     /// Puts a layer around the endpoint of every route that has been added so far, after the match: it sees the
     /// request with its [`UrlArgs`](crate::UrlArgs), and nothing that has no route.
+    ///
+    /// A route with a layer also takes the CORS preflights for its methods, so that tower-http's
+    /// `CorsLayer` has a response to them. The endpoint never sees a preflight: within the layers
+    /// it meets the dispatcher's own response to OPTIONS. With [`Dispatch::typed`] it does not get
+    /// that far, since endpoints stay as they are; put CORS around the whole dispatcher there.
+    ///
+    /// ```
+    /// use axum::{body::Body, http::Request, routing::post};
+    /// use tower::ServiceExt;
+    /// use tower_dispatch::Dispatch;
+    /// use tower_http::cors::CorsLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let urls = Dispatch::builder()
+    ///     .post("/orders", post(async || "ordered"))
+    ///     .layer(CorsLayer::permissive())
+    ///     .build()?;
+    /// let preflight = Request::options("/orders")
+    ///     .header("origin", "https://shop.example")
+    ///     .header("access-control-request-method", "POST")
+    ///     .body(Body::empty())?;
+    /// let response = urls.oneshot(preflight).await?;
+    /// assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn layer<L, T>(self, layer: L) -> Builder<T, M>
     where
         L: Layer<E>,
@@ -131,6 +156,7 @@ impl<E, M> Builder<E, M> {
             methods: route.methods,
             pattern: route.pattern,
             name: route.name,
+            takes_preflights: L::Service::HAS_GUARD,
         };
         Builder {
             routes: self.routes.into_iter().map(wrap).collect(),
@@ -204,6 +230,7 @@ impl<E, M> Builder<E, M> {
                 methods,
                 pattern,
                 name: None,
+                takes_preflights: false,
                 endpoint,
             }),
             Err(error) => self.fail(Kind::Pattern(error)),

@@ -9,10 +9,10 @@ use crate::{
 };
 
 /// The most memory, in bytes, that one compiled pattern may take: what the `regex` crate allows one.
-const PATTERN_LIMIT: usize = 10 << 20;
+pub(crate) const PATTERN_LIMIT: usize = 10 << 20;
 
 /// The memory, in bytes, for the states that a search of one pattern makes.
-const CACHE_CAPACITY: usize = 256 << 10;
+pub(crate) const CACHE_CAPACITY: usize = 256 << 10;
 
 /// One regex for each pattern that needs it.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{EndpointBody, attempt::Attempt, refusal};
+use crate::{EndpointBody, attempt::Attempt, preflight, refusal};
 
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -73,6 +73,18 @@ pub enum Typed {}
 pub trait IntoEndpoint<E, M> {
     /// Hides the service's type, or does not.
     fn into_endpoint(self) -> E;
+
+    #[doc(hidden)]
+    const HAS_GUARD: bool = false;
+
+    /// The same, for a route with these methods, that no preflight comes to.
+    #[doc(hidden)]
+    fn into_endpoint_for(self, _: &[Method]) -> E
+    where
+        Self: Sized,
+    {
+        self.into_endpoint()
+    }
 }
 
 impl<E> IntoEndpoint<E, Typed> for E {
@@ -95,9 +107,34 @@ where
     fn into_endpoint(self) -> Endpoint<B, Err> {
         Endpoint::new(move |request| Attempt::new(self.clone(), request))
     }
+
+    const HAS_GUARD: bool = true;
+
+    fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, Err> {
+        let endpoint = self.into_endpoint();
+        if methods.contains(&Method::OPTIONS) {
+            return endpoint;
+        }
+        let methods: Box<[Method]> = methods.into();
+        Endpoint {
+            call: Arc::new(move |request| match *request.method() {
+                Method::OPTIONS => Endpoint::<B, Err>::own(preflight::response(&request, &methods)),
+                _ => (endpoint.call)(request),
+            }),
+        }
+    }
 }
 
 impl<B, Err> Endpoint<B, Err> {
+    /// What the dispatcher has to say where an endpoint would be called.
+    fn own(response: Response<Bytes>) -> EndpointFuture<Err>
+    where
+        Err: 'static,
+    {
+        let response = response.map(|body| EndpointBody::new(Full::from(body)));
+        EndpointFuture(Box::pin(async { Ok(response) }))
+    }
+
     pub(crate) fn new<Fut, ResBody>(
         call: impl Fn(Request<B>) -> Fut + Send + Sync + 'static,
     ) -> Self
@@ -129,10 +166,12 @@ impl<B, Err> Endpoint<B, Err> {
                 match find(method).or_else(get) {
                     Some((_, endpoint)) => (endpoint.call)(request),
                     None => {
-                        let allow = endpoints.iter().map(|(method, _)| method).collect();
-                        let refused = refusal::method_not_allowed(method, &allow);
-                        let refused = refused.map(|body| EndpointBody::new(Full::from(body)));
-                        EndpointFuture(Box::pin(async { Ok(refused) }))
+                        let methods: Vec<Method> =
+                            endpoints.iter().map(|(own, _)| own.clone()).collect();
+                        Self::own(match *method {
+                            Method::OPTIONS => preflight::response(&request, &methods),
+                            _ => refusal::method_not_allowed(method, &methods.iter().collect()),
+                        })
                     }
                 }
             }),

@@ -13,6 +13,9 @@ use crate::{ParseError, UrlArgs};
 
 /// The url args as a value, see [`UrlArgs::parse`].
 ///
+/// A value that the client has sent and that does not parse is 400. A type that no path of the
+/// route can give is 500.
+///
 /// # Examples
 ///
 /// ```
@@ -53,7 +56,8 @@ impl<S: Sync> FromRequestParts<S> for UrlArgs {
 pub enum ArgsRejection {
     /// 500: no dispatcher has matched the request.
     NoArgs,
-    /// 400: they are not what the handler takes.
+    /// They are not what the handler takes: 400 for a value that the client has sent, 500 where no
+    /// path could be right, see [`ParseError::is_permanent`].
     Parse(ParseError),
 }
 
@@ -72,9 +76,13 @@ impl std::error::Error for ArgsRejection {}
 
 impl IntoResponse for ArgsRejection {
     fn into_response(self) -> Response {
-        let (status, text) = match self {
-            Self::NoArgs => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n"),
-            Self::Parse(_) => (StatusCode::BAD_REQUEST, "the path is malformed\n"),
+        let (status, text) = match &self {
+            Self::Parse(error) if !error.is_permanent() => {
+                (StatusCode::BAD_REQUEST, "the path is malformed\n")
+            }
+            Self::NoArgs | Self::Parse(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+            }
         };
         let mut response = (status, text).into_response();
         response.extensions_mut().insert(self);

@@ -28,6 +28,9 @@ impl<E> DispatchLayer<E> {
     /// Undecodable paths, paths without a route, other methods and OPTIONS go on to the wrapped service as
     /// they came. Where the path had a route for another method and the wrapped service answers 404 or
     /// 405, the answer is 405 with the methods of both in `Allow`.
+    ///
+    /// A 405 that replaces a 404 keeps the headers of the 404, except those that describe its
+    /// content.
     pub fn new(dispatch: Dispatch<E>) -> Self {
         Self { dispatch }
     }
@@ -83,7 +86,7 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let routes = &self.dispatch.routes;
-        let state = match routes.find(request.method(), request.uri()) {
+        let state = match routes.find_for(&mut request) {
             Outcome::Found {
                 endpoint,
                 args,
@@ -169,14 +172,10 @@ where
             StateProj::Inner { attempt, refused } => {
                 let mut response = ready!(attempt.poll(cx))?;
                 Poll::Ready(Ok(match (response.status(), refused.as_deref_mut()) {
-                    // The wrapped service does not know the path, so its words are about nothing; but what
-                    // layers in there have left for layers out here is not about the path.
+                    // The wrapped service does not know the path, so its content is about nothing.
                     (StatusCode::NOT_FOUND, Some((method, allow))) => {
-                        let mut refused = refusal::method_not_allowed(method, allow);
-                        std::mem::swap(refused.extensions_mut(), response.extensions_mut());
-                        let reason = std::mem::take(response.extensions_mut());
-                        refused.extensions_mut().extend(reason);
-                        refused.map(ResponseBody::own)
+                        refusal::instead_of_not_found(method, allow, response)
+                            .map(ResponseBody::own)
                     }
                     (StatusCode::METHOD_NOT_ALLOWED, Some((_, allow))) => {
                         allow.add_header(response.headers());

@@ -19,6 +19,7 @@ mod lower;
 mod parse;
 mod path;
 mod pattern;
+mod preflight;
 mod refusal;
 mod rests;
 mod routes;

@@ -1,22 +1,28 @@
 //! Url args as values of other types: numbers, tuples, structs, whatever serde can make of texts.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor, value::BorrowedStrDeserializer},
+    de::{
+        self, DeserializeSeed, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
+        value::BorrowedStrDeserializer,
+    },
     forward_to_deserialize_any,
 };
 
 use crate::UrlArgs;
 
 impl UrlArgs {
-    /// The args as a value: a tuple or a list takes them by their places, a struct or a map by their names (those of the
-    /// mounts around too), anything else is what the only arg says. `Option` is for what may be absent. Numbers have up to 64 bits.
+    /// The args as a value: a tuple or a list takes them by their places, a struct or a map by
+    /// their names (those of the mounts around too), anything else is what the only arg says.
+    /// `Option` is for what may be absent.
     ///
     /// # Errors
     ///
     /// A [`ParseError`] that says which arg is no such value, or that there are not as many args.
+    /// Its [`is_permanent`](ParseError::is_permanent) tells a mistake in the program from a bad
+    /// value.
     ///
     /// # Examples
     ///
@@ -31,7 +37,7 @@ impl UrlArgs {
     /// # }
     /// ```
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ParseError> {
-        T::deserialize(Args(self))
+        T::deserialize(Args(self)).map_err(|error| error.judge(self))
     }
 }
 
@@ -41,6 +47,18 @@ pub struct ParseError {
     /// Which arg it is about: its name, or its place from 0.
     arg: Option<Box<str>>,
     reason: Box<str>,
+    cause: Cause,
+}
+
+/// What would have to be different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The path.
+    Value,
+    /// The type, or the pattern.
+    Program,
+    /// The path, if the pattern has a group with this name; otherwise the type, or the pattern.
+    Missing(&'static str),
 }
 
 impl ParseError {
@@ -48,14 +66,51 @@ impl ParseError {
         Self {
             arg: None,
             reason: reason.to_string().into(),
+            cause: Cause::Value,
         }
     }
 
-    /// Says which arg it is about, if nobody has.
+    /// A type that no path of this route gives.
+    fn permanent(reason: impl fmt::Display) -> Self {
+        Self {
+            cause: Cause::Program,
+            ..Self::new(reason)
+        }
+    }
+
+    /// Returns whether the route and the type do not fit together: the wrong number of args, a
+    /// field that no group of the pattern has the name of, or a type that is not supported. It is a
+    /// mistake in the program, and no client can avoid it. All other errors are about a value in
+    /// the path.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.cause != Cause::Value
+    }
+
+    /// Says which arg it is about, if nothing has yet.
     fn of(mut self, arg: impl fmt::Display) -> Self {
         self.arg.get_or_insert_with(|| arg.to_string().into());
         self
     }
+
+    /// Settles whether a missing field is one that other paths of the route have.
+    fn judge(mut self, args: &UrlArgs) -> Self {
+        if let Cause::Missing(field) = self.cause {
+            let is_there = around(args)
+                .flat_map(UrlArgs::iter)
+                .any(|(name, _)| name == Some(field));
+            self.cause = match is_there {
+                true => Cause::Value,
+                false => Cause::Program,
+            };
+        }
+        self
+    }
+}
+
+/// The args, and then those of the mounts around.
+fn around(args: &UrlArgs) -> impl Iterator<Item = &UrlArgs> {
+    std::iter::successors(Some(args), |args| args.outer())
 }
 
 impl fmt::Display for ParseError {
@@ -69,10 +124,64 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
+// The names and the number of the args are the pattern's, so that only `custom` may be about
+// values.
 impl de::Error for ParseError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(message)
     }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::permanent(format_args!("invalid type: {found}, expected {expected}"))
+    }
+
+    fn invalid_length(found: usize, expected: &dyn Expected) -> Self {
+        Self::permanent(format_args!("invalid length {found}, expected {expected}"))
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::permanent(format_args!(
+            "unknown field `{field}`, there are {expected:?}"
+        ))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self {
+            cause: Cause::Missing(field),
+            ..Self::new(format_args!("missing field `{field}`"))
+        }
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::permanent(format_args!("duplicate field `{field}`"))
+    }
+}
+
+/// The methods for types that a text is parsed as.
+macro_rules! parsed {
+    () => {
+        parsed! {
+            deserialize_bool visit_bool "boolean"
+            deserialize_i8 visit_i8 "i8"
+            deserialize_i16 visit_i16 "i16"
+            deserialize_i32 visit_i32 "i32"
+            deserialize_i64 visit_i64 "i64"
+            deserialize_i128 visit_i128 "i128"
+            deserialize_u8 visit_u8 "u8"
+            deserialize_u16 visit_u16 "u16"
+            deserialize_u32 visit_u32 "u32"
+            deserialize_u64 visit_u64 "u64"
+            deserialize_u128 visit_u128 "u128"
+            deserialize_f32 visit_f32 "f32"
+            deserialize_f64 visit_f64 "f64"
+            deserialize_char visit_char "char"
+        }
+    };
+    ($($method:ident $visit:ident $name:literal)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+            self.text(|text| visitor.$visit(text.parsed($name)?))
+        }
+    )*};
 }
 
 /// All args together.
@@ -82,7 +191,7 @@ impl<'de> Args<'de> {
     fn has(&self, expected: usize) -> Result<(), ParseError> {
         match self.0.len() {
             found if found == expected => Ok(()),
-            found => Err(ParseError::new(format_args!(
+            found => Err(ParseError::permanent(format_args!(
                 "the pattern {:?} has {found} url args, and not {expected}",
                 self.0.pattern()
             ))),
@@ -90,14 +199,14 @@ impl<'de> Args<'de> {
     }
 
     /// What is neither a list nor a struct is the only arg.
-    fn only<T>(
-        &self,
-        read: impl FnOnce(serde_plain::Deserializer<'de>) -> Result<T, serde_plain::Error>,
+    fn text<T>(
+        self,
+        read: impl FnOnce(Text<'de>) -> Result<T, ParseError>,
     ) -> Result<T, ParseError> {
         self.has(1)?;
         let value = match self.0.get(0) {
             None => Err(ParseError::new("it is absent")),
-            Some(text) => plain(text, read),
+            Some(text) => Text(text).read(read),
         };
         value.map_err(|error| error.of(label(self.0, 0)))
     }
@@ -106,72 +215,26 @@ impl<'de> Args<'de> {
 impl<'de> Deserializer<'de> for Args<'de> {
     type Error = ParseError;
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_bool(visitor))
-    }
-
-    fn deserialize_i8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_i8(visitor))
-    }
-
-    fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_i16(visitor))
-    }
-
-    fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_i32(visitor))
-    }
-
-    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_i64(visitor))
-    }
-
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_u8(visitor))
-    }
-
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_u16(visitor))
-    }
-
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_u32(visitor))
-    }
-
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_u64(visitor))
-    }
-
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_f32(visitor))
-    }
-
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_f64(visitor))
-    }
-
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_char(visitor))
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_str(visitor))
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_string(visitor))
-    }
+    parsed! {}
 
     /// Text is what there is.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_str(visitor))
+        self.text(|text| text.deserialize_any(visitor))
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+        self.text(|text| text.deserialize_bytes(visitor))
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+        self.deserialize_bytes(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
         self.has(1)?;
         match self.0.get(0) {
             None => visitor.visit_none(),
-            Some(_) => self.only(|text| text.deserialize_option(visitor)),
+            Some(_) => self.text(|text| text.deserialize_option(visitor)),
         }
     }
 
@@ -181,7 +244,7 @@ impl<'de> Deserializer<'de> for Args<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ParseError> {
-        self.only(|text| text.deserialize_enum(name, variants, visitor))
+        self.text(|text| text.deserialize_enum(name, variants, visitor))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -231,16 +294,20 @@ impl<'de> Deserializer<'de> for Args<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        let around = std::iter::successors(Some(self.0), |args| args.outer());
-        let mut left: Vec<(&str, &str)> = Vec::new();
-        for (name, value) in around.flat_map(UrlArgs::iter) {
-            // One that is absent is left out, so that a default counts; the inner one of a name hides others.
-            if let (Some(name), Some(value)) = (name, value)
-                && !left.iter().any(|(other, _)| *other == name)
+        let mut all: Vec<(&str, Option<&str>)> = Vec::new();
+        for (name, value) in around(self.0).flat_map(UrlArgs::iter) {
+            // The inner one of a name hides others, even if it is absent.
+            if let Some(name) = name
+                && !all.iter().any(|(other, _)| *other == name)
             {
-                left.push((name, value));
+                all.push((name, value));
             }
         }
+        // One that is absent is left out, so that a default counts.
+        let left = all.into_iter();
+        let left: Vec<_> = left
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
         visitor.visit_map(ByName {
             left: left.into_iter(),
             current: None,
@@ -256,7 +323,7 @@ impl<'de> Deserializer<'de> for Args<'de> {
         self.deserialize_map(visitor)
     }
 
-    forward_to_deserialize_any! { i128 u128 bytes byte_buf identifier ignored_any }
+    forward_to_deserialize_any! { str string identifier ignored_any }
 }
 
 /// Reads the arg at one place.
@@ -267,18 +334,127 @@ fn read<'de, S: DeserializeSeed<'de>>(
 ) -> Result<S::Value, ParseError> {
     let read = match args.get(place) {
         None => seed.deserialize(Absent),
-        Some(text) => plain(text, |text| seed.deserialize(text)),
+        Some(text) => Text(text).read(|text| seed.deserialize(text)),
     };
     read.map_err(|error| error.of(label(args, place)))
 }
 
-/// Reads a text.
-fn plain<'de, T>(
-    text: &'de str,
-    read: impl FnOnce(serde_plain::Deserializer<'de>) -> Result<T, serde_plain::Error>,
-) -> Result<T, ParseError> {
-    read(serde_plain::Deserializer::new(text))
-        .map_err(|error| ParseError::new(format_args!("{error} (found {text:?})")))
+/// The value of one arg.
+#[derive(Clone, Copy)]
+struct Text<'de>(&'de str);
+
+impl<'de> Text<'de> {
+    /// Says in errors what the value was.
+    fn read<T>(self, read: impl FnOnce(Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
+        read(self).map_err(|error| ParseError {
+            reason: format!("{} (found {:?})", error.reason, self.0).into(),
+            ..error
+        })
+    }
+
+    fn text<T>(self, read: impl FnOnce(Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
+        read(self)
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display>>(self, name: &str) -> Result<T, ParseError> {
+        let parsed = self.0.parse();
+        parsed.map_err(|error| ParseError::new(format_args!("cannot parse {name}: {error}")))
+    }
+
+    fn is_no<T>(self, what: &str) -> Result<T, ParseError> {
+        let reason = format_args!("one url arg cannot be {what}");
+        Err(ParseError::permanent(reason))
+    }
+}
+
+impl<'de> Deserializer<'de> for Text<'de> {
+    type Error = ParseError;
+
+    parsed! {}
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    /// An empty value is none: `/{x:path}` for `/`.
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+        match self.0 {
+            "" => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+        match self.0 {
+            "" => visitor.visit_unit(),
+            _ => Err(ParseError::new("expected nothing")),
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ParseError> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ParseError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ParseError> {
+        visitor.visit_enum(BorrowedStrDeserializer::new(self.0))
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+        self.is_no("bytes")
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+        self.is_no("bytes")
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+        self.is_no("a list")
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, ParseError> {
+        self.is_no("a tuple")
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        _: V,
+    ) -> Result<V::Value, ParseError> {
+        self.is_no("a tuple")
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+        self.is_no("a map")
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, ParseError> {
+        self.is_no("a struct")
+    }
+
+    forward_to_deserialize_any! { str string identifier ignored_any }
 }
 
 /// An arg's name, or its place.
@@ -351,6 +527,7 @@ impl<'de> MapAccess<'de> for ByName<'de> {
         seed: V,
     ) -> Result<V::Value, ParseError> {
         let (name, value) = self.current.unwrap_or_default();
-        plain(value, |text| seed.deserialize(text)).map_err(|error| error.of(name))
+        let value = Text(value).read(|text| seed.deserialize(text));
+        value.map_err(|error| error.of(name))
     }
 }

@@ -4,9 +4,14 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE},
+    HeaderName, HeaderValue, Method, Response, StatusCode,
+    header::{
+        ACCEPT_RANGES, AGE, ALLOW, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+        CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+        TRAILER, TRANSFER_ENCODING,
+    },
 };
+use tower_environ::{EnvironError, NotMounted};
 
 use crate::{PathError, allow::Allow};
 
@@ -61,6 +66,53 @@ pub(crate) fn method_not_allowed(to: &Method, allow: &Allow) -> Response<Bytes> 
     let mut response = Refusal::MethodNotAllowed.response(to);
     response.headers_mut().insert(ALLOW, allow.to_header());
     response
+}
+
+/// The fields that describe a response's content or its representation (RFC 9110, sections 8, 14.3
+/// and 14.4; RFC 9111, section 5.1; RFC 9530 and its forerunners). Of an error that is replaced
+/// they would be wrong; all others are about the request, the connection or the client: CORS,
+/// cookies, ids.
+///
+/// `Cache-Control`, `Expires` and `Vary` are not among them. They say who may keep a response for
+/// this URL, and `no-store` must not get lost.
+const OF_THE_CONTENT: [HeaderName; 17] = [
+    ACCEPT_RANGES,
+    AGE,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_LOCATION,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    ETAG,
+    LAST_MODIFIED,
+    TRAILER,
+    TRANSFER_ENCODING,
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
+];
+
+/// A 405 that replaces a 404: of that one it keeps what is not about the missing page.
+pub(crate) fn instead_of_not_found<B>(
+    to: &Method,
+    allow: &Allow,
+    not_found: Response<B>,
+) -> Response<Bytes> {
+    let (mut parts, _) = not_found.into_parts();
+    let (own, body) = method_not_allowed(to, allow).into_parts();
+    parts.status = own.status;
+    for name in OF_THE_CONTENT {
+        parts.headers.remove(name);
+    }
+    parts.headers.extend(own.headers);
+    // The reasons for a 404 that are known here. What others have left for outer layers stays.
+    parts.extensions.remove::<NotMounted>();
+    parts.extensions.remove::<EnvironError>();
+    parts.extensions.extend(own.extensions);
+    Response::from_parts(parts, body)
 }
 
 /// The answer to OPTIONS (RFC 9110, section 9.3.7).

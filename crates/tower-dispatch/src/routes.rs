@@ -4,7 +4,7 @@ mod reach;
 
 use std::{fmt, sync::Arc};
 
-use http::{Method, Uri};
+use http::{Method, Request, Uri};
 
 use crate::{
     BuildError, PathError, Pattern, UrlArgs,
@@ -13,6 +13,7 @@ use crate::{
     each::Each,
     path::{self, Path},
     pattern::Kind,
+    preflight::{self, Preflight},
     spans::Spans,
     table::{self, Search, TABLE_LIMIT, TableError},
     url_for::Named,
@@ -23,6 +24,8 @@ pub(crate) struct Route<E> {
     pub(crate) methods: Methods,
     pub(crate) pattern: Pattern,
     pub(crate) name: Option<Box<str>>,
+    /// Whether there are layers around the endpoint that may have a response to a preflight.
+    pub(crate) takes_preflights: bool,
     pub(crate) endpoint: E,
 }
 
@@ -81,6 +84,8 @@ pub(crate) struct Rules {
 /// All routes, compiled.
 pub(crate) struct Routes<E> {
     endpoints: Vec<(Methods, E)>,
+    /// For each route whether it takes the preflights for its methods.
+    takes_preflights: Vec<bool>,
     named: Arc<Named>,
     infos: Vec<Arc<RouteInfo>>,
     each: Each,
@@ -187,6 +192,7 @@ impl<E> Routes<E> {
                 .collect(),
             named,
             each,
+            takes_preflights: routes.iter().map(|route| route.takes_preflights).collect(),
             endpoints: routes
                 .into_iter()
                 .map(|route| (route.methods, route.endpoint))
@@ -196,6 +202,42 @@ impl<E> Routes<E> {
 
     pub(crate) fn named(&self) -> &Named {
         &self.named
+    }
+
+    /// Where a request leads to. A preflight leads where the request would that it asks about, if
+    /// that route is layered and no earlier one takes OPTIONS.
+    pub(crate) fn find_for<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
+        let outcome = self.find(request.method(), request.uri());
+        let Some(asked) = preflight::asked(request) else {
+            return outcome;
+        };
+        let Outcome::Found {
+            endpoint,
+            args,
+            mount,
+            ..
+        } = self.find(&asked, request.uri())
+        else {
+            return outcome;
+        };
+        let index = args.route_index();
+        let is_earlier = match &outcome {
+            Outcome::Found { args, .. } => index < args.route_index(),
+            _ => true,
+        };
+        if !is_earlier || !self.takes_preflights[index] {
+            return outcome;
+        }
+        if let Outcome::OtherMethods(mut allow) = outcome {
+            allow.add(&Method::OPTIONS);
+            request.extensions_mut().insert(Preflight(allow));
+        }
+        Outcome::Found {
+            endpoint,
+            args,
+            mount,
+            head_by_get: false,
+        }
     }
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
@@ -361,6 +403,7 @@ mod tests {
                     .map_or(Methods::All, |method| Methods::Some(vec![method])),
                 pattern: Pattern::template(template).unwrap(),
                 name: None,
+                takes_preflights: false,
                 endpoint,
             });
         Routes::new(routes.collect(), Named::new(Rules::default())).unwrap()

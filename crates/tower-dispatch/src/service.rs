@@ -86,8 +86,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let outcome = self.routes.find_for(&mut request);
         let method = request.method();
-        ResponseFuture::refused(match self.routes.find(method, request.uri()) {
+        ResponseFuture::refused(match outcome {
             Outcome::Found {
                 endpoint,
                 args,

@@ -176,6 +176,40 @@ mod tests {
 
     use super::*;
 
+    /// Every limit, in bytes, and the words of the README for it.
+    #[test]
+    fn limits_are_what_the_readme_says() {
+        const README: &str = include_str!("../README.md");
+        let table = [
+            (
+                TABLE_LIMIT,
+                67_108_864,
+                "A method's table may take 64 MiB, the regexes of all methods another 64",
+            ),
+            (
+                crate::each::PATTERN_LIMIT,
+                10_485_760,
+                "and one pattern 10: more is an error of `build()`",
+            ),
+            (
+                crate::tree::grow::CACHE_CAPACITY,
+                4_194_304,
+                "in up to 4 MiB for each request that is being",
+            ),
+            (
+                crate::each::CACHE_CAPACITY,
+                262_144,
+                "a regex by itself in up to 256 KiB",
+            ),
+        ];
+        for (limit, expected, words) in table {
+            assert_eq!(limit, expected, "{words}");
+            assert!(README.contains(words), "{words}");
+        }
+        assert_eq!(crate::rests::FEW, 4);
+        assert!(README.contains("more than four from"));
+    }
+
     fn find(patterns: &[Pattern], path: &str) -> Option<Match> {
         Table::new(patterns).unwrap().find(path)
     }

@@ -2,7 +2,7 @@
 //! be there: what it finds is the way with the smallest number, so order decides and not what is more specific. Where a pattern
 //! that is not lowered as a whole leaves the tree, the regex of its rest goes on.
 
-mod grow;
+pub(crate) mod grow;
 
 use smallvec::SmallVec;
 

@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response, StatusCode};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
-use tower_cascade::{Cascade, CascadeLayer};
+use tower_cascade::{Cascade, CascadeLayer, Lookup};
 use tower_lint::probe::Body;
 
 use crate::probe::{Replayed, answer, reads_then_answers};
@@ -76,6 +76,48 @@ async fn each_app_is_made_ready_before_it_is_called() {
                 response.status(),
                 status(if first == 404 { last } else { first })
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_app_of_a_chain_and_of_a_list_is_made_ready_by_itself() {
+    let status = |code| StatusCode::from_u16(code).unwrap();
+    let strict = |code| Strict::new(status(code));
+    for (codes, expected) in [
+        ([404, 404, 404], 404),
+        ([404, 404, 200], 200),
+        ([404, 202, 200], 202),
+        ([201, 202, 200], 201),
+    ] {
+        let [first, second, third] = codes.map(strict);
+        let mut chain = CascadeLayer::new(first)
+            .then(second)
+            .only(|head| head.method != http::Method::PUT)
+            .layer(third);
+        let mut list = Cascade::new(codes.map(strict));
+        let looks = Lookup::new(|_| None::<Response<Body>>);
+        let mut looked = CascadeLayer::new(looks)
+            .then(strict(codes[0]))
+            .layer(Cascade::new([strict(codes[1]), strict(codes[2])].map(
+                |app| {
+                    // Its request is that of the outer cascade.
+                    app.map_request(|_: Request<_>| Request::new(Replayed::default()))
+                },
+            )));
+        for _ in 0..2 {
+            let request = || Request::new(Body::default());
+            let got = chain.ready().await.unwrap().call(request()).await.unwrap();
+            assert_eq!(got.status(), expected, "{codes:?}");
+            let got = list.ready().await.unwrap().call(request()).await.unwrap();
+            assert_eq!(got.status(), expected, "{codes:?}");
+            let got = looked.ready().await.unwrap().call(request()).await.unwrap();
+            assert_eq!(got.status(), expected, "{codes:?}");
+            // The second one is skipped.
+            let put = Request::put("/").body(Body::default()).unwrap();
+            let got = chain.ready().await.unwrap().call(put).await.unwrap();
+            let skipped = if codes[0] == 404 { codes[2] } else { codes[0] };
+            assert_eq!(got.status(), skipped, "{codes:?}");
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 
 /// The memory, in bytes, for the states that all automata make, for each search that runs at the same time as
 /// another.
-const CACHE_CAPACITY: usize = 4 << 20;
+pub(crate) const CACHE_CAPACITY: usize = 4 << 20;
 
 /// A tree that still grows.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
-use std::convert::Infallible;
+use std::{collections::HashMap, convert::Infallible};
 
 use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use serde::{Deserialize, de::DeserializeOwned};
 use tower::{Service, ServiceExt};
 use tower_dispatch::{Args, ArgsRejection, Dispatch, UrlArgs};
 
@@ -51,6 +52,132 @@ async fn handlers_take_url_args() {
     assert_eq!(ask(fallback, "/add/1/2").await, ok("3"));
     let nested = Router::new().nest_service("/below", urls);
     assert_eq!(ask(nested, "/below/add/1/2").await, ok("3"));
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    #[allow(dead_code, reason = "it is only parsed")]
+    id: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    #[allow(dead_code, reason = "it is only parsed")]
+    id: u32,
+}
+
+/// The status of a route whose handler takes this type, and the reason.
+async fn status_of<T>(pattern: &str, path: &str) -> (u16, String)
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let handler = get(async |Args(_): Args<T>| "taken");
+    let urls = Dispatch::builder().route(pattern, handler).build().unwrap();
+    let (status, reason, text) = ask(urls, path).await;
+    let expected = match status.as_u16() {
+        200 => "taken",
+        400 => "the path is malformed\n",
+        _ => "Internal Server Error\n",
+    };
+    assert_eq!(text, expected);
+    (status.as_u16(), reason.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn dispatch_4_a_bad_value_is_400() {
+    let table = [
+        (
+            status_of::<u8>("/{x}", "/256").await,
+            "url arg `x`: cannot parse u8: number too large to fit in target type (found \"256\")",
+        ),
+        (
+            status_of::<(char, bool)>("/{x}/{y}", "/ab/true").await,
+            "url arg `x`: cannot parse char: too many characters in string (found \"ab\")",
+        ),
+        (
+            status_of::<std::net::Ipv4Addr>("/{x}", "/::1").await,
+            "url arg `x`: invalid IPv4 address syntax (found \"::1\")",
+        ),
+        (
+            status_of::<u32>("/a[/{x}]", "/a").await,
+            "url arg `x`: it is absent",
+        ),
+        (
+            status_of::<Page>("/a[/{id}]", "/a").await,
+            "missing field `id`",
+        ),
+        (
+            status_of::<Page>("/{id}", "/x").await,
+            "url arg `id`: cannot parse u32: invalid digit found in string (found \"x\")",
+        ),
+        (
+            status_of::<Vec<u8>>("/{x}/{y}", "/1/y").await,
+            "url arg `y`: cannot parse u8: invalid digit found in string (found \"y\")",
+        ),
+    ];
+    for (got, reason) in table {
+        assert_eq!(got, (400, reason.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn dispatch_4_a_type_that_no_path_fits_is_500() {
+    let table = [
+        (
+            status_of::<u8>("/{x}/{y}", "/1/2").await,
+            "the pattern \"/{x}/{y}\" has 2 url args, and not 1",
+        ),
+        (
+            status_of::<(u8, u8)>("/{x}", "/1").await,
+            "the pattern \"/{x}\" has 1 url args, and not 2",
+        ),
+        (
+            status_of::<[u8; 3]>("/{x}", "/1").await,
+            "the pattern \"/{x}\" has 1 url args, and not 3",
+        ),
+        (
+            status_of::<()>("/{x}", "/1").await,
+            "the pattern \"/{x}\" has 1 url args, and not 0",
+        ),
+        (
+            status_of::<Option<(u8, u8)>>("/{x}/{y}", "/1/2").await,
+            "the pattern \"/{x}/{y}\" has 2 url args, and not 1",
+        ),
+        (
+            status_of::<Page>("/{other}", "/1").await,
+            "missing field `id`",
+        ),
+        (
+            status_of::<Strict>("/{id}/{x}", "/1/2").await,
+            "unknown field `x`, there are [\"id\"]",
+        ),
+        (
+            status_of::<((u8,),)>("/{x}", "/1").await,
+            "url arg `x`: one url arg cannot be a tuple (found \"1\")",
+        ),
+        (
+            status_of::<(Vec<u8>,)>("/{x}", "/1").await,
+            "url arg `x`: one url arg cannot be a list (found \"1\")",
+        ),
+        (
+            status_of::<(Page,)>("/{x}", "/1").await,
+            "url arg `x`: one url arg cannot be a struct (found \"1\")",
+        ),
+        (
+            status_of::<(HashMap<String, String>,)>("/{x}", "/1").await,
+            "url arg `x`: one url arg cannot be a map (found \"1\")",
+        ),
+        (
+            status_of::<HashMap<u8, String>>("/{x}", "/1").await,
+            "invalid type: string \"x\", expected u8",
+        ),
+    ];
+    for (got, reason) in table {
+        assert_eq!(got, (500, reason.to_owned()));
+    }
+    let wide = status_of::<(u128, i128)>("/{x}/{y}", "/340282366920938463463374607431768211455/-1");
+    assert_eq!(wide.await, (200, String::new()));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, Refusal, UrlArgs};
+use tower_environ::{MountLayer, NotMounted};
 
 use crate::probe::{ask, says};
 
@@ -116,6 +117,132 @@ async fn what_inner_layers_have_left_for_outer_ones_outlives_the_404() {
         response.extensions().get(),
         Some(&Refusal::MethodNotAllowed)
     );
+}
+
+/// Every field of the 404 that is gone, written out.
+#[tokio::test]
+async fn dispatch_8_a_405_instead_of_a_404_keeps_headers_but_none_of_the_content() {
+    const GONE: [&str; 17] = [
+        "accept-ranges",
+        "age",
+        "content-digest",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-location",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "digest",
+        "etag",
+        "last-modified",
+        "repr-digest",
+        "trailer",
+        "transfer-encoding",
+    ];
+    const KEPT: [&str; 14] = [
+        "access-control-allow-credentials",
+        "access-control-allow-origin",
+        "cache-control",
+        "connection",
+        "content-security-policy",
+        "date",
+        "expires",
+        "retry-after",
+        "set-cookie",
+        "strict-transport-security",
+        "vary",
+        "via",
+        "www-authenticate",
+        "x-request-id",
+    ];
+    let app = layer().layer(service_fn(async |_: Request<()>| {
+        let mut response = Response::builder().status(404).header("allow", "TRACE");
+        for name in GONE.iter().chain(&KEPT) {
+            response = response.header(*name, "one").header(*name, "two");
+        }
+        response.body(Full::<Bytes>::from("the page is gone"))
+    }));
+    let app = app.map_err(|error| panic!("{error}"));
+    for (method, body) in [
+        (Method::DELETE, "the path does not allow this method\n"),
+        (Method::OPTIONS, "the path does not allow this method\n"),
+    ] {
+        let (status, mut headers, text) = ask(app.clone(), method, "/a/1").await;
+        assert_eq!((status.as_u16(), text.as_str()), (405, body));
+        for name in KEPT {
+            let values: Vec<_> = headers.get_all(name).iter().collect();
+            assert_eq!(values, ["one", "two"], "{name}");
+            headers.remove(name);
+        }
+        let mut left: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        left.sort_unstable();
+        let own = [
+            ("allow", "GET, HEAD, PUT"),
+            ("content-type", "text/plain; charset=utf-8"),
+        ];
+        assert_eq!(left, own);
+    }
+}
+
+#[tokio::test]
+async fn dispatch_8_a_405_instead_of_a_404_has_its_own_reason_alone() {
+    let below = MountLayer::new("/elsewhere").unwrap();
+    let no_route = Dispatch::builder().get("/none", says("none")).build();
+    let inner = below.layer(no_route.unwrap());
+    let got = inner
+        .clone()
+        .oneshot(Request::delete("/a/1").body(()).unwrap());
+    assert!(
+        got.await
+            .unwrap()
+            .extensions()
+            .get::<NotMounted>()
+            .is_some()
+    );
+
+    let app = layer().layer(inner);
+    let got = app.oneshot(Request::delete("/a/1").body(()).unwrap());
+    let extensions = got.await.unwrap().into_parts().0.extensions;
+    assert_eq!(extensions.get(), Some(&Refusal::MethodNotAllowed));
+    assert_eq!(extensions.get::<NotMounted>(), None);
+
+    // The reason that an inner dispatcher has for its 404 is not the reason for this one.
+    let inner = Dispatch::builder().get("/none", says("none")).build();
+    let app = layer().layer(inner.unwrap());
+    let got = app.oneshot(Request::delete("/a/1").body(()).unwrap());
+    let response = got.await.unwrap();
+    assert_eq!(
+        response.extensions().get(),
+        Some(&Refusal::MethodNotAllowed)
+    );
+}
+
+#[tokio::test]
+async fn dispatch_8_an_inner_405_keeps_its_reason_and_all_its_allow_lines() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Reason(&'static str);
+    let app = layer().layer(service_fn(async |_: Request<()>| {
+        let mut response = Response::builder()
+            .status(405)
+            .header("allow", "POST,")
+            .header("allow", " LINK ,POST")
+            .header("allow", "")
+            .body(Full::<Bytes>::from("inner"))
+            .unwrap();
+        response.extensions_mut().insert(Reason("inner"));
+        Ok::<_, Infallible>(response)
+    }));
+    let got = app.oneshot(Request::delete("/a/1").body(()).unwrap());
+    let response = got.await.unwrap();
+    let allow: Vec<_> = response.headers().get_all("allow").iter().collect();
+    assert_eq!(allow, ["GET, HEAD, LINK, POST, PUT"]);
+    assert_eq!(response.extensions().get(), Some(&Reason("inner")));
+    assert_eq!(response.extensions().get::<Refusal>(), None);
 }
 
 #[tokio::test]

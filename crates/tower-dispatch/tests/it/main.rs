@@ -10,6 +10,7 @@ mod audit;
 mod axum_router;
 mod build;
 mod contract;
+mod cors;
 #[cfg(feature = "axum")]
 mod extract;
 mod layer;

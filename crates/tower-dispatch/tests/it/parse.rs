@@ -110,6 +110,48 @@ fn args_are_taken_by_name_and_those_of_mounts_too() {
 }
 
 #[test]
+fn dispatch_4_an_absent_group_hides_the_mounts_value_of_that_name() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Both {
+        x: Option<String>,
+        y: Option<String>,
+    }
+    let both = |x: Option<&str>, y: Option<&str>| Both {
+        x: x.map(str::to_owned),
+        y: y.map(str::to_owned),
+    };
+    let args = |pattern, path| {
+        let pattern = Pattern::template(pattern).unwrap();
+        args_below("/{x}/{y}", pattern, path)
+    };
+    let table = [
+        ("/a", "/1/2/a", both(Some("1"), Some("2"))),
+        ("/a[/{x}]", "/1/2/a/3", both(Some("3"), Some("2"))),
+        ("/a[/{x}]", "/1/2/a", both(None, Some("2"))),
+        ("/a[/{y}]", "/1/2/a", both(Some("1"), None)),
+    ];
+    for (pattern, path, expected) in table {
+        let args = args(pattern, path);
+        assert_eq!(args.name("x"), expected.x.as_deref(), "{pattern} {path}");
+        assert_eq!(args.name("y"), expected.y.as_deref(), "{pattern} {path}");
+        assert_eq!(args.parse(), Ok(expected), "{pattern} {path}");
+    }
+    // The group is there, so another path of the route would do.
+    let error = args("/a[/{x}]", "/1/2/a").parse::<HashMap<String, u8>>();
+    assert_eq!(error, Ok(HashMap::from([("y".to_owned(), 2)])));
+    #[derive(Debug, Deserialize)]
+    struct Needs {
+        #[allow(dead_code, reason = "it is only parsed")]
+        x: u8,
+    }
+    let error = args("/a[/{x}]", "/1/2/a").parse::<Needs>().unwrap_err();
+    assert_eq!(
+        (error.to_string().as_str(), error.is_permanent()),
+        ("missing field `x`", false)
+    );
+}
+
+#[test]
 fn what_is_no_such_value_says_which_and_why() {
     let found = template("/{id}/{name}", "/x/y");
     let text = |error: tower_dispatch::ParseError| error.to_string();
@@ -147,6 +189,10 @@ fn what_is_no_such_value_says_which_and_why() {
         template("/{x:int}", "/256").parse::<u8>().map_err(text),
         Err(overflow.into())
     );
+    let bytes = "url arg `x`: one url arg cannot be bytes (found \"1\")";
+    let found = template("/{x}", "/1");
+    assert_eq!(found.parse::<&[u8]>().map_err(text), Err(bytes.into()));
+    assert_eq!(found.parse::<(&[u8],)>().map_err(text), Err(bytes.into()));
     let nested = template("/{x}", "/1").parse::<((u8,),)>().map_err(text);
     assert!(nested.unwrap_err().starts_with("url arg `x`: "));
     let variant = template("/{x}", "/yaml").parse::<Format>().map_err(text);

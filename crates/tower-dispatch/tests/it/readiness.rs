@@ -3,14 +3,16 @@
 use std::{
     convert::Infallible,
     future::Ready,
+    pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
-use tower::{Layer, Service, ServiceExt};
-use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
+use tower::{Layer, Service, ServiceExt, layer::layer_fn, service_fn, util::MapRequestLayer};
+use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, View};
 
 use crate::probe::{ask, says};
 
@@ -64,6 +66,112 @@ async fn an_endpoint_is_made_ready_before_it_is_called() {
     for _ in 0..2 {
         let urls = urls.ready().await.unwrap();
         assert_eq!(ask(&mut *urls, Method::GET, "/a").await.2, "strict");
+    }
+}
+
+#[tokio::test]
+async fn endpoints_of_every_kind_are_made_ready_before_they_are_called() {
+    let nested = Dispatch::builder()
+        .get("/c", Strict::default())
+        .build()
+        .unwrap();
+    let boxed = Dispatch::builder()
+        .get("/replaced", says("replaced"))
+        .layer(layer_fn(|_| Strict::default()))
+        .get("/layered", Strict::default())
+        .mount("/mounted", Strict::default())
+        .mount("/nested", nested.clone())
+        .layer(MapRequestLayer::new(|request: Request<()>| request))
+        .route("/any", Strict::default())
+        .route(
+            "/endpoint/{*all}",
+            nested.map_request(|mut request: Request<()>| {
+                *request.uri_mut() = "/c".parse().unwrap();
+                request
+            }),
+        )
+        .first_path_match_decides()
+        .build()
+        .unwrap();
+    let typed = Dispatch::typed()
+        .get("/typed", Strict::default())
+        .build()
+        .unwrap();
+    let mut app =
+        DispatchLayer::new(boxed).layer(DispatchLayer::new(typed).layer(Strict::default()));
+    for _ in 0..2 {
+        for (method, uri, text) in [
+            (Method::GET, "/replaced", "strict"),
+            (Method::GET, "/layered", "strict"),
+            (Method::HEAD, "/layered", ""),
+            (Method::GET, "/mounted/x", "strict"),
+            // It cannot be decoded below the mount.
+            (Method::GET, "/mounted/%zz", "strict"),
+            (Method::GET, "/nested/c", "strict"),
+            (Method::DELETE, "/any", "strict"),
+            (Method::GET, "/endpoint/x", "strict"),
+            (Method::GET, "/typed", "strict"),
+            (Method::OPTIONS, "/typed", "strict"),
+            (Method::GET, "/%zz", "strict"),
+            (Method::PUT, "/layered", "strict"),
+        ] {
+            let app = app.ready().await.unwrap();
+            let got = ask(&mut *app, method.clone(), uri).await;
+            assert_eq!(
+                (got.0.as_u16(), got.2.as_str()),
+                (200, text),
+                "{method} {uri}"
+            );
+        }
+    }
+}
+
+/// Holds something until it is dropped, and is done at once.
+struct Holds(#[allow(dead_code, reason = "it is only held")] Arc<()>);
+
+impl Future for Holds {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(Response::default()))
+    }
+}
+
+#[tokio::test]
+async fn what_an_endpoints_future_holds_is_given_back_with_its_response() {
+    let held = Arc::new(());
+    let holds = held.clone();
+    let endpoint = move |_: Request<()>| Holds(holds.clone());
+    let view = {
+        let endpoint = endpoint.clone();
+        View::new(()).get(move |_: Arc<()>, request| endpoint(request))
+    };
+    let urls = Dispatch::builder()
+        .get("/endpoint", service_fn(endpoint.clone()))
+        .layer(MapRequestLayer::new(|request: Request<()>| request))
+        .mount("/mount", service_fn(endpoint))
+        .view("/view", view)
+        .build()
+        .unwrap();
+    // Those of the endpoints.
+    let idle = Arc::strong_count(&held);
+    for (method, path) in [
+        (Method::GET, "/endpoint"),
+        (Method::HEAD, "/endpoint"),
+        (Method::GET, "/mount/x"),
+        (Method::GET, "/view"),
+    ] {
+        let request = Request::builder()
+            .method(&method)
+            .uri(path)
+            .body(())
+            .unwrap();
+        let mut future = std::pin::pin!(urls.clone().call(request));
+        assert_eq!(Arc::strong_count(&held), idle + 1, "{method} {path}");
+        let response = future.as_mut().await.unwrap();
+        // The future itself is still there.
+        assert_eq!(Arc::strong_count(&held), idle, "{method} {path}");
+        drop(response);
     }
 }
 

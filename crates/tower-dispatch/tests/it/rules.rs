@@ -175,3 +175,102 @@ async fn the_first_path_that_matches_decides_if_that_is_asked_for() {
     assert_eq!(ask(app, Method::PUT, "/a").await.2, "inner PUT []");
     assert_eq!(Refusal::NotFound.to_string(), "no route matches the path");
 }
+
+/// Patterns of one text that differ in what they match are several patterns.
+#[tokio::test]
+async fn dispatch_14_a_pattern_is_its_kind_and_its_text() {
+    let prefix = || Pattern::regex_prefix("/a").unwrap();
+    let whole = || Pattern::regex("/a").unwrap();
+    let search = || Pattern::regex_search("/a").unwrap();
+    let template = || Pattern::template("/a").unwrap();
+    let kinds = [prefix, whole, search, template];
+    for (i, first) in kinds.iter().enumerate() {
+        for (j, second) in kinds.iter().enumerate() {
+            let urls = Dispatch::builder()
+                .get(first(), says("first"))
+                .put(second(), says("second"))
+                .first_path_match_decides()
+                .build()
+                .unwrap();
+            let (status, headers, text) = ask(urls.clone(), Method::PUT, "/a").await;
+            match i == j {
+                true => assert_eq!(text, "second PUT []"),
+                false => {
+                    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{i} {j}");
+                    assert_eq!(headers[ALLOW], "GET, HEAD, OPTIONS", "{i} {j}");
+                }
+            }
+            assert_eq!(ask(urls, Method::GET, "/a").await.2, "first GET []");
+        }
+    }
+    // The whole one does not match here, and the other does.
+    let urls = Dispatch::builder()
+        .get(whole(), says("whole"))
+        .put(prefix(), says("prefix"))
+        .first_path_match_decides()
+        .build()
+        .unwrap();
+    assert_eq!(
+        ask(urls.clone(), Method::PUT, "/ab").await.2,
+        "prefix PUT []"
+    );
+    let (_, headers, _) = ask(urls, Method::GET, "/ab").await;
+    assert_eq!(headers[ALLOW], "OPTIONS, PUT");
+}
+
+/// Regexes that share an automaton: a search that gives up, or fills its memory, leaves nothing
+/// behind.
+#[tokio::test]
+async fn dispatch_1_a_search_leaves_nothing_to_the_next() {
+    let texts = [
+        r"/r/\w+\b-one",
+        r"/r/(\w+)\b-two",
+        r"/r/.*?(é|e)-three",
+        r"/r/(?:[a-p]|[a-c]{2}){1,20}-four",
+        r"/r/(.+)-five",
+        r"/r/(.+)",
+    ];
+    let mut builder = Dispatch::builder();
+    for text in texts {
+        builder = builder.get(Pattern::regex(text).unwrap(), says(text));
+    }
+    let urls = builder.build().unwrap();
+    let endless: String = (0..7_000_u32)
+        .map(|i| char::from_u32(0x4E00 + i * 7919 % 20_000).unwrap())
+        .collect();
+    let endless = percent_encode(&format!("/r/{endless}"));
+    let dirty = [
+        // A Unicode word boundary beside what is not ASCII cannot be decided.
+        percent_encode("/r/é-two"),
+        percent_encode("/r/日本-one"),
+        endless,
+        "/r/".to_owned() + &"ab".repeat(4_000),
+        "/r/".to_owned() + &"a".repeat(19) + "-fou",
+        "/none".to_owned(),
+    ];
+    let table = [
+        ("/r/a-one", 0, ""),
+        ("/r/a-two", 1, "a"),
+        ("/r/xe-three", 2, "e"),
+        ("/r/aabb-four", 3, ""),
+        ("/r/aabb-five", 4, "aabb"),
+        ("/r/six", 5, "six"),
+    ];
+    for dirty in &dirty {
+        for (path, index, arg) in table {
+            drop(ask(urls.clone(), Method::GET, dirty).await);
+            let expected = format!("{} GET [{arg}]", texts[index]);
+            let got = ask(urls.clone(), Method::GET, path).await;
+            assert_eq!(got.2, expected, "{path}");
+        }
+    }
+}
+
+fn percent_encode(path: &str) -> String {
+    path.bytes()
+        .map(|byte| match byte.is_ascii() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
+}

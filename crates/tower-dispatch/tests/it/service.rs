@@ -242,6 +242,38 @@ async fn a_dispatcher_may_be_an_endpoint_and_brings_its_own_args() {
     );
 }
 
+/// Only a mount's args are around those of what is below it.
+#[tokio::test]
+async fn dispatch_11_the_args_of_a_plain_route_are_not_around_an_inner_dispatchers() {
+    let says_all = service_fn(async |request: Request<()>| {
+        let args = request.extensions().get::<UrlArgs>().unwrap();
+        let outer = args.outer().map(UrlArgs::pattern);
+        let text = format!("{outer:?} {:?} {:?}", args.name("tenant"), args.name("a"));
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))
+    });
+    let inner = Dispatch::builder()
+        .route("/{x}/{a}", says_all)
+        .route("/{a}", says_all)
+        .build()
+        .unwrap();
+    let urls = Dispatch::builder()
+        .get("/{tenant}/{rest}", inner.clone())
+        .mount("/mount/{tenant}/x", inner)
+        .build()
+        .unwrap();
+    let table = [
+        ("/acme/1", "None None Some(\"1\")"),
+        (
+            "/mount/acme/x/1",
+            "Some(\"/mount/{tenant}/x\") Some(\"acme\") Some(\"1\")",
+        ),
+    ];
+    for (path, expected) in table {
+        let got = ask(urls.clone(), Method::GET, path).await;
+        assert_eq!(got.2, expected, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn the_size_of_a_body_shows_through() {
     let urls = Dispatch::builder()

@@ -1,0 +1,223 @@
+//! What a cascade does without an option, in figures, and that no request leaves anything to the
+//! next.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW};
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_cascade::{Cascade, CascadeLayer, CascadeTrace, Pass, ReplayLimitExceeded};
+use tower_lint::probe::{Body, Step};
+
+use crate::probe::{Replayed, answer, read, reads_then_answers, trailers};
+
+const README: &str = include_str!("../../README.md");
+
+/// The whole body, or the limit that it was too long for.
+async fn replayed(length: usize) -> Result<usize, usize> {
+    let first =
+        service_fn(|request| reads_then_answers(usize::MAX, StatusCode::NOT_FOUND, request));
+    let app = CascadeLayer::new(first).layer(service_fn(async |request: Request<Replayed>| {
+        let length = read(request.into_body()).await.unwrap().0.len();
+        let mut response = answer(StatusCode::OK);
+        response.extensions_mut().insert(length);
+        Ok::<_, Infallible>(response)
+    }));
+    let body = Body::new([Step::Data(Bytes::from(vec![b'x'; length]))]);
+    let response = app.oneshot(Request::new(body)).await.unwrap();
+    let exceeded = response.extensions().get::<ReplayLimitExceeded>();
+    match exceeded.map(ReplayLimitExceeded::limit) {
+        None => Ok(*response.extensions().get().unwrap()),
+        Some(limit) => Err(limit),
+    }
+}
+
+#[tokio::test]
+async fn cascade_6_the_replay_limit_is_64_kib() {
+    assert!(README.contains("`.replay_limit(bytes)` (64 KiB by default)"));
+    for (length, expected) in [
+        (65_535, Ok(65_535)),
+        (65_536, Ok(65_536)),
+        (65_537, Err(65_536)),
+    ] {
+        assert_eq!(replayed(length).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn cascade_1_by_default_404_alone_falls_through() {
+    // The status of the first, with a header, whether it falls through, and what a predicate for
+    // all does.
+    let table = [
+        (404, "", true, true),
+        (405, "", false, true),
+        (410, "", false, true),
+        (503, "", false, true),
+        (307, "", false, true),
+        (200, "", false, true),
+        (401, "", false, false),
+        (403, "", false, false),
+        (204, "", false, false),
+        (304, "", false, false),
+        (200, "pass", false, true),
+    ];
+    for (status, header, by_default, by_predicate) in table {
+        let first = service_fn(move |_: Request<Replayed>| {
+            let mut response = answer(StatusCode::from_u16(status).unwrap());
+            response
+                .headers_mut()
+                .insert("x-cascade", HeaderValue::from_static(header));
+            async { Ok::<_, Infallible>(response) }
+        });
+        let last = service_fn(|request| reads_then_answers(0, StatusCode::IM_A_TEAPOT, request));
+        let layer = CascadeLayer::new(first);
+        let all = layer.clone().on_statuses(|_| true);
+        for (layer, falls_through) in [(layer, by_default), (all, by_predicate)] {
+            let request = Request::new(Body::default());
+            let response = layer.layer(last).oneshot(request).await.unwrap();
+            let expected = if falls_through { 418 } else { status };
+            assert_eq!(response.status().as_u16(), expected, "{status} {header}");
+            // There is neither a trace nor a change of the header.
+            assert_eq!(response.extensions().get::<CascadeTrace>(), None);
+            let headers = response.headers();
+            assert_eq!(headers.contains_key("x-cascade"), !falls_through);
+        }
+    }
+}
+
+/// Refuses with 405 what has `x-refuse`, and fails to find anything else.
+async fn refuses<B>(
+    allow: &'static str,
+    request: Request<B>,
+) -> Result<Response<Body>, Infallible> {
+    let refuse = request.headers().contains_key("x-refuse");
+    let mut response = answer(match refuse {
+        true => StatusCode::METHOD_NOT_ALLOWED,
+        false => StatusCode::NOT_FOUND,
+    });
+    if refuse {
+        let allow = HeaderValue::from_static(allow);
+        response.headers_mut().append(ALLOW, allow);
+    }
+    Ok(response)
+}
+
+/// Always 405.
+async fn last<B>(_: Request<B>) -> Result<Response<Body>, Infallible> {
+    let mut response = answer(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(ALLOW, "PUT".parse().unwrap());
+    response
+        .headers_mut()
+        .append(ALLOW, "LINK".parse().unwrap());
+    Ok(response)
+}
+
+async fn allowed<S, B>(app: &mut S, refuse: bool) -> (Vec<String>, usize)
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+{
+    let mut request = Request::new(Body::default());
+    if refuse {
+        request
+            .headers_mut()
+            .insert("x-refuse", "1".parse().unwrap());
+    }
+    let response = app.ready().await.unwrap().call(request).await.unwrap();
+    let allow = response.headers().get_all(ALLOW).iter();
+    let allow = allow.map(|value| value.to_str().unwrap().to_owned());
+    let trace = response.extensions().get::<CascadeTrace>().unwrap();
+    (allow.collect(), trace.tried().len())
+}
+
+#[tokio::test]
+async fn cascade_9_a_request_leaves_no_allow_and_no_trace_to_the_next() {
+    let on = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+    let mut app = CascadeLayer::new(service_fn(|request| refuses("GET", request)))
+        .then(service_fn(|request| refuses("DELETE,GET", request)))
+        .on(on)
+        .unwrap()
+        .trace(true)
+        .layer(service_fn(last));
+    for _ in 0..2 {
+        let united = vec!["DELETE, GET, LINK, PUT".to_owned()];
+        assert_eq!(allowed(&mut app, true).await, (united, 3));
+        let own = vec!["PUT".to_owned(), "LINK".to_owned()];
+        assert_eq!(allowed(&mut app, false).await, (own, 3));
+    }
+}
+
+#[tokio::test]
+async fn cascade_2_each_app_reads_from_the_start_whatever_those_before_have_joined() {
+    // Short frames are recorded as one: what one app has left unread there is not lost or doubled.
+    let reads = |frames| {
+        service_fn(move |request| reads_then_answers(frames, StatusCode::NOT_FOUND, request))
+    };
+    let last = service_fn(async |request: Request<Replayed>| {
+        assert_eq!(
+            read(request.into_body()).await,
+            Ok(("abcdefgh".into(), true))
+        );
+        Ok::<_, Infallible>(answer(StatusCode::OK))
+    });
+    for counts in [[1, 2, 3], [3, 2, 1], [0, 9, 1], [9, 0, 9], [2, 2, 2]] {
+        let mut app = CascadeLayer::new(reads(counts[0]))
+            .then(reads(counts[1]))
+            .then(reads(counts[2]))
+            .layer(last);
+        for _ in 0..2 {
+            let body = Body::new([
+                "ab".into(),
+                "cd".into(),
+                "ef".into(),
+                "gh".into(),
+                trailers(),
+            ]);
+            let response = app.ready().await.unwrap().call(Request::new(body)).await;
+            assert_eq!(response.unwrap().status(), StatusCode::OK, "{counts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cascade_13_racks_header_counts_in_any_of_its_lines() {
+    let lines = |lines: &'static [&'static str]| {
+        let first = service_fn(move |_: Request<Replayed>| {
+            let mut response = answer(StatusCode::OK);
+            for line in lines {
+                let value = HeaderValue::from_static(line);
+                response.headers_mut().append("x-cascade", value);
+            }
+            async { Ok::<_, Infallible>(response) }
+        });
+        let last = service_fn(|request| reads_then_answers(0, StatusCode::CREATED, request));
+        CascadeLayer::new(first).x_cascade_header(true).layer(last)
+    };
+    for (values, status) in [
+        (&[] as &[_], 200),
+        (&["pass"], 201),
+        (&["other", "pass"], 201),
+        (&["pass", "other"], 201),
+        (&["other", ""], 200),
+        (&["PASS"], 200),
+    ] {
+        let response = lines(values).oneshot(Request::new(Body::default())).await;
+        let response = response.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{values:?}");
+        assert!(!response.headers().contains_key("x-cascade"));
+    }
+}
+
+#[tokio::test]
+async fn cascade_13_the_word_of_the_last_app_goes_on_to_an_outer_cascade() {
+    let passes = || {
+        service_fn(async |_: Request<Replayed>| {
+            let mut response = answer(StatusCode::ACCEPTED);
+            response.extensions_mut().insert(Pass);
+            Ok::<_, Infallible>(response)
+        })
+    };
+    let list = Cascade::new([passes(), passes()]);
+    let response = list.oneshot(Request::new(Body::default())).await.unwrap();
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    assert_eq!(response.extensions().get(), Some(&Pass));
+}

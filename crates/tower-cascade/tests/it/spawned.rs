@@ -1,0 +1,162 @@
+//! The futures go where a server puts them: into spawned tasks, handlers and accept loops, whatever
+//! the error type.
+
+use std::io;
+
+use axum::{Router, body::Body, response::IntoResponse, routing::get};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::net::{TcpListener, TcpStream};
+use tower::{BoxError, Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower_cascade::{CascadeLayer, Lookup, ReplayBody};
+
+type Reply = Result<Response<Full<Bytes>>, BoxError>;
+
+/// Fails before it has read anything.
+async fn down<B>(_: Request<B>) -> Reply {
+    Err(io::Error::from(io::ErrorKind::ConnectionRefused).into())
+}
+
+async fn echo<B>(request: Request<B>) -> Reply
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let body = request.into_body().collect().await.map_err(Into::into)?;
+    Ok(Response::new(body.to_bytes().into()))
+}
+
+fn is_refused(error: &BoxError) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+async fn text<B>(response: Response<B>) -> Bytes
+where
+    B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>,
+{
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn cascade_14_on_error_with_a_boxed_error_runs_in_a_task() {
+    let chain = CascadeLayer::new(service_fn(down))
+        .then(service_fn(down))
+        .on_error(is_refused)
+        .layer(service_fn(echo));
+    let task = tokio::spawn(async move {
+        let response = chain.oneshot(Request::new(Full::from("body"))).await?;
+        Ok::<_, BoxError>(text(response).await)
+    });
+    assert_eq!(task.await.unwrap().unwrap(), "body");
+}
+
+#[tokio::test]
+async fn cascade_14_on_error_with_a_closure_runs_in_a_task() {
+    let chain = CascadeLayer::new(service_fn(down))
+        .on_error(|error: &BoxError| is_refused(error))
+        .layer(service_fn(echo));
+    let task = tokio::spawn(async move {
+        let response = chain.oneshot(Request::new(Full::from("body"))).await?;
+        Ok::<_, BoxError>(text(response).await)
+    });
+    assert_eq!(task.await.unwrap().unwrap(), "body");
+}
+
+#[tokio::test]
+async fn cascade_14_on_error_of_a_list_and_after_a_lookup_runs_in_a_task() {
+    let list = [service_fn(down), service_fn(down)];
+    let list = CascadeLayer::list(list).on_error(is_refused).service();
+    let task = tokio::spawn(async move {
+        let error = list.oneshot(Request::new(Full::from("body"))).await;
+        error.unwrap_err().to_string()
+    });
+    assert_eq!(task.await.unwrap(), "connection refused");
+
+    let looks = Lookup::new(|_| None::<Response<Full<Bytes>>>);
+    let chain = CascadeLayer::new(looks)
+        .then(service_fn(down))
+        .on_error(is_refused)
+        .layer(service_fn(echo));
+    let task = tokio::spawn(async move {
+        let response = chain.oneshot(Request::new(Full::from("body"))).await?;
+        Ok::<_, BoxError>(text(response).await)
+    });
+    assert_eq!(task.await.unwrap().unwrap(), "body");
+}
+
+/// Where a service names `BoxError` in its own type, the cascade is boxed before it goes into a
+/// task.
+#[tokio::test]
+async fn cascade_14_on_error_of_boxed_services_runs_in_a_task() {
+    type Boxed<B> = BoxCloneSyncService<Request<B>, Response<Full<Bytes>>, BoxError>;
+    type App = Boxed<ReplayBody<Full<Bytes>>>;
+    let list = [App::new(service_fn(down)), App::new(service_fn(echo))];
+    let list = CascadeLayer::list(list).on_error(is_refused).service();
+    let list = list.map_response(|response: Response<_>| response.map(|_| Full::default()));
+    let list: Boxed<Full<Bytes>> = Boxed::new(list);
+    let task = tokio::spawn(async move { list.oneshot(Request::new(Full::from("body"))).await });
+    assert_eq!(task.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+#[cfg(debug_assertions)]
+async fn cascade_14_on_error_for_another_type_panics_in_a_debug_build() {
+    let chain = CascadeLayer::new(service_fn(down))
+        .on_error(|_: &io::Error| true)
+        .layer(service_fn(echo));
+    let task = tokio::spawn(chain.oneshot(Request::new(Full::from("body"))));
+    assert!(task.await.unwrap_err().is_panic());
+}
+
+#[tokio::test]
+async fn cascade_14_on_error_runs_in_an_axum_handler() {
+    let chain = CascadeLayer::new(service_fn(down))
+        .on_error(is_refused)
+        .layer(service_fn(echo));
+    let handler = move |request: Request<Body>| {
+        let chain = chain.clone();
+        async move {
+            match chain.oneshot(request).await {
+                Ok(response) => response.map(Body::new),
+                Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+            }
+        }
+    };
+    let app: Router = Router::new().route("/", get(handler));
+    let request = Request::get("/").body(Body::from("body")).unwrap();
+    assert_eq!(text(app.oneshot(request).await.unwrap()).await, "body");
+}
+
+#[tokio::test]
+async fn cascade_14_on_error_runs_in_hypers_accept_loop() {
+    let chain = CascadeLayer::new(service_fn(down))
+        .on_error(|error: &BoxError| is_refused(error))
+        .layer(service_fn(echo::<ReplayBody<Incoming>>));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await?;
+        let service = TowerToHyperService::new(chain.clone());
+        let connection = tokio::spawn(async move {
+            http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+        });
+        connection.await??;
+        Ok::<_, BoxError>(())
+    });
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut client, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::post("/")
+        .body(Full::<Bytes>::from("body"))
+        .unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(text(response).await, "body");
+    drop(client);
+    connection.await.unwrap().unwrap();
+    server.await.unwrap().unwrap();
+}
