@@ -130,18 +130,17 @@ impl Drop for Watch {
         // All of it is named here, so that no field keeps what was another request's.
         let Record {
             options,
-            mut head,
+            head,
             #[cfg(feature = "debug")]
             album,
             broken,
-        } = std::mem::take(&mut *record);
+        } = &mut *record;
         // With it may end what a report holds, and what was shown: other people's code.
-        discard(options);
+        discard(options.take());
         #[cfg(feature = "debug")]
-        discard(album);
-        discard(broken);
+        discard(album.take());
+        discard(broken.take());
         head.clear(TEXT);
-        record.head = head;
         // A thread that ends has no stock any more.
         let _ = UNUSED.try_with(|unused| {
             if let Ok(mut unused) = unused.try_borrow_mut()

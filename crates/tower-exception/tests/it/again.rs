@@ -82,7 +82,7 @@ async fn a_body_does_not_break_because_the_one_before_did() {
     let broken = layer.layer(Breaks::new(At::Hint, How::Panic));
     let head = Request::head("/").body(()).unwrap();
     let body = broken.oneshot(head).await.unwrap().into_body();
-    // That is an incident, and the next frame would be its error; but nobody asks for a frame.
+    // That is an incident, and the next frame would be its error; but no frame is asked for.
     assert_eq!(body.size_hint().upper(), None);
     assert_eq!(incidents.lock().unwrap().len(), 1);
     drop(body);
