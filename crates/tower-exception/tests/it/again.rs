@@ -138,7 +138,7 @@ async fn a_snapshot_is_not_the_one_before() {
     });
     for layer in [&production, &debug] {
         // The first may see the page, works, and leaves what was shown.
-        let app = debug.layer(snapshot.layer(fine.clone()));
+        let app = debug.layer(snapshot.layer(fine));
         let response = app.oneshot(request("localhost")).await.unwrap();
         drop(response);
         // The next one's layer has no page, or it may not see it.
