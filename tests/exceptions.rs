@@ -303,6 +303,51 @@ async fn every_phase_on_the_wire() {
     server.stop().await.unwrap();
 }
 
+/// gRPC has a status at the end of every stream, so its streams are not reset.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grpc_stream_that_breaks_ends_with_trailers_on_the_wire() {
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+
+    let incidents: Arc<Mutex<Vec<Incident>>> = Arc::default();
+    let keeps = incidents.clone();
+    let layer =
+        ExceptionLayer::production(move |incident| keeps.lock().unwrap().push(incident.clone()));
+    let next = Arc::new(Mutex::new((At::Nowhere, How::Error)));
+    let app = tower::ServiceBuilder::new()
+        .layer(layer)
+        .map_response(|mut response: Response<Frames>| {
+            let grpc = http::HeaderValue::from_static("application/grpc");
+            response.headers_mut().insert("content-type", grpc);
+            response
+        })
+        .service(Breaks { next: next.clone() });
+    let server = Server::start(app).await;
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    for (at, how, sent) in [
+        (At::Frame(1), How::Error, "one "),
+        (At::Frame(1), How::Panic, "one "),
+        (At::Frame(2), How::Error, "one two"),
+    ] {
+        *next.lock().unwrap() = (at, how);
+        let request = Request::post(server.uri("/")).header("content-type", "application/grpc");
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        let response = client.request(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let body = response.into_body().collect().await.unwrap();
+        let incident = incidents.lock().unwrap().pop().unwrap();
+        let trailers = body.trailers().unwrap();
+        assert_eq!(trailers["grpc-status"], "13");
+        let message = format!("incident {}", incident.id());
+        assert_eq!(trailers["grpc-message"], message);
+        assert_eq!(body.to_bytes(), sent);
+    }
+    drop(client);
+    server.stop().await.unwrap();
+}
+
 /// The future is dropped half way, when the client has gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_future_that_panics_when_its_client_has_gone_is_an_incident() {

@@ -13,10 +13,11 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 28] = [
+const DEPENDENCIES: [&str; 29] = [
     "aho-corasick",
     "annotate-snippets",
     "backtrace",
+    "base64",
     "bytes",
     "clap",
     "getrandom",
@@ -244,10 +245,11 @@ fn dependencies_are_listed(root: &Path) -> Vec<String> {
         };
         let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
         for (dependency, value) in dependencies.into_iter().flatten() {
-            // For extractors and the peer's address: a user has it only by name.
+            // For extractors, the peer's address and errors of tower's layers: a user has it only by
+            // name.
             let optional = value.get("optional").and_then(toml::Value::as_bool) == Some(true);
             let listed = DEPENDENCIES.contains(&dependency.as_str())
-                || optional && ["axum", "tonic"].contains(&dependency.as_str())
+                || optional && ["axum", "tonic", "tower"].contains(&dependency.as_str())
                 || name == "tower-deploy" && OF_DEPLOY.contains(&dependency.as_str());
             if !listed && !neighbours.contains(&dependency.as_str()) {
                 wrong.push(format!("{name}: it depends on {dependency}, which is not in DEPENDENCIES of tests/tidy.rs: do without it, or add it there"));

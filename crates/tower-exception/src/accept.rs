@@ -1,16 +1,40 @@
 //! What a client would rather have (RFC 9110, section 12.5.1).
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use mediatype::{MediaType, Name, ReadParams, names::Q};
 
-/// The first of the offers, media types without a wildcard, that nothing else beats: by its quality, then by how exactly it was asked for, then
-/// by its place. Without a header everything is as good; `None` if nothing is acceptable.
-pub fn best(accept: Option<&HeaderValue>, offers: &[&str]) -> Option<usize> {
-    let Some(accept) = accept else {
+/// Returns the index of the first offer, a media type without a wildcard, that no other beats: by
+/// its quality, then by how exactly the client asks for it, then by its place.
+///
+/// All lines of the header are one list, so pass `headers.get_all(ACCEPT)`, or an `Option` of the
+/// only one. Without a line everything is as good. `None` if nothing is acceptable.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::ACCEPT};
+/// use tower_exception::accept::best;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.append(ACCEPT, HeaderValue::from_static("text/plain;q=0.5"));
+/// headers.append(ACCEPT, HeaderValue::from_static("text/html"));
+/// let offers = ["text/plain", "text/html"];
+/// assert_eq!(best(headers.get_all(ACCEPT), &offers), Some(1));
+/// assert_eq!(best(None, &offers), Some(0));
+/// ```
+pub fn best<'a>(
+    accept: impl IntoIterator<Item = &'a HeaderValue>,
+    offers: &[&str],
+) -> Option<usize> {
+    let lines: Vec<Cow<'_, str>> = accept
+        .into_iter()
+        .map(|line| without_empty_parameters(line.to_str().unwrap_or_default()))
+        .collect();
+    if lines.is_empty() {
         return (!offers.is_empty()).then_some(0);
-    };
-    let accept = accept.to_str().unwrap_or_default();
-    let ranges: Vec<Range<'_>> = members(accept).filter_map(Range::parse).collect();
+    }
+    let members = lines.iter().flat_map(|line| members(line));
+    let ranges: Vec<Range<'_>> = members.filter_map(Range::parse).collect();
     let mut best: Option<(usize, Rank)> = None;
     for (at, offer) in offers.iter().enumerate() {
         let Ok(offer) = MediaType::parse(offer) else {
@@ -53,8 +77,7 @@ struct Range<'a> {
 
 impl<'a> Range<'a> {
     fn parse(text: &'a str) -> Option<Self> {
-        // Some leave the weight out, or end with a semicolon.
-        let text = text.trim_end_matches([';', ' ', '\t']);
+        // Some leave the weight out.
         let media_type = MediaType::parse(text.strip_suffix(";q=").unwrap_or(text)).ok()?;
         let any = |name: Name<'_>| name == "*";
         if media_type.suffix.is_some_and(any) || any(media_type.ty) && !any(media_type.subty) {
@@ -117,18 +140,42 @@ fn quality(text: &str) -> Option<f32> {
 }
 
 /// The members of a list; a comma within quotes is part of one.
-fn members(list: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
+    split(list, ',').filter(|member| !member.is_empty())
+}
+
+/// What stands between separators that are not within quotes, without the space around it.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
-    let members = list.split(move |c| {
+    let parts = text.split(move |c| {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
             _ => {}
         }
-        c == ',' && !quoted
+        c == separator && !quoted
     });
-    members.map(str::trim).filter(|member| !member.is_empty())
+    parts.map(str::trim)
+}
+
+/// A list without the parameters that are empty, which are legal (RFC 9110, section 5.6.6).
+fn without_empty_parameters(list: &str) -> Cow<'_, str> {
+    let has_empty = |member: &str| split(member, ';').any(str::is_empty);
+    if !members(list).any(has_empty) {
+        return list.into();
+    }
+    let members = members(list).map(|member| {
+        let mut parts = split(member, ';');
+        // An empty type is not a parameter.
+        let media_type = parts.next().unwrap_or_default();
+        parts
+            .filter(|part| !part.is_empty())
+            .fold(media_type.to_owned(), |member, part| {
+                format!("{member};{part}")
+            })
+    });
+    members.collect::<Vec<_>>().join(",").into()
 }
 
 #[cfg(test)]
@@ -173,13 +220,35 @@ mod tests {
             ("*/*, text/*;q=0.5", Some(2)),
             ("text/*;q=0.5, */*", Some(2)),
             ("text/plain;a=x\\, text/html", Some(1)),
+            // Parameters may be empty (RFC 9110, section 5.6.6).
+            ("text/html;;q=0.9, text/plain;q=0.5", Some(1)),
+            ("text/html;, text/plain;q=0.5", Some(1)),
+            ("text/html; ;\t; q=0.4 ;;, text/plain;q=0.5", Some(0)),
+            (";text/html", None),
+            (";;", None),
+            ("text/plain;a=\"x;;y\";;, text/html", Some(1)),
         ];
         for (accept, expected) in table {
             let accept = HeaderValue::from_str(accept).unwrap();
             assert_eq!(best(Some(&accept), &OFFERS), expected, "{accept:?}");
         }
+        let quoted = HeaderValue::from_static("text/plain;;a=\"x;;, y\";");
+        let offers = ["text/plain;a=\"x;, y\"", "text/plain;a=\"x;;, y\""];
+        assert_eq!(best(Some(&quoted), &offers), Some(1));
         assert_eq!(best(None, &OFFERS), Some(0));
         assert_eq!(best(None, &[]), None);
+        // All lines are one list; a quote ends with its line, and what is no text is no member.
+        let lines = [
+            "text/plain;q=0.5",
+            "text/html;a=\"",
+            "application/json;q=0.7",
+        ];
+        let mut lines = lines.map(HeaderValue::from_static).to_vec();
+        assert_eq!(best(&lines, &OFFERS), Some(2));
+        lines.push(HeaderValue::from_bytes(b"text/html\xff").unwrap());
+        lines.push(HeaderValue::from_static("text/html;q=0.8"));
+        assert_eq!(best(&lines, &OFFERS), Some(1));
+        assert_eq!(best(&lines[..0], &OFFERS), Some(0));
         let level = HeaderValue::from_static("text/html;level=1, text/html;q=0.5");
         assert_eq!(
             best(Some(&level), &["text/html", "text/html;level=1"]),

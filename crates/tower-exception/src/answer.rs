@@ -6,13 +6,12 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
 };
 
-use crate::{Incident, accept};
+use crate::{
+    Incident, accept,
+    grpc::{self, Protocol},
+};
 
 const INCIDENT_ID: HeaderName = HeaderName::from_static("x-incident-id");
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-/// `INTERNAL`.
-const GRPC_INTERNAL: HeaderValue = HeaderValue::from_static("13");
 
 /// The forms of an answer.
 // DIFFERENCE: none has the traceback, which the ancestors send to anybody.
@@ -23,7 +22,7 @@ pub(crate) enum Form {
     /// RFC 9457.
     Problem,
     Json,
-    /// No content, but a status in the head.
+    /// gRPC or gRPC-Web: the status where that protocol has it.
     Grpc,
 }
 
@@ -37,7 +36,7 @@ const OFFERS: [(&str, Form); 4] = [
 
 impl Form {
     pub(crate) fn of(incident: &Incident) -> Self {
-        if incident.request().is_grpc {
+        if incident.request().grpc.is_some() {
             return Self::Grpc;
         }
         let names = OFFERS.map(|(name, _)| name);
@@ -55,22 +54,29 @@ impl Form {
             Self::Html => "text/html; charset=utf-8",
             Self::Problem => "application/problem+json",
             Self::Json => "application/json",
+            // For a request without one.
             Self::Grpc => "application/grpc",
         }
     }
 }
 
-/// The same for every incident but for the id.
+/// What a status is called.
+pub(crate) fn reason(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}
+
+/// The same for every incident of a status, except the id.
 pub(crate) fn production(incident: &Incident) -> Response<Bytes> {
     let id = incident.id();
+    let (status, reason) = (incident.status().as_u16(), reason(incident.status()));
     let form = Form::of(incident);
     let body = match form {
-        Form::Text => format!("500 Internal Server Error\nincident {id}\n"),
+        Form::Text => format!("{status} {reason}\nincident {id}\n"),
         Form::Html => format!(
-            "<!DOCTYPE html>\n<title>500 Internal Server Error</title>\n<h1>500 Internal Server Error</h1>\n<p>incident <code>{id}</code>\n"
+            "<!DOCTYPE html>\n<title>{status} {reason}</title>\n<h1>{status} {reason}</h1>\n<p>incident <code>{id}</code>\n"
         ),
         Form::Problem | Form::Json => format!(
-            "{{\"type\":\"about:blank\",\"title\":\"Internal Server Error\",\"status\":500,\"incident\":\"{id}\"}}\n"
+            "{{\"type\":\"about:blank\",\"title\":\"{reason}\",\"status\":{status},\"incident\":\"{id}\"}}\n"
         ),
         Form::Grpc => String::new(),
     };
@@ -92,14 +98,18 @@ pub(crate) fn response(incident: &Incident, form: Form, body: Bytes) -> Response
     if let Ok(id) = HeaderValue::from_str(incident.id()) {
         headers.insert(INCIDENT_ID, id);
     }
-    if form == Form::Grpc {
-        // gRPC's own protocol: 200, and the status where trailers would be.
-        headers.insert(GRPC_STATUS, GRPC_INTERNAL);
-        if let Ok(message) = HeaderValue::from_str(&format!("incident {}", incident.id())) {
-            headers.insert(GRPC_MESSAGE, message);
+    match &incident.request().grpc {
+        Some(asked) => {
+            headers.insert(CONTENT_TYPE, asked.content_type.clone());
+            match asked.protocol {
+                Protocol::Native => headers.extend(grpc::trailers(incident)),
+                // Not in the head, which a page of another origin may not read.
+                Protocol::Web | Protocol::WebText => {
+                    *response.body_mut() = grpc::last_message(asked.protocol, incident);
+                }
+            }
         }
-    } else {
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        None => *response.status_mut() = incident.status(),
     }
     response.extensions_mut().insert(incident.clone());
     response

@@ -125,7 +125,7 @@ fn resolve(mut raw: backtrace::Backtrace) -> Vec<Frame> {
         .frames()
         .iter()
         .flat_map(backtrace::BacktraceFrame::symbols);
-    let mut frames: Vec<Frame> = symbols
+    let frames = symbols
         .map(|symbol| {
             let function = symbol.name().map(|name| format!("{name:#}"));
             let file = symbol.filename().map(Path::to_owned);
@@ -137,7 +137,12 @@ fn resolve(mut raw: backtrace::Backtrace) -> Vec<Frame> {
             }
         })
         .collect();
-    // Before the panic: the hook and the machinery that called it. Behind the guard: whoever called the layer.
+    between(frames)
+}
+
+/// The calls between the panic and the guard. Before them are the hook and the machinery that called
+/// it, after them is what called the layer.
+fn between(mut frames: Vec<Frame>) -> Vec<Frame> {
     let begins = |frame: &Frame| BEGINNINGS.contains(&frame.function.as_str());
     let begin = frames.iter().position(begins).unwrap_or(0);
     let machinery = frames[begin..]
@@ -273,9 +278,57 @@ mod tests {
         }
     }
 
+    fn frame(function: &str) -> Frame {
+        Frame {
+            function: function.to_owned(),
+            file: None,
+            line: None,
+            ours: false,
+        }
+    }
+
+    #[test]
+    fn only_the_calls_between_the_panic_and_the_guard_are_shown() {
+        // However the panic begins, and whatever the guard is inlined into.
+        for beginning in [
+            "rust_begin_unwind",
+            "__rustc::rust_begin_unwind",
+            "std::panicking::begin_panic",
+            "core::panicking::panic_fmt",
+        ] {
+            for guard in [
+                "tower_exception::guard::catch",
+                "<tower_exception::future::ResponseFuture<F> as Future>::poll",
+                "tower_exception::body::poll_inner",
+                "<tower_exception::service::Exception<S> as Service<R>>::call",
+            ] {
+                let names = [
+                    "tower_exception::hook::see",
+                    beginning,
+                    beginning,
+                    "app::divide",
+                    "tower_exception::accept::best",
+                    "app::serve",
+                    "std::panicking::catch_unwind",
+                    "__rust_try",
+                    guard,
+                    "app::main",
+                ];
+                let shown = between(names.map(frame).into());
+                let shown: Vec<&str> = shown.iter().map(Frame::function).collect();
+                let expected = ["app::divide", "tower_exception::accept::best", "app::serve"];
+                assert_eq!(shown, expected, "{beginning} {guard}");
+            }
+        }
+        // Without either, all of them.
+        assert_eq!(between(["a", "try"].map(frame).into()).len(), 2);
+        assert!(between(Vec::new()).is_empty());
+    }
+
     #[test]
     fn what_catches_a_panic_is_not_shown() {
         let table = [
+            ("std::panicking::try", true),
             ("std::panicking::catch_unwind", true),
             ("std::panicking::catch_unwind::do_call", true),
             ("std::panicking::catch_unwind::do_call<closure, ()>", true),
@@ -289,13 +342,7 @@ mod tests {
             ("app::try_it", false),
         ];
         for (function, expected) in table {
-            let frame = Frame {
-                function: function.to_owned(),
-                file: None,
-                line: None,
-                ours: false,
-            };
-            assert_eq!(is_catching(&frame), expected, "{function}");
+            assert_eq!(is_catching(&frame(function)), expected, "{function}");
         }
     }
 }

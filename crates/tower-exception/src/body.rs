@@ -14,6 +14,7 @@ use pin_project_lite::pin_project;
 use crate::debug::Rendering;
 use crate::{
     Aborted, BoxError, Incident, Phase,
+    ending::Ending,
     guard::{Payload, catch, discard},
     incident::{self, Cause},
     watch::Watch,
@@ -32,7 +33,7 @@ pin_project! {
             if let KindProj::Inner { body, watch } = this.project().kind.project()
                 && let Err(panic) = body.release()
             {
-                watch.incident(Phase::Drop, true, panic.into());
+                watch.incident(Phase::Drop, true, panic);
             }
         }
     }
@@ -47,20 +48,11 @@ pin_project! {
             watch: Watch,
         },
         Own { #[pin] body: Full<Bytes> },
-        // The inner body has failed and is gone.
+        // The inner body has failed and is gone, and what there was to say is said.
         Aborted,
         // So it has, and a text about it is being made.
         Appending { text: Appended, incident: Incident },
     }
-}
-
-/// What may be put behind what a body has given, when it fails.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(not(feature = "debug"), allow(dead_code, reason = "only in debug"))]
-pub(crate) enum Appends {
-    Nothing,
-    Text,
-    Html,
 }
 
 #[cfg(feature = "debug")]
@@ -84,8 +76,7 @@ pin_project! {
         first: Option<Frame<Bytes>>,
         // A body need not bear to be asked after its end.
         ended: bool,
-        // What may be put behind what was sent.
-        appends: Appends,
+        ending: Ending,
         #[pin]
         body: B,
     }
@@ -96,7 +87,7 @@ impl<B> ReadAhead<B> {
         Self {
             first: None,
             ended: false,
-            appends: Appends::Nothing,
+            ending: Ending::Break,
             body,
         }
     }
@@ -108,7 +99,7 @@ where
 {
     pub(crate) fn read_first(
         mut self: Pin<&mut Self>,
-        appends: Appends,
+        ending: Ending,
         cx: &mut Context<'_>,
     ) -> Result<(), Failure> {
         let this = self.as_mut().project();
@@ -116,10 +107,9 @@ where
             *this.ended = first.is_none();
             *this.first = first;
         }
-        // Told of a length, the client would take a text for the rest, or never see its end. One that knew its length was not read ahead. A server
-        // that did not know it sends chunks.
+        // A server that knows the length now tells the client. One that does not sends chunks.
         if let Ok(None) = catch(|| self.size_hint().exact()) {
-            *self.project().appends = appends;
+            *self.project().ending = ending;
         }
         Ok(())
     }
@@ -129,11 +119,17 @@ where
         cx: &mut Context<'_>,
     ) -> Result<Poll<Option<Frame<Bytes>>>, Failure> {
         let this = self.project();
-        match this.first.take() {
-            Some(first) => Ok(Poll::Ready(Some(first))),
-            None if *this.ended => Ok(Poll::Ready(None)),
-            None => poll_inner(this.body, cx),
+        let polled = match this.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None if *this.ended => Poll::Ready(None),
+            None => poll_inner(this.body, cx)?,
+        };
+        match &polled {
+            Poll::Ready(Some(frame)) => this.ending.follow(frame),
+            Poll::Ready(None) => *this.ended = true,
+            Poll::Pending => {}
         }
+        Ok(polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -193,11 +189,10 @@ impl<B> Place<B> {
         catch(|| self.set(Self::Gone))
     }
 
-    #[cfg(feature = "debug")]
-    fn appends(&self) -> Appends {
+    fn ending(&self) -> &Ending {
         match self {
-            Self::Boxed { body } => body.appends,
-            Self::Here { .. } | Self::Gone => Appends::Nothing,
+            Self::Boxed { body } => &body.ending,
+            Self::Here { .. } | Self::Gone => &Ending::Break,
         }
     }
 }
@@ -281,17 +276,18 @@ where
                 Failure::Told(incident) => incident,
                 Failure::New(cause) => watch.incident(Phase::Body, true, cause),
             };
+            let last = body.ending().last_frame(&incident);
             #[cfg(feature = "debug")]
-            if let appends @ (Appends::Text | Appends::Html) = body.appends()
+            if let Ending::Text(markup) = body.ending()
                 && let Some(debug) = watch.debug()
             {
-                let text = debug.append(&incident, appends);
+                let text = debug.append(&incident, *markup);
                 // Under guard: after a panic the body's `Drop` may well panic too, which is the same incident.
                 let _ = catch(|| kind.set(Kind::Appending { text, incident }));
                 continue;
             }
             let _ = catch(|| kind.set(Kind::Aborted));
-            return Poll::Ready(Some(Err(Aborted { incident })));
+            return Poll::Ready(Some(last.ok_or(Aborted { incident })));
         }
     }
 
@@ -357,7 +353,7 @@ fn hint<T: Default>(watch: &Watch, say: impl FnOnce() -> T) -> T {
     catch(say).unwrap_or_else(|panic| {
         watch
             .broken()
-            .get_or_init(|| watch.incident(Phase::Body, true, panic.into()));
+            .get_or_init(|| watch.incident(Phase::Body, true, panic));
         T::default()
     })
 }

@@ -15,22 +15,26 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Request, Response,
-    header::{
-        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_FRAME_OPTIONS,
-    },
+    HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_FRAME_OPTIONS},
     request,
 };
-use http_body::Body;
 
 pub(crate) use self::rendering::Rendering;
 use crate::{
     Incident,
     answer::{self, Form},
-    body::Appends,
+    grpc,
     guard::catch,
     snapshot::Album,
 };
+
+/// What a text is made of that is appended to a body.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Markup {
+    Text,
+    Html,
+}
 
 type Peer = dyn Fn(&request::Parts) -> Option<IpAddr> + Send + Sync;
 
@@ -81,37 +85,29 @@ impl Debug {
         Rendering::start(move || answer(&incident, sources.as_deref()))
     }
 
-    /// The text that goes behind what was sent.
-    pub(crate) fn append(&self, incident: &Incident, to: Appends) -> Rendering<Bytes> {
+    /// The text that follows what was sent.
+    pub(crate) fn append(&self, incident: &Incident, to: Markup) -> Rendering<Bytes> {
         let (incident, sources) = (incident.clone(), self.sources.clone());
         Rendering::start(move || {
             let text = text::of(&incident, sources.as_deref());
             let text = match to {
-                Appends::Html => page::fragment(&text),
-                Appends::Text | Appends::Nothing => format!("\n{text}"),
+                Markup::Html => page::fragment(&text),
+                Markup::Text => format!("\n{text}"),
             };
             text.into()
         })
     }
 
-    /// Whether text can go behind what this body gives.
-    pub(crate) fn appends_to<B: Body>(&self, response: &Response<B>) -> Appends {
-        let headers = response.headers();
-        let told = [CONTENT_LENGTH, CONTENT_ENCODING];
-        if !self.appends || told.iter().any(|name| headers.contains_key(name)) {
-            return Appends::Nothing;
+    /// What may be appended to this body, if it is whole and as its type says.
+    pub(crate) fn markup<B>(&self, response: &Response<B>) -> Option<Markup> {
+        if !self.appends || response.status() == StatusCode::PARTIAL_CONTENT {
+            return None;
         }
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .map_or(&b""[..], HeaderValue::as_bytes);
-        let essence = content_type
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default();
-        match essence.trim_ascii().to_ascii_lowercase().as_slice() {
-            b"text/plain" => Appends::Text,
-            b"text/html" => Appends::Html,
-            _ => Appends::Nothing,
+        let content_type = response.headers().get(CONTENT_TYPE)?.as_bytes();
+        match grpc::essence(content_type).to_ascii_lowercase().as_slice() {
+            b"text/plain" => Some(Markup::Text),
+            b"text/html" => Some(Markup::Html),
+            _ => None,
         }
     }
 }

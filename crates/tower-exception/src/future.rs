@@ -3,6 +3,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -15,7 +16,8 @@ use pin_project_lite::pin_project;
 use crate::debug::Rendering;
 use crate::{
     BoxError, Incident, Phase, ResponseBody, answer,
-    body::{Appends, Failure, ReadAhead},
+    body::{Failure, ReadAhead},
+    ending::Ending,
     guard::{Payload, catch, discard},
     incident::Cause,
     watch::Watch,
@@ -36,7 +38,7 @@ pin_project! {
             if let Some(watch) = this.watch
                 && let Err(panic) = catch(|| this.kind.set(Kind::Gone))
             {
-                watch.incident(Phase::Drop, false, panic.into());
+                watch.incident(Phase::Drop, false, panic);
             }
         }
     }
@@ -91,7 +93,7 @@ impl<F> ResponseFuture<F> {
         }
     }
 
-    pub(crate) fn failed(phase: Phase, cause: Cause, watch: &Watch) -> Self {
+    pub(crate) fn failed(phase: Phase, cause: impl Into<Arc<Cause>>, watch: &Watch) -> Self {
         let incident = watch.incident(phase, false, cause);
         let failed = Failed::new(incident, watch);
         Self {
@@ -162,7 +164,7 @@ impl<F> ResponseFuture<F> {
         let dropped = catch(|| this.kind.set(Kind::Gone));
         let watch = take(this.watch);
         if let Err(panic) = dropped {
-            watch.incident(Phase::Drop, false, panic.into());
+            watch.incident(Phase::Drop, false, panic);
         }
         watch
     }
@@ -178,16 +180,10 @@ impl<F> ResponseFuture<F> {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
-        #[cfg(feature = "debug")]
-        let appends = match watch.debug() {
-            Some(debug) => debug.appends_to(&response),
-            None => Appends::Nothing,
-        };
-        #[cfg(not(feature = "debug"))]
-        let appends = Appends::Nothing;
+        let ending = Ending::of(&response, &watch);
         let (head, body) = response.into_parts();
         let mut body = Box::pin(ReadAhead::new(body));
-        match body.as_mut().read_first(appends, cx) {
+        match body.as_mut().read_first(ending, cx) {
             Ok(()) => {
                 let body = ResponseBody::read_ahead(body, watch);
                 Poll::Ready(Ok(Response::from_parts(head, body)))

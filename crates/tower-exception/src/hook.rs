@@ -100,3 +100,20 @@ pub(crate) fn trace_of(payload: &(dyn Any + Send)) -> Option<Trace> {
     let seen = seen.into_iter().find(|seen| seen.payload == payload);
     seen.map(|seen| seen.trace)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_panics_that_are_caught_elsewhere_the_last_eight_are_kept() {
+        install_panic_hook();
+        for _ in 0..20 {
+            assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err());
+        }
+        assert_eq!(LAST.with_borrow(Vec::len), 8);
+        forget();
+        assert_eq!(LAST.with_borrow(Vec::len), 0);
+        assert!(!SEEN.get());
+    }
+}

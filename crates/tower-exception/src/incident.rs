@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::{
     BoxError,
@@ -30,7 +30,8 @@ struct Inner {
     id: String,
     phase: Phase,
     head_sent: bool,
-    cause: Cause,
+    cause: Arc<Cause>,
+    status: StatusCode,
     request: Head,
     redacted: OnceLock<(Uri, Option<HeaderMap>)>,
     shown: Vec<(&'static str, String)>,
@@ -76,6 +77,12 @@ impl From<Payload> for Cause {
     }
 }
 
+impl From<Payload> for Arc<Cause> {
+    fn from(payload: Payload) -> Self {
+        Self::new(payload.into())
+    }
+}
+
 /// The last to let go of an error may be a server, which must not be torn down by its `Drop`.
 impl Drop for Cause {
     fn drop(&mut self) {
@@ -106,7 +113,8 @@ impl Incident {
     pub(crate) fn new(
         phase: Phase,
         head_sent: bool,
-        cause: Cause,
+        cause: Arc<Cause>,
+        status: StatusCode,
         request: Head,
         shown: Vec<(&'static str, String)>,
     ) -> Self {
@@ -116,6 +124,7 @@ impl Incident {
                 phase,
                 head_sent,
                 cause,
+                status,
                 request,
                 redacted: OnceLock::new(),
                 shown,
@@ -141,6 +150,15 @@ impl Incident {
         self.inner.head_sent
     }
 
+    /// Returns the status that the response has, or would have if its head were not sent: 500,
+    /// unless the error has another one, see
+    /// [`ExceptionLayer::status_of`](crate::ExceptionLayer::status_of). A 4xx is the client's
+    /// fault.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.inner.status
+    }
+
     /// What the panic said; `None` if it was an error.
     #[must_use]
     pub fn panic_message(&self) -> Option<&str> {
@@ -148,7 +166,7 @@ impl Incident {
     }
 
     fn panic(&self) -> Option<&Panic> {
-        match &self.inner.cause {
+        match &*self.inner.cause {
             Cause::Panic(panic) => Some(panic),
             Cause::Error(_) => None,
         }
@@ -182,7 +200,7 @@ impl Incident {
     /// The error; `None` if it was a panic.
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.inner.cause {
+        match &*self.inner.cause {
             Cause::Panic(_) => None,
             Cause::Error(error) => Some(&**error),
         }
@@ -224,8 +242,9 @@ impl Incident {
         self.inner.request.accept.as_ref()
     }
 
-    /// The request's headers, with `[redacted]` for what their names tell to be secret; if they were kept, see
-    /// [`ExceptionLayer::headers`](crate::ExceptionLayer::headers).
+    /// Returns the request's headers if they were kept, see
+    /// [`ExceptionLayer::headers`](crate::ExceptionLayer::headers). The values of those that are
+    /// secret by name, or of which one value is marked as sensitive, are `[redacted]`.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.redacted().1.as_ref()
@@ -294,6 +313,9 @@ impl fmt::Display for Incident {
             }
             None => {
                 write!(line, "error from {phase}")?;
+                if self.status() != StatusCode::INTERNAL_SERVER_ERROR {
+                    write!(line, " ({})", self.status().as_u16())?;
+                }
                 let mut chain = self.chain();
                 chain.try_for_each(|error| write!(line, ": {}", redact::urls(&error.to_string())))
             }
@@ -361,7 +383,8 @@ mod tests {
             .unwrap();
         let mut head = RequestHead::default();
         head.take_down(&request, true);
-        Incident::new(phase, false, cause, head.read(), Vec::new())
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Incident::new(phase, false, cause.into(), status, head.read(), Vec::new())
     }
 
     #[test]
@@ -427,6 +450,6 @@ mod tests {
             }
         }
         let incident = incident(Phase::Future, Cause::Error(Box::new(Ouroboros)));
-        assert_eq!(incident.chain().count(), CHAIN_LIMIT);
+        assert_eq!(incident.chain().count(), 32);
     }
 }

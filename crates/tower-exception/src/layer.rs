@@ -1,9 +1,10 @@
 use std::{
+    error::Error,
     fmt,
     sync::{Arc, Mutex},
 };
 
-use http::Request;
+use http::{Request, StatusCode};
 use tower_layer::Layer;
 
 #[cfg(feature = "debug")]
@@ -30,6 +31,7 @@ impl ExceptionLayer {
             options: Arc::new(Options {
                 report: Arc::new(report),
                 headers: false,
+                statuses: Vec::new(),
                 #[cfg(feature = "debug")]
                 debug: None,
             }),
@@ -76,6 +78,7 @@ impl ExceptionLayer {
             options: Arc::new(Options {
                 report: Arc::new(report),
                 headers: true,
+                statuses: Vec::new(),
                 debug: Some(Debug::new(peer)),
             }),
         }
@@ -94,6 +97,33 @@ impl ExceptionLayer {
     #[must_use]
     pub fn headers(self) -> Self {
         self.with(|options| options.headers = true)
+    }
+
+    /// Adds a function that returns the status of an error, for errors that are not the server's
+    /// fault. Default: 413 for `http_body_util::LengthLimitError`, 400 for
+    /// [`UploadError`](crate::UploadError), 500 for all others.
+    ///
+    /// The function is called with the error and then with each of its sources, so that a
+    /// `BoxError` is found that is wrapped. The first status decides; one below 400 does not count.
+    /// Functions that were added before are called before. The feature `tower` has `tower_status`,
+    /// for the errors of tower's own layers.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_exception::{ExceptionLayer, to_stderr};
+    ///
+    /// let layer = ExceptionLayer::production(to_stderr).status_of(|error| {
+    ///     let error = error.downcast_ref::<std::io::Error>()?;
+    ///     (error.kind() == std::io::ErrorKind::TimedOut).then_some(StatusCode::GATEWAY_TIMEOUT)
+    /// });
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn status_of(
+        self,
+        status: impl Fn(&(dyn Error + 'static)) -> Option<StatusCode> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|options| options.statuses.push(Arc::new(status)))
     }
 
     /// Shows the page in a release build, too, to whoever has a loopback address. **Not behind a proxy**: one on this machine that sets no forwarding
@@ -120,9 +150,11 @@ impl ExceptionLayer {
         self.in_debug(|debug| debug.sources = Some(folder))
     }
 
-    /// What the ancestor did when the head was sent: the text of the error is put behind what the body had given, and the body ends well. Only where
-    /// the page would be shown, and only in `text/plain` and `text/html` that is not encoded and whose length was not told. Otherwise, and by
-    /// default, the response is broken off.
+    /// Sets whether the text of an error is appended to what a body has sent, which then ends well.
+    /// Default: no, the response is broken off.
+    ///
+    /// That is done only where the page would be shown, and only in `text/plain` and `text/html`
+    /// that is whole, is not encoded, has no length in its head, and has not sent its trailers.
     #[cfg(feature = "debug")]
     #[must_use]
     pub fn append_traceback(self, append: bool) -> Self {

@@ -7,8 +7,10 @@ mod backtrace;
 mod body;
 #[cfg(feature = "debug")]
 mod debug;
+mod ending;
 mod error;
 mod future;
+mod grpc;
 mod guard;
 mod hook;
 mod incident;
@@ -18,6 +20,7 @@ mod report;
 mod request_head;
 mod service;
 mod snapshot;
+mod status;
 mod watch;
 
 pub use backtrace::{Frame, Location};
@@ -32,6 +35,9 @@ pub use report::to_stderr;
 pub use report::to_tracing;
 pub use service::Exception;
 pub use snapshot::{Snapshot, SnapshotLayer};
+pub use status::UploadError;
+#[cfg(feature = "tower")]
+pub use status::tower_status;
 
 /// Without its feature there is no page: this compiles only with it.
 ///

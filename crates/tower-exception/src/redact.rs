@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, uri};
+use http::{HeaderMap, HeaderValue, Uri, uri};
 use percent_encoding::percent_decode_str;
 
 /// Takes the place of what is not shown.
@@ -35,18 +35,22 @@ pub(crate) fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|secret| name.contains(secret)) || words.any(|word| WORDS.contains(&word))
 }
 
-/// The headers, with the values of those that are secret by name replaced, and secrets within URLs in the others.
+/// The headers, with the values of those replaced that are secret by name or marked as sensitive,
+/// and secrets within URLs in the others. A value that is marked makes all values of its name
+/// secret.
 pub(crate) fn headers(headers: &HeaderMap) -> HeaderMap {
-    let redacted = headers
-        .iter()
-        .map(|(name, value)| (name.clone(), header(name, value)));
+    let redacted = headers.iter().map(|(name, value)| {
+        let mut values = headers.get_all(name).iter();
+        let value = match is_secret(name.as_str()) || values.any(HeaderValue::is_sensitive) {
+            true => HeaderValue::from_static(REDACTED),
+            false => header(value),
+        };
+        (name.clone(), value)
+    });
     redacted.collect()
 }
 
-fn header(name: &HeaderName, value: &HeaderValue) -> HeaderValue {
-    if is_secret(name.as_str()) {
-        return HeaderValue::from_static(REDACTED);
-    }
+fn header(value: &HeaderValue) -> HeaderValue {
     let text = String::from_utf8_lossy(value.as_bytes());
     match fields(&text) {
         Cow::Borrowed(_) => value.clone(),
@@ -320,6 +324,45 @@ mod tests {
     }
 
     #[test]
+    fn every_word_of_a_secret_counts() {
+        for name in [
+            "authorization",
+            "Proxy-Authorization",
+            "x-auth",
+            "oauth",
+            "cookie",
+            "set-cookie",
+            "credentials",
+            "X-CSRF",
+            "jwt",
+            "apikey",
+            "x-api-key",
+            "password",
+            "passphrase",
+            "private",
+            "pwd",
+            "client_secret",
+            "sessionid",
+            "x-signature",
+            "access_token",
+            "XSRF",
+            "otp",
+            "x-otp",
+            "sid",
+            "connect.sid",
+            "sig",
+            "SIG",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in [
+            "", "accept", "host", "design", "inside", "stop", "hotpot", "user", "name", "id",
+        ] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
     fn a_uri_keeps_its_shape() {
         let table = [
             ("/a?b=c&token=x&d", "/a?b=c&token=redacted&d"),
@@ -364,6 +407,18 @@ mod tests {
             "https://[redacted]@example.org/?a=b&session=[redacted]"
         );
         assert_eq!(after["accept"], "text/html");
+        // One value that is marked hides the others of its name.
+        let mut before = HeaderMap::new();
+        before.insert("x-plain", HeaderValue::from_static("a"));
+        let mut marked = HeaderValue::from_static("b");
+        marked.set_sensitive(true);
+        before.append("x-plain", marked);
+        let hidden: Vec<_> = headers(&before)
+            .get_all("x-plain")
+            .iter()
+            .cloned()
+            .collect();
+        assert_eq!(hidden, [REDACTED, REDACTED]);
         for name in [
             "authorization",
             "proxy-authorization",

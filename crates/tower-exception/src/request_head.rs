@@ -7,6 +7,8 @@ use http::{
     header::{ACCEPT, CONTENT_TYPE, HOST},
 };
 
+use crate::grpc::{self, Protocol};
+
 /// A request's head, taken down.
 #[derive(Default)]
 pub(crate) struct RequestHead {
@@ -16,10 +18,17 @@ pub(crate) struct RequestHead {
     uri: Option<Uri>,
     text: Vec<u8>,
     target: usize,
-    host: Option<Range<usize>>,
-    accept: Option<Range<usize>>,
-    is_grpc: bool,
+    host: Option<Lines>,
+    accept: Option<Lines>,
+    /// If it is one of gRPC's.
+    content_type: Option<Lines>,
     headers: Option<Box<HeaderMap>>,
+}
+
+/// The value of a header, all lines of it, in the text.
+struct Lines {
+    place: Range<usize>,
+    is_sensitive: bool,
 }
 
 /// A request's head, read.
@@ -29,7 +38,7 @@ pub(crate) struct Head {
     pub(crate) version: Version,
     pub(crate) host: Option<HeaderValue>,
     pub(crate) accept: Option<HeaderValue>,
-    pub(crate) is_grpc: bool,
+    pub(crate) grpc: Option<grpc::Asked>,
     pub(crate) headers: Option<Box<HeaderMap>>,
 }
 
@@ -46,17 +55,20 @@ impl RequestHead {
         }
         self.target = self.text.len();
         // One pass, as far as need be: to look up a name costs as much as to compare it with those of a dozen lines.
-        let may_be_grpc = self.method == Method::POST;
         for (name, value) in headers {
             match *name {
                 HOST => take_line(&mut self.text, &mut self.host, value),
                 ACCEPT => take_line(&mut self.text, &mut self.accept, value),
-                CONTENT_TYPE if may_be_grpc => {
-                    self.is_grpc = value.as_bytes().starts_with(b"application/grpc")
-                }
-                _ if self.host.is_some() && self.accept.is_some() && !may_be_grpc => break,
+                _ if self.host.is_some() && self.accept.is_some() => break,
                 _ => {}
             }
+        }
+        // Of several the first, as tonic has it.
+        if self.method == Method::POST
+            && let Some(content_type) = headers.get(CONTENT_TYPE)
+            && Protocol::of(content_type.as_bytes()).is_some()
+        {
+            take_line(&mut self.text, &mut self.content_type, content_type);
         }
         if with_headers {
             self.headers = Some(Box::new(headers.clone()));
@@ -68,10 +80,15 @@ impl RequestHead {
     }
 
     pub(crate) fn read(&self) -> Head {
-        let value = |place: &Option<Range<usize>>| {
-            let text = self.text.get(place.clone()?)?;
-            HeaderValue::from_bytes(text).ok()
+        let value = |lines: &Option<Lines>| {
+            let lines = lines.as_ref()?;
+            let text = self.text.get(lines.place.clone())?;
+            let mut value = HeaderValue::from_bytes(text).ok()?;
+            value.set_sensitive(lines.is_sensitive);
+            Some(value)
         };
+        let accept = value(&self.accept);
+        let content_type = value(&self.content_type);
         Head {
             method: self.method.clone(),
             uri: match &self.uri {
@@ -80,35 +97,38 @@ impl RequestHead {
             },
             version: self.version,
             host: value(&self.host),
-            accept: value(&self.accept),
-            is_grpc: self.is_grpc,
+            grpc: content_type.and_then(|value| grpc::Asked::of(value.as_bytes(), accept.as_ref())),
+            accept,
             headers: self.headers.clone(),
         }
     }
 
-    /// Forgets everything but the room for so much text.
-    pub(crate) fn clear(&mut self, text: usize) {
-        self.uri = None;
-        self.host = None;
-        self.accept = None;
-        self.is_grpc = false;
-        self.headers = None;
-        self.text.clear();
-        self.text.shrink_to(text);
+    /// Forgets everything except the room for so much text.
+    pub(crate) fn clear(&mut self, room: usize) {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        text.shrink_to(room);
+        *self = Self {
+            text,
+            ..Self::default()
+        };
     }
 }
 
 /// Takes down one line of a header. All lines of a name, which come one after the other, become one.
-fn take_line(text: &mut Vec<u8>, place: &mut Option<Range<usize>>, value: &HeaderValue) {
-    let start = match place {
-        Some(place) => {
+fn take_line(text: &mut Vec<u8>, lines: &mut Option<Lines>, value: &HeaderValue) {
+    let (start, was_sensitive) = match lines {
+        Some(lines) => {
             text.extend_from_slice(b", ");
-            place.start
+            (lines.place.start, lines.is_sensitive)
         }
-        None => text.len(),
+        None => (text.len(), false),
     };
     text.extend_from_slice(value.as_bytes());
-    *place = Some(start..text.len());
+    *lines = Some(Lines {
+        place: start..text.len(),
+        is_sensitive: was_sensitive || value.is_sensitive(),
+    });
 }
 
 #[cfg(test)]
@@ -116,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_found_wherever_it_stands() {
+    fn what_is_kept_is_found_wherever_it_stands_and_forgotten() {
         let lines = [
             ("x-first", "1"),
             ("host", "example.org"),
@@ -127,24 +147,48 @@ mod tests {
             ("content-type", "application/grpc+proto"),
         ];
         for (method, is_grpc) in [(Method::GET, false), (Method::POST, true)] {
-            let mut request = Request::new(());
-            *request.method_mut() = method;
+            let mut request = Request::get("http://example.org/a?b").body(()).unwrap();
+            *request.method_mut() = method.clone();
+            *request.version_mut() = Version::HTTP_2;
             for (name, value) in lines {
-                request
-                    .headers_mut()
-                    .append(name, HeaderValue::from_static(value));
+                let mut value = HeaderValue::from_static(value);
+                value.set_sensitive(true);
+                request.headers_mut().append(name, value);
             }
             let mut head = RequestHead::default();
-            head.take_down(&request, false);
+            head.take_down(&request, true);
             let read = head.read();
+            assert_eq!((read.method, read.version), (method, Version::HTTP_2));
+            assert_eq!(read.uri, "http://example.org/a?b");
             assert_eq!(read.host.unwrap(), "example.org");
-            assert_eq!(read.accept.unwrap(), "text/html, text/plain");
-            assert_eq!(read.is_grpc, is_grpc);
+            let accept = read.accept.unwrap();
+            assert_eq!(accept, "text/html, text/plain");
+            assert!(accept.is_sensitive());
+            assert_eq!(read.grpc.is_some(), is_grpc);
+            assert_eq!(read.headers.unwrap().len(), lines.len());
 
+            // Each field, so that nothing of this request is in the next one's.
             head.clear(0);
-            head.take_down(&Request::new(()), false);
+            let next = Request::builder().uri("/c").header("accept", "image/png");
+            head.take_down(&next.body(()).unwrap(), false);
             let read = head.read();
-            assert_eq!((read.host, read.accept, read.is_grpc), (None, None, false));
+            assert_eq!((read.method, read.version), (Method::GET, Version::HTTP_11));
+            assert_eq!(read.uri, "/c");
+            assert_eq!(read.host, None);
+            let accept = read.accept.unwrap();
+            assert_eq!(accept, "image/png");
+            assert!(!accept.is_sensitive());
+            assert!(read.grpc.is_none() && read.headers.is_none());
         }
+    }
+
+    #[test]
+    fn room_for_a_long_text_is_given_back() {
+        let mut head = RequestHead::default();
+        let uri = format!("/{}", "a".repeat(9000));
+        head.take_down(&Request::get(uri).body(()).unwrap(), false);
+        head.clear(4096);
+        let room = head.text.capacity();
+        assert!((4096..9000).contains(&room), "{room}");
     }
 }

@@ -1,5 +1,6 @@
 use std::{
     convert::Infallible,
+    error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -22,8 +23,16 @@ pub struct Exception<S> {
     /// `None` after a failure: a service that has failed must not be used again.
     pub(crate) inner: Option<S>,
     pub(crate) shared: Arc<Shared<S>>,
-    /// Why the service could not be made ready. The next call answers with it.
-    pub(crate) failed: Option<Cause>,
+    /// Why the service could not be made ready. The next call responds with it.
+    pub(crate) failed: Option<Failed>,
+}
+
+/// Why a service could not be made ready.
+pub(crate) struct Failed {
+    cause: Arc<Cause>,
+    /// A clone has its original's cause for a caller that does not make it ready, and tries again
+    /// for one that does.
+    is_inherited: bool,
 }
 
 /// What all clones of a service share, so that a clone costs one clone of the inner service and not two.
@@ -50,7 +59,9 @@ where
     /// Forwards readiness, but for its error: since there is none to give, that waits for the call, where
     /// there is a client to answer to.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        if self.failed.is_some() {
+        if let Some(failed) = &self.failed
+            && !failed.is_inherited
+        {
             return Poll::Ready(Ok(()));
         }
         let polled = catch(|| {
@@ -61,11 +72,17 @@ where
         });
         let cause = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
+            Ok(Poll::Ready(Ok(()))) => {
+                self.failed = None;
+                return Poll::Ready(Ok(()));
+            }
             Ok(Poll::Ready(Err(error))) => Cause::Error(error),
             Err(panic) => panic.into(),
         };
-        self.failed = Some(cause);
+        self.failed = Some(Failed {
+            cause: Arc::new(cause),
+            is_inherited: false,
+        });
         discard(self.inner.take());
         Poll::Ready(Ok(()))
     }
@@ -73,41 +90,55 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let watch = self.shared.layer.watch(&mut request);
-        if let Some(inner) = &mut self.inner
-            && self.failed.is_none()
-        {
-            match catch(|| inner.call(request)) {
-                Ok(future) => return ResponseFuture::running(future, watch),
-                Err(panic) => self.failed = Some(panic.into()),
+        let Some(inner) = &mut self.inner else {
+            return self.not_ready(&watch);
+        };
+        match catch(|| inner.call(request)) {
+            Ok(future) => ResponseFuture::running(future, watch),
+            Err(panic) => {
+                let cause = Cause::from(panic);
+                discard(self.inner.take());
+                ResponseFuture::failed(Phase::Call, cause, &watch)
             }
         }
-        self.fail(watch)
     }
 }
 
 impl<S> Exception<S> {
     #[cold]
-    fn fail<F>(&mut self, watch: Watch) -> ResponseFuture<F> {
-        let phase = match self.inner.take() {
-            None => Phase::Ready,
-            Some(inner) => {
-                discard(inner);
-                Phase::Call
-            }
+    fn not_ready<F>(&mut self, watch: &Watch) -> ResponseFuture<F> {
+        let cause = match self.failed.take() {
+            Some(failed) => failed.cause,
+            None => Arc::new(Cause::Error(NotReady.into())),
         };
-        let cause = self.failed.take();
-        let cause = cause.expect("a service is called after it said that it is ready");
-        ResponseFuture::failed(phase, cause, &watch)
+        ResponseFuture::failed(Phase::Ready, cause, watch)
     }
 }
 
-/// A clone is made ready by itself, so a failure of this one's is not its.
+/// A service was called that had failed, and that was not made ready after that.
+#[derive(Debug)]
+struct NotReady;
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the service was called before it was ready")
+    }
+}
+
+impl Error for NotReady {}
+
+/// A clone is made ready by itself, so a failure of its original is not its own. Some callers call
+/// a clone that was never polled, instead of the service that was (axum's `from_extractor`): they
+/// get the failure.
 impl<S: Clone> Clone for Exception<S> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
             shared: self.shared.clone(),
-            failed: None,
+            failed: self.failed.as_ref().map(|failed| Failed {
+                cause: failed.cause.clone(),
+                is_inherited: true,
+            }),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 
 use crate::{
     Incident, Phase,
@@ -13,6 +13,7 @@ use crate::{
     incident::Cause,
     report::{self, Report},
     request_head::RequestHead,
+    status::{self, StatusOf},
 };
 #[cfg(feature = "debug")]
 use crate::{debug::Debug, snapshot::Album};
@@ -21,6 +22,7 @@ use crate::{debug::Debug, snapshot::Album};
 pub(crate) struct Options {
     pub(crate) report: Report,
     pub(crate) headers: bool,
+    pub(crate) statuses: Vec<StatusOf>,
     #[cfg(feature = "debug")]
     pub(crate) debug: Option<Debug>,
 }
@@ -87,13 +89,24 @@ impl Watch {
     }
 
     /// Makes an incident and reports it.
-    pub(crate) fn incident(&self, phase: Phase, head_sent: bool, cause: Cause) -> Incident {
-        let record = self.record();
+    pub(crate) fn incident(
+        &self,
+        phase: Phase,
+        head_sent: bool,
+        cause: impl Into<Arc<Cause>>,
+    ) -> Incident {
+        let (record, cause) = (self.record(), cause.into());
+        let functions = record.options.as_ref().map(|options| &options.statuses[..]);
+        let status = match &*cause {
+            Cause::Panic(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Cause::Error(error) => status::of(&**error, functions.unwrap_or_default()),
+        };
         #[cfg(feature = "debug")]
         let shown = record.album.as_ref().map(Album::texts).unwrap_or_default();
         #[cfg(not(feature = "debug"))]
         let shown = Vec::new();
-        let incident = Incident::new(phase, head_sent, cause, record.head.read(), shown);
+        let head = record.head.read();
+        let incident = Incident::new(phase, head_sent, cause, status, head, shown);
         if let Some(options) = &record.options {
             report::tell(&options.report, &incident);
         }
@@ -114,12 +127,20 @@ impl Drop for Watch {
         let Some(mut record) = self.record.take() else {
             return;
         };
-        // With it may end what a report holds, and what was shown: somebody else's code.
-        discard(record.options.take());
+        // All of it is named here, so that no field keeps what was another request's.
+        let Record {
+            options,
+            head,
+            #[cfg(feature = "debug")]
+            album,
+            broken,
+        } = &mut *record;
+        // With it may end what a report holds, and what was shown: other people's code.
+        discard(options.take());
         #[cfg(feature = "debug")]
-        discard(record.album.take());
-        discard(record.broken.take());
-        record.head.clear(TEXT);
+        discard(album.take());
+        discard(broken.take());
+        head.clear(TEXT);
         // A thread that ends has no stock any more.
         let _ = UNUSED.try_with(|unused| {
             if let Ok(mut unused) = unused.try_borrow_mut()

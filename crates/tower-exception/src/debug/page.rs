@@ -66,7 +66,7 @@ pub(super) fn of(incident: &Incident, sources: Option<&Path>, nonce: &str) -> St
                 h2 { "To copy" }
                 details { summary { "All of this as text" } textarea readonly aria-label="All of this as text" { "\n" (text::of(incident, sources)) } }
                 footer {
-                    "Incident " code { (incident.id()) } ". This page is shown on this machine only. Others get a 500 with the incident's id."
+                    "Incident " code { (incident.id()) } ". This page is shown on this machine only. Others get a " (incident.status().as_u16()) " with the incident's id."
                 }
             } }
         }
@@ -165,6 +165,8 @@ fn request(incident: &Incident) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{Phase, guard::Panic, incident::Cause, request_head::RequestHead};
 
@@ -176,7 +178,15 @@ mod tests {
         };
         let page = |cause| {
             let head = RequestHead::default().read();
-            let incident = Incident::new(Phase::Call, false, cause, head, Vec::new());
+            let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+            let incident = Incident::new(
+                Phase::Call,
+                false,
+                Arc::new(cause),
+                status,
+                head,
+                Vec::new(),
+            );
             location(&incident, None).into_string()
         };
         assert!(page(Cause::Panic(Box::new(panic))).contains("install_panic_hook()"));

@@ -64,7 +64,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let here = Path::new("src/debug/source.rs");
         let lines = around(Some(root), here, 1).unwrap();
-        assert_eq!(lines.len(), 1 + AROUND);
+        assert_eq!(lines.len(), 6);
         assert_eq!(lines[0], (1, "//! Source lines around a place.".to_owned()));
         assert!(around(Some(root), &root.join(here), 8).is_some());
         let from_further_up = Path::new("crates/tower-exception/src/debug/source.rs");
@@ -91,13 +91,20 @@ mod tests {
         let folder = format!("tower-exception-{}", std::process::id());
         let root = std::env::temp_dir().join(folder);
         fs::create_dir_all(root.join("folder.rs")).unwrap();
-        let most = usize::try_from(LARGEST).unwrap();
+        let most = 1024 * 1024;
         fs::write(root.join("most.rs"), vec![b'\n'; most]).unwrap();
         fs::write(root.join("large.rs"), vec![b'\n'; most + 1]).unwrap();
         let read = |name| around(Some(&root), Path::new(name), 1).is_some();
         let seen = ["most.rs", "large.rs", "folder.rs"].map(read);
+        // Five lines before the one in question, five after it, and 300 characters of each.
+        let text = format!("{}\n", "a".repeat(301)).repeat(20);
+        fs::write(root.join("wide.rs"), text).unwrap();
+        let lines = around(Some(&root), Path::new("wide.rs"), 10).unwrap();
         fs::remove_dir_all(&root).unwrap();
         assert_eq!(seen, [true, false, false]);
+        let numbers: Vec<usize> = lines.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, (5..=15).collect::<Vec<_>>());
+        assert!(lines.iter().all(|(_, text)| text.len() == 300));
     }
 
     #[test]

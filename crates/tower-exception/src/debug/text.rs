@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use serde_json::json;
 
 use super::source;
-use crate::{Incident, incident::say, redact};
+use crate::{Incident, answer::reason, incident::say, redact};
 
 /// A header's value as text, whatever its bytes are.
 pub(super) fn value(value: &http::HeaderValue) -> String {
@@ -101,8 +101,8 @@ pub(super) fn json(incident: &Incident, sources: Option<&Path>) -> String {
     let shown = incident.shown().map(|(name, text)| json!([name, text]));
     let value = json!({
         "type": "about:blank",
-        "title": "Internal Server Error",
-        "status": 500,
+        "title": reason(incident.status()),
+        "status": incident.status().as_u16(),
         "detail": chain.first(),
         "incident": incident.id(),
         "kind": if incident.panic_message().is_some() { "panic" } else { "error" },

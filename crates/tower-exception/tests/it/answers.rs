@@ -101,37 +101,6 @@ async fn an_answer_to_head_has_no_body() {
 }
 
 #[tokio::test]
-async fn grpc_gets_its_own_kind_of_error() {
-    for content_type in ["application/grpc", "application/grpc+proto"] {
-        let (layer, incidents) = keeping();
-        let request = Request::post("/")
-            .header("content-type", content_type)
-            .header("accept", "text/html")
-            .body(())
-            .unwrap();
-        let response = layer
-            .layer(service_fn(breaks))
-            .oneshot(request)
-            .await
-            .unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "application/grpc");
-        assert_eq!(response.headers()["grpc-status"], "13");
-        let id = incidents.lock().unwrap()[0].id().to_owned();
-        assert_eq!(response.headers()["grpc-message"], format!("incident {id}"));
-        assert!(
-            response
-                .into_body()
-                .collect()
-                .await
-                .unwrap()
-                .to_bytes()
-                .is_empty()
-        );
-    }
-}
-
-#[tokio::test]
 async fn an_incident_knows_the_request() {
     let (layer, incidents) = keeping();
     let request = Request::builder()

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use scraper::Html;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
@@ -387,61 +387,80 @@ async fn what_does_not_render_is_told_as_in_production() {
     }
 }
 
-/// A body that gives this and fails, as this type.
+/// What comes of a response with this status and head that sends something and fails.
 async fn appended(
-    content_type: &'static str,
-    length: Option<u64>,
-    accepts: bool,
+    layer: ExceptionLayer,
+    status: u16,
+    head: &[(&'static str, &'static str)],
+    hint: http_body::SizeHint,
+    steps: &[Step],
 ) -> Result<String, ()> {
     install_panic_hook();
-    let layer = layer().append_traceback(accepts);
+    let (head, steps) = (head.to_vec(), steps.to_vec());
     let app = layer.layer(service_fn(move |_: Request<()>| {
-        let body = Body::new(["one <b>".into(), Step::Fail(Error("the <disk> is gone"))]);
-        // A length can be told in the head, or by the body alone.
-        let hint = match length {
-            Some(1..9) => http_body::SizeHint::with_exact(100),
-            _ => http_body::SizeHint::default(),
-        };
-        let body = body.claim_hint(hint);
-        let length = length.filter(|length| *length > 9);
-        let mut response = Response::builder().header(CONTENT_TYPE, content_type);
-        if let Some(length) = length {
-            response = response.header("content-length", length);
+        let fail = Step::Fail(Error("the <disk> is gone"));
+        let steps = steps.iter().cloned().chain([fail]);
+        let body = Body::new(steps).claim_hint(hint);
+        let mut response = Response::builder().status(status);
+        for (name, value) in &head {
+            response = response.header(*name, *value);
         }
         let body: UnsyncBoxBody<Bytes, Error> = body.boxed_unsync();
         std::future::ready(Ok::<_, BoxError>(response.body(body).unwrap()))
     }));
     let response = app.oneshot(request("text/plain")).await.unwrap();
-    assert_eq!(response.status(), 200);
+    assert_eq!(response.status().as_u16(), status);
     let body = response.into_body().collect().await.map_err(drop)?;
     Ok(String::from_utf8(body.to_bytes().into()).unwrap())
 }
 
+const PLAIN: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
+
 #[tokio::test]
-async fn the_traceback_goes_behind_what_was_sent_where_it_may() {
-    let text = appended("text/plain; charset=utf-8", None, true)
-        .await
-        .unwrap();
-    assert!(
-        text.starts_with("one <b>\nerror in the body: the <disk> is gone\n"),
-        "{text}"
-    );
-    let html = appended("Text/HTML", None, true).await.unwrap();
-    assert!(
-        html.starts_with("one <b><pre>\nerror in the body: the &lt;disk&gt; is gone\n"),
-        "{html}"
-    );
+async fn the_traceback_follows_what_was_sent_where_it_may() {
+    let on = || layer().append_traceback(true);
+    let unknown = http_body::SizeHint::default;
+    let one: &[Step] = &["one <b>".into()];
+    let text = appended(on(), 200, &[PLAIN], unknown(), one).await.unwrap();
+    let expected = "one <b>\nerror in the body: the <disk> is gone\n";
+    assert!(text.starts_with(expected), "{text}");
+    let html = [("content-type", "Text/HTML")];
+    let html = appended(on(), 404, &html, unknown(), one).await.unwrap();
+    let expected = "one <b><pre>\nerror in the body: the &lt;disk&gt; is gone\n";
+    assert!(html.starts_with(expected), "{html}");
     assert!(html.ends_with("</pre>"));
-    for (content_type, length, accepts) in [
-        ("application/json", None, true),
-        ("text/plain", Some(100), true),
-        ("text/plain", Some(1), true),
-        ("text/plain", None, false),
-    ] {
-        assert!(
-            appended(content_type, length, accepts).await.is_err(),
-            "{content_type}"
-        );
+
+    let broken: [(u16, &[_]); 7] = [
+        (200, &[("content-type", "application/json")]),
+        (200, &[("content-type", "text/plainer")]),
+        (200, &[]),
+        (200, &[PLAIN, ("content-length", "100")]),
+        (200, &[PLAIN, ("content-encoding", "gzip")]),
+        (200, &[PLAIN, ("content-type", "application/json")]),
+        (206, &[PLAIN, ("content-range", "bytes 0-9/100")]),
+    ];
+    for (status, head) in broken {
+        let appended = appended(on(), status, head, unknown(), one).await;
+        assert_eq!(appended, Err(()), "{head:?}");
+    }
+    // The body knows its length.
+    let exact = http_body::SizeHint::with_exact(100);
+    assert_eq!(appended(on(), 200, &[PLAIN], exact, one).await, Err(()));
+    // Trailers are the end of a body.
+    let trailers = Step::Trailers(http::HeaderMap::new());
+    let steps = [one, &[trailers]].concat();
+    let appended_ = appended(on(), 200, &[PLAIN], unknown(), &steps).await;
+    assert_eq!(appended_, Err(()));
+    // By default, and where the page would not be shown.
+    let off = [
+        layer(),
+        on().append_traceback(false),
+        ExceptionLayer::debug(|_| {}, |_| None).append_traceback(true),
+        ExceptionLayer::production(|_| {}).append_traceback(true),
+    ];
+    for layer in off {
+        let appended = appended(layer, 200, &[PLAIN], unknown(), one).await;
+        assert_eq!(appended, Err(()));
     }
 }
 

@@ -5,14 +5,19 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod again;
 mod allocations;
 mod answers;
 mod begin;
 mod contract;
 #[cfg(feature = "debug")]
 mod debug;
+mod defaults;
 mod good;
+mod grpc;
+mod headers;
 mod hook;
 mod phases;
 mod probe;
 mod report;
+mod status;

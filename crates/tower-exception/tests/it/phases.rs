@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, Service, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_exception::{Incident, Phase};
 
 use crate::probe::{At, Breaks, How, keeping, poll};
@@ -206,6 +206,67 @@ async fn a_clone_of_a_failed_service_is_whole() {
     }
 }
 
+#[tokio::test]
+async fn a_call_without_readiness_is_500_and_not_a_panic() {
+    for how in [How::Error, How::Panic] {
+        let (layer, incidents) = keeping();
+        let mut app = layer.layer(Breaks::new(At::Ready, how));
+        app.ready().await.unwrap();
+        // A clone that was not made ready, as axum's `from_extractor` calls one, and a clone of
+        // that; then the service itself.
+        let mut clone = app.clone();
+        for service in [&mut clone.clone(), &mut clone, &mut app] {
+            let response = service.call(request(Method::GET)).await.unwrap();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            check(&only(&incidents), Phase::Ready, how);
+            incidents.lock().unwrap().clear();
+        }
+        // What has told its failure knows no more of it.
+        let response = app.call(request(Method::GET)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let incident = only(&incidents);
+        assert_eq!(incident.phase(), Phase::Ready);
+        let said = incident.error().unwrap().to_string();
+        assert_eq!(said, "the service was called before it was ready");
+    }
+    // After a panic in `call`, too.
+    let (layer, incidents) = keeping();
+    let mut app = layer.layer(Breaks::new(At::Call, How::Panic).only_first());
+    app.ready().await.unwrap();
+    for phase in [Phase::Call, Phase::Ready] {
+        let response = app.call(request(Method::GET)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(incidents.lock().unwrap().pop().unwrap().phase(), phase);
+    }
+    // And it is whole when it is ready.
+    let response = app.ready().await.unwrap().call(request(Method::GET)).await;
+    assert_eq!(response.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn axums_from_extractor_calls_a_clone_that_was_not_ready() {
+    use axum::{body::Body, middleware::from_extractor};
+    let (layer, incidents) = keeping();
+    #[derive(Clone)]
+    struct Unready;
+    impl Service<Request<Body>> for Unready {
+        type Response = Response<Full<Bytes>>;
+        type Error = BoxError;
+        type Future = std::future::Ready<Result<Response<Full<Bytes>>, BoxError>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Err("the pool is empty".into()))
+        }
+        fn call(&mut self, _: Request<Body>) -> Self::Future {
+            panic!("it is never ready")
+        }
+    }
+    let app = from_extractor::<Method>().layer(layer.layer(Unready));
+    let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let said = only(&incidents).error().unwrap().to_string();
+    assert_eq!(said, "the pool is empty");
+}
+
 /// Works, but cannot be cloned a second time, and its errors cannot be told.
 struct Unclonable {
     clones: Arc<AtomicUsize>,
@@ -223,7 +284,7 @@ impl Clone for Unclonable {
 
 struct Untellable;
 
-impl From<Untellable> for tower::BoxError {
+impl From<Untellable> for BoxError {
     fn from(_: Untellable) -> Self {
         panic!("broken at into")
     }

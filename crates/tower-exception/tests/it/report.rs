@@ -87,3 +87,110 @@ async fn an_error_that_cannot_be_shown_is_still_a_500() {
     let response = app.oneshot(Request::new(())).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
+
+/// The incident of an error with this status, reported.
+async fn reports_a(status: u16, report: fn(&tower_exception::Incident)) {
+    let status = http::StatusCode::from_u16(status).unwrap();
+    let layer = ExceptionLayer::production(report).status_of(move |_| Some(status));
+    let app = layer.layer(service_fn(async |_: Request<()>| {
+        Err::<Response<Empty<bytes::Bytes>>, _>(std::io::Error::other("the disk is gone"))
+    }));
+    let response = app.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(response.status(), status);
+}
+
+#[tokio::test]
+async fn errors_of_several_statuses_go_to_standard_error() {
+    for status in [400, 499, 500, 503] {
+        reports_a(status, to_stderr).await;
+    }
+}
+
+#[test]
+fn standard_error_has_a_line_for_each_fault_of_the_server() {
+    let stderr = stderr_of("report::errors_of_several_statuses_go_to_standard_error");
+    let lines: Vec<&str> = stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("incident ")?.split_once(": "))
+        .map(|(_, line)| line)
+        .collect();
+    let expected = [
+        "GET / HTTP/1.1: error from the future: the disk is gone",
+        "GET / HTTP/1.1: error from the future (503): the disk is gone",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[cfg(feature = "tracing")]
+mod to_tracing {
+    use std::sync::{Arc, Mutex};
+
+    use tower_exception::to_tracing;
+    use tracing::{
+        Event, Level, Metadata, Subscriber,
+        field::{Field, Visit},
+        span,
+    };
+
+    use super::{fmt, reports_a};
+
+    /// Keeps the level of each event, and its fields.
+    #[derive(Clone, Default)]
+    struct Keeps(Arc<Mutex<Vec<(Level, String)>>>);
+
+    impl Subscriber for Keeps {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let mut fields = Fields(String::new());
+            event.record(&mut fields);
+            let level = *event.metadata().level();
+            self.0.lock().unwrap().push((level, fields.0));
+        }
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    struct Fields(String);
+
+    impl Visit for Fields {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            if field.name() != "incident" {
+                self.0 += &format!("{field}={value:?} ");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_level_says_whose_fault_it_is() {
+        let keeps = Keeps::default();
+        let _guard = tracing::subscriber::set_default(keeps.clone());
+        for (status, level) in [
+            (400, Level::DEBUG),
+            (413, Level::DEBUG),
+            (500, Level::ERROR),
+            (503, Level::WARN),
+        ] {
+            reports_a(status, to_tracing).await;
+            let (found, fields) = keeps.0.lock().unwrap().pop().unwrap();
+            assert_eq!(found, level, "{status}");
+            let expected = format!(
+                "message=a request failed status={status} phase=the future method=GET path=\"/\" error=\"the disk is gone\" "
+            );
+            assert_eq!(fields, expected);
+        }
+        assert!(keeps.0.lock().unwrap().is_empty());
+    }
+}

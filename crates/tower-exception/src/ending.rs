@@ -1,0 +1,82 @@
+//! How a body ends that fails after its head was sent.
+
+use bytes::Bytes;
+use http::{
+    Response,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::Frame;
+
+use crate::{
+    Incident,
+    grpc::{self, Messages, Protocol},
+    watch::Watch,
+};
+
+/// How a body ends that fails after its head was sent.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// The response is broken off, so that the client does not take the part for the whole.
+    Break,
+    /// gRPC says in trailers that it failed.
+    Trailers,
+    /// gRPC-Web says so in a last message.
+    Message(Protocol, Messages),
+    /// A text about the incident follows, and the body ends well.
+    #[cfg(feature = "debug")]
+    Text(crate::debug::Markup),
+}
+
+impl Ending {
+    /// What the response's head allows.
+    pub(crate) fn of<B>(response: &Response<B>, watch: &Watch) -> Self {
+        let headers = response.headers();
+        let mut types = headers.get_all(CONTENT_TYPE).into_iter();
+        // With a length, the client would take what follows for the rest, or never see its end.
+        let (Some(content_type), None, false) = (
+            types.next(),
+            types.next(),
+            headers.contains_key(CONTENT_LENGTH),
+        ) else {
+            return Self::Break;
+        };
+        // What stands in the body must be in the body's encoding; trailers stand outside of it.
+        let encoded = headers.contains_key(CONTENT_ENCODING);
+        match Protocol::of(content_type.as_bytes()) {
+            Some(Protocol::Native) => Self::Trailers,
+            _ if encoded => Self::Break,
+            Some(protocol) => Self::Message(protocol, Messages::new(protocol)),
+            #[cfg(feature = "debug")]
+            None => match watch.debug().and_then(|debug| debug.markup(response)) {
+                Some(markup) => Self::Text(markup),
+                None => Self::Break,
+            },
+            #[cfg(not(feature = "debug"))]
+            None => {
+                let _ = watch;
+                Self::Break
+            }
+        }
+    }
+
+    /// What may follow this frame, which was sent.
+    pub(crate) fn follow(&mut self, frame: &Frame<Bytes>) {
+        match (frame.data_ref(), &mut *self) {
+            (Some(data), Self::Message(_, messages)) => messages.follow(data),
+            (Some(_), _) => {}
+            // Trailers are the end of a body.
+            (None, _) => *self = Self::Break,
+        }
+    }
+
+    /// The frame with which gRPC says that it failed.
+    pub(crate) fn last_frame(&self, incident: &Incident) -> Option<Frame<Bytes>> {
+        match self {
+            Self::Trailers => Some(Frame::trailers(grpc::trailers(incident))),
+            Self::Message(protocol, messages) if messages.may_go_on() => {
+                Some(Frame::data(grpc::last_message(*protocol, incident)))
+            }
+            _ => None,
+        }
+    }
+}

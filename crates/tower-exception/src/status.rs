@@ -1,0 +1,106 @@
+//! Which status an error has.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use http::StatusCode;
+use http_body_util::LengthLimitError;
+
+use crate::{BoxError, guard::catch, incident};
+
+/// What says which status an error has.
+pub(crate) type StatusOf = Arc<dyn Fn(&(dyn Error + 'static)) -> Option<StatusCode> + Send + Sync>;
+
+/// The status of an error: what the functions say of it and of its sources, then what is known of
+/// some types. 500 otherwise.
+pub(crate) fn of(error: &(dyn Error + 'static), functions: &[StatusOf]) -> StatusCode {
+    let find = || {
+        let chain = || incident::chain(error);
+        let said = chain().find_map(|error| functions.iter().find_map(|function| function(error)));
+        let status = said.filter(|status| status.is_client_error() || status.is_server_error());
+        status
+            .or_else(|| {
+                chain()
+                    .any(|error| error.is::<LengthLimitError>())
+                    .then_some(StatusCode::PAYLOAD_TOO_LARGE)
+            })
+            .or_else(|| {
+                chain()
+                    .any(|error| error.is::<UploadError>())
+                    .then_some(StatusCode::BAD_REQUEST)
+            })
+    };
+    // The functions and the sources are other people's code.
+    catch(find)
+        .ok()
+        .flatten()
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Returns the status of tower's own errors, for
+/// [`ExceptionLayer::status_of`](crate::ExceptionLayer::status_of): 503 for the `Overloaded` of
+/// `load_shed`, 504 for the `Elapsed` of `timeout`.
+///
+/// ```
+/// use tower_exception::{ExceptionLayer, to_stderr, tower_status};
+///
+/// let layer = ExceptionLayer::production(to_stderr).status_of(tower_status);
+/// # let _ = layer;
+/// ```
+#[cfg(feature = "tower")]
+pub fn tower_status(error: &(dyn Error + 'static)) -> Option<StatusCode> {
+    if error.is::<tower::load_shed::error::Overloaded>() {
+        return Some(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    error
+        .is::<tower::timeout::error::Elapsed>()
+        .then_some(StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// The error of a request's body, marked as the client's, not the server's.
+///
+/// A client that leaves in the middle of an upload makes the request's body fail. A service that
+/// passes that error on looks as if it had failed itself, since a server's errors and those of a
+/// client that the service has are of the same types. A body that is wrapped with this below the
+/// [`ExceptionLayer`](crate::ExceptionLayer) makes the difference: the incident's status is 400,
+/// and [`to_stderr`](crate::to_stderr) leaves it out.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request};
+/// use http_body_util::BodyExt;
+/// use tower::ServiceBuilder;
+/// use tower_exception::{ExceptionLayer, UploadError, to_stderr};
+///
+/// let marked = |request: Request| {
+///     request.map(|body| Body::new(body.map_err(UploadError::new)))
+/// };
+/// let layers = ServiceBuilder::new()
+///     .layer(ExceptionLayer::production(to_stderr))
+///     .map_request(marked);
+/// let app: Router = Router::new().layer(layers);
+/// # let _ = app;
+/// ```
+#[derive(Debug)]
+pub struct UploadError {
+    source: BoxError,
+}
+
+impl UploadError {
+    /// Marks an error of a request's body.
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        Self {
+            source: error.into(),
+        }
+    }
+}
+
+impl fmt::Display for UploadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request's body could not be read")
+    }
+}
+
+impl Error for UploadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,94 @@
+//! What holds unless a program says otherwise, as the documentation has it.
+
+use std::{error::Error, fmt};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_exception::{ExceptionLayer, Incident, Phase};
+
+use crate::probe::keeping;
+
+/// The incident that comes of this error.
+async fn incident(layer: ExceptionLayer, error: impl Fn() -> BoxError + Clone) -> Incident {
+    let app = layer.layer(service_fn(move |_: Request<()>| {
+        std::future::ready(Err::<Response<Full<Bytes>>, BoxError>(error()))
+    }));
+    let request = Request::get("/").header("host", "localhost");
+    let response = app.oneshot(request.body(()).unwrap()).await.unwrap();
+    response.extensions().get::<Incident>().unwrap().clone()
+}
+
+#[tokio::test]
+async fn production_keeps_no_headers_and_knows_no_status_but_500() {
+    let (layer, _) = keeping();
+    let found = incident(layer.clone(), || "broken".into()).await;
+    assert_eq!(found.headers(), None);
+    assert_eq!(
+        (found.status().as_u16(), found.phase()),
+        (500, Phase::Future)
+    );
+    let found = incident(layer.headers(), || "broken".into()).await;
+    assert_eq!(found.headers().unwrap().len(), 1);
+}
+
+/// Number `n` of a chain that has no end.
+#[derive(Debug)]
+struct Link(Box<Option<Link>>);
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a link")
+    }
+}
+
+impl Error for Link {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some((*self.0).as_ref()?)
+    }
+}
+
+#[tokio::test]
+async fn a_chain_is_shown_up_to_32_errors() {
+    let chain = |links: usize| {
+        move || -> BoxError {
+            let first = Link(Box::new(None));
+            Box::new((1..links).fold(first, |link, _| Link(Box::new(Some(link)))))
+        }
+    };
+    for (links, shown) in [(1, 1), (31, 31), (32, 32), (33, 32), (100, 32)] {
+        let (layer, _) = keeping();
+        let found = incident(layer, chain(links)).await;
+        assert_eq!(found.chain().count(), shown);
+    }
+}
+
+#[cfg(feature = "debug")]
+#[tokio::test]
+async fn debug_keeps_headers_and_shows_the_page_of_a_debug_build_to_localhost() {
+    let here = std::net::Ipv4Addr::LOCALHOST.into();
+    let layer = || ExceptionLayer::debug(|_| {}, move |_| Some(here));
+    let found = incident(layer(), || "broken".into()).await;
+    assert_eq!(found.headers().unwrap().len(), 1);
+    // Neither forced, nor with other names, nor with a text after a body.
+    let shown = async |layer: ExceptionLayer, host: &str| {
+        let app = layer.layer(service_fn(|_: Request<()>| async {
+            let fail = true;
+            assert!(!fail, "the sky is falling");
+            Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
+        }));
+        let request = Request::get("/").header("host", host).body(()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        response.headers().contains_key("x-frame-options")
+    };
+    assert_eq!(shown(layer(), "localhost").await, cfg!(debug_assertions));
+    assert!(shown(layer().force(), "localhost").await);
+    assert!(!shown(layer().force(), "dev.example").await);
+    let named = layer().force().hosts(["dev.example"]);
+    assert!(shown(named.clone(), "dev.example").await);
+    // Names are added.
+    let both = named.hosts(["test.example"]);
+    assert!(shown(both.clone(), "test.example").await);
+    assert!(shown(both, "dev.example").await);
+}

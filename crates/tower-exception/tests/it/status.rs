@@ -1,0 +1,280 @@
+//! Which status an error has, and whose fault it is.
+
+use std::{error::Error, fmt, future::ready};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_exception::{ExceptionLayer, Incident, UploadError};
+use tower_lint::probe::{Body, Step};
+
+use crate::probe::keeping;
+
+/// An error with a source.
+#[derive(Debug)]
+struct Outer(BoxError);
+
+impl fmt::Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the order is not there")
+    }
+}
+
+impl Error for Outer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+#[derive(Debug)]
+struct Busy;
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("busy")
+    }
+}
+
+impl Error for Busy {}
+
+fn busy(error: &(dyn Error + 'static)) -> Option<StatusCode> {
+    error
+        .is::<Busy>()
+        .then_some(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// The response to an error, and the incident.
+async fn fails(
+    change: impl FnOnce(ExceptionLayer) -> ExceptionLayer,
+    error: impl Into<BoxError>,
+    request: Request<()>,
+) -> (Response<String>, Incident) {
+    let (layer, incidents) = keeping();
+    let error = std::sync::Mutex::new(Some(error.into()));
+    let error = std::sync::Arc::new(error);
+    let app = change(layer).layer(service_fn(move |_: Request<()>| {
+        let error = error.lock().unwrap().take().unwrap();
+        ready(Err::<Response<Full<Bytes>>, BoxError>(error))
+    }));
+    let (head, body) = app.oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let incident = incidents.lock().unwrap()[0].clone();
+    assert_eq!(head.headers["cache-control"], "no-store");
+    let id = incident.id().to_owned();
+    let body = String::from_utf8(body.into()).unwrap().replace(&id, "ID");
+    (Response::from_parts(head, body), incident)
+}
+
+async fn status(
+    change: impl FnOnce(ExceptionLayer) -> ExceptionLayer,
+    error: impl Into<BoxError>,
+) -> u16 {
+    let (response, incident) = fails(change, error, Request::new(())).await;
+    assert_eq!(response.status(), incident.status());
+    response.status().as_u16()
+}
+
+#[tokio::test]
+async fn an_error_has_the_status_that_a_function_says() {
+    assert_eq!(status(|layer| layer, Busy).await, 500);
+    assert_eq!(status(|layer| layer.status_of(busy), Busy).await, 503);
+    // Wrapped, as a `BoxError` in another one is.
+    let wrapped = || Outer(Box::new(Outer(Busy.into())));
+    assert_eq!(status(|layer| layer.status_of(busy), wrapped()).await, 503);
+    // Two functions: the first that says something; one that says nothing of this error; one that
+    // panics.
+    let gone = |_: &(dyn Error + 'static)| Some(StatusCode::GONE);
+    let none = |_: &(dyn Error + 'static)| None;
+    let two = |layer: ExceptionLayer| layer.status_of(busy).status_of(gone);
+    assert_eq!(status(two, Busy).await, 503);
+    let two = |layer: ExceptionLayer| layer.status_of(none).status_of(busy);
+    assert_eq!(status(two, Busy).await, 503);
+    let two = |layer: ExceptionLayer| layer.status_of(none).status_of(none);
+    assert_eq!(status(two, Busy).await, 500);
+    let panics = |layer: ExceptionLayer| layer.status_of(|_| panic!("no idea"));
+    assert_eq!(status(panics, Busy).await, 500);
+    // The outer error before its source.
+    let outer = |layer: ExceptionLayer| {
+        layer
+            .status_of(busy)
+            .status_of(|error| error.is::<Outer>().then_some(StatusCode::GATEWAY_TIMEOUT))
+    };
+    assert_eq!(status(outer, wrapped()).await, 504);
+}
+
+#[tokio::test]
+async fn only_the_status_of_an_error_counts() {
+    for (says, expected) in [
+        (100, 500),
+        (200, 500),
+        (304, 500),
+        (399, 500),
+        (400, 400),
+        (499, 499),
+        (500, 500),
+        (599, 599),
+        (600, 500),
+        (999, 500),
+    ] {
+        let says = StatusCode::from_u16(says).unwrap();
+        let change = |layer: ExceptionLayer| layer.status_of(move |_| Some(says));
+        assert_eq!(status(change, Busy).await, expected);
+    }
+}
+
+/// The error of a body that is longer than it may be.
+async fn too_long() -> BoxError {
+    let limited = Limited::new(Full::<Bytes>::from("one"), 2);
+    let error = limited.collect().await.unwrap_err();
+    assert!(error.is::<LengthLimitError>());
+    error
+}
+
+#[tokio::test]
+async fn an_upload_that_fails_is_the_clients_fault() {
+    assert_eq!(status(|layer| layer, too_long().await).await, 413);
+    let outer = Outer(too_long().await);
+    assert_eq!(status(|layer| layer, outer).await, 413);
+    assert_eq!(status(|layer| layer, UploadError::new("gone")).await, 400);
+    let outer = Outer(UploadError::new("gone").into());
+    assert_eq!(status(|layer| layer, outer).await, 400);
+    let marked = UploadError::new(too_long().await);
+    assert_eq!(status(|layer| layer, marked).await, 413);
+    // A function may say otherwise.
+    let teapot = |error: &(dyn Error + 'static)| {
+        error.is::<UploadError>().then_some(StatusCode::IM_A_TEAPOT)
+    };
+    let change = |layer: ExceptionLayer| layer.status_of(teapot);
+    assert_eq!(status(change, UploadError::new("gone")).await, 418);
+    let error = UploadError::new("gone");
+    assert_eq!(error.to_string(), "the request's body could not be read");
+    assert_eq!(error.source().unwrap().to_string(), "gone");
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_to_its_error_is_told_apart_from_the_service() {
+    let (layer, incidents) = keeping();
+    let reads = service_fn(async |request: Request<axum::body::Body>| {
+        let body = request.into_body().collect().await?.to_bytes();
+        Ok::<_, BoxError>(Response::new(Full::new(body)))
+    });
+    let marked = tower::ServiceBuilder::new().map_request(|request: Request<Body>| {
+        request.map(|body| axum::body::Body::new(body.map_err(UploadError::new)))
+    });
+    let app = layer.layer(marked.service(reads));
+    let aborted = Body::new(["one".into(), Step::Fail(tower_lint::probe::Error("left"))]);
+    let response = app.clone().oneshot(Request::new(aborted)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let incident = incidents.lock().unwrap().pop().unwrap();
+    assert_eq!(incident.status(), StatusCode::BAD_REQUEST);
+    assert!(incident.chain().any(|error| error.to_string() == "left"));
+    // One that is whole is fine.
+    let whole = Body::new(["one".into()]);
+    let response = app.oneshot(Request::new(whole)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(incidents.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn every_form_has_the_status() {
+    for (accept, expected) in [
+        ("*/*", "503 Service Unavailable\nincident ID\n"),
+        (
+            "text/html",
+            "<!DOCTYPE html>\n<title>503 Service Unavailable</title>\n<h1>503 Service Unavailable</h1>\n<p>incident <code>ID</code>\n",
+        ),
+        (
+            "application/json",
+            "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"incident\":\"ID\"}\n",
+        ),
+    ] {
+        let request = Request::get("/").header("accept", accept).body(()).unwrap();
+        let (response, _) = fails(|layer| layer.status_of(busy), Busy, request).await;
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.body(), expected);
+    }
+    let request = Request::post("/").header("content-type", "application/grpc");
+    let request = request.body(()).unwrap();
+    let (response, _) = fails(|layer| layer.status_of(busy), Busy, request).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["grpc-status"], "14");
+    // A status that has no name.
+    let change = |layer: ExceptionLayer| layer.status_of(|_| StatusCode::from_u16(499).ok());
+    let (response, _) = fails(change, Busy, Request::new(())).await;
+    assert_eq!(response.body(), "499 Error\nincident ID\n");
+}
+
+#[cfg(feature = "debug")]
+#[tokio::test]
+async fn the_page_has_the_status() {
+    let here = std::net::Ipv4Addr::LOCALHOST.into();
+    for (accept, expected) in [
+        ("text/html", "Others get a 503 with"),
+        ("text/plain", "error in the future: busy"),
+        ("application/json", "\"title\": \"Service Unavailable\""),
+    ] {
+        let layer = ExceptionLayer::debug(|_| {}, move |_| Some(here)).force();
+        let app = layer.status_of(busy).layer(service_fn(|_: Request<()>| {
+            ready(Err::<Response<Full<Bytes>>, _>(Busy))
+        }));
+        let request = Request::get("/")
+            .header("host", "localhost")
+            .header("accept", accept);
+        let response = app.oneshot(request.body(()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 503);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.into()).unwrap();
+        assert!(body.contains(expected), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_at_once_has_the_status_too() {
+    let (layer, incidents) = keeping();
+    let app = layer.layer(service_fn(|_: Request<()>| {
+        // Otherwise it says that it has two bytes at hand.
+        let body = Body::new(["one".into()]).claim_hint(http_body::SizeHint::default());
+        let body = Limited::new(body, 2);
+        ready(Ok::<_, BoxError>(Response::new(body.boxed_unsync())))
+    }));
+    let response = app.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let incident = incidents.lock().unwrap()[0].clone();
+    let line = format!(
+        "incident {}: GET / HTTP/1.1: error from the body (413): length limit exceeded",
+        incident.id()
+    );
+    assert_eq!(incident.to_string(), line);
+}
+
+#[cfg(feature = "tower")]
+#[tokio::test]
+async fn towers_own_errors_have_a_status() {
+    use tower::{load_shed::error::Overloaded, timeout::error::Elapsed};
+    use tower_exception::tower_status;
+
+    let overloaded = || Overloaded::new();
+    assert_eq!(status(|layer| layer, overloaded()).await, 500);
+    let change = |layer: ExceptionLayer| layer.status_of(tower_status);
+    assert_eq!(status(change, overloaded()).await, 503);
+    assert_eq!(status(change, Elapsed::new()).await, 504);
+    assert_eq!(status(change, Outer(Elapsed::new().into())).await, 504);
+    assert_eq!(status(change, Busy).await, 500);
+
+    // As the layers make them.
+    let (layer, _) = keeping();
+    let pending = service_fn(|_: Request<()>| {
+        std::future::pending::<Result<Response<Full<Bytes>>, BoxError>>()
+    });
+    let app = tower::ServiceBuilder::new()
+        .layer(layer.status_of(tower_status))
+        .load_shed()
+        .concurrency_limit(1)
+        .service(pending);
+    let mut first = app.clone();
+    let first = tower::Service::call(first.ready().await.unwrap(), Request::new(()));
+    let response = app.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(response.status(), 503);
+    drop(first);
+}
