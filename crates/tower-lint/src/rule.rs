@@ -45,6 +45,10 @@ pub enum Rule {
     ContentRangeMissing = 307,
     /// 308: a response over HTTP/2 has no header that is about the connection.
     ConnectionHeaders = 308,
+    /// 309: a 205 has no content.
+    ContentOfReset = 309,
+    /// 310: a 2xx to CONNECT has no Content-Length, no Transfer-Encoding and no content.
+    ContentOfConnect = 310,
     /// 401: the inner service gets method, URI, version, headers and extensions as they came.
     RequestHead = 401,
     /// 402: the inner service gets the request's bytes and trailers as they came.
@@ -69,7 +73,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, by number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::CallWithoutReady,
         Self::CallTwiceOnOneReady,
         Self::FuturePolledAfterDone,
@@ -88,6 +92,8 @@ impl Rule {
         Self::WwwAuthenticateMissing,
         Self::ContentRangeMissing,
         Self::ConnectionHeaders,
+        Self::ContentOfReset,
+        Self::ContentOfConnect,
         Self::RequestHead,
         Self::RequestBody,
         Self::ResponseHead,
@@ -174,6 +180,11 @@ impl Rule {
             Self::ConnectionHeaders => (
                 "a response over HTTP/2 has no header that is about the connection",
                 "RFC 9113, section 8.2.2",
+            ),
+            Self::ContentOfReset => ("a 205 has no content", "RFC 9110, section 15.3.6"),
+            Self::ContentOfConnect => (
+                "a 2xx to CONNECT has no Content-Length, no Transfer-Encoding and no content",
+                "RFC 9110, section 9.3.6",
             ),
             Self::RequestHead => (
                 "the inner service gets method, URI, version, headers and extensions as they came",

@@ -1,8 +1,11 @@
 //! The whole contract of a layer as one call: [`check`].
 
+mod bench;
 mod exchange;
+mod pages;
 mod report;
 mod scenarios;
+mod waits;
 
 pub use report::Report;
 

@@ -313,12 +313,12 @@ fn of_head((method, version, status, headers): Head<'_>, body: &'static str) -> 
 fn rules_3xx_heads() {
     use Rule::{
         AllowMissing, BodyNotAllowed, ConnectionHeaders, ContentLengthMalformed,
-        ContentLengthWithTransferEncoding, ContentLengthWrong, ContentRangeMissing,
-        WwwAuthenticateMissing,
+        ContentLengthWithTransferEncoding, ContentLengthWrong, ContentOfConnect, ContentOfReset,
+        ContentRangeMissing, WwwAuthenticateMissing,
     };
-    let (get, head) = (Method::GET, Method::HEAD);
+    let (get, head, connect) = (Method::GET, Method::HEAD, Method::CONNECT);
     let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
-    let table: [(Head<'_>, &str, &[Rule]); 30] = [
+    let table: [(Head<'_>, &str, &[Rule]); 40] = [
         (
             (get.clone(), h1, 200, &[("content-length", "4")]),
             "four",
@@ -456,10 +456,50 @@ fn rules_3xx_heads() {
             &[ConnectionHeaders],
         ),
         (
-            (get, h1, 200, &[("connection", "close"), ("upgrade", "x")]),
+            (
+                get.clone(),
+                h1,
+                200,
+                &[("connection", "close"), ("upgrade", "x")],
+            ),
             "four",
             &[],
         ),
+        (
+            (get.clone(), h1, 205, &[]),
+            "four",
+            &[ContentOfReset, ContentOfReset],
+        ),
+        (
+            (get.clone(), h1, 205, &[("content-length", "4")]),
+            "",
+            &[ContentLengthWrong],
+        ),
+        ((get.clone(), h1, 205, &[("content-length", "0")]), "", &[]),
+        ((get, h1, 205, &[]), "", &[]),
+        ((head, h1, 205, &[("content-length", "4")]), "", &[]),
+        (
+            (connect.clone(), h1, 200, &[]),
+            "four",
+            &[ContentOfConnect, ContentOfConnect],
+        ),
+        (
+            (connect.clone(), h1, 299, &[("content-length", "4")]),
+            "",
+            &[ContentOfConnect],
+        ),
+        (
+            (
+                connect.clone(),
+                h1,
+                204,
+                &[("transfer-encoding", "chunked")],
+            ),
+            "",
+            &[ContentOfConnect],
+        ),
+        ((connect.clone(), h2, 200, &[]), "", &[]),
+        ((connect, h1, 403, &[("content-length", "4")]), "four", &[]),
     ];
     for (head, body, expected) in table {
         assert_eq!(of_head(head.clone(), body), expected, "{head:?} {body:?}");
