@@ -278,7 +278,10 @@ fn expect_response<L>(bench: &Bench<'_, L>, got: &Got) {
 
 fn expect_data<L>(bench: &Bench<'_, L>, got: &Got) {
     bench.expect(got.data == "response", Rule::ResponseBody, || {
-        format!("\"response\" became {:?}", got.data)
+        match got.data.len() {
+            0..100 => format!("\"response\" became {:?}", got.data),
+            length => format!("\"response\" became {length} bytes"),
+        }
     });
     bench.expect(got.error.is_none(), Rule::ResponseBody, || {
         format!("the body failed: {:?}", got.error)

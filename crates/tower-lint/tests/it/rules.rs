@@ -275,6 +275,50 @@ fn rule_204_a_size_hint_that_the_bytes_contradict() {
     assert_eq!(of_body(body()), []);
 }
 
+/// Is pending once, and then says less of its length than before.
+struct Shrinks(usize);
+
+impl http_body::Body for Shrinks {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.0 += 1;
+        match self.0 {
+            1 => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            2 => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"four"))))),
+            _ => Poll::Ready(None),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_upper([9, 3, 0, 0, 0][self.0]);
+        hint
+    }
+}
+
+#[test]
+fn rule_204_a_size_hint_between_two_polls_counts() {
+    let response = Response::new(Shrinks(0));
+    let broken = answered(Method::GET, Version::HTTP_11, response, false);
+    assert_eq!(broken, [Rule::SizeHintWrong]);
+}
+
+#[test]
+fn rule_302_an_empty_frame_is_no_content() {
+    let mut response = Response::new(Body::new(["".into(), Step::Yield]));
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    let broken = answered(Method::GET, Version::HTTP_11, response, false);
+    assert_eq!(broken, []);
+}
+
 #[test]
 fn rule_205_a_frame_after_is_end_stream() {
     let body = || Body::new(["one".into(), Step::Trailers(HeaderMap::new())]);
@@ -525,4 +569,7 @@ fn the_lint_changes_nothing() {
         .unwrap();
     assert_eq!(response.body().size_hint().exact(), Some(3));
     assert!(!response.body().is_end_stream());
+    let app = App::new(|_| Response::new(Body::default()));
+    let response = block_on(LintLayer::new().layer(app).oneshot(request()));
+    assert!(response.unwrap().unwrap().body().is_end_stream());
 }

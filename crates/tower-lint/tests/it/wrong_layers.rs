@@ -640,6 +640,20 @@ fn rows() -> Vec<Row> {
             )],
             "",
         ),
+        (
+            Response(|response| {
+                let endless = probe::Step::Endless(Bytes::from_static(&[b'x'; 1 << 16]));
+                response.map(|_| any(probe::Body::new([endless])))
+            }),
+            |parts, past| patch(parts, past) && past.of_all == 0,
+            &[
+                (R::ResponseBody, &["an exchange", "a known length"]),
+                (R::ContentLengthWrong, &["a known length"]),
+                (R::BodyError, &["a failing body"]),
+                (R::Wake, &["a late body"]),
+            ],
+            "\"response\" became 1114112 bytes",
+        ),
         // Lengths.
         (
             Response(|mut response| {
