@@ -71,13 +71,13 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Everything that is wrong with a head.
-pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
+pub(crate) fn violations(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
     let headers = &response.headers;
     let status = response.status;
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     let mut lacks = |rule, name: HeaderName| {
         if !headers.contains_key(&name) {
-            offences.push((rule, format!("{status} to {asked} without {name}")));
+            violations.push((rule, format!("{status} to {asked} without {name}")));
         }
     };
     match status {
@@ -92,7 +92,7 @@ pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
     if opens_a_tunnel(asked, status) {
         for name in [CONTENT_LENGTH, TRANSFER_ENCODING] {
             if headers.contains_key(&name) {
-                offences.push((
+                violations.push((
                     Rule::ContentOfConnect,
                     format!("{name} in the {status} to {asked}"),
                 ));
@@ -103,13 +103,13 @@ pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
     let lengths: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
     let malformed = lengths.len() > 1 || (!lengths.is_empty() && length(headers).is_none());
     if malformed {
-        offences.push((
+        violations.push((
             Rule::ContentLengthMalformed,
             format!("{lengths:?} in the answer to {asked}"),
         ));
     }
     if !lengths.is_empty() && headers.contains_key(TRANSFER_ENCODING) {
-        offences.push((
+        violations.push((
             Rule::ContentLengthWithTransferEncoding,
             format!("both in the answer to {asked}"),
         ));
@@ -125,14 +125,14 @@ pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
         ];
         for name in about_the_connection {
             if headers.contains_key(&name) {
-                offences.push((
+                violations.push((
                     Rule::ConnectionHeaders,
                     format!("{name} in the answer to {asked}"),
                 ));
             }
         }
     }
-    offences
+    violations
 }
 
 fn is_multipart(headers: &HeaderMap) -> bool {

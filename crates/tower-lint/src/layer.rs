@@ -23,8 +23,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Watches a service and the bodies of its responses, in development: whoever calls the service, the service
-/// itself, and whoever reads the bodies. Nothing is changed on the way.
+/// Watches a service and the bodies of its responses, in development: the caller of the service, the service
+/// itself, and the reader of the bodies. Nothing is changed on the way.
 #[derive(Clone)]
 pub struct LintLayer {
     report: Arc<dyn Fn(&Violation) + Send + Sync>,
@@ -48,8 +48,8 @@ impl LintLayer {
         self
     }
 
-    /// Says that it is inside of axum's routing, as with `Router::layer`: it does not report the responses that axum
-    /// completes afterwards. These are content in a response to HEAD (rule 302) and a 405 without Allow (rule 305).
+    /// Says that it is inside axum's routing, as with `Router::layer`. There it does not report responses
+    /// that axum completes later: content in a response to HEAD (rule 302), a 405 without Allow (rule 305).
     #[must_use]
     pub fn in_axum(mut self) -> Self {
         self.in_axum = true;
@@ -64,7 +64,7 @@ impl LintLayer {
 
     /// Reports everything that is wrong with a response's head.
     pub(crate) fn head(&self, asked: &Asked, response: &Parts) {
-        for (rule, seen) in head::offences(asked, response) {
+        for (rule, seen) in head::violations(asked, response) {
             if !(self.in_axum && rule == Rule::AllowMissing) {
                 self.violation(rule, seen);
             }

@@ -65,7 +65,7 @@ pub enum Rule {
     BodyError = 407,
     /// 408: an inner service that is not ready is waited for.
     Readiness = 408,
-    /// 409: whoever waits is woken when the inner future or body can go on.
+    /// 409: a waiting task is woken when the inner future or body can continue.
     Wake = 409,
     /// 410: dropping a future or a body, at any point, drops what is inside, once.
     Drop = 410,
@@ -216,7 +216,7 @@ impl Rule {
             ),
             Self::Readiness => ("an inner service that is not ready is waited for", READY),
             Self::Wake => (
-                "whoever waits is woken when the inner future or body can go on",
+                "a waiting task is woken when the inner future or body can continue",
                 FUTURE,
             ),
             Self::Drop => (

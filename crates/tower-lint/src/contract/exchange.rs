@@ -17,8 +17,8 @@ pub(super) struct Got {
     pub(super) error: Option<BoxError>,
 }
 
-/// An extension of the request. The response's has a type of its own, so that a layer may copy the request's
-/// extensions into the response.
+/// An extension of the request. The response's has a type of its own, so that a layer may copy the
+/// request's extensions into the response.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OfRequest;
 

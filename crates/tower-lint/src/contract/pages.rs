@@ -1,8 +1,8 @@
-//! Scenarios in which a client speaks like a browser, and the inner service like a site: what they say has a type, an
-//! encoding, an origin, a validator, so that layers act.
+//! Scenarios in which a client speaks like a browser and the inner service like a site. Their messages
+//! have a type, an encoding, an origin and a validator, so that layers act.
 //!
-//! A layer may change all of it, or respond by itself. What comes out must be true of itself, which the lint sees, and
-//! a body, a wait and a drop are passed on as in every other exchange.
+//! A layer may change all of it, or respond by itself. The lint sees whether a response contradicts
+//! itself. A body's error, a wake-up and a drop are passed on as in every other exchange.
 
 use bytes::Bytes;
 use http::{

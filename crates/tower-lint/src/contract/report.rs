@@ -4,7 +4,7 @@ use crate::{Rule, Violation};
 
 /// Every rule, kept or broken.
 #[derive(Clone, Debug, Default)]
-#[must_use = "a report that nobody looks at proves nothing"]
+#[must_use = "a report that is not looked at proves nothing"]
 pub struct Report {
     broken: BTreeMap<Rule, Vec<String>>,
     departures: BTreeMap<Rule, &'static str>,

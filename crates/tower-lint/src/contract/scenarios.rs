@@ -1,8 +1,8 @@
 //! What [`check`](super::check) puts a layer through.
 //!
-//! The first scenarios speak of nothing that a layer could be about, so the layer leaves all of it alone. Those of
-//! [`pages`](super::pages) speak like a browser to a site: there a layer may change everything, and breaks a rule
-//! only if the result contradicts itself.
+//! The first scenarios have nothing that a layer could be about, so the layer leaves all of it alone.
+//! Those of [`pages`](super::pages) speak like a browser to a site: there a layer may change everything,
+//! and breaks a rule only if the result contradicts itself.
 
 use std::sync::{Arc, PoisonError};
 
@@ -416,7 +416,7 @@ where
     Ok(())
 }
 
-/// The error of the inner body reaches the reader. Gives what came before it, if there was a response.
+/// The error of the inner body reaches the reader. Returns the bytes before it, if there was a response.
 pub(super) fn expect_body_error<L, S, B>(
     bench: &Bench<'_, L>,
     app: App,
@@ -459,7 +459,7 @@ where
     let mut sent = 0;
     for _ in 0..2 {
         sent += 1;
-        // Whether it is an error is not the question here; one of poll_ready is the end of the service.
+        // An error is not the question here, but after one of poll_ready the service is not used again.
         if block_on(send(&mut service, request()))?.is_err() {
             break;
         }
