@@ -36,6 +36,7 @@ enum How {
     Request(fn(Request<AnyBody>) -> Request<AnyBody>),
     Response(fn(Response<AnyBody>) -> Response<AnyBody>),
     CallsAClone,
+    CallsAPendingClone,
     CallsTwice,
     PollsTheFutureAgain,
     LeaksTheFuture,
@@ -203,6 +204,10 @@ where
                 return Box::pin(async { Ok(Response::new(any(Full::from("by itself")))) });
             }
             How::CallsAClone => other.call(request),
+            How::CallsAPendingClone => {
+                let _ = other.poll_ready(&mut Context::from_waker(Waker::noop()));
+                other.call(request)
+            }
             How::CallsTwice => {
                 drop(self.inner.call(Request::new(any(Full::default()))));
                 self.inner.call(request)
@@ -910,6 +915,21 @@ fn rows() -> Vec<Row> {
             "",
         ),
         (
+            How::CallsAPendingClone,
+            |parts, _| {
+                let range = parts.headers.get(header::RANGE);
+                range.is_some_and(|range| range == "bytes=1000000-")
+            },
+            &[(R::CallWithoutReady, &["a range beyond a page"])],
+            "",
+        ),
+        (
+            How::LeaksTheFuture,
+            |parts, _| parts.headers.contains_key(header::RANGE),
+            &[(R::Drop, &["a page dropped at any point"])],
+            "the inner future",
+        ),
+        (
             How::CallsAClone,
             |parts, _| {
                 parts
@@ -983,7 +1003,13 @@ fn rows() -> Vec<Row> {
         ),
         // Bodies that say what is not true.
         (
-            Response(|response| response.map(|body| What::LiesOfItsLength.of(body))),
+            Response(|response| {
+                let known = response.headers().contains_key("content-length");
+                response.map(|body| match known {
+                    true => body,
+                    false => What::LiesOfItsLength.of(body),
+                })
+            }),
             |parts, past| get(parts, past) && past.generation == 2,
             &[(R::SizeHintWrong, &["GET of a page"])],
             "",
