@@ -403,15 +403,135 @@ fn differences(path: &str, snippet: &str, root: &Path, example: &str) -> Vec<Str
     wrong
 }
 
+/// crates.io shows a README as it stands: without rustdoc, which hides lines and resolves the names of items.
+fn readmes_are_whole_on_crates_io(root: &Path) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for folder in crates(root) {
+        let (name, readme) = (name(&folder), read(folder.join("README.md")));
+        let mut prose = String::new();
+        let mut fence = None;
+        for (number, line) in readme.lines().enumerate() {
+            match line.trim_start().strip_prefix("```") {
+                Some(_) if fence.is_some() => fence = None,
+                Some(kind) => fence = Some(kind),
+                None if fence.is_none() => prose += line,
+                None => {
+                    let hidden = line.trim() == "#" || line.trim_start().starts_with("# ");
+                    if hidden && fence.is_some_and(|kind| kind.starts_with("rust")) {
+                        wrong.push(format!(
+                            "crates/{name}/README.md:{}: crates.io shows this line, which rustdoc hides: write the snippet without it: {line}",
+                            number + 1
+                        ));
+                    }
+                }
+            }
+            prose.push('\n');
+        }
+        let links = links(&prose);
+        let defined = |text: &str| links.iter().any(|link| link.defines && link.text == text);
+        for link in &links {
+            let problem = match &link.target {
+                Some(target) => leads_nowhere(&folder, &name, target),
+                None if defined(&link.text) => None,
+                None => {
+                    Some("define it below (`[…]: https://docs.rs/…`), or take the brackets off")
+                }
+            };
+            if let Some(problem) = problem {
+                wrong.push(format!(
+                    "crates/{name}/README.md:{}: on crates.io [{}] leads nowhere: {problem}",
+                    link.line, link.text
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+/// What is wrong with a link of a crate's README, if anything is.
+fn leads_nowhere(folder: &Path, name: &str, target: &str) -> Option<&'static str> {
+    let module = name.replace('-', "_");
+    let ours = format!("https://docs.rs/{name}/latest/{module}/");
+    if target.starts_with('#') {
+        return None;
+    }
+    let Some(item) = target.strip_prefix(&ours) else {
+        return (!target.starts_with("https://")).then_some("write the whole URL");
+    };
+    // `struct.Name.html#method.name`
+    let (item, method) = item.split_once('#').unwrap_or((item, ""));
+    let item = item.trim_end_matches(".html").replace('.', " ");
+    let method = method.replace("method.", "fn ");
+    let sources: String = files(&folder.join("src")).iter().map(read).collect();
+    let is_declared = ["pub ", "pub async "]
+        .iter()
+        .any(|start| has_word(&sources, &format!("{start}{item}")));
+    let found = is_declared && (method.is_empty() || has_word(&sources, &method));
+    (!found).then_some("there is no such item")
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let continues = |after: &str| after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    text.match_indices(word)
+        .any(|(at, _)| !continues(&text[at + word.len()..]))
+}
+
+/// A link in Markdown: `[text](target)`, `[text]: target`, or `[text]` alone.
+struct Link {
+    line: usize,
+    text: String,
+    target: Option<String>,
+    defines: bool,
+}
+
+/// The links of a text; brackets within code spans are none.
+fn links(text: &str) -> Vec<Link> {
+    let mut found = Vec::new();
+    let (mut code, mut line, mut line_start) = (false, 1, true);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let starts = std::mem::replace(&mut line_start, c == '\n');
+        line += usize::from(c == '\n');
+        code ^= c == '`';
+        if c != '[' || code {
+            continue;
+        }
+        let mut in_code = false;
+        let inside: String = rest
+            .by_ref()
+            .take_while(|&c| {
+                in_code ^= c == '`';
+                in_code || c != ']'
+            })
+            .collect();
+        let starts_at = line;
+        line += inside.matches('\n').count();
+        let after = rest.as_str();
+        let target = match after.chars().next() {
+            Some('(') => after[1..].split(')').next(),
+            Some(':') if starts => after[1..].lines().next(),
+            _ => None,
+        };
+        found.push(Link {
+            line: starts_at,
+            target: target.map(|target| target.trim().to_owned()),
+            defines: starts && after.starts_with(':'),
+            text: inside,
+        });
+    }
+    found
+}
+
 type Check = fn(&Path) -> Vec<String>;
 
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     manifests_inherit,
     readme_is_the_crate_doc,
     contract_is_tested,
     dependencies_are_listed,
     nothing_is_ignored,
     snippets_are_compiled,
+    readmes_are_whole_on_crates_io,
 ];
 
 #[test]
@@ -536,6 +656,69 @@ fn what_is_untidy_is_named_with_what_to_do() {
         let wrong = after(|root| edit(root, file, from, to));
         assert_eq!(wrong, [expected]);
     }
+    let readme = |text: &str| {
+        after(|root| {
+            let text = format!("One sentence.\n\n{text}\n");
+            fs::write(root.join("crates/tower-lint/README.md"), text).unwrap();
+            let source = "#![doc = include_str!(\"../README.md\")]\npub struct Lint;\nimpl Lint {\n    pub fn new() {}\n}\n";
+            fs::write(root.join("crates/tower-lint/src/lib.rs"), source).unwrap();
+        })
+    };
+    let at = "crates/tower-lint/README.md:3: on crates.io";
+    let undefined = "define it below (`[…]: https://docs.rs/…`), or take the brackets off";
+    let docs = "https://docs.rs/tower-lint/latest/tower_lint";
+    let table = [
+        (
+            "[`Lint`] is ours",
+            format!("[`Lint`] leads nowhere: {undefined}"),
+        ),
+        (
+            "see [its own `[x]`]",
+            format!("[its own `[x]`] leads nowhere: {undefined}"),
+        ),
+        (
+            "[new](crate::Lint::new)",
+            "[new] leads nowhere: write the whole URL".to_owned(),
+        ),
+        (
+            "[all](../all.md)",
+            "[all] leads nowhere: write the whole URL".to_owned(),
+        ),
+        (
+            "[`Lint`]: crate::Lint",
+            "[`Lint`] leads nowhere: write the whole URL".to_owned(),
+        ),
+        (
+            "[x](https://docs.rs/tower-lint/latest/tower_lint/struct.Lin.html)",
+            "[x] leads nowhere: there is no such item".to_owned(),
+        ),
+        (
+            "[x](https://docs.rs/tower-lint/latest/tower_lint/struct.Lint.html#method.old)",
+            "[x] leads nowhere: there is no such item".to_owned(),
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(readme(text), [format!("{at} {expected}")]);
+    }
+    for text in [
+        "`[x]` and `a [y]`, [site](https://example.org), [above](#rules)".to_owned(),
+        format!(
+            "[`Lint`], [new]({docs}/struct.Lint.html#method.new)\n\n[`Lint`]: {docs}/struct.Lint.html"
+        ),
+        "```rust\n#[derive(Clone)]\nstruct X([u8; 1]);\n```\n\n```sh\n# a comment\n```".to_owned(),
+    ] {
+        let wrong = readme(&text);
+        assert!(
+            wrong.iter().all(|line| line.contains("snippet of \"sh\"")),
+            "{wrong:?}"
+        );
+    }
+    assert_eq!(
+        readme("```rust\nlet x = f()?;\n# Ok::<(), ()>(())\n```"),
+        [
+            "crates/tower-lint/README.md:5: crates.io shows this line, which rustdoc hides: write the snippet without it: # Ok::<(), ()>(())"
+        ]
+    );
     let ignored = after(|root| {
         let snippet = format!(
             "#![doc = include_str!(\"../README.md\")]\n/// ```{}\n",

@@ -54,10 +54,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {{
 
 
 def snippets(crate):
-    """The Rust snippets of a README as they look where it is read: without the lines that only a test sees."""
+    """The Rust snippets of a README."""
     readme = (ROOT / "crates" / crate / "README.md").read_text()
-    found = re.findall(r"^```rust\n(.*?)^```$", readme, re.M | re.S)
-    return [re.sub(r"^#( .*)?\n", "", snippet, flags=re.M) for snippet in found]
+    return re.findall(r"^```rust\n(.*?)^```$", readme, re.M | re.S)
+
+
+def statements(snippet):
+    """A snippet without its `fn main`, but with what stands in it."""
+    return re.sub(r"^fn main\(\) .*?\{\n(.*?)    Ok\(\(\)\)\n\}$", r"\1", snippet, flags=re.M | re.S)
 
 
 def cargo(project, *args):
@@ -107,7 +111,7 @@ def main():
             write(project, first)
             cargo(project, "run")
             print("    the first program: its assertions hold")
-            write(project, SERVED.format(snippet=uses_axum[0], app=app))
+            write(project, SERVED.format(snippet=statements(uses_axum[0]), app=app))
             ask(project, app, questions)
 
 

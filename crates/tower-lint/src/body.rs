@@ -29,7 +29,8 @@ pin_project! {
 struct Ledger {
     layer: LintLayer,
     asked: Asked,
-    has_no_body: bool,
+    /// The rule that any content breaks.
+    forbids_content: Option<Rule>,
     content_length: Option<u64>,
     given: u64,
     /// The strictest bounds on the total that its size hints have drawn.
@@ -59,13 +60,9 @@ impl<B: Body + Default> Default for LintBody<B> {
 
 impl<B: Body> LintBody<B> {
     pub(crate) fn new(inner: B, asked: Asked, response: &Parts, layer: LintLayer) -> Self {
-        let has_no_body = head::has_no_body(&asked, response.status);
         let mut ledger = Ledger {
-            has_no_body,
-            // There, it is the length of another body.
-            content_length: (!has_no_body)
-                .then(|| head::content_length(&response.headers))
-                .flatten(),
+            forbids_content: layer.forbids_content(&asked, response.status),
+            content_length: head::content_length(&asked, response),
             layer,
             asked,
             given: 0,
@@ -77,12 +74,12 @@ impl<B: Body> LintBody<B> {
         };
         ledger.hear(&inner);
         // A body that a client got for HEAD over HTTP/2 has GET's length as its hint, and is at its end.
-        if ledger.has_no_body && ledger.at_least > 0 && !ledger.said_end {
+        if let Some(rule) = ledger.forbids_content
+            && ledger.at_least > 0
+            && !ledger.said_end
+        {
             let least = ledger.at_least;
-            ledger.violation(
-                Rule::BodyNotAllowed,
-                format!("a body of at least {least} bytes"),
-            );
+            ledger.violation(rule, format!("a body of at least {least} bytes"));
         }
         Self { inner, ledger }
     }
@@ -180,8 +177,8 @@ impl Ledger {
             );
         }
         self.trailers |= frame.is_trailers();
-        if self.has_no_body && length > 0 {
-            self.violation(Rule::BodyNotAllowed, &what);
+        if let Some(rule) = self.forbids_content.filter(|_| length > 0) {
+            self.violation(rule, &what);
         }
         let given = self.given;
         if given > self.at_most {

@@ -9,10 +9,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::{
-    LintBody, LintLayer, Rule,
-    head::{self, Asked},
-};
+use crate::{LintBody, LintLayer, Rule, head::Asked};
 
 pin_project! {
     /// The future of [`Lint`](crate::Lint).
@@ -53,9 +50,7 @@ where
         *this.done = true;
         Poll::Ready(answer.map(|response| {
             let (parts, body) = response.into_parts();
-            for (rule, seen) in head::offences(this.asked, &parts) {
-                this.layer.violation(rule, seen);
-            }
+            this.layer.head(this.asked, &parts);
             let body = LintBody::new(body, this.asked.clone(), &parts, this.layer.clone());
             Response::from_parts(parts, body)
         }))

@@ -37,31 +37,47 @@ impl fmt::Display for Asked {
     }
 }
 
-/// Whether a response like this has no body, whatever its headers say.
-pub(crate) fn has_no_body(asked: &Asked, status: StatusCode) -> bool {
-    asked.method == Method::HEAD
-        || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+/// The rule that forbids content in a response like this, whatever its headers say.
+pub(crate) fn forbids_content(asked: &Asked, status: StatusCode) -> Option<Rule> {
+    match status {
+        _ if opens_a_tunnel(asked, status) => Some(Rule::ContentOfConnect),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Some(Rule::BodyNotAllowed),
+        _ if asked.method == Method::HEAD || status.is_informational() => {
+            Some(Rule::BodyNotAllowed)
+        }
+        StatusCode::RESET_CONTENT => Some(Rule::ContentOfReset),
+        _ => None,
+    }
+}
+
+fn opens_a_tunnel(asked: &Asked, status: StatusCode) -> bool {
+    asked.method == Method::CONNECT && status.is_success()
+}
+
+/// The number of bytes that Content-Length promises of this response's body.
+pub(crate) fn content_length(asked: &Asked, response: &Parts) -> Option<u64> {
+    match forbids_content(asked, response.status) {
+        // There, it is the length of another body, or has no meaning.
+        Some(Rule::BodyNotAllowed | Rule::ContentOfConnect) => None,
+        _ => length(&response.headers),
+    }
 }
 
 /// The Content-Length, if there is one and it is a number.
-pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    parse_length(headers.get(CONTENT_LENGTH)?.to_str().ok()?)
-}
-
-fn parse_length(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+fn length(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
 /// Everything that is wrong with a head.
-pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
+pub(crate) fn violations(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
     let headers = &response.headers;
     let status = response.status;
-    let mut offences = Vec::new();
+    let mut violations = Vec::new();
     let mut lacks = |rule, name: HeaderName| {
         if !headers.contains_key(&name) {
-            offences.push((rule, format!("{status} to {asked} without {name}")));
+            violations.push((rule, format!("{status} to {asked} without {name}")));
         }
     };
     match status {
@@ -73,16 +89,27 @@ pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
         _ => {}
     }
 
+    if opens_a_tunnel(asked, status) {
+        for name in [CONTENT_LENGTH, TRANSFER_ENCODING] {
+            if headers.contains_key(&name) {
+                violations.push((
+                    Rule::ContentOfConnect,
+                    format!("{name} in the {status} to {asked}"),
+                ));
+            }
+        }
+    }
+
     let lengths: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
-    let malformed = lengths.len() > 1 || (!lengths.is_empty() && content_length(headers).is_none());
+    let malformed = lengths.len() > 1 || (!lengths.is_empty() && length(headers).is_none());
     if malformed {
-        offences.push((
+        violations.push((
             Rule::ContentLengthMalformed,
             format!("{lengths:?} in the answer to {asked}"),
         ));
     }
     if !lengths.is_empty() && headers.contains_key(TRANSFER_ENCODING) {
-        offences.push((
+        violations.push((
             Rule::ContentLengthWithTransferEncoding,
             format!("both in the answer to {asked}"),
         ));
@@ -98,14 +125,14 @@ pub(crate) fn offences(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
         ];
         for name in about_the_connection {
             if headers.contains_key(&name) {
-                offences.push((
+                violations.push((
                     Rule::ConnectionHeaders,
                     format!("{name} in the answer to {asked}"),
                 ));
             }
         }
     }
-    offences
+    violations
 }
 
 fn is_multipart(headers: &HeaderMap) -> bool {

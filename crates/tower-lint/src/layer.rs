@@ -1,8 +1,12 @@
 use std::{fmt, sync::Arc};
 
+use http::{Method, StatusCode, response::Parts};
 use tower_layer::Layer;
 
-use crate::{Lint, Rule};
+use crate::{
+    Lint, Rule,
+    head::{self, Asked},
+};
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +23,12 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Watches a service and the bodies of its responses, in development: whoever calls the service, the service
-/// itself, and whoever reads the bodies. Nothing is changed on the way.
+/// Watches a service and the bodies of its responses, in development: the caller of the service, the service
+/// itself, and the reader of the bodies. Nothing is changed on the way.
 #[derive(Clone)]
 pub struct LintLayer {
     report: Arc<dyn Fn(&Violation) + Send + Sync>,
+    in_axum: bool,
 }
 
 impl LintLayer {
@@ -32,6 +37,7 @@ impl LintLayer {
     pub fn new() -> Self {
         Self {
             report: Arc::new(|violation| panic!("{violation}")),
+            in_axum: false,
         }
     }
 
@@ -40,6 +46,29 @@ impl LintLayer {
     pub fn report(mut self, report: impl Fn(&Violation) + Send + Sync + 'static) -> Self {
         self.report = Arc::new(report);
         self
+    }
+
+    /// Says that it is inside axum's routing, as with `Router::layer`. There it does not report responses
+    /// that axum completes later: content in a response to HEAD (rule 302), a 405 without Allow (rule 305).
+    #[must_use]
+    pub fn in_axum(mut self) -> Self {
+        self.in_axum = true;
+        self
+    }
+
+    /// The rule that forbids content in this response.
+    pub(crate) fn forbids_content(&self, asked: &Asked, status: StatusCode) -> Option<Rule> {
+        let dropped = self.in_axum && asked.method == Method::HEAD;
+        head::forbids_content(asked, status).filter(|_| !dropped)
+    }
+
+    /// Reports everything that is wrong with a response's head.
+    pub(crate) fn head(&self, asked: &Asked, response: &Parts) {
+        for (rule, seen) in head::violations(asked, response) {
+            if !(self.in_axum && rule == Rule::AllowMissing) {
+                self.violation(rule, seen);
+            }
+        }
     }
 
     pub(crate) fn violation(&self, rule: Rule, seen: impl Into<String>) {

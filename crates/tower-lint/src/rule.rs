@@ -45,6 +45,10 @@ pub enum Rule {
     ContentRangeMissing = 307,
     /// 308: a response over HTTP/2 has no header that is about the connection.
     ConnectionHeaders = 308,
+    /// 309: a 205 has no content.
+    ContentOfReset = 309,
+    /// 310: a 2xx to CONNECT has no Content-Length, no Transfer-Encoding and no content.
+    ContentOfConnect = 310,
     /// 401: the inner service gets method, URI, version, headers and extensions as they came.
     RequestHead = 401,
     /// 402: the inner service gets the request's bytes and trailers as they came.
@@ -61,7 +65,7 @@ pub enum Rule {
     BodyError = 407,
     /// 408: an inner service that is not ready is waited for.
     Readiness = 408,
-    /// 409: whoever waits is woken when the inner future or body can go on.
+    /// 409: a waiting task is woken when the inner future or body can continue.
     Wake = 409,
     /// 410: dropping a future or a body, at any point, drops what is inside, once.
     Drop = 410,
@@ -69,7 +73,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, by number.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::CallWithoutReady,
         Self::CallTwiceOnOneReady,
         Self::FuturePolledAfterDone,
@@ -88,6 +92,8 @@ impl Rule {
         Self::WwwAuthenticateMissing,
         Self::ContentRangeMissing,
         Self::ConnectionHeaders,
+        Self::ContentOfReset,
+        Self::ContentOfConnect,
         Self::RequestHead,
         Self::RequestBody,
         Self::ResponseHead,
@@ -175,6 +181,11 @@ impl Rule {
                 "a response over HTTP/2 has no header that is about the connection",
                 "RFC 9113, section 8.2.2",
             ),
+            Self::ContentOfReset => ("a 205 has no content", "RFC 9110, section 15.3.6"),
+            Self::ContentOfConnect => (
+                "a 2xx to CONNECT has no Content-Length, no Transfer-Encoding and no content",
+                "RFC 9110, section 9.3.6",
+            ),
             Self::RequestHead => (
                 "the inner service gets method, URI, version, headers and extensions as they came",
                 LAYER,
@@ -205,7 +216,7 @@ impl Rule {
             ),
             Self::Readiness => ("an inner service that is not ready is waited for", READY),
             Self::Wake => (
-                "whoever waits is woken when the inner future or body can go on",
+                "a waiting task is woken when the inner future or body can continue",
                 FUTURE,
             ),
             Self::Drop => (

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 
-use super::scenarios::BoxError;
+use super::bench::BoxError;
 use crate::probe::{Body, Step};
 
 /// What came out of the layer.
@@ -17,9 +17,14 @@ pub(super) struct Got {
     pub(super) error: Option<BoxError>,
 }
 
-/// What a request or a response carries besides its head.
+/// An extension of the request. The response's has a type of its own, so that a layer may copy the
+/// request's extensions into the response.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Mark(pub(super) &'static str);
+pub(super) struct OfRequest;
+
+/// An extension of the response.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct OfResponse;
 
 /// Reads a response to its end, or to its error.
 pub(super) async fn read<B>(response: Response<B>) -> Got
@@ -55,6 +60,8 @@ pub(super) fn request() -> Request<Body> {
     let steps = [
         "re".into(),
         Step::Yield,
+        // No end of a body.
+        "".into(),
         "quest".into(),
         Step::Trailers(trailers()),
     ];
@@ -66,7 +73,7 @@ pub(super) fn request() -> Request<Body> {
     headers.append("x-twice", HeaderValue::from_static("1"));
     headers.append("x-twice", HeaderValue::from_static("2"));
     headers.insert("te", HeaderValue::from_static("trailers"));
-    request.extensions_mut().insert(Mark("request"));
+    request.extensions_mut().insert(OfRequest);
     request
 }
 
@@ -74,6 +81,7 @@ pub(super) fn response() -> Response<Body> {
     let steps = [
         "re".into(),
         Step::Yield,
+        "".into(),
         "sponse".into(),
         Step::Trailers(trailers()),
     ];
@@ -88,7 +96,7 @@ pub(super) fn response() -> Response<Body> {
         HeaderValue::from_static("application/octet-stream"),
     );
     headers.insert("etag", HeaderValue::from_static("\"tag\""));
-    response.extensions_mut().insert(Mark("response"));
+    response.extensions_mut().insert(OfResponse);
     response
 }
 

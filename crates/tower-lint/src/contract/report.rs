@@ -4,17 +4,18 @@ use crate::{Rule, Violation};
 
 /// Every rule, kept or broken.
 #[derive(Clone, Debug, Default)]
-#[must_use = "a report that nobody looks at proves nothing"]
+#[must_use = "a report that is not looked at proves nothing"]
 pub struct Report {
     broken: BTreeMap<Rule, Vec<String>>,
     departures: BTreeMap<Rule, &'static str>,
 }
 
 impl Report {
-    pub(super) fn add(&mut self, violation: Violation) {
+    pub(super) fn add(&mut self, scenario: &str, violation: &Violation) {
         let seen = self.broken.entry(violation.rule).or_default();
-        if !seen.contains(&violation.seen) {
-            seen.push(violation.seen);
+        let line = format!("{scenario}: {}", violation.seen);
+        if !seen.contains(&line) {
+            seen.push(line);
         }
     }
 
@@ -23,7 +24,7 @@ impl Report {
         self.broken.keys().copied()
     }
 
-    /// What was seen where a rule was broken.
+    /// What was seen where a rule was broken, each time after the name of the scenario.
     #[must_use]
     pub fn seen(&self, rule: Rule) -> &[String] {
         self.broken.get(&rule).map_or(&[], Vec::as_slice)

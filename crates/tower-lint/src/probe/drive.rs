@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long nobody may wake a task that waits, before it is called stalled.
+/// How long a waiting task may go without a wake-up before it is called stalled.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often a task may wake itself before it is called stalled: it waits by polling.
 const POLLS: usize = 100_000;
 
-/// A task waited and nobody woke it, or it has woken itself a hundred thousand times.
+/// A waiting task was not woken, or it has woken itself a hundred thousand times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "it waits, and nobody has woken it within {PATIENCE:?}, or only itself, {POLLS} times"
+            "it waits, and was not woken within {PATIENCE:?}, or it woke only itself, {POLLS} times"
         )
     }
 }
@@ -80,7 +80,7 @@ impl WakeCounter {
     ///
     /// # Errors
     ///
-    /// If nobody does, within a second.
+    /// If that does not happen within a second.
     pub fn wait_for_more_than(&self, wakes: usize) -> Result<(), Stalled> {
         let start = Instant::now();
         while self.wakes() <= wakes {
@@ -101,7 +101,7 @@ impl Default for WakeCounter {
 ///
 /// # Errors
 ///
-/// If it waits and nobody wakes it.
+/// If it waits and is not woken.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Stalled> {
     let mut future = pin!(future);
     let counter = WakeCounter::new();
@@ -120,7 +120,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Stalled> {
 ///
 /// # Errors
 ///
-/// If a future waits and nobody wakes it.
+/// If a future waits and is not woken.
 pub fn cancel_everywhere<F: Future>(
     mut make: impl FnMut() -> F,
     mut after: impl FnMut(usize),

@@ -9,18 +9,27 @@ use std::{
 use axum::{
     Json, Router,
     body::Body as AxumBody,
-    response::sse::{Event, Sse},
-    routing::get,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, Sse},
+    },
+    routing::{MethodFilter, get, on},
 };
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, Request, StatusCode, Version};
 use http_body_util::BodyExt;
 use tower::{
-    BoxError, Layer, Service, ServiceExt, buffer::BufferLayer, limit::ConcurrencyLimitLayer,
+    BoxError, Layer, Service, ServiceExt, buffer::BufferLayer, filter::FilterLayer,
+    limit::ConcurrencyLimitLayer,
 };
-use tower_http::{compression::CompressionLayer, services::ServeDir, timeout::TimeoutLayer};
-use tower_lint::{LintLayer, Rule, Violation, contract};
+use tower_http::{
+    compression::CompressionLayer, cors::CorsLayer, services::ServeDir, timeout::TimeoutLayer,
+};
+use tower_lint::{
+    LintLayer, Rule, Violation, contract,
+    probe::{Body, Error},
+};
 
 /// What contract::check finds, inside of a runtime, which some layers need.
 fn broken(check: impl FnOnce() -> contract::Report) -> (Vec<Rule>, String) {
@@ -56,8 +65,25 @@ fn timeout_keeps_the_contract() {
 }
 
 #[test]
-fn compression_that_nobody_asked_for_keeps_the_contract() {
+fn compression_keeps_the_contract() {
     let layer = CompressionLayer::new();
+    let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
+    assert_eq!(broken, [], "{report}");
+}
+
+#[test]
+fn cors_keeps_the_contract() {
+    let layer = CorsLayer::permissive();
+    let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
+    assert_eq!(broken, [], "{report}");
+}
+
+#[test]
+fn a_layer_that_forbids_other_origins_keeps_the_contract() {
+    let layer = FilterLayer::new(|request: Request<Body>| {
+        let own = !request.headers().contains_key("origin");
+        own.then_some(request).ok_or(Error("another origin"))
+    });
     let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
     assert_eq!(broken, [], "{report}");
 }
@@ -150,18 +176,63 @@ fn an_axum_router_breaks_no_rule_with_and_without_compression() {
     assert_eq!(linted(compressed, requests(&paths)), []);
 }
 
-/// axum finishes an answer outside of its layers, so inside of them it is not finished.
+/// What is reported inside of axum's routing and around the router, for a handler with this response.
+fn in_axum(lint: LintLayer, method: &Method, response: fn() -> Response) -> [Vec<Rule>; 2] {
+    let rules: Arc<Mutex<Vec<Rule>>> = Arc::default();
+    let keeps = rules.clone();
+    let lint = lint.report(move |violation| keeps.lock().unwrap().push(violation.rule));
+    let route = on(
+        MethodFilter::GET.or(MethodFilter::CONNECT),
+        async move || response(),
+    );
+    let router = Router::new().route("/", route).layer(lint);
+    let request = Request::builder().method(method).uri("/");
+    let around = linted(router, vec![request.body(AxumBody::empty()).unwrap()]);
+    let mut inside = rules.lock().unwrap().clone();
+    inside.dedup();
+    let mut around: Vec<_> = around.iter().map(|violation| violation.rule).collect();
+    around.dedup();
+    [inside, around]
+}
+
 #[test]
-fn inside_of_axums_routing_it_sees_what_axum_mends_later() {
-    let violations: Arc<Mutex<Vec<Rule>>> = Arc::default();
-    let keeps = violations.clone();
-    let lint = LintLayer::new().report(move |violation| keeps.lock().unwrap().push(violation.rule));
-    let router = Router::new().route("/", get(async || "text")).layer(lint);
-    assert_eq!(linted(router, requests(&["/"])), []);
-    let mut rules = violations.lock().unwrap().clone();
-    rules.sort();
-    rules.dedup();
-    assert_eq!(rules, [Rule::BodyNotAllowed, Rule::AllowMissing]);
+fn inside_of_axum_it_does_not_report_what_axum_completes() {
+    let text = || "text".into_response();
+    let table = [
+        (Method::HEAD, Rule::BodyNotAllowed),
+        (Method::POST, Rule::AllowMissing),
+    ];
+    for (method, rule) in table {
+        let rules = in_axum(LintLayer::new(), &method, text);
+        assert_eq!(rules, [vec![rule], vec![]], "{method}");
+        let rules = in_axum(LintLayer::new().in_axum(), &method, text);
+        assert_eq!(rules, [vec![], vec![]], "{method}");
+    }
+}
+
+#[test]
+fn inside_of_axum_it_reports_everything_else() {
+    let table: [(Method, fn() -> Response, Rule); 3] = [
+        (
+            Method::GET,
+            || (StatusCode::NO_CONTENT, "text").into_response(),
+            Rule::BodyNotAllowed,
+        ),
+        (
+            Method::GET,
+            || (StatusCode::RESET_CONTENT, "text").into_response(),
+            Rule::ContentOfReset,
+        ),
+        (
+            Method::CONNECT,
+            || [("content-length", "0")].into_response(),
+            Rule::ContentOfConnect,
+        ),
+    ];
+    for (method, response, rule) in table {
+        let rules = in_axum(LintLayer::new().in_axum(), &method, response);
+        assert_eq!(rules, [vec![rule], vec![rule]]);
+    }
 }
 
 /// The inner call runs in a task of its own.

@@ -275,6 +275,50 @@ fn rule_204_a_size_hint_that_the_bytes_contradict() {
     assert_eq!(of_body(body()), []);
 }
 
+/// Is pending once, and then says less of its length than before.
+struct Shrinks(usize);
+
+impl http_body::Body for Shrinks {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.0 += 1;
+        match self.0 {
+            1 => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            2 => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"four"))))),
+            _ => Poll::Ready(None),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_upper([9, 3, 0, 0, 0][self.0]);
+        hint
+    }
+}
+
+#[test]
+fn rule_204_a_size_hint_between_two_polls_counts() {
+    let response = Response::new(Shrinks(0));
+    let broken = answered(Method::GET, Version::HTTP_11, response, false);
+    assert_eq!(broken, [Rule::SizeHintWrong]);
+}
+
+#[test]
+fn rule_302_an_empty_frame_is_no_content() {
+    let mut response = Response::new(Body::new(["".into(), Step::Yield]));
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    let broken = answered(Method::GET, Version::HTTP_11, response, false);
+    assert_eq!(broken, []);
+}
+
 #[test]
 fn rule_205_a_frame_after_is_end_stream() {
     let body = || Body::new(["one".into(), Step::Trailers(HeaderMap::new())]);
@@ -313,12 +357,12 @@ fn of_head((method, version, status, headers): Head<'_>, body: &'static str) -> 
 fn rules_3xx_heads() {
     use Rule::{
         AllowMissing, BodyNotAllowed, ConnectionHeaders, ContentLengthMalformed,
-        ContentLengthWithTransferEncoding, ContentLengthWrong, ContentRangeMissing,
-        WwwAuthenticateMissing,
+        ContentLengthWithTransferEncoding, ContentLengthWrong, ContentOfConnect, ContentOfReset,
+        ContentRangeMissing, WwwAuthenticateMissing,
     };
-    let (get, head) = (Method::GET, Method::HEAD);
+    let (get, head, connect) = (Method::GET, Method::HEAD, Method::CONNECT);
     let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
-    let table: [(Head<'_>, &str, &[Rule]); 30] = [
+    let table: [(Head<'_>, &str, &[Rule]); 40] = [
         (
             (get.clone(), h1, 200, &[("content-length", "4")]),
             "four",
@@ -456,10 +500,50 @@ fn rules_3xx_heads() {
             &[ConnectionHeaders],
         ),
         (
-            (get, h1, 200, &[("connection", "close"), ("upgrade", "x")]),
+            (
+                get.clone(),
+                h1,
+                200,
+                &[("connection", "close"), ("upgrade", "x")],
+            ),
             "four",
             &[],
         ),
+        (
+            (get.clone(), h1, 205, &[]),
+            "four",
+            &[ContentOfReset, ContentOfReset],
+        ),
+        (
+            (get.clone(), h1, 205, &[("content-length", "4")]),
+            "",
+            &[ContentLengthWrong],
+        ),
+        ((get.clone(), h1, 205, &[("content-length", "0")]), "", &[]),
+        ((get, h1, 205, &[]), "", &[]),
+        ((head, h1, 205, &[("content-length", "4")]), "", &[]),
+        (
+            (connect.clone(), h1, 200, &[]),
+            "four",
+            &[ContentOfConnect, ContentOfConnect],
+        ),
+        (
+            (connect.clone(), h1, 299, &[("content-length", "4")]),
+            "",
+            &[ContentOfConnect],
+        ),
+        (
+            (
+                connect.clone(),
+                h1,
+                204,
+                &[("transfer-encoding", "chunked")],
+            ),
+            "",
+            &[ContentOfConnect],
+        ),
+        ((connect.clone(), h2, 200, &[]), "", &[]),
+        ((connect, h1, 403, &[("content-length", "4")]), "four", &[]),
     ];
     for (head, body, expected) in table {
         assert_eq!(of_head(head.clone(), body), expected, "{head:?} {body:?}");
@@ -485,4 +569,7 @@ fn the_lint_changes_nothing() {
         .unwrap();
     assert_eq!(response.body().size_hint().exact(), Some(3));
     assert!(!response.body().is_end_stream());
+    let app = App::new(|_| Response::new(Body::default()));
+    let response = block_on(LintLayer::new().layer(app).oneshot(request()));
+    assert!(response.unwrap().unwrap().body().is_end_stream());
 }
