@@ -97,8 +97,14 @@ async fn minimal_is_put_together_by_its_file() {
             text(output.stderr),
         )
     };
-    let (code, out, _) = run(&["check", &file]).await;
-    assert_eq!((code, out), (Some(0), format!("{file}: ok\n")));
+    // The second pipeline is only loaded by its name.
+    let (code, out, warnings) = run(&["check", &file]).await;
+    let expected = format!("{file}: ok, with a warning\n");
+    assert_eq!((code, out), (Some(0), expected));
+    assert!(
+        warnings.contains("[pipeline:twice] nothing names this section"),
+        "{warnings}"
+    );
     let (code, out, _) = run(&["explain", &format!("{file}#twice")]).await;
     let expected = format!(
         "\
