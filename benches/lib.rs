@@ -108,7 +108,7 @@ impl Subject {
         }
     }
 
-    /// Returns how long it takes to do it `times` times. `ratios --count` finds it by its name.
+    /// Returns the time of `times` repetitions. `ratios --count` finds this function by its name.
     #[inline(never)]
     pub fn time(&mut self, times: u64) -> Duration {
         let mut time = Duration::ZERO;

@@ -22,8 +22,8 @@
 //! against NAME MEDIAN MIN MAX   this build's nanoseconds over the other's, of nine turns
 //! ```
 //!
-//! `--count` counts instructions with callgrind in place of the time, which repeat to the last one.
-//! With `--against PROGRAM` the other build's follow, and this build's over the other's:
+//! `--count` counts instructions with callgrind instead of the time. The counts are the same each
+//! time. With `--against PROGRAM` the other build's follow, and this build's over the other's:
 //!
 //! ```text
 //! instructions NAME COUNT       instructions for a request: what `nanos` has, counted
@@ -43,7 +43,7 @@ type Failure = Box<dyn Error>;
 const CHILDREN: usize = 9;
 /// How often all sides take turns.
 const TURNS: usize = 300;
-/// The same for what is timed alone, which is slow.
+/// The same for a side that is timed alone, which is slow.
 const TURNS_ALONE: usize = 30;
 
 fn main() -> ExitCode {
@@ -63,7 +63,7 @@ fn run(mut args: Vec<String>) -> Result<(), Failure> {
         match args.remove(0).as_str() {
             "--count" => count = true,
             "--against" if !args.is_empty() => other = Some(args.remove(0)),
-            // What the parent asks of its children.
+            // The options that the parent gives to its children.
             "--child" => {
                 measure(&args);
                 return Ok(());
@@ -79,7 +79,7 @@ fn run(mut args: Vec<String>) -> Result<(), Failure> {
     }
 }
 
-/// One row: a subject, what it is held against, and what is taken off both.
+/// One row: a subject, its peer, and the base that is subtracted from both.
 struct Row {
     name: String,
     turns: usize,
@@ -176,7 +176,7 @@ fn compare(other: &str, names: &[String]) -> Result<(), Failure> {
         };
         let mut ratios = Vec::new();
         for turn in 0..CHILDREN {
-            // Neither is always the first.
+            // The two take turns in being first.
             let (ours, theirs) = if turn % 2 == 0 {
                 let ours = nanos(&mut Command::new(&this))?;
                 (ours, nanos(&mut Command::new(other))?)
@@ -222,8 +222,8 @@ fn instructions(other: Option<&str>, names: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Instructions for one request of a row, the base's taken off: ours, and the peer's if it has one.
-/// None if the program lacks the row.
+/// Returns the instructions for one request of a row, without those of the base: ours, and the
+/// peer's if it has one. Returns `None` if the program lacks the row.
 fn counted(program: &str, row: &str) -> Result<Vec<(String, f64)>, Failure> {
     let directory = env::temp_dir().join(format!("ratios-{}", std::process::id()));
     fs::create_dir_all(&directory)?;
@@ -267,8 +267,9 @@ fn counted(program: &str, row: &str) -> Result<Vec<(String, f64)>, Failure> {
     Ok(counts)
 }
 
-/// What callgrind watches: each side of a row is done a few times to warm up, as often again, and
-/// then more times. The difference of the last two is what the times between them cost.
+/// Does the work that callgrind counts. Each side of a row is done a few times to warm up, as often
+/// again, and then more times. The difference of the last two is the cost of the times between
+/// them.
 fn work(names: &[String]) -> Result<(), Failure> {
     let [name] = names else {
         return Err("--work takes one row".into());
@@ -292,7 +293,7 @@ fn work(names: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs a child: the names and values that it prints.
+/// Runs a child and returns the names and values that it prints.
 fn child(command: &mut Command) -> Result<Vec<(String, f64)>, Failure> {
     let child = command.stderr(Stdio::inherit()).output()?;
     if !child.status.success() {
@@ -308,7 +309,7 @@ fn child(command: &mut Command) -> Result<Vec<(String, f64)>, Failure> {
         .collect()
 }
 
-/// The median, the least and the most.
+/// Returns the median, the least and the most.
 fn spread(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
     [
@@ -318,7 +319,7 @@ fn spread(mut values: Vec<f64>) -> [f64; 3] {
     ]
 }
 
-/// A child: one figure a line.
+/// Runs as a child and prints one figure a line.
 fn measure(names: &[String]) {
     for mut row in rows(names) {
         let name = &row.name;
@@ -367,7 +368,7 @@ fn allocations(names: &[String]) {
     }
 }
 
-/// The medians of the sides that there are, which take turns, in nanoseconds for each time.
+/// Returns the medians of the sides that there are, which take turns, in nanoseconds for each time.
 fn turns<const N: usize>(turns: usize, mut sides: [Option<&mut Subject>; N]) -> [Option<f64>; N] {
     let mut times = [const { Vec::new() }; N];
     for turn in 0..turns + turns / 3 {

@@ -245,8 +245,8 @@ fn dependencies_are_listed(root: &Path) -> Vec<String> {
         };
         let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
         for (dependency, value) in dependencies.into_iter().flatten() {
-            // For extractors, the peer's address and errors of tower's layers: a user has it only by
-            // name.
+            // They are for extractors, the peer's address and errors of tower's layers: users
+            // enable them by name.
             let optional = value.get("optional").and_then(toml::Value::as_bool) == Some(true);
             let listed = DEPENDENCIES.contains(&dependency.as_str())
                 || optional && ["axum", "tonic", "tower"].contains(&dependency.as_str())
@@ -403,7 +403,8 @@ fn differences(path: &str, snippet: &str, root: &Path, example: &str) -> Vec<Str
     wrong
 }
 
-/// crates.io shows a README as it stands: without rustdoc, which hides lines and resolves the names of items.
+/// Checks READMEs for crates.io, which shows them without rustdoc. rustdoc hides lines and resolves
+/// the names of items.
 fn readmes_are_whole_on_crates_io(root: &Path) -> Vec<String> {
     let mut wrong = Vec::new();
     for folder in crates(root) {
@@ -433,9 +434,7 @@ fn readmes_are_whole_on_crates_io(root: &Path) -> Vec<String> {
             let problem = match &link.target {
                 Some(target) => leads_nowhere(&folder, &name, target),
                 None if defined(&link.text) => None,
-                None => {
-                    Some("define it below (`[…]: https://docs.rs/…`), or take the brackets off")
-                }
+                None => Some("define it below (`[…]: https://docs.rs/…`), or remove the brackets"),
             };
             if let Some(problem) = problem {
                 wrong.push(format!(
@@ -448,7 +447,7 @@ fn readmes_are_whole_on_crates_io(root: &Path) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with a link of a crate's README, if anything is.
+/// Returns the fault of a link of a crate's README, if there is one.
 fn leads_nowhere(folder: &Path, name: &str, target: &str) -> Option<&'static str> {
     let module = name.replace('-', "_");
     let ours = format!("https://docs.rs/{name}/latest/{module}/");
@@ -484,7 +483,7 @@ struct Link {
     defines: bool,
 }
 
-/// The links of a text; brackets within code spans are none.
+/// Returns the links of a text. Brackets within code spans are no links.
 fn links(text: &str) -> Vec<Link> {
     let mut found = Vec::new();
     let (mut code, mut line, mut line_start) = (false, 1, true);
@@ -665,7 +664,7 @@ fn what_is_untidy_is_named_with_what_to_do() {
         })
     };
     let at = "crates/tower-lint/README.md:3: on crates.io";
-    let undefined = "define it below (`[…]: https://docs.rs/…`), or take the brackets off";
+    let undefined = "define it below (`[…]: https://docs.rs/…`), or remove the brackets";
     let docs = "https://docs.rs/tower-lint/latest/tower_lint";
     let table = [
         (

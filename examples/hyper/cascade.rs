@@ -24,7 +24,8 @@ async fn rest<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, BoxError>
     Ok(Response::new(Full::from(text)))
 }
 
-/// Whether an error of the file service means 404. It has 500 itself for a name that is too long.
+/// Returns whether an error of the file service means 404. Without this, a name that is too long is
+/// 500.
 fn no_such_file(error: &BoxError) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| match error.kind() {
@@ -39,9 +40,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let files = ServeDir::new(FILES);
     let files = service_fn(move |request: Request<_>| files.clone().try_call(request));
     let files = CascadeLayer::new(files)
-        // To other methods a file service has a response of its own, 405.
+        // Other methods get a response of the file service itself, 405.
         .only(|head| matches!(head.method, Method::GET | Method::HEAD))
-        // It redirects to a folder, which would shadow a path of that name.
+        // It redirects to a directory, which would shadow a path of that name.
         .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
         .on_error(no_such_file);
     let app = ServiceBuilder::new().layer(files).service(service_fn(rest));

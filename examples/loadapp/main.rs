@@ -24,7 +24,7 @@ fn app() -> Result<Router, BoxError> {
     let loader = Loader::new(Registry::standard()).relative_to(here.join("loadapp"));
     let loaded = loader.load_app("config:development.ini")?;
     let files = CascadeLayer::new(ServeDir::new(here.join("site/files")))
-        // ServeDir redirects to a folder, which would shadow a path of the loaded app.
+        // ServeDir redirects to a directory, which would shadow a path of the loaded app.
         .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?;
     Ok(Router::new()
         .route("/about", get(async || "an axum app\n"))

@@ -66,9 +66,9 @@ where
         .layer(PrefixLayer::new("yikes: "))
         .layer(
             CascadeLayer::new(files)
-                // To other methods a file service has a response of its own, 405.
+                // Other methods get a response of the file service itself, 405.
                 .only(|request| matches!(request.method, Method::GET | Method::HEAD))
-                // It redirects to a folder, which would shadow a route of that name.
+                // It redirects to a directory, which would shadow a route of that name.
                 .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
                 .on_error(no_such_file),
         )
@@ -76,7 +76,8 @@ where
         .service(service_fn(not_found)))
 }
 
-/// Whether an error of the file service means 404. It has 500 itself for a name that is too long.
+/// Returns whether an error of the file service means 404. Without this, a name that is too long is
+/// 500.
 fn no_such_file(error: &BoxError) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| match error.kind() {

@@ -77,7 +77,7 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     only(headers, CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The value of a header that is not a list. On two lines, it says nothing.
+/// Returns the value of a header that is not a list. On two lines, it has none.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut lines = headers.get_all(name).into_iter();
     match (lines.next(), lines.next()) {

@@ -84,8 +84,9 @@ impl Default for MediaTypes {
     }
 }
 
-/// Returns the parameters of a media type as pairs of name and value (RFC 9110, section 5.6.6). Empty
-/// parameters are left out, a value keeps its quotes, and a malformed parameter is `None`.
+/// Returns the parameters of a media type as pairs of name and value (RFC 9110, section 5.6.6).
+/// Empty parameters are left out, and a value keeps its quotes. `None` stands for a malformed
+/// parameter.
 pub(crate) fn parameters(content_type: &str) -> impl Iterator<Item = Option<(&str, &str)>> {
     let (mut quoted, mut escaped) = (false, false);
     let separates = move |char| {

@@ -97,8 +97,8 @@ impl<L, P> CascadeLayer<L, P> {
     /// the wrapped service's type, or of the list's. Say it only of errors after which the
     /// app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an error is the end.
     ///
-    /// The function's argument names the type of the errors. A function for another type says yes
-    /// to none; in a debug build, the first error that it would be asked about panics.
+    /// The function's argument names the type of the errors. A function for another type is never
+    /// called. In a debug build, the first error of another type is a panic.
     ///
     /// ```
     /// use std::io;

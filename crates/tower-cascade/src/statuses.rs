@@ -96,7 +96,8 @@ impl fmt::Display for StatusError {
 
 impl Error for StatusError {}
 
-/// Makes the `Allow` of a 405 that of two apps: sorted, each method once, and nothing that is none.
+/// Unites the `Allow` of a 405 with those of discarded ones: sorted, each method once, and without
+/// words that are no method.
 pub(crate) fn unite_allow(headers: &mut HeaderMap, discarded: &[HeaderValue]) {
     let lines = headers.get_all(ALLOW).into_iter().chain(discarded);
     let methods: BTreeSet<String> = lines

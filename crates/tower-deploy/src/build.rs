@@ -29,7 +29,7 @@ pub(crate) struct Options<'a> {
     pub(crate) files: &'a Snapshot<'a>,
     /// Whether each part tells a request's [`Trace`](crate::trace::Trace) what it does.
     pub(crate) traced: bool,
-    /// Where warnings are collected, if they are wanted.
+    /// The warnings, if they are collected.
     pub(crate) warnings: Option<&'a Warnings>,
 }
 

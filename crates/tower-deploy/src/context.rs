@@ -110,7 +110,7 @@ impl<'a> Resolver<'a> {
         Some(Place::new(&file.document.source, 0..0))
     }
 
-    /// The sections of the first file, with whether they were named.
+    /// Returns the sections of the first file, with whether they were named.
     pub(crate) fn sections(&self) -> impl Iterator<Item = (&Section, bool)> {
         let document = self.files.first().map(|file| &file.document);
         let all = document.map(|document| {

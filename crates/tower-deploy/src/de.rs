@@ -345,7 +345,7 @@ impl<'de> de::Deserialize<'de> for Size {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let size = text.trim().parse::<bytesize::ByteSize>().ok();
-        // What is larger than any number is taken for the largest.
+        // A number that is too large counts as the largest one.
         let size = size.filter(|size| size.as_u64() < u64::MAX);
         size.map(|size| Self(size.as_u64())).ok_or_else(|| {
             let found = match text.is_empty() {

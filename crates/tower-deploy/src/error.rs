@@ -187,7 +187,7 @@ impl Error {
         self.report_as(&Level::ERROR, styled)
     }
 
-    /// The same, where it is no error and hardly meant.
+    /// Returns the message of a warning, in the same form.
     #[cfg(feature = "cli")]
     pub(crate) fn warning(&self, styled: bool) -> String {
         self.report_as(&Level::WARNING, styled)

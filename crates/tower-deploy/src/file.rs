@@ -116,7 +116,7 @@ impl File {
         }
     }
 
-    /// A section that can be asked for as something, with what that is.
+    /// Returns a section that has another role, and that role.
     fn of_another(&self, named: &[usize]) -> Option<(&Section, Role)> {
         named.iter().find_map(|at| {
             let section = &self.document.sections[*at];
@@ -148,7 +148,7 @@ impl File {
     }
 }
 
-/// There is a section of the name, and it is something else.
+/// Returns the error for a section of this name that is something else.
 fn of_another_role(name: &str, role: Role, section: &Section, found: Role) -> Error {
     let message = format!(
         "[{}] (line {} of {}) is {}, not {}",

@@ -81,14 +81,14 @@ impl Loader {
         self
     }
 
-    /// What is no error, and hardly meant, is looked for.
+    /// Collects warnings from now on.
     #[cfg(feature = "cli")]
     pub(crate) fn checked(mut self) -> Self {
         self.warnings = Some(Warnings::default());
         self
     }
 
-    /// What was found since it was [`checked`](Self::checked).
+    /// Returns the warnings since it was [`checked`](Self::checked).
     #[cfg(feature = "cli")]
     pub(crate) fn warnings(&self) -> Vec<Error> {
         self.warnings

@@ -279,7 +279,7 @@ impl Registry {
         }
     }
 
-    /// What is wrong if it is a server of Python's, whose place a built-in one takes.
+    /// Returns the error for a server of Python's, which a built-in one replaces.
     fn of_python(&self, distribution: &str, entry: &str, kinds: &[Kind]) -> Option<Error> {
         let name = canonical(distribution);
         let is_server =
@@ -355,7 +355,8 @@ impl Registry {
     }
 }
 
-/// What `[server:main]` uses in the files of Python's frameworks, as [`canonical`] names it.
+/// The servers that `[server:main]` uses in the files of Python's frameworks, as [`canonical`]
+/// names them.
 const SERVERS_OF_PYTHON: [&str; 13] = [
     "bjoern",
     "cherrypy",

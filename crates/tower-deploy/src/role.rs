@@ -27,7 +27,7 @@ impl Role {
         }
     }
 
-    /// What sections' names begin with.
+    /// Returns the prefixes of sections' names.
     #[cfg(feature = "cli")]
     pub(crate) fn all_prefixes() -> impl Iterator<Item = &'static str> {
         let roles = [Self::App, Self::Filter, Self::Hook, Self::Server].into_iter();
@@ -38,7 +38,7 @@ impl Role {
         })
     }
 
-    /// What a section whose name begins like this can be asked for as.
+    /// Returns the role of a section whose name has this prefix.
     pub(crate) fn of(prefix: &str) -> Option<Self> {
         let mut roles = [Self::App, Self::Filter, Self::Hook, Self::Server].into_iter();
         roles.find(|role| role.prefixes().iter().any(|group| group.contains(&prefix)))

@@ -1,4 +1,4 @@
-//! What is written into a value by mistake: an indented setting, a comment, quotes.
+//! Common mistakes in a value: an indented setting, a comment, quotes.
 
 use crate::{
     Error, Place, Value,
@@ -6,9 +6,9 @@ use crate::{
     secret::{is_secret, shown},
 };
 
-/// A likely reason why a value is not what is wanted.
+/// A likely reason why a value is wrong.
 struct Slip<'a> {
-    /// In which line of the value it is, and which part of that.
+    /// The line of the value that it is in, and the part of that line.
     line: usize,
     part: &'a str,
     message: String,
@@ -18,7 +18,7 @@ struct Slip<'a> {
 impl<'a> Slip<'a> {
     fn find(text: &'a str, is_secret: bool) -> Option<Self> {
         let lines = || text.lines().enumerate();
-        // As a section or a setting begins; the rest of a setting may be a secret.
+        // It begins like a section or a setting. The rest of a setting may be a secret.
         let begins = lines().skip(1).find_map(|(line, part)| {
             if let Some(section) = header(part) {
                 return Some((line, part, format!("[{section}]"), String::new()));
@@ -35,7 +35,7 @@ impl<'a> Slip<'a> {
             return Some(Self {
                 line,
                 part,
-                message: format!("the value goes on in the indented line `{name}{more}`"),
+                message: format!("the value continues in the indented line `{name}{more}`"),
                 help: format!("write `{name}` without the indent, unless it belongs to the value"),
             });
         }
@@ -80,8 +80,8 @@ impl<'a> Slip<'a> {
     }
 }
 
-/// The likelier error, if a value that is not what is wanted has one; `word` is the part of it that
-/// was looked at.
+/// Returns the likelier error for a wrong value, if there is one. `word` is the part of the value
+/// that was read.
 pub(crate) fn of_value(error: Error, key: &str, word: &str, value: &Value) -> Error {
     let is_secret = value.is_secret || is_secret(key);
     let slip = Slip::find(word, is_secret).or_else(|| Slip::find(&value.text, is_secret));
@@ -94,7 +94,7 @@ pub(crate) fn of_value(error: Error, key: &str, word: &str, value: &Value) -> Er
     }
 }
 
-/// The same for a name, of which only the place is known.
+/// The same for a name of which only the position is known.
 pub(crate) fn of_name(error: Error, name: &str, place: Option<&Place>) -> Error {
     match Slip::find(name, false) {
         Some(slip) => slip.error(&error, place.cloned()),
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_slip_is_not_taken_for_one() {
+    fn a_value_without_a_slip_has_none() {
         for text in [
             "",
             "80",

@@ -1,4 +1,4 @@
-//! What is no error, and hardly meant.
+//! Warnings: likely mistakes in a file that has no error.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::{Error, Place, context::Resolver, ini::Section};
 #[cfg(feature = "cli")]
 use crate::{ErrorKind, error::did_you_mean, role::Role};
 
-/// What was found while a file was planned and built.
+/// The warnings of a file that was planned and built.
 #[derive(Default)]
 pub(crate) struct Warnings {
     found: Mutex<Vec<Error>>,
@@ -22,7 +22,8 @@ impl Warnings {
         all.extend(found);
     }
 
-    /// What one plan has named. Sections are unnamed if no plan of the file names them.
+    /// Notes the sections that one plan has named. Sections are unnamed if no plan of the file
+    /// names them.
     pub(crate) fn planned(&self, resolver: &Resolver<'_>) {
         let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
         let unnamed = unnamed.get_or_insert_with(|| {
@@ -37,7 +38,7 @@ impl Warnings {
         }
     }
 
-    /// All of them, each once, however often a section was built.
+    /// Returns all of them, each once, even if a section was built several times.
     #[cfg(feature = "cli")]
     pub(crate) fn take(&self) -> Vec<Error> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +51,8 @@ impl Warnings {
     }
 }
 
-/// A file may hold what is for other programs.
+/// Returns a warning for a section that nothing names. A file may also hold sections of other
+/// programs.
 #[cfg(feature = "cli")]
 fn of_unnamed(title: &str, place: &Place) -> Option<Error> {
     let (prefix, name) = title.split_once(':')?;

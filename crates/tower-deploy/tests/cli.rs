@@ -248,7 +248,7 @@ fn a_request_that_has_no_answer_is_traced_and_is_an_error() {
         out.ends_with("GET /?token=[redacted]\n× no answer\n"),
         "{out}"
     );
-    assert!(err.contains("error: there is no whole answer: "), "{err}");
+    assert!(err.contains("error: the response is incomplete: "), "{err}");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn check_looks_at_the_server_too() {
         ),
         (
             "use = egg:tower#http\nport = 1\nbind = unix:/x",
-            "it says where to listen twice",
+            "the address is set twice",
         ),
         ("use = egg:tower#htpt", "there is no server egg:tower#htpt"),
         ("use = other", "there is no server `other`"),
@@ -310,7 +310,7 @@ fn check_looks_at_the_server_too() {
 }
 
 #[test]
-fn what_is_hardly_meant_is_a_warning_of_check() {
+fn likely_mistakes_are_warnings_of_check() {
     let folder = Folder::new(
         "warnings",
         "x.ini",
@@ -405,7 +405,7 @@ warning: [filtr:x] nothing names this section
 "
         )
     );
-    // They are no errors, and nothing else tells them.
+    // These are no errors, and nothing else reports them.
     let (code, _, err) = run(&folder, &["explain", "x.ini"]);
     assert_eq!((code, &*err), (Some(0), ""));
 }
@@ -437,7 +437,7 @@ text = a
 }
 
 #[test]
-fn what_is_named_in_whatever_way_is_no_warning() {
+fn a_section_that_is_named_in_any_way_is_no_warning() {
     let folder = Folder::new(
         "named",
         "x.ini",
@@ -474,7 +474,7 @@ use = egg:tower#lint
 const TEXT: &str = "[app:main]\nuse = egg:tower#text\ntext = x\n";
 
 #[test]
-fn rust_log_says_what_is_logged() {
+fn rust_log_sets_the_levels() {
     let text = format!("{TEXT}[server:main]\nuse = egg:Paste#http\ndaemon_threads = yes\n");
     let folder = Folder::new("levels", "x.ini", &text);
     let logged = |levels: Option<&str>| {
@@ -516,7 +516,7 @@ fn an_output_that_is_full_is_an_error() {
         (&["explain", "x.ini"], format!("error: {error}")),
         (
             &["request", "x.ini", "GET", "/"],
-            format!("error: there is no whole answer: {error}"),
+            format!("error: the response is incomplete: {error}"),
         ),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tower-deploy"));
@@ -524,7 +524,7 @@ fn an_output_that_is_full_is_an_error() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
-        // And if the error cannot be told, either.
+        // The same if the error cannot be written, either.
         command.stdout(full()).stderr(full());
         assert_eq!(command.status().unwrap().code(), Some(1), "{args:?}");
     }

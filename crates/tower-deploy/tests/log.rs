@@ -1,4 +1,4 @@
-//! The log of `serve`, and what becomes of the site when nothing takes its lines.
+//! The log of `serve`, and the site when nothing takes its lines.
 
 #![cfg(all(feature = "cli", feature = "reload", unix))]
 #![allow(
@@ -36,7 +36,7 @@ use served::{PATIENCE, Served};
 /// How long the end may take when nothing is under way.
 const END: Duration = Duration::from_secs(10);
 
-/// A directory with a site that says a word, and panics under `/panic`.
+/// A directory with a site that responds with a word, and panics under `/panic`.
 struct Site(PathBuf);
 
 impl Site {
@@ -86,7 +86,7 @@ fn client() -> Client<HttpConnector, Full<Bytes>> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// How many of this number of requests have the whole response.
+/// Returns how many of this number of requests have the whole response.
 async fn answered(served: &Served, number: usize, path: &str, word: &str) -> usize {
     let client = client();
     let mut answered = 0;
@@ -104,7 +104,7 @@ async fn answered(served: &Served, number: usize, path: &str, word: &str) -> usi
     answered
 }
 
-/// Waits until the site says something else.
+/// Waits until the site responds with another word.
 async fn says(served: &Served, word: &str) {
     let start = Instant::now();
     while answered(served, 1, "/", word).await == 0 {
@@ -113,8 +113,8 @@ async fn says(served: &Served, word: &str) {
     }
 }
 
-/// A site that answers, panics without harm, is reloaded, and ends at SIGTERM, whatever its log
-/// does.
+/// Checks that a site responds, panics without harm, is reloaded, and ends at SIGTERM, whatever its
+/// log does.
 async fn serves_on(site: &Site, mut served: Served) {
     assert_eq!(answered(&served, 1_000, "/", "one").await, 1_000);
     for _ in 0..10 {
@@ -126,7 +126,7 @@ async fn serves_on(site: &Site, mut served: Served) {
         says(&served, word).await;
         assert_eq!(answered(&served, 100, "/", word).await, 100);
     }
-    // What is wrong with a file is told there, too.
+    // The log also has the errors in a file.
     fs::write(site.file(), "[").unwrap();
     served.signal("-HUP").await;
     assert_eq!(answered(&served, 100, "/", "three").await, 100);
@@ -176,7 +176,7 @@ async fn a_log_whose_reader_is_stuck_stops_nothing() {
 }
 
 #[tokio::test]
-async fn lost_lines_are_counted_and_told() {
+async fn lost_lines_are_counted_and_reported() {
     let site = Site::new("counted");
     let mut served = site.serve(&mut serve(Stdio::piped())).await;
     let long = format!("/{}", "x".repeat(4_000));
@@ -193,7 +193,7 @@ async fn lost_lines_are_counted_and_told() {
     }
     assert_eq!(read + lost, 1_000);
     assert!(read > 100 && lost > 100, "{read} {lost}");
-    // It goes on.
+    // The log continues.
     answered(&served, 1, "/back", "one").await;
     served.logs("path=/back").await;
     ends(&mut served).await;
@@ -274,7 +274,7 @@ async fn asked(socket: &Path) -> String {
 }
 
 #[tokio::test]
-async fn what_serve_announces_may_go_unheard() {
+async fn the_output_of_serve_may_have_no_reader() {
     let site = Site::new("unheard");
     // More than a pipe holds.
     let mut text = "[composite:main]\nuse = egg:tower#urlmap\n/ = a\n".to_owned();

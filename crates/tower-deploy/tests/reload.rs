@@ -153,7 +153,7 @@ fn switch(link: &Path, target: impl AsRef<Path>) {
     fs::rename(&beside, link).unwrap();
 }
 
-/// A tree of directories for a test, in which `app/main.ini` is a site.
+/// Returns a tree of directories for a test, in which `app/main.ini` is a site.
 fn tree(name: &str) -> Site {
     let site = Site::new(name);
     fs::remove_file(site.path("main.ini")).unwrap();
@@ -235,10 +235,10 @@ async fn each_link_on_the_way_to_a_file_is_watched() {
         served.logs(BUILT).await;
         assert_eq!(says(&served).await, word, "{name}");
     }
-    // What no longer leads to the file does not matter.
+    // Links that no longer lead to the file do not matter.
     switch(&link("third"), "data/c");
     is_quiet(&mut served).await;
-    // A loop is a fault like any other, and is left like any other.
+    // A loop is an error like any other, and ends like any other.
     switch(&link("site"), "site");
     served.logs("the site stays as it was").await;
     switch(&link("site"), "data/a");
@@ -314,7 +314,7 @@ async fn a_file_included_after_a_fault_is_still_watched() {
     site.write("first.ini", &word("first"));
     site.write("word.ini", &word("one"));
     let mut served = site.serve_at("main.ini").await;
-    // The fault hides the include after it.
+    // The error hides the include after it.
     site.write("first.ini", "[app:main\n");
     served.logs("the site stays as it was").await;
     // That file is looked at, and read with the next reload.

@@ -247,7 +247,7 @@ async fn a_client_whose_head_takes_too_long_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_sending_gets_its_response_where_the_file_says_so() {
+async fn half_close_in_a_file_keeps_clients_that_stop_sending() {
     for (setting, is_complete) in [
         ("half_close = yes", true),
         ("half_close = no", false),

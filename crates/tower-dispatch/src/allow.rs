@@ -25,8 +25,8 @@ impl Allow {
         self.0.insert(method.to_string());
     }
 
-    /// Adds the methods of an `Allow` header that is there already, of all its lines. What is no
-    /// method in it is left out.
+    /// Adds the methods of all lines of an existing `Allow` header. Words that are no method are
+    /// left out.
     pub(crate) fn add_header(&mut self, headers: &HeaderMap) {
         let lines = headers.get_all(ALLOW).into_iter();
         let methods = lines

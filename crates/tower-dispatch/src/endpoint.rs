@@ -77,7 +77,7 @@ pub trait IntoEndpoint<E, M> {
     #[doc(hidden)]
     const HAS_GUARD: bool = false;
 
-    /// The same, for a route with these methods, that no preflight comes to.
+    /// Makes the same endpoint for a route with these methods, to which no preflight comes.
     #[doc(hidden)]
     fn into_endpoint_for(self, _: &[Method]) -> E
     where
@@ -126,7 +126,7 @@ where
 }
 
 impl<B, Err> Endpoint<B, Err> {
-    /// What the dispatcher has to say where an endpoint would be called.
+    /// Returns the dispatcher's own response where an endpoint would be called.
     fn own(response: Response<Bytes>) -> EndpointFuture<Err>
     where
         Err: 'static,

@@ -56,8 +56,8 @@ impl<S: Sync> FromRequestParts<S> for UrlArgs {
 pub enum ArgsRejection {
     /// 500: no dispatcher has matched the request.
     NoArgs,
-    /// They are not what the handler takes: 400 for a value that the client has sent, 500 where no
-    /// path could be right, see [`ParseError::is_permanent`].
+    /// They do not parse as the handler's type. That is 400 for a value in the path, and 500 for a
+    /// type that no path could give, see [`ParseError::is_permanent`].
     Parse(ParseError),
 }
 

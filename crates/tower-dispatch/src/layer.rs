@@ -172,7 +172,8 @@ where
             StateProj::Inner { attempt, refused } => {
                 let mut response = ready!(attempt.poll(cx))?;
                 Poll::Ready(Ok(match (response.status(), refused.as_deref_mut()) {
-                    // The wrapped service does not know the path, so its content is about nothing.
+                    // The wrapped service does not know the path, so its content would be
+                    // misleading.
                     (StatusCode::NOT_FOUND, Some((method, allow))) => {
                         refusal::instead_of_not_found(method, allow, response)
                             .map(ResponseBody::own)

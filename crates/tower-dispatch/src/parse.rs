@@ -14,13 +14,13 @@ use serde::{
 use crate::UrlArgs;
 
 impl UrlArgs {
-    /// The args as a value: a tuple or a list takes them by their places, a struct or a map by
-    /// their names (those of the mounts around too), anything else is what the only arg says.
-    /// `Option` is for what may be absent.
+    /// Returns the args as a value. A tuple or a list takes them by position, a struct or a map by
+    /// name, including the names of the mounts around. Any other type takes the only arg. `Option`
+    /// is for args that may be absent.
     ///
     /// # Errors
     ///
-    /// A [`ParseError`] that says which arg is no such value, or that there are not as many args.
+    /// A [`ParseError`] that names the arg that does not parse, or reports a wrong number of args.
     /// Its [`is_permanent`](ParseError::is_permanent) tells a mistake in the program from a bad
     /// value.
     ///
@@ -50,7 +50,7 @@ pub struct ParseError {
     cause: Cause,
 }
 
-/// What would have to be different.
+/// The part that would have to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     /// The path.
@@ -70,7 +70,7 @@ impl ParseError {
         }
     }
 
-    /// A type that no path of this route gives.
+    /// Makes the error of a type that no path of this route could give.
     fn permanent(reason: impl fmt::Display) -> Self {
         Self {
             cause: Cause::Program,
@@ -78,22 +78,21 @@ impl ParseError {
         }
     }
 
-    /// Returns whether the route and the type do not fit together: the wrong number of args, a
-    /// field that no group of the pattern has the name of, or a type that is not supported. It is a
-    /// mistake in the program, and no client can avoid it. All other errors are about a value in
-    /// the path.
+    /// Returns whether the route and the type do not fit together. The number of args is wrong, a
+    /// field has the name of no group of the pattern, or the type is not supported. It is a mistake
+    /// in the program, and no client can avoid it. All other errors are about a value in the path.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         self.cause != Cause::Value
     }
 
-    /// Says which arg it is about, if nothing has yet.
+    /// Sets the arg that it is about, unless one is set.
     fn of(mut self, arg: impl fmt::Display) -> Self {
         self.arg.get_or_insert_with(|| arg.to_string().into());
         self
     }
 
-    /// Settles whether a missing field is one that other paths of the route have.
+    /// Decides whether a missing field is one that other paths of the route have.
     fn judge(mut self, args: &UrlArgs) -> Self {
         if let Cause::Missing(field) = self.cause {
             let is_there = around(args)
@@ -108,7 +107,7 @@ impl ParseError {
     }
 }
 
-/// The args, and then those of the mounts around.
+/// Returns the args, and then those of the mounts around.
 fn around(args: &UrlArgs) -> impl Iterator<Item = &UrlArgs> {
     std::iter::successors(Some(args), |args| args.outer())
 }
@@ -217,7 +216,7 @@ impl<'de> Deserializer<'de> for Args<'de> {
 
     parsed! {}
 
-    /// Text is what there is.
+    /// Every arg is text.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
         self.text(|text| text.deserialize_any(visitor))
     }
@@ -303,7 +302,7 @@ impl<'de> Deserializer<'de> for Args<'de> {
                 all.push((name, value));
             }
         }
-        // One that is absent is left out, so that a default counts.
+        // An absent group is left out, so that a default counts.
         let left = all.into_iter();
         let left: Vec<_> = left
             .filter_map(|(name, value)| Some((name, value?)))
@@ -344,7 +343,7 @@ fn read<'de, S: DeserializeSeed<'de>>(
 struct Text<'de>(&'de str);
 
 impl<'de> Text<'de> {
-    /// Says in errors what the value was.
+    /// Adds the value to errors.
     fn read<T>(self, read: impl FnOnce(Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
         read(self).map_err(|error| ParseError {
             reason: format!("{} (found {:?})", error.reason, self.0).into(),
@@ -376,7 +375,7 @@ impl<'de> Deserializer<'de> for Text<'de> {
         visitor.visit_borrowed_str(self.0)
     }
 
-    /// An empty value is none: `/{x:path}` for `/`.
+    /// Parses as `Some`, unless the value is empty: `/{x:path}` for `/`.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
         match self.0 {
             "" => visitor.visit_none(),

@@ -1,8 +1,8 @@
 //! CORS preflights: a browser asks with OPTIONS whether a page of another origin may send a
 //! request.
 //!
-//! The layers of the route that this request would go to have to see the question. The endpoint
-//! must not: it would do what the page is not yet allowed to ask for.
+//! The layers of the route that this request would go to have to see the preflight. The endpoint
+//! must not see it: it would do what the page is not yet allowed to ask for.
 
 use bytes::Bytes;
 use http::{
@@ -16,7 +16,7 @@ use crate::{allow::Allow, refusal};
 #[derive(Clone)]
 pub(crate) struct Preflight(pub(crate) Allow);
 
-/// The method of the request that a preflight asks about (Fetch, CORS-preflight fetch).
+/// Returns the method of the request that a preflight asks about (Fetch, CORS-preflight fetch).
 pub(crate) fn asked<B>(request: &Request<B>) -> Option<Method> {
     if request.method() != Method::OPTIONS {
         return None;
@@ -25,13 +25,13 @@ pub(crate) fn asked<B>(request: &Request<B>) -> Option<Method> {
     Method::from_bytes(only(request, ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
 }
 
-/// The value of a field that is there once.
+/// Returns the value of a field that has exactly one line.
 fn only<B>(request: &Request<B>, name: HeaderName) -> Option<&HeaderValue> {
     let mut values = request.headers().get_all(name).into_iter();
     values.next().filter(|_| values.next().is_none())
 }
 
-/// The response to a preflight that has passed all layers of a route with these methods.
+/// Returns the response to a preflight that has passed all layers of a route with these methods.
 pub(crate) fn response<B>(request: &Request<B>, methods: &[Method]) -> Response<Bytes> {
     match request.extensions().get() {
         Some(Preflight(allow)) => refusal::options(allow),

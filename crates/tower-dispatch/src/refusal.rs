@@ -69,12 +69,12 @@ pub(crate) fn method_not_allowed(to: &Method, allow: &Allow) -> Response<Bytes> 
 }
 
 /// The fields that describe a response's content or its representation (RFC 9110, sections 8, 14.3
-/// and 14.4; RFC 9111, section 5.1; RFC 9530 and its forerunners). Of an error that is replaced
-/// they would be wrong; all others are about the request, the connection or the client: CORS,
-/// cookies, ids.
+/// and 14.4; RFC 9111, section 5.1; RFC 9530 and its predecessors). In a replaced error they would
+/// be wrong. All other fields are about the request, the connection or the client: CORS, cookies,
+/// ids.
 ///
-/// `Cache-Control`, `Expires` and `Vary` are not among them. They say who may keep a response for
-/// this URL, and `no-store` must not get lost.
+/// `Cache-Control`, `Expires` and `Vary` are not among them. They control who may keep a response
+/// for this URL, and `no-store` must not get lost.
 const OF_THE_CONTENT: [HeaderName; 17] = [
     ACCEPT_RANGES,
     AGE,
@@ -95,7 +95,8 @@ const OF_THE_CONTENT: [HeaderName; 17] = [
     HeaderName::from_static("repr-digest"),
 ];
 
-/// A 405 that replaces a 404: of that one it keeps what is not about the missing page.
+/// Returns a 405 that replaces a 404. It keeps everything of the 404 that is not about the missing
+/// page.
 pub(crate) fn instead_of_not_found<B>(
     to: &Method,
     allow: &Allow,
@@ -108,7 +109,8 @@ pub(crate) fn instead_of_not_found<B>(
         parts.headers.remove(name);
     }
     parts.headers.extend(own.headers);
-    // The reasons for a 404 that are known here. What others have left for outer layers stays.
+    // These are the reasons for a 404 that are known here. Extensions that others have left for
+    // outer layers stay.
     parts.extensions.remove::<NotMounted>();
     parts.extensions.remove::<EnvironError>();
     parts.extensions.extend(own.extensions);

@@ -24,7 +24,7 @@ pub(crate) struct Route<E> {
     pub(crate) methods: Methods,
     pub(crate) pattern: Pattern,
     pub(crate) name: Option<Box<str>>,
-    /// Whether there are layers around the endpoint that may have a response to a preflight.
+    /// Whether layers around the endpoint may respond to a preflight.
     pub(crate) takes_preflights: bool,
     pub(crate) endpoint: E,
 }
@@ -204,8 +204,8 @@ impl<E> Routes<E> {
         &self.named
     }
 
-    /// Where a request leads to. A preflight leads where the request would that it asks about, if
-    /// that route is layered and no earlier one takes OPTIONS.
+    /// Finds the outcome of a request. A preflight has the outcome of the request that it asks
+    /// about, if that route is layered and no earlier one takes OPTIONS.
     pub(crate) fn find_for<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
         let outcome = self.find(request.method(), request.uri());
         let Some(asked) = preflight::asked(request) else {

@@ -152,9 +152,9 @@ impl<'a> CgiView<'a> {
             && is_plain(name.as_str())
     }
 
-    /// The value of a header that has one value. Several lines that differ are an error of the
-    /// request (RFC 9110, section 5.3), and none of them is the value: what stands in front may
-    /// have taken any.
+    /// Returns the value of a header that has one value. Lines that differ are an error of the
+    /// request (RFC 9110, section 5.3). None of them is the value, because a proxy may have used
+    /// any of them.
     fn single(&self, name: &HeaderName) -> Option<&'a [u8]> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next()?;
@@ -288,7 +288,7 @@ impl fmt::Debug for CgiName<'_> {
     }
 }
 
-/// Whether a header's name has only letters, digits and hyphens.
+/// Returns whether a header's name has only letters, digits and hyphens.
 ///
 /// DIFFERENCE: `x_user` would pass for `x-user`, which a proxy may have taken care to set. To the
 /// programs that read the variables, `.` and the rest may stand for `_` too.

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use http::HeaderValue;
 use mediatype::{MediaType, Name, ReadParams, names::Q};
 
-/// Returns the index of the first offer, a media type without a wildcard, that no other beats: by
-/// its quality, then by how exactly the client asks for it, then by its place.
+/// Returns the index of the best offer: the one with the highest quality, then the one that the
+/// client names most exactly, then the first. Offers are media types without wildcards.
 ///
 /// All lines of the header are one list, so pass `headers.get_all(ACCEPT)`, or an `Option` of the
-/// only one. Without a line everything is as good. `None` if nothing is acceptable.
+/// only line. Without a line, all offers are equal. Returns `None` if no offer is acceptable.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header::ACCEPT};
@@ -144,7 +144,8 @@ pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
     split(list, ',').filter(|member| !member.is_empty())
 }
 
-/// What stands between separators that are not within quotes, without the space around it.
+/// Returns the parts between separators that are not within quotes, without the white space around
+/// them.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(move |c| {
@@ -159,7 +160,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     parts.map(str::trim)
 }
 
-/// A list without the parameters that are empty, which are legal (RFC 9110, section 5.6.6).
+/// Returns a list without the parameters that are empty, which are legal (RFC 9110, section 5.6.6).
 fn without_empty_parameters(list: &str) -> Cow<'_, str> {
     let has_empty = |member: &str| split(member, ';').any(str::is_empty);
     if !members(list).any(has_empty) {

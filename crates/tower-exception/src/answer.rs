@@ -60,12 +60,13 @@ impl Form {
     }
 }
 
-/// What a status is called.
+/// Returns the name of a status.
 pub(crate) fn reason(status: StatusCode) -> &'static str {
     status.canonical_reason().unwrap_or("Error")
 }
 
-/// The same for every incident of a status, except the id.
+/// Returns the response for the client. It is the same for every incident of a status, except the
+/// id.
 pub(crate) fn production(incident: &Incident) -> Response<Bytes> {
     let id = incident.id();
     let (status, reason) = (incident.status().as_u16(), reason(incident.status()));
@@ -103,7 +104,7 @@ pub(crate) fn response(incident: &Incident, form: Form, body: Bytes) -> Response
             headers.insert(CONTENT_TYPE, asked.content_type.clone());
             match asked.protocol {
                 Protocol::Native => headers.extend(grpc::trailers(incident)),
-                // Not in the head, which a page of another origin may not read.
+                // The body has it because a page of another origin may not read the head.
                 Protocol::Web | Protocol::WebText => {
                     *response.body_mut() = grpc::last_message(asked.protocol, incident);
                 }

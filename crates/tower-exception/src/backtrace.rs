@@ -140,8 +140,8 @@ fn resolve(mut raw: backtrace::Backtrace) -> Vec<Frame> {
     between(frames)
 }
 
-/// The calls between the panic and the guard. Before them are the hook and the machinery that called
-/// it, after them is what called the layer.
+/// Returns the calls between the panic and the guard. The hook and the machinery that called it
+/// come before them. The calls that led to the layer come after them.
 fn between(mut frames: Vec<Frame>) -> Vec<Frame> {
     let begins = |frame: &Frame| BEGINNINGS.contains(&frame.function.as_str());
     let begin = frames.iter().position(begins).unwrap_or(0);

@@ -48,7 +48,7 @@ pin_project! {
             watch: Watch,
         },
         Own { #[pin] body: Full<Bytes> },
-        // The inner body has failed and is gone, and what there was to say is said.
+        // The inner body has failed and is dropped, and its failure is reported.
         Aborted,
         // So it has, and a text about it is being made.
         Appending { text: Appended, incident: Incident },
@@ -107,7 +107,8 @@ where
             *this.ended = first.is_none();
             *this.first = first;
         }
-        // A server that knows the length now tells the client. One that does not sends chunks.
+        // A server that knows the length now reports it to the client. One that does not sends
+        // chunks.
         if let Ok(None) = catch(|| self.size_hint().exact()) {
             *self.project().ending = ending;
         }

@@ -29,7 +29,7 @@ use crate::{
     snapshot::Album,
 };
 
-/// What a text is made of that is appended to a body.
+/// The markup of a text that is appended to a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Markup {
     Text,
@@ -85,7 +85,7 @@ impl Debug {
         Rendering::start(move || answer(&incident, sources.as_deref()))
     }
 
-    /// The text that follows what was sent.
+    /// Returns the text that follows what was sent.
     pub(crate) fn append(&self, incident: &Incident, to: Markup) -> Rendering<Bytes> {
         let (incident, sources) = (incident.clone(), self.sources.clone());
         Rendering::start(move || {
@@ -98,7 +98,8 @@ impl Debug {
         })
     }
 
-    /// What may be appended to this body, if it is whole and as its type says.
+    /// Returns the markup that may be appended to this body. There is none if the body is a part
+    /// (206) or its type is no plain text or HTML.
     pub(crate) fn markup<B>(&self, response: &Response<B>) -> Option<Markup> {
         if !self.appends || response.status() == StatusCode::PARTIAL_CONTENT {
             return None;

@@ -1,4 +1,4 @@
-//! How a body ends that fails after its head was sent.
+//! The end of a body that fails after its head was sent.
 
 use bytes::Bytes;
 use http::{
@@ -18,9 +18,9 @@ use crate::{
 pub(crate) enum Ending {
     /// The response is broken off, so that the client does not take the part for the whole.
     Break,
-    /// gRPC says in trailers that it failed.
+    /// gRPC reports the failure in trailers.
     Trailers,
-    /// gRPC-Web says so in a last message.
+    /// gRPC-Web reports it in a last message.
     Message(Protocol, Messages),
     /// A text about the incident follows, and the body ends well.
     #[cfg(feature = "debug")]
@@ -28,7 +28,7 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// What the response's head allows.
+    /// Returns the ending that the response's head allows.
     pub(crate) fn of<B>(response: &Response<B>, watch: &Watch) -> Self {
         let headers = response.headers();
         let mut types = headers.get_all(CONTENT_TYPE).into_iter();
@@ -40,7 +40,7 @@ impl Ending {
         ) else {
             return Self::Break;
         };
-        // What stands in the body must be in the body's encoding; trailers stand outside of it.
+        // A message in the body must be in the body's encoding; trailers are outside of it.
         let encoded = headers.contains_key(CONTENT_ENCODING);
         match Protocol::of(content_type.as_bytes()) {
             Some(Protocol::Native) => Self::Trailers,
@@ -59,7 +59,7 @@ impl Ending {
         }
     }
 
-    /// What may follow this frame, which was sent.
+    /// Notes a frame that was sent, since it decides which ending is possible.
     pub(crate) fn follow(&mut self, frame: &Frame<Bytes>) {
         match (frame.data_ref(), &mut *self) {
             (Some(data), Self::Message(_, messages)) => messages.follow(data),
@@ -69,7 +69,7 @@ impl Ending {
         }
     }
 
-    /// The frame with which gRPC says that it failed.
+    /// Returns the frame in which gRPC reports the failure.
     pub(crate) fn last_frame(&self, incident: &Incident) -> Option<Frame<Bytes>> {
         match self {
             Self::Trailers => Some(Frame::trailers(grpc::trailers(incident))),

@@ -1,4 +1,4 @@
-//! gRPC and gRPC-Web: which of them a message is in, and how each says a status.
+//! gRPC and gRPC-Web: which protocol a message is in, and how each states a status.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -39,21 +39,21 @@ impl Protocol {
     }
 }
 
-/// A media type without its parameters.
+/// Returns a media type without its parameters.
 pub(crate) fn essence(content_type: &[u8]) -> &[u8] {
     let essence = content_type.split(|byte| *byte == b';').next();
     essence.unwrap_or_default().trim_ascii()
 }
 
-/// What a client of gRPC understands.
+/// The protocol and the content type that a client understands.
 pub(crate) struct Asked {
     pub(crate) protocol: Protocol,
     pub(crate) content_type: HeaderValue,
 }
 
 impl Asked {
-    /// A client of gRPC-Web names in `Accept` whether it wants text; otherwise it gets what it
-    /// sends.
+    /// Finds what the client understands. A client of gRPC-Web names in `Accept` whether it wants
+    /// text. Otherwise it gets what it sends.
     pub(crate) fn of(content_type: &[u8], accept: Option<&HeaderValue>) -> Option<Self> {
         let protocol = Protocol::of(content_type)?;
         let accept = accept.and_then(|accept| accept.to_str().ok());
@@ -71,7 +71,7 @@ impl Asked {
     }
 }
 
-/// The trailers of a response that an incident ends.
+/// Returns the trailers of a response that an incident ends.
 pub(crate) fn trailers(incident: &Incident) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     trailers.insert(GRPC_STATUS, code(incident.status()).into());
@@ -81,7 +81,7 @@ pub(crate) fn trailers(incident: &Incident) -> HeaderMap {
     trailers
 }
 
-/// The last message of a gRPC-Web response that an incident ends.
+/// Returns the last message of a gRPC-Web response that an incident ends.
 pub(crate) fn last_message(protocol: Protocol, incident: &Incident) -> Bytes {
     let mut block = BytesMut::new();
     for (name, value) in &trailers(incident) {
@@ -100,7 +100,7 @@ pub(crate) fn last_message(protocol: Protocol, incident: &Incident) -> Bytes {
     }
 }
 
-/// gRPC's code for what HTTP would say with this status.
+/// Returns gRPC's code for a status of HTTP.
 fn code(status: StatusCode) -> u16 {
     match status.as_u16() {
         401 => 16,
@@ -115,8 +115,8 @@ fn code(status: StatusCode) -> u16 {
     }
 }
 
-/// Where a gRPC-Web body is among its messages: each has a byte of flags, four bytes of a length,
-/// and as many bytes as that.
+/// The position of a gRPC-Web body among its messages. Each has a byte of flags, four bytes of a
+/// length, and as many bytes as that.
 #[derive(Debug)]
 pub(crate) struct Messages {
     text: bool,
@@ -126,7 +126,7 @@ pub(crate) struct Messages {
     prefix: [u8; 5],
     prefixed: usize,
     left: u32,
-    /// The trailers have begun, or what came is not base64.
+    /// The trailers have begun, or the bytes are not base64.
     ended: bool,
 }
 
@@ -143,7 +143,7 @@ impl Messages {
         }
     }
 
-    /// Follows what was sent.
+    /// Follows bytes that were sent.
     pub(crate) fn follow(&mut self, data: &[u8]) {
         if !self.text {
             return self.bytes(data);
@@ -183,7 +183,7 @@ impl Messages {
         }
     }
 
-    /// Whether another message may follow here.
+    /// Returns whether another message may follow here.
     pub(crate) fn may_go_on(&self) -> bool {
         !self.ended && (self.grouped, self.prefixed, self.left) == (0, 0, 0)
     }
@@ -288,7 +288,7 @@ mod tests {
         }
     }
 
-    /// What `may_go_on` says after each of these.
+    /// Returns the result of `may_go_on` after each of these.
     fn after(protocol: Protocol, frames: &[&[u8]]) -> Vec<bool> {
         let mut messages = Messages::new(protocol);
         assert!(messages.may_go_on());
@@ -336,7 +336,7 @@ mod tests {
         );
         let frames = [one.as_bytes(), other.as_bytes()];
         assert_eq!(after(Protocol::WebText, &frames), [false, true]);
-        // What is no base64 cannot be followed.
+        // Bytes that are not base64 cannot be followed.
         assert_eq!(after(Protocol::WebText, &[b"****"]), [false]);
     }
 

@@ -150,8 +150,8 @@ impl Incident {
         self.inner.head_sent
     }
 
-    /// Returns the status that the response has, or would have if its head were not sent: 500,
-    /// unless the error has another one, see
+    /// Returns the status of the response, or the one that it would have if its head were not sent.
+    /// It is 500, unless the error has another one, see
     /// [`ExceptionLayer::status_of`](crate::ExceptionLayer::status_of). A 4xx is the client's
     /// fault.
     #[must_use]
@@ -243,8 +243,8 @@ impl Incident {
     }
 
     /// Returns the request's headers if they were kept, see
-    /// [`ExceptionLayer::headers`](crate::ExceptionLayer::headers). The values of those that are
-    /// secret by name, or of which one value is marked as sensitive, are `[redacted]`.
+    /// [`ExceptionLayer::headers`](crate::ExceptionLayer::headers). The values of a header are
+    /// `[redacted]` if its name marks a secret, or if one of them is marked as sensitive.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.redacted().1.as_ref()

@@ -103,10 +103,10 @@ impl ExceptionLayer {
     /// fault. Default: 413 for `http_body_util::LengthLimitError`, 400 for
     /// [`UploadError`](crate::UploadError), 500 for all others.
     ///
-    /// The function is called with the error and then with each of its sources, so that a
-    /// `BoxError` is found that is wrapped. The first status decides; one below 400 does not count.
-    /// Functions that were added before are called before. The feature `tower` has `tower_status`,
-    /// for the errors of tower's own layers.
+    /// The function is called with the error and then with each of its sources, also within a
+    /// `BoxError`. The first status decides; one below 400 does not count. Functions that were
+    /// added before are called before. The feature `tower` has `tower_status`, for the errors of
+    /// tower's own layers.
     ///
     /// ```
     /// use http::StatusCode;
@@ -150,11 +150,12 @@ impl ExceptionLayer {
         self.in_debug(|debug| debug.sources = Some(folder))
     }
 
-    /// Sets whether the text of an error is appended to what a body has sent, which then ends well.
-    /// Default: no, the response is broken off.
+    /// Sets whether the text of an error is appended to the body that was sent so far, which then
+    /// ends well. Default: no, the response is broken off.
     ///
-    /// That is done only where the page would be shown, and only in `text/plain` and `text/html`
-    /// that is whole, is not encoded, has no length in its head, and has not sent its trailers.
+    /// The text is appended only where the page would be shown, and only to `text/plain` and
+    /// `text/html`. The response must not be a part (206). It must have no encoding, no length in
+    /// its head, and no trailers so far.
     #[cfg(feature = "debug")]
     #[must_use]
     pub fn append_traceback(self, append: bool) -> Self {

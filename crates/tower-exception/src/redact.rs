@@ -35,9 +35,9 @@ pub(crate) fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|secret| name.contains(secret)) || words.any(|word| WORDS.contains(&word))
 }
 
-/// The headers, with the values of those replaced that are secret by name or marked as sensitive,
-/// and secrets within URLs in the others. A value that is marked makes all values of its name
-/// secret.
+/// Returns the headers without secrets. Values that are secret by name or marked as sensitive are
+/// replaced, and so are secrets within URLs in the others. A value that is marked makes all values
+/// of its name secret.
 pub(crate) fn headers(headers: &HeaderMap) -> HeaderMap {
     let redacted = headers.iter().map(|(name, value)| {
         let mut values = headers.get_all(name).iter();

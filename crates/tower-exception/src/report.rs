@@ -13,9 +13,9 @@ use crate::{Incident, guard};
 /// Called with every incident, on the request's task.
 pub(crate) type Report = Arc<dyn Fn(&Incident) + Send + Sync>;
 
-/// A report for a terminal or a service manager's journal: one line to standard error, with the id,
-/// the request's method and path, and what went wrong. It leaves out what is a client's fault,
-/// which has a 4xx.
+/// Reports an incident to a terminal or a service manager's journal. It writes one line to standard
+/// error, with the id, the request's method and path, and the error or panic. It leaves out
+/// incidents with a 4xx, which are a client's fault.
 pub fn to_stderr(incident: &Incident) {
     if !incident.status().is_client_error() {
         write(incident);
@@ -27,9 +27,9 @@ fn write(incident: &Incident) {
     let _ = io::stderr().write_all(format!("{incident}\n").as_bytes());
 }
 
-/// A report for the application's log: an event with the fields of the line, and the place of a
-/// panic. Its level is ERROR for a 500, WARN for another 5xx, and DEBUG for a 4xx, which is a
-/// client's fault.
+/// Reports an incident to the application's log. It emits an event with the fields of the line, and
+/// the location of a panic. Its level is ERROR for a 500, WARN for another 5xx, and DEBUG for a
+/// 4xx, which is a client's fault.
 #[cfg(feature = "tracing")]
 pub fn to_tracing(incident: &Incident) {
     let chain: Vec<_> = incident

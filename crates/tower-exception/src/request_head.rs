@@ -20,7 +20,7 @@ pub(crate) struct RequestHead {
     target: usize,
     host: Option<Lines>,
     accept: Option<Lines>,
-    /// If it is one of gRPC's.
+    /// The content type, if it is one of gRPC's.
     content_type: Option<Lines>,
     headers: Option<Box<HeaderMap>>,
 }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_found_wherever_it_stands_and_forgotten() {
+    fn kept_headers_are_found_in_any_order_and_forgotten() {
         let lines = [
             ("x-first", "1"),
             ("host", "example.org"),

@@ -30,8 +30,8 @@ pub struct Exception<S> {
 /// Why a service could not be made ready.
 pub(crate) struct Failed {
     cause: Arc<Cause>,
-    /// A clone has its original's cause for a caller that does not make it ready, and tries again
-    /// for one that does.
+    /// Whether this is the cause of the original of a clone. A caller that does not make the clone
+    /// ready gets it; one that does tries again.
     is_inherited: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Which status an error has.
+//! The status of an error.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -7,11 +7,11 @@ use http_body_util::LengthLimitError;
 
 use crate::{BoxError, guard::catch, incident};
 
-/// What says which status an error has.
+/// A function that returns the status of an error.
 pub(crate) type StatusOf = Arc<dyn Fn(&(dyn Error + 'static)) -> Option<StatusCode> + Send + Sync>;
 
-/// The status of an error: what the functions say of it and of its sources, then what is known of
-/// some types. 500 otherwise.
+/// Returns the status of an error. The functions decide, with the error and its sources; then some
+/// known types do. Otherwise it is 500.
 pub(crate) fn of(error: &(dyn Error + 'static), functions: &[StatusOf]) -> StatusCode {
     let find = || {
         let chain = || incident::chain(error);
@@ -38,7 +38,7 @@ pub(crate) fn of(error: &(dyn Error + 'static), functions: &[StatusOf]) -> Statu
 
 /// Returns the status of tower's own errors, for
 /// [`ExceptionLayer::status_of`](crate::ExceptionLayer::status_of): 503 for the `Overloaded` of
-/// `load_shed`, 504 for the `Elapsed` of `timeout`.
+/// `load_shed`, 504 for the `Elapsed` of `timeout`. Other errors get `None`.
 ///
 /// ```
 /// use tower_exception::{ExceptionLayer, to_stderr, tower_status};
@@ -59,9 +59,9 @@ pub fn tower_status(error: &(dyn Error + 'static)) -> Option<StatusCode> {
 /// The error of a request's body, marked as the client's, not the server's.
 ///
 /// A client that leaves in the middle of an upload makes the request's body fail. A service that
-/// passes that error on looks as if it had failed itself, since a server's errors and those of a
-/// client that the service has are of the same types. A body that is wrapped with this below the
-/// [`ExceptionLayer`](crate::ExceptionLayer) makes the difference: the incident's status is 400,
+/// passes that error on looks as if it had failed itself: the errors of a client that the service
+/// uses have the same types. A body that is wrapped with this inside the
+/// [`ExceptionLayer`](crate::ExceptionLayer) makes the difference. The incident's status is 400,
 /// and [`to_stderr`](crate::to_stderr) leaves it out.
 ///
 /// ```

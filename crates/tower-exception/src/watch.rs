@@ -135,7 +135,7 @@ impl Drop for Watch {
             album,
             broken,
         } = &mut *record;
-        // With it may end what a report holds, and what was shown: other people's code.
+        // Dropping it may drop what a report holds, and snapshots: other people's code.
         discard(options.take());
         #[cfg(feature = "debug")]
         discard(album.take());

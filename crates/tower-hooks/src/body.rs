@@ -149,7 +149,8 @@ where
     }
 }
 
-/// Where a body does not know its length, a server goes by what the head says. Lines that differ say nothing.
+/// Returns the length that the head states. A server uses it where the body does not know its
+/// length. Lines that differ do not count.
 fn content_length(head: &response::Parts) -> Option<u64> {
     let mut lines = head.headers.get_all(CONTENT_LENGTH).iter();
     let first = lines.next()?;

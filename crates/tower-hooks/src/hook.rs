@@ -37,11 +37,12 @@ pub trait Hook: Send + Sync + 'static {
     /// What the hook knows of one request. It is made before [`before`](Self::before).
     type State: Default + Send;
 
-    /// Before the inner service: may change the request's head, or respond. Then neither the hooks after this one nor the
-    /// inner service see the request, and its body is dropped unread.
+    /// Runs before the inner service, and may change the request's head, or respond. Then neither
+    /// the hooks after this one nor the inner service see the request, and its body is dropped
+    /// unread.
     ///
-    /// A response may have any status and headers. Its body is all in memory, and it is dropped where a response has
-    /// none: to HEAD, with a 2xx to CONNECT, with 1xx, 204 and 304.
+    /// A response may have any status and headers. Its body is all in memory. It is dropped where a
+    /// response has none: to HEAD, with a 2xx to CONNECT, with 1xx, 204 and 304.
     fn before(
         &self,
         state: &mut Self::State,

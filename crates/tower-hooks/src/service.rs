@@ -120,8 +120,8 @@ where
     }
 }
 
-/// The body goes where a response has none. One to HEAD says how long it would be, where there would be one (RFC 9110,
-/// sections 6.4.1, 8.6 and 9.3.2).
+/// Drops the body where a response has none. A response to HEAD states the length that the body
+/// would have (RFC 9110, sections 6.4.1, 8.6 and 9.3.2).
 fn without_content_for(asks: Asks, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
     if asks.has_content(response.status()) {
         return response;

@@ -37,7 +37,7 @@ impl fmt::Display for Asked {
     }
 }
 
-/// The rule that forbids content in a response like this, whatever its headers say.
+/// Returns the rule that forbids content in a response like this, whatever its headers say.
 pub(crate) fn forbids_content(asked: &Asked, status: StatusCode) -> Option<Rule> {
     match status {
         _ if opens_a_tunnel(asked, status) => Some(Rule::ContentOfConnect),
@@ -54,7 +54,7 @@ fn opens_a_tunnel(asked: &Asked, status: StatusCode) -> bool {
     asked.method == Method::CONNECT && status.is_success()
 }
 
-/// The number of bytes that Content-Length promises of this response's body.
+/// Returns the number of bytes that Content-Length promises of this response's body.
 pub(crate) fn content_length(asked: &Asked, response: &Parts) -> Option<u64> {
     match forbids_content(asked, response.status) {
         // There, it is the length of another body, or has no meaning.
@@ -63,7 +63,7 @@ pub(crate) fn content_length(asked: &Asked, response: &Parts) -> Option<u64> {
     }
 }
 
-/// The Content-Length, if there is one and it is a number.
+/// Returns the Content-Length, if there is one and it is a number.
 fn length(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(CONTENT_LENGTH)?.to_str().ok()?;
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());

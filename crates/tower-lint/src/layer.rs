@@ -23,8 +23,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Watches a service and the bodies of its responses, in development: the caller of the service, the service
-/// itself, and the reader of the bodies. Nothing is changed on the way.
+/// Watches a service and the bodies of its responses, in development: the caller of the service,
+/// the service itself, and the reader of the bodies. Nothing is changed on the way.
 #[derive(Clone)]
 pub struct LintLayer {
     report: Arc<dyn Fn(&Violation) + Send + Sync>,
@@ -48,15 +48,16 @@ impl LintLayer {
         self
     }
 
-    /// Says that it is inside axum's routing, as with `Router::layer`. There it does not report responses
-    /// that axum completes later: content in a response to HEAD (rule 302), a 405 without Allow (rule 305).
+    /// Sets that the lint is inside axum's routing, as with `Router::layer`; by default it is not.
+    /// Inside, the lint does not report responses that axum completes later: content in a response
+    /// to HEAD (rule 302), a 405 without Allow (rule 305).
     #[must_use]
     pub fn in_axum(mut self) -> Self {
         self.in_axum = true;
         self
     }
 
-    /// The rule that forbids content in this response.
+    /// Returns the rule that forbids content in this response.
     pub(crate) fn forbids_content(&self, asked: &Asked, status: StatusCode) -> Option<Rule> {
         let dropped = self.in_axum && asked.method == Method::HEAD;
         head::forbids_content(asked, status).filter(|_| !dropped)

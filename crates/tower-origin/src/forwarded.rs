@@ -1,6 +1,7 @@
-//! The grammar of the `Forwarded` header ([RFC 7239, section 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)), to
-//! the letter except for what proxies do all the same and what moves no end of anything: white space around
-//! semicolons, a `:`, `[` or `]` without quotes, an IPv6 address without brackets, and no value at all.
+//! The grammar of the `Forwarded` header ([RFC 7239, section
+//! 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)), to the letter, except for habits of
+//! proxies that do not change where anything ends. These are white space around semicolons, a `:`,
+//! `[` or `]` without quotes, an IPv6 address without brackets, and no value at all.
 //!
 //! A client may write the start of the header and a trusted proxy goes on behind it. Whatever is not well-formed is an
 //! error as a whole: a quote that the client has left open would otherwise swallow what the proxy says.

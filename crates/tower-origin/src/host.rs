@@ -42,12 +42,13 @@ impl Host {
         Some(Self { name, port })
     }
 
-    /// The port that it names, or the scheme's own.
+    /// Returns the port that it names, or the scheme's own.
     pub(crate) fn port(&self, scheme: &Scheme) -> u16 {
         self.port.unwrap_or_else(|| default_port(scheme))
     }
 
-    /// Whether both are one host: the scheme's own port may be left out (RFC 3986, section 6.2.3).
+    /// Returns whether both are one host: the scheme's own port may be left out (RFC 3986, section
+    /// 6.2.3).
     pub(crate) fn is_same(&self, other: &Self, scheme: &Scheme) -> bool {
         self.name == other.name && self.port(scheme) == other.port(scheme)
     }
@@ -104,7 +105,7 @@ impl HostPattern {
         Some(Self { host, below })
     }
 
-    /// Whether a host is one of them, in a request of this scheme.
+    /// Returns whether a host is one of them, in a request of this scheme.
     pub(crate) fn matches(&self, host: &Host, scheme: &Scheme) -> bool {
         let name = match host.name.strip_suffix(&*self.host.name) {
             Some("") => !self.below,

@@ -42,9 +42,10 @@ impl OriginLayer {
     /// Trust only proxies that set these headers themselves, or drop them: what they pass on as the client has sent it
     /// is believed too. One that writes `Forwarded` and puts something of the client's in quotes has to escape it.
     ///
-    /// The server has to leave the peer's address, as [`PeerAddr`](crate::PeerAddr), with the feature `axum` as axum's
-    /// `ConnectInfo` (`into_make_service_with_connect_info`), or with the feature `tonic` as tonic does. Where it does
-    /// not, no peer is trusted, and no request is refused for that.
+    /// The server has to leave the peer's address, as [`PeerAddr`](crate::PeerAddr). With the
+    /// feature `axum` it may be axum's `ConnectInfo` (`into_make_service_with_connect_info`), and
+    /// with the feature `tonic` tonic's `TcpConnectInfo`. Without an address, no peer is trusted,
+    /// and no request is rejected for that.
     ///
     /// # Errors
     ///
@@ -70,16 +71,17 @@ impl OriginLayer {
         self.with(|rules| rules.trusted_without_address = true)
     }
 
-    /// Reads `Forwarded` (RFC 7239) and no X-Forwarded-For, -Proto, -Host and -Port. By default either kind of headers
-    /// is read, and both in one request are refused. The later of this and
+    /// Reads `Forwarded` (RFC 7239) and no X-Forwarded-For, -Proto, -Host and -Port. By default
+    /// either kind of headers is read, and both in one request are rejected. The later of this and
     /// [`only_x_forwarded`](OriginLayer::only_x_forwarded) counts.
     #[must_use]
     pub fn only_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::Forwarded)
     }
 
-    /// Reads no `Forwarded`, but X-Forwarded-For and -Proto and what [`x_forwarded`](OriginLayer::x_forwarded) names. By
-    /// default either kind of headers is read, and both in one request are refused. The later of this and
+    /// Reads X-Forwarded-For and -Proto and the headers that
+    /// [`x_forwarded`](OriginLayer::x_forwarded) names, but no `Forwarded`. By default either kind
+    /// of headers is read, and both in one request are rejected. The later of this and
     /// [`only_forwarded`](OriginLayer::only_forwarded) counts.
     #[must_use]
     pub fn only_x_forwarded(self) -> Self {
@@ -93,13 +95,15 @@ impl OriginLayer {
         self.with(|rules| rules.extra.extend(headers))
     }
 
-    /// Adds hosts that are served: names, addresses, and `*.example.org` for all names below that one. With a port, a
-    /// host is served on that port only; a request that names no port means the one of its scheme. Without a port, a
-    /// host is served on any, and which one it is only the client knows.
+    /// Adds hosts that are served: names, addresses, and `*.example.org` for all names below that
+    /// one. With a port, a host is served on that port only; a request that names no port means the
+    /// one of its scheme. Without a port, a host is served on any, and its port in URLs is only the
+    /// client's word.
     ///
     /// A request for another host gets a 400, and so does one that names none, unless there is a
-    /// [`default_host`](OriginLayer::default_host). Health checks often name an address: list it, or configure the
-    /// check's `Host`. Without a list every host is served, and [`Origin::url`](crate::Origin::url) makes no URL.
+    /// [`default_host`](OriginLayer::default_host). Health checks often name an address: list it,
+    /// or configure the check's `Host`. Without a list every host is served, and
+    /// [`Origin::url`](crate::Origin::url) makes no URL.
     ///
     /// # Errors
     ///
@@ -118,13 +122,14 @@ impl OriginLayer {
         Ok(self.with(|rules| rules.hosts.extend(hosts)))
     }
 
-    /// Sets the host of requests that name none, such as health checks over HTTP/1.0: a name or an address, with a port
-    /// if it is not the scheme's own. The host need not be among the [`hosts`](OriginLayer::hosts), and links can be
-    /// made with it. By default such a request gets a 400 if there is a list of hosts, and otherwise has no host.
+    /// Sets the host of requests that name none, such as health checks over HTTP/1.0. It is a name
+    /// or an address, with a port if that is not the scheme's own. The host need not be among the
+    /// [`hosts`](OriginLayer::hosts), and links can be made with it. By default such a request gets
+    /// a 400 if there is a list of hosts, and otherwise has no host.
     ///
-    /// A request names no host if it has no authority in its target, no `Host` or an empty one, and if no trusted proxy
-    /// names one either. The version of HTTP does not matter, although RFC 9112 wants servers to refuse such requests in
-    /// HTTP/1.1.
+    /// A request names no host if its target has no authority, its `Host` is missing or empty, and
+    /// no trusted proxy names one. The version of HTTP does not matter, although RFC 9112 has
+    /// servers reject such requests in HTTP/1.1.
     ///
     /// # Errors
     ///

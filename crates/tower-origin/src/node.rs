@@ -16,8 +16,9 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// Reads `for=…`: an IPv4 address, an IPv6 address in brackets, `unknown` or `_name`; a port after a colon. Without a
-    /// port an IPv6 address needs no brackets: AWS and Cloud Run send none.
+    /// Reads `for=…`: an IPv4 address, an IPv6 address in brackets, `unknown` or `_name`; a port
+    /// after a colon. Without a port an IPv6 address needs no brackets: AWS and Cloud Run send
+    /// none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(address) = without_brackets(text) {
             return Some(Self::Address(address, None));
@@ -42,8 +43,8 @@ impl Node {
         Some(Self::Address(address.to_canonical(), port))
     }
 
-    /// Reads an entry of X-Forwarded-For: as [`Node::parse`] does, or nginx's `unix:`, or any IPv6 address without
-    /// brackets, which may have a zone and is never followed by a port.
+    /// Reads an entry of X-Forwarded-For: as [`Node::parse`] does, or nginx's `unix:`, or any IPv6
+    /// address without brackets. That may have a zone and is never followed by a port.
     pub(crate) fn parse_bare(text: &str) -> Option<Self> {
         if text == "unix:" {
             return Some(Self::Local);
@@ -56,7 +57,8 @@ impl Node {
     }
 }
 
-/// An IPv6 address whose last part cannot be a port: `2001:db8::9`, but not `2001:db8::9:81`.
+/// Returns an IPv6 address whose last part cannot be a port: `2001:db8::9`, but not
+/// `2001:db8::9:81`.
 fn without_brackets(text: &str) -> Option<IpAddr> {
     let address: Ipv6Addr = text.parse().ok()?;
     let (head, last) = text.rsplit_once(':')?;
@@ -110,7 +112,8 @@ mod tests {
         assert_eq!(Node::parse_bare("unix:"), Some(Node::Local));
         assert_eq!(Node::parse("unix:"), None);
         assert_eq!(Node::parse("fe80::1%eth0"), None);
-        // Habit has no ports after addresses without brackets, the grammar has none without brackets at all.
+        // Habit has no ports after addresses without brackets, the grammar has none without
+        // brackets at all.
         for text in ["2001:db8::9:81", "::1:80", "1::2:3"] {
             assert_eq!(Node::parse_bare(text), address(text, None), "{text}");
             assert_eq!(Node::parse(text), None, "{text}");

@@ -2,12 +2,12 @@ use std::net::SocketAddr;
 
 use http::Extensions;
 
-/// The address at the other end of the connection. The server puts it into each request's extensions, because only
-/// the server knows it.
+/// The address at the other end of the connection. The server puts it into each request's
+/// extensions, because only the server knows it.
 ///
-/// With the feature `axum`, a request without a `PeerAddr` has the address of its `ConnectInfo<SocketAddr>`, and in
-/// tests that of axum's `MockConnectInfo<SocketAddr>`. With the feature `tonic`, it has the remote address of tonic's
-/// `TcpConnectInfo`.
+/// With the feature `axum`, a request without a `PeerAddr` has the address of its
+/// `ConnectInfo<SocketAddr>`, and in tests that of axum's `MockConnectInfo<SocketAddr>`. With the
+/// feature `tonic`, it has the remote address of tonic's `TcpConnectInfo`.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ use http::Extensions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// The peer's address, wherever the server left it.
+/// Returns the peer's address, wherever the server left it.
 pub(crate) fn of(extensions: &Extensions) -> Option<SocketAddr> {
     let peer = extensions.get::<PeerAddr>().map(|peer| peer.0);
     #[cfg(feature = "axum")]
@@ -42,7 +42,8 @@ pub(crate) fn of(extensions: &Extensions) -> Option<SocketAddr> {
     peer
 }
 
-/// A mock counts after a connection, as with axum's own extractor.
+/// Returns the address that axum's server left. A mock counts after a connection, as with axum's
+/// own extractor.
 #[cfg(feature = "axum")]
 fn axum(extensions: &Extensions) -> Option<SocketAddr> {
     use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
@@ -53,7 +54,7 @@ fn axum(extensions: &Extensions) -> Option<SocketAddr> {
         .or_else(|| mock().map(|mock| mock.0))
 }
 
-/// Tonic leaves it over TLS too.
+/// Returns the address that tonic's server left, over TLS too.
 #[cfg(feature = "tonic")]
 fn tonic(extensions: &Extensions) -> Option<SocketAddr> {
     let info = extensions.get::<tonic::transport::server::TcpConnectInfo>();

@@ -15,12 +15,12 @@ use http::{
 pub enum Refusal {
     /// There are several `Host` headers (RFC 9112, section 3.2).
     SeveralHosts,
-    /// In HTTP/2 and later, `Host` is another than `:authority` (RFC 9113, section 8.3.1). A port that is the scheme's
-    /// own makes no difference.
+    /// In HTTP/2 and later, `Host` and `:authority` differ (RFC 9113, section 8.3.1). A port that
+    /// is the scheme's own makes no difference.
     HostsDiffer,
     /// This is no host, or no port. The `&str` is the header's name, or `:authority`.
     MalformedHost(&'static str, Box<str>),
-    /// There is no host, and the layer has a list of those that are served, but no
+    /// The request names no host. The layer has a list of hosts, but no
     /// [`default_host`](crate::OriginLayer::default_host).
     NoHost,
     /// This host is none of those that are served.

@@ -108,11 +108,11 @@ impl Rules {
             )?;
         }
         let scheme = said.scheme.as_ref().unwrap_or(&self.scheme).clone();
-        // HTTP/1 has the target's host go before the header's (RFC 9112, section 3.2.2).
+        // In HTTP/1 the target's host counts before the header's (RFC 9112, section 3.2.2).
         if version >= Version::HTTP_2
             && let (Some(authority), Some(header)) = (&authority, &header)
         {
-            // A proxy that ends TLS may say `http` here and `https` in its header.
+            // A proxy that ends TLS may send `http` here and `https` in its header.
             let target = [uri.scheme().unwrap_or(&scheme)];
             let mut schemes = target.into_iter().chain(&said.scheme);
             if !schemes.any(|scheme| authority.is_same(header, scheme)) {
@@ -274,7 +274,7 @@ fn scheme(text: &str) -> Option<Scheme> {
     }
 }
 
-/// The hosts that the request itself names: in its target, and in its header.
+/// Returns the hosts that the request itself names: in its target, and in its header.
 fn asked(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>), Refusal> {
     let parse = |name, value: &[u8]| {
         let host = std::str::from_utf8(value).ok().and_then(Host::parse);

@@ -1,5 +1,4 @@
-//! What a cascade does without an option, in figures, and that no request leaves anything to the
-//! next.
+//! The defaults of a cascade, in figures. No request leaves anything to the next.
 
 use std::convert::Infallible;
 
@@ -13,7 +12,7 @@ use crate::probe::{Replayed, answer, read, reads_then_answers, trailers};
 
 const README: &str = include_str!("../../README.md");
 
-/// The whole body, or the limit that it was too long for.
+/// Returns the whole body, or the limit that it was too long for.
 async fn replayed(length: usize) -> Result<usize, usize> {
     let first =
         service_fn(|request| reads_then_answers(usize::MAX, StatusCode::NOT_FOUND, request));
@@ -46,8 +45,8 @@ async fn cascade_6_the_replay_limit_is_64_kib() {
 
 #[tokio::test]
 async fn cascade_1_by_default_404_alone_falls_through() {
-    // The status of the first, with a header, whether it falls through, and what a predicate for
-    // all does.
+    // The status of the first service, with a header, whether it falls through, and whether it does
+    // with a predicate that is always true.
     let table = [
         (404, "", true, true),
         (405, "", false, true),
@@ -85,7 +84,7 @@ async fn cascade_1_by_default_404_alone_falls_through() {
     }
 }
 
-/// Refuses with 405 what has `x-refuse`, and fails to find anything else.
+/// Responds with 405 to requests with `x-refuse`, and with 404 to all others.
 async fn refuses<B>(
     allow: &'static str,
     request: Request<B>,
@@ -102,7 +101,7 @@ async fn refuses<B>(
     Ok(response)
 }
 
-/// Always 405.
+/// Responds with 405.
 async fn last<B>(_: Request<B>) -> Result<Response<Body>, Infallible> {
     let mut response = answer(StatusCode::METHOD_NOT_ALLOWED);
     response.headers_mut().insert(ALLOW, "PUT".parse().unwrap());
@@ -147,8 +146,9 @@ async fn cascade_9_a_request_leaves_no_allow_and_no_trace_to_the_next() {
 }
 
 #[tokio::test]
-async fn cascade_2_each_app_reads_from_the_start_whatever_those_before_have_joined() {
-    // Short frames are recorded as one: what one app has left unread there is not lost or doubled.
+async fn cascade_2_each_app_reads_joined_frames_from_the_start() {
+    // Short frames are recorded as one. The part that one service left unread is not lost or
+    // doubled.
     let reads = |frames| {
         service_fn(move |request| reads_then_answers(frames, StatusCode::NOT_FOUND, request))
     };
@@ -208,7 +208,7 @@ async fn cascade_13_racks_header_counts_in_any_of_its_lines() {
 }
 
 #[tokio::test]
-async fn cascade_13_the_word_of_the_last_app_goes_on_to_an_outer_cascade() {
+async fn cascade_13_pass_of_the_last_app_reaches_an_outer_cascade() {
     let passes = || {
         service_fn(async |_: Request<Replayed>| {
             let mut response = answer(StatusCode::ACCEPTED);

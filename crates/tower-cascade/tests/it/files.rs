@@ -14,7 +14,7 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_cascade::{CascadeLayer, ReplayBody};
 use tower_http::services::ServeDir;
 
-/// A folder that is removed at the end.
+/// A directory that is removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -36,7 +36,7 @@ impl Drop for Folder {
     }
 }
 
-/// Whether no file has such a name.
+/// Returns whether the error means that there is no such file.
 fn no_such_file(error: &BoxError) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.map(io::Error::kind).is_some_and(|kind| {
@@ -117,7 +117,7 @@ async fn cascade_1_files_before_routes_take_nothing_that_is_no_file() {
     assert_eq!(ask(app, Method::HEAD, "/notes.txt").await, served(""));
 }
 
-/// What the README warns of: why the pattern is not shorter.
+/// The README warns of these responses, which is why its pattern is not shorter.
 #[tokio::test]
 async fn cascade_1_a_file_service_alone_has_more_responses_than_404() {
     let folder = Folder::new("files-alone");
@@ -134,7 +134,7 @@ async fn cascade_1_a_file_service_alone_has_more_responses_than_404() {
         let got = ask(app(files()), method, path).await;
         assert_eq!(got.0, status, "{path}");
     }
-    // Without index pages a folder is no file.
+    // Without index pages a directory is 404.
     let files = files().append_index_html_on_directories(false);
     for path in ["/", "/wiki", "/wiki/", "/empty"] {
         let got = ask(app(files.clone()), Method::GET, path).await;

@@ -1,5 +1,5 @@
-//! The futures go where a server puts them: into spawned tasks, handlers and accept loops, whatever
-//! the error type.
+//! The futures are used where a server uses them: in spawned tasks, handlers and accept loops, with
+//! any error type.
 
 use std::io;
 
@@ -66,7 +66,7 @@ async fn cascade_14_on_error_with_a_closure_runs_in_a_task() {
 }
 
 #[tokio::test]
-async fn cascade_14_on_error_of_a_list_and_after_a_lookup_runs_in_a_task() {
+async fn cascade_14_on_error_of_a_list_or_a_lookup_runs_in_a_task() {
     let list = [service_fn(down), service_fn(down)];
     let list = CascadeLayer::list(list).on_error(is_refused).service();
     let task = tokio::spawn(async move {
@@ -87,8 +87,8 @@ async fn cascade_14_on_error_of_a_list_and_after_a_lookup_runs_in_a_task() {
     assert_eq!(task.await.unwrap().unwrap(), "body");
 }
 
-/// Where a service names `BoxError` in its own type, the cascade is boxed before it goes into a
-/// task.
+/// The cascade is boxed before it goes into a task, because a service names `BoxError` in its own
+/// type.
 #[tokio::test]
 async fn cascade_14_on_error_of_boxed_services_runs_in_a_task() {
     type Boxed<B> = BoxCloneSyncService<Request<B>, Response<Full<Bytes>>, BoxError>;

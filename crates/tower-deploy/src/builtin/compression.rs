@@ -25,10 +25,10 @@ use tower_http::compression::{
 use super::entity_tag::{EntityTag, members, only};
 use crate::{App, Body, Filter, Settings};
 
-/// In bytes: gzip's own head and end are not worth it for less.
+/// In bytes. For less, gzip's own head and end cost more than it saves.
 const SMALLEST: u64 = 32;
 
-/// The end of a packed form's tag, by whether the app's own tag is weak.
+/// The end of a compressed form's tag, by whether the app's own tag is weak.
 const MARKS: [(bool, &[u8]); 2] = [(false, b"~gzip"), (true, b"~wgzip")];
 
 pub(super) fn compression(_: &Settings, (): ()) -> Result<Filter, Infallible> {
@@ -40,9 +40,9 @@ pub(super) fn compression(_: &Settings, (): ()) -> Result<Filter, Infallible> {
     }))
 }
 
-/// A request's way through the filter. tower-http's layer only packs the body: it would leave the
-/// plain form's tag on it, forget HEAD and 304, pack in spite of `no-transform`, and turn responses
-/// into 406.
+/// Handles a request. tower-http's layer only encodes the body. By itself it would leave the plain
+/// form's tag on the response, forget HEAD and 304, encode in spite of `no-transform`, and turn
+/// responses into 406.
 async fn compressed(app: App, mut request: Request<Body>) -> Response<Body> {
     let method = request.method().clone();
     let is_taken = takes_gzip(request.headers());
@@ -77,7 +77,7 @@ async fn compressed(app: App, mut request: Request<Body>) -> Response<Body> {
     }
 }
 
-/// Whether gzip is taken, and is as welcome as no coding (RFC 9110, section 12.5.3).
+/// Returns whether gzip is taken, and is as welcome as no coding (RFC 9110, section 12.5.3).
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     for member in tokens(headers, &ACCEPT_ENCODING) {
@@ -98,7 +98,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     gzip > 0.0 && gzip >= identity.or(any).unwrap_or(0.0)
 }
 
-/// What `q=…` says, if a parameter is that, and if it can be read.
+/// Returns the weight if a parameter is `q=…`, and within it `None` if the weight is malformed.
 fn weight_of(parameter: &[u8]) -> Option<Option<f32>> {
     let [b'q' | b'Q', b'=', digits @ ..] = parameter else {
         return None;
@@ -111,7 +111,7 @@ fn weight_of(parameter: &[u8]) -> Option<Option<f32>> {
     Some(weight.filter(|weight| *weight <= 1.0))
 }
 
-/// Whether the form of a response depends on what the client accepts.
+/// Returns whether the form of a response depends on what the client accepts.
 fn varies(method: &Method, response: &Response<Body>) -> bool {
     let headers = response.headers();
     let status = response.status();
@@ -147,14 +147,14 @@ fn add_vary(headers: &mut HeaderMap) {
     }
 }
 
-/// Makes the headers those of the packed form.
+/// Makes the headers those of the compressed form.
 fn describe(headers: &mut HeaderMap, method: &Method) {
     let [etag, last_modified] = [ETAG, LAST_MODIFIED].map(|name| headers.get(name).cloned());
     let marked = EntityTag::of(headers, &ETAG).and_then(mark);
     adapt_headers(headers, None, None);
     let etag = match *method {
         Method::GET | Method::HEAD => marked,
-        // The tag of what was changed, which the body is not.
+        // It is the tag of the changed resource, and not of this body.
         _ => etag,
     };
     for (name, value) in [(ETAG, etag), (LAST_MODIFIED, last_modified)] {
@@ -163,7 +163,7 @@ fn describe(headers: &mut HeaderMap, method: &Method) {
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
 }
 
-/// Packs the body with tower-http's layer, which sees nothing else of the response.
+/// Compresses the body with tower-http's layer, which sees nothing else of the response.
 async fn pack(response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
     // Checksums of the plain bytes may come at the end as well.
@@ -187,7 +187,8 @@ async fn pack(response: Response<Body>) -> Response<Body> {
     Response::from_parts(head, Body::new(packed.into_body()))
 }
 
-/// The packed form's tag. It is weak, since the same text may be packed into other bytes.
+/// Returns the compressed form's tag. It is weak, since the same text may be compressed into other
+/// bytes.
 fn mark(own: EntityTag<'_>) -> Option<HeaderValue> {
     let (_, mark) = MARKS.iter().find(|(weak, _)| *weak == own.weak)?;
     let opaque = &*[own.opaque, mark].concat();
@@ -195,7 +196,7 @@ fn mark(own: EntityTag<'_>) -> Option<HeaderValue> {
     HeaderValue::from_maybe_shared(Bytes::from(marked.to_bytes())).ok()
 }
 
-/// The app's own tag, if this is a packed form's.
+/// Returns the app's own tag, if this is a compressed form's.
 fn own(marked: EntityTag<'_>) -> Option<EntityTag<'_>> {
     let own = |&(weak, mark): &(bool, &[u8])| {
         let opaque = marked.opaque.strip_suffix(mark)?;
@@ -205,7 +206,7 @@ fn own(marked: EntityTag<'_>) -> Option<EntityTag<'_>> {
 }
 
 /// Lets the app find its own tags in `If-None-Match`, and returns those that were marked.
-/// `If-Range` keeps them: a part of the plain form does not fit a packed copy.
+/// `If-Range` keeps them: a part of the plain form does not fit a compressed copy.
 fn unmark(headers: &mut HeaderMap) -> Vec<HeaderValue> {
     let mut copies = Vec::new();
     let list = members(headers, &IF_NONE_MATCH).map(|member| {
@@ -224,8 +225,8 @@ fn unmark(headers: &mut HeaderMap) -> Vec<HeaderValue> {
     copies
 }
 
-/// The members of a list of words. Where one has a comma in quotes, its parts are none of those
-/// that are looked for here.
+/// Returns the members of a list of words. A member with a comma in quotes is split, but its parts
+/// are never words that are looked for here.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     let lines = headers.get_all(name).into_iter();
     lines

@@ -9,10 +9,10 @@ use http::{
 
 use super::entity_tag::{EntityTag, members, only};
 
-/// How long another change may have the same date: a second, and one for clocks that are not exact.
+/// How long another change may have the same date: a second, and one more for inexact clocks.
 const SAME_DATE: Duration = Duration::from_secs(2);
 
-/// What tells one version of a file from another.
+/// The headers that distinguish one version of a file from another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Validators {
     /// A strong entity tag.
@@ -22,7 +22,7 @@ pub(super) struct Validators {
 }
 
 impl Validators {
-    /// The status that GET and HEAD get instead of the file: 304, 412, or none.
+    /// Returns the status that GET and HEAD get instead of the file: 304, 412, or none.
     ///
     /// In the order of section 13.2.2; a date does not count beside entity tags.
     pub(super) fn status(&self, headers: &HeaderMap) -> Option<StatusCode> {
@@ -40,7 +40,7 @@ impl Validators {
         is_known.then_some(StatusCode::NOT_MODIFIED)
     }
 
-    /// Whether a part of this version fits what the client has (section 13.1.5).
+    /// Returns whether a part of this version fits what the client has (section 13.1.5).
     pub(super) fn allow_range(&self, headers: &HeaderMap, now: SystemTime) -> bool {
         if !headers.contains_key(IF_RANGE) {
             return true;
@@ -63,7 +63,7 @@ impl Validators {
         EntityTag::parse(etag.as_bytes())
     }
 
-    /// `*` is any version.
+    /// Returns whether the list has this version. `*` is any version.
     fn is_listed(
         &self,
         headers: &HeaderMap,
@@ -76,14 +76,15 @@ impl Validators {
         })
     }
 
-    /// `None` if one of the dates is missing or is none.
+    /// Returns whether the file is newer than the date. `None` if one of the dates is missing or
+    /// malformed.
     fn is_changed_since(&self, headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
         let date = only(headers, name).and_then(read_date)?;
         Some(self.last_modified? > date)
     }
 }
 
-/// Each of the three forms that a date may have.
+/// Reads each of the three forms that a date may have.
 fn read_date(value: &HeaderValue) -> Option<SystemTime> {
     httpdate::parse_http_date(value.to_str().ok()?).ok()
 }
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_fail_say_304_or_412() {
+    fn conditions_that_fail_are_304_or_412() {
         const MATCH: &str = "if-match";
         const NONE: &str = "if-none-match";
         const SINCE: &str = "if-modified-since";

@@ -20,7 +20,7 @@ impl<'a> EntityTag<'a> {
         (!opaque.contains(&b'"')).then_some(Self { weak, opaque })
     }
 
-    /// Of two tags in a response neither counts.
+    /// Returns the tag in a header. Of two tags neither counts.
     pub(super) fn of(headers: &'a HeaderMap, name: &HeaderName) -> Option<Self> {
         only(headers, name).and_then(|value| Self::parse(value.as_bytes()))
     }
@@ -39,7 +39,7 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// The value of a header that is not a list, unless it has several lines.
+/// Returns the value of a header that is not a list, unless it has several lines.
 pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut lines = headers.get_all(name).into_iter();
     match (lines.next(), lines.next()) {
@@ -48,7 +48,8 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
     }
 }
 
-/// The members of a list of entity tags. Several lines are one list (RFC 9110, section 5.3).
+/// Returns the members of a list of entity tags. Several lines are one list (RFC 9110, section
+/// 5.3).
 pub(super) fn members<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

@@ -34,10 +34,10 @@ use super::{
 };
 use crate::{App, Body, Error, ErrorKind as Kind, Parts, Settings, de::from_settings};
 
-/// In bytes: how much of a text is looked at for its charset.
+/// How many bytes of a text are read to find its charset.
 const LOOKED_AT: u64 = 64 << 10;
 
-/// In bytes: how much of a file is sent at once.
+/// How many bytes of a file are sent at once.
 const CHUNK: usize = 64 << 10;
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct Static {
     document_root: PathBuf,
     /// In seconds.
     cache_max_age: Option<u64>,
-    /// Of text files; `none` names none. Without it, UTF-8 is named where the file is in it.
+    /// The charset of text files; `none` names none. By default, UTF-8 is named for files in UTF-8.
     charset: Option<String>,
     #[serde(default)]
     dotfiles: bool,
@@ -62,13 +62,13 @@ fn yes() -> bool {
 }
 
 // `ServeDir` of tower-http reads the first line of each condition only, does not know `If-Range`,
-// and panics at a time before 1970. All that would be left of it here is to open the file.
+// and panics at a time before 1970. It would only open the file here.
 struct Folder {
     root: PathBuf,
     dotfiles: bool,
     well_known: bool,
     index: bool,
-    /// The files that say how the site is built: they may hold passwords.
+    /// The site's configuration files, which may hold passwords.
     hidden: Arc<[PathBuf]>,
     cache_control: Option<HeaderValue>,
     charset: Charset,
@@ -76,7 +76,7 @@ struct Folder {
 
 /// The charset that the type of a text file names.
 enum Charset {
-    /// UTF-8, if that is what the file is in.
+    /// UTF-8, if the file is in UTF-8.
     Found,
     None,
     Fixed(String),
@@ -111,7 +111,7 @@ pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
         Some(name) if name == "none" => Charset::None,
         Some(name) if !name.is_empty() && name.bytes().all(is_name) => Charset::Fixed(name),
         Some(name) => {
-            let message = format!("{name:?} is no name of a charset");
+            let message = format!("{name:?} is not the name of a charset");
             return Err(wrong(
                 "charset",
                 message,
@@ -178,7 +178,7 @@ impl Folder {
         })
     }
 
-    /// The response to a request. It looks before it opens: a pipe would wait for a writer.
+    /// Returns the response to a request. It looks before it opens: a pipe would wait for a writer.
     fn find(&self, head: &request::Parts) -> io::Result<Response<Body>> {
         let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
         let mut file = self.root.join(path.trim_start_matches('/'));
@@ -303,7 +303,7 @@ impl Folder {
     }
 }
 
-/// A file, and what its response says about it.
+/// A file, and the headers of its response.
 struct Opened {
     file: File,
     length: u64,
@@ -311,15 +311,15 @@ struct Opened {
     validators: Validators,
 }
 
-/// Whether the beginning of a file of this length is in UTF-8. The last letter may be cut.
+/// Returns whether the beginning of a file of this length is in UTF-8. The last letter may be cut.
 fn is_utf8(content: &[u8], length: u64) -> bool {
     let is_cut = (content.len() as u64) < length;
     std::str::from_utf8(content)
         .map_or_else(|error| is_cut && error.error_len().is_none(), |_| true)
 }
 
-/// A part of a file, as it was announced: nothing that is appended while it is sent, and an error
-/// if the file becomes shorter.
+/// Returns a part of a file with the announced length. Bytes that are appended meanwhile are not
+/// sent. If the file becomes shorter, the body ends in an error.
 fn body(mut file: File, part: Range<u64>) -> io::Result<Body> {
     let length = part.end - part.start;
     if length == 0 {
@@ -345,8 +345,8 @@ fn body(mut file: File, part: Range<u64>) -> io::Result<Body> {
     Ok(Body::new(StreamBody::new(chunks)))
 }
 
-/// The status of a file that cannot be opened. A file that was removed meanwhile is a 404, so that
-/// a cascade falls through to its next app.
+/// Returns the status of a file that cannot be opened. A file that was removed meanwhile is a 404,
+/// so that a cascade falls through to its next app.
 fn status_of(error: &io::Error) -> StatusCode {
     match error.kind() {
         ErrorKind::NotFound
@@ -382,12 +382,12 @@ fn max_age(seconds: u64) -> HeaderValue {
     text(format!("max-age={seconds}"))
 }
 
-/// A header's value, of names, digits and signs.
+/// Returns a header's value, which has only names, digits and punctuation.
 fn text(text: String) -> HeaderValue {
     HeaderValue::try_from(text).expect("it has no control characters")
 }
 
-/// Redirects to the path that a folder has, below what it is mounted at.
+/// Redirects to a directory's path with a slash, including the path where it is mounted.
 fn to_folder(head: &request::Parts) -> Response<Body> {
     let uri = &head.uri;
     let script_name = ScriptName::of(uri, &head.extensions);

@@ -6,17 +6,17 @@ use http::{HeaderMap, header::RANGE};
 
 use super::entity_tag::only;
 
-/// What is sent of a file.
+/// The part of a file that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Selected {
     Whole,
     /// Its bytes in this range, which are at least one.
     Part(Range<u64>),
-    /// It has no such part.
+    /// The file has no such part.
     Nothing,
 }
 
-/// The part of a file of this length that `Range` asks for.
+/// Returns the part of a file of this length that `Range` asks for.
 ///
 /// A server may always ignore `Range` (section 14.2). It is ignored here if it has another unit
 /// than bytes, if it cannot be read, and if it asks for several parts.
@@ -38,7 +38,7 @@ fn select(value: &str, length: u64) -> Option<Selected> {
     let mut selected = None;
     for member in members.filter(|member| !member.is_empty()) {
         selected = match (selected, part(member, length)?) {
-            // Parts that are not there do not make several of one.
+            // Parts beyond the end do not count as further parts.
             (None | Some(Selected::Nothing), None) => Some(Selected::Nothing),
             (None | Some(Selected::Nothing), Some(part)) => Some(Selected::Part(part)),
             (selected, None) => selected,
@@ -46,13 +46,14 @@ fn select(value: &str, length: u64) -> Option<Selected> {
         };
     }
     match selected {
-        // The last bytes of an empty file are all of it, which no `Content-Range` can say.
+        // A suffix of an empty file is all of it, which no `Content-Range` can express.
         Some(Selected::Part(part)) if part.is_empty() => None,
         selected => selected,
     }
 }
 
-/// A part, which may not be there; `None` if it cannot be read (section 14.1.2).
+/// Returns the range, or `None` if it is malformed (section 14.1.2). Within it, `None` stands for a
+/// range beyond the end.
 fn part(member: &str, length: u64) -> Option<Option<Range<u64>>> {
     let (first, last) = member.split_once('-')?;
     if first.is_empty() {
@@ -72,7 +73,7 @@ fn part(member: &str, length: u64) -> Option<Option<Range<u64>>> {
     Some((first < length).then_some(first..end))
 }
 
-/// Numbers may have any length: what is too large for 64 bits is as large as can be.
+/// Reads a number of any length. A number above 64 bits counts as the largest one.
 fn number(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))

@@ -39,7 +39,7 @@ fn dispatch(local: &Settings, parts: &Parts<'_>) -> Result<Dispatch<App>, Error>
             .collect(),
     };
     let mut builder = Dispatch::typed();
-    // Which route each of the table is, and for which method.
+    // For each route of the table, the route of the file, and the method.
     let mut rows = Vec::new();
     for (number, route) in routes.compile()?.into_iter().enumerate() {
         let app = apps[route.app].clone();

@@ -179,8 +179,8 @@ impl Routes {
         Ok(routes)
     }
 
-    /// What is hardly meant: methods that look misspelt, and routes that no request reaches. `rows`
-    /// are the routes of the table: which of these each is, and for which method.
+    /// Returns warnings: methods that look misspelt, and routes that no request reaches. `rows` are
+    /// the routes of the table: the route of the file for each, and the method.
     pub(super) fn doubts(&self, rows: &[(usize, Option<Method>)], audit: &Audit) -> Vec<Error> {
         let mut doubts = Vec::new();
         let mut doubt = |route: &Written, place: &Option<Place>, message: String, help: String| {
@@ -362,7 +362,7 @@ impl Json {
     }
 }
 
-/// The method that a word is one typing mistake away from.
+/// Returns the method that a word is one typing mistake away from.
 fn misspelt(word: &str) -> Option<&'static str> {
     const METHODS: [&str; 9] = [
         "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT",

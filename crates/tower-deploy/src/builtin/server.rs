@@ -27,7 +27,7 @@ pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Serv
     server(local)
 }
 
-/// What is wrong is wrong at one of the keys.
+/// Makes the server. Each error is about one of the keys.
 fn server(local: &Settings) -> Result<Server, Error> {
     let settings: Http = from_settings(local)?;
     let wrong = |key: &str, message: &str| {
@@ -47,7 +47,7 @@ fn server(local: &Settings) -> Result<Server, Error> {
     let is_placed = settings.host.is_some() || settings.port.is_some();
     let address = match settings.bind {
         Some(_) if is_placed => {
-            let message = "it says where to listen twice: `bind`, and `host` or `port`";
+            let message = "the address is set twice: `bind`, and `host` or `port`";
             return Err(wrong("bind", message).help("take one of them out"));
         }
         Some(bind) => parsed("bind", bind)?,
@@ -64,7 +64,7 @@ fn server(local: &Settings) -> Result<Server, Error> {
                 .and_then(|host| host.strip_suffix(']'));
             let address = match ip.unwrap_or(host) {
                 ip if ip.parse::<Ipv6Addr>().is_ok() => format!("[{ip}]:{port}"),
-                // What is wrong with it is better said without a port.
+                // An error in it is reported without a port.
                 url if url.contains("://") => host.to_owned(),
                 _ => format!("{host}:{port}"),
             };

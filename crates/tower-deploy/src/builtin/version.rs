@@ -1,4 +1,4 @@
-//! What tells one version of a file from another: its time, or its content.
+//! The version of a file, from its time or its content.
 
 use std::{
     fs::{File, Metadata},
@@ -11,19 +11,20 @@ use sha2::{Digest, Sha256};
 
 use super::conditions::Validators;
 
-/// In bytes: the largest file whose content is its tag. It is read for each request.
+/// The size in bytes of the largest file whose tag is a hash of its content. It is read for each
+/// request.
 const HASHED: u64 = 1 << 20;
 
-/// In bytes: how much of it is in memory at once.
+/// How many bytes of it are in memory at once.
 const CHUNK: u64 = 64 << 10;
 
-/// 1990. No file of the web is older; such a time was set by a build.
+/// The beginning of 1990. No file of the web is older; such a time was set by a build.
 const WEB: Duration = Duration::from_secs(631_152_000);
 
-/// The validators of a file, which may be read from its beginning for that.
+/// Returns the validators of a file, which may be read from its beginning for that.
 ///
-/// A time in whole seconds was set, by an archive or a build, and other content may have the same:
-/// Nix sets 1, npm a day of 1985.
+/// An archive or a build has set a time in whole seconds, and other content may have the same: Nix
+/// sets 1, npm a day of 1985.
 pub(super) fn validators(
     file: &mut File,
     metadata: &Metadata,
@@ -62,20 +63,20 @@ fn by_content(content: &mut impl Read) -> io::Result<String> {
     Ok(format!("\"{}\"", digits.collect::<String>()))
 }
 
-/// A time since 1970 that a clock has given.
+/// Returns a time since 1970 that a clock has set.
 fn clock_time(time: Option<SystemTime>) -> Option<Duration> {
     let since = time?.duration_since(UNIX_EPOCH).ok()?;
     (since.subsec_nanos() != 0).then_some(since)
 }
 
-/// In whole seconds. A time in the future is now (RFC 9110, section 8.8.2.1), one from before the
-/// web is none: a cache would keep the file for a tenth of its age.
+/// Returns the date in whole seconds. A time in the future is now (RFC 9110, section 8.8.2.1). A
+/// time from before the web is `None`: a cache would keep the file for a tenth of its age.
 fn last_modified(modified: SystemTime, now: SystemTime) -> Option<SystemTime> {
     let since = modified.min(now).duration_since(UNIX_EPOCH).ok()?;
     (since >= WEB).then(|| UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
-/// When the file came here or was changed, which nothing can set.
+/// Returns when the file was created or changed on this machine. No program can set this time.
 #[cfg(unix)]
 fn changed(metadata: &Metadata) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt;

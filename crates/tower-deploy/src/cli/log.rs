@@ -1,5 +1,5 @@
-//! The log, and lines on their way out: what pushes one never waits for its reader, and never fails
-//! by it.
+//! The log, and a queue of lines on their way out. To push a line never waits for the reader and
+//! never fails.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -29,8 +29,8 @@ const LAST_WORDS: Duration = Duration::from_millis(20);
 /// The levels that are logged if `RUST_LOG` names none.
 const LEVELS: &str = "info";
 
-/// Begins the log on standard error: what the layers and panics say, in the levels that `RUST_LOG`
-/// names.
+/// Begins the log on standard error. It has the lines of the layers and of panics, in the levels
+/// that `RUST_LOG` names.
 pub(super) fn begin() -> io::Result<Lines> {
     let lines = Lines::to(io::stderr(), MOST)?;
     let own = lines.clone();
@@ -44,7 +44,7 @@ pub(super) fn begin() -> io::Result<Lines> {
             Targets::default().with_default(Level::INFO)
         }
     };
-    // A program may have set its own before.
+    // A program may have set its own subscriber before.
     let _ = tracing_subscriber::registry()
         .with(levels)
         .with(log)
@@ -54,7 +54,7 @@ pub(super) fn begin() -> io::Result<Lines> {
     Ok(lines)
 }
 
-/// What `RUST_LOG` says, or a warning.
+/// Returns the levels that `RUST_LOG` names, or a warning.
 fn levels(said: Option<&OsStr>) -> Result<Targets, String> {
     let said = said
         .filter(|said| !said.is_empty())
@@ -65,7 +65,8 @@ fn levels(said: Option<&OsStr>) -> Result<Targets, String> {
     })
 }
 
-/// As the standard library's own hook does it. Nothing here may panic: that would end the process.
+/// Logs a panic as the standard library's own hook does. Nothing here may panic: that would end the
+/// process.
 fn tell(panic: &PanicHookInfo<'_>, lines: &Lines) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
@@ -80,8 +81,9 @@ fn tell(panic: &PanicHookInfo<'_>, lines: &Lines) {
 
 /// Lines that a thread of its own writes to an output, in order.
 ///
-/// Lines that the output does not take are lost: those that it fails to write, and those that come
-/// while too many bytes wait. How many is written after them, once the output takes lines again.
+/// Lines that the output does not take are lost: those that fail to be written, and those that come
+/// while too many bytes wait. Their number is written after them, once the output takes lines
+/// again.
 #[derive(Clone)]
 pub(super) struct Lines {
     queue: Arc<Queue>,
@@ -91,9 +93,9 @@ pub(super) struct Lines {
 struct Queue {
     most: usize,
     state: Mutex<State>,
-    /// There is something to write, or there will be nothing more.
+    /// There is something to write, or the queue has ended.
     pushed: Condvar,
-    /// What there was is written.
+    /// Everything is written.
     written: Condvar,
 }
 
@@ -194,7 +196,8 @@ impl Queue {
         state.is_stuck |= timeout.timed_out();
     }
 
-    /// Takes what waits, and how many lines were lost after it. `None` at the end.
+    /// Takes the text that waits, and returns how many lines were lost after it. Returns `None` at
+    /// the end.
     fn next(&self, batch: &mut Vec<u8>) -> Option<usize> {
         batch.clear();
         let mut state = self.lock();
@@ -218,7 +221,7 @@ impl Queue {
 /// Writes what is queued, on a thread of its own.
 struct Writer<W> {
     out: W,
-    /// How many lines were lost, and were not told yet.
+    /// How many lines were lost and are not reported yet.
     lost: usize,
     /// Whether only the beginning of a line was written last.
     is_torn: bool,
@@ -237,7 +240,7 @@ impl<W: Write> Writer<W> {
         queue.written.notify_all();
     }
 
-    /// Writes how many lines are lost, and reports whether nothing is left to be told.
+    /// Writes how many lines are lost, and returns whether all of them are reported.
     fn tells(&mut self) -> bool {
         if self.lost == 0 {
             return true;
@@ -253,8 +256,8 @@ impl<W: Write> Writer<W> {
         self.lost == 0
     }
 
-    /// As many lines at once as a pipe takes undivided, but at least one. Returns how many bytes
-    /// were written.
+    /// Writes as many lines at once as a pipe takes undivided, but at least one. Returns how many
+    /// bytes were written.
     fn write(&mut self, text: &[u8]) -> usize {
         let mut done = 0;
         while done < text.len() {
@@ -292,7 +295,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// How many lines a text has.
+/// Returns how many lines a text has.
 fn count(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'\n').count()
 }
@@ -303,7 +306,7 @@ mod tests {
 
     use super::*;
 
-    /// An output that takes what it is allowed to, and fails or waits where it is not.
+    /// An output that takes what it is allowed to, and otherwise fails or waits.
     struct Slow {
         allowed: Receiver<Result<usize, io::ErrorKind>>,
         taken: Arc<Mutex<Vec<u8>>>,
@@ -370,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded_and_what_is_lost_is_counted() {
+    fn waiting_bytes_are_bounded_and_lost_lines_are_counted() {
         let reader = lines(100_000);
         let line = format!("{}\n", "x".repeat(999));
         for _ in 0..1_000 {
@@ -397,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_counted_and_told_in_a_line_of_its_own() {
+    fn lines_that_fail_are_counted_in_a_line_of_their_own() {
         let reader = lines(MOST);
         let full = || Err(io::ErrorKind::StorageFull);
         for allowed in [Ok(2), full(), full(), Err(io::ErrorKind::Interrupted)] {
@@ -428,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_logged_is_as_rust_log_says() {
+    fn the_levels_are_those_of_rust_log() {
         let shown = |said: Option<&str>| match levels(said.map(OsStr::new)) {
             Ok(levels) => levels.to_string(),
             Err(warning) => warning,

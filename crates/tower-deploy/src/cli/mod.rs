@@ -32,7 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build what a file says, and say what is wrong with it, or hardly meant.
+    /// Build what a file describes, and report errors and warnings.
     Check {
         #[command(flatten)]
         file: File,
@@ -105,17 +105,17 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// How long what `serve` has still to say is waited for at its end. There may be no reader.
+/// How long `serve` waits at its end for the rest of its lines. They may have no reader.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Does what the program's arguments say, with these factories: a whole `main`.
+/// Runs the command that the program's arguments name, with these factories: a whole `main`.
 /// [`Registry::standard`] has the built-in ones.
 ///
 /// 0 if all is well, 1 if something is wrong, 2 if the arguments are.
 ///
 /// It sets a subscriber of `tracing`, unless there is one, and the panic hook. Both write to
 /// standard error without waiting for its reader. A panic hook that was set before is replaced. One
-/// that is set later, for example by a factory, may call the one that it finds.
+/// that is set later, for example by a factory, may call the previous one.
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
@@ -133,7 +133,7 @@ pub fn main(registry: Registry) -> ExitCode {
     }
     log.end(match is_server {
         true => LAST_LINES,
-        // As long as it takes, as everything that writes into a pipe.
+        // This waits as long as it takes, like any program that writes into a pipe.
         false => Duration::MAX,
     });
     match done {
@@ -147,7 +147,7 @@ impl fmt::Display for Failure {
         match self {
             Self::File(error) => f.write_str(&error.report(is_styled())),
             Self::System(error) => writeln!(f, "error: {error}"),
-            Self::Answer(error) => writeln!(f, "error: there is no whole answer: {error}"),
+            Self::Answer(error) => writeln!(f, "error: the response is incomplete: {error}"),
         }
     }
 }
@@ -186,8 +186,8 @@ fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Fail
     Ok(())
 }
 
-/// Whether what is written to standard error is in colour: for a terminal, unless `NO_COLOR` has a
-/// value.
+/// Returns whether standard error gets colours: it does if it is a terminal, unless `NO_COLOR` has
+/// a value.
 fn is_styled() -> bool {
     stderr().is_terminal() && !is_plain(env::var_os("NO_COLOR").as_deref())
 }

@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Failure> {
-    // It serves whether it is listened to or not.
+    // The site is served even if no reader takes these lines.
     let said = Lines::to(stdout(), usize::MAX)?;
     let done = serve(registry, arguments, log, &said);
     said.end(LAST_LINES);

@@ -40,7 +40,8 @@ impl Pool {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_max_idle_per_host(POOL_MAX_IDLE)
-            // RFC 9112, sections 5.1 and 5.2, has a proxy remove these spaces and unfold these lines.
+            // RFC 9112, sections 5.1 and 5.2, has a proxy remove these spaces and unfold these
+            // lines.
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(MAX_HEADERS)

@@ -83,7 +83,7 @@ fn is_ours(name: &str) -> bool {
     HOP_BY_HOP.contains(&name) || MADE_ANEW.contains(&name) || is_forwarding(name)
 }
 
-/// Whether a field of a response is about one hop, or about how long the message is on it.
+/// Returns whether a field of a response is about one hop, or about how long the message is on it.
 fn is_of_one_message(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(&name.as_str()) || *name == CONTENT_LENGTH
 }
@@ -96,11 +96,11 @@ pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -
     })
 }
 
-/// Whether a header that is named in the settings could be passed on by its name.
+/// Checks that a header which the settings name can be passed on by its name.
 ///
 /// # Errors
 ///
-/// If it is passed on without that, or never.
+/// Returns a message if the header is passed on anyway, or never.
 pub(crate) fn check_passed(name: &HeaderName) -> Result<(), String> {
     let plain = plain(name.as_str());
     if is_plain(name.as_str()) {
@@ -161,7 +161,7 @@ fn remove_named_by_connection(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes the fields whose names are meant, and returns these names.
+/// Removes the fields for which the function returns `true`, and returns their names.
 fn remove(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName) -> bool) -> Vec<HeaderName> {
     let removed: Vec<HeaderName> = headers
         .keys()
@@ -174,8 +174,8 @@ fn remove(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName) -> bool) -> Ve
     removed
 }
 
-/// A value that was folded over several lines may begin or end with the space that stands for the
-/// line's end, and a value has none there (RFC 9112, section 5.1).
+/// Trims values. At its ends, a folded value may have the space that replaced a line's end. A value
+/// has no space there (RFC 9112, section 5.1).
 fn trim_unfolded(headers: &mut HeaderMap) {
     for value in headers.values_mut() {
         let trimmed = value.as_bytes().trim_ascii();

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-/// Whether a name has only letters, digits and hyphens.
+/// Returns whether a name has only letters, digits and hyphens.
 ///
-/// CGI, WSGI and PHP make variables of names, in which `_` stands for a hyphen, and to some of
-/// them `.` and the rest stand for one too. Only a plain name is not taken for another one.
+/// CGI, WSGI and PHP make variables of names, and in these `_` stands for a hyphen. In some of them
+/// `.` and other characters stand for one too. Only a plain name is not taken for another one.
 pub(crate) fn is_plain(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

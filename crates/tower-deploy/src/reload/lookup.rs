@@ -1,4 +1,4 @@
-//! Which paths decide what is found under a file's name.
+//! The paths that decide which file a name leads to.
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
-//! Notices that files are not what they were. What counts is what is in them: editors write, rename,
-//! delete and create again in all orders, and deploys switch a link on the way to a file.
+//! Notices that files have changed. Only their content counts. Editors write, rename, delete and
+//! create files in all orders, and deploys switch a link on the way to a file.
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
@@ -46,8 +46,8 @@ impl Watch {
     fn files(&mut self, reload: &Reload) {
         let files = reload.files();
         loop {
-            // A file, a directory or a link that is renamed into its place is new to its directory;
-            // a file that is mounted from elsewhere changes by itself.
+            // A file, a directory or a link that is renamed over another is new to its directory. A
+            // file that is mounted from elsewhere changes by itself.
             let wanted: BTreeSet<PathBuf> =
                 files.iter().flat_map(|file| lookup::paths(file)).collect();
             for old in self.watched.difference(&wanted) {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::{Loader, Registry};
 
-    /// That a file which is written after it was read, and before it is watched, is noticed.
+    /// A file that is written after it was read and before it is watched must be noticed.
     #[tokio::test]
     async fn a_change_before_the_watch_began_is_noticed() {
         let file = format!("tower-deploy-watch-{}.ini", std::process::id());

@@ -39,7 +39,7 @@ impl Asked {
         }
     }
 
-    /// The response as hyper gets it.
+    /// Returns the response as hyper gets it.
     pub(super) fn fit<B: Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
         match self.content(head.status, &mut head.headers, &body) {
@@ -50,8 +50,8 @@ impl Asked {
         }
     }
 
-    /// The response to a request that no app gets. The connection is closed after it: what comes
-    /// next on it may be no request.
+    /// Returns the response to a request that no app gets. The connection is closed after it: what
+    /// comes next on it may be no request.
     pub(super) fn refuse<B>(self, status: StatusCode) -> Response<ResponseBody<B>> {
         let mut response = self.plain(status);
         if !self.is_http_2 {
@@ -61,7 +61,7 @@ impl Asked {
         response
     }
 
-    /// A response of the server itself.
+    /// Returns a response of the server itself.
     fn plain<B>(self, status: StatusCode) -> Response<ResponseBody<B>> {
         let reason = status.canonical_reason().unwrap_or_default();
         let text = format!("{} {reason}\n", status.as_str());
@@ -77,7 +77,7 @@ impl Asked {
         response
     }
 
-    /// What is sent of a response's content. Its head is fitted to that.
+    /// Decides which content of a response is sent, and changes the head to fit.
     fn content<B: Body>(self, status: StatusCode, headers: &mut HeaderMap, body: &B) -> Content {
         match status {
             StatusCode::SWITCHING_PROTOCOLS if self.is_upgrade => {
@@ -126,7 +126,7 @@ impl Asked {
                 }
             }
             _ if self.is_head => {
-                // As hyper does it for content that is sent.
+                // hyper does the same for content that is sent.
                 let length = body.size_hint().exact().filter(|length| *length > 0);
                 if let Some(length) = length
                     && !headers.contains_key(CONTENT_LENGTH)
@@ -168,8 +168,8 @@ pin_project! {
             text: Bytes,
         },
         None,
-        // Also none, but it does not say so before it is polled: over HTTP/1, hyper drops the
-        // length that a 304 states if its body says that it is empty.
+        // Also none, but the body does not report that before it is polled. Otherwise hyper would
+        // drop the length that a 304 states over HTTP/1.
         Described,
     }
 }

@@ -156,7 +156,7 @@ async fn of_a_thousand_apps_one_is_left() {
 }
 
 #[tokio::test]
-async fn a_file_behind_a_fault_still_counts() {
+async fn a_file_included_after_a_fault_still_counts() {
     let files = Arc::new(Mutex::new(BTreeMap::from([
         (
             "main.ini",

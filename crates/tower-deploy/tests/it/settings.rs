@@ -111,10 +111,10 @@ set x = own
     );
 }
 
-/// A value is a secret if any of the names in it is one, the first, the last or one that it has from another value or
-/// another file.
+/// A value is a secret if any of its names is one. That may be the first or the last name, or the
+/// name of a value, here or in another file, that it contains.
 #[test]
-fn what_is_made_of_a_secret_is_a_secret() {
+fn a_value_that_contains_a_secret_is_a_secret() {
     let main = "\
 [DEFAULT]
 db_password = hunter2

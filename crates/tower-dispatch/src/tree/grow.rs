@@ -246,8 +246,8 @@ enum From {
 /// Lists one after the other, each once.
 struct Interned<T> {
     all: Vec<T>,
-    // Without random keys, so that what is built lies in memory as it did the time before, and
-    // instructions can be counted. The lists are the program's own.
+    // The keys are not random, so that the tree has the same layout in memory each time, and
+    // instructions can be counted. The lists are the program's own, not a client's.
     places: HashMap<Box<[T]>, Slice, BuildHasherDefault<DefaultHasher>>,
 }
 

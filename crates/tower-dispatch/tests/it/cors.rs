@@ -117,7 +117,7 @@ async fn dispatch_10_a_preflight_reaches_the_cors_layer_of_its_route() {
 }
 
 #[tokio::test]
-async fn dispatch_10_a_preflight_reaches_the_cors_layer_in_front_of_a_service() {
+async fn dispatch_10_a_preflight_passes_the_cors_layer_of_a_service() {
     let app = DispatchLayer::new(urls()).layer(says("inner"));
     let table = [
         (preflight("/a/1", "PUT"), by_cors()),
@@ -137,7 +137,7 @@ async fn dispatch_10_a_preflight_reaches_the_cors_layer_in_front_of_a_service() 
 }
 
 #[tokio::test]
-async fn dispatch_10_an_endpoint_sees_no_preflight_whatever_its_layers_do() {
+async fn dispatch_10_an_endpoint_sees_no_preflight_with_any_layers() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counts = calls.clone();
     let endpoint = service_fn(move |_: Request<()>| {
@@ -236,7 +236,7 @@ async fn dispatch_10_a_preflight_goes_by_the_order_of_routes() {
 }
 
 #[tokio::test]
-async fn dispatch_10_of_typed_endpoints_a_preflight_is_the_dispatchers() {
+async fn dispatch_10_with_typed_endpoints_the_dispatcher_responds() {
     let urls = Dispatch::typed()
         .put("/a", says("put"))
         .layer(cors())
@@ -252,7 +252,7 @@ async fn dispatch_10_of_typed_endpoints_a_preflight_is_the_dispatchers() {
 }
 
 #[tokio::test]
-async fn dispatch_10_a_preflight_below_a_mount_is_the_mounted_services() {
+async fn dispatch_10_a_preflight_below_a_mount_is_for_the_service() {
     let below = Dispatch::builder()
         .put("/b", says("put"))
         .layer(cors())

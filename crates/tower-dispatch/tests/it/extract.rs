@@ -67,7 +67,7 @@ struct Strict {
     id: u32,
 }
 
-/// The status of a route whose handler takes this type, and the reason.
+/// Returns the status of a route whose handler takes this type, and the reason.
 async fn status_of<T>(pattern: &str, path: &str) -> (u16, String)
 where
     T: DeserializeOwned + Send + 'static,

@@ -119,9 +119,9 @@ async fn what_inner_layers_have_left_for_outer_ones_outlives_the_404() {
     );
 }
 
-/// Every field of the 404 that is gone, written out.
+/// Every field of the 404 that is dropped, written out.
 #[tokio::test]
-async fn dispatch_8_a_405_instead_of_a_404_keeps_headers_but_none_of_the_content() {
+async fn dispatch_8_a_405_for_a_404_drops_headers_of_the_content() {
     const GONE: [&str; 17] = [
         "accept-ranges",
         "age",
@@ -211,7 +211,7 @@ async fn dispatch_8_a_405_instead_of_a_404_has_its_own_reason_alone() {
     assert_eq!(extensions.get(), Some(&Refusal::MethodNotAllowed));
     assert_eq!(extensions.get::<NotMounted>(), None);
 
-    // The reason that an inner dispatcher has for its 404 is not the reason for this one.
+    // An inner dispatcher's reason for its 404 is not the reason for this one.
     let inner = Dispatch::builder().get("/none", says("none")).build();
     let app = layer().layer(inner.unwrap());
     let got = app.oneshot(Request::delete("/a/1").body(()).unwrap());
@@ -223,7 +223,7 @@ async fn dispatch_8_a_405_instead_of_a_404_has_its_own_reason_alone() {
 }
 
 #[tokio::test]
-async fn dispatch_8_an_inner_405_keeps_its_reason_and_all_its_allow_lines() {
+async fn dispatch_8_an_inner_405_keeps_its_reason_and_allow_lines() {
     #[derive(Clone, Debug, PartialEq)]
     struct Reason(&'static str);
     let app = layer().layer(service_fn(async |_: Request<()>| {

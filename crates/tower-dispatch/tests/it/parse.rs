@@ -110,7 +110,7 @@ fn args_are_taken_by_name_and_those_of_mounts_too() {
 }
 
 #[test]
-fn dispatch_4_an_absent_group_hides_the_mounts_value_of_that_name() {
+fn dispatch_4_an_absent_group_hides_the_mounts_value() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Both {
         x: Option<String>,

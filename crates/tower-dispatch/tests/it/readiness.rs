@@ -70,7 +70,7 @@ async fn an_endpoint_is_made_ready_before_it_is_called() {
 }
 
 #[tokio::test]
-async fn endpoints_of_every_kind_are_made_ready_before_they_are_called() {
+async fn endpoints_of_every_kind_are_made_ready_before_a_call() {
     let nested = Dispatch::builder()
         .get("/c", Strict::default())
         .build()
@@ -138,7 +138,7 @@ impl Future for Holds {
 }
 
 #[tokio::test]
-async fn what_an_endpoints_future_holds_is_given_back_with_its_response() {
+async fn the_state_of_an_endpoints_future_ends_with_its_response() {
     let held = Arc::new(());
     let holds = held.clone();
     let endpoint = move |_: Request<()>| Holds(holds.clone());

@@ -218,8 +218,8 @@ async fn dispatch_14_a_pattern_is_its_kind_and_its_text() {
     assert_eq!(headers[ALLOW], "OPTIONS, PUT");
 }
 
-/// Regexes that share an automaton: a search that gives up, or fills its memory, leaves nothing
-/// behind.
+/// Regexes share an automaton. A search that gives up, or fills its memory, leaves nothing to the
+/// next one.
 #[tokio::test]
 async fn dispatch_1_a_search_leaves_nothing_to_the_next() {
     let texts = [

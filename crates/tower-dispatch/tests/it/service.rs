@@ -244,7 +244,7 @@ async fn a_dispatcher_may_be_an_endpoint_and_brings_its_own_args() {
 
 /// Only a mount's args are around those of what is below it.
 #[tokio::test]
-async fn dispatch_11_the_args_of_a_plain_route_are_not_around_an_inner_dispatchers() {
+async fn dispatch_11_an_inner_dispatcher_sees_no_args_of_a_route() {
     let says_all = service_fn(async |request: Request<()>| {
         let args = request.extensions().get::<UrlArgs>().unwrap();
         let outer = args.outer().map(UrlArgs::pattern);

@@ -69,7 +69,7 @@ async fn environ_3_a_default_leaves_a_value_of_another_type() {
 }
 
 #[test]
-fn environ_2_names_that_are_nearly_the_same_are_different_entries() {
+fn environ_2_similar_names_are_different_entries() {
     let alike = [
         "app.name",
         "app.names",
@@ -116,7 +116,7 @@ fn environ_6_no_debug_shows_a_secret() {
 }
 
 #[test]
-fn environ_6_the_last_key_of_a_name_says_whether_it_is_a_secret() {
+fn environ_6_the_last_key_of_a_name_decides_if_it_is_secret() {
     let mut environ = Environ::default();
     environ.set(Key::secret("test.a"), "first");
     environ.set(Key::new("test.a"), "second");

@@ -1,5 +1,5 @@
-//! What is kept for each thread is used again: nothing of the request before may be in it. A test
-//! runs on one thread.
+//! Memory of each thread is used again: nothing of the request before may be in it. A test runs on
+//! one thread.
 
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
@@ -14,7 +14,7 @@ async fn fails(_: Request<()>) -> Result<Response<Body>, BoxError> {
     Err("broken".into())
 }
 
-/// The incident of a request that fails in this layer.
+/// Returns the incident of a request that fails in this layer.
 async fn incident(layer: &ExceptionLayer, request: Request<()>) -> Incident {
     let response = layer.layer(service_fn(fails)).oneshot(request).await;
     let response = response.unwrap();
@@ -137,7 +137,7 @@ async fn a_snapshot_is_not_the_one_before() {
         ready(Ok::<_, Infallible>(Response::new(body)))
     });
     for layer in [&production, &debug] {
-        // The first may see the page, works, and leaves what was shown.
+        // The first may see the page, works, and leaves its snapshots.
         let app = debug.layer(snapshot.layer(fine));
         let response = app.oneshot(request("localhost")).await.unwrap();
         drop(response);

@@ -387,7 +387,7 @@ async fn what_does_not_render_is_told_as_in_production() {
     }
 }
 
-/// What comes of a response with this status and head that sends something and fails.
+/// Returns the whole body of a response with this status and head that sends something and fails.
 async fn appended(
     layer: ExceptionLayer,
     status: u16,

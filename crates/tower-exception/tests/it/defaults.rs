@@ -1,4 +1,4 @@
-//! What holds unless a program says otherwise, as the documentation has it.
+//! The defaults of the layers, as documented.
 
 use std::{error::Error, fmt};
 
@@ -10,7 +10,7 @@ use tower_exception::{ExceptionLayer, Incident, Phase};
 
 use crate::probe::keeping;
 
-/// The incident that comes of this error.
+/// Returns the incident that comes of this error.
 async fn incident(layer: ExceptionLayer, error: impl Fn() -> BoxError + Clone) -> Incident {
     let app = layer.layer(service_fn(move |_: Request<()>| {
         std::future::ready(Err::<Response<Full<Bytes>>, BoxError>(error()))
@@ -66,7 +66,7 @@ async fn a_chain_is_shown_up_to_32_errors() {
 
 #[cfg(feature = "debug")]
 #[tokio::test]
-async fn debug_keeps_headers_and_shows_the_page_of_a_debug_build_to_localhost() {
+async fn debug_keeps_headers_and_shows_localhost_the_page() {
     let here = std::net::Ipv4Addr::LOCALHOST.into();
     let layer = || ExceptionLayer::debug(|_| {}, move |_| Some(here));
     let found = incident(layer(), || "broken".into()).await;

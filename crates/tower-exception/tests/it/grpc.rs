@@ -22,7 +22,7 @@ fn request(content_type: &str, accept: &str) -> Request<()> {
         .unwrap()
 }
 
-/// The last message of gRPC-Web for an incident, in binary.
+/// Returns the last message of gRPC-Web for an incident, in binary.
 fn last_message(status: u16, id: &str) -> Vec<u8> {
     let block = format!("grpc-status:{status}\r\ngrpc-message:incident {id}\r\n");
     let mut message = vec![0x80, 0, 0, 0];
@@ -115,8 +115,8 @@ async fn of_two_content_types_the_first_counts() {
     }
 }
 
-/// What a client gets of a response with this head that streams these steps: data, trailers,
-/// whether it ends well, and the incident's id.
+/// Returns what a client gets of a response with this head that streams these steps: data,
+/// trailers, whether it ends well, and the incident's id.
 async fn streamed(
     head: &[(&'static str, &'static str)],
     steps: Vec<Step>,
@@ -197,7 +197,7 @@ async fn a_grpc_web_stream_that_breaks_ends_with_a_last_message() {
 }
 
 #[tokio::test]
-async fn what_cannot_end_with_a_status_is_broken_off() {
+async fn a_response_that_cannot_end_with_a_status_breaks_off() {
     const GRPC: (&str, &str) = ("content-type", "application/grpc");
     const WEB: (&str, &str) = ("content-type", "application/grpc-web");
     const HTML: (&str, &str) = ("content-type", "text/html");
@@ -221,7 +221,7 @@ async fn what_cannot_end_with_a_status_is_broken_off() {
         (&[GRPC], vec![data(MESSAGE), trailers(), Step::Yield, FAIL]),
         (&[WEB], vec![data(MESSAGE), last, FAIL]),
         (&[WEB], vec![data(MESSAGE), trailers(), FAIL]),
-        // What follows would be part of a message, or is not encoded as the body is.
+        // The last message would be part of another one, or is not encoded as the body is.
         (&[WEB], vec![data(&MESSAGE[..6]), FAIL]),
         (
             &[WEB, ("content-encoding", "gzip")],

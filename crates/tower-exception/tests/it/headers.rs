@@ -31,7 +31,7 @@ const SENSITIVE: [&[(&str, &str)]; 3] = [
 ];
 
 #[tokio::test]
-async fn what_is_marked_as_sensitive_is_not_in_the_headers() {
+async fn values_marked_as_sensitive_are_not_in_the_headers() {
     for lines in SENSITIVE {
         let (layer, incidents) = keeping();
         let app = layer.headers().layer(service_fn(breaks));
@@ -47,7 +47,7 @@ async fn what_is_marked_as_sensitive_is_not_in_the_headers() {
 
 #[cfg(feature = "debug")]
 #[tokio::test]
-async fn what_is_marked_as_sensitive_is_not_on_the_page() {
+async fn values_marked_as_sensitive_are_not_on_the_page() {
     for lines in SENSITIVE {
         for accept in ["text/html", "text/plain", "application/json"] {
             let body = page(&[lines, &[("accept", accept)]].concat()).await;
@@ -84,7 +84,7 @@ async fn host_and_accept_stay_marked() {
     }
 }
 
-/// What comes of a request with these lines from this machine.
+/// Returns the response to a request with these lines from this machine.
 #[cfg(feature = "debug")]
 async fn page(lines: &[(&'static str, &'static str)]) -> String {
     let here = std::net::Ipv4Addr::LOCALHOST.into();

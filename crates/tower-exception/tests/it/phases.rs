@@ -221,7 +221,7 @@ async fn a_call_without_readiness_is_500_and_not_a_panic() {
             check(&only(&incidents), Phase::Ready, how);
             incidents.lock().unwrap().clear();
         }
-        // What has told its failure knows no more of it.
+        // A service that has reported its failure does not report it again.
         let response = app.call(request(Method::GET)).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let incident = only(&incidents);

@@ -174,7 +174,7 @@ mod to_tracing {
     }
 
     #[tokio::test]
-    async fn the_level_says_whose_fault_it_is() {
+    async fn the_level_depends_on_whose_fault_it_is() {
         let keeps = Keeps::default();
         let _guard = tracing::subscriber::set_default(keeps.clone());
         for (status, level) in [

@@ -1,4 +1,4 @@
-//! Which status an error has, and whose fault it is.
+//! The status of an error, and whose fault it is.
 
 use std::{error::Error, fmt, future::ready};
 
@@ -44,7 +44,7 @@ fn busy(error: &(dyn Error + 'static)) -> Option<StatusCode> {
         .then_some(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// The response to an error, and the incident.
+/// Returns the response to an error, and the incident.
 async fn fails(
     change: impl FnOnce(ExceptionLayer) -> ExceptionLayer,
     error: impl Into<BoxError>,
@@ -76,14 +76,14 @@ async fn status(
 }
 
 #[tokio::test]
-async fn an_error_has_the_status_that_a_function_says() {
+async fn an_error_has_the_status_that_a_function_returns() {
     assert_eq!(status(|layer| layer, Busy).await, 500);
     assert_eq!(status(|layer| layer.status_of(busy), Busy).await, 503);
     // Wrapped, as a `BoxError` in another one is.
     let wrapped = || Outer(Box::new(Outer(Busy.into())));
     assert_eq!(status(|layer| layer.status_of(busy), wrapped()).await, 503);
-    // Two functions: the first that says something; one that says nothing of this error; one that
-    // panics.
+    // Two functions: the first one that returns a status; one that returns none for this error; one
+    // that panics.
     let gone = |_: &(dyn Error + 'static)| Some(StatusCode::GONE);
     let none = |_: &(dyn Error + 'static)| None;
     let two = |layer: ExceptionLayer| layer.status_of(busy).status_of(gone);
@@ -123,7 +123,7 @@ async fn only_the_status_of_an_error_counts() {
     }
 }
 
-/// The error of a body that is longer than it may be.
+/// Returns the error of a body that is longer than it may be.
 async fn too_long() -> BoxError {
     let limited = Limited::new(Full::<Bytes>::from("one"), 2);
     let error = limited.collect().await.unwrap_err();
@@ -141,7 +141,7 @@ async fn an_upload_that_fails_is_the_clients_fault() {
     assert_eq!(status(|layer| layer, outer).await, 400);
     let marked = UploadError::new(too_long().await);
     assert_eq!(status(|layer| layer, marked).await, 413);
-    // A function may say otherwise.
+    // A function may set another status.
     let teapot = |error: &(dyn Error + 'static)| {
         error.is::<UploadError>().then_some(StatusCode::IM_A_TEAPOT)
     };
@@ -153,7 +153,7 @@ async fn an_upload_that_fails_is_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_read_to_its_error_is_told_apart_from_the_service() {
+async fn a_failed_body_is_distinguished_from_a_failed_service() {
     let (layer, incidents) = keeping();
     let reads = service_fn(async |request: Request<axum::body::Body>| {
         let body = request.into_body().collect().await?.to_bytes();
@@ -233,7 +233,7 @@ async fn the_page_has_the_status() {
 async fn a_body_that_fails_at_once_has_the_status_too() {
     let (layer, incidents) = keeping();
     let app = layer.layer(service_fn(|_: Request<()>| {
-        // Otherwise it says that it has two bytes at hand.
+        // Otherwise its size hint would be two bytes.
         let body = Body::new(["one".into()]).claim_hint(http_body::SizeHint::default());
         let body = Limited::new(body, 2);
         ready(Ok::<_, BoxError>(Response::new(body.boxed_unsync())))

@@ -261,7 +261,7 @@ fn an_answer_to_head_has_a_length_where_there_would_be_a_body_and_no_body() {
 
 /// RFC 9110, section 6.4.1, and 9.3.6 for CONNECT.
 #[test]
-fn hooks_2_a_hooks_response_has_a_body_only_where_there_is_content() {
+fn hooks_2_a_hooks_response_has_a_body_only_with_content() {
     let table = [
         (Method::GET, 200, None, 4),
         (Method::GET, 401, None, 4),
@@ -294,7 +294,7 @@ fn hooks_2_a_hooks_response_has_a_body_only_where_there_is_content() {
     }
 }
 
-/// Says itself how long its body is, in these headers.
+/// States the length of its body itself, in these headers.
 struct Says(&'static [(HeaderName, &'static str)]);
 
 impl Hook for Says {
@@ -315,7 +315,7 @@ impl Hook for Says {
 }
 
 #[test]
-fn hooks_2_a_response_to_head_keeps_the_length_that_the_hook_says() {
+fn hooks_2_a_response_to_head_keeps_the_hooks_length() {
     let table: [(&[_], &[&str]); 3] = [
         (&[(CONTENT_LENGTH, "9")], &["9"]),
         (&[(CONTENT_LENGTH, "9"), (CONTENT_LENGTH, "9")], &["9", "9"]),
@@ -526,7 +526,7 @@ fn a_server_that_hears_of_the_end_need_not_see_it() {
     }
 }
 
-/// Trailers end a body that neither knows its length nor says that it is at its end.
+/// Trailers end a body that neither knows its length nor reports its end.
 #[test]
 fn hooks_4_a_body_taken_with_its_trailers_is_whole() {
     for (frames, outcome) in [(1, Outcome::Cancelled), (2, Outcome::Completed)] {
@@ -540,7 +540,7 @@ fn hooks_4_a_body_taken_with_its_trailers_is_whole() {
     }
 }
 
-/// Lines of Content-Length that differ say nothing of the length.
+/// Lines of Content-Length that differ do not count.
 #[test]
 fn hooks_4_lines_of_content_length_count_if_they_are_equal() {
     let table: [(&[&'static str], Outcome); 5] = [

@@ -181,7 +181,7 @@ fn hooks_7_a_hook_may_change_the_list_when_it_is_dropped() {
 
 /// The last request that has a hook drops it.
 #[test]
-fn hooks_7_a_hook_may_change_the_list_when_its_last_request_ends() {
+fn hooks_7_a_hook_may_change_the_list_after_its_last_request() {
     without_deadlock(|| {
         let log = Log::default();
         let list = HookList::new();
@@ -197,7 +197,7 @@ fn hooks_7_a_hook_may_change_the_list_when_its_last_request_ends() {
     });
 }
 
-/// Looks in its `after` at what the app still holds.
+/// Checks in its `after` what the inner service still holds.
 struct Looks(DropLog);
 
 impl Hook for Looks {
@@ -211,7 +211,7 @@ impl Hook for Looks {
 
 /// A permit, or a connection of a pool.
 #[test]
-fn what_the_apps_future_holds_is_dropped_before_any_after() {
+fn the_inner_futures_state_is_dropped_before_any_after() {
     let log = DropLog::default();
     let app = || {
         let log = log.clone();

@@ -24,7 +24,7 @@ use crate::{
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What the inner side fails with.
+/// The error of the inner side.
 pub(super) const BROKEN: probe::Error = probe::Error("the inner side is broken");
 
 /// The layer in one scenario, and where its violations are written down.
@@ -66,7 +66,8 @@ impl<'a, L> Bench<'a, L> {
         }
     }
 
-    /// Runs the scenario. A layer that panics has broken what it is about; one that stalls was not woken.
+    /// Runs the scenario. A layer that panics has broken the scenario's rule. A layer that stalls
+    /// was not woken.
     pub(super) fn run(&self, about: Rule, scenario: impl FnOnce(&Self) -> Result<(), Stalled>) {
         match catch_unwind(AssertUnwindSafe(|| scenario(self))) {
             Ok(Ok(())) => {}
@@ -95,7 +96,7 @@ impl<'a, L> Bench<'a, L> {
         self.expect(kept, rule, || format!("it became {error:?}"));
     }
 
-    /// The layer around this app, both watched.
+    /// Returns the layer around this app, both watched.
     pub(super) fn stack<S, B>(&self, app: App) -> Lint<S>
     where
         L: Fn(Inner) -> S,
@@ -103,7 +104,7 @@ impl<'a, L> Bench<'a, L> {
         B: http_body::Body,
     {
         let lint = LintLayer::new().report(self.add());
-        // Whether it is ready is the lint's to say.
+        // The lint checks whether it is ready.
         lint.layer((self.layer)(lint.layer(app.lenient())))
     }
 }

@@ -22,9 +22,10 @@ pub type Inner = Lint<probe::App>;
 
 /// Puts the layer around services that work, wait, fail and break off, and says which rules it kept.
 ///
-/// First it sends requests and responses that the layer leaves alone. Then it speaks like a browser to a
-/// site, so that layers act that go by type, encoding, origin, range or validator. There they may change
-/// everything, as long as the result does not contradict itself. The README lists the scenarios.
+/// First it sends requests and responses that the layer leaves alone. Then it speaks like a browser
+/// to a site. So layers act that go by type, encoding, origin, range or validator. There they may
+/// change everything, as long as the result does not contradict itself. The README lists the
+/// scenarios.
 ///
 /// It runs on this thread, which it blocks, without a runtime. A layer that needs one, for a timer or a task of its
 /// own, is checked inside of its context, and it must have other threads (`Runtime::enter` of tokio's multi-threaded

@@ -1,5 +1,5 @@
-//! Scenarios in which a client speaks like a browser and the inner service like a site. Their messages
-//! have a type, an encoding, an origin and a validator, so that layers act.
+//! Scenarios in which a client speaks like a browser and the inner service like a site. Their
+//! messages have a type, an encoding, an origin and a validator, so that layers act.
 //!
 //! A layer may change all of it, or respond by itself. The lint sees whether a response contradicts
 //! itself. A body's error, a wake-up and a drop are passed on as in every other exchange.
@@ -41,7 +41,7 @@ pub(super) const PREFLIGHT: Headers = &[
     ("access-control-request-headers", "x-field"),
 ];
 
-/// What every request says.
+/// The headers of every request.
 const BROWSER: Headers = &[
     (
         "accept",
@@ -124,7 +124,8 @@ impl Page {
             .into()
     }
 
-    /// What a site says of this page, whose length it knows beforehand unless it is streamed.
+    /// Returns a site's response with this page, whose length it knows beforehand unless it is
+    /// streamed.
     fn respond(self, seen: &Seen, streamed: bool) -> Response<Body> {
         let (method, headers) = (&seen.parts.method, &seen.parts.headers);
         let content = self.content();
@@ -180,14 +181,14 @@ impl Page {
         response.map(|_| Body::new(frames(&part).into_iter().chain(last)))
     }
 
-    /// A response whose body starts like the page and continues with these steps.
+    /// Returns a response whose body starts like the page and continues with these steps.
     fn and_then(self, seen: &Seen, steps: impl IntoIterator<Item = Step>) -> Response<Body> {
         let response = self.respond(seen, true);
         response.map(|_| Body::new(frames(&self.content()).into_iter().chain(steps)))
     }
 }
 
-/// This content in frames that begin and end anywhere.
+/// Returns this content in frames that begin and end anywhere.
 fn frames(content: &Bytes) -> [Step; 5] {
     let at = content.len() / 2 + 1;
     [

@@ -24,7 +24,7 @@ impl Report {
         self.broken.keys().copied()
     }
 
-    /// What was seen where a rule was broken, each time after the name of the scenario.
+    /// Returns what was seen where a rule was broken, each time after the name of the scenario.
     #[must_use]
     pub fn seen(&self, rule: Rule) -> &[String] {
         self.broken.get(&rule).map_or(&[], Vec::as_slice)

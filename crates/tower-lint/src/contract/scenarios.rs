@@ -1,8 +1,8 @@
 //! What [`check`](super::check) puts a layer through.
 //!
-//! The first scenarios have nothing that a layer could be about, so the layer leaves all of it alone.
-//! Those of [`pages`](super::pages) speak like a browser to a site: there a layer may change everything,
-//! and breaks a rule only if the result contradicts itself.
+//! The first scenarios have nothing that a layer could act on, so the layer leaves them alone.
+//! Those of [`pages`](super::pages) speak like a browser to a site. There a layer may change
+//! everything, and breaks a rule only if the result contradicts itself.
 
 use std::sync::{Arc, PoisonError};
 
@@ -21,7 +21,7 @@ use crate::{
     probe::{App, Body, Gate, Seen, Stalled, Step, block_on},
 };
 
-/// Its name, the rule that a panic breaks, and what it does.
+/// Its name, the rule that a panic breaks, and its function.
 type Scenario<L> = (&'static str, Rule, fn(&Bench<'_, L>) -> Result<(), Stalled>);
 
 pub(super) fn run<L, S, B>(layer: L) -> Report
@@ -38,7 +38,7 @@ where
     report.clone()
 }
 
-/// Every scenario, by the name that the README explains.
+/// Returns every scenario, by the name that the README explains.
 fn all<L, S, B>() -> [Scenario<L>; 28]
 where
     L: Fn(Inner) -> S,
@@ -294,7 +294,7 @@ fn expect_trailers<L>(bench: &Bench<'_, L>, rule: Rule, found: Option<&HeaderMap
     });
 }
 
-/// What is said of a body's length beforehand; the lint holds it against the bytes.
+/// The length of a body is stated beforehand; the lint compares it with the bytes.
 fn known_length<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -416,7 +416,8 @@ where
     Ok(())
 }
 
-/// The error of the inner body reaches the reader. Returns the bytes before it, if there was a response.
+/// The error of the inner body reaches the reader. Returns the bytes before it, if there was a
+/// response.
 pub(super) fn expect_body_error<L, S, B>(
     bench: &Bench<'_, L>,
     app: App,
@@ -431,7 +432,7 @@ where
         // The layer responds to such a request by itself.
         _ if app.calls() == 0 => return Ok(None),
         Ok(got) => got,
-        // It has read the body before it answered.
+        // It has read the body before it responded.
         Err(error) => {
             bench.expect_source(Rule::BodyError, &*error);
             return Ok(None);
@@ -459,7 +460,7 @@ where
     let mut sent = 0;
     for _ in 0..2 {
         sent += 1;
-        // An error is not the question here, but after one of poll_ready the service is not used again.
+        // An error is not checked here, but after one of poll_ready the service is not used again.
         if block_on(send(&mut service, request()))?.is_err() {
             break;
         }

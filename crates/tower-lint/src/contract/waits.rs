@@ -15,7 +15,8 @@ use crate::{
     probe::{App, Body, DropLog, Gate, Seen, Stalled, WakeCounter, block_on, cancel_everywhere},
 };
 
-/// The inner side waits for the gate, and the caller is woken when it opens. Returns whether it waited.
+/// The inner side waits for the gate, and the caller is woken when it opens. Returns whether it
+/// waited.
 pub(super) fn wake<L, S, B>(
     bench: &Bench<'_, L>,
     app: App,

@@ -80,7 +80,7 @@ impl WakeCounter {
     ///
     /// # Errors
     ///
-    /// If that does not happen within a second.
+    /// Returns [`Stalled`] if that does not happen within a second.
     pub fn wait_for_more_than(&self, wakes: usize) -> Result<(), Stalled> {
         let start = Instant::now();
         while self.wakes() <= wakes {
@@ -101,7 +101,7 @@ impl Default for WakeCounter {
 ///
 /// # Errors
 ///
-/// If it waits and is not woken.
+/// Returns [`Stalled`] if it waits and is not woken.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Stalled> {
     let mut future = pin!(future);
     let counter = WakeCounter::new();
@@ -120,7 +120,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Stalled> {
 ///
 /// # Errors
 ///
-/// If a future waits and is not woken.
+/// Returns [`Stalled`] if a future waits and is not woken.
 pub fn cancel_everywhere<F: Future>(
     mut make: impl FnMut() -> F,
     mut after: impl FnMut(usize),

@@ -176,7 +176,8 @@ fn an_axum_router_breaks_no_rule_with_and_without_compression() {
     assert_eq!(linted(compressed, requests(&paths)), []);
 }
 
-/// What is reported inside of axum's routing and around the router, for a handler with this response.
+/// Returns the violations inside axum's routing and around the router, for a handler with this
+/// response.
 fn in_axum(lint: LintLayer, method: &Method, response: fn() -> Response) -> [Vec<Rule>; 2] {
     let rules: Arc<Mutex<Vec<Rule>>> = Arc::default();
     let keeps = rules.clone();

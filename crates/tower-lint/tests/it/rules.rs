@@ -275,7 +275,7 @@ fn rule_204_a_size_hint_that_the_bytes_contradict() {
     assert_eq!(of_body(body()), []);
 }
 
-/// Is pending once, and then says less of its length than before.
+/// Is pending once, and then has a smaller size hint than before.
 struct Shrinks(usize);
 
 impl http_body::Body for Shrinks {

@@ -1,4 +1,5 @@
-//! Wrong layers, each caught by its rule in the scenarios that are there for it, and right ones that keep every rule.
+//! Wrong layers, each caught by its rule in the scenarios that are there for it, and right ones
+//! that keep every rule.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -77,8 +78,8 @@ impl Waking {
     }
 }
 
-/// When it is wrong: for which requests, and how many calls this instance and all of its clones had before, and
-/// how many clones lie between it and the first one.
+/// When it is wrong: for which requests, and after how many calls of this instance and of all its
+/// clones. The last number is that of the clones between it and the first instance.
 type When = fn(&Parts, Past) -> bool;
 
 #[derive(Clone, Copy)]
@@ -355,7 +356,7 @@ fn patch(parts: &Parts, _: Past) -> bool {
     parts.method == Method::PATCH
 }
 
-/// A page that is asked for without conditions.
+/// Returns whether a page is requested without conditions.
 fn get(parts: &Parts, _: Past) -> bool {
     parts.method == Method::GET
         && parts.uri.path().starts_with("/page")
@@ -387,7 +388,7 @@ fn swapped(headers: &mut http::HeaderMap) {
     headers.append("x-twice", HeaderValue::from_static("1"));
 }
 
-/// What is wrong, when, which rules that breaks in which scenarios, and words of the report.
+/// The fault, when it occurs, which rules that breaks in which scenarios, and words of the report.
 type Row = (
     How,
     When,
@@ -402,7 +403,7 @@ fn rows() -> Vec<Row> {
     use Rule as R;
     vec![
         (How::Right, |_, _| true, &[], ""),
-        // What a layer adds does not count.
+        // Additions of a layer do not count.
         (
             Request(|mut request| {
                 let headers = request.headers_mut();
@@ -1001,7 +1002,7 @@ fn rows() -> Vec<Row> {
             &[],
             "",
         ),
-        // Bodies that say what is not true.
+        // Bodies with false hints.
         (
             Response(|response| {
                 let known = response.headers().contains_key("content-length");
@@ -1026,7 +1027,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// The scenarios in which each rule was broken.
+/// Returns the scenarios in which each rule was broken.
 fn scenarios(report: &contract::Report) -> BTreeMap<Rule, BTreeSet<String>> {
     let of_line = |line: &String| line.split_once(": ").unwrap().0.to_owned();
     report

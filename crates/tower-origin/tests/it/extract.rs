@@ -82,7 +82,7 @@ async fn in_axums_tests_the_mocked_address_counts() {
     assert_eq!(from(proxy, None).await.1, "192.0.2.1");
     let stranger = app.layer(mocked(STRANGER));
     assert_eq!(from(stranger.clone(), None).await.1, "203.0.113.7");
-    // As with axum's own extractor, a real connection goes before it.
+    // As with axum's own extractor, a real connection counts before it.
     assert_eq!(from(stranger, Some(PROXY)).await.1, "192.0.2.1");
 }
 

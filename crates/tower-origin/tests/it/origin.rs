@@ -66,7 +66,7 @@ fn the_layer_says_what_the_server_cannot() {
 
 /// RFC 9113, section 8.3.1, and RFC 3986, section 6.2.3.
 #[test]
-fn origin_8_the_ports_of_authority_and_host_are_compared_by_scheme() {
+fn origin_8_authority_and_host_are_compared_by_scheme() {
     // `:scheme`, `:authority`, `Host`, and which port the request names.
     let same = [
         ("https://example.org:443/", "example.org", 443),
@@ -98,7 +98,7 @@ fn origin_8_the_ports_of_authority_and_host_are_compared_by_scheme() {
     }
 }
 
-/// A proxy that ends TLS may say `http` in `:scheme` and `https` in X-Forwarded-Proto.
+/// A proxy that ends TLS may send `http` in `:scheme` and `https` in X-Forwarded-Proto.
 #[test]
 fn origin_8_the_scheme_that_a_proxy_reports_compares_ports_too() {
     let from = |peer, proto: &str| {
@@ -210,7 +210,7 @@ fn of_several_lines_of_a_header_the_last_is_the_nearest_proxys() {
         let got = told(&behind_thorough_proxies(), request(PROXY, "/", &headers));
         assert_eq!(got, expected, "{lines:?}");
     }
-    // The second line is read where the first one says nothing of the kind.
+    // The second line is read where the first one has nothing of the kind.
     for lines in [["", "for=\""], ["for=192.0.2.1", "for=\""]] {
         let lines = lines.map(|line| format!("forwarded: {line}"));
         let lines = lines.each_ref().map(|line| &**line);
@@ -531,7 +531,7 @@ fn origin_9_a_request_without_a_host_has_the_default_host() {
     let layer = listed().default_host("a.example").unwrap();
     let layer = layer.default_host("b.example").unwrap();
     assert_eq!(told(&layer, bare()), "http b.example 80 203.0.113.7 5000 ");
-    // What is named goes before it, and has to be on the list.
+    // A host that is named counts before it, and has to be on the list.
     for (peer, header, expected) in [
         (STRANGER, HOST, "http example.org 80 203.0.113.7 5000 "),
         (

@@ -121,7 +121,7 @@ fn the_default_host_stands_in_urls() {
         origin.url(&parts)
     };
     assert_eq!(url(&[]).as_deref(), Some("http://example.org/a"));
-    // What a client names is on no list here.
+    // The host that a client names is on no list here.
     assert_eq!(url(&["host: example.org"]), None);
 }
 

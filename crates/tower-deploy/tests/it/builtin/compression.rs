@@ -1,4 +1,4 @@
-//! The filter `compression`: what caches and clients can tell of the two forms of a response.
+//! The filter `compression`: the two forms of a response as caches and clients see them.
 
 use std::convert::Infallible;
 
@@ -20,7 +20,7 @@ fn text() -> String {
 
 const FILTER: &str = "filter-with = it\n[filter:it]\nuse = egg:tower#compression\n";
 
-/// A compressed site of files.
+/// Returns a compressed site of files.
 fn files(name: &str) -> (Folder, App) {
     let ini = format!("{STATIC}{FILTER}");
     let folder = Folder::new(
@@ -35,8 +35,8 @@ fn files(name: &str) -> (Folder, App) {
     (folder, app)
 }
 
-/// An app that responds with the status and the headers that the path names (`_` is a space),
-/// compressed.
+/// Returns an app that responds with the status and the headers that the path names (`_` is a
+/// space), compressed.
 fn said() -> App {
     let registry = Registry::standard().app("says", |_, (): ()| {
         Ok::<_, Infallible>(App::new(service_fn(async |request: Request<Body>| {
@@ -107,7 +107,7 @@ async fn the_compressed_form_has_a_tag_that_gives_304() {
 }
 
 #[tokio::test]
-async fn head_says_what_get_says() {
+async fn head_has_the_headers_of_get() {
     let (_folder, app) = files("compressed-head");
     let said = said();
     for headers in [&[][..], &[GZIP], &[("accept-encoding", "identity;q=0")]] {
@@ -131,7 +131,7 @@ async fn head_says_what_get_says() {
 }
 
 #[tokio::test]
-async fn what_must_not_change_does_not() {
+async fn a_response_that_must_not_change_does_not() {
     let app = said();
     for (path, why) in [
         ("/200/cache-control=max-age=3,_No-Transform", "it says so"),

@@ -18,7 +18,7 @@ const DATE: &str = "Sun, 13 Sep 2020 12:26:40 GMT";
 const EARLIER: &str = "Sun, 13 Sep 2020 12:26:39 GMT";
 const LATER: &str = "Sun, 13 Sep 2020 12:26:41 GMT";
 
-/// A site with a file of 12 bytes and an empty one, from 2020.
+/// Returns a site with a file of 12 bytes and an empty one, from 2020.
 fn site(name: &str) -> (Folder, App) {
     let files = [
         ("main.ini", STATIC),

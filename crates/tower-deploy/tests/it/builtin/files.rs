@@ -370,7 +370,7 @@ fn a_folder_that_is_not_there_is_an_error_with_its_place() {
     );
 }
 
-/// The times that builds and archives give to all files: none, Nix's, npm's, one of a commit.
+/// The times that builds and archives set for all files: none, Nix's, npm's, one of a commit.
 const SET_TIMES: [i64; 5] = [-86400, 0, 1, 499_162_500, 1_600_000_000];
 
 #[tokio::test]
@@ -398,7 +398,7 @@ async fn a_time_that_is_set_confirms_no_other_content() {
             assert_eq!(other.status(), StatusCode::OK, "{seconds}");
             assert_ne!(header(&other, "etag"), Some(etag), "{seconds}");
             assert_eq!(other.body().first(), Some(&b'b'), "{seconds}");
-            // Such a date is no news either; one from before the web is not even named.
+            // Such a date confirms nothing either; one from before the web is not even named.
             let date = header(&first, "last-modified");
             assert_eq!(date.is_some(), seconds == 1_600_000_000, "{seconds}");
             let since = "Thu, 01 Jan 1970 00:00:01 GMT";
@@ -467,7 +467,7 @@ async fn a_file_that_may_not_be_read_is_403() {
 }
 
 #[tokio::test]
-async fn text_files_in_utf_8_say_so() {
+async fn text_files_in_utf_8_name_it() {
     let folder = folder("charset");
     let long = format!("{}\u{fc}", "x".repeat((64 << 10) - 1));
     let write =
@@ -560,7 +560,7 @@ async fn text_files_in_utf_8_say_so() {
     )
     .unwrap();
     let error = loader.load_app("config:wrong.ini").unwrap_err().to_string();
-    assert!(error.ends_with("wrong.ini:4:11: [app:main] charset: \"a b\" is no name of a charset (write one such as utf-8, or none)"), "{error}");
+    assert!(error.ends_with("wrong.ini:4:11: [app:main] charset: \"a b\" is not the name of a charset (write one such as utf-8, or none)"), "{error}");
 }
 
 #[tokio::test]

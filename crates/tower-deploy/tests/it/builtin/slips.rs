@@ -1,11 +1,10 @@
-//! What people often write and do not mean: each error says what is wrong, where, and what would be
-//! right.
+//! Common mistakes in files: each error has the fault, its position, and the correct text.
 
 use tower_deploy::Registry;
 
 use super::{loader, wrong};
 
-/// What is wrong with `[server:main]` of a file.
+/// Returns the error of `[server:main]` in a file.
 fn wrong_server(settings: &str) -> String {
     let text = format!("[server:main]\n{settings}\n");
     let loader = loader(Registry::standard(), &[("main.ini", &text)]);
@@ -66,23 +65,23 @@ fn indented_settings_comments_and_quotes_are_seen_in_values() {
     for (main, expected) in [
         (
             "[app:main]\nuse = egg:tower#text\n  text = x\n",
-            "/site/main.ini:3:3: [app:main] use: the value goes on in the indented line `text = …` (write `text` without the indent, unless it belongs to the value)",
+            "/site/main.ini:3:3: [app:main] use: the value continues in the indented line `text = …` (write `text` without the indent, unless it belongs to the value)",
         ),
         (
             "[pipeline:main]\npipeline = f b\n  filter-with = f\n",
-            "/site/main.ini:3:3: [pipeline:main] pipeline: the value goes on in the indented line `filter-with = …` (write `filter-with` without the indent, unless it belongs to the value)",
+            "/site/main.ini:3:3: [pipeline:main] pipeline: the value continues in the indented line `filter-with = …` (write `filter-with` without the indent, unless it belongs to the value)",
         ),
         (
             "[composite:main]\nuse = egg:tower#urlmap\n/ = b\n  /x = b\n",
-            "/site/main.ini:3:5: [composite:main] /: the value goes on in the indented line `/x = …` (write `/x` without the indent, unless it belongs to the value)",
+            "/site/main.ini:3:5: [composite:main] /: the value continues in the indented line `/x = …` (write `/x` without the indent, unless it belongs to the value)",
         ),
         (
             "[app:main]\nuse = b\n\n [app:c]\n use = b\n",
-            "/site/main.ini:4:2: [app:main] use: the value goes on in the indented line `[app:c]` (write `[app:c]` without the indent, unless it belongs to the value)",
+            "/site/main.ini:4:2: [app:main] use: the value continues in the indented line `[app:c]` (write `[app:c]` without the indent, unless it belongs to the value)",
         ),
         (
             "[app:main]\nuse = egg:tower#text\n  text: x\n",
-            "/site/main.ini:3:3: [app:main] use: the value goes on in the indented line `text = …` (write `text` without the indent, unless it belongs to the value)",
+            "/site/main.ini:3:3: [app:main] use: the value continues in the indented line `text = …` (write `text` without the indent, unless it belongs to the value)",
         ),
         (
             "[app:main]\nuse = \"egg:tower#text\"\ntext = x\n",
@@ -107,7 +106,7 @@ fn indented_settings_comments_and_quotes_are_seen_in_values() {
     ] {
         assert_eq!(wrong(&format!("{main}{rest}")), expected);
     }
-    // Where it is wanted, it is no mistake.
+    // In these values it is no mistake.
     assert!(
         super::load(&[(
             "main.ini",
@@ -138,7 +137,7 @@ fn a_section_needs_its_bracket() {
 }
 
 #[test]
-fn sizes_that_are_none_are_said_so() {
+fn invalid_sizes_are_errors() {
     let limit = |size: &str| {
         wrong(&format!(
             "[app:main]\nuse = egg:tower#text\ntext = x\nfilter-with = l\n[filter:l]\nuse = egg:tower#body-limit\nlimit = {size}\n"
@@ -169,7 +168,7 @@ fn sizes_that_are_none_are_said_so() {
 }
 
 #[test]
-fn what_is_wrong_with_a_server_has_its_key() {
+fn an_error_in_a_servers_settings_has_its_key() {
     for (settings, expected) in [
         (
             "host = localhost:8080",
@@ -201,7 +200,7 @@ fn what_is_wrong_with_a_server_has_its_key() {
         ),
         (
             "port = 80\n  host = localhost",
-            "4:3: [server:main] port: the value goes on in the indented line `host = …` (write `host` without the indent, unless it belongs to the value)",
+            "4:3: [server:main] port: the value continues in the indented line `host = …` (write `host` without the indent, unless it belongs to the value)",
         ),
         (
             "header_timeout = 10s # comment",
@@ -213,7 +212,7 @@ fn what_is_wrong_with_a_server_has_its_key() {
         ),
         (
             "port = 1\nbind = unix:/x",
-            "4:8: [server:main] bind: it says where to listen twice: `bind`, and `host` or `port` (take one of them out)",
+            "4:8: [server:main] bind: the address is set twice: `bind`, and `host` or `port` (take one of them out)",
         ),
         (
             "write_timeout = 0",

@@ -1,12 +1,12 @@
-//! Heads of responses that are not quite as they should be.
+//! Heads of responses that are slightly wrong.
 
 use http::StatusCode;
 use http_body_util::BodyExt;
 
 use super::{ask, get, proxy, sockets::Upstream};
 
-/// What a client gets of these bytes: the status, the header lines, and the body. The connection
-/// stays open, so that only the head says where the body ends.
+/// Returns what a client gets of these bytes: the status, the header lines, and the body. The
+/// connection stays open, so that only the head determines where the body ends.
 async fn passed(answer: &str) -> (u16, Vec<String>, Option<String>) {
     let upstream = Upstream::bind().await;
     let app = proxy(&upstream, "");
@@ -24,7 +24,7 @@ async fn passed(answer: &str) -> (u16, Vec<String>, Option<String>) {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_response_head_is_fixed_or_a_502() {
+async fn a_fault_in_a_response_head_is_fixed_or_a_502() {
     for (head, passed_on) in [
         // RFC 9112, section 5.1: a proxy removes the spaces.
         (
@@ -67,7 +67,7 @@ async fn what_is_wrong_with_a_response_head_is_fixed_or_a_502() {
             "HTTP/1.1 200 OK\r\nX-A: \u{e4}\r\nContent-Length: 2\r\n\r\n",
             Some(&["x-a:\u{e4}"]),
         ),
-        // What no rule fixes is no response.
+        // A fault that no rule fixes is an error.
         (
             "HTTP/1.1 200 OK\r\n X-A: 1\r\nContent-Length: 2\r\n\r\n",
             None,

@@ -26,7 +26,7 @@ const ONE_HOP: [&str; 10] = [
     "Upgrade",
 ];
 
-/// A value that leaves the message as it is.
+/// Returns a value that leaves the message as it is.
 fn value(name: &str) -> &'static str {
     match name {
         "Connection" => "keep-alive",
@@ -35,7 +35,7 @@ fn value(name: &str) -> &'static str {
     }
 }
 
-/// The names of a head's header lines.
+/// Returns the names of a head's header lines.
 fn names(head: &str) -> Vec<String> {
     let lines = head.lines().skip(1).filter(|line| !line.is_empty());
     let names = lines.map(|line| line.split(':').next().unwrap().to_ascii_lowercase());
@@ -126,7 +126,7 @@ async fn only_plain_names_reach_the_upstream() {
             &["script_name", "x-foo-9", "x_foo"],
         ),
         ("pass_headers = x.foo\n", &["x-foo-9", "x.foo"]),
-        // Suppressed is suppressed, in each spelling.
+        // A suppressed name is suppressed in each spelling.
         (
             "pass_headers = X_Foo X_Bar\nsuppress_http_headers = x.FOO\n",
             &["x-foo-9", "x_bar"],
@@ -223,7 +223,7 @@ fn a_name_that_could_not_be_passed_on_is_a_mistake() {
     }
 }
 
-/// What is logged in this thread.
+/// The log of this thread.
 #[cfg(feature = "cli")]
 #[derive(Clone, Default)]
 struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);

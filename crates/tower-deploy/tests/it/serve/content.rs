@@ -13,7 +13,8 @@ use tower_deploy::{Loader, Registry};
 
 use super::*;
 
-/// Responds as the path says: `/STATUS`, `/STATUS/HOW`, with the query as Content-Length.
+/// Returns a service that responds as the path describes: `/STATUS`, `/STATUS/HOW`, with the query
+/// as Content-Length.
 fn scripted()
 -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>
 + Clone
@@ -57,7 +58,7 @@ fn body(how: &str) -> Body {
     }
 }
 
-/// An HTTP/2 connection with a request on it.
+/// Returns an HTTP/2 connection with a request on it.
 async fn connect_2(server: &Running) -> SendRequest<Empty<Bytes>> {
     let socket = TcpStream::connect(server.address).await.unwrap();
     let io = TokioIo::new(socket);
@@ -312,7 +313,7 @@ async fn connect_gets_a_response_and_no_tunnel_by_mistake() {
         response.headers_mut().insert(CONTENT_LENGTH, 0.into());
         Ok::<_, Infallible>(response)
     });
-    // It says that there is a tunnel; it is one that has ended.
+    // The response opens a tunnel, which has already ended.
     let empty = run(server(), empty).await;
     let expected = (200, None, vec![], false);
     assert_eq!(over_1(&empty, Method::CONNECT, "").await, expected);

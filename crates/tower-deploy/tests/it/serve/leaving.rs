@@ -134,7 +134,8 @@ async fn a_client_that_stops_sending_has_left_by_default() {
     }
 }
 
-/// Responds with the path when the test says so, `/stream` in two frames.
+/// Returns a service that responds with the path when the test lets it, and to `/stream` in two
+/// frames.
 fn when_told() -> (
     mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Answer>
@@ -170,7 +171,7 @@ async fn half_closing() -> (mpsc::UnboundedReceiver<oneshot::Sender<()>>, Runnin
     (requests, run(server, app).await)
 }
 
-/// The end of the client's side has come to the server by then.
+/// Waits until the end of the client's side has come to the server.
 async fn a_while() {
     tokio::time::sleep(ms(100)).await;
 }
@@ -185,7 +186,7 @@ async fn a_half_closed_client_gets_a_response_that_takes_its_time() {
     a_while().await;
     tell.send(()).unwrap();
     assert!(client.answer().await.ends_with("/slow"));
-    // Nothing more can come, and so it is not waited for.
+    // Nothing more can come, so the server does not wait for it.
     let (rest, time) = client.rest().await;
     assert_eq!(rest, b"");
     assert!(time < Duration::from_secs(5), "{time:?}");
