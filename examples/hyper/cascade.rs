@@ -28,11 +28,16 @@ async fn rest<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, BoxError>
 /// 500.
 fn no_such_file(error: &BoxError) -> bool {
     let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => true,
-        ErrorKind::PermissionDenied | ErrorKind::InvalidFilename => true,
-        _ => false,
-    })
+    let kind = error.map(io::Error::kind);
+    matches!(
+        kind,
+        Some(
+            ErrorKind::NotFound
+                | ErrorKind::NotADirectory
+                | ErrorKind::PermissionDenied
+                | ErrorKind::InvalidFilename
+        )
+    )
 }
 
 #[tokio::main]

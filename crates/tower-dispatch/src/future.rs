@@ -99,7 +99,7 @@ fn without_body<E: Body, S>(response: Response<E>) -> Response<ResponseBody<E, S
         || parts.status.is_informational()
         || matches!(
             parts.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
         );
     // An endpoint that has taken the body off by itself leaves none, whatever GET would have had.
     let length = body.size_hint().exact().filter(|length| *length > 0);

@@ -183,7 +183,11 @@ impl Asks {
         let none = self == Self::Head
             || (self == Self::Connect && status.is_success())
             || status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+            // 205: RFC 9110, section 15.3.6.
+            || matches!(
+                status,
+                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+            );
         !none
     }
 }

@@ -208,6 +208,7 @@ async fn the_length_in_an_answer_to_head_is_that_of_get_or_absent() {
             "it has none",
         ),
         (answer(204, &[], ""), None, "nor has this"),
+        (answer(205, &[], "four"), None, "none, whatever it is"),
         (answer(304, &[], "four"), None, "another response's"),
     ];
     for (response, length, why) in table {

@@ -268,6 +268,7 @@ fn hooks_2_a_hooks_response_has_a_body_only_with_content() {
         (Method::POST, 503, None, 4),
         (Method::GET, 101, None, 0),
         (Method::GET, 204, None, 0),
+        (Method::GET, 205, None, 0),
         (Method::GET, 304, None, 0),
         (Method::CONNECT, 200, None, 0),
         (Method::CONNECT, 403, None, 4),
