@@ -7,8 +7,8 @@
 # Package: WebOb 1.8.11, Werkzeug 3.1.9 (PyPI).
 # Guess: for WebOb, 304 (right) and 206 (wrong); for Werkzeug, that it leaves the page alone
 #   (wrong).
-# Here: no ETag and no Accept-Ranges on error pages; what replaces an error body has to drop
-#   both.
+# Here: set no ETag on an error page, and drop ETag and Accept-Ranges where an error body is
+#   replaced.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Expected: as in Python's configparser, after which the crate is named, `#` begins a comment
-#   only where a line begins (or, if that is switched on, after white space). `use =
-#   egg:Paste#urlmap` is the first line that every PasteDeploy file needs.
+#   only where a line begins (or, if that is switched on, after white space). PasteDeploy files
+#   are full of `use = egg:NAME#FACTORY`.
 # Happens: the value ends at the `#`, with no white space before it, also with `new_cs`. The app
 #   becomes `egg:Paste`, and a URL loses its fragment, without an error.
 # Package: configparser 3.3.0 (crates.io).
@@ -43,7 +43,8 @@ fn main() {
 EOF
 
 cat > want <<'EOF'
-x
+new: [("location", Some("https://example.org/")), ("use", Some("egg:Paste"))]
+new_cs: [("Location", Some("https://example.org/")), ("use", Some("egg:Paste"))]
 EOF
 
 "${CARGO:-cargo}" run --quiet > got

@@ -65,7 +65,9 @@ finally:
 EOF
 
 cat > want <<'EOF'
-x
+both given: '' + '/a b'
+URI alone: '' + '/a%20b'
+URI and script: '/my app' + 'pp/c'
 EOF
 
 python3 --version

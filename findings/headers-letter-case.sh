@@ -36,8 +36,8 @@ use headers::{
 };
 
 fn read<H: Header>(text: &'static str) -> Result<H, headers::Error> {
-    let value = HeaderValue::from_static(text);
-    H::decode(&mut [&value].into_iter())
+    let values = [HeaderValue::from_static(text)];
+    H::decode(&mut values.iter())
 }
 
 fn main() {

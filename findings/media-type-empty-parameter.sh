@@ -4,7 +4,7 @@
 # Happens: an empty parameter in the middle is an error in all three crates, one at the end is
 #   none. White space before the semicolon is an error in mime, and so in headers, and none in
 #   mediatype.
-# Package: mime 0.3.17, mediatype 0.23.0, headers 0.4.2 (crates.io).
+# Package: mime 0.3.18, mediatype 0.23.0, headers 0.4.2 (crates.io).
 # Guess: none was written down before the first run.
 # Here: a Content-Type that a crate cannot read is not an invalid one: treat it as unknown, do
 #   not reject the request for it.
@@ -25,7 +25,7 @@ edition = "2021"
 [dependencies]
 headers = "=0.4.2"
 mediatype = "=0.23.0"
-mime = "=0.3.17"
+mime = "=0.3.18"
 EOF
 cat > src/main.rs <<'EOF'
 use headers::{ContentType, Header, HeaderValue};
@@ -52,7 +52,11 @@ fn main() {
 EOF
 
 cat > want <<'EOF'
-x
+text/plain;charset=utf-8    mime true  headers true  mediatype true
+text/plain;;charset=utf-8   mime false headers false mediatype false
+text/plain; ;charset=utf-8  mime false headers false mediatype false
+text/plain;charset=utf-8;   mime true  headers true  mediatype true
+text/plain ;charset=utf-8   mime false headers false mediatype true
 EOF
 
 "${CARGO:-cargo}" run --quiet > got

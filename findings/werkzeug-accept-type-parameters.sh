@@ -30,7 +30,10 @@ for accept, offer in [
 EOF
 
 cat > want <<'EOF'
-x
+Accept: text/html | offered text/html | Werkzeug: text/html | WebOb: ['text/html']
+Accept: text/html | offered text/html;charset=utf-8 | Werkzeug: None | WebOb: ['text/html;charset=utf-8']
+Accept: text/* | offered text/html;charset=utf-8 | Werkzeug: text/html;charset=utf-8 | WebOb: ['text/html;charset=utf-8']
+Accept: text/html;level=1 | offered text/html | Werkzeug: None | WebOb: []
 EOF
 
 python3 --version
