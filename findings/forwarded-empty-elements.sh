@@ -5,7 +5,7 @@
 # Happens: forwarded-header-value reads them all. rfc7239 and forwarded-parse make errors of all
 #   four, so one stray comma of a proxy loses the whole chain.
 # Package: rfc7239 0.1.3, forwarded-header-value 0.1.1 (crates.io), forwarded-parse 2.2.0 (npm).
-# Guess: both crates fail, since both fail on quoted values. Wrong for forwarded-header-value.
+# Guess: none was written down before the first run.
 # Here: tower-origin reads all five; it rejects a malformed field as a whole, so it has to know
 #   what is legal.
 set -euo pipefail

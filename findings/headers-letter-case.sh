@@ -2,7 +2,7 @@
 # Expected: names that HTTP compares without regard to case are read in any case: the
 #   expectation (RFC 9110, 10.1.1), range units (14.1), cache directives (RFC 9111, 5.2),
 #   upgrade protocols (RFC 9110, 7.8), content codings (8.4.1), disposition types (RFC 6266,
-#   4.1), as authentication schemes are (RFC 9110, 11.1).
+#   4.2), as authentication schemes are (RFC 9110, 11.1).
 # Happens: one crate has both habits. Authorization, Connection and Strict-Transport-Security
 #   are read in any case. Expect and Range are decoding errors in another case, and
 #   Cache-Control, Upgrade, Content-Encoding and Content-Disposition decode, but the value is

@@ -6,7 +6,8 @@
 #   sorted by the host's text first, a name sorts before the same name with a colon, and without
 #   a port it stands for all ports.
 # Package: Paste 3.10.1, asked through WebOb 1.8.11 (PyPI).
-# Guess: the more specific host is taken. Wrong.
+# Guess: none was written down for the two beside each other; the test was made in the belief
+#   that the more specific host is taken.
 # Here: tower-deploy's `urlmap` takes the more specific host first, then the longest path.
 set -euo pipefail
 work=$(mktemp -d)

@@ -6,8 +6,7 @@
 #   parser, and reads each default through the interpolation. Any value that a caller hands in
 #   as `global_conf` fails in the same way.
 # Package: PasteDeploy 3.1.0 (PyPI) on Python 3.11.
-# Guess: none was written down before the first run. For `global_conf`, that it fails only where
-#   a setting refers to it. Wrong.
+# Guess: none was written down before the first run.
 # Here: tower-deploy takes `here`, `__file__` and handed-in values literally.
 set -euo pipefail
 work=$(mktemp -d)

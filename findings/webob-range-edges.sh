@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Expected: of 12 bytes, a suffix of 50 is the whole and a suffix of 0 is not satisfiable; where
-#   several ranges are asked, they are all sent or the whole is (RFC 9110, 14.1.2, 14.2,
-#   15.3.7).
+# Expected: of 12 bytes, a suffix of 50 is the whole and a suffix of 0 is not satisfiable; of
+#   several ranges a server usually sends all, and says 416 if none can be sent (RFC 9110,
+#   14.1.2, 15.3.7, 15.5.17).
 # Happens: the suffixes are the other way round: 50 gives a 416, 0 a 206 with everything. Of
-#   several ranges only the first one counts: alone it is the 206, and where it is beyond the
-#   end the response is a 416, though the second one could be sent.
+#   several ranges only the first one counts: it alone is the 206 (which is allowed), and where
+#   it is beyond the end the response is a 416, though the second one could be sent.
 # Package: WebOb 1.8.11 (PyPI).
 # Guess: a suffix of 50 gives the whole. Wrong.
 # Here: let one layer handle ranges, and leave `conditional_response` off in the app that it

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Expected: `Accept: text/html` takes text/html with any parameters (RFC 9110, 12.5.1), so an
 #   app may offer its type as it sends it: with a charset.
-# Happens: Werkzeug's best_match finds nothing acceptable then, and an app that asks it answers
-#   406 to a client that takes HTML. With `text/*` the same offer matches. WebOb matches both.
+# Happens: Werkzeug's best_match finds nothing acceptable then, so an app that goes by it
+#   answers 406 to a client that takes HTML. With `text/*` the same offer matches. WebOb matches
+#   both.
 # Package: Werkzeug 3.1.9, WebOb 1.8.11 (PyPI).
-# Guess: Werkzeug leaves parameters out of the comparison. Wrong.
+# Guess: `Accept: text/html;level=1` matches an offer of text/html in Werkzeug. Wrong; the rows
+#   with a charset had no guess.
 # Here: offer types without a charset, and add it when the response is made.
 set -euo pipefail
 work=$(mktemp -d)
