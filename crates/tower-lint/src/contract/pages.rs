@@ -96,16 +96,16 @@ impl Page {
     fn request(self, method: Method, version: Version, headers: Headers) -> Request<Body> {
         let content = (method == Method::POST).then(|| "field=value".into());
         let mut request = Request::new(Body::new(content));
-        let uri = match (&method, version) {
-            (&Method::CONNECT, _) => "example.org:443",
-            (_, Version::HTTP_2) => self.uri,
-            _ => self.path,
+        let (uri, host) = match (&method, version) {
+            (&Method::CONNECT, _) => ("example.org:443", "example.org:443"),
+            (_, Version::HTTP_2) => (self.uri, "example.org"),
+            _ => (self.path, "example.org"),
         };
         *request.uri_mut() = Uri::from_static(uri);
         *request.method_mut() = method;
         *request.version_mut() = version;
         if version != Version::HTTP_2 {
-            let host = HeaderValue::from_static("example.org");
+            let host = HeaderValue::from_static(host);
             request.headers_mut().insert(HOST, host);
         }
         for (name, value) in BROWSER.iter().chain(headers) {
@@ -190,13 +190,12 @@ impl Page {
 
 /// Returns this content in frames that begin and end anywhere.
 fn frames(content: &Bytes) -> [Step; 5] {
-    let at = content.len() / 2 + 1;
     [
         Step::Data(content.slice(..1)),
         Step::Yield,
-        Step::Data(content.slice(1..at)),
+        Step::Data(content.slice(1..100)),
         Step::Yield,
-        Step::Data(content.slice(at..)),
+        Step::Data(content.slice(100..)),
     ]
 }
 

@@ -24,7 +24,8 @@ fn a_body_follows_its_script_and_tells_the_truth_of_itself() {
         (fails.size_hint().lower(), fails.size_hint().upper()),
         (2, None)
     );
-    assert_eq!(block_on(fails.collect()).unwrap().unwrap_err(), Error("no"));
+    let error = block_on(fails.collect()).unwrap().unwrap_err();
+    assert_eq!((error, error.to_string()), (Error("no"), "no".to_owned()));
 
     let mut single = Body::byte_by_byte("abc");
     let first = block_on(single.frame()).unwrap().unwrap().unwrap();

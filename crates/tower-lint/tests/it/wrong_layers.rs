@@ -8,17 +8,23 @@ use std::{
     mem::ManuallyDrop,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
+};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use tower::{BoxError, Layer, Service, layer::util::Identity, util::MapErrLayer};
+use tower::{
+    BoxError, Layer, Service,
+    layer::util::Identity,
+    util::{MapErrLayer, MapRequestLayer},
+};
 use tower_lint::{Rule, contract, probe};
 
 type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
@@ -269,6 +275,7 @@ struct Odd {
 #[derive(Clone, Copy)]
 enum What {
     DropsTrailers,
+    EmptiesTrailers,
     EndsAtAnEmptyFrame,
     CutsAByte,
     AddsAFrame,
@@ -322,6 +329,9 @@ impl http_body::Body for Odd {
         let cut = |data: Bytes| data.slice(..data.len().saturating_sub(1));
         Poll::Ready(match (this.what, frame) {
             (What::DropsTrailers, Some(Ok(frame))) if frame.is_trailers() => None,
+            (What::EmptiesTrailers, Some(Ok(frame))) if frame.is_trailers() => {
+                Some(Ok(Frame::trailers(HeaderMap::new())))
+            }
             (What::EndsAtAnEmptyFrame, Some(Ok(frame))) if is_empty(&frame) => None,
             (What::CutsAByte, Some(Ok(frame))) => Some(Ok(frame.map_data(cut))),
             (What::DropsData, Some(Ok(frame))) => Some(Ok(frame.map_data(|_| Bytes::new()))),
@@ -383,7 +393,7 @@ fn filled_if(response: Response<AnyBody>, status: StatusCode) -> Response<AnyBod
     }
 }
 
-fn swapped(headers: &mut http::HeaderMap) {
+fn swapped(headers: &mut HeaderMap) {
     headers.insert("x-twice", HeaderValue::from_static("2"));
     headers.append("x-twice", HeaderValue::from_static("1"));
 }
@@ -554,6 +564,12 @@ fn rows() -> Vec<Row> {
             patch,
             &[(R::ResponseBody, EXCHANGES)],
             "the trailers became None",
+        ),
+        (
+            Response(|response| response.map(|body| What::EmptiesTrailers.of(body))),
+            patch,
+            &[(R::ResponseBody, EXCHANGES)],
+            "the trailers became Some({})",
         ),
         (
             Response(|response| {
@@ -1073,6 +1089,33 @@ fn every_scenario_alone_catches_a_wrong_layer() {
         count += 1;
     }
     assert_eq!(count, 28);
+}
+
+#[test]
+fn pages_are_asked_for_as_a_browser_does() {
+    let asked: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let keeps = asked.clone();
+    let layer = MapRequestLayer::new(move |request: Request<probe::Body>| {
+        let host = request.headers().get("host");
+        let host = host.map_or("-", |host| host.to_str().unwrap());
+        let length = http_body::Body::size_hint(request.body()).lower();
+        let (method, uri) = (request.method(), request.uri());
+        let line = format!("{method} {uri} {:?} {host} {length}", request.version());
+        keeps.lock().unwrap().insert(line);
+        request
+    });
+    contract::check(|inner| layer.layer(inner)).assert_kept();
+    let asked = asked.lock().unwrap();
+    for line in [
+        "GET /page.html HTTP/1.1 example.org 0",
+        "GET https://example.org/page.html HTTP/2.0 - 0",
+        "POST /page.txt HTTP/1.1 example.org 11",
+        "POST https://example.org/page.json HTTP/2.0 - 11",
+        "CONNECT example.org:443 HTTP/1.1 example.org:443 0",
+        "CONNECT example.org:443 HTTP/2.0 - 0",
+    ] {
+        assert!(asked.contains(line), "{line} is not in {asked:#?}");
+    }
 }
 
 #[test]
