@@ -177,3 +177,17 @@ fn settings_that_make_no_answer_are_errors() {
         );
     }
 }
+
+/// A 404 and a 308 may be stored by a cache otherwise, and only the 308 is meant to be.
+#[tokio::test]
+async fn no_cache_keeps_that_a_redirect_leads_nowhere() {
+    let app = site(
+        "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/(.*) go\n[app:go]\nuse = egg:tower#redirect\nlocation = /to/{0}\nstatus = 308\n",
+    );
+    let nowhere = get(&app, "/..").await;
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+    assert_eq!(header(&nowhere, "cache-control"), Some("no-store"));
+    let there = get(&app, "/x").await;
+    assert_eq!(there.status(), StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(header(&there, "cache-control"), None);
+}
