@@ -449,7 +449,9 @@ mod tests {
         reader.lines.flush(Duration::from_millis(20));
         assert!(reader.lines.queue.lock().is_stuck);
         reader.allow.send(Ok(usize::MAX)).unwrap();
+        let start = std::time::Instant::now();
         while reader.lines.queue.lock().is_stuck {
+            assert!(start.elapsed() < Duration::from_secs(5), "it is stuck");
             thread::yield_now();
         }
         let lines = reader.lines.clone();

@@ -210,3 +210,39 @@ async fn each_line_of_a_header_counts() {
     assert_eq!(header(&response, "etag"), Some("\"x\""));
     assert_eq!(header(&response, "last-modified"), Some("x"));
 }
+
+/// The smallest response, and the types that are not compressed, written out here.
+#[tokio::test]
+async fn some_types_and_what_is_small_are_not_compressed() {
+    for (kind, length, is_packed) in [
+        ("text/plain", 31, false),
+        ("text/plain", 32, true),
+        ("image/png", 100, false),
+        ("image/svg+xml", 100, true),
+        ("text/event-stream", 100, false),
+        ("application/grpc", 100, false),
+        ("application/grpc+proto", 100, false),
+        ("application/json", 100, true),
+    ] {
+        let text = "x".repeat(length);
+        let ini = format!(
+            "[app:main]\nuse = egg:tower#text\ntext = {text}\ncontent_type = {kind}\n{FILTER}"
+        );
+        let loader = loader(Registry::standard(), &[("main.ini", &ini)]);
+        let app = loader.load_app("config:/site/main.ini").unwrap();
+        for method in [Method::GET, Method::HEAD] {
+            let response = send(&app, method.clone(), "/", &[GZIP]).await;
+            let found = header(&response, "content-encoding") == Some("gzip");
+            assert_eq!(found, is_packed, "{method} {kind} {length}");
+            assert_eq!(header(&response, "vary").is_some(), is_packed, "{kind}");
+        }
+    }
+    // Without content there is nothing to compress.
+    let app = said();
+    for status in [204, 205] {
+        let path = format!("/{status}");
+        let response = send(&app, Method::GET, &path, &[GZIP]).await;
+        assert_eq!(header(&response, "content-encoding"), None, "{status}");
+        assert_eq!(header(&response, "vary"), None, "{status}");
+    }
+}

@@ -535,3 +535,43 @@ async fn no_cache_keeps_a_response_of_the_server_itself() {
         );
     }
 }
+
+/// What frames content is in no head without content, written out here.
+#[tokio::test]
+async fn no_framing_is_left_without_content() {
+    let app = service_fn(|request: Request<Body>| {
+        let mut response = Response::new(Body::default());
+        let status = request.uri().path().trim_start_matches('/').parse();
+        *response.status_mut() = status.unwrap_or(StatusCode::OK);
+        for (name, value) in [
+            ("content-length", "7"),
+            ("transfer-encoding", "chunked"),
+            ("trailer", "x-sum"),
+            ("x-kept", "1"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+        Box::pin(async { Ok(response) }) as Answer
+    });
+    let server = run(server(), app).await;
+    for (request, length) in [
+        ("GET /204", None),
+        ("GET /205", Some("\r\ncontent-length: 0\r\n")),
+        ("CONNECT a:80", None),
+    ] {
+        let mut client = server.connect().await;
+        client
+            .send(format!("{request} HTTP/1.1\r\nhost: a\r\n\r\n"))
+            .await;
+        let head = client.head().await;
+        assert!(head.contains("\r\nx-kept: 1\r\n"), "{head}");
+        for name in ["transfer-encoding", "trailer"] {
+            assert!(!head.contains(name), "{request}: {head}");
+        }
+        match length {
+            Some(length) => assert!(head.contains(length), "{head}"),
+            None => assert!(!head.contains("content-length"), "{head}"),
+        }
+    }
+}
