@@ -14,6 +14,7 @@ use crate::{
     Rewriter, Tag,
     eligible::{Eligible, RequestMethod},
     head,
+    headers::only,
     layer::{Choose, Options, ResponseFn},
     tag::{Copies, EntityTag, take_tags_out},
 };
@@ -156,7 +157,7 @@ impl<R: Rewriter> Asked<R> {
 
     /// A 304 to a client that has copies from here.
     fn treat_confirmation(&self, response: &response::Parts) -> Treatment<R> {
-        let etag = response.headers.get(ETAG);
+        let etag = only(&response.headers, ETAG);
         let etag = etag.and_then(|etag| EntityTag::parse(etag.as_bytes()));
         if self.copies.are_beside(etag) {
             return Treatment::Untouched;
@@ -191,8 +192,9 @@ impl<R: Rewriter> Asked<R> {
 fn has_content(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
         || headers
-            .get(CONTENT_LENGTH)
-            .is_some_and(|length| length != "0")
+            .get_all(CONTENT_LENGTH)
+            .iter()
+            .any(|length| length != "0")
 }
 
 /// A server may always ignore `Range` (RFC 9110, section 14.2).

@@ -63,7 +63,7 @@ pub fn adapt_headers(headers: &mut HeaderMap, length: Option<u64>, tag: Option<T
 /// 8.8).
 pub(crate) fn adapt_outcome(headers: &mut HeaderMap, length: Option<u64>) {
     let validators = [ETAG, LAST_MODIFIED].map(|name| {
-        let value = headers.remove(&name);
+        let value = only(headers, name.clone()).cloned();
         (name, value)
     });
     adapt_headers(headers, length, None);
@@ -78,7 +78,7 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Returns the value of a header that is not a list. On two lines, it has none.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+pub(crate) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut lines = headers.get_all(name).into_iter();
     match (lines.next(), lines.next()) {
         (Some(value), None) => Some(value),

@@ -56,3 +56,98 @@ pub(crate) fn shown(key: &str, value: &str) -> String {
     }
     out + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each word is written out here, so that none can be lost in the code.
+    #[test]
+    fn a_key_is_a_secrets_by_the_words_in_it() {
+        for key in [
+            "password",
+            "passwd",
+            "passphrase",
+            "secret",
+            "token",
+            "apikey",
+            "accesskey",
+            "credential",
+            "credentials",
+            "privatekey",
+            "signingkey",
+            "key",
+            "keys",
+            "auth",
+            "authorization",
+            "pwd",
+            "pass",
+        ] {
+            let (first, rest) = key.split_at(1);
+            let capital = format!("{}{rest}", first.to_uppercase());
+            for key in [
+                key.to_owned(),
+                key.to_uppercase(),
+                format!("db_{key}"),
+                format!("db.{key}"),
+                format!("X-Db-{capital}"),
+                format!("db{capital}"),
+                format!("DB_{}", key.to_uppercase()),
+                format!("db {key}"),
+            ] {
+                assert!(is_secret(&key), "{key}");
+            }
+        }
+        for key in [
+            "passwords_file",
+            "client_secret_path",
+            "api-key-id",
+            "API_KEY",
+            "private.key.file",
+            "signing_key_1",
+            "tokens",
+        ] {
+            assert!(is_secret(key), "{key}");
+        }
+        for key in [
+            "",
+            "host",
+            "monkey",
+            "author",
+            "compass",
+            "keyboard",
+            "keys_path",
+            "pass_headers",
+            "auth_url",
+            "passenger",
+            "x-forwarded-for",
+            "forward",
+        ] {
+            assert!(!is_secret(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_user_of_a_url_is_not_shown() {
+        for (value, expected) in [
+            ("http://joe:hunter2@h/", "http://[redacted]@h/"),
+            ("a http://joe@h b", "a http://[redacted]@h b"),
+            (
+                "http://a:b@h 'ftp://c:d@i'",
+                "http://[redacted]@h 'ftp://[redacted]@i'",
+            ),
+            ("http://a:p@ss@h/", "http://[redacted]@h/"),
+            ("http://a:p/ss@h/", "http://[redacted]@h/"),
+            ("http://a:p?ss@h/", "http://[redacted]@h/"),
+            ("http://a:p#ss@h/", "http://[redacted]@h/"),
+            ("http://h/@user", "http://h/@user"),
+            ("http://h?to=a@b", "http://h?to=a@b"),
+            ("joe@example.org", "joe@example.org"),
+            ("http://h/", "http://h/"),
+            ("", ""),
+        ] {
+            assert_eq!(shown("about", value), expected, "{value}");
+            assert_eq!(shown("db_password", value), MASK);
+        }
+    }
+}

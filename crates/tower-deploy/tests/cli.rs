@@ -540,3 +540,70 @@ fn a_plan_need_not_be_read_to_its_end() {
     let folder = Folder::new("plan", "x.ini", &text);
     assert_eq!(run_unheard(&folder, &["explain", "x.ini"]), Some(0));
 }
+
+/// One secret in each place that an output shows: settings, globals, the target, headers and values.
+#[test]
+fn a_secret_is_in_no_output() {
+    let file = "\
+[DEFAULT]
+db_password = hunter2
+[pipeline:main]
+pipeline = values headers urls
+[filter:values]
+use = egg:tower#environ
+site.dsn = db:%(db_password)s
+site.token = hunter2
+[filter:headers]
+use = egg:tower#set-header
+Set-Cookie = id=hunter2
+X-Api-Key = hunter2
+Link = <http://joe:hunter2@h/>
+[composite:urls]
+use = egg:tower#router
+urlpatterns = GET /{token} hello
+[app:hello]
+use = egg:tower#text
+text = Hello
+";
+    let folder = Folder::new("secrets", "x.ini", file);
+    for format in ["tree", "json", "mermaid"] {
+        let args = ["explain", "x.ini", "--format", format, "api_key=hunter2"];
+        let (code, out, err) = run(&folder, &args);
+        assert_eq!(code, Some(0), "{err}");
+        // A name that says nothing of a secret has one.
+        let known = out.matches("hunter2").count() - out.matches("id=hunter2").count();
+        assert_eq!(known, 0, "{format}: {out}");
+    }
+    let args = [
+        "request",
+        "x.ini",
+        "GET",
+        "/hunter2?access_token=hunter2&b",
+        "-H",
+        "Authorization: hunter2",
+        "-H",
+        "Cookie: hunter2",
+        "--trace",
+        "session_secret=hunter2",
+    ];
+    let (code, out, err) = run(&folder, &args);
+    assert_eq!(code, Some(0), "{err}");
+    let (_, trace) = out.split_once("Hello\n\n").unwrap();
+    // The path is shown, whatever is in it.
+    let trace = trace.replace("GET /hunter2?", "GET /?");
+    assert!(!trace.contains("hunter2"), "{trace}");
+    for shown in [
+        "environ site.dsn = <secret>",
+        "environ site.token = <secret>",
+        "GET /?access_token=[redacted]&b",
+        "token = [redacted]",
+        "set-cookie: [redacted]",
+        "x-api-key: [redacted]",
+        "link: <http://[redacted]@h/>",
+    ] {
+        assert!(trace.contains(shown), "{shown}: {trace}");
+    }
+    let args = ["check", "x.ini", "db_pass=hunter2", "get=hunter2"];
+    let (_, out, err) = run(&folder, &args);
+    assert!(!format!("{out}{err}").contains("hunter2"), "{out}{err}");
+}

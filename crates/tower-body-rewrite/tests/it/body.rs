@@ -16,7 +16,7 @@ use http::{
 };
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tower::{Layer, ServiceExt, service_fn, util::ServiceFn};
+use tower::{Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 use tower_body_rewrite::{
     Prefix, PrefixLayer, Replace, ResponseBody, RewriteLayer, Rewriter, Sink,
 };
@@ -410,4 +410,52 @@ fn a_body_that_cannot_be_moved_can_still_be_rewritten() {
 
     fn is_a_body(_: Option<impl http_body::Body>) {}
     is_a_body(None::<ResponseBody<Unmovable, Prefix>>);
+}
+
+/// A body that ends within a line, with the beginning of a string or with a string that was
+/// replaced leaves nothing for the next response of the same service.
+#[tokio::test]
+async fn a_response_leaves_nothing_for_the_next() {
+    async fn twice<R: Rewriter + 'static>(layer: RewriteLayer<R>, first: &[Step]) -> Vec<String> {
+        let first = Body::new(first.iter().cloned());
+        let second = Body::new([Step::Data("b cat".into()), Step::Data(" cat".into())]);
+        let bodies = Arc::new(Mutex::new(vec![second, first]));
+        let service = service_fn(move |_: Request<()>| {
+            let mut response = Response::new(bodies.lock().unwrap().pop().unwrap());
+            let text = HeaderValue::from_static("text/plain");
+            response.headers_mut().insert(CONTENT_TYPE, text);
+            ready(Ok::<_, Infallible>(response))
+        });
+        let mut service = layer.layer(service);
+        let mut texts = Vec::new();
+        for _ in 0..2 {
+            let response = service.ready().await.unwrap().call(Request::new(()));
+            let mut body = response.await.unwrap().into_body();
+            let mut text = Vec::new();
+            while let Some(Ok(frame)) = body.frame().await {
+                text.extend(frame.into_data().unwrap_or_default());
+            }
+            texts.push(String::from_utf8(text).unwrap());
+        }
+        texts
+    }
+
+    let prefix = || RewriteLayer::new(|_| Some(Prefix::new("> ")));
+    let replace = Replace::new([("cat", "dog")]).unwrap();
+    let once = replace.clone().once();
+    let replace = move || {
+        let replace = replace.clone();
+        RewriteLayer::new(move |_| Some(replace.clone()))
+    };
+    let once = move || {
+        let once = once.clone();
+        RewriteLayer::new(move |_| Some(once.clone()))
+    };
+    for end in [&[][..], &[FAIL], &[trailers()]] {
+        let steps = [&[Step::Data("a\nca".into())], end].concat();
+        assert_eq!(twice(prefix(), &steps).await, ["> a\n> ca", "> b cat cat"]);
+        assert_eq!(twice(replace(), &steps).await, ["a\nca", "b dog dog"]);
+        let steps = [&[Step::Data("cat ca".into())], end].concat();
+        assert_eq!(twice(once(), &steps).await, ["dog ca", "b dog cat"]);
+    }
 }

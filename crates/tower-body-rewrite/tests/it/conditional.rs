@@ -549,3 +549,81 @@ async fn what_looks_like_a_mark_and_is_none_goes_in_as_it_is() {
         );
     }
 }
+
+/// Of two entity tags or dates, none is the response's.
+#[tokio::test]
+async fn two_validators_of_one_kind_are_none() {
+    for (status, method, known) in [
+        (200, Method::GET, ""),
+        (200, Method::PUT, ""),
+        (200, Method::HEAD, ""),
+    ] {
+        let app = prefix().layer(service_fn(move |_: Request<Body>| {
+            let response = Response::builder()
+                .status(status)
+                .header("content-type", "text/plain")
+                .header("etag", "\"x\"")
+                .header("etag", "\"y\"")
+                .header("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT")
+                .header("last-modified", "Thu, 01 Jan 1970 00:00:01 GMT");
+            ready(Ok::<_, Infallible>(response.body(Body::from("a")).unwrap()))
+        }));
+        let request = request(method.clone(), "/", &[("if-none-match", known)]);
+        let response = app.oneshot(request).await.unwrap();
+        for name in ["etag", "last-modified"] {
+            assert!(!response.headers().contains_key(name), "{method} {name}");
+        }
+    }
+}
+
+/// A 304 with two entity tags does not say which copy it confirms: the whole is asked for.
+#[tokio::test]
+async fn a_304_with_two_entity_tags_confirms_no_copy_by_one() {
+    let asked = Arc::new(Mutex::new(0));
+    let count = asked.clone();
+    let app = prefix().layer(service_fn(move |request: Request<Body>| {
+        *count.lock().unwrap() += 1;
+        let known = request.headers().contains_key("if-none-match");
+        let first = *count.lock().unwrap() == 1;
+        let response = Response::builder().header("content-type", "text/plain");
+        let response = match known && first {
+            true => response
+                .status(304)
+                .header("etag", "\"x\"")
+                .header("etag", "\"z\""),
+            false => response.header("etag", "\"z\""),
+        };
+        ready(Ok::<_, Infallible>(
+            response.body(Body::from("new")).unwrap(),
+        ))
+    }));
+    // One of ours that is current, and one that is not.
+    let known = format!("W/\"x{CURRENT}\", W/\"y{FORMER}\"");
+    let request = request(Method::GET, "/", &[("if-none-match", &known)]);
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), *asked.lock().unwrap()),
+        (200, 2)
+    );
+}
+
+/// Each line of a length counts: with content, the service is asked once.
+#[tokio::test]
+async fn a_length_on_another_line_is_a_length() {
+    for (lengths, times) in [
+        (&["0"][..], 2),
+        (&["0", "3"], 1),
+        (&["3", "0"], 1),
+        (&["0", "0"], 2),
+    ] {
+        let mut headers = vec![("range", "bytes=4-6")];
+        headers.extend(lengths.iter().map(|length| ("content-length", *length)));
+        let request = request(Method::GET, "/text", &headers);
+        let (status, _, body, seen) = ask(&prefix(), request).await;
+        assert_eq!(
+            (status, &*body, seen.len()),
+            (200, REWRITTEN, times),
+            "{lengths:?}"
+        );
+    }
+}

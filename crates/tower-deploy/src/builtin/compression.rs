@@ -149,7 +149,7 @@ fn add_vary(headers: &mut HeaderMap) {
 
 /// Makes the headers those of the compressed form.
 fn describe(headers: &mut HeaderMap, method: &Method) {
-    let [etag, last_modified] = [ETAG, LAST_MODIFIED].map(|name| headers.get(name).cloned());
+    let [etag, last_modified] = [ETAG, LAST_MODIFIED].map(|name| only(headers, &name).cloned());
     let marked = EntityTag::of(headers, &ETAG).and_then(mark);
     adapt_headers(headers, None, None);
     let etag = match *method {

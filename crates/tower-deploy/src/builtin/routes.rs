@@ -379,3 +379,22 @@ fn last(line: Place, word: &str) -> Place {
         false => line,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::misspelt;
+
+    /// Each method is written out here, so that none can be lost in the code.
+    #[test]
+    fn a_method_with_one_letter_wrong_is_seen() {
+        for method in [
+            "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT",
+        ] {
+            assert_eq!(misspelt(&format!("{method}X")), Some(method));
+            assert_eq!(misspelt(method), None);
+        }
+        for other in ["*", "BREW", "PROPFIND", "X"] {
+            assert_eq!(misspelt(other), None, "{other}");
+        }
+    }
+}

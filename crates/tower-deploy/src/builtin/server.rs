@@ -24,11 +24,11 @@ pub(super) struct Http {
 }
 
 pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
-    server(local)
+    server(local).map(Server::http)
 }
 
 /// Makes the server. Each error is about one of the keys.
-fn server(local: &Settings) -> Result<Server, Error> {
+fn server(local: &Settings) -> Result<HttpServer, Error> {
     let settings: Http = from_settings(local)?;
     let wrong = |key: &str, message: &str| {
         let error = Error::new(ErrorKind::Settings, message);
@@ -109,7 +109,7 @@ fn server(local: &Settings) -> Result<Server, Error> {
     if settings.half_close {
         server = server.allow_half_close();
     }
-    Ok(Server::http(server))
+    Ok(server)
 }
 
 /// What says how Paste's server works inside, and says nothing to another one.
@@ -124,6 +124,10 @@ const OF_PASTE: [&str; 7] = [
 ];
 
 pub(super) fn paste(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
+    server(&of_us(local)).map(Server::http)
+}
+
+fn of_us(local: &Settings) -> Settings {
     let mut own = Settings::default();
     for (key, value) in local.iter() {
         if OF_PASTE.contains(&key) || key.starts_with("threadpool_") {
@@ -134,5 +138,65 @@ pub(super) fn paste(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Ser
             own.set(key.to_owned(), value.clone());
         }
     }
-    server(&own)
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    fn shown(settings: &[(&str, &str)]) -> String {
+        let mut local = Settings::default();
+        for (key, value) in settings {
+            local.set((*key).to_owned(), Value::given((*value).to_owned()));
+        }
+        format!("{:?}", server(&local).unwrap())
+    }
+
+    #[test]
+    fn a_section_without_settings_has_the_defaults() {
+        assert_eq!(shown(&[]), format!("{:?}", HttpServer::default()));
+    }
+
+    #[test]
+    fn each_setting_sets_its_own() {
+        let all = [
+            ("host", "::1"),
+            ("port", "1"),
+            ("header_timeout", "2s"),
+            ("body_timeout", "3s"),
+            ("write_timeout", "4s"),
+            ("drain_timeout", "5s"),
+            ("connections", "6"),
+            ("half_close", "yes"),
+        ];
+        assert_eq!(
+            shown(&all),
+            "HttpServer { address: Tcp(\"[::1]:1\"), limits: Limits { header_timeout: 2s, \
+             body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, connections: 6, \
+             half_close: true } }"
+        );
+    }
+
+    /// Written out here, so that none can be lost in the code.
+    #[test]
+    fn what_is_about_pastes_threads_is_left_out() {
+        let mut local = Settings::default();
+        for key in [
+            "use_threadpool",
+            "threadpool_workers",
+            "threadpool_options",
+            "daemon_threads",
+            "socket_timeout",
+            "request_queue_size",
+            "server_version",
+            "protocol_version",
+        ] {
+            local.set(key.to_owned(), Value::given("1".to_owned()));
+        }
+        assert!(server(&local).is_err());
+        let own = of_us(&local);
+        assert!(own.is_empty(), "{own:?}");
+    }
 }

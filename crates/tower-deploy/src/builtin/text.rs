@@ -4,7 +4,7 @@ use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -138,7 +138,13 @@ pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, BoxError
                 *response.status_mut() = status;
                 response.headers_mut().insert(LOCATION, location);
             }
-            None => *response.status_mut() = StatusCode::NOT_FOUND,
+            None => {
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                // A cache may keep it otherwise (RFC 9110, section 15.1), and with another value of
+                // the environ the same path leads somewhere.
+                let no_store = HeaderValue::from_static("no-store");
+                response.headers_mut().insert(CACHE_CONTROL, no_store);
+            }
         }
         response
     }))

@@ -14,6 +14,7 @@ use tower_layer::Layer;
 use tower_origin::Origin;
 use tower_service::Service;
 
+use super::entity_tag::only;
 use crate::{
     App, Body, Error, ErrorKind, Parts, Settings, Value, ini::Read, named::Named, role::Role,
 };
@@ -179,13 +180,8 @@ fn host(request: &Request<Body>) -> Option<(String, u16)> {
         return Some((host.to_lowercase(), origin.port()));
     }
     let header = || {
-        request
-            .headers()
-            .get(HOST)?
-            .to_str()
-            .ok()?
-            .parse::<Authority>()
-            .ok()
+        let host = only(request.headers(), &HOST)?.to_str().ok()?;
+        host.parse::<Authority>().ok()
     };
     let uri = request.uri();
     let authority = uri.authority().cloned().or_else(header)?;

@@ -418,6 +418,71 @@ mod tests {
         );
     }
 
+    /// What is told is not told again, and a line that is torn does not tear the next one.
+    #[test]
+    fn what_is_lost_is_counted_from_nothing_each_time() {
+        let reader = lines(MOST);
+        let lost = "warning: lines lost because nothing took them in time: 1\n";
+        let allow = |allowed| reader.allow.send(allowed).unwrap();
+        let push = |line: &str| {
+            reader.lines.push(line.as_bytes());
+            reader.lines.flush(Duration::MAX);
+        };
+        for torn in ["fi", ""] {
+            match torn {
+                "" => {}
+                _ => allow(Ok(2)),
+            }
+            allow(Err(io::ErrorKind::StorageFull));
+            // The count, and the line after it.
+            allow(Ok(usize::MAX));
+            push("first\n");
+            allow(Ok(usize::MAX));
+            push("second\n");
+        }
+        assert!(!reader.lines.queue.lock().is_stuck);
+        assert_eq!(reader.rest(), format!("fi\n{lost}second\n{lost}second\n"));
+    }
+
+    /// A reader that comes back is waited for again.
+    #[test]
+    fn a_reader_that_was_stuck_is_waited_for_again() {
+        let reader = lines(MOST);
+        reader.lines.push(b"first\n");
+        reader.lines.flush(Duration::from_millis(20));
+        assert!(reader.lines.queue.lock().is_stuck);
+        reader.allow.send(Ok(usize::MAX)).unwrap();
+        let start = std::time::Instant::now();
+        while reader.lines.queue.lock().is_stuck {
+            assert!(start.elapsed() < Duration::from_secs(5), "it is stuck");
+            thread::yield_now();
+        }
+        let lines = reader.lines.clone();
+        lines.push(b"second\n");
+        let allow = reader.allow.clone();
+        let helper = thread::spawn(move || allow.send(Ok(usize::MAX)));
+        lines.flush(Duration::MAX);
+        helper.join().unwrap().unwrap();
+        assert_eq!(*reader.taken.lock().unwrap(), b"first\nsecond\n");
+    }
+
+    /// The README's sentences about the log.
+    #[test]
+    fn the_defaults_are_those_of_the_readme() {
+        let readme = include_str!("../../README.md");
+        let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        for sentence in [
+            "if 1 MiB of them waits for a reader",
+            "At the end `serve` waits one second for the rest of the log.",
+            "the default is `info`.",
+        ] {
+            assert!(readme.contains(sentence), "{sentence}");
+        }
+        assert_eq!((MOST, LEVELS), (1024 * 1024, "info"));
+        assert_eq!(super::super::LAST_LINES, Duration::from_secs(1));
+        assert_eq!((AT_ONCE, LAST_WORDS), (4096, Duration::from_millis(20)));
+    }
+
     #[test]
     fn an_end_is_not_waited_for_longer_than_allowed() {
         let reader = lines(MOST);

@@ -12,7 +12,10 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRAILER, TRANSFER_ENCODING,
+        UPGRADE,
+    },
 };
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -74,6 +77,9 @@ impl Asked {
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, plain);
         response.headers_mut().insert(CONTENT_LENGTH, length);
+        // A cache may keep a 501 otherwise (RFC 9110, section 15.1).
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers_mut().insert(CACHE_CONTROL, no_store);
         response
     }
 
@@ -114,10 +120,8 @@ impl Asked {
             StatusCode::NOT_MODIFIED => {
                 // Frameworks state the length of the content that is missing here, and not that of
                 // the response to a GET (RFC 9110, section 8.6).
-                if headers
-                    .get(CONTENT_LENGTH)
-                    .is_some_and(|length| length == "0")
-                {
+                let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+                if lengths.any(|length| length == "0") {
                     headers.remove(CONTENT_LENGTH);
                 }
                 match self.is_http_2 {

@@ -189,6 +189,48 @@ fn names_that_name_names_end() {
     }
 }
 
+/// The numbers of the README's rule, with the last that passes and the first that does not.
+#[test]
+fn the_limits_of_a_file_are_those_of_the_readme() {
+    let readme = include_str!("../../README.md");
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(
+        "7. Files above 1 MiB are refused, and so are values in which names grow beyond 64 KiB or \
+         are more than 10,000 or refer to one another more than 10 deep, sections that lead back \
+         to themselves or are nested more than 50 deep, more than 10,000 sections and factories, \
+         and more than 64 MiB of values in all."
+    ));
+    let is_taken = |settings: &str| {
+        let file = format!("[app:main]\nuse = egg:fake\n{settings}");
+        let loaded = loader(&[("main.ini", &file)]).load_app("config:main.ini");
+        loaded.map(drop).map_err(|error| error.kind())
+    };
+    let size = |bytes: usize| {
+        let rest = bytes - "[app:main]\nuse = egg:fake\n".len();
+        is_taken(&"#".repeat(rest))
+    };
+    assert_eq!(size(1024 * 1024), Ok(()));
+    assert_eq!(size(1024 * 1024 + 1), Err(ErrorKind::FileTooLarge));
+    let grown = |bytes: usize| {
+        let half = "x".repeat(bytes / 2);
+        is_taken(&format!("a = {half}\nb = %(a)s%(a)s\n"))
+    };
+    assert_eq!(grown(64 * 1024), Ok(()));
+    assert_eq!(grown(64 * 1024 + 2), Err(ErrorKind::InterpolationDepth));
+    let names = |count: usize| is_taken(&format!("a =\nb = {}\n", "%(a)s".repeat(count)));
+    assert_eq!(names(10_000), Ok(()));
+    assert_eq!(names(10_001), Err(ErrorKind::InterpolationDepth));
+    let deep = |names: usize| {
+        let mut settings = format!("a{names} = x\n");
+        for name in 0..names {
+            writeln!(settings, "a{name} = %(a{})s", name + 1).unwrap();
+        }
+        is_taken(&settings)
+    };
+    assert_eq!(deep(10), Ok(()));
+    assert_eq!(deep(11), Err(ErrorKind::InterpolationDepth));
+}
+
 #[test]
 fn names_may_name_names_fifty_times() {
     // The file's own is one of them.

@@ -54,6 +54,14 @@ async fn the_most_specific_host_counts_and_then_the_longest_path() {
         let response = ask(&app, Request::get(path).header("host", host)).await;
         assert_eq!(response.body(), text, "{host} {path}");
     }
+    // Of two hosts none counts, since two readers would not agree.
+    for hosts in [["example.org", "localhost"], ["localhost", "example.org"]] {
+        let [first, second] = hosts;
+        let request = Request::get("/")
+            .header("host", first)
+            .header("host", second);
+        assert_eq!(ask(&app, request).await.body(), "home", "{hosts:?}");
+    }
     // HTTP/2 has no Host header.
     assert_eq!(get(&app, "http://example.org:8080/x").await.body(), "port");
 }

@@ -178,3 +178,71 @@ async fn digests_of_the_plain_bytes_do_not_stay() {
     let vary: Vec<_> = response.headers().get_all("vary").iter().collect();
     assert_eq!(vary, ["cookie", "accept-encoding"]);
 }
+
+/// Several lines of a header that is a list are one list, and two of another one are none.
+#[tokio::test]
+async fn each_line_of_a_header_counts() {
+    let app = said();
+    let is_packed = async |method: Method, path: &str, headers: &[(&str, &str)]| {
+        let response = send(&app, method, path, headers).await;
+        header(&response, "content-encoding") == Some("gzip")
+    };
+    let no_transform = "/200/cache-control=max-age=3/cache-control=no-transform";
+    assert!(is_packed(Method::GET, "/200", &[GZIP]).await);
+    assert!(!is_packed(Method::GET, no_transform, &[GZIP]).await);
+    let accepts = [("accept-encoding", "br"), GZIP];
+    assert!(is_packed(Method::GET, "/200", &accepts).await);
+    let refuses = [GZIP, ("accept-encoding", "gzip;q=0.5, identity")];
+    assert!(is_packed(Method::GET, "/200", &refuses).await);
+    let vary = "/200/vary=cookie/vary=Accept-Encoding";
+    let response = send(&app, Method::GET, vary, &[GZIP]).await;
+    assert_eq!(response.headers().get_all("vary").iter().count(), 2);
+    // Of two tags and two dates none is the response's.
+    let tags = "/200/etag=\"y\"/last-modified=x/last-modified=y";
+    for method in [Method::GET, Method::HEAD, Method::POST] {
+        let response = send(&app, method.clone(), tags, &[GZIP]).await;
+        assert_eq!(header(&response, "content-encoding"), Some("gzip"));
+        for name in ["etag", "last-modified"] {
+            assert_eq!(header(&response, name), None, "{method} {name}");
+        }
+    }
+    let response = send(&app, Method::POST, "/200/last-modified=x", &[GZIP]).await;
+    assert_eq!(header(&response, "etag"), Some("\"x\""));
+    assert_eq!(header(&response, "last-modified"), Some("x"));
+}
+
+/// The smallest response, and the types that are not compressed, written out here.
+#[tokio::test]
+async fn some_types_and_what_is_small_are_not_compressed() {
+    for (kind, length, is_packed) in [
+        ("text/plain", 31, false),
+        ("text/plain", 32, true),
+        ("image/png", 100, false),
+        ("image/svg+xml", 100, true),
+        ("text/event-stream", 100, false),
+        ("application/grpc", 100, false),
+        ("application/grpc+proto", 100, false),
+        ("application/json", 100, true),
+    ] {
+        let text = "x".repeat(length);
+        let ini = format!(
+            "[app:main]\nuse = egg:tower#text\ntext = {text}\ncontent_type = {kind}\n{FILTER}"
+        );
+        let loader = loader(Registry::standard(), &[("main.ini", &ini)]);
+        let app = loader.load_app("config:/site/main.ini").unwrap();
+        for method in [Method::GET, Method::HEAD] {
+            let response = send(&app, method.clone(), "/", &[GZIP]).await;
+            let found = header(&response, "content-encoding") == Some("gzip");
+            assert_eq!(found, is_packed, "{method} {kind} {length}");
+            assert_eq!(header(&response, "vary").is_some(), is_packed, "{kind}");
+        }
+    }
+    // Without content there is nothing to compress.
+    let app = said();
+    for status in [204, 205] {
+        let path = format!("/{status}");
+        let response = send(&app, Method::GET, &path, &[GZIP]).await;
+        assert_eq!(header(&response, "content-encoding"), None, "{status}");
+        assert_eq!(header(&response, "vary"), None, "{status}");
+    }
+}

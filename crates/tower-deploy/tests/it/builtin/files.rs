@@ -593,3 +593,27 @@ async fn well_known_can_be_open_without_dotfiles() {
         );
     }
 }
+
+/// Up to 1 MiB, the tag of a file whose time was set is a hash of all of its content.
+#[tokio::test]
+async fn the_tag_of_a_file_is_made_of_up_to_1_mib() {
+    let folder = folder("hashed");
+    let app = folder.load("main.ini");
+    for (length, tag) in [
+        (100_000, Some("\"6d1cf22d7cc09b085dfc25ee1a1f3ae0\"")),
+        (1 << 20, Some("\"9bc1b2a288b26af7257a36277ae3816a\"")),
+        ((1 << 20) + 1, None),
+    ] {
+        fs::write(folder.0.join("www/sub/deep.txt"), "a".repeat(length)).unwrap();
+        folder.set_time("www/sub/deep.txt", 1);
+        let response = get(&app, "/sub/deep.txt").await;
+        let found = header(&response, "etag");
+        match tag {
+            Some(tag) => assert_eq!(found, Some(tag), "{length}"),
+            None => assert!(
+                found.is_none_or(|found| found.starts_with("\"c")),
+                "{found:?}"
+            ),
+        }
+    }
+}

@@ -404,3 +404,26 @@ fn every_filter_says_which_settings_it_does_not_know() {
         assert!(wrong.starts_with(known), "{filter}: {wrong}");
     }
 }
+
+/// Written out here, so that none can be lost in the code.
+#[test]
+fn no_header_that_frames_a_message_can_be_set() {
+    for name in [
+        "Connection",
+        "Content-Length",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+    ] {
+        let file = format!(
+            "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#set-header\n{name} = x\n"
+        );
+        let wrong = wrong(&file);
+        assert!(
+            wrong.contains("it says how a message ends"),
+            "{name}: {wrong}"
+        );
+    }
+}

@@ -3,6 +3,7 @@
 mod composites;
 mod compression;
 mod conditions;
+mod defaults;
 mod files;
 mod filters;
 mod routes;

@@ -177,3 +177,39 @@ fn settings_that_make_no_answer_are_errors() {
         );
     }
 }
+
+/// A 404 and a 308 may be stored by a cache otherwise, and only the 308 is meant to be.
+#[tokio::test]
+async fn no_cache_keeps_that_a_redirect_leads_nowhere() {
+    let app = site(
+        "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/(.*) go\n[app:go]\nuse = egg:tower#redirect\nlocation = /to/{0}\nstatus = 308\n",
+    );
+    let nowhere = get(&app, "/..").await;
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+    assert_eq!(header(&nowhere, "cache-control"), Some("no-store"));
+    let there = get(&app, "/x").await;
+    assert_eq!(there.status(), StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(header(&there, "cache-control"), None);
+}
+
+/// Each status of a redirect, and each character that a value may have in a URL as it is.
+#[tokio::test]
+async fn a_redirect_has_one_of_five_statuses() {
+    for status in [301, 302, 303, 307, 308] {
+        let app = site(&format!(
+            "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/(.*) go\n[app:go]\nuse = egg:tower#redirect\nlocation = /to/{{0}}\nstatus = {status}\n"
+        ));
+        let response = get(&app, "/az-AZ.09_~%20%2B%25:@!$&'()*,;=/").await;
+        assert_eq!(response.status(), status);
+        assert_eq!(
+            header(&response, "location"),
+            Some("/to/az-AZ.09_~%20%2B%25%3A%40%21%24%26%27%28%29%2A%2C%3B%3D%2F")
+        );
+    }
+    for status in [300, 304, 305, 306, 309, 404] {
+        let wrong = wrong(&format!(
+            "[app:main]\nuse = egg:tower#redirect\nlocation = /\nstatus = {status}\n"
+        ));
+        assert!(wrong.contains("is not one of"), "{wrong}");
+    }
+}

@@ -1,6 +1,18 @@
 //! What is wrong with a section, and where.
 
-use super::load;
+use http::Request;
+use http_body_util::BodyExt;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::{Instant, pause, timeout},
+};
+use tower::ServiceExt;
+use tower_deploy::{App, Body};
+
+use super::{SHORT, ask, get, load, proxy, sockets::Upstream, text};
+
+const README: &str = include_str!("../../../README.md");
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 #[test]
 fn what_is_wrong_is_said_at_its_place() {
@@ -66,4 +78,160 @@ fn a_password_in_an_address_is_not_shown() {
 fn all_settings_together_make_a_proxy() {
     let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = client\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
     load(all).unwrap();
+}
+
+/// The README's table of settings, and what a proxy does that has an address and nothing else.
+#[tokio::test]
+async fn the_defaults_are_those_of_the_readme() {
+    let (_, table) = README
+        .split_once("| setting | default | |\n|---|---|---|\n")
+        .unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let rows = table.lines().map(|line| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        (cells[1].trim_matches('`'), cells[2].trim_matches('`'))
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            ("address", ""),
+            ("allowed_request_methods", "all"),
+            ("suppress_http_headers", "none"),
+            ("pass_headers", "none"),
+            ("host", "upstream"),
+            ("connect_timeout", "5s"),
+            ("header_timeout", "60s"),
+            ("idle_timeout", "60s"),
+            ("trusted", "none"),
+        ]
+    );
+    assert!(README.contains("A response's head may have 512 lines and about 400 kB."));
+    assert!(README.contains("name that is dropped is logged once, up to 32 names."));
+
+    let upstream = Upstream::bind().await;
+    let app = proxy(&upstream, "");
+    let request = Request::builder()
+        .method("BREW")
+        .uri("/")
+        .header("host", "client.example")
+        .header("user-agent", "x")
+        .header("x_foo", "x")
+        .header("x-forwarded-for", "192.0.2.1");
+    let mut request = request.body(Body::default()).unwrap();
+    let peer = tower_origin::PeerAddr("127.0.0.1:9".parse().unwrap());
+    request.extensions_mut().insert(peer);
+    let seen = async {
+        let mut peer = upstream.accept().await;
+        let head = peer.head().await;
+        peer.write(OK).await;
+        head
+    };
+    let (head, response) = tokio::join!(seen, ask(&app, request));
+    assert_eq!(text(response).await, "ok");
+    assert!(head.starts_with("BREW / HTTP/1.1\r\n"), "{head}");
+    let address = upstream.to_string();
+    let (_, own) = address.split_once("//").unwrap();
+    for line in [
+        &*format!("host: {own}"),
+        "user-agent: x",
+        "x-forwarded-for: 127.0.0.1",
+    ] {
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{head}");
+    }
+    assert!(!head.contains("x_foo"), "{head}");
+}
+
+async fn seconds_of<T>(wait: impl Future<Output = T>) -> (u64, T) {
+    pause();
+    let start = Instant::now();
+    let done = wait.await;
+    let seconds = start.elapsed().as_secs_f64().round() as u64;
+    tokio::time::resume();
+    (seconds, done)
+}
+
+/// A clone of the app that a request has gone to, with its kept connection.
+async fn used(upstream: &Upstream, app: &App) -> super::sockets::Wire {
+    let (peer, response) = tokio::join!(upstream.answers(OK), ask(app, get("/")));
+    assert_eq!(text(response).await, "ok");
+    peer
+}
+
+#[tokio::test]
+async fn a_connection_has_five_seconds() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = timeout(SHORT, TcpStream::connect(address)).await {
+        waiting.push(stream.unwrap());
+    }
+    let app = proxy(format!("http://{address}"), "");
+    let (seconds, response) = seconds_of(app.oneshot(get("/"))).await;
+    assert_eq!((seconds, response.unwrap().status().as_u16()), (5, 504));
+}
+
+#[tokio::test]
+async fn a_head_and_each_frame_of_a_response_have_a_minute() {
+    let upstream = Upstream::bind().await;
+    let app = proxy(&upstream, "");
+    let _peer = used(&upstream, &app).await;
+    let (seconds, response) = seconds_of(app.clone().oneshot(get("/"))).await;
+    assert_eq!((seconds, response.unwrap().status().as_u16()), (60, 504));
+
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n";
+    let (_peer, response) = tokio::join!(upstream.answers(head), ask(&app, get("/")));
+    let (seconds, body) = seconds_of(response.into_body().collect()).await;
+    assert_eq!(seconds, 60);
+    assert_eq!(
+        body.unwrap_err().to_string(),
+        "nothing came from the upstream for 60s"
+    );
+}
+
+/// A request that ends badly takes its connection along, with the late response on it.
+#[tokio::test]
+async fn a_connection_with_a_late_response_is_not_used_again() {
+    for begun in ["", "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nla"] {
+        let upstream = Upstream::bind().await;
+        let app = proxy(&upstream, "header_timeout = 300ms\nidle_timeout = 300ms\n");
+        let mut peer = used(&upstream, &app).await;
+        let late = async {
+            peer.head().await;
+            peer.write(begun).await;
+        };
+        let ((), response) = tokio::join!(late, ask(&app, get("/")));
+        match begun {
+            "" => assert_eq!(response.status().as_u16(), 504),
+            _ => assert!(response.into_body().collect().await.is_err()),
+        }
+        // It may be gone already.
+        peer.try_write("te").await;
+        drop(used(&upstream, &app).await);
+    }
+}
+
+/// hyper's pool counts in real time, so that no paused clock helps.
+#[tokio::test]
+async fn thirty_two_idle_connections_are_kept() {
+    let upstream = Upstream::bind().await;
+    let app = proxy(&upstream, "");
+    let mut asked = Vec::new();
+    let mut peers = Vec::new();
+    for _ in 0..33 {
+        asked.push(tokio::spawn(app.clone().oneshot(get("/"))));
+        let mut peer = upstream.accept().await;
+        peer.head().await;
+        peers.push(peer);
+    }
+    for (peer, asked) in peers.iter_mut().zip(asked) {
+        peer.write(OK).await;
+        assert_eq!(text(asked.await.unwrap().unwrap()).await, "ok");
+    }
+    let mut closed = 0;
+    for mut peer in peers {
+        closed += usize::from(peer.is_closed().await);
+    }
+    assert_eq!(closed, 1);
 }

@@ -135,6 +135,18 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Wire<S> {
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
     }
 
+    /// As `write`, where the other end may be gone.
+    pub(crate) async fn try_write(&mut self, text: &str) {
+        let _ = self.stream.write_all(text.as_bytes()).await;
+    }
+
+    /// Whether the other end closes the connection within a short time.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        let read = self.stream.read_buf(&mut self.read);
+        let read = tokio::time::timeout(Duration::from_millis(20), read).await;
+        matches!(read, Ok(Ok(0) | Err(_)))
+    }
+
     pub(crate) async fn shut_down(&mut self) {
         self.stream.shutdown().await.unwrap();
     }

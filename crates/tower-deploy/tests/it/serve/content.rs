@@ -476,3 +476,103 @@ async fn a_transfer_coding_besides_chunked_is_a_501() {
         }
     }
 }
+
+/// Lengths of a 304 on one line or several: a 0 is not the length of a response to GET.
+#[tokio::test]
+async fn a_304_with_a_zero_among_its_lengths_has_none() {
+    let app = service_fn(|request: Request<Body>| {
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        let lengths = request.uri().path().split('/').skip(1);
+        for length in lengths.map(|length| HeaderValue::from_str(length).unwrap()) {
+            response.headers_mut().append(CONTENT_LENGTH, length);
+        }
+        Box::pin(async { Ok(response) }) as Answer
+    });
+    let server = run(server(), app).await;
+    for (target, stated) in [
+        ("/7", Some("7")),
+        ("/0", None),
+        ("/0/0", None),
+        ("/0/7", None),
+        ("/7/0", None),
+    ] {
+        let over_1 = over_1(&server, Method::GET, target).await;
+        let over_2 = over_2(&server, Method::GET, target).await;
+        assert_eq!(over_1.1.as_deref(), stated, "{target}");
+        assert_eq!(over_2.1.as_deref(), stated, "{target} over HTTP/2");
+    }
+}
+
+/// A 501 may be stored by a cache otherwise (RFC 9110, section 15.1).
+#[tokio::test]
+async fn no_cache_keeps_a_response_of_the_server_itself() {
+    let server = run(server(), scripted()).await;
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request"),
+        (
+            "GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "501 Not Implemented",
+        ),
+        (
+            "CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n",
+            "501 Not Implemented",
+        ),
+        (
+            "GET /103 HTTP/1.1\r\nhost: a\r\n\r\n",
+            "500 Internal Server Error",
+        ),
+    ] {
+        let mut client = server.connect().await;
+        client.send(request).await;
+        let head = client.head().await;
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{head}"
+        );
+        assert!(
+            head.contains("\r\ncache-control: no-store\r\n"),
+            "{request}{head}"
+        );
+    }
+}
+
+/// What frames content is in no head without content, written out here.
+#[tokio::test]
+async fn no_framing_is_left_without_content() {
+    let app = service_fn(|request: Request<Body>| {
+        let mut response = Response::new(Body::default());
+        let status = request.uri().path().trim_start_matches('/').parse();
+        *response.status_mut() = status.unwrap_or(StatusCode::OK);
+        for (name, value) in [
+            ("content-length", "7"),
+            ("transfer-encoding", "chunked"),
+            ("trailer", "x-sum"),
+            ("x-kept", "1"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+        Box::pin(async { Ok(response) }) as Answer
+    });
+    let server = run(server(), app).await;
+    for (request, length) in [
+        ("GET /204", None),
+        ("GET /205", Some("\r\ncontent-length: 0\r\n")),
+        ("CONNECT a:80", None),
+    ] {
+        let mut client = server.connect().await;
+        client
+            .send(format!("{request} HTTP/1.1\r\nhost: a\r\n\r\n"))
+            .await;
+        let head = client.head().await;
+        assert!(head.contains("\r\nx-kept: 1\r\n"), "{head}");
+        for name in ["transfer-encoding", "trailer"] {
+            assert!(!head.contains(name), "{request}: {head}");
+        }
+        match length {
+            Some(length) => assert!(head.contains(length), "{head}"),
+            None => assert!(!head.contains("content-length"), "{head}"),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod bodies;
 mod child;
 mod content;
+mod defaults;
 mod ending;
 mod heads;
 mod leaving;
