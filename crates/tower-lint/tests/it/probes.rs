@@ -58,7 +58,18 @@ fn an_app_panics_if_it_is_called_without_being_ready() {
 }
 
 #[test]
+fn an_app_is_pending_as_often_as_it_is_told() {
+    let app = App::new(|_| Response::new(Body::default())).yields(2);
+    let make = || app.clone().oneshot(Request::new(Body::default()));
+    assert_eq!(cancel_everywhere(make, |_| {}), Ok(3));
+}
+
+#[test]
 fn block_on_notices_a_missing_wake_up() {
+    assert_eq!(
+        Stalled.to_string(),
+        "it waits, and was not woken within 1s, or it woke only itself, 100000 times"
+    );
     let start = std::time::Instant::now();
     assert_eq!(block_on(std::future::pending::<()>()), Err(Stalled));
     assert!(start.elapsed() >= std::time::Duration::from_secs(1));
