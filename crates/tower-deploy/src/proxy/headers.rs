@@ -384,6 +384,29 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_ends_as_its_version_and_its_options_say() {
+        let table: [(Version, &[&str], bool); 9] = [
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_11, &["close"], true),
+            (Version::HTTP_11, &["x, Close"], true),
+            (Version::HTTP_11, &["x", "close"], true),
+            (Version::HTTP_11, &["closed"], false),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_10, &["keep-alive"], false),
+            (Version::HTTP_10, &["x", "y, Keep-Alive"], false),
+            (Version::HTTP_10, &["keep-alive", "close"], true),
+        ];
+        for (version, lines, expected) in table {
+            let lines: Vec<_> = lines.iter().map(|line| ("connection", *line)).collect();
+            assert_eq!(
+                closes(version, &map(&lines)),
+                expected,
+                "{version:?} {lines:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_response_has_the_length_that_its_body_has() {
         let ten = || map(&[("content-length", "10")]);
         let both = || map(&[("content-length", "10"), ("transfer-encoding", "chunked")]);

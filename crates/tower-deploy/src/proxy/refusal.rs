@@ -133,6 +133,7 @@ mod tests {
             let response = refusal.response(&Method::GET, &allow);
             assert_eq!(response.extensions().get(), Some(&refusal));
             assert_eq!(response.status(), refusal.status());
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
             let is_405 = refusal == Refusal::MethodNotAllowed;
             assert_eq!(response.headers().contains_key(ALLOW), is_405);
             let to_head = refusal.response(&Method::HEAD, &allow);

@@ -270,8 +270,15 @@ fn much_of_everything_is_refused_soon() {
         "egg:fake ".repeat(200)
     )
     .unwrap();
-    for file in [parts, values, globals] {
-        assert_eq!(error(&file).kind(), ErrorKind::TooLarge);
+    let values_text = "all values together are more than 67108864 bytes";
+    for (file, text) in [
+        (parts, "it makes more than 10000 parts"),
+        (values, values_text),
+        (globals, values_text),
+    ] {
+        let error = error(&file);
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.to_string().contains(text), "{error}");
     }
     assert!(
         start.elapsed() < Duration::from_secs(10),

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use tower::service_fn;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tower::{ServiceExt, service_fn};
 use tower_deploy::{App, Body, Registry};
 
 use super::{
@@ -244,5 +246,48 @@ async fn some_types_and_what_is_small_are_not_compressed() {
         let response = send(&app, Method::GET, &path, &[GZIP]).await;
         assert_eq!(header(&response, "content-encoding"), None, "{status}");
         assert_eq!(header(&response, "vary"), None, "{status}");
+    }
+}
+
+/// Trailers come after the packed bytes, without the digests of the plain ones.
+#[tokio::test]
+async fn trailers_are_the_end_of_the_packed_form() {
+    let registry = Registry::standard().app("ends", |_, (): ()| {
+        Ok::<_, Infallible>(App::new(service_fn(async |_: Request<Body>| {
+            let trailers = [
+                ("x-sum", "1"),
+                ("content-digest", "x"),
+                ("repr-digest", "x"),
+            ];
+            let trailers = trailers.map(|(name, value)| {
+                let name = http::HeaderName::from_static(name);
+                (name, http::HeaderValue::from_static(value))
+            });
+            let frames = [
+                Frame::data(Bytes::from(text())),
+                Frame::trailers(http::HeaderMap::from_iter(trailers)),
+            ];
+            let frames = futures_util::stream::iter(frames.map(Ok::<_, Infallible>));
+            let response = Response::builder().header("content-type", "text/plain");
+            let body = Body::new(StreamBody::new(frames));
+            Ok::<_, Infallible>(response.body(body).unwrap())
+        })))
+    });
+    let ini = format!("[app:main]\nuse = egg:ends\n{FILTER}");
+    let loader = loader(registry, &[("main.ini", &ini)]);
+    let app = loader.load_app("config:/site/main.ini").unwrap();
+    for (accepts, left) in [
+        ("gzip", &["x-sum"][..]),
+        ("br", &["content-digest", "repr-digest", "x-sum"]),
+    ] {
+        let request = Request::get("/").header("accept-encoding", accepts);
+        let request = request.body(Body::default()).unwrap();
+        let Ok(response) = app.clone().oneshot(request).await;
+        let body = response.into_body().collect().await.unwrap();
+        let trailers = body.trailers().unwrap().clone();
+        let mut names: Vec<_> = trailers.keys().map(http::HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, left, "{accepts}");
+        assert_eq!(body.to_bytes().starts_with(b"\x1f\x8b"), accepts == "gzip");
     }
 }
