@@ -473,7 +473,7 @@ mod tests {
         let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
         for sentence in [
             "if 1 MiB of them waits for a reader",
-            "At the end `serve` waits one second for the rest of the log.",
+            "At the end `serve` waits at most one second for the rest of the log.",
             "the default is `info`.",
         ] {
             assert!(readme.contains(sentence), "{sentence}");

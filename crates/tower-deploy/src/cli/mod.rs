@@ -204,16 +204,21 @@ fn runtime() -> io::Result<Runtime> {
 
 /// Writes to standard output, whose reader may end before the text does.
 fn say(text: &str) -> io::Result<()> {
-    match write(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+    write(text.as_bytes()).map(drop)
 }
 
-fn write(text: &[u8]) -> io::Result<()> {
+/// Writes to standard output. Returns whether there is still a reader.
+fn write(text: &[u8]) -> io::Result<bool> {
     let mut out = stdout();
     let written = out.write_all(text).and_then(|()| out.flush());
-    written.map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}")))
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("standard output: {error}"),
+        )),
+    }
 }
 
 fn explained(plan: &Plan, format: Format) -> String {

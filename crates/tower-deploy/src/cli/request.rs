@@ -81,10 +81,10 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
     let asked = async move {
         let Ok(response) = app.call(request).await;
         let (parts, body) = response.into_parts();
-        say_head(&parts)?;
-        match is_head {
-            true => Ok(()),
-            false => say_body(body).await,
+        let has_reader = say_head(&parts)?;
+        match has_reader && !is_head {
+            true => say_body(body).await,
+            false => Ok(()),
         }
     };
     // A task's panic is its own.
@@ -100,7 +100,7 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
         .map_err(Failure::Answer)
 }
 
-fn say_head(parts: &response::Parts) -> io::Result<()> {
+fn say_head(parts: &response::Parts) -> io::Result<bool> {
     let mut head = format!("HTTP/1.1 {}\n", parts.status).into_bytes();
     for (name, value) in &parts.headers {
         head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
@@ -115,7 +115,9 @@ async fn say_body(mut body: Body) -> Result<(), BoxError> {
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             last = data.last().copied().unwrap_or(last);
-            super::write(&data)?;
+            if !super::write(&data)? {
+                return Ok(());
+            }
         }
     }
     if last != b'\n' {

@@ -45,10 +45,15 @@ impl Asked {
     /// Returns the response as hyper gets it.
     pub(super) fn fit<B: Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
+        if self.is_connect && !self.is_http_2 && !head.status.is_success() {
+            // A client may have sent bytes for the tunnel already, and they are no request.
+            close(&mut head.headers);
+        }
         match self.content(head.status, &mut head.headers, &body) {
             Content::AsItIs => Response::from_parts(head, ResponseBody::Content { body }),
             Content::None => Response::from_parts(head, ResponseBody::None),
             Content::Described => Response::from_parts(head, ResponseBody::Described),
+            Content::Instead(status) if self.is_connect => self.refuse(status),
             Content::Instead(status) => self.plain(status),
         }
     }
@@ -58,8 +63,7 @@ impl Asked {
     pub(super) fn refuse<B>(self, status: StatusCode) -> Response<ResponseBody<B>> {
         let mut response = self.plain(status);
         if !self.is_http_2 {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
+            close(response.headers_mut());
         }
         response
     }
@@ -152,6 +156,10 @@ enum Content {
     Described,
     /// The response is replaced by one with this status.
     Instead(StatusCode),
+}
+
+fn close(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 fn remove_framing(headers: &mut HeaderMap) {

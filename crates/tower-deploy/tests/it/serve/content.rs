@@ -320,6 +320,23 @@ async fn connect_gets_a_response_and_no_tunnel_by_mistake() {
     assert_eq!(over_2(&empty, Method::CONNECT, "").await, expected);
 }
 
+/// What follows on the connection was meant for the tunnel, and is no request.
+#[tokio::test]
+async fn a_connect_without_a_tunnel_closes_the_connection() {
+    let router = axum::Router::new().route("/", axum::routing::get(async || "page"));
+    let server = run(server(), router).await;
+    let mut client = server.connect().await;
+    client
+        .send("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    let (text, _) = client.rest().await;
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
+    assert!(text.contains("connection: close\r\n"), "{text}");
+    server.trigger.signal();
+    server.ended().await.unwrap();
+}
+
 #[tokio::test]
 async fn connect_gets_a_response_from_every_built_in_app() {
     for (main, status) in [

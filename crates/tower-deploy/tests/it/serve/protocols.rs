@@ -329,6 +329,8 @@ async fn a_request_says_once_which_host_it_is_for() {
         ("GET /a HTTP/1.0\r\n\r\n", "200"),
         ("GET /a HTTP/1.1\r\n\r\n", "400"),
         ("GET /a HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n", "400"),
+        ("GET /a HTTP/1.1\r\nhost: a b\r\n\r\n", "400"),
+        ("GET /a HTTP/1.0\r\nhost: a:99999\r\n\r\n", "400"),
         ("GET /a HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n", "400"),
     ] {
         let mut client = server.connect().await;
