@@ -97,8 +97,18 @@ impl<L, P> CascadeLayer<L, P> {
     /// the wrapped service's type, or of the list's. Say it only of errors after which the
     /// app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an error is the end.
     ///
-    /// The function's argument names the type of the errors. A function for another type is never
-    /// called. In a debug build, the first error of another type is a panic.
+    /// The function's argument names the type of the errors, so a closure must name it:
+    /// `|error: &BoxError| …`. A function for another type is never called. In a debug build, the
+    /// first error of another type is a panic.
+    ///
+    /// # In a task
+    ///
+    /// An async block around the call may not be `Send` for rustc ("implementation of `From` is not
+    /// general enough") if a service within has `BoxError` in its own type: a boxed service, or a
+    /// closure that returns a `BoxError`. Box the whole cascade with
+    /// `tower::util::BoxCloneSyncService::new`, use a `fn` or an `async fn` instead of the closure,
+    /// or spawn `app.oneshot(request)` without a block. See "In a task" in the
+    /// [crate's documentation](crate#in-a-task).
     ///
     /// ```
     /// use std::io;

@@ -16,18 +16,45 @@ use crate::{ParseError, UrlArgs};
 /// A value that the client has sent and that does not parse is 400. A type that no path of the
 /// route can give is 500.
 ///
+/// The type is anything that [`UrlArgs::parse`] makes: a tuple, a struct, a `HashMap`, or a single
+/// value. A group that may be missing from the path is an `Option`.
+///
 /// # Examples
 ///
 /// ```
-/// use axum::routing::get;
+/// use std::collections::HashMap;
+///
+/// use axum::{body::Body, http::Request, routing::get};
+/// use http_body_util::BodyExt;
+/// use tower::ServiceExt;
 /// use tower_dispatch::{Args, Dispatch, Endpoint};
 ///
-/// let urls: Dispatch<Endpoint<axum::body::Body>> = Dispatch::builder()
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower::BoxError> {
+///
+/// let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
 ///     .route("/add/{a:int}/{b:int}", get(async |Args((a, b)): Args<(u64, u64)>| {
 ///         format!("{}", a.saturating_add(b))
 ///     }))
+///     .route("/posts[/{page:int}]", get(async |Args(page): Args<Option<u32>>| {
+///         format!("page {}", page.unwrap_or(1))
+///     }))
+///     .route("/files/{user}/{*path}", get(async |Args(args): Args<HashMap<String, String>>| {
+///         format!("{} of {}", args["path"], args["user"])
+///     }))
 ///     .build()?;
-/// # Ok::<(), tower_dispatch::BuildError>(())
+///
+/// for (path, expected) in [
+///     ("/add/1/2", "3"),
+///     ("/posts", "page 1"),
+///     ("/posts/7", "page 7"),
+///     ("/files/me/a/b", "a/b of me"),
+/// ] {
+///     let response = urls.clone().oneshot(Request::get(path).body(Body::empty())?).await?;
+///     assert_eq!(response.into_body().collect().await?.to_bytes(), expected);
+/// }
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Args<T>(pub T);
@@ -77,9 +104,10 @@ impl std::error::Error for ArgsRejection {}
 impl IntoResponse for ArgsRejection {
     fn into_response(self) -> Response {
         let (status, text) = match &self {
-            Self::Parse(error) if !error.is_permanent() => {
-                (StatusCode::BAD_REQUEST, "the path is malformed\n")
-            }
+            Self::Parse(error) if !error.is_permanent() => (
+                StatusCode::BAD_REQUEST,
+                "a value in the path is not valid\n",
+            ),
             Self::NoArgs | Self::Parse(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
             }

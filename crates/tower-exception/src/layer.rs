@@ -104,8 +104,8 @@ impl ExceptionLayer {
     /// [`UploadError`](crate::UploadError), 500 for all others.
     ///
     /// The function is called with the error and then with each of its sources, also within a
-    /// `BoxError`. The first status decides; one below 400 does not count. Functions that were
-    /// added before are called before. The feature `tower` has `tower_status`, for the errors of
+    /// `BoxError`. The first status decides; one below 400 or above 599 counts as none. Functions
+    /// that were added before are called before. The feature `tower` has `tower_status`, for the errors of
     /// tower's own layers.
     ///
     /// ```

@@ -15,9 +15,13 @@ pub(crate) type StatusOf = Arc<dyn Fn(&(dyn Error + 'static)) -> Option<StatusCo
 pub(crate) fn of(error: &(dyn Error + 'static), functions: &[StatusOf]) -> StatusCode {
     let find = || {
         let chain = || incident::chain(error);
-        let said = chain().find_map(|error| functions.iter().find_map(|function| function(error)));
-        let status = said.filter(|status| status.is_client_error() || status.is_server_error());
-        status
+        let of_an_error =
+            |status: &StatusCode| status.is_client_error() || status.is_server_error();
+        chain()
+            .find_map(|error| {
+                let mut statuses = functions.iter().filter_map(|function| function(error));
+                statuses.find(of_an_error)
+            })
             .or_else(|| {
                 chain()
                     .any(|error| error.is::<LengthLimitError>())
@@ -60,9 +64,9 @@ pub fn tower_status(error: &(dyn Error + 'static)) -> Option<StatusCode> {
 ///
 /// A client that leaves in the middle of an upload makes the request's body fail. A service that
 /// passes that error on looks as if it had failed itself: the errors of a client that the service
-/// uses have the same types. A body that is wrapped with this inside the
-/// [`ExceptionLayer`](crate::ExceptionLayer) makes the difference. The incident's status is 400,
-/// and [`to_stderr`](crate::to_stderr) leaves it out.
+/// uses have the same types. So [`mark`](UploadError::mark) the errors of the request's body,
+/// inside the [`ExceptionLayer`](crate::ExceptionLayer). The incident's status is then 400, and
+/// [`to_stderr`](crate::to_stderr) leaves it out.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request};
@@ -71,7 +75,7 @@ pub fn tower_status(error: &(dyn Error + 'static)) -> Option<StatusCode> {
 /// use tower_exception::{ExceptionLayer, UploadError, to_stderr};
 ///
 /// let marked = |request: Request| {
-///     request.map(|body| Body::new(body.map_err(UploadError::new)))
+///     request.map(|body| Body::new(body.map_err(|error| UploadError::mark(error.into_inner()))))
 /// };
 /// let layers = ServiceBuilder::new()
 ///     .layer(ExceptionLayer::production(to_stderr))
@@ -85,11 +89,17 @@ pub struct UploadError {
 }
 
 impl UploadError {
-    /// Marks an error of a request's body.
-    pub fn new(error: impl Into<BoxError>) -> Self {
-        Self {
-            source: error.into(),
+    /// Marks an error of a request's body: returns an `UploadError` whose source it is.
+    ///
+    /// An error that is or has a `LengthLimitError` is returned as it is. It comes from a body limit
+    /// in an outer layer, and is a 413. So it is for axum's extractors too, if the error was taken
+    /// out of an `axum::Error` first, as above: they look for it at a certain depth.
+    pub fn mark(error: impl Into<BoxError>) -> BoxError {
+        let source = error.into();
+        if incident::chain(&*source).any(|error| error.is::<LengthLimitError>()) {
+            return source;
         }
+        Box::new(Self { source })
     }
 }
 

@@ -53,7 +53,8 @@ pub enum Rule {
     RequestHead = 401,
     /// 402: the inner service gets the request's bytes and trailers as they came.
     RequestBody = 402,
-    /// 403: the client gets status, version, headers and extensions as the inner service gave them.
+    /// 403: the client gets status, version, headers and extensions of the inner service's response;
+    /// a layer may add headers and extensions.
     ResponseHead = 403,
     /// 404: the client gets the response's bytes and trailers as the inner service gave them.
     ResponseBody = 404,
@@ -63,7 +64,10 @@ pub enum Rule {
     ReadyError = 406,
     /// 407: the inner body's error reaches the reader, after what came before it.
     BodyError = 407,
-    /// 408: an inner service that is not ready is waited for.
+    /// 408: a request to an inner service that is not ready reaches it later, and once.
+    ///
+    /// A layer that is always ready, and calls the inner service at once, has other rules against
+    /// it: 101, 102, 406 and 409.
     Readiness = 408,
     /// 409: a waiting task is woken when the inner future or body can continue.
     Wake = 409,
@@ -195,7 +199,8 @@ impl Rule {
                 LAYER,
             ),
             Self::ResponseHead => (
-                "the client gets status, version, headers and extensions as the inner service gave them",
+                "the client gets status, version, headers and extensions of the inner service's response; \
+                 a layer may add headers and extensions",
                 LAYER,
             ),
             Self::ResponseBody => (
@@ -214,7 +219,10 @@ impl Rule {
                 "the inner body's error reaches the reader, after what came before it",
                 FRAME,
             ),
-            Self::Readiness => ("an inner service that is not ready is waited for", READY),
+            Self::Readiness => (
+                "a request to an inner service that is not ready reaches it later, and once",
+                READY,
+            ),
             Self::Wake => (
                 "a waiting task is woken when the inner future or body can continue",
                 FUTURE,
@@ -231,7 +239,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "rule {}: {} ({})",
+            "rule {} ({self:?}): {} ({})",
             self.number(),
             self.text(),
             self.source()
@@ -253,7 +261,7 @@ mod tests {
         let readme = include_str!("../README.md");
         for rule in Rule::ALL {
             let row = format!(
-                "| {} | {} | {} |",
+                "| {} | `{rule:?}` | {} | {} |",
                 rule.number(),
                 rule.text(),
                 rule.source()

@@ -32,6 +32,41 @@ impl IntoResponse for NoOrigin {
     }
 }
 
+/// A handler takes an `Origin`, or an `Option<Origin>` if there may be no layer. In tests,
+/// `MockConnectInfo` goes around the layer, so it is added after it.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use axum::{Router, body::Body, extract::connect_info::MockConnectInfo, routing::get};
+/// use http::{Request, request::Parts};
+/// use http_body_util::BodyExt;
+/// use tower::ServiceExt;
+/// use tower_origin::{Origin, OriginLayer};
+///
+/// async fn handler(origin: Origin, parts: Parts) -> String {
+///     format!("{:?} {:?}", origin.client(), origin.url(&parts))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower::BoxError> {
+/// let origin = OriginLayer::new().trusted(["10.0.0.0/8"])?.hosts(["example.org"])?;
+/// let proxy: SocketAddr = "10.0.0.1:4000".parse()?;
+/// let app: Router = Router::new()
+///     .route("/", get(handler))
+///     .layer(origin)
+///     .layer(MockConnectInfo(proxy));
+///
+/// let request = Request::get("/")
+///     .header("host", "example.org")
+///     .header("x-forwarded-for", "192.0.2.1")
+///     .header("x-forwarded-proto", "https");
+/// let response = app.oneshot(request.body(Body::empty())?).await?;
+/// let text = response.into_body().collect().await?.to_bytes();
+/// assert_eq!(text, r#"Some(192.0.2.1) Some("https://example.org/")"#);
+/// # Ok(())
+/// # }
+/// ```
 impl<S: Sync> FromRequestParts<S> for Origin {
     type Rejection = NoOrigin;
 

@@ -123,9 +123,9 @@ impl OriginLayer {
     }
 
     /// Sets the host of requests that name none, such as health checks over HTTP/1.0. It is a name
-    /// or an address, with a port if that is not the scheme's own. The host need not be among the
-    /// [`hosts`](OriginLayer::hosts), and links can be made with it. By default such a request gets
-    /// a 400 if there is a list of hosts, and otherwise has no host.
+    /// or an address, with a port if that is not the scheme's own. Links can be made with it. It is
+    /// not one of the [`hosts`](OriginLayer::hosts): list it too if a request may name it. By default
+    /// a request that names none gets a 400 if there is a list of hosts, and otherwise has no host.
     ///
     /// A request names no host if its target has no authority, its `Host` is missing or empty, and
     /// no trusted proxy names one. The version of HTTP does not matter, although RFC 9112 has

@@ -1,7 +1,7 @@
 //! The futures are used where a server uses them: in spawned tasks, handlers and accept loops, with
 //! any error type.
 
-use std::io;
+use std::{convert::Infallible, io};
 
 use axum::{Router, body::Body, response::IntoResponse, routing::get};
 use bytes::Bytes;
@@ -99,6 +99,47 @@ async fn cascade_14_on_error_of_boxed_services_runs_in_a_task() {
     let list: Boxed<Full<Bytes>> = Boxed::new(list);
     let task = tokio::spawn(async move { list.oneshot(Request::new(Full::from("body"))).await });
     assert_eq!(task.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+/// Here closures have `BoxError` in their types. The remedies are those of the README's "In a task".
+#[tokio::test]
+async fn cascade_14_on_error_with_boxed_errors_in_types_runs_in_a_task() {
+    type Boxed<B> = BoxCloneSyncService<Request<B>, Response<Full<Bytes>>, BoxError>;
+    type Replay = ReplayBody<Full<Bytes>>;
+    fn never(error: Infallible) -> BoxError {
+        match error {}
+    }
+    async fn page<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+        Ok(Response::new("page".into()))
+    }
+    let closure = |_: Request<Replay>| async { down(Request::new(())).await };
+    let last = Boxed::new(service_fn(echo::<Replay>));
+    let app = CascadeLayer::new(service_fn(closure))
+        .then(Boxed::<Replay>::new(service_fn(down)))
+        .on_error(is_refused)
+        .layer(last.map_err(|error: BoxError| error));
+    let request = || Request::new(Full::from("body"));
+
+    // Boxed as a whole.
+    let as_a_whole = app.clone();
+    let as_a_whole = as_a_whole.map_response(|response| response.map(|_| Full::default()));
+    let boxed: Boxed<Full<Bytes>> = Boxed::new(as_a_whole);
+    let task = tokio::spawn(async move { boxed.oneshot(request()).await });
+    assert_eq!(task.await.unwrap().unwrap().status(), StatusCode::OK);
+
+    // Spawned without a block.
+    let task = tokio::spawn(app.oneshot(request()));
+    assert_eq!(text(task.await.unwrap().unwrap()).await, "body");
+
+    // Functions instead of closures.
+    let app = CascadeLayer::new(service_fn(down))
+        .on_error(is_refused)
+        .layer(service_fn(page).map_err(never));
+    let task = tokio::spawn(async move {
+        let response = app.oneshot(request()).await?;
+        Ok::<_, BoxError>(text(response).await)
+    });
+    assert_eq!(task.await.unwrap().unwrap(), "page");
 }
 
 #[tokio::test]

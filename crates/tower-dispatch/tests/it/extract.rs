@@ -43,8 +43,8 @@ async fn handlers_take_url_args() {
     assert_eq!(ask(urls.clone(), "/all/1").await, ok(shown));
     let why =
         "url arg `b`: cannot parse u8: number too large to fit in target type (found \"256\")";
-    let malformed = "the path is malformed\n".to_owned();
-    let expected = (StatusCode::BAD_REQUEST, Some(why.to_owned()), malformed);
+    let not_valid = "a value in the path is not valid\n".to_owned();
+    let expected = (StatusCode::BAD_REQUEST, Some(why.to_owned()), not_valid);
     assert_eq!(ask(urls.clone(), "/add/1/256").await, expected);
 
     // As a router's fallback, and nested in one.
@@ -77,7 +77,7 @@ where
     let (status, reason, text) = ask(urls, path).await;
     let expected = match status.as_u16() {
         200 => "taken",
-        400 => "the path is malformed\n",
+        400 => "a value in the path is not valid\n",
         _ => "Internal Server Error\n",
     };
     assert_eq!(text, expected);

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, future::ready};
 
+use axum::{Router, routing::post};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -121,6 +122,9 @@ async fn only_the_status_of_an_error_counts() {
         let change = |layer: ExceptionLayer| layer.status_of(move |_| Some(says));
         assert_eq!(status(change, Busy).await, expected);
     }
+    // It counts as none, so the next function is called.
+    let change = |layer: ExceptionLayer| layer.status_of(|_| Some(StatusCode::OK)).status_of(busy);
+    assert_eq!(status(change, Busy).await, 503);
 }
 
 /// Returns the error of a body that is longer than it may be.
@@ -136,20 +140,58 @@ async fn an_upload_that_fails_is_the_clients_fault() {
     assert_eq!(status(|layer| layer, too_long().await).await, 413);
     let outer = Outer(too_long().await);
     assert_eq!(status(|layer| layer, outer).await, 413);
-    assert_eq!(status(|layer| layer, UploadError::new("gone")).await, 400);
-    let outer = Outer(UploadError::new("gone").into());
+    assert_eq!(status(|layer| layer, UploadError::mark("gone")).await, 400);
+    let outer = Outer(UploadError::mark("gone"));
     assert_eq!(status(|layer| layer, outer).await, 400);
-    let marked = UploadError::new(too_long().await);
-    assert_eq!(status(|layer| layer, marked).await, 413);
     // A function may set another status.
     let teapot = |error: &(dyn Error + 'static)| {
         error.is::<UploadError>().then_some(StatusCode::IM_A_TEAPOT)
     };
     let change = |layer: ExceptionLayer| layer.status_of(teapot);
-    assert_eq!(status(change, UploadError::new("gone")).await, 418);
-    let error = UploadError::new("gone");
+    assert_eq!(status(change, UploadError::mark("gone")).await, 418);
+    let error = UploadError::mark("gone");
     assert_eq!(error.to_string(), "the request's body could not be read");
     assert_eq!(error.source().unwrap().to_string(), "gone");
+}
+
+#[tokio::test]
+async fn a_body_limit_around_the_mark_is_still_413() {
+    let marked = UploadError::mark(too_long().await);
+    assert!(marked.is::<LengthLimitError>());
+    let outer = UploadError::mark(Outer(too_long().await));
+    assert!(outer.is::<Outer>());
+    // axum's extractors look for the error by its type, at a certain depth.
+    let mark = |request: axum::extract::Request| {
+        request.map(|body| {
+            axum::body::Body::new(
+                body.map_err(|error| UploadError::mark(axum::Error::into_inner(error))),
+            )
+        })
+    };
+    let (layer, incidents) = keeping();
+    let layers = tower::ServiceBuilder::new().layer(layer).map_request(mark);
+    let app = Router::new()
+        .route("/text", post(async |text: String| text))
+        .route("/bytes", post(async |bytes: Bytes| bytes))
+        .layer(layers)
+        .layer(tower::util::MapRequestLayer::new(
+            |request: axum::extract::Request| request.map(|body| Limited::new(body, 5)),
+        ));
+    for path in ["/text", "/bytes"] {
+        for (body, expected) in [(["one", "two"], 413), (["one", "."], 200)] {
+            let body = axum::body::Body::new(Body::new(body.map(Step::from)));
+            let request = Request::post(path).body(body).unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), expected, "{path}");
+        }
+        // The client leaves.
+        let left = Body::new(["one".into(), Step::Fail(tower_lint::probe::Error("left"))]);
+        let request = Request::post(path).body(axum::body::Body::new(left));
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 400, "{path}");
+    }
+    // The extractors have responded.
+    assert!(incidents.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -160,7 +202,7 @@ async fn a_failed_body_is_distinguished_from_a_failed_service() {
         Ok::<_, BoxError>(Response::new(Full::new(body)))
     });
     let marked = tower::ServiceBuilder::new().map_request(|request: Request<Body>| {
-        request.map(|body| axum::body::Body::new(body.map_err(UploadError::new)))
+        request.map(|body| axum::body::Body::new(body.map_err(UploadError::mark)))
     });
     let app = layer.layer(marked.service(reads));
     let aborted = Body::new(["one".into(), Step::Fail(tower_lint::probe::Error("left"))]);

@@ -556,7 +556,7 @@ fn without_a_report_a_violation_panics_with_rule_and_source() {
     let text = panicked.unwrap_err();
     assert_eq!(
         text.downcast_ref::<String>().unwrap(),
-        "tower-lint, rule 101: a service is called only after it said that it is ready \
+        "tower-lint, rule 101 (CallWithoutReady): a service is called only after it said that it is ready \
          (tower_service::Service::call): GET / was given to an instance that never said that it was ready"
     );
 }
