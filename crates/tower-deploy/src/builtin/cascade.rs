@@ -7,6 +7,7 @@ use tower_cascade::CascadeLayer;
 use crate::{
     App, Error, ErrorKind, Filter, Parts, Settings,
     de::{Size, from_settings},
+    error::misspelt_in_any,
     ini::Read,
     named::Named,
     role::Role,
@@ -52,10 +53,10 @@ pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<
             named.push(Named::whole(Role::App, key, value));
         } else if !OPTIONS.contains(&key) {
             let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
-            let help = format!(
-                "apps are app1, app2, …; besides there is {}",
-                OPTIONS.join(", ")
-            );
+            let help = misspelt_in_any(key).unwrap_or_else(|| {
+                let options = OPTIONS.join(", ");
+                format!("apps are app1, app2, …; besides there is {options}")
+            });
             return Err(error.at(value.key_place.as_ref()).help(help));
         }
     }

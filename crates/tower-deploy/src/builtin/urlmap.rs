@@ -16,7 +16,8 @@ use tower_service::Service;
 
 use super::entity_tag::only;
 use crate::{
-    App, Body, Error, ErrorKind, Parts, Settings, Value, ini::Read, named::Named, role::Role,
+    App, Body, Error, ErrorKind, Parts, Settings, Value, error::misspelt_in_any, ini::Read,
+    named::Named, role::Role,
 };
 
 const NOT_FOUND: &str = "not_found_app";
@@ -31,8 +32,14 @@ pub(super) fn names(
     let not_found = not_found.filter(|value| !value.text().is_empty());
     let not_found = not_found.map(|value| Named::whole(Role::App, NOT_FOUND, value));
     let others = local.iter().filter(|(key, _)| *key != NOT_FOUND);
-    let others = others.map(|(key, value)| Named::whole(Role::App, key, value));
-    Ok(not_found.into_iter().chain(others).collect())
+    let others = others.map(|(key, value)| match misspelt_in_any(key) {
+        Some(help) => {
+            let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
+            Err(error.at(value.key_place.as_ref()).help(help))
+        }
+        None => Ok(Named::whole(Role::App, key, value)),
+    });
+    not_found.map(Ok).into_iter().chain(others).collect()
 }
 
 /// What a key says: `domain example.org port 8080 /path`.

@@ -163,6 +163,18 @@ fn a_wrong_value_of_a_built_in_factory_is_marked() {
         ("filter origin\ntrusted = x", "3:11: [filter:it] trusted: "),
         ("filter origin\nprefix = x", "3:10: [filter:it] prefix: "),
         (
+            "composite urlmap\n/ = b\nfilter_with = f",
+            "4:1: [composite:it] filter_with: the key is not known (did you mean `filter-with`?)",
+        ),
+        (
+            "composite cascade\napp1 = b\nfilter_with = f",
+            "4:1: [composite:it] filter_with: the key is not known (did you mean `filter-with`?)",
+        ),
+        (
+            "composite router\nSet x = b",
+            "3:1: [composite:it] Set x: the key is not known (did you mean `set x`?)",
+        ),
+        (
             "composite urlmap",
             "1:2: [composite:it] it names no app (add `/ = APP`)",
         ),
