@@ -12,6 +12,7 @@ use crate::{
     plan::{Child, Node, Part},
     registry::{Kind, Maker},
     show::title,
+    slip,
     snapshot::Snapshot,
     trace,
     warnings::Warnings,
@@ -97,6 +98,16 @@ pub(crate) fn guarded<T>(make: impl FnOnce() -> Result<T, Error>) -> Result<T, E
 impl Node {
     /// Where it is wrong, unless that is known.
     fn place(&self, error: Error) -> Error {
+        let value = error
+            .key_name()
+            .and_then(|key| Some((key.to_owned(), self.local.value(key)?)));
+        let error = match value {
+            Some((key, value)) if error.place().is_none() => {
+                let error = slip::of_value(error, &key, value.text(), value);
+                error.key(&key).at(value.place())
+            }
+            _ => error,
+        };
         match &self.section {
             Some((name, place)) => error.section(name).at(Some(place)),
             None => error.at(self.named.as_ref()),

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use crate::{
     Error, ErrorKind, Place, Registry, Settings, Value,
     conf::Origin,
+    error::{misspelt, misspelt_in_any},
     file::{File, View},
     ini::{Document, Read, Section, text},
     registry::{Factory, Kind},
@@ -438,7 +439,8 @@ impl<'a> Resolver<'a> {
         let context = if title.starts_with("filter-app:") {
             let Some(next) = local.borrow_mut().take("next") else {
                 let error = Error::new(ErrorKind::NoNext, "it does not say what it is around");
-                return Err(error.help("add `next = NAME`, the name of an app"));
+                let help = "add `next = NAME`, the name of an app";
+                return Err(missing(error, &["next"], &local.borrow(), help));
             };
             let next = self.reference(Role::App, &next, &next.text, "next", &global)?;
             let filter = self.made(&here, Role::Filter, &global, &local, &additions)?;
@@ -509,7 +511,8 @@ impl<'a> Resolver<'a> {
     ) -> Result<Context, Error> {
         let Some(names) = local.borrow_mut().take("pipeline") else {
             let error = Error::new(ErrorKind::NoPipeline, "it does not say what is in it");
-            return Err(error.help("add `pipeline = FILTER … APP`"));
+            let help = "add `pipeline = FILTER … APP`";
+            return Err(missing(error, &["pipeline"], &local.borrow(), help));
         };
         let extra = local.borrow();
         let extra: Vec<_> = extra
@@ -518,10 +521,10 @@ impl<'a> Resolver<'a> {
             .collect();
         if let Some((key, value)) = extra.first() {
             let error = Error::new(ErrorKind::PipelineSettings, "a pipeline has no settings");
-            return Err(error
-                .key(key)
-                .at(value.key_place.as_ref())
-                .help("only `pipeline`, `filter-with`, `set` and `get`; did you mean it for one of its parts?"));
+            let help = misspelt_in_any(key).unwrap_or_else(|| {
+                "only `pipeline`, `filter-with`, `set` and `get`; did you mean it for one of its parts?".to_owned()
+            });
+            return Err(error.key(key).at(value.key_place.as_ref()).help(help));
         }
         let mut parts: Vec<&str> = names.text.split_whitespace().collect();
         let Some(app) = parts.pop() else {
@@ -623,7 +626,13 @@ impl<'a> Resolver<'a> {
             (None, _) => {
                 let message = format!("it does not say what makes the {}", role.name());
                 let error = Error::new(ErrorKind::NoFactory, message);
-                Err(error.help("add `use = …`: egg:NAME#ENTRY, call:MODULE:FUNCTION, config:FILE#NAME or another section"))
+                let protocols = role.protocols().iter().copied().flatten();
+                let known: Vec<_> = ["use"]
+                    .into_iter()
+                    .chain(protocols.map(|(key, _)| *key))
+                    .collect();
+                let help = "add `use = …`: egg:NAME#ENTRY, call:MODULE:FUNCTION, config:FILE#NAME or another section";
+                Err(missing(error, &known, &local.borrow(), help))
             }
             (Some(_), Some((key, _, value))) => {
                 let message = "it says twice what makes it";
@@ -651,6 +660,17 @@ impl<'a> Resolver<'a> {
                 })
             }
         }
+    }
+}
+
+/// Returns the error for a section without one of these keys, at the key that is a misspelt one.
+fn missing(error: Error, known: &[&str], local: &Settings, help: &str) -> Error {
+    let misspelt = local
+        .iter()
+        .find_map(|(key, value)| Some((key, value, misspelt(key, known)?)));
+    match misspelt {
+        Some((key, value, help)) => error.key(key).at(value.key_place.as_ref()).help(help),
+        None => error.help(help),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings as a struct of somebody's own.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{
     de::{self, DeserializeOwned, IntoDeserializer, Visitor},
@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{
     Error, ErrorKind, Settings, Value,
-    error::did_you_mean,
+    error::{did_you_mean, misspelt_in_any},
     secret::{is_secret, shown},
     slip,
 };
@@ -17,6 +17,17 @@ use crate::{
 /// Makes a `T` of settings. A key that `T` does not know is an error.
 pub(crate) fn from_settings<T: DeserializeOwned>(settings: &Settings) -> Result<T, Error> {
     T::deserialize(Section(settings)).map_err(|Wrong(error, _)| *error)
+}
+
+/// Elsewhere `0` means "for ever", which no request should take, or "at once", which none can do.
+pub(crate) fn some_time<'de, D: de::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    let time: Duration = de::Deserialize::deserialize(deserializer)?;
+    if time.is_zero() {
+        return Err(de::Error::custom("it has to be longer than nothing"));
+    }
+    Ok(time)
 }
 
 /// Serde's errors, which get a place where one is known.
@@ -77,11 +88,13 @@ impl<'de> de::Deserializer<'de> for Section<'_> {
     ) -> Result<V::Value, Wrong> {
         for (key, value) in &self.0.map {
             if !fields.contains(&key.as_str()) {
-                let help = match did_you_mean(key, fields.iter().copied()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None if fields.is_empty() => "it takes no settings".to_owned(),
-                    None => format!("there is {}", fields.join(", ")),
-                };
+                let meant = did_you_mean(key, fields.iter().copied());
+                let help = meant.map(|meant| format!("did you mean `{meant}`?"));
+                let help = help.or_else(|| misspelt_in_any(key));
+                let help = help.unwrap_or_else(|| match fields {
+                    [] => "it takes no settings".to_owned(),
+                    _ => format!("there is {}", fields.join(", ")),
+                });
                 let error = Error::new(ErrorKind::Settings, "the key is not known");
                 let error = error.key(key).at(value.key_place.as_ref()).help(help);
                 return Err(Wrong(Box::new(error), Shows::Nothing));

@@ -17,6 +17,9 @@ struct Inner {
     message: String,
     help: Option<String>,
     place: Option<Place>,
+    /// The heading that was probably meant.
+    near: Option<Place>,
+    is_asked_from_outside: bool,
     section: Option<String>,
     key: Option<String>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
@@ -108,6 +111,8 @@ impl Error {
                 message: message.into(),
                 help: None,
                 place: None,
+                near: None,
+                is_asked_from_outside: false,
                 section: None,
                 key: None,
                 source: None,
@@ -130,12 +135,29 @@ impl Error {
 
     /// Whether it is that a file has no such section, and no section of it has asked for that.
     pub(crate) fn is_of_no_section(&self) -> bool {
-        let is_asked_from_outside = self
-            .inner
-            .place
-            .as_ref()
-            .is_some_and(|place| place.span == (0..0));
-        self.inner.kind == ErrorKind::MissingSection && is_asked_from_outside
+        self.inner.kind == ErrorKind::MissingSection && self.inner.is_asked_from_outside
+    }
+
+    /// Sets the heading that was probably meant.
+    pub(crate) fn near(mut self, heading: Option<&Place>) -> Self {
+        self.inner.near = heading.cloned();
+        self
+    }
+
+    /// Without a place, it is about what was asked for from outside: the place is the heading that
+    /// was probably meant, or the start of the file.
+    pub(crate) fn asked_from_outside(mut self, start: Option<&Place>) -> Self {
+        let inner = &mut self.inner;
+        if inner.place.is_none() {
+            inner.is_asked_from_outside = true;
+            inner.place = inner.near.take().or_else(|| start.cloned());
+        }
+        self
+    }
+
+    /// Returns the error for a setting. Its place is found when the section is known.
+    pub(crate) fn setting(key: &str, message: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Settings, message.to_string()).key(key)
     }
 
     /// Unless it has one.
@@ -293,4 +315,32 @@ pub(crate) fn did_you_mean<'a>(
     let best = scored.max_by(|one, other| one.0.total_cmp(&other.0));
     best.filter(|(score, _)| *score > 0.8)
         .map(|(_, known)| known)
+}
+
+/// Returns whether a key looks like a misspelt one of those that say how a section is read.
+fn is_like(key: &str, known: &str) -> bool {
+    let key = key.to_lowercase().replace('_', "-");
+    let most = if known.len() > 4 { 2 } else { 1 };
+    // `text` is not `next`.
+    key.chars().next() == known.chars().next() && strsim::osa_distance(&key, known) <= most
+}
+
+/// Returns what was probably meant by a key that is misspelt, or has no `=` behind it.
+pub(crate) fn misspelt(key: &str, known: &[&str]) -> Option<String> {
+    let word = key.split_whitespace().next()?;
+    let meant = known.iter().find(|known| is_like(word, known))?;
+    Some(match word == key {
+        true => format!("did you mean `{meant}`?"),
+        false => format!("did you mean `{meant} = …`?"),
+    })
+}
+
+/// The same for the keys that any section may have.
+pub(crate) fn misspelt_in_any(key: &str) -> Option<String> {
+    let setter = || {
+        let (word, name) = key.split_once(char::is_whitespace)?;
+        let meant = ["set", "get"].into_iter().find(|set| is_like(word, set))?;
+        Some(format!("did you mean `{meant} {}`?", name.trim_start()))
+    };
+    setter().or_else(|| misspelt(key, &["filter-with", "require"]))
 }

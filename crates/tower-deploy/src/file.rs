@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 
 use crate::{
     Error, ErrorKind, Settings, Value,
+    error::did_you_mean,
     ini::{DEFAULT, Document, Section, Setting},
     interpolate::{Named, interpolate},
     role::Role,
@@ -93,27 +94,58 @@ impl File {
                 Err(error.at(Some(&other.place)).help("rename one of them"))
             }
             [] => {
+                if name.is_empty() {
+                    let message = format!("it is empty, and names no {}", role.name());
+                    let error = Error::new(ErrorKind::MissingSection, message);
+                    return Err(
+                        error.help("write the name of a section, or a URI, such as egg:NAME#ENTRY")
+                    );
+                }
                 if let Some((section, found)) = self.of_another(named) {
                     return Err(of_another_role(name, role, section, found));
                 }
                 let prefixes: Vec<&str> = role.prefixes().iter().map(|group| group[0]).collect();
                 let path = self.document.source.path.display();
                 let message = format!("there is no {} `{name}` in {path}", role.name());
-                let names = sections.iter().filter_map(|section| {
-                    let (prefix, name) = section.name.split_once(':')?;
-                    let fits = role.prefixes().iter().any(|group| group.contains(&prefix));
-                    fits.then_some(name.trim())
-                });
-                let help = match crate::error::did_you_mean(name, names) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!(
-                        "it would be [{}:{name}]",
-                        prefixes.join(&format!(":{name}] or ["))
-                    ),
+                let error = Error::new(ErrorKind::MissingSection, message);
+                if let Some((section, prefix)) = self.of_misspelt_type(role, name) {
+                    let (title, line) = (&section.name, section.place.line());
+                    let help =
+                        format!("did you mean [{prefix}:{name}] by [{title}] in line {line}?");
+                    return Err(error.near(Some(&section.place)).help(help));
+                }
+                let fitting = || {
+                    sections.iter().filter_map(|section| {
+                        let (prefix, name) = section.name.split_once(':')?;
+                        let fits = role.prefixes().iter().any(|group| group.contains(&prefix));
+                        fits.then_some((name.trim(), section))
+                    })
                 };
-                Err(Error::new(ErrorKind::MissingSection, message).help(help))
+                let Some(meant) = did_you_mean(name, fitting().map(|(name, _)| name)) else {
+                    let titles = prefixes.join(&format!(":{name}] or ["));
+                    return Err(error.help(format!("it would be [{titles}:{name}]")));
+                };
+                let near = fitting().find(|(name, _)| *name == meant);
+                let error = error.near(near.map(|(_, section)| &section.place));
+                Err(error.help(format!("did you mean `{meant}`?")))
             }
         }
+    }
+
+    /// Returns a section of this name with a type that is misspelt or missing, and the right type.
+    fn of_misspelt_type(&self, role: Role, name: &str) -> Option<(&Section, &'static str)> {
+        let groups = role.prefixes().iter();
+        let prefixes = groups.flat_map(|group| group.iter().copied());
+        self.document.sections.iter().find_map(|section| {
+            let prefix = match section.name.split_once(':') {
+                None if section.name.trim() == name => role.prefixes()[0][0],
+                Some((prefix, own)) if own.trim() == name && Role::of(prefix).is_none() => {
+                    did_you_mean(prefix, prefixes.clone())?
+                }
+                _ => return None,
+            };
+            Some((section, prefix))
+        })
     }
 
     /// Returns a section that has another role, and that role.

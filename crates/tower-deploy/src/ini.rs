@@ -275,7 +275,23 @@ impl<'a> Parser<'a> {
     /// A line that begins something.
     fn line(&mut self, content: Range<usize>, indent: usize) -> Result<(), Error> {
         let text = &self.source.text[content.clone()];
+        let is_blank = |name: &str| name.trim_matches(is_space).is_empty();
+        if header(text).map_or(text.starts_with("[]"), is_blank) {
+            // DIFFERENCE: to `configparser` `[ ]` is a section.
+            let error = Error::new(ErrorKind::Syntax, "a section without a name");
+            let error = error.at(Some(&self.place(content)));
+            return Err(error.help("write `[app:main]`"));
+        }
         if let Some(name) = header(text) {
+            let rest = content.start + name.len() + 2..content.end;
+            let rest = trimmed(&self.source.text, rest);
+            let junk = &self.source.text[rest.clone()];
+            if !junk.is_empty() && !junk.starts_with(['#', ';']) {
+                // DIFFERENCE: `configparser` ignores it.
+                let error = Error::new(ErrorKind::Syntax, "something follows the section's `]`");
+                let error = error.section(name).at(Some(&self.place(rest)));
+                return Err(error.help("write it in a line of its own"));
+            }
             let span = content.start + 1..content.start + 1 + name.len();
             return self.section(name, span);
         }

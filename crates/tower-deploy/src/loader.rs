@@ -235,7 +235,8 @@ impl Loader {
         let global = Some(&self.global).filter(|global| !global.is_empty());
         let global = global.map(|global| Rc::new(RefCell::new(global.clone())));
         let context = resolver.uri(role, uri, name, folder.as_deref(), global.as_ref());
-        let context = context.map_err(|error| error.at(resolver.start().as_ref()))?;
+        let context =
+            context.map_err(|error| error.asked_from_outside(resolver.start().as_ref()))?;
         let plan = Plan::new(context, role, &self.registry, &mut resolver)?;
         if let Some(warnings) = &self.warnings {
             warnings.planned(&resolver);

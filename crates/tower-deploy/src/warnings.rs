@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::{Error, Place, context::Resolver, ini::Section};
 #[cfg(feature = "cli")]
-use crate::{ErrorKind, error::did_you_mean, role::Role};
+use crate::{ErrorKind, error::did_you_mean, ini::DEFAULT, role::Role};
 
 /// The warnings of a file that was planned and built.
 #[derive(Default)]
@@ -55,7 +55,11 @@ impl Warnings {
 /// programs.
 #[cfg(feature = "cli")]
 fn of_unnamed(title: &str, place: &Place) -> Option<Error> {
-    let (prefix, name) = title.split_once(':')?;
+    let unnamed = || Error::new(ErrorKind::Settings, "nothing names this section").at(Some(place));
+    let Some((prefix, name)) = title.split_once(':') else {
+        let meant = did_you_mean(title, [DEFAULT])?;
+        return Some(unnamed().help(format!("did you mean [{meant}]?")));
+    };
     let name = name.trim();
     let role = Role::of(prefix);
     if name == "main" && role.is_some() {
@@ -73,6 +77,5 @@ fn of_unnamed(title: &str, place: &Place) -> Option<Error> {
             did_you_mean(prefix, Role::all_prefixes())?
         ),
     };
-    let error = Error::new(ErrorKind::Settings, "nothing names this section");
-    Some(error.at(Some(place)).help(help))
+    Some(unnamed().help(help))
 }

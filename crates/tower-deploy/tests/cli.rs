@@ -343,11 +343,13 @@ keys = root
 format = x
 [program:x]
 command = x
+[default]
+a = 1
 ",
     );
     let (code, out, err) = run(&folder, &["check", "x.ini"]);
     assert_eq!(code, Some(0));
-    assert_eq!(out, "x.ini: ok, with 7 warnings\n");
+    assert_eq!(out, "x.ini: ok, with 8 warnings\n");
     let here = folder.0.display();
     assert_eq!(
         err,
@@ -402,6 +404,13 @@ warning: [filtr:x] nothing names this section
    |  ^^^^^^^
    |
    = help: did you mean [filter:x]?
+warning: [default] nothing names this section
+  --> {here}/x.ini:29:2
+   |
+29 | [default]
+   |  ^^^^^^^
+   |
+   = help: did you mean [DEFAULT]?
 "
         )
     );

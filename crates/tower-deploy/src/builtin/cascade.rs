@@ -7,6 +7,7 @@ use tower_cascade::CascadeLayer;
 use crate::{
     App, Error, ErrorKind, Filter, Parts, Settings,
     de::{Size, from_settings},
+    error::misspelt_in_any,
     ini::Read,
     named::Named,
     role::Role,
@@ -52,10 +53,10 @@ pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<
             named.push(Named::whole(Role::App, key, value));
         } else if !OPTIONS.contains(&key) {
             let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
-            let help = format!(
-                "apps are app1, app2, …; besides there is {}",
-                OPTIONS.join(", ")
-            );
+            let help = misspelt_in_any(key).unwrap_or_else(|| {
+                let options = OPTIONS.join(", ");
+                format!("apps are app1, app2, …; besides there is {options}")
+            });
             return Err(error.at(value.key_place.as_ref()).help(help));
         }
     }
@@ -91,13 +92,22 @@ fn options(local: &Settings) -> Result<Cascade, Error> {
     from_settings(&own)
 }
 
-pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<App, Error> {
+/// The apps that the settings name, at least one.
+fn apps(parts: &Parts<'_>) -> Result<Vec<App>, Error> {
     let apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
-    cascade(local, apps)
+    if apps.is_empty() {
+        let error = Error::new(ErrorKind::Settings, "it names no app");
+        return Err(error.help("add `app1 = APP`"));
+    }
+    Ok(apps)
+}
+
+pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<App, Error> {
+    cascade(local, apps(parts)?)
 }
 
 pub(super) fn filter(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<Filter, Error> {
-    let mut apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
+    let mut apps = apps(parts)?;
     let local = local.clone();
     Ok(Filter::from_fn(move |app| {
         apps.push(app);

@@ -15,7 +15,7 @@ use tower_origin::{OriginLayer, PeerAddr, XForwarded};
 use tower_service::Service;
 
 use crate::{
-    App, Body, BoxError, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read,
+    App, Body, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read,
     named::Named, role::Role, secret::is_secret,
 };
 
@@ -54,8 +54,9 @@ pub(super) struct Mount {
 }
 
 /// `egg:tower#mount`
-pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, BoxError> {
-    Ok(Filter::new(MountLayer::new(&settings.path)?))
+pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, Error> {
+    let layer = MountLayer::new(&settings.path).map_err(|error| Error::setting("path", error))?;
+    Ok(Filter::new(layer))
 }
 
 #[derive(Deserialize)]
@@ -90,12 +91,14 @@ impl From<Said> for XForwarded {
 }
 
 /// `egg:tower#origin`
-pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, BoxError> {
+pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, Error> {
     let mut layer = OriginLayer::new()
-        .trusted(settings.trusted)?
+        .trusted(settings.trusted)
+        .map_err(|error| Error::setting("trusted", error))?
         .x_forwarded(settings.x_forwarded.into_iter().map(Into::into));
     if let Some(hosts) = settings.hosts {
-        layer = layer.hosts(hosts)?;
+        let hosts = layer.hosts(hosts);
+        layer = hosts.map_err(|error| Error::setting("hosts", error))?;
     }
     if settings.trusted_without_address {
         layer = layer.trusted_without_address();
@@ -104,7 +107,8 @@ pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, BoxError>
         layer = layer.https();
     }
     if let Some(prefix) = &settings.prefix {
-        layer = layer.prefix(prefix)?;
+        let prefix = layer.prefix(prefix);
+        layer = prefix.map_err(|error| Error::setting("prefix", error))?;
     }
     Ok(Filter::new(layer))
 }
@@ -130,9 +134,10 @@ fn loopback() -> Vec<String> {
 
 /// `egg:PasteDeploy#prefix`: where the proxy in front serves this app. What the proxy leaves of it on the path is taken off here.
 // DIFFERENCE: PasteDeploy believes everybody's X-Forwarded headers, this only those of `trusted`.
-pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filter, BoxError> {
+pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filter, Error> {
     let mut layer = OriginLayer::new()
-        .trusted(settings.trusted)?
+        .trusted(settings.trusted)
+        .map_err(|error| Error::setting("trusted", error))?
         .x_forwarded([XForwarded::Host])
         .trusted_without_address();
     if let Some(Scheme::Https) = settings.scheme {
@@ -142,8 +147,9 @@ pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filt
     if prefix.is_empty() {
         return Ok(Filter::new(layer));
     }
-    let mount = MountLayer::new(&prefix)?;
-    let taken_off = layer.clone().prefix(&prefix)?;
+    let mount = MountLayer::new(&prefix).map_err(|error| Error::setting("prefix", error))?;
+    let taken_off = layer.clone().prefix(&prefix);
+    let taken_off = taken_off.map_err(|error| Error::setting("prefix", error))?;
     Ok(Filter::from_fn(move |app: App| {
         let left = App::new(layer.layer(mount.layer(app.clone())));
         let taken_off = App::new(taken_off.layer(app));
@@ -183,14 +189,15 @@ pub(super) struct Prefix {
 }
 
 /// `egg:tower#prefix`: before every line of text.
-pub(super) fn prefix(_: &Settings, settings: Prefix) -> Result<Filter, BoxError> {
+pub(super) fn prefix(_: &Settings, settings: Prefix) -> Result<Filter, Error> {
     let prefix = unquoted(&settings.prefix);
     let mut layer = match settings.chunks {
         true => PrefixLayer::chunks(prefix),
         false => PrefixLayer::new(prefix),
     };
     if !settings.types.is_empty() {
-        layer = layer.types(settings.types.iter().map(String::as_str))?;
+        let typed = layer.types(settings.types.iter().map(String::as_str));
+        layer = typed.map_err(|error| Error::setting("types", error))?;
     }
     Ok(Filter::new(layer))
 }
@@ -212,21 +219,22 @@ fn html() -> Vec<String> {
 }
 
 /// `egg:tower#replace`: a fixed string in the place of another.
-pub(super) fn replace(_: &Settings, settings: Replacement) -> Result<Filter, BoxError> {
+pub(super) fn replace(_: &Settings, settings: Replacement) -> Result<Filter, Error> {
     let pair = [(unquoted(&settings.replace), unquoted(&settings.with))];
     let replace = match settings.ignoring_case {
-        true => Replace::ignoring_case(pair)?,
-        false => Replace::new(pair)?,
+        true => Replace::ignoring_case(pair),
+        false => Replace::new(pair),
     };
+    let replace = replace.map_err(|error| Error::setting("replace", error))?;
     let replace = if settings.once {
         replace.once()
     } else {
         replace
     };
     let layer = RewriteLayer::new(move |_| Some(replace.clone()));
-    Ok(Filter::new(
-        layer.types(settings.types.iter().map(String::as_str))?,
-    ))
+    let layer = layer.types(settings.types.iter().map(String::as_str));
+    let layer = layer.map_err(|error| Error::setting("types", error))?;
+    Ok(Filter::new(layer))
 }
 
 #[derive(Deserialize, Default)]
@@ -238,9 +246,10 @@ pub(super) struct Exception {
 }
 
 /// `egg:tower#exception`: whatever goes wrong is one incident, told to `tracing`.
-pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, BoxError> {
+pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Error> {
     if settings.append_traceback && !settings.debug {
-        return Err("`append_traceback` shows something with `debug` only".into());
+        let error = Error::setting("append_traceback", "it shows something with `debug` only");
+        return Err(error.help("take it out, or set `debug = yes`"));
     }
     install_panic_hook();
     let peer = |request: &RequestParts| {

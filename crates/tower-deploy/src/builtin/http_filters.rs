@@ -17,7 +17,10 @@ use tower_http::{
 use tower_layer::Layer;
 use tracing::Level;
 
-use crate::{App, BoxError, Error, ErrorKind, Filter, Parts, Settings, de::Size};
+use crate::{
+    App, Error, ErrorKind, Filter, Parts, Settings,
+    de::{Size, some_time},
+};
 
 /// `egg:tower#trace`: a line of `tracing` for each response.
 pub(super) fn trace(_: &Settings, (): ()) -> Result<Filter, Infallible> {
@@ -44,6 +47,7 @@ pub(crate) fn access_log(app: App) -> App {
 
 #[derive(Deserialize)]
 pub(super) struct Timeout {
+    #[serde(deserialize_with = "some_time")]
     timeout: Duration,
     #[serde(default = "unavailable")]
     status: u16,
@@ -55,11 +59,13 @@ fn unavailable() -> u16 {
 }
 
 /// `egg:tower#timeout`: how long an app may take until it has the head of its answer.
-pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, BoxError> {
+pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, Error> {
     let status = StatusCode::from_u16(settings.status).ok();
     let status = status.filter(|status| status.is_client_error() || status.is_server_error());
-    let status =
-        status.ok_or_else(|| format!("`status` {} is not that of an error", settings.status))?;
+    let status = status.ok_or_else(|| {
+        let message = format!("{} is not that of an error", settings.status);
+        Error::setting("status", message).help("write one from 400 to 599")
+    })?;
     Ok(Filter::new(TimeoutLayer::with_status_code(
         status,
         settings.timeout,
@@ -72,8 +78,9 @@ pub(super) struct BodyLimit {
 }
 
 /// `egg:tower#body-limit`: how large a request's body may be.
-pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, BoxError> {
-    let limit = usize::try_from(settings.limit.0)?;
+pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, Error> {
+    let limit =
+        usize::try_from(settings.limit.0).map_err(|error| Error::setting("limit", error))?;
     Ok(Filter::new(RequestBodyLimitLayer::new(limit)))
 }
 
@@ -92,8 +99,11 @@ impl Default for RequestId {
 }
 
 /// `egg:tower#request-id`: the request's own id, or a new one, for the app and in the answer.
-pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, BoxError> {
-    let header: HeaderName = settings.header.parse()?;
+pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, Error> {
+    let header = HeaderName::try_from(&settings.header).map_err(|_| {
+        let message = format!("`{}` is not a header's name", settings.header);
+        Error::setting("header", message).help("write a name, such as x-request-id")
+    })?;
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(header.clone(), MakeRequestUuid))
         .layer(PropagateRequestIdLayer::new(header));
@@ -116,7 +126,7 @@ pub(super) struct Cors {
 }
 
 /// `egg:tower#cors`
-pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, BoxError> {
+pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, Error> {
     let is_any = |words: &[String]| words.iter().any(|word| word == "*");
     if settings.credentials
         && [
@@ -128,10 +138,9 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, BoxError> {
         .into_iter()
         .any(|words| is_any(words))
     {
-        return Err(
-            "with `credentials` nothing can be `*` (Fetch, section 3.3.5): name what is meant"
-                .into(),
-        );
+        let message = "with credentials nothing can be `*` (Fetch, section 3.3.5)";
+        let error = Error::setting("credentials", message);
+        return Err(error.help("name what is meant"));
     }
     let origins = match is_any(&settings.origins) {
         true => AllowOrigin::any(),
@@ -155,14 +164,14 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, BoxError> {
     };
     let headers = match is_any(&settings.headers) {
         true => AllowHeaders::any(),
-        false => AllowHeaders::list(all::<HeaderName>(&settings.headers, "headers")?),
+        false => AllowHeaders::list(header_names(&settings.headers, "headers")?),
     };
     let mut layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods(methods)
         .allow_headers(headers)
         .allow_credentials(settings.credentials)
-        .expose_headers(all::<HeaderName>(&settings.expose, "expose")?);
+        .expose_headers(header_names(&settings.expose, "expose")?);
     if let Some(max_age) = settings.max_age {
         layer = layer.max_age(max_age);
     }
@@ -170,32 +179,32 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, BoxError> {
 }
 
 /// As browsers write it (RFC 6454, section 6.2), or it would match nobody's.
-fn origin(text: &String) -> Result<HeaderValue, BoxError> {
+fn origin(text: &String) -> Result<HeaderValue, Error> {
     let rest = text.split_once("://").map(|(_, rest)| rest);
     let is_origin = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#']));
     let is_lower = !text.contains(|c: char| c.is_uppercase());
-    if text != "null" && !(is_origin && is_lower) {
-        return Err(format!(
-            "`origins`: `{text}` is no origin, such as https://example.org or http://localhost:3000"
-        )
-        .into());
-    }
-    Ok(text.parse()?)
+    let value = HeaderValue::try_from(text).ok();
+    let value = value.filter(|_| text == "null" || (is_origin && is_lower));
+    value.ok_or_else(|| {
+        let message = format!("`{text}` is no origin");
+        let error = Error::setting("origins", message);
+        error.help("write origins such as https://example.org or http://localhost:3000")
+    })
 }
 
-fn method(text: &String) -> Result<Method, BoxError> {
+fn method(text: &String) -> Result<Method, Error> {
     let is_shouted = !text.contains(|c: char| c.is_lowercase());
     let method = text.parse().ok().filter(|_| is_shouted);
-    method.ok_or_else(|| format!("`methods`: `{text}` is no method, such as GET").into())
+    method.ok_or_else(|| {
+        let message = format!("`{text}` is no method, such as GET");
+        Error::setting("methods", message)
+    })
 }
 
-fn all<T: std::str::FromStr<Err: Into<BoxError>>>(
-    words: &[String],
-    key: &str,
-) -> Result<Vec<T>, BoxError> {
+fn header_names(words: &[String], key: &str) -> Result<Vec<HeaderName>, Error> {
     let read = |word: &String| {
-        word.parse()
-            .map_err(|_| format!("`{key}`: `{word}` cannot be one").into())
+        let message = || format!("`{word}` is not a header's name");
+        HeaderName::try_from(word).map_err(|_| Error::setting(key, message()))
     };
     words.iter().map(read).collect()
 }

@@ -5,14 +5,17 @@ use tower_hooks::HooksLayer;
 use tower_layer::Layer;
 
 use super::routes::{JSON, Routes, URLPATTERNS};
-use crate::{App, Error, ErrorKind, Filter, Parts, Settings, ini::Read, named::Named};
+use crate::{
+    App, Error, ErrorKind, Filter, Parts, Settings, error::misspelt_in_any, ini::Read, named::Named,
+};
 
 pub(super) fn names(_: &Settings, local: &Settings, read: &Read<'_>) -> Result<Vec<Named>, Error> {
     let known = [URLPATTERNS, JSON];
     if let Some((key, value)) = local.iter().find(|(key, _)| !known.contains(key)) {
         let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
         let error = error.at(value.key_place.as_ref());
-        return Err(error.help("there is urlpatterns, json"));
+        let help = misspelt_in_any(key);
+        return Err(error.help(help.unwrap_or_else(|| "there is urlpatterns, json".to_owned())));
     }
     Ok(Routes::read(local, read)?.named())
 }

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::template::Template;
-use crate::{App, Body, BoxError, Settings};
+use crate::{App, Body, Error, Settings};
 
 /// `egg:tower#text`
 #[derive(Deserialize)]
@@ -39,13 +39,22 @@ enum Escape {
     Never,
 }
 
-pub(super) fn text(_: &Settings, settings: Text) -> Result<App, BoxError> {
+pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
     let status = StatusCode::from_u16(settings.status)
         .ok()
         .filter(|status| !status.is_informational())
-        .ok_or_else(|| format!("`status` {} is not from 200 to 999", settings.status))?;
-    let content_type = HeaderValue::try_from(&settings.content_type)
-        .map_err(|_| "`content_type` has something in it that no header can have")?;
+        .ok_or_else(|| {
+            let message = format!("{} is not from 200 to 999", settings.status);
+            Error::setting("status", message)
+        })?;
+    if settings.content_type.is_empty() {
+        let error = Error::setting("content_type", "it is empty, and not a type");
+        return Err(error.help("write a type, such as text/html; charset=utf-8"));
+    }
+    let content_type = HeaderValue::try_from(&settings.content_type).map_err(|_| {
+        let message = "it has something in it that no header can have";
+        Error::setting("content_type", message)
+    })?;
     let essence = settings.content_type.split(';').next().unwrap_or_default();
     let escape = match essence.trim().to_ascii_lowercase().as_str() {
         "text/plain" => Escape::Nothing,
@@ -100,24 +109,24 @@ const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, BoxError> {
-    let status = match settings.status {
-        301 | 302 | 303 | 307 | 308 => StatusCode::from_u16(settings.status)?,
-        other => {
-            return Err(format!("`status` {other} is not one of 301, 302, 303, 307, 308").into());
-        }
-    };
+pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, Error> {
+    let status = StatusCode::from_u16(settings.status).ok();
+    let status = status.filter(|status| [301, 302, 303, 307, 308].contains(&status.as_u16()));
+    let status = status.ok_or_else(|| {
+        let message = format!("{} is not one of 301, 302, 303, 307, 308", settings.status);
+        Error::setting("status", message)
+    })?;
     let location = &settings.location;
     if location.is_empty() || !location.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
-        return Err(
-            "`location` is no URL: it is empty, or has spaces or letters beyond ASCII in it".into(),
-        );
+        return Err(Error::setting(
+            "location",
+            "it is no URL: it is empty, or has spaces or letters beyond ASCII in it",
+        ));
     }
     if host(location).is_some_and(|host| host.contains('{')) {
-        return Err(
-            "a value stands in the host of `location`, or directly behind it: write the host out, with a slash behind it"
-                .into(),
-        );
+        let message = "a value stands in the host, or directly behind it";
+        let error = Error::setting("location", message);
+        return Err(error.help("write the host out, with a slash behind it"));
     }
     let whole_host = location.starts_with("//");
     let own_dots = dots(location);

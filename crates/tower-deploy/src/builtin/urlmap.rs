@@ -16,7 +16,8 @@ use tower_service::Service;
 
 use super::entity_tag::only;
 use crate::{
-    App, Body, Error, ErrorKind, Parts, Settings, Value, ini::Read, named::Named, role::Role,
+    App, Body, Error, ErrorKind, Parts, Settings, Value, error::misspelt_in_any, ini::Read,
+    named::Named, role::Role,
 };
 
 const NOT_FOUND: &str = "not_found_app";
@@ -31,8 +32,14 @@ pub(super) fn names(
     let not_found = not_found.filter(|value| !value.text().is_empty());
     let not_found = not_found.map(|value| Named::whole(Role::App, NOT_FOUND, value));
     let others = local.iter().filter(|(key, _)| *key != NOT_FOUND);
-    let others = others.map(|(key, value)| Named::whole(Role::App, key, value));
-    Ok(not_found.into_iter().chain(others).collect())
+    let others = others.map(|(key, value)| match misspelt_in_any(key) {
+        Some(help) => {
+            let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
+            Err(error.at(value.key_place.as_ref()).help(help))
+        }
+        None => Ok(Named::whole(Role::App, key, value)),
+    });
+    not_found.map(Ok).into_iter().chain(others).collect()
 }
 
 /// What a key says: `domain example.org port 8080 /path`.
@@ -70,6 +77,11 @@ impl At {
             }
         }
         let name = domain.unwrap_or_default().to_lowercase();
+        let is_port = |port: &&str| port.parse::<u16>().is_ok_and(|port| port > 0);
+        if let Some(port) = port.filter(|port| !is_port(port)) {
+            return Err(format!("`{port}` is not a port from 1 to 65535"));
+        }
+        let port = port.map(|port| port.trim_start_matches(['+', '0']));
         let host = match port {
             Some(_) if name.is_empty() => return Err("a port needs a domain".to_owned()),
             Some(port) => format!("{name}:{port}"),
@@ -90,26 +102,36 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
         let place = local
             .value(key)
             .and_then(|value: &Value| value.key_place.as_ref());
-        let error = Error::new(ErrorKind::Settings, message).key(key).at(place);
-        error.help("write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter")
+        Error::new(ErrorKind::Settings, message).key(key).at(place)
     };
+    let unreadable = |key: &str, message: String| {
+        wrong(key, message).help("write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter")
+    };
+    if local.is_empty() {
+        let error = Error::new(ErrorKind::Settings, "it names no app");
+        return Err(error.help("add `/ = APP`"));
+    }
     let mut not_found = None;
-    // The same place again is that place anew, as in a dictionary.
-    let mut mounts: IndexMap<At, App> = IndexMap::new();
+    // DIFFERENCE: in Paste the last of several keys for one place counts.
+    let mut mounts: IndexMap<At, (&str, App)> = IndexMap::new();
     for (key, app) in parts.keys().zip(parts.apps()) {
         if key == NOT_FOUND {
             not_found = Some(app?);
             continue;
         }
-        let at = At::parse(key).map_err(|message| wrong(key, message))?;
+        let at = At::parse(key).map_err(|message| unreadable(key, message))?;
         if !at.path.is_empty() {
-            MountLayer::new(&at.path).map_err(|error| wrong(key, error.to_string()))?;
+            MountLayer::new(&at.path).map_err(|error| unreadable(key, error.to_string()))?;
         }
-        mounts.insert(at, app?);
+        if let Some((first, _)) = mounts.get(&at) {
+            let message = format!("it is the same place as `{first}`");
+            return Err(wrong(key, message).help("take one of them out"));
+        }
+        mounts.insert(at, (key, app?));
     }
     let not_found = not_found.unwrap_or_else(nothing);
     let mut by_host: IndexMap<&str, Vec<(&At, &App)>> = IndexMap::new();
-    for (at, app) in &mounts {
+    for (at, (_, app)) in &mounts {
         by_host.entry(&at.host).or_default().push((at, app));
     }
     let own = by_host.swap_remove("").unwrap_or_default();
@@ -203,6 +225,7 @@ mod tests {
         assert_eq!(at("/foo/"), ok("", "/foo"));
         assert_eq!(at("domain Foo.com /bar"), ok("foo.com", "/bar"));
         assert_eq!(at("/bar domain foo.com port 80"), ok("foo.com:80", "/bar"));
+        assert_eq!(at("domain foo.com port 080"), ok("foo.com:80", ""));
         assert_eq!(at("domain foo.com"), ok("foo.com", ""));
     }
 
@@ -213,6 +236,12 @@ mod tests {
         assert_eq!(wrong("domain a port"), "`port` is followed by no number");
         assert_eq!(wrong("domain a domain b"), "`domain` is there twice");
         assert_eq!(wrong("domain a port 1 port 2"), "`port` is there twice");
+        for port in ["x", "0", "99999", "-1"] {
+            assert_eq!(
+                wrong(&format!("domain a port {port}")),
+                format!("`{port}` is not a port from 1 to 65535")
+            );
+        }
         assert_eq!(wrong("/a /b"), "`/b` is a second path");
         assert_eq!(wrong("port 80 /"), "a port needs a domain");
         assert_eq!(wrong("foo"), "`foo` does not begin with a slash");

@@ -103,15 +103,17 @@ pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -
 /// Returns a message if the header is passed on anyway, or never.
 pub(crate) fn check_passed(name: &HeaderName) -> Result<(), String> {
     let plain = plain(name.as_str());
+    if is_ours(&plain) {
+        let why = match is_plain(name.as_str()) {
+            true => "since the proxy removes it or sets it itself".to_owned(),
+            false => format!("since servers take it for `{plain}`"),
+        };
+        return Err(format!("`{name}` is never passed on, {why}"));
+    }
     if is_plain(name.as_str()) {
         return Err(format!(
             "`{name}` is passed on without being named; named are names with other characters \
              than letters, digits and `-`"
-        ));
-    }
-    if is_ours(&plain) {
-        return Err(format!(
-            "`{name}` is never passed on, since servers take it for `{plain}`"
         ));
     }
     Ok(())

@@ -6,9 +6,10 @@ use std::{net::IpAddr, time::Duration};
 
 use http::{HeaderName, Method};
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use super::{headers::check_passed, names::plain, upstream::Address};
+use crate::de::some_time;
 
 /// The settings of the app `proxy`.
 #[derive(Debug, Deserialize)]
@@ -133,13 +134,4 @@ fn five_seconds() -> Duration {
 
 fn a_minute() -> Duration {
     Duration::from_secs(60)
-}
-
-/// Elsewhere `0` means "for ever", which no request should take, or "at once", which none can do.
-fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let time = Duration::deserialize(deserializer)?;
-    if time.is_zero() {
-        return Err(de::Error::custom("it has to be longer than nothing"));
-    }
-    Ok(time)
 }

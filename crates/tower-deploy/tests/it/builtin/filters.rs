@@ -114,19 +114,19 @@ fn what_can_never_work_is_an_error() {
         ("origin\nhosts =", "expected a host"),
         (
             "exception\nappend_traceback = yes",
-            "`append_traceback` shows something with `debug` only",
+            "6:20: [filter:it] append_traceback: it shows something with `debug` only",
         ),
         (
             "timeout\ntimeout = 1s\nstatus = 100",
-            "`status` 100 is not that of an error",
+            "7:10: [filter:it] status: 100 is not that of an error",
         ),
         (
             "cors\norigins = https://a.example/",
-            "`origins`: `https://a.example/` is no origin",
+            "6:11: [filter:it] origins: `https://a.example/` is no origin",
         ),
         (
             "cors\norigins = *\nmethods = get",
-            "`methods`: `get` is no method",
+            "7:11: [filter:it] methods: `get` is no method",
         ),
         (
             "set-header\nContent-Length = 3",
@@ -325,7 +325,7 @@ async fn who_may_read_it_from_another_site() {
         "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#cors\norigins = *\ncredentials = yes\n",
     );
     assert!(
-        wrong.contains("with `credentials` nothing can be `*`"),
+        wrong.contains("7:15: [filter:it] credentials: with credentials nothing can be `*`"),
         "{wrong}"
     );
 }

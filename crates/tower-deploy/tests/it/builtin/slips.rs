@@ -117,6 +117,102 @@ fn indented_settings_comments_and_quotes_are_seen_in_values() {
 }
 
 #[test]
+fn a_wrong_value_of_a_built_in_factory_is_marked() {
+    for (settings, expected) in [
+        (
+            "app text\ntext = x\nstatus = 1000",
+            "4:10: [app:it] status: 1000 is not from 200 to 999",
+        ),
+        (
+            "app text\ntext = x\nstatus = 103",
+            "4:10: [app:it] status: 103 is not from 200 to 999",
+        ),
+        (
+            "app text\ntext = x\ncontent_type =",
+            "4:1: [app:it] content_type: it is empty, and not a type (write a type, such as text/html; charset=utf-8)",
+        ),
+        (
+            "app redirect\nlocation =",
+            "3:1: [app:it] location: it is no URL: it is empty, or has spaces or letters beyond ASCII in it",
+        ),
+        (
+            "app redirect\nlocation = /x ; to x",
+            "3:15: [app:it] location: the comment is part of the value (write the comment in a line of its own, and here only `/x`)",
+        ),
+        (
+            "filter timeout\ntimeout = 0s",
+            "3:11: [filter:it] timeout: it has to be longer than nothing",
+        ),
+        (
+            "filter request-id\nheader = a b",
+            "3:10: [filter:it] header: `a b` is not a header's name (write a name, such as x-request-id)",
+        ),
+        (
+            "filter cors\norigins = *\nexpose = a:b",
+            "4:10: [filter:it] expose: `a:b` is not a header's name",
+        ),
+        (
+            "filter prefix\nprefix = x\ntypes = a b",
+            "4:9: [filter:it] types: ",
+        ),
+        (
+            "filter replace\nreplace =\nwith = x",
+            "3:1: [filter:it] replace: ",
+        ),
+        ("filter mount\npath = x", "3:8: [filter:it] path: "),
+        ("filter origin\ntrusted = x", "3:11: [filter:it] trusted: "),
+        ("filter origin\nprefix = x", "3:10: [filter:it] prefix: "),
+        (
+            "composite urlmap\n/ = b\nfilter_with = f",
+            "4:1: [composite:it] filter_with: the key is not known (did you mean `filter-with`?)",
+        ),
+        (
+            "composite cascade\napp1 = b\nfilter_with = f",
+            "4:1: [composite:it] filter_with: the key is not known (did you mean `filter-with`?)",
+        ),
+        (
+            "composite router\nSet x = b",
+            "3:1: [composite:it] Set x: the key is not known (did you mean `set x`?)",
+        ),
+        (
+            "composite urlmap",
+            "1:2: [composite:it] it names no app (add `/ = APP`)",
+        ),
+        (
+            "composite cascade",
+            "1:2: [composite:it] it names no app (add `app1 = APP`)",
+        ),
+        (
+            "composite cascade\ncatch = 404",
+            "1:2: [composite:it] it names no app (add `app1 = APP`)",
+        ),
+        (
+            "filter cascade",
+            "1:2: [filter:it] it names no app (add `app1 = APP`)",
+        ),
+        (
+            "composite urlmap\n/a = b\n/a/ = b",
+            "4:1: [composite:it] /a/: it is the same place as `/a` (take one of them out)",
+        ),
+        (
+            "composite urlmap\ndomain x port 99999 / = b",
+            "3:1: [composite:it] domain x port 99999 /: `99999` is not a port from 1 to 65535 (write /path, ",
+        ),
+    ] {
+        let (kind, rest) = settings.split_once(' ').unwrap();
+        let main = match kind {
+            "filter" => "[pipeline:main]\npipeline = it b",
+            _ => "[pipeline:main]\npipeline = it",
+        };
+        let b = "[app:b]\nuse = egg:tower#text\ntext = x";
+        let file = format!("[{kind}:it]\nuse = egg:tower#{rest}\n{main}\n{b}\n");
+        let found = wrong(&file);
+        let found = found.strip_prefix("/site/main.ini:").unwrap();
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[test]
 fn a_section_needs_its_bracket() {
     for (text, expected) in [
         (

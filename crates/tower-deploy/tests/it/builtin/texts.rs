@@ -147,7 +147,7 @@ fn settings_that_make_no_answer_are_errors() {
     };
     assert_eq!(
         text("status = 99"),
-        "/site/main.ini:1:2: [app:main] the factory failed: `status` 99 is not from 200 to 999"
+        "/site/main.ini:4:10: [app:main] status: 99 is not from 200 to 999"
     );
     assert_eq!(
         text("txet = y"),
@@ -160,9 +160,9 @@ fn settings_that_make_no_answer_are_errors() {
     };
     assert!(
         redirect("location = /x\nstatus = 200")
-            .contains("`status` 200 is not one of 301, 302, 303, 307, 308")
+            .contains("4:10: [app:main] status: 200 is not one of 301, 302, 303, 307, 308")
     );
-    assert!(redirect("location = /a b").contains("`location` is no URL"));
+    assert!(redirect("location = /a b").contains("3:12: [app:main] location: it is no URL"));
     for location in [
         "https://example.org{0}",
         "https://{0}/x",
@@ -172,7 +172,7 @@ fn settings_that_make_no_answer_are_errors() {
     ] {
         let wrong = redirect(&format!("location = {location}"));
         assert!(
-            wrong.contains("a value stands in the host of `location`"),
+            wrong.contains("3:12: [app:main] location: a value stands in the host"),
             "{location}: {wrong}"
         );
     }

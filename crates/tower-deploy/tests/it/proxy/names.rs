@@ -214,6 +214,18 @@ fn a_name_that_could_not_be_passed_on_is_a_mistake() {
             "X-Foo",
             "`x-foo` is passed on without being named; named are names with other characters than letters, digits and `-`",
         ),
+        (
+            "Proxy",
+            "`proxy` is never passed on, since the proxy removes it or sets it itself",
+        ),
+        (
+            "X_A Connection",
+            "`connection` is never passed on, since the proxy removes it or sets it itself",
+        ),
+        (
+            "X-Forwarded-For",
+            "`x-forwarded-for` is never passed on, since the proxy removes it or sets it itself",
+        ),
         ("X_(a)", "`X_(a)` is not a header's name, such as X_Token"),
     ] {
         let found = load(&format!("address = http://h\npass_headers = {names}\n"));
