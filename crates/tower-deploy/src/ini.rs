@@ -277,8 +277,12 @@ impl<'a> Parser<'a> {
         let text = &self.source.text[content.clone()];
         let is_blank = |name: &str| name.trim_matches(is_space).is_empty();
         if header(text).map_or(text.starts_with("[]"), is_blank) {
-            // DIFFERENCE: to `configparser` `[ ]` is a section.
-            let error = Error::new(ErrorKind::Syntax, "a section without a name");
+            // DIFFERENCE: to `configparser` `[ ]` is a section. `[]` is of these kinds there, too.
+            let kind = match self.current {
+                None => ErrorKind::MissingSectionHeader,
+                Some(_) => ErrorKind::Syntax,
+            };
+            let error = Error::new(kind, "a section without a name");
             let error = error.at(Some(&self.place(content)));
             return Err(error.help("write `[app:main]`"));
         }
