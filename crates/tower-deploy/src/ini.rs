@@ -287,15 +287,6 @@ impl<'a> Parser<'a> {
             return Err(error.help("write `[app:main]`"));
         }
         if let Some(name) = header(text) {
-            let rest = content.start + name.len() + 2..content.end;
-            let rest = trimmed(&self.source.text, rest);
-            let junk = &self.source.text[rest.clone()];
-            if !junk.is_empty() && !junk.starts_with(['#', ';']) {
-                // DIFFERENCE: `configparser` ignores it.
-                let error = Error::new(ErrorKind::Syntax, "something follows the section's `]`");
-                let error = error.section(name).at(Some(&self.place(rest)));
-                return Err(error.help("write it in a line of its own"));
-            }
             let span = content.start + 1..content.start + 1 + name.len();
             return self.section(name, span);
         }

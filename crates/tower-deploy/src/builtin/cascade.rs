@@ -92,22 +92,13 @@ fn options(local: &Settings) -> Result<Cascade, Error> {
     from_settings(&own)
 }
 
-/// The apps that the settings name, at least one.
-fn apps(parts: &Parts<'_>) -> Result<Vec<App>, Error> {
-    let apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
-    if apps.is_empty() {
-        let error = Error::new(ErrorKind::Settings, "it names no app");
-        return Err(error.help("add `app1 = APP`"));
-    }
-    Ok(apps)
-}
-
 pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<App, Error> {
-    cascade(local, apps(parts)?)
+    let apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
+    cascade(local, apps)
 }
 
 pub(super) fn filter(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<Filter, Error> {
-    let mut apps = apps(parts)?;
+    let mut apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
     let local = local.clone();
     Ok(Filter::from_fn(move |app| {
         apps.push(app);

@@ -102,36 +102,26 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
         let place = local
             .value(key)
             .and_then(|value: &Value| value.key_place.as_ref());
-        Error::new(ErrorKind::Settings, message).key(key).at(place)
+        let error = Error::new(ErrorKind::Settings, message).key(key).at(place);
+        error.help("write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter")
     };
-    let unreadable = |key: &str, message: String| {
-        wrong(key, message).help("write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter")
-    };
-    if local.is_empty() {
-        let error = Error::new(ErrorKind::Settings, "it names no app");
-        return Err(error.help("add `/ = APP`"));
-    }
     let mut not_found = None;
-    // DIFFERENCE: in Paste the last of several keys for one place counts.
-    let mut mounts: IndexMap<At, (&str, App)> = IndexMap::new();
+    // The last of several keys for one place counts, as in a dictionary.
+    let mut mounts: IndexMap<At, App> = IndexMap::new();
     for (key, app) in parts.keys().zip(parts.apps()) {
         if key == NOT_FOUND {
             not_found = Some(app?);
             continue;
         }
-        let at = At::parse(key).map_err(|message| unreadable(key, message))?;
+        let at = At::parse(key).map_err(|message| wrong(key, message))?;
         if !at.path.is_empty() {
-            MountLayer::new(&at.path).map_err(|error| unreadable(key, error.to_string()))?;
+            MountLayer::new(&at.path).map_err(|error| wrong(key, error.to_string()))?;
         }
-        if let Some((first, _)) = mounts.get(&at) {
-            let message = format!("it is the same place as `{first}`");
-            return Err(wrong(key, message).help("take one of them out"));
-        }
-        mounts.insert(at, (key, app?));
+        mounts.insert(at, app?);
     }
     let not_found = not_found.unwrap_or_else(nothing);
     let mut by_host: IndexMap<&str, Vec<(&At, &App)>> = IndexMap::new();
-    for (at, (_, app)) in &mounts {
+    for (at, app) in &mounts {
         by_host.entry(&at.host).or_default().push((at, app));
     }
     let own = by_host.swap_remove("").unwrap_or_default();

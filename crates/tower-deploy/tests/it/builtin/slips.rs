@@ -175,26 +175,6 @@ fn a_wrong_value_of_a_built_in_factory_is_marked() {
             "3:1: [composite:it] Set x: the key is not known (did you mean `set x`?)",
         ),
         (
-            "composite urlmap",
-            "1:2: [composite:it] it names no app (add `/ = APP`)",
-        ),
-        (
-            "composite cascade",
-            "1:2: [composite:it] it names no app (add `app1 = APP`)",
-        ),
-        (
-            "composite cascade\ncatch = 404",
-            "1:2: [composite:it] it names no app (add `app1 = APP`)",
-        ),
-        (
-            "filter cascade",
-            "1:2: [filter:it] it names no app (add `app1 = APP`)",
-        ),
-        (
-            "composite urlmap\n/a = b\n/a/ = b",
-            "4:1: [composite:it] /a/: it is the same place as `/a` (take one of them out)",
-        ),
-        (
             "composite urlmap\ndomain x port 99999 / = b",
             "3:1: [composite:it] domain x port 99999 /: `99999` is not a port from 1 to 65535 (write /path, ",
         ),
