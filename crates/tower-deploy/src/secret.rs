@@ -56,3 +56,48 @@ pub(crate) fn shown(key: &str, value: &str) -> String {
     }
     out + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_secret_counts() {
+        for key in [
+            "db_password2",
+            "passwd_file",
+            "passphrases",
+            "client_secret_old",
+            "tokens",
+            "ApiKey_1",
+            "access-key-id",
+            "credentials",
+            "private_key_file",
+            "signing.key.2",
+            "key",
+            "api_key",
+            "hostKeys",
+            "http-auth",
+            "proxy.authorization",
+            "DB_PWD",
+            "smtpPass",
+            "smtp pass",
+        ] {
+            assert!(is_secret(key), "{key}");
+            assert_eq!(shown(key, "value"), MASK);
+        }
+        for key in [
+            "",
+            "monkey",
+            "keynote",
+            "keys_file",
+            "author",
+            "auth_type",
+            "compass",
+            "passive",
+        ] {
+            assert!(!is_secret(key), "{key}");
+            assert_eq!(shown(key, "value"), "value");
+        }
+    }
+}

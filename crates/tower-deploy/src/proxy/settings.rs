@@ -143,3 +143,25 @@ fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::
     }
     Ok(time)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Settings, Value, de::from_settings};
+
+    #[test]
+    fn the_times_are_those_of_the_readme() {
+        let readme = include_str!("../../README.md");
+        let mut section = Settings::default();
+        section.set("address".to_owned(), Value::given("http://h".to_owned()));
+        let settings: ProxySettings = from_settings(&section).unwrap();
+        for (name, time, seconds) in [
+            ("connect_timeout", settings.connect_timeout, 5),
+            ("header_timeout", settings.header_timeout, 60),
+            ("idle_timeout", settings.idle_timeout, 60),
+        ] {
+            assert!(readme.contains(&format!("| `{name}` | {seconds}s |")));
+            assert_eq!(time, Duration::from_secs(seconds), "{name}");
+        }
+    }
+}

@@ -101,6 +101,8 @@ async fn what_a_trusted_proxy_says_is_kept_and_the_proxy_itself_appended() {
         ("x-forwarded-host", "shop.example"),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-port", "443"),
+        // The nearest proxy's is the last.
+        ("x-forwarded-prefix", "/first"),
         ("x-forwarded-prefix", "/outer/"),
         ("x-forwarded-user", "joe"),
         ("x-real-ip", "203.0.113.7"),
