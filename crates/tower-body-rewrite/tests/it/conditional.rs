@@ -500,7 +500,7 @@ impl Service<Request<Body>> for Once {
 }
 
 #[tokio::test]
-async fn a_first_response_that_may_stand_does_so_if_the_service_gets_ready_no_more() {
+async fn a_first_416_stands_if_the_service_gets_ready_no_more() {
     let request = request(Method::GET, "/", &[("range", "bytes=9-")]);
     let response = prefix().layer(Once::default()).oneshot(request).await;
     assert_eq!(response.unwrap().status(), 416);
