@@ -372,6 +372,12 @@ async fn what_counts_after_a_restart_is_said() {
         .logs("[server:main] has changed: it counts after a restart")
         .await;
     assert_eq!(says(&served).await, "one");
+    // It is said once, not with each change of something else.
+    site.write("word.ini", &word("two"));
+    served.logs(BUILT).await;
+    let again = served.logs("[server:main] has changed");
+    let again = timeout(Duration::from_millis(400), again).await;
+    assert!(again.is_err(), "{again:?}");
 }
 
 #[tokio::test]

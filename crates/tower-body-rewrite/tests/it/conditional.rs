@@ -3,13 +3,17 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, request};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn, util::ServiceFn};
+use tower::{Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 use tower_body_rewrite::{Prefix, PrefixLayer, Rewrite, RewriteLayer, Rewriter};
 
 type Body = Full<Bytes>;
@@ -468,6 +472,38 @@ async fn a_first_answer_that_may_stand_does_so_if_the_second_question_fails() {
             .await;
         assert_eq!(response.unwrap().status().as_u16(), [206, 416][fails - 1]);
     }
+}
+
+/// Responds with 416 once, and is ready no more, nor are its clones.
+#[derive(Clone, Default)]
+struct Once(Arc<AtomicBool>);
+
+impl Service<Request<Body>> for Once {
+    type Response = Response<Body>;
+    type Error = &'static str;
+    type Future = Ready<Result<Response<Body>, &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        Poll::Ready(match self.0.load(Ordering::SeqCst) {
+            true => Err("not ready"),
+            false => Ok(()),
+        })
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        self.0.store(true, Ordering::SeqCst);
+        let response = Response::builder()
+            .status(416)
+            .header("content-range", "bytes */8");
+        ready(Ok(response.body(Body::default()).unwrap()))
+    }
+}
+
+#[tokio::test]
+async fn a_first_416_stands_if_the_service_gets_ready_no_more() {
+    let request = request(Method::GET, "/", &[("range", "bytes=9-")]);
+    let response = prefix().layer(Once::default()).oneshot(request).await;
+    assert_eq!(response.unwrap().status(), 416);
 }
 
 #[tokio::test]

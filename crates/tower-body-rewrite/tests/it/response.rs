@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn, util::ServiceFn};
-use tower_body_rewrite::{PrefixLayer, RewriteLayer, Rewriter, Sink};
+use tower_body_rewrite::{PrefixLayer, RewriteLayer, Rewriter, Sink, Tag, adapt_headers};
 
 const ABOUT_THE_BODY: [(&str, &str); 8] = [
     ("accept-ranges", "bytes"),
@@ -227,4 +227,17 @@ fn the_layer_and_its_service_are_clone_send_sync_and_static() {
     let layer = PrefixLayer::new("> ");
     check(&layer);
     check(&layer.layer(answers(200, "text/plain")));
+}
+
+#[test]
+fn an_entity_tag_that_is_there_twice_is_dropped() {
+    let mut headers = HeaderMap::new();
+    for (tags, are_kept) in [(&["\"a\""][..], true), (&["\"a\"", "\"b\""], false)] {
+        headers.clear();
+        for tag in tags {
+            headers.append("etag", HeaderValue::from_static(tag));
+        }
+        adapt_headers(&mut headers, None, Some(Tag::of([&b"footer"[..]])));
+        assert_eq!(headers.contains_key("etag"), are_kept, "{tags:?}");
+    }
 }

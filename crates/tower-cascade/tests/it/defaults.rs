@@ -86,7 +86,7 @@ async fn cascade_1_by_default_404_alone_falls_through() {
 
 /// Responds with 405 to requests with `x-refuse`, and with 404 to all others.
 async fn refuses<B>(
-    allow: &'static str,
+    allow: &'static [&'static str],
     request: Request<B>,
 ) -> Result<Response<Body>, Infallible> {
     let refuse = request.headers().contains_key("x-refuse");
@@ -94,9 +94,9 @@ async fn refuses<B>(
         true => StatusCode::METHOD_NOT_ALLOWED,
         false => StatusCode::NOT_FOUND,
     });
-    if refuse {
-        let allow = HeaderValue::from_static(allow);
-        response.headers_mut().append(ALLOW, allow);
+    for line in allow.iter().filter(|_| refuse) {
+        let line = HeaderValue::from_static(line);
+        response.headers_mut().append(ALLOW, line);
     }
     Ok(response)
 }
@@ -131,8 +131,10 @@ where
 #[tokio::test]
 async fn cascade_9_a_request_leaves_no_allow_and_no_trace_to_the_next() {
     let on = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
-    let mut app = CascadeLayer::new(service_fn(|request| refuses("GET", request)))
-        .then(service_fn(|request| refuses("DELETE,GET", request)))
+    let mut app = CascadeLayer::new(service_fn(|request| refuses(&["GET"], request)))
+        .then(service_fn(|request| {
+            refuses(&["GET", "DELETE,GET"], request)
+        }))
         .on(on)
         .unwrap()
         .trace(true)
@@ -220,4 +222,29 @@ async fn cascade_13_pass_of_the_last_app_reaches_an_outer_cascade() {
     let response = list.oneshot(Request::new(Body::default())).await.unwrap();
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(response.extensions().get(), Some(&Pass));
+}
+
+#[tokio::test]
+async fn on_error_keeps_the_options_before_it() {
+    let layer = CascadeLayer::new(service_fn(|request| {
+        reads_then_answers(0, StatusCode::UNAUTHORIZED, request)
+    }))
+    .then(service_fn(async |_: Request<Replayed>| {
+        let mut response = answer(StatusCode::OK);
+        let pass = HeaderValue::from_static("pass");
+        response.headers_mut().insert("x-cascade", pass);
+        Ok::<_, Infallible>(response)
+    }))
+    .allow_auth_statuses()
+    .x_cascade_header(true)
+    .trace(true)
+    .on_error(|never: &Infallible| match *never {})
+    .on([StatusCode::UNAUTHORIZED])
+    .unwrap();
+    let last = service_fn(|request| reads_then_answers(0, StatusCode::IM_A_TEAPOT, request));
+    let request = Request::new(Body::default());
+    let response = layer.layer(last).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
+    let trace = response.extensions().get::<CascadeTrace>().unwrap();
+    assert_eq!(trace.tried().len(), 3);
 }

@@ -142,7 +142,13 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::natural;
+    use super::{Cascade, natural};
+
+    #[test]
+    fn the_replay_limit_is_that_of_the_readme() {
+        assert!(include_str!("../../README.md").contains("(`replay_limit` = 64 KiB)"));
+        assert_eq!(Cascade::default().replay_limit.0, 65_536);
+    }
 
     #[test]
     fn keys_are_in_the_order_in_which_people_count() {

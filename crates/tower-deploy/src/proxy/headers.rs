@@ -335,6 +335,19 @@ mod tests {
         ]);
         trailers_to_client(&mut trailers);
         assert_eq!(trailers, map(&[("x-sum", "1")]));
+        // To the upstream, there is more that is not the client's to say.
+        let mut trailers = map(&[
+            ("Connection", "close"),
+            ("Content-Length", "9"),
+            ("Expect", "100-continue"),
+            ("Forwarded", "for=192.0.2.1"),
+            ("Host", "example.org"),
+            ("Proxy", "http://example.org"),
+            ("X_Sum", "2"),
+            ("X-Sum", "1"),
+        ]);
+        trailers_to_upstream(&mut trailers);
+        assert_eq!(trailers, map(&[("x-sum", "1")]));
     }
 
     #[test]

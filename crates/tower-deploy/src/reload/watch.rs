@@ -90,6 +90,8 @@ impl Watch {
 mod tests {
     use std::fs;
 
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::{Loader, Registry};
 
@@ -104,12 +106,13 @@ mod tests {
         let reload = Reload::new(Loader::new(Registry::standard()), uri).unwrap();
         fs::write(&file, text.replace("one", "two")).unwrap();
         let mut watch = Watch::new(&reload).unwrap();
-        let noticed = timeout(Duration::from_secs(10), watch.changed(&reload)).await;
+        // At once: in a directory that others write to, too, it would be noticed later anyway.
+        let noticed = watch.changed(&reload).now_or_never();
         reload.now().unwrap();
         // Once.
         let again = timeout(QUIET * 4, watch.changed(&reload)).await;
         fs::remove_file(&file).unwrap();
-        assert!(noticed.is_ok());
+        assert!(noticed.is_some());
         assert!(again.is_err());
     }
 }

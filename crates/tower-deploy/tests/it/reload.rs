@@ -205,4 +205,16 @@ async fn a_file_included_after_a_fault_still_counts() {
     assert!(reload.is_stale());
     reload.now().unwrap();
     assert_eq!(says(&reload.app()).await, "three");
+
+    // A file that was never part of a site that could be built counts, too.
+    let with_new =
+        "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  GET / config:new.ini\n";
+    write("new.ini", "[app:main\n");
+    write("main.ini", with_new);
+    reload.now().unwrap_err();
+    assert!(!reload.is_stale());
+    write("new.ini", "[app:main]\nuse = egg:tower#text\ntext = new\n");
+    assert!(reload.is_stale());
+    reload.now().unwrap();
+    assert_eq!(says(&reload.app()).await, "new");
 }

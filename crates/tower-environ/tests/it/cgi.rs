@@ -248,6 +248,8 @@ fn debug_shows_no_credentials() {
         .header("authorization", "Basic s3cret")
         .header("proxy-authorization", "Basic s3cret")
         .header("cookie", "session=s3cret")
+        // One value that is marked hides the others of its name.
+        .header("x-key", "s3cret")
         .header("x-key", secret)
         .header("accept", "text/html")
         .body(())

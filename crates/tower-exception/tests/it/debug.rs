@@ -529,3 +529,22 @@ async fn lists_of_pairs_have_no_secrets_either() {
     );
     assert!(!all.contains("s3cr3t"), "{all}");
 }
+
+#[tokio::test]
+async fn of_several_snapshots_under_one_name_the_last_is_shown() {
+    let snapshots = SnapshotLayer::new()
+        .show::<u8>("number")
+        .show::<&str>("other")
+        .show::<u16>("number");
+    let app = layer().layer(snapshots.layer(service_fn(async |_: Request<()>| {
+        Err::<Response<Body>, _>(Error("broken"))
+    })));
+    let mut request = request("text/plain");
+    request.extensions_mut().insert(1_u8);
+    request.extensions_mut().insert("text");
+    request.extensions_mut().insert(2_u16);
+    let response = app.oneshot(request).await.unwrap();
+    let incident = response.extensions().get::<Incident>().unwrap();
+    let shown: Vec<_> = incident.shown().collect();
+    assert_eq!(shown, [("number", "2"), ("other", "\"text\"")]);
+}

@@ -174,6 +174,13 @@ async fn a_panic_that_was_dealt_with_is_not_taken_for_the_next() {
     let goes_on = goes_on.await;
     assert_eq!(goes_on.panic_message(), Some("on purpose"));
     assert!(goes_on.location().is_some());
+    // One that says the same as one that was dealt with has its own place.
+    let line = line!() + 3;
+    let same = incident(|| {
+        assert!(catch_unwind(|| panic!("the same")).is_err());
+        panic!("the same");
+    });
+    assert_eq!(same.await.location().unwrap().line(), line);
     // One from another thread, after one like it on this one.
     assert!(catch_unwind(|| panic!("the same")).is_err());
     let elsewhere = incident(|| {

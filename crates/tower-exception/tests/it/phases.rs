@@ -399,3 +399,44 @@ async fn a_panic_that_somebody_catches_is_no_incident() {
     assert!(poll(response.body_mut()).is_ready());
     assert!(incidents.lock().unwrap().is_empty());
 }
+
+/// Its first `poll_ready` fails, of all clones, and then each `call` panics.
+#[derive(Clone, Default)]
+struct FailsThenPanics(Arc<AtomicUsize>);
+
+impl Service<Request<()>> for FailsThenPanics {
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = std::future::Ready<Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Err("not ready".into()),
+            _ => Ok(()),
+        })
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        panic!("called")
+    }
+}
+
+#[tokio::test]
+async fn a_clone_that_got_ready_forgets_the_failure_of_the_original() {
+    let (layer, incidents) = keeping();
+    let mut app = layer.layer(FailsThenPanics::default());
+    app.ready().await.unwrap();
+    let mut clone = app.clone();
+    clone.ready().await.unwrap();
+    for (phase, said) in [
+        (Phase::Call, "called"),
+        (Phase::Ready, "the service was called before it was ready"),
+    ] {
+        clone.call(request(Method::GET)).await.unwrap();
+        let incident = incidents.lock().unwrap().pop().unwrap();
+        assert_eq!(incident.phase(), phase);
+        let error = incident.error().map(ToString::to_string);
+        let found = error.as_deref().or(incident.panic_message());
+        assert_eq!(found, Some(said));
+    }
+}

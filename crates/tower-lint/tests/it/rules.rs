@@ -275,10 +275,13 @@ fn rule_204_a_size_hint_that_the_bytes_contradict() {
     assert_eq!(of_body(body()), []);
 }
 
-/// Is pending once, and then has a smaller size hint than before.
-struct Shrinks(usize);
+/// Is pending once, and then has four bytes. Says something else of its length each time.
+struct Changes {
+    polls: usize,
+    hints: [(u64, Option<u64>); 4],
+}
 
-impl http_body::Body for Shrinks {
+impl http_body::Body for Changes {
     type Data = Bytes;
     type Error = Error;
 
@@ -286,8 +289,8 @@ impl http_body::Body for Shrinks {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.0 += 1;
-        match self.0 {
+        self.polls += 1;
+        match self.polls {
             1 => {
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -298,17 +301,30 @@ impl http_body::Body for Shrinks {
     }
 
     fn size_hint(&self) -> SizeHint {
+        let (lower, upper) = self.hints[self.polls.min(3)];
         let mut hint = SizeHint::new();
-        hint.set_upper([9, 3, 0, 0, 0][self.0]);
+        if let Some(upper) = upper {
+            hint.set_upper(upper);
+        }
+        hint.set_lower(lower);
         hint
     }
 }
 
 #[test]
 fn rule_204_a_size_hint_between_two_polls_counts() {
-    let response = Response::new(Shrinks(0));
-    let broken = answered(Method::GET, Version::HTTP_11, response, false);
-    assert_eq!(broken, [Rule::SizeHintWrong]);
+    let of = |hints| {
+        let response = Response::new(Changes { polls: 0, hints });
+        answered(Method::GET, Version::HTTP_11, response, false)
+    };
+    let end = (0, Some(0));
+    let less = [(0, Some(9)), (0, Some(3)), end, end];
+    assert_eq!(of(less), [Rule::SizeHintWrong]);
+    // A later hint takes back nothing that an earlier one has promised.
+    let promised = [(5, None), (0, None), end, end];
+    assert_eq!(of(promised), [Rule::SizeHintWrong]);
+    let true_all_along = [(0, None), (2, Some(9)), end, end];
+    assert_eq!(of(true_all_along), []);
 }
 
 #[test]

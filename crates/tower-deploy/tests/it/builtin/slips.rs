@@ -291,6 +291,14 @@ fn an_error_in_a_servers_settings_has_its_key() {
             "4:8: [server:main] bind: the address is set twice: `bind`, and `host` or `port` (take one of them out)",
         ),
         (
+            "header_timeout = 0",
+            "3:18: [server:main] header_timeout: `header_timeout` has to be longer than nothing",
+        ),
+        (
+            "body_timeout = 0",
+            "3:16: [server:main] body_timeout: `body_timeout` has to be longer than nothing",
+        ),
+        (
             "write_timeout = 0",
             "3:17: [server:main] write_timeout: `write_timeout` has to be longer than nothing",
         ),

@@ -1,6 +1,18 @@
-//! How many connections there may be.
+//! How many connections there may be, and what the limits are if nothing is said of them.
 
 use super::*;
+
+#[test]
+fn the_limits_are_those_of_the_readme() {
+    let readme = include_str!("../../../README.md");
+    let limits = "(`header_timeout` = 10s), (`body_timeout` = 60s), (`write_timeout` = 60s), \
+        (`drain_timeout` = 30s), (`connections` = 10000), (`half_close` = no)";
+    assert!(readme.contains(limits));
+    let server = format!("{:?}", HttpServer::default());
+    let limits = "Limits { header_timeout: 10s, body_timeout: 60s, write_timeout: 60s, \
+        drain_timeout: 30s, connections: 10000, half_close: false }";
+    assert!(server.contains(limits), "{server}");
+}
 
 #[tokio::test]
 async fn the_third_of_two_connections_waits() {
