@@ -1,6 +1,15 @@
 //! The test doubles do what they say.
 
-use std::task::Poll;
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -62,6 +71,38 @@ fn an_app_is_pending_as_often_as_it_is_told() {
     let app = App::new(|_| Response::new(Body::default())).yields(2);
     let make = || app.clone().oneshot(Request::new(Body::default()));
     assert_eq!(cancel_everywhere(make, |_| {}), Ok(3));
+}
+
+#[test]
+fn a_future_is_polled_again_only_after_it_is_woken() {
+    // Another thread wakes it once, later.
+    let make = || {
+        let woken = Arc::new(AtomicBool::new(false));
+        let mut was_polled = false;
+        poll_fn(move |cx| {
+            if was_polled {
+                assert!(woken.load(Ordering::SeqCst), "polled before it was woken");
+                return Poll::Ready(());
+            }
+            was_polled = true;
+            let (woken, waker) = (woken.clone(), cx.waker().clone());
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                woken.store(true, Ordering::SeqCst);
+                waker.wake();
+            });
+            Poll::Pending
+        })
+    };
+    assert_eq!(cancel_everywhere(make, |_| {}), Ok(2));
+}
+
+#[test]
+fn a_future_that_is_never_woken_is_dropped_while_it_waits() {
+    let mut points = Vec::new();
+    let stalled = cancel_everywhere(std::future::pending::<()>, |point| points.push(point));
+    assert_eq!(stalled, Err(Stalled));
+    assert_eq!(points, [0, 1]);
 }
 
 #[test]
