@@ -13,14 +13,16 @@ use std::{
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
-const DEPENDENCIES: [&str; 29] = [
+const DEPENDENCIES: [&str; 31] = [
     "aho-corasick",
     "annotate-snippets",
+    "axum-core",
     "backtrace",
     "base64",
     "bytes",
     "clap",
     "getrandom",
+    "html-escape",
     "http",
     "http-body",
     "http-body-util",
@@ -46,11 +48,10 @@ const DEPENDENCIES: [&str; 29] = [
 ];
 
 /// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 17] = [
+const OF_DEPLOY: [&str; 16] = [
     "arc-swap",
     "bytesize",
     "futures-util",
-    "html-escape",
     "httpdate",
     "hyper",
     "hyper-util",
@@ -67,9 +68,9 @@ const OF_DEPLOY: [&str; 17] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 9] = [
-    ("tower-body-rewrite", &[]),
-    ("tower-cascade", &[]),
+const NEIGHBOURS: [(&str, &[&str]); 10] = [
+    ("tower-body-rewrite", &["tower-kit"]),
+    ("tower-cascade", &["tower-kit"]),
     (
         "tower-deploy",
         &[
@@ -79,16 +80,19 @@ const NEIGHBOURS: [(&str, &[&str]); 9] = [
             "tower-environ",
             "tower-exception",
             "tower-hooks",
+            "tower-kit",
             "tower-lint",
             "tower-origin",
         ],
     ),
-    ("tower-dispatch", &["tower-environ"]),
-    ("tower-environ", &[]),
-    ("tower-exception", &[]),
-    ("tower-hooks", &[]),
+    ("tower-dispatch", &["tower-environ", "tower-kit"]),
+    ("tower-environ", &["tower-kit"]),
+    ("tower-exception", &["tower-kit"]),
+    ("tower-hooks", &["tower-kit"]),
+    ("tower-kit", &[]),
+    // It judges the others, so it has its own tables.
     ("tower-lint", &[]),
-    ("tower-origin", &["tower-environ"]),
+    ("tower-origin", &["tower-environ", "tower-kit"]),
 ];
 
 fn root() -> PathBuf {
@@ -169,7 +173,10 @@ fn readme_is_the_crate_doc(root: &Path) -> Vec<String> {
     for folder in crates(root) {
         let (name, manifest) = (name(&folder), manifest(&folder));
         let readme = read(folder.join("README.md"));
-        let first = readme.lines().next().unwrap_or_default();
+        let mut lines = readme
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with("# "));
+        let first = lines.next().unwrap_or_default();
         let description = manifest
             .get("package")
             .and_then(|package| package.get("description"))

@@ -1,0 +1,262 @@
+//! The media type that a client prefers (RFC 9110, section 12.5.1).
+
+use std::borrow::Cow;
+
+use http::HeaderValue;
+use mediatype::{MediaType, Name, ReadParams, names::Q};
+
+/// Returns the index of the best offer: the one with the highest quality, then the one that the
+/// client names most exactly, then the first. Offers are media types without wildcards.
+///
+/// All lines of the header are one list, so pass `headers.get_all(ACCEPT)`, or an `Option` of the
+/// only line. Without a line, all offers are equal. Returns `None` if no offer is acceptable.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::ACCEPT};
+/// use tower_kit::accept::best;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.append(ACCEPT, HeaderValue::from_static("text/plain;q=0.5"));
+/// headers.append(ACCEPT, HeaderValue::from_static("text/html"));
+/// let offers = ["text/plain", "text/html"];
+/// assert_eq!(best(headers.get_all(ACCEPT), &offers), Some(1));
+/// assert_eq!(best(None, &offers), Some(0));
+/// ```
+pub fn best<'a>(
+    accept: impl IntoIterator<Item = &'a HeaderValue>,
+    offers: &[&str],
+) -> Option<usize> {
+    let lines: Vec<Cow<'_, str>> = accept
+        .into_iter()
+        .map(|line| without_empty_parameters(line.to_str().unwrap_or_default()))
+        .collect();
+    if lines.is_empty() {
+        return (!offers.is_empty()).then_some(0);
+    }
+    let members = lines.iter().flat_map(|line| members(line));
+    let ranges: Vec<Range<'_>> = members.filter_map(Range::parse).collect();
+    let mut best: Option<(usize, Rank)> = None;
+    for (at, offer) in offers.iter().enumerate() {
+        let Ok(offer) = MediaType::parse(offer) else {
+            continue;
+        };
+        let matching = ranges.iter().filter(|range| range.matches(&offer));
+        // The most exact range decides, and of several the highest.
+        let decisive = matching
+            .map(|range| (range.exactness(), range.quality))
+            .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        if let Some((exactness, quality)) = decisive
+            && quality > 0.0
+        {
+            let rank = Rank { quality, exactness };
+            if best.is_none_or(|(_, before)| rank.beats(before)) {
+                best = Some((at, rank));
+            }
+        }
+    }
+    best.map(|(at, _)| at)
+}
+
+#[derive(Clone, Copy)]
+struct Rank {
+    quality: f32,
+    exactness: (u8, usize),
+}
+
+impl Rank {
+    fn beats(self, other: Self) -> bool {
+        self.quality > other.quality
+            || self.quality == other.quality && self.exactness > other.exactness
+    }
+}
+
+struct Range<'a> {
+    media_type: MediaType<'a>,
+    quality: f32,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        // Some leave the weight out.
+        let media_type = MediaType::parse(text.strip_suffix(";q=").unwrap_or(text)).ok()?;
+        let any = |name: Name<'_>| name == "*";
+        if media_type.suffix.is_some_and(any) || any(media_type.ty) && !any(media_type.subty) {
+            return None;
+        }
+        let quality = match media_type.get_param(Q) {
+            None => 1.0,
+            Some(quality) => self::quality(&quality.unquoted_str())?,
+        };
+        Some(Self {
+            media_type,
+            quality,
+        })
+    }
+
+    fn matches(&self, offer: &MediaType<'_>) -> bool {
+        let range = &self.media_type;
+        if range.ty == "*" {
+            return true;
+        }
+        if range.ty != offer.ty {
+            return false;
+        }
+        let same = |a: &MediaType<'_>, b: &MediaType<'_>| {
+            a.params()
+                .filter(|(name, _)| *name != Q)
+                .all(|(name, value)| {
+                    b.get_param(name).is_some_and(|other| {
+                        other
+                            .unquoted_str()
+                            .eq_ignore_ascii_case(&value.unquoted_str())
+                    })
+                })
+        };
+        range.subty == "*"
+            || range.subty == offer.subty
+                && range.suffix == offer.suffix
+                && same(range, offer)
+                && same(offer, range)
+    }
+
+    /// Wildcards, and then parameters.
+    fn exactness(&self) -> (u8, usize) {
+        let exact = u8::from(self.media_type.ty != "*") + u8::from(self.media_type.subty != "*");
+        let params = self
+            .media_type
+            .params()
+            .filter(|(name, _)| *name != Q)
+            .count();
+        (exact, params)
+    }
+}
+
+/// A weight from 0 to 1 with digits before and behind a point, if there is one; more than three are too exact, and do no harm.
+fn quality(text: &str) -> Option<f32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let quality = (digits(whole) && digits(part)).then(|| text.parse().ok())??;
+    (0.0..=1.0).contains(&quality).then_some(quality)
+}
+
+/// The members of a list; a comma within quotes is part of one.
+pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
+    split(list, ',').filter(|member| !member.is_empty())
+}
+
+/// Returns the parts between separators that are not within quotes, without the white space around
+/// them.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = text.split(move |c| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == separator && !quoted
+    });
+    parts.map(str::trim)
+}
+
+/// Returns a list without the parameters that are empty, which are legal (RFC 9110, section 5.6.6).
+fn without_empty_parameters(list: &str) -> Cow<'_, str> {
+    let has_empty = |member: &str| split(member, ';').any(str::is_empty);
+    if !members(list).any(has_empty) {
+        return list.into();
+    }
+    let members = members(list).map(|member| {
+        let mut parts = split(member, ';');
+        // An empty type is not a parameter.
+        let media_type = parts.next().unwrap_or_default();
+        parts
+            .filter(|part| !part.is_empty())
+            .fold(media_type.to_owned(), |member, part| {
+                format!("{member};{part}")
+            })
+    });
+    members.collect::<Vec<_>>().join(",").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_is_what_the_client_would_rather_have() {
+        const OFFERS: [&str; 3] = ["text/plain", "text/html", "application/json"];
+        let table = [
+            ("*/*", Some(0)),
+            ("text/html, text/plain", Some(0)),
+            ("text/html, text/plain;q=0.9", Some(1)),
+            // The more exact, where the weights are the same, and the more exact decides about its own.
+            ("*/*, application/json", Some(2)),
+            ("text/*, application/json;q=0.9", Some(0)),
+            ("text/plain;q=0, */*", Some(1)),
+            ("text/*;q=0.9, text/plain;q=0.1", Some(1)),
+            (
+                "text/html;q=0.3, text/html;q=0.7, text/plain;q=0.5",
+                Some(1),
+            ),
+            ("text/plain;q=0", None),
+            ("image/png", None),
+            ("", None),
+            // Not a range, not a weight.
+            ("*/html, text", None),
+            (
+                "text/plain;q=1., text/html;q=.5, application/json;q=0.1",
+                Some(2),
+            ),
+            ("text/plain;q=2, text/html;q=x, application/json", Some(2)),
+            // A comma within quotes ends nothing, nor does an escaped quote.
+            (
+                "text/plain;a=\"x, text/html, \\\", application/json\"",
+                None,
+            ),
+            ("text/plain;a=\"x\\\", text/html, \"", None),
+            ("text/plain;a=x\\\", text/html, application/json", None),
+            ("text/plain;a=\"x\\\\\", text/html", Some(1)),
+            // A type is more exact than none.
+            ("*/*, text/*;q=0.5", Some(2)),
+            ("text/*;q=0.5, */*", Some(2)),
+            ("text/plain;a=x\\, text/html", Some(1)),
+            // Parameters may be empty (RFC 9110, section 5.6.6).
+            ("text/html;;q=0.9, text/plain;q=0.5", Some(1)),
+            ("text/html;, text/plain;q=0.5", Some(1)),
+            ("text/html; ;\t; q=0.4 ;;, text/plain;q=0.5", Some(0)),
+            (";text/html", None),
+            (";;", None),
+            ("text/plain;a=\"x;;y\";;, text/html", Some(1)),
+        ];
+        for (accept, expected) in table {
+            let accept = HeaderValue::from_str(accept).unwrap();
+            assert_eq!(best(Some(&accept), &OFFERS), expected, "{accept:?}");
+        }
+        let quoted = HeaderValue::from_static("text/plain;;a=\"x;;, y\";");
+        let offers = ["text/plain;a=\"x;, y\"", "text/plain;a=\"x;;, y\""];
+        assert_eq!(best(Some(&quoted), &offers), Some(1));
+        assert_eq!(best(None, &OFFERS), Some(0));
+        assert_eq!(best(None, &[]), None);
+        // All lines are one list; a quote ends with its line, and what is no text is no member.
+        let lines = [
+            "text/plain;q=0.5",
+            "text/html;a=\"",
+            "application/json;q=0.7",
+        ];
+        let mut lines = lines.map(HeaderValue::from_static).to_vec();
+        assert_eq!(best(&lines, &OFFERS), Some(2));
+        lines.push(HeaderValue::from_bytes(b"text/html\xff").unwrap());
+        lines.push(HeaderValue::from_static("text/html;q=0.8"));
+        assert_eq!(best(&lines, &OFFERS), Some(1));
+        assert_eq!(best(&lines[..0], &OFFERS), Some(0));
+        let level = HeaderValue::from_static("text/html;level=1, text/html;q=0.5");
+        assert_eq!(
+            best(Some(&level), &["text/html", "text/html;level=1"]),
+            Some(1)
+        );
+        // A weight is no parameter that makes a range more exact.
+        let weight = HeaderValue::from_static("text/html;q=1.0, text/plain");
+        assert_eq!(best(Some(&weight), &OFFERS), Some(0));
+    }
+}

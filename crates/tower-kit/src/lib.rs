@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod accept;
+mod allow;
+mod attempt;
+mod body;
+pub mod content;
+mod future;
+pub mod grpc;
+pub mod guard;
+mod preferences;
+mod rejection;
+mod render;
+pub mod secrets;
+
+pub use allow::Allow;
+pub use attempt::Attempt;
+pub use body::EitherBody;
+pub use future::EitherFuture;
+pub use preferences::{Format, Preferences};
+pub use rejection::{Rejection, status_of};
+pub use render::{Render, RenderFuture, RenderLayer};
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

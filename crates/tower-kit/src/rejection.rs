@@ -1,0 +1,325 @@
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+
+use bytes::Bytes;
+use html_escape::encode_text;
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS},
+    response::Parts,
+};
+use http_body_util::Full;
+
+use crate::{
+    Format, Preferences,
+    content::RequestKind,
+    grpc::{self, Flavor, Protocol},
+};
+
+/// Why a layer has responded itself, and what the client is told about it.
+///
+/// [`response_for`](Self::response_for) makes an error response in the protocol and the format
+/// that the client prefers, and leaves the rejection in the response's extensions. Loggers, error
+/// documents and tests read it there with [`Rejection::of`].
+///
+/// The error is for the log. The client gets the status, the [`detail`](Self::detail), the
+/// [`id`](Self::id) and the headers, and nothing of the error.
+///
+/// ```
+/// use std::io;
+///
+/// use http::{Request, StatusCode, header::RETRY_AFTER};
+/// use tower_kit::Rejection;
+///
+/// let request = Request::get("/").header("accept", "application/json").body(())?;
+/// let error = io::Error::other("10.0.0.7 refused the connection");
+/// let response = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, error)
+///     .with_detail("come back later")
+///     .with_header(RETRY_AFTER, 60.into())
+///     .response_for(&request);
+///
+/// assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+/// assert_eq!(response.headers()["retry-after"], "60");
+/// let rejection = Rejection::of(&response).unwrap();
+/// assert!(rejection.reason::<io::Error>().is_some());
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Rejection {
+    status: StatusCode,
+    preferences: Preferences,
+    detail: Option<Cow<'static, str>>,
+    id: Option<Arc<str>>,
+    /// Empty in a response's extensions: they are in its head.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    error: Arc<dyn Error + Send + Sync>,
+}
+
+impl Rejection {
+    /// Returns a rejection with this status, for this reason.
+    ///
+    /// The status is that of an error, 400 to 599. It is the status of the response, except in gRPC.
+    pub fn new(status: StatusCode, error: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            status,
+            preferences: Preferences::default(),
+            detail: None,
+            id: None,
+            headers: Vec::new(),
+            error: Arc::new(error),
+        }
+    }
+
+    /// Sets the sentence that the client is told. Default: the name of the status.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Sets the id under which the log has more about this, and which the client is told. Default:
+    /// none.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Adds a header of the response, such as `Allow`, `Retry-After` or `WWW-Authenticate`.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Sets the preferences for a response that is made where the request is not at hand, as with
+    /// axum's `IntoResponse`. Default: text.
+    #[must_use]
+    pub fn with_preferences(mut self, preferences: impl Into<Preferences>) -> Self {
+        self.preferences = preferences.into();
+        self
+    }
+
+    /// Returns the rejection that a response was made of.
+    ///
+    /// Returns `None` if the response was changed since, so that it is no longer this rejection: if
+    /// it has another status, or, for a client of gRPC, if it is not a response of gRPC.
+    #[inline]
+    #[must_use]
+    pub fn of<B>(response: &Response<B>) -> Option<&Self> {
+        let (status, headers) = (response.status(), response.headers());
+        Self::find(status, headers, response.extensions())
+    }
+
+    /// Returns the same for a response's head.
+    #[inline]
+    #[must_use]
+    pub fn of_head(head: &Parts) -> Option<&Self> {
+        Self::find(head.status, &head.headers, &head.extensions)
+    }
+
+    #[inline]
+    fn find<'a>(
+        status: StatusCode,
+        headers: &HeaderMap,
+        extensions: &'a Extensions,
+    ) -> Option<&'a Self> {
+        let rejection: &Self = extensions.get()?;
+        let is_same = match rejection.preferences.format() {
+            Format::Grpc(_) => {
+                let content_type = headers.get(CONTENT_TYPE)?;
+                status == StatusCode::OK && Flavor::of(content_type.as_bytes()).is_some()
+            }
+            _ => status == rejection.status,
+        };
+        is_same.then_some(rejection)
+    }
+
+    /// Returns the status. For a client of gRPC, it is not the status on the wire, which is 200.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns the sentence that the client is told.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// Returns the id that the client is told, for example that of an incident.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Returns the preferences of the client that the response was made for.
+    #[must_use]
+    pub fn preferences(&self) -> Preferences {
+        self.preferences
+    }
+
+    /// Returns the reason, for the log. The client is not told.
+    #[must_use]
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.error
+    }
+
+    /// Returns the reason if it is of this type. Each crate documents the types of its reasons.
+    #[must_use]
+    pub fn reason<E: Error + 'static>(&self) -> Option<&E> {
+        let error: &(dyn Error + 'static) = &*self.error;
+        error.downcast_ref()
+    }
+
+    /// Returns the response, with this rejection in its extensions.
+    ///
+    /// A client of gRPC or gRPC-Web gets 200 with `grpc-status` and `grpc-message`. Any other gets
+    /// text, HTML, problem+json or JSON. The response to a HEAD states the length of the body and
+    /// has none. No cache stores the response.
+    #[must_use]
+    pub fn response_for(mut self, preferences: impl Into<Preferences>) -> Response<Full<Bytes>> {
+        self.preferences = preferences.into();
+        let (content_type, mut body) = match self.preferences.format() {
+            Format::Text => ("text/plain; charset=utf-8", self.text()),
+            Format::Html => ("text/html; charset=utf-8", self.html()),
+            Format::Problem => ("application/problem+json", self.problem()),
+            Format::Json => ("application/json", self.problem()),
+            Format::Grpc(flavor) => return self.into_grpc(flavor),
+        };
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if self.preferences.kind() == RequestKind::Head {
+            headers.insert(CONTENT_LENGTH, body.len().into());
+            body = Bytes::new();
+        }
+        *response.body_mut() = body.into();
+        self.finish(response)
+    }
+
+    /// gRPC has its status in the head if there is no message ("Trailers-Only"). gRPC-Web has it in
+    /// the body as well, because a page of another origin may not read the head.
+    fn into_grpc(self, flavor: Flavor) -> Response<Full<Bytes>> {
+        let name = || Cow::from(reason(self.status));
+        let mut message = self.detail.clone().unwrap_or_else(name);
+        if let Some(id) = &self.id {
+            message = match self.detail {
+                Some(_) => format!("{message} (incident {id})").into(),
+                None => format!("incident {id}").into(),
+            };
+        }
+        let trailers = grpc::trailers(self.status, &message);
+        let mut response = Response::new(Full::default());
+        match flavor.protocol() {
+            Protocol::Native => *response.headers_mut() = trailers,
+            protocol => *response.body_mut() = grpc::last_message(protocol, &trailers).into(),
+        }
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, flavor.content_type());
+        self.finish(response)
+    }
+
+    fn finish(mut self, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+        let headers = response.headers_mut();
+        // A 404, 405, 414 or 501 may be stored otherwise (RFC 9110, section 15.1), and served to
+        // clients whose request was right.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        for (name, value) in std::mem::take(&mut self.headers) {
+            headers.append(name, value);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn text(&self) -> Bytes {
+        let mut text = match &self.detail {
+            Some(detail) => format!("{detail}\n"),
+            None => format!("{} {}\n", self.status.as_str(), reason(self.status)),
+        };
+        if let Some(id) = &self.id {
+            text += &format!("incident {id}\n");
+        }
+        text.into()
+    }
+
+    fn html(&self) -> Bytes {
+        let (status, reason) = (self.status.as_str(), reason(self.status));
+        let mut page = format!(
+            "<!DOCTYPE html>\n<title>{status} {reason}</title>\n<h1>{status} {reason}</h1>\n"
+        );
+        if let Some(detail) = &self.detail {
+            page += &format!("<p>{}\n", encode_text(detail));
+        }
+        if let Some(id) = &self.id {
+            page += &format!("<p>incident <code>{}</code>\n", encode_text(id));
+        }
+        page.into()
+    }
+
+    /// The members of a problem (RFC 9457, section 3.1), and the id as an extension.
+    fn problem(&self) -> Bytes {
+        let string = |text: &str| serde_json::Value::from(text);
+        let mut problem = format!(
+            r#"{{"type":"about:blank","title":{},"status":{}"#,
+            string(reason(self.status)),
+            self.status.as_str()
+        );
+        if let Some(detail) = &self.detail {
+            problem += &format!(r#","detail":{}"#, string(detail));
+        }
+        if let Some(id) = &self.id {
+            problem += &format!(r#","incident":{}"#, string(id));
+        }
+        (problem + "}\n").into()
+    }
+}
+
+/// Returns the status of a response for readers inside the server: that of its [`Rejection`], and
+/// otherwise that of its head.
+///
+/// They differ for clients of gRPC, whose rejections are a 200 on the wire.
+#[inline]
+#[must_use]
+pub fn status_of<B>(response: &Response<B>) -> StatusCode {
+    Rejection::of(response).map_or(response.status(), Rejection::status)
+}
+
+fn reason(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rejected with {}", self.status)
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("status", &self.status)
+            .field("detail", &self.detail)
+            .field("id", &self.id)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.error)
+    }
+}
+
+/// In the format of [`with_preferences`](Rejection::with_preferences).
+#[cfg(feature = "axum")]
+impl axum_core::response::IntoResponse for Rejection {
+    fn into_response(self) -> axum_core::response::Response {
+        let preferences = self.preferences;
+        self.response_for(preferences)
+            .map(axum_core::body::Body::new)
+    }
+}

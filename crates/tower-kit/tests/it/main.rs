@@ -1,0 +1,14 @@
+//! The kit as a layer's author and a user have it.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+
+mod attempt;
+#[cfg(feature = "axum")]
+mod axum;
+mod body;
+mod contract;
+mod rejection;
+mod render;

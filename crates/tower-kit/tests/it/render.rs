@@ -1,0 +1,103 @@
+//! Rejections rendered in one's own way.
+
+use std::{convert::Infallible, future::ready};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_kit::{EitherBody, Rejection, RenderLayer, status_of};
+
+type Answer = Response<EitherBody<http_body_util::Either<Full<Bytes>, Full<Bytes>>>>;
+
+async fn rendered(
+    request: Request<()>,
+    inner: impl Fn(&Request<()>) -> Response<Full<Bytes>> + Clone,
+    render: impl Fn(&Rejection) -> Option<Response<Full<Bytes>>> + Clone,
+) -> Answer {
+    let inner = service_fn(move |request| ready(Ok::<_, Infallible>(inner(&request))));
+    let service = RenderLayer::new(render).layer(inner);
+    service.oneshot(request).await.unwrap()
+}
+
+fn teapot() -> std::io::Error {
+    std::io::Error::other("short and stout")
+}
+
+fn rejected(request: &Request<()>) -> Response<Full<Bytes>> {
+    let rejection = Rejection::new(StatusCode::IM_A_TEAPOT, teapot());
+    let mut response = rejection.response_for(request);
+    let headers = response.headers_mut();
+    headers.insert("x-request-id", HeaderValue::from_static("7"));
+    headers.insert("etag", HeaderValue::from_static("\"1\""));
+    response
+}
+
+/// Adds a header of its own, and says what the reason was.
+fn shouted(rejection: &Rejection) -> Option<Response<Full<Bytes>>> {
+    let reason = rejection.reason::<std::io::Error>()?;
+    let text = reason.to_string().to_uppercase();
+    let response = Response::builder()
+        .status(StatusCode::GONE)
+        .header(header::CONTENT_TYPE, "text/shout")
+        .header(header::CACHE_CONTROL, "max-age=1");
+    response.body(text.into()).ok()
+}
+
+#[tokio::test]
+async fn kit_13_a_rendered_response_replaces_the_rejections() {
+    let response = rendered(Request::new(()), rejected, shouted).await;
+    assert_eq!(response.status(), StatusCode::GONE);
+    let headers = response.headers();
+    assert_eq!(headers["content-type"], "text/shout");
+    assert_eq!(headers["cache-control"], "max-age=1");
+    assert_eq!(headers["x-request-id"], "7");
+    assert!(!headers.contains_key("etag"));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "SHORT AND STOUT");
+}
+
+#[tokio::test]
+async fn kit_13_other_responses_pass_and_so_does_none() {
+    let plain = |_: &Request<()>| Response::new(Full::from("page"));
+    let response = rendered(Request::new(()), plain, shouted).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "page");
+    let response = rendered(Request::new(()), rejected, |_| None).await;
+    assert_eq!(status_of(&response), StatusCode::IM_A_TEAPOT);
+    assert_eq!(response.headers()["etag"], "\"1\"");
+}
+
+#[tokio::test]
+async fn kit_13_a_head_has_the_length_and_no_body() {
+    let mut request = Request::new(());
+    *request.method_mut() = Method::HEAD;
+    let response = rendered(request, rejected, shouted).await;
+    assert_eq!(response.status(), StatusCode::GONE);
+    assert_eq!(response.headers()[header::CONTENT_LENGTH], "15");
+    assert!(response.body().is_end_stream());
+}
+
+fn grpc() -> Request<()> {
+    let request = Request::post("/").header("content-type", "application/grpc");
+    request.body(()).unwrap()
+}
+
+#[tokio::test]
+async fn kit_13_a_client_of_grpc_gets_grpc_or_what_there_was() {
+    let response = rendered(grpc(), rejected, shouted).await;
+    assert_eq!(response.headers()["content-type"], "application/grpc");
+    assert_eq!(response.headers()["grpc-status"], "3");
+    let own = |_: &Rejection| {
+        let response = Response::builder()
+            .header("content-type", "application/grpc")
+            .header("grpc-status", "9");
+        response.body(Full::default()).ok()
+    };
+    let response = rendered(grpc(), rejected, own).await;
+    let codes: Vec<_> = response.headers().get_all("grpc-status").iter().collect();
+    assert_eq!(codes, ["9"]);
+    assert_eq!(status_of(&response), StatusCode::IM_A_TEAPOT);
+}
