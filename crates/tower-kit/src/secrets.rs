@@ -425,6 +425,9 @@ mod tests {
                 "a://[redacted]@db/x a://h:80/x@y",
             ),
             ("https://example.org/x@2", "https://example.org/x@2"),
+            // A quote that is not closed ends with the text.
+            ("password=\"x", "password=[redacted]"),
+            ("password='x\\", "password=[redacted]"),
         ];
         for (text, expected) in table {
             assert_eq!(fields(text), expected);
