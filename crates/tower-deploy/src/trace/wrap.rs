@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, request, response};
 use http_body_util::Full;
 use tower_hooks::{BoxHook, Hook, Outcome};
+use tower_kit::status_of;
 use tower_service::Service;
 
 use super::{Answer, Trace};
@@ -78,7 +79,7 @@ impl Hook for Traced {
             match &next {
                 ControlFlow::Continue(()) => trace.notes(format_args!("{title}: before")),
                 ControlFlow::Break(response) => {
-                    let status = response.status();
+                    let status = status_of(response);
                     trace.notes(format_args!("{title}: before, and answers {status}"));
                 }
             }
@@ -102,6 +103,52 @@ impl Hook for Traced {
         self.hook.finish(state.own, outcome);
         if let Some(trace) = &state.trace {
             trace.notes(format_args!("{}: finish, {outcome:?}", self.title));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use http::StatusCode;
+    use tower_kit::Rejection;
+
+    use super::*;
+
+    struct Rejects;
+
+    impl Hook for Rejects {
+        type State = ();
+
+        async fn before(
+            &self,
+            (): &mut (),
+            request: &mut request::Parts,
+        ) -> ControlFlow<Response<Full<Bytes>>> {
+            let rejection = Rejection::new(StatusCode::FORBIDDEN, fmt::Error);
+            ControlFlow::Break(rejection.response_for(&*request))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_rejects_is_traced_with_its_status() {
+        for (content_type, on_the_wire) in [("text/plain", 403), ("application/grpc", 200)] {
+            let trace = Trace::default();
+            let request = Request::post("/").header("content-type", content_type);
+            let (mut head, ()) = request.body(()).unwrap().into_parts();
+            head.extensions.insert(trace.clone());
+            let traced = Traced {
+                title: "hook".to_owned(),
+                hook: BoxHook::new(Rejects),
+            };
+            let next = traced.before(&mut State::default(), &mut head).await;
+            let ControlFlow::Break(response) = next else {
+                panic!("it does not respond");
+            };
+            assert_eq!(response.status(), on_the_wire);
+            let expected = "  hook: before, and answers 403 Forbidden\n";
+            assert_eq!(trace.to_string(), expected);
         }
     }
 }
