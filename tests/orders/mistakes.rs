@@ -18,6 +18,7 @@ use tower_http::{
     compression::CompressionLayer, limit::RequestBodyLimitLayer,
     map_request_body::MapRequestBodyLayer, timeout::TimeoutLayer,
 };
+use tower_kit::Rejection;
 use tower_lint::Rule;
 
 use crate::{
@@ -187,7 +188,8 @@ async fn an_app_that_reads_beyond_the_replay_limit_belongs_behind_a_guard_or_las
     let request = Request::put("/").body(Body::from("too much")).unwrap();
     let answer = boxed(first.layer(last)).oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    assert!(answer.extensions().get::<ReplayLimitExceeded>().is_some());
+    let rejection = Rejection::of(&answer).unwrap();
+    assert!(rejection.reason::<ReplayLimitExceeded>().is_some());
 }
 
 #[tokio::test]

@@ -9,21 +9,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE},
-    request::Parts,
-};
+use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW, request::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_kit::{Allow, Attempt, EitherBody, Rejection, status_of};
 use tower_service::Service;
 
 use crate::{
-    BoxError, CascadeTrace, Final, Pass, ReplayBody, ReplayLimitExceeded, ResponseBody, Tried,
-    attempt::Attempt,
+    BoxError, CascadeTrace, Final, Pass, ReplayBody, ResponseBody, Tried, body,
     options::{Options, Policy},
     replay::Replay,
-    statuses,
 };
 
 /// The apps from one of them on.
@@ -63,7 +58,7 @@ impl Notes {
         }
         match response.extensions_mut().remove::<CascadeTrace>() {
             Some(inner) => self.tried.extend(inner.tried),
-            None => self.tried.push(Tried::Answered(response.status())),
+            None => self.tried.push(Tried::Answered(status_of(response))),
         }
     }
 }
@@ -112,15 +107,26 @@ impl<B, P> Run<B, P> {
 
     /// An app's answer, if it is the final one. If not, nothing is left of it.
     pub(crate) fn verdict<A>(&mut self, mut response: Response<A>) -> Option<Response<A>> {
-        if !goes_on(&self.options, &self.parts.method, &response) {
+        let status = status_of(&response);
+        if !self.goes_on(status, &response) {
             return Some(self.options.answered(&mut self.notes, response));
         }
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        if status == StatusCode::METHOD_NOT_ALLOWED {
             let allow = response.headers().get_all(ALLOW);
             self.notes.allow.extend(allow.iter().cloned());
         }
         self.notes.answered(self.options.trace, &mut response);
         None
+    }
+
+    fn goes_on<A>(&self, status: StatusCode, response: &Response<A>) -> bool {
+        let extensions = response.extensions();
+        if extensions.get::<Final>().is_some() {
+            return false;
+        }
+        extensions.get::<Pass>().is_some()
+            || self.options.x_cascade && says_pass(response)
+            || self.options.statuses.move_on(&self.parts.method, status)
     }
 
     /// The same, and if it is not, the request is as it came.
@@ -133,11 +139,14 @@ impl<B, P> Run<B, P> {
     {
         match answer {
             Ok(response) => match self.verdict(response) {
-                Some(response) => Some(Ok(response.map(ResponseBody::first))),
+                Some(response) => Some(Ok(response.map(body::first))),
                 None => {
                     let exceeded = self.replay.rewind().err()?;
-                    let response = content_too_large(&self.parts.method, exceeded);
-                    Some(Ok(self.options.finish(&mut self.notes, response)))
+                    let response = Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, exceeded)
+                        .with_detail(exceeded.to_string())
+                        .response_for(&self.parts);
+                    let response = self.options.finish(&mut self.notes, response);
+                    Some(Ok(response.map(EitherBody::own)))
                 }
             },
             // Without the body nobody else can be asked.
@@ -156,16 +165,6 @@ impl<B, P> fmt::Debug for Run<B, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run").finish_non_exhaustive()
     }
-}
-
-fn goes_on<P, A>(options: &Options<P>, method: &Method, response: &Response<A>) -> bool {
-    let extensions = response.extensions();
-    if extensions.get::<Final>().is_some() {
-        return false;
-    }
-    extensions.get::<Pass>().is_some()
-        || options.x_cascade && says_pass(response)
-        || options.statuses.move_on(method, response.status())
 }
 
 fn says_pass<A>(response: &Response<A>) -> bool {
@@ -210,8 +209,11 @@ impl<P> Options<P> {
 
     #[inline]
     fn finish<A>(&self, notes: &mut Notes, mut response: Response<A>) -> Response<A> {
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED && !notes.allow.is_empty() {
-            statuses::unite_allow(response.headers_mut(), &notes.allow);
+        if !notes.allow.is_empty() && status_of(&response) == StatusCode::METHOD_NOT_ALLOWED {
+            let mut allow = Allow::default();
+            allow.add_headers(response.headers());
+            notes.allow.iter().for_each(|line| allow.add_line(line));
+            response.headers_mut().insert(ALLOW, allow.to_header());
         }
         if self.x_cascade && says_pass(&response) {
             // For a cascade around this one.
@@ -226,24 +228,6 @@ impl<P> Options<P> {
         }
         response
     }
-}
-
-fn content_too_large<A, S>(
-    to: &Method,
-    exceeded: ReplayLimitExceeded,
-) -> Response<ResponseBody<A, S>> {
-    let text = match to {
-        &Method::HEAD => String::new(),
-        _ => format!("{exceeded}\n"),
-    };
-    let mut response = Response::new(ResponseBody::own(text));
-    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    response.extensions_mut().insert(exceeded);
-    response
 }
 
 /// Whether an app is tried on a request.
@@ -323,7 +307,7 @@ pin_project! {
         A: Service<Request<ReplayBody<B>>>,
         N: Chain<B, P>,
     {
-        Trying { #[pin] attempt: Attempt<A, B>, rest: Option<(N, Run<B, P>)> },
+        Trying { #[pin] attempt: Attempt<A, Request<ReplayBody<B>>>, rest: Option<(N, Run<B, P>)> },
         // Between the two: what an app's future holds is given back before the next app is asked.
         Over,
         Next { #[pin] future: N::Future },
@@ -360,7 +344,7 @@ where
                 LinkStateProj::Over => unreachable!("the next app's `call` has panicked"),
                 LinkStateProj::Next { future } => {
                     let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(response.map(ResponseBody::last)));
+                    return Poll::Ready(Ok(response.map(body::last)));
                 }
             }
         }
@@ -409,7 +393,7 @@ pin_project! {
         S: Service<Request<ReplayBody<B>>>,
     {
         #[pin]
-        attempt: Attempt<S, B>,
+        attempt: Attempt<S, Request<ReplayBody<B>>>,
         finish: Finish<P>,
     }
 }

@@ -24,7 +24,7 @@ impl fmt::Display for ReplayError {
 
 impl Error for ReplayError {}
 
-/// Why the cascade answered 413 (Content Too Large). It is in that response's extensions.
+/// The reason of the cascade's 413 (Content Too Large), a [`tower_kit::Rejection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplayLimitExceeded {
     pub(crate) limit: usize,
@@ -49,3 +49,16 @@ impl fmt::Display for ReplayLimitExceeded {
 }
 
 impl Error for ReplayLimitExceeded {}
+
+/// The reason of the 404 of a list without services, a [`tower_kit::Rejection`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoServices;
+
+impl fmt::Display for NoServices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the cascade has no services")
+    }
+}
+
+impl Error for NoServices {}

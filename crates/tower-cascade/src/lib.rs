@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod attempt;
 mod body;
 mod chain;
 mod error;
@@ -15,7 +14,7 @@ mod verdict;
 
 pub use body::ResponseBody;
 pub use chain::{Last, LastFuture, Link, LinkFuture};
-pub use error::{BoxError, ReplayError, ReplayLimitExceeded};
+pub use error::{BoxError, NoServices, ReplayError, ReplayLimitExceeded};
 pub use layer::{CascadeLayer, Then, Try};
 pub use list::{List, ListFuture};
 pub use lookup::{Lookup, LookupFuture};

@@ -13,11 +13,11 @@ use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
+use tower_kit::{Attempt, EitherBody, Rejection};
 use tower_service::Service;
 
 use crate::{
-    BoxError, ReplayBody, ResponseBody,
-    attempt::Attempt,
+    BoxError, NoServices, ReplayBody, ResponseBody, body,
     chain::{Chain, Finish, Run},
     options::Policy,
 };
@@ -62,9 +62,16 @@ where
     B: Body,
 {
     match &apps[place..] {
-        [] => State::Nobody {
-            finish: run.last().1,
-        },
+        [] => {
+            // DIFFERENCE: Paste raises an error.
+            let response = Rejection::new(StatusCode::NOT_FOUND, NoServices)
+                .with_detail("no service responds here")
+                .response_for(run.parts());
+            let response = run.last().1.own(response);
+            State::Empty {
+                response: Some(Box::new(response)),
+            }
+        }
         [last] => {
             let (request, finish) = run.last();
             State::Last {
@@ -98,9 +105,10 @@ pin_project! {
     where
         A: Service<Request<ReplayBody<B>>>,
     {
-        Trying { #[pin] attempt: Attempt<A, B>, place: usize, run: Option<Run<B, P>> },
-        Last { #[pin] attempt: Attempt<A, B>, finish: Finish<P> },
-        Nobody { finish: Finish<P> },
+        Trying { #[pin] attempt: Attempt<A, Request<ReplayBody<B>>>, place: usize, run: Option<Run<B, P>> },
+        Last { #[pin] attempt: Attempt<A, Request<ReplayBody<B>>>, finish: Finish<P> },
+        // There are no apps. In a box, since all requests move this.
+        Empty { response: Option<Box<Response<Full<Bytes>>>> },
         // Between two: what an app's future holds is given back before the next app is asked.
         Over,
     }
@@ -135,14 +143,12 @@ where
                 }
                 StateProj::Last { attempt, finish } => {
                     let response = ready!(attempt.poll(cx))?;
-                    return Poll::Ready(Ok(finish.answered(response).map(ResponseBody::first)));
+                    return Poll::Ready(Ok(finish.answered(response).map(body::first)));
                 }
                 StateProj::Over => unreachable!("the next app's `call` has panicked"),
-                StateProj::Nobody { finish } => {
-                    // DIFFERENCE: Paste raises an error.
-                    let mut response = Response::new(ResponseBody::own(String::new()));
-                    *response.status_mut() = StatusCode::NOT_FOUND;
-                    return Poll::Ready(Ok(finish.own(response)));
+                StateProj::Empty { response } => {
+                    let response = response.take().expect("polled after completion");
+                    return Poll::Ready(Ok(response.map(EitherBody::own)));
                 }
             }
         }

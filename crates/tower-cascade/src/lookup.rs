@@ -13,7 +13,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::{
-    BoxError, ResponseBody, Tried,
+    BoxError, ResponseBody, Tried, body,
     chain::{Chain, Link, Run},
     options::Policy,
 };
@@ -136,9 +136,9 @@ where
             StateProj::Answered { response } => {
                 let response = response.take();
                 let response = response.expect("a future is not polled after it is done");
-                response.map(ResponseBody::first)
+                response.map(body::first)
             }
-            StateProj::Next { future } => ready!(future.poll(cx))?.map(ResponseBody::last),
+            StateProj::Next { future } => ready!(future.poll(cx))?.map(body::last),
         };
         Poll::Ready(Ok(response))
     }

@@ -1,8 +1,8 @@
 //! Which answers are no answers.
 
-use std::{collections::BTreeSet, error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header::ALLOW};
+use http::{Method, StatusCode};
 
 /// Whether an answer with this status moves on to the next app.
 #[derive(Clone, Default)]
@@ -96,21 +96,6 @@ impl fmt::Display for StatusError {
 
 impl Error for StatusError {}
 
-/// Unites the `Allow` of a 405 with those of discarded ones: sorted, each method once, and without
-/// words that are no method.
-pub(crate) fn unite_allow(headers: &mut HeaderMap, discarded: &[HeaderValue]) {
-    let lines = headers.get_all(ALLOW).into_iter().chain(discarded);
-    let methods: BTreeSet<String> = lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|method| Method::from_bytes(method.trim_ascii()).ok())
-        .map(|method| method.to_string())
-        .collect();
-    let methods = methods.into_iter().collect::<Vec<_>>().join(", ");
-    if let Ok(methods) = HeaderValue::from_str(&methods) {
-        headers.insert(ALLOW, methods);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,22 +157,5 @@ mod tests {
             let found = statuses.move_on(&method, StatusCode::from_u16(status).unwrap());
             assert_eq!(found, expected, "{method} {status}");
         }
-    }
-
-    #[test]
-    fn allow_is_united_and_sorted() {
-        let mut headers = HeaderMap::new();
-        headers.append(ALLOW, HeaderValue::from_static("PUT, GET"));
-        headers.append(ALLOW, HeaderValue::from_static("HEAD,"));
-        let discarded = [
-            HeaderValue::from_static("GET,DELETE"),
-            HeaderValue::from_static(""),
-            HeaderValue::from_bytes(b"LINK, caf\xe9, two words").unwrap(),
-        ];
-        unite_allow(&mut headers, &discarded);
-        assert_eq!(
-            headers.get_all(ALLOW).iter().collect::<Vec<_>>(),
-            ["DELETE, GET, HEAD, LINK, PUT"]
-        );
     }
 }

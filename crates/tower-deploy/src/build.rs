@@ -1,11 +1,9 @@
 //! Making what a plan says.
 
-use std::{
-    fmt, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::fmt;
 
 use tower_hooks::BoxHook;
+use tower_kit::guard;
 
 use crate::{
     App, BoxError, Error, ErrorKind, Filter, Server,
@@ -81,16 +79,11 @@ impl Parts<'_> {
     }
 }
 
-/// Runs somebody else's code, whose panic is its error.
+/// Runs user code. A panic becomes an error.
 pub(crate) fn guarded<T>(make: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let message = format!("the factory panicked: {}", text.unwrap_or("(no text)"));
-        // What was thrown may panic when it is dropped.
-        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-            mem::forget(another);
-        }
+    guard::catch(make).unwrap_or_else(|panic| {
+        let text = guard::message(panic.value()).unwrap_or("(no text)");
+        let message = format!("the factory panicked: {text}");
         Err(Error::new(ErrorKind::Factory, message))
     })
 }

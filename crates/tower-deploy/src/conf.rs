@@ -3,12 +3,9 @@
 use std::{fmt, ops::Range, sync::Arc};
 
 use indexmap::IndexMap;
+use tower_kit::secrets::{REDACTED, fields, is_secret};
 
-use crate::{
-    Place,
-    ini::Setting,
-    secret::{MASK, shown},
-};
+use crate::{Place, ini::Setting};
 
 /// A setting's value, and where it stands.
 #[derive(Clone)]
@@ -62,10 +59,10 @@ impl Value {
 
     /// As it may be shown under a key.
     pub(crate) fn shown(&self, key: &str) -> String {
-        if self.is_secret {
-            return MASK.to_owned();
+        match self.is_secret || is_secret(key) {
+            true => REDACTED.to_owned(),
+            false => fields(&self.text).into_owned(),
         }
-        shown(key, &self.text)
     }
 
     /// Where a line of the value stands, by its number; as far as that can be told if names in it were filled in.

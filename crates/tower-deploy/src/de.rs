@@ -6,11 +6,11 @@ use serde::{
     de::{self, DeserializeOwned, IntoDeserializer, Visitor},
     forward_to_deserialize_any,
 };
+use tower_kit::secrets::{self, is_secret};
 
 use crate::{
     Error, ErrorKind, Settings, Value,
     error::{did_you_mean, misspelt_in_any},
-    secret::{is_secret, shown},
     slip,
 };
 
@@ -206,7 +206,7 @@ impl Text<'_> {
         let message = match self.is_secret {
             true => format!("the value is not {expected}"),
             false if self.text.is_empty() => format!("it is empty, and not {expected}"),
-            false => format!("`{}` is not {expected}", shown("", self.text)),
+            false => format!("`{}` is not {expected}", secrets::fields(self.text)),
         };
         let error = Error::new(ErrorKind::Settings, message);
         Wrong(Box::new(error), Shows::Nothing)

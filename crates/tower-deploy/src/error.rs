@@ -2,7 +2,9 @@ use std::{error, fmt};
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
-use crate::{Place, secret::is_secret};
+use tower_kit::secrets::is_secret;
+
+use crate::Place;
 
 /// What is wrong with a file, or with what it asks for.
 ///

@@ -8,6 +8,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
+use tower_kit::secrets::is_secret;
 
 use crate::{
     Error, ErrorKind, Settings, Value,
@@ -15,7 +16,6 @@ use crate::{
     ini::{DEFAULT, Document, Section, Setting},
     interpolate::{Named, interpolate},
     role::Role,
-    secret::is_secret,
 };
 
 /// A file, with what its sections inherit.

@@ -1,6 +1,8 @@
 //! `%(name)s` and `%%`.
 
-use crate::{Error, ErrorKind, secret::is_secret};
+use tower_kit::secrets::is_secret;
+
+use crate::{Error, ErrorKind};
 
 /// How deep one key may refer to the next.
 const DEEPEST: usize = 10;

@@ -24,7 +24,6 @@ mod registry;
 #[cfg(feature = "reload")]
 mod reload;
 mod role;
-mod secret;
 mod serve;
 mod show;
 mod slip;

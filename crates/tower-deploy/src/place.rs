@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
+use tower_kit::secrets::{fields, is_secret};
+
 /// A file's name and text.
 pub(crate) struct Source {
     pub(crate) path: Arc<Path>,
@@ -89,9 +91,9 @@ impl Place {
         let above = before.next().unwrap_or_default();
         let names = |line: &str| {
             let words = line.split(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)));
-            words.take(2).any(crate::secret::is_secret)
+            words.take(2).any(is_secret)
         };
-        names(&line) || names(above) || crate::secret::shown("", &line) != line
+        names(&line) || names(above) || fields(&line) != line
     }
 
     fn before(&self) -> &str {

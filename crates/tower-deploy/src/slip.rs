@@ -1,10 +1,8 @@
 //! Common mistakes in a value: an indented setting, a comment, quotes.
 
-use crate::{
-    Error, Place, Value,
-    ini::header,
-    secret::{is_secret, shown},
-};
+use tower_kit::secrets::{fields, is_secret};
+
+use crate::{Error, Place, Value, ini::header};
 
 /// A likely reason why a value is wrong.
 struct Slip<'a> {
@@ -54,7 +52,7 @@ impl<'a> Slip<'a> {
                 message: "the comment is part of the value".to_owned(),
                 help: match is_secret || before.is_empty() {
                     true => help.to_owned(),
-                    false => format!("{help}, and here only `{}`", shown("", before)),
+                    false => format!("{help}, and here only `{}`", fields(before)),
                 },
             });
         }
@@ -68,7 +66,7 @@ impl<'a> Slip<'a> {
             message: "the quotes are part of the value".to_owned(),
             help: match is_secret {
                 true => "write it without them".to_owned(),
-                false => format!("write it without them: {}", shown("", inner)),
+                false => format!("write it without them: {}", fields(inner)),
             },
         })
     }

@@ -186,7 +186,9 @@ fn is_catching(frame: &Frame) -> bool {
     let name = frame.function.as_str();
     let plain = name.rsplit("::").next().unwrap_or(name);
     let plain = plain.split('<').next().unwrap_or(plain);
-    NAMES.contains(&plain) || name.contains("AssertUnwindSafe")
+    NAMES.contains(&plain)
+        || name.contains("AssertUnwindSafe")
+        || name.starts_with("tower_kit::guard::catch")
 }
 
 /// A function's name without what its types are made of, where that is long.
@@ -307,16 +309,17 @@ mod tests {
                     beginning,
                     beginning,
                     "app::divide",
-                    "tower_exception::accept::best",
+                    "tower_exception::status::of",
                     "app::serve",
                     "std::panicking::catch_unwind",
                     "__rust_try",
+                    "tower_kit::guard::catch",
                     guard,
                     "app::main",
                 ];
                 let shown = between(names.map(frame).into());
                 let shown: Vec<&str> = shown.iter().map(Frame::function).collect();
-                let expected = ["app::divide", "tower_exception::accept::best", "app::serve"];
+                let expected = ["app::divide", "tower_exception::status::of", "app::serve"];
                 assert_eq!(shown, expected, "{beginning} {guard}");
             }
         }
@@ -338,6 +341,8 @@ mod tests {
                 "<core::panic::AssertUnwindSafe<F> as core::ops::FnOnce<()>>::call_mut",
                 true,
             ),
+            ("tower_kit::guard::catch", true),
+            ("tower_kit::guard::catch::{{closure}}", true),
             ("app::call", false),
             ("app::try_it", false),
         ];

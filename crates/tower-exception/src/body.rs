@@ -33,7 +33,7 @@ pin_project! {
             if let KindProj::Inner { body, watch } = this.project().kind.project()
                 && let Err(panic) = body.release()
             {
-                watch.incident(Phase::Drop, true, panic);
+                watch.incident(Phase::Drop, true, Cause::from(panic));
             }
         }
     }
@@ -213,17 +213,17 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    pub(crate) fn own(body: Bytes) -> Self {
+    pub(crate) fn own(body: Full<Bytes>) -> Self {
         Self {
-            kind: Kind::Own { body: body.into() },
+            kind: Kind::Own { body },
         }
     }
 }
 
-/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+/// An empty body. tower-http's layers for CORS and timeouts need it for responses of their own.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::own(Bytes::new())
+        Self::own(Full::default())
     }
 }
 
@@ -354,7 +354,7 @@ fn hint<T: Default>(watch: &Watch, say: impl FnOnce() -> T) -> T {
     catch(say).unwrap_or_else(|panic| {
         watch
             .broken()
-            .get_or_init(|| watch.incident(Phase::Body, true, panic));
+            .get_or_init(|| watch.incident(Phase::Body, true, Cause::from(panic)));
         T::default()
     })
 }

@@ -16,18 +16,14 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_FRAME_OPTIONS},
+    header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_FRAME_OPTIONS},
     request,
 };
+use http_body_util::Full;
+use tower_kit::{Format, content::RequestKind};
 
 pub(crate) use self::rendering::Rendering;
-use crate::{
-    Incident,
-    answer::{self, Form},
-    grpc,
-    guard::catch,
-    snapshot::Album,
-};
+use crate::{Incident, guard::catch, snapshot::Album};
 
 /// The markup of a text that is appended to a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,10 +75,10 @@ impl Debug {
         })
     }
 
-    /// The page, or one of its other forms.
-    pub(crate) fn page(&self, incident: &Incident) -> Rendering<Response<Bytes>> {
+    /// Returns the response with the page, or with the page's content as text or JSON.
+    pub(crate) fn page(&self, incident: &Incident) -> Rendering<Response<Full<Bytes>>> {
         let (incident, sources) = (incident.clone(), self.sources.clone());
-        Rendering::start(move || answer(&incident, sources.as_deref()))
+        Rendering::start(move || response(&incident, sources.as_deref()))
     }
 
     /// Returns the text that follows what was sent.
@@ -105,7 +101,8 @@ impl Debug {
             return None;
         }
         let content_type = response.headers().get(CONTENT_TYPE)?.as_bytes();
-        match grpc::essence(content_type).to_ascii_lowercase().as_slice() {
+        let essence = content_type.split(|byte| *byte == b';').next()?;
+        match essence.trim_ascii().to_ascii_lowercase().as_slice() {
             b"text/plain" => Some(Markup::Text),
             b"text/html" => Some(Markup::Html),
             _ => None,
@@ -121,24 +118,23 @@ fn lend<B>(request: &mut Request<B>, head: &mut request::Parts) {
     mem::swap(request.extensions_mut(), &mut head.extensions);
 }
 
-fn answer(incident: &Incident, sources: Option<&Path>) -> Response<Bytes> {
-    let form = Form::of(incident);
-    let (body, policy) = match form {
-        Form::Html => {
+/// Returns production's response, with another body if it is not gRPC.
+fn response(incident: &Incident, sources: Option<&Path>) -> Response<Full<Bytes>> {
+    let preferences = incident.preferences();
+    let mut response = incident.response();
+    let mut policy = "default-src 'none'".to_owned();
+    let body = match preferences.format() {
+        Format::Text => text::of(incident, sources),
+        Format::Html => {
             let nonce = page::nonce();
-            let policy = format!(
-                "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            policy += &format!(
+                "; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             );
-            (page::of(incident, sources, &nonce), policy)
+            page::of(incident, sources, &nonce)
         }
-        Form::Text => (text::of(incident, sources), "default-src 'none'".to_owned()),
-        Form::Problem | Form::Json => (
-            text::json(incident, sources),
-            "default-src 'none'".to_owned(),
-        ),
-        Form::Grpc => return answer::production(incident),
+        Format::Problem | Format::Json => text::json(incident, sources),
+        _ => return response,
     };
-    let mut response = answer::response(incident, form, body.into());
     let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -148,5 +144,10 @@ fn answer(incident: &Incident, sources: Option<&Path>) -> Response<Bytes> {
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),
     );
+    if preferences.kind() == RequestKind::Head {
+        headers.insert(CONTENT_LENGTH, body.len().into());
+    } else {
+        *response.body_mut() = body.into();
+    }
     response
 }

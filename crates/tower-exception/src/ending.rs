@@ -6,12 +6,9 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use http_body::Frame;
+use tower_kit::grpc::{self, Flavor, Protocol};
 
-use crate::{
-    Incident,
-    grpc::{self, Messages, Protocol},
-    watch::Watch,
-};
+use crate::{Incident, messages::Messages, watch::Watch};
 
 /// How a body ends that fails after its head was sent.
 #[derive(Debug)]
@@ -42,7 +39,7 @@ impl Ending {
         };
         // A message in the body must be in the body's encoding; trailers are outside of it.
         let encoded = headers.contains_key(CONTENT_ENCODING);
-        match Protocol::of(content_type.as_bytes()) {
+        match Flavor::of(content_type.as_bytes()).map(Flavor::protocol) {
             Some(Protocol::Native) => Self::Trailers,
             _ if encoded => Self::Break,
             Some(protocol) => Self::Message(protocol, Messages::new(protocol)),
@@ -71,10 +68,12 @@ impl Ending {
 
     /// Returns the frame in which gRPC reports the failure.
     pub(crate) fn last_frame(&self, incident: &Incident) -> Option<Frame<Bytes>> {
+        let message = format!("incident {}", incident.id());
+        let trailers = grpc::trailers(incident.status(), &message);
         match self {
-            Self::Trailers => Some(Frame::trailers(grpc::trailers(incident))),
+            Self::Trailers => Some(Frame::trailers(trailers)),
             Self::Message(protocol, messages) if messages.may_go_on() => {
-                Some(Frame::data(grpc::last_message(*protocol, incident)))
+                Some(Frame::data(grpc::last_message(*protocol, &trailers)))
             }
             _ => None,
         }

@@ -8,14 +8,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::Response;
 use http_body::Body;
+use http_body_util::Full;
 use pin_project_lite::pin_project;
+use tower_kit::content::RequestKind;
 
 #[cfg(feature = "debug")]
 use crate::debug::Rendering;
 use crate::{
-    BoxError, Incident, Phase, ResponseBody, answer,
+    BoxError, Incident, Phase, ResponseBody,
     body::{Failure, ReadAhead},
     ending::Ending,
     guard::{Payload, catch, discard},
@@ -38,7 +40,7 @@ pin_project! {
             if let Some(watch) = this.watch
                 && let Err(panic) = catch(|| this.kind.set(Kind::Gone))
             {
-                watch.incident(Phase::Drop, false, panic);
+                watch.incident(Phase::Drop, false, Cause::from(panic));
             }
         }
     }
@@ -57,7 +59,7 @@ pin_project! {
 struct Failed {
     incident: Incident,
     #[cfg(feature = "debug")]
-    page: Option<Rendering<Response<Bytes>>>,
+    page: Option<Rendering<Response<Full<Bytes>>>>,
 }
 
 impl Failed {
@@ -71,7 +73,7 @@ impl Failed {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Bytes>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Full<Bytes>>> {
         #[cfg(feature = "debug")]
         if let Some(page) = &mut self.page
             && let Some(page) = ready!(page.poll(cx))
@@ -80,7 +82,7 @@ impl Failed {
         }
         #[cfg(not(feature = "debug"))]
         let _ = cx;
-        Poll::Ready(answer::production(&self.incident))
+        Poll::Ready(self.incident.response())
     }
 }
 
@@ -148,10 +150,12 @@ where
     }
 }
 
-/// Whether the body should be asked before the head goes out. That is for those with content of a length that is not known:
-/// one that knows its length has it at hand, most often, and would have to move into a box for this.
+/// Returns whether the body is asked for a frame before its head is sent. It is asked if it has
+/// content of unknown length. A body that knows its length has its content at hand, most often, and
+/// would have to move into a box for this.
 fn begins_first<B: Body>(response: &Response<B>, watch: &Watch) -> Result<bool, Payload> {
-    if !has_content(watch.method(), response.status()) {
+    // Without content there is nothing that a 500 could replace.
+    if !RequestKind::of(watch.method()).has_content(response.status()) {
         return Ok(false);
     }
     catch(|| response.body().size_hint().exact().is_none())
@@ -164,7 +168,7 @@ impl<F> ResponseFuture<F> {
         let dropped = catch(|| this.kind.set(Kind::Gone));
         let watch = take(this.watch);
         if let Err(panic) = dropped {
-            watch.incident(Phase::Drop, false, panic);
+            watch.incident(Phase::Drop, false, Cause::from(panic));
         }
         watch
     }
@@ -223,17 +227,6 @@ impl<F> ResponseFuture<F> {
         this.kind.set(Kind::Gone);
         Poll::Ready(Ok(response.map(ResponseBody::own)))
     }
-}
-
-/// Whether the response has content, so that a 500 could have taken its place (RFC 9110, section 6.4.1).
-fn has_content(method: &Method, status: StatusCode) -> bool {
-    let none = matches!(*method, Method::HEAD | Method::CONNECT)
-        || status.is_informational()
-        || matches!(
-            status,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-        );
-    !none
 }
 
 fn take(watch: &mut Option<Watch>) -> Watch {

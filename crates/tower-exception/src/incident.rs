@@ -4,30 +4,47 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version};
+use http_body_util::Full;
+#[cfg(feature = "debug")]
+use tower_kit::Preferences;
+use tower_kit::{Rejection, secrets};
 
 use crate::{
     BoxError,
     backtrace::{Frame, Location},
     guard::{Panic, Payload, catch, discard},
-    redact,
     request_head::Head,
 };
+
+const INCIDENT_ID: HeaderName = HeaderName::from_static("x-incident-id");
 
 /// How many errors of a chain are shown, at the most: a chain may be a loop.
 const CHAIN_LIMIT: usize = 32;
 
-/// One thing that went wrong: what, where in the life of which request, and under which id.
+/// A panic or an error, with the phase, the request and an id.
 ///
-/// It is a handle; a clone is a reference count. It is in the extensions of the response that stands for
-/// it, and in the [`Aborted`](crate::Aborted) of a body that failed.
+/// It is a handle: a clone increments a reference count. It is the reason of the response's
+/// [`Rejection`], and it is in the [`Aborted`](crate::Aborted) of a body that failed.
+///
+/// ```
+/// use http::Response;
+/// use tower_exception::Incident;
+/// use tower_kit::Rejection;
+///
+/// fn incident<B>(response: &Response<B>) -> Option<&Incident> {
+///     Rejection::of(response)?.reason()
+/// }
+/// # assert!(incident(&Response::new(())).is_none());
+/// ```
 #[derive(Clone)]
 pub struct Incident {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    id: String,
+    id: Arc<str>,
     phase: Phase,
     head_sent: bool,
     cause: Arc<Cause>,
@@ -74,12 +91,6 @@ pub(crate) enum Cause {
 impl From<Payload> for Cause {
     fn from(payload: Payload) -> Self {
         Self::Panic(Box::new(payload.into()))
-    }
-}
-
-impl From<Payload> for Arc<Cause> {
-    fn from(payload: Payload) -> Self {
-        Self::new(payload.into())
     }
 }
 
@@ -268,15 +279,28 @@ impl Incident {
         }
     }
 
-    pub(crate) fn request(&self) -> &Head {
-        &self.inner.request
+    #[cfg(feature = "debug")]
+    pub(crate) fn preferences(&self) -> Preferences {
+        self.inner.request.preferences
+    }
+
+    /// Returns the response for the client. It has the status and the id, and nothing of the panic
+    /// or the error.
+    // DIFFERENCE: it has no traceback, which Paste sends to every client.
+    pub(crate) fn response(&self) -> Response<Full<Bytes>> {
+        let rejection = Rejection::new(self.status(), self.clone()).with_id(self.inner.id.clone());
+        let mut response = rejection.response_for(self.inner.request.preferences);
+        if let Ok(id) = HeaderValue::from_str(self.id()) {
+            response.headers_mut().insert(INCIDENT_ID, id);
+        }
+        response
     }
 
     fn redacted(&self) -> &(Uri, Option<HeaderMap>) {
         self.inner.redacted.get_or_init(|| {
             let request = &self.inner.request;
-            let headers = request.headers.as_deref().map(redact::headers);
-            (redact::uri(&request.uri), headers)
+            let headers = request.headers.as_deref().map(secrets::headers);
+            (secrets::uri(&request.uri), headers)
         })
     }
 }
@@ -291,7 +315,7 @@ pub(crate) fn chain<'a>(
 /// What an error says, whatever its `Display` does, without user and password of URLs.
 pub(crate) fn say(error: &(dyn Error + 'static)) -> String {
     match catch(|| error.to_string()) {
-        Ok(said) => redact::urls(&said).into_owned(),
+        Ok(said) => secrets::urls(&said).into_owned(),
         Err(_) => "(its Display panicked)".to_owned(),
     }
 }
@@ -309,7 +333,7 @@ impl fmt::Display for Incident {
                 if let Some(location) = self.location() {
                     write!(line, " at {location}")?;
                 }
-                write!(line, ": {}", redact::urls(message))
+                write!(line, ": {}", secrets::urls(message))
             }
             None => {
                 write!(line, "error from {phase}")?;
@@ -317,7 +341,7 @@ impl fmt::Display for Incident {
                     write!(line, " ({})", self.status().as_u16())?;
                 }
                 let mut chain = self.chain();
-                chain.try_for_each(|error| write!(line, ": {}", redact::urls(&error.to_string())))
+                chain.try_for_each(|error| write!(line, ": {}", secrets::urls(&error.to_string())))
             }
         }
     }
@@ -329,11 +353,18 @@ impl fmt::Debug for Incident {
         f.debug_struct("Incident")
             .field("id", &self.id())
             .field("phase", &self.phase())
-            .field("panic", &self.panic_message().map(redact::urls))
+            .field("panic", &self.panic_message().map(secrets::urls))
             .field("error", &self.error().map(say))
             .field("method", &self.method())
             .field("path", &self.uri().path())
             .finish()
+    }
+}
+
+/// The source is the error. A panic has none.
+impl Error for Incident {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error()
     }
 }
 
@@ -353,14 +384,14 @@ impl Write for OneLine<'_, '_> {
     }
 }
 
-/// 128 bits from the operating system. Where it has none to give, the incident has no id of its own, and is
-/// reported all the same.
-fn new_id() -> String {
+/// Returns 128 random bits from the operating system. If there are none, the id is zeros, so that
+/// the incident is reported all the same.
+fn new_id() -> Arc<str> {
     let mut bytes = [0; 16];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => format!("{:032x}", u128::from_be_bytes(bytes)),
-        Err(_) => "00000000000000000000000000000000".to_owned(),
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes = [0; 16];
     }
+    format!("{:032x}", u128::from_be_bytes(bytes)).into()
 }
 
 #[cfg(test)]
@@ -422,7 +453,7 @@ mod tests {
 
     #[test]
     fn ids_are_long_and_differ() {
-        let ids: std::collections::HashSet<String> = (0..1000).map(|_| new_id()).collect();
+        let ids: std::collections::HashSet<Arc<str>> = (0..1000).map(|_| new_id()).collect();
         assert_eq!(ids.len(), 1000);
         let (one, other) = (
             incident(Phase::Call, panic("")),

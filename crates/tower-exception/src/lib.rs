@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod accept;
-mod answer;
 mod backtrace;
 mod body;
 #[cfg(feature = "debug")]
@@ -10,12 +8,11 @@ mod debug;
 mod ending;
 mod error;
 mod future;
-mod grpc;
 mod guard;
 mod hook;
 mod incident;
 mod layer;
-mod redact;
+mod messages;
 mod report;
 mod request_head;
 mod service;

@@ -34,7 +34,7 @@ fn write(incident: &Incident) {
 pub fn to_tracing(incident: &Incident) {
     let chain: Vec<_> = incident
         .chain()
-        .map(|error| crate::redact::urls(&error.to_string()).into_owned())
+        .map(|error| tower_kit::secrets::urls(&error.to_string()).into_owned())
         .collect();
     // The level of an event is a constant.
     macro_rules! event {
@@ -46,7 +46,7 @@ pub fn to_tracing(incident: &Incident) {
                 phase = %incident.phase(),
                 method = %incident.method(),
                 path = incident.uri().path(),
-                panic = incident.panic_message().map(crate::redact::urls).as_deref(),
+                panic = incident.panic_message().map(tower_kit::secrets::urls).as_deref(),
                 error = (!chain.is_empty()).then(|| chain.join(": ")),
                 location = incident.location().map(tracing::field::display),
                 "a request failed"

@@ -7,7 +7,7 @@ use http::{
     header::{ACCEPT, CONTENT_TYPE, HOST},
 };
 
-use crate::grpc::{self, Protocol};
+use tower_kit::{Preferences, grpc::Flavor};
 
 /// A request's head, taken down.
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub(crate) struct Head {
     pub(crate) version: Version,
     pub(crate) host: Option<HeaderValue>,
     pub(crate) accept: Option<HeaderValue>,
-    pub(crate) grpc: Option<grpc::Asked>,
+    pub(crate) preferences: Preferences,
     pub(crate) headers: Option<Box<HeaderMap>>,
 }
 
@@ -66,7 +66,7 @@ impl RequestHead {
         // Of several the first, as tonic has it.
         if self.method == Method::POST
             && let Some(content_type) = headers.get(CONTENT_TYPE)
-            && Protocol::of(content_type.as_bytes()).is_some()
+            && Flavor::of(content_type.as_bytes()).is_some()
         {
             take_line(&mut self.text, &mut self.content_type, content_type);
         }
@@ -87,8 +87,10 @@ impl RequestHead {
             value.set_sensitive(lines.is_sensitive);
             Some(value)
         };
-        let accept = value(&self.accept);
-        let content_type = value(&self.content_type);
+        // The lines that the preferences depend on.
+        let mut lines = HeaderMap::new();
+        lines.extend(value(&self.accept).map(|value| (ACCEPT, value)));
+        lines.extend(value(&self.content_type).map(|value| (CONTENT_TYPE, value)));
         Head {
             method: self.method.clone(),
             uri: match &self.uri {
@@ -97,8 +99,8 @@ impl RequestHead {
             },
             version: self.version,
             host: value(&self.host),
-            grpc: content_type.and_then(|value| grpc::Asked::of(value.as_bytes(), accept.as_ref())),
-            accept,
+            preferences: Preferences::new(&self.method, &lines),
+            accept: lines.remove(ACCEPT),
             headers: self.headers.clone(),
         }
     }
@@ -133,6 +135,8 @@ fn take_line(text: &mut Vec<u8>, lines: &mut Option<Lines>, value: &HeaderValue)
 
 #[cfg(test)]
 mod tests {
+    use tower_kit::Format;
+
     use super::*;
 
     #[test]
@@ -164,7 +168,8 @@ mod tests {
             let accept = read.accept.unwrap();
             assert_eq!(accept, "text/html, text/plain");
             assert!(accept.is_sensitive());
-            assert_eq!(read.grpc.is_some(), is_grpc);
+            let format = read.preferences.format();
+            assert_eq!(matches!(format, Format::Grpc(_)), is_grpc);
             assert_eq!(read.headers.unwrap().len(), lines.len());
 
             // Each field, so that nothing of this request is in the next one's.
@@ -178,7 +183,8 @@ mod tests {
             let accept = read.accept.unwrap();
             assert_eq!(accept, "image/png");
             assert!(!accept.is_sensitive());
-            assert!(read.grpc.is_none() && read.headers.is_none());
+            assert_eq!(read.preferences, Preferences::default());
+            assert!(read.headers.is_none());
         }
     }
 

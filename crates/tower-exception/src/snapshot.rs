@@ -12,7 +12,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 #[cfg(feature = "debug")]
-use crate::{guard, redact};
+use tower_kit::secrets;
+
+#[cfg(feature = "debug")]
+use crate::guard;
 
 /// Hands what is in a request's extensions here, below the layers that put it there, to the incident, if there is one.
 ///
@@ -61,7 +64,8 @@ impl SnapshotLayer {
 
     /// Shows the extension of this type under this name, if there is one; of several under one name the latest.
     ///
-    /// A name that has a secret's word in it (`session`, `auth`, `key`, `pass`, in `author` too) hides the whole value.
+    /// If the name is that of a secret (`session`, `auth`, `key`, `pass`), the whole value is hidden,
+    /// see [`tower_kit::secrets::is_secret`].
     #[must_use]
     pub fn show<T: Clone + fmt::Debug + Send + Sync + 'static>(self, name: &'static str) -> Self {
         let show = Show {
@@ -146,9 +150,9 @@ impl Album {
             let text =
                 guard::catch(|| shot.text()).unwrap_or_else(|_| "(its Debug panicked)".to_owned());
             guard::discard(shot);
-            let text = match redact::is_secret(name) {
-                true => redact::REDACTED.to_owned(),
-                false => redact::fields(&text).into_owned(),
+            let text = match secrets::is_secret(name) {
+                true => secrets::REDACTED.to_owned(),
+                false => secrets::fields(&text).into_owned(),
             };
             match texts.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, before)) => *before = text,

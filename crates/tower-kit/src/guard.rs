@@ -58,6 +58,22 @@ pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Payload(Some(payload)))
 }
 
+/// Returns the message of a panic, if its payload is text.
+///
+/// ```
+/// use tower_kit::guard::{catch, message};
+///
+/// let payload = catch(|| panic!("at {}", 7)).unwrap_err();
+/// assert_eq!(message(payload.value()), Some("at 7"));
+/// ```
+#[must_use]
+pub fn message(payload: &(dyn Any + Send)) -> Option<&str> {
+    match payload.downcast_ref::<String>() {
+        Some(text) => Some(text),
+        None => payload.downcast_ref::<&str>().copied(),
+    }
+}
+
 /// Drops a value whose `Drop` may panic.
 pub fn discard<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
@@ -117,6 +133,13 @@ mod tests {
         assert_eq!(payload.value().downcast_ref(), Some(&3));
         let payload = catch(|| panic!("a message")).unwrap_err();
         assert_eq!(payload.value().downcast_ref(), Some(&"a message"));
+    }
+
+    #[test]
+    fn kit_11_a_message_is_the_text_of_a_payload() {
+        assert_eq!(message(&"text"), Some("text"));
+        assert_eq!(message(&"text".to_owned()), Some("text"));
+        assert_eq!(message(&1), None);
     }
 
     #[test]

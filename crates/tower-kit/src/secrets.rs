@@ -58,9 +58,9 @@ const ENGLISH: [&str; 14] = [
 ];
 
 /// The last words of settings about a secret, which are not secret: `cookie_path`, `auth_url`.
-const SETTINGS: [&str; 13] = [
-    "dir", "file", "headers", "host", "length", "limit", "path", "port", "size", "timeout", "type",
-    "uri", "url",
+const SETTINGS: [&str; 15] = [
+    "dir", "file", "headers", "host", "length", "limit", "path", "port", "size", "status",
+    "statuses", "timeout", "type", "uri", "url",
 ];
 
 /// Returns whether this is the name of a secret: of a header, a parameter, a field or a setting.
@@ -526,8 +526,8 @@ mod tests {
             assert!(!is_secret(name), "{name}");
         }
         for last in [
-            "dir", "file", "headers", "host", "length", "limit", "path", "port", "size", "timeout",
-            "type", "uri", "url",
+            "dir", "file", "headers", "host", "length", "limit", "path", "port", "size", "status",
+            "statuses", "timeout", "type", "uri", "url",
         ] {
             for first in [
                 "auth", "cookie", "key", "pass", "private", "session", "sig", "token",

@@ -13,6 +13,7 @@ use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cascade::{
     Cascade, CascadeLayer, CascadeTrace, Final, Pass, ReplayError, ReplayLimitExceeded, Tried,
 };
+use tower_kit::Rejection;
 use tower_lint::probe::{Body, Error, Step};
 
 use crate::probe::{GONE, Replayed, answer, read, reads_then_answers, trailers};
@@ -61,8 +62,9 @@ async fn the_limit_is_for_all_apps_together() {
             }));
         let response = app.oneshot(Request::new(body())).await.unwrap();
         assert_eq!(response.status(), status);
-        let exceeded = response.extensions().get::<ReplayLimitExceeded>();
-        assert_eq!(exceeded.is_some(), status != StatusCode::OK);
+        let exceeded = Rejection::of(&response)
+            .is_some_and(|rejection| rejection.reason::<ReplayLimitExceeded>().is_some());
+        assert_eq!(exceeded, status != StatusCode::OK);
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_cascade::{Cascade, CascadeLayer, CascadeTrace, Pass, ReplayLimitExceeded};
+use tower_kit::Rejection;
 use tower_lint::probe::{Body, Step};
 
 use crate::probe::{Replayed, answer, read, reads_then_answers, trailers};
@@ -24,7 +25,7 @@ async fn replayed(length: usize) -> Result<usize, usize> {
     }));
     let body = Body::new([Step::Data(Bytes::from(vec![b'x'; length]))]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
-    let exceeded = response.extensions().get::<ReplayLimitExceeded>();
+    let exceeded = Rejection::of(&response).and_then(Rejection::reason);
     match exceeded.map(ReplayLimitExceeded::limit) {
         None => Ok(*response.extensions().get().unwrap()),
         Some(limit) => Err(limit),

@@ -15,5 +15,6 @@ mod lookup;
 mod probe;
 mod random;
 mod readiness;
+mod rejections;
 mod replay;
 mod spawned;

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use tokio::{sync::oneshot, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_cascade::{CascadeLayer, ReplayError, ReplayLimitExceeded};
+use tower_kit::Rejection;
 use tower_lint::probe::{Body, Gate, Step, WakeCounter};
 
 use crate::probe::{GONE, Replayed, answer, poll, read, reads_then_answers, trailers};
@@ -77,7 +78,8 @@ async fn a_recording_ends_at_the_limit_with_413() {
             Err(response) => {
                 assert!(!fits);
                 assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-                let reason = response.extensions().get::<ReplayLimitExceeded>().unwrap();
+                let rejection = Rejection::of(&response).unwrap();
+                let reason = rejection.reason::<ReplayLimitExceeded>().unwrap();
                 assert_eq!(
                     reason.to_string(),
                     format!(

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG,
-        IF_NONE_MATCH, LAST_MODIFIED, VARY,
+        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_NONE_MATCH,
+        LAST_MODIFIED, VARY,
     },
 };
 use http_body::Body as _;
@@ -21,6 +21,7 @@ use tower_http::compression::{
     Compression, Predicate,
     predicate::{NotForContentType, SizeAbove},
 };
+use tower_kit::content::{RequestKind, content_length};
 
 use super::entity_tag::{EntityTag, members, only};
 use crate::{App, Body, Filter, Settings};
@@ -115,9 +116,12 @@ fn weight_of(parameter: &[u8]) -> Option<Option<f32>> {
 fn varies(method: &Method, response: &Response<Body>) -> bool {
     let headers = response.headers();
     let status = response.status();
-    let has_content = !status.is_informational()
-        && !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT)
-        && *method != Method::CONNECT;
+    // HEAD and a 304 have the headers of a response with content.
+    let kind = match *method {
+        Method::HEAD => RequestKind::Other,
+        _ => RequestKind::of(method),
+    };
+    let has_content = status == StatusCode::NOT_MODIFIED || kind.has_content(status);
     // RFC 9111, section 5.2.2.6.
     let is_protected = tokens(headers, &CACHE_CONTROL)
         .any(|directive| directive.eq_ignore_ascii_case(b"no-transform"));
@@ -126,18 +130,17 @@ fn varies(method: &Method, response: &Response<Body>) -> bool {
     // The length of a 304 or a part is not that of the whole, and HEAD has no body to measure.
     let length = match (status, method) {
         (StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT, _) => None,
-        (_, &Method::HEAD) => said_length(headers),
-        _ => response.body().size_hint().exact().or(said_length(headers)),
+        (_, &Method::HEAD) => content_length(headers),
+        _ => {
+            let length = response.body().size_hint().exact();
+            length.or_else(|| content_length(headers))
+        }
     };
     has_content
         && !is_protected
         && !headers.contains_key(CONTENT_ENCODING)
         && types.should_compress(response)
         && length.is_none_or(|length| length >= SMALLEST)
-}
-
-fn said_length(headers: &HeaderMap) -> Option<u64> {
-    only(headers, &CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn add_vary(headers: &mut HeaderMap) {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Metadata},
-    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     ops::Range,
     panic::resume_unwind,
     path::{Component, Path, PathBuf},
@@ -15,7 +15,7 @@ use futures_util::stream::try_unfold;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
         LAST_MODIFIED, LOCATION,
     },
     request,
@@ -26,9 +26,11 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tower_environ::ScriptName;
+use tower_kit::{Preferences, Rejection};
 
 use super::{
     conditions::Validators,
+    file_error::FileError,
     range::{Selected, selected},
     version::validators,
 };
@@ -139,16 +141,17 @@ pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
 async fn respond(folder: Arc<Folder>, request: Request<Body>) -> Response<Body> {
     let (head, _) = request.into_parts();
     if !folder.is_served(head.uri.path()) {
-        return status(StatusCode::NOT_FOUND);
+        return FileError::NotServed.response(&head);
     }
     let found = tokio::task::spawn_blocking(move || {
         folder.find(&head).unwrap_or_else(|error| {
-            let status_of_it = status_of(&error);
-            if status_of_it.is_server_error() {
+            if let FileError::Io(cause) = &error
+                && error.status().is_server_error()
+            {
                 let path = head.uri.path();
-                tracing::warn!(%error, path, "a file cannot be read");
+                tracing::warn!(error = %cause, path, "{error}");
             }
-            status(status_of_it)
+            error.response(&head)
         })
     });
     // It is aborted only when the runtime ends.
@@ -156,7 +159,11 @@ async fn respond(folder: Arc<Folder>, request: Request<Body>) -> Response<Body> 
         .await
         .unwrap_or_else(|error| match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            Err(_) => status(StatusCode::INTERNAL_SERVER_ERROR),
+            Err(error) => {
+                let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, error);
+                let response = rejection.response_for(Preferences::default());
+                response.map(Body::new)
+            }
         })
 }
 
@@ -179,7 +186,7 @@ impl Folder {
     }
 
     /// Returns the response to a request. It looks before it opens: a pipe would wait for a writer.
-    fn find(&self, head: &request::Parts) -> io::Result<Response<Body>> {
+    fn find(&self, head: &request::Parts) -> Result<Response<Body>, FileError> {
         let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
         let mut file = self.root.join(path.trim_start_matches('/'));
         let is_index = path.ends_with('/');
@@ -189,21 +196,18 @@ impl Folder {
         let metadata = fs::metadata(&file)?;
         let is_read = [Method::GET, Method::HEAD].contains(&head.method);
         if metadata.is_dir() && self.index && !is_index && is_read {
-            return Ok(to_folder(head));
+            return to_folder(head);
         }
         let is_shown = metadata.is_file() && (self.index || !is_index);
         // A link to a hidden file is that file.
         if !is_shown || self.is_hidden(&file, &metadata) {
-            return Ok(status(StatusCode::NOT_FOUND));
+            return Err(FileError::NotServed);
         }
-        if is_read {
-            let now = SystemTime::now();
-            return self.send(self.open(&file, now)?, head, now);
+        if !is_read {
+            return Err(FileError::MethodNotAllowed);
         }
-        let mut refused = status(StatusCode::METHOD_NOT_ALLOWED);
-        let allow = HeaderValue::from_static("GET, HEAD");
-        refused.headers_mut().insert(ALLOW, allow);
-        Ok(refused)
+        let now = SystemTime::now();
+        self.send(self.open(&file, now)?, head, now)
     }
 
     fn is_hidden(&self, file: &Path, metadata: &Metadata) -> bool {
@@ -251,11 +255,11 @@ impl Folder {
         opened: Opened,
         head: &request::Parts,
         now: SystemTime,
-    ) -> io::Result<Response<Body>> {
+    ) -> Result<Response<Body>, FileError> {
         let (validators, length) = (opened.validators, opened.length);
         let precondition = validators.status(&head.headers);
         if precondition == Some(StatusCode::PRECONDITION_FAILED) {
-            return Ok(status(StatusCode::PRECONDITION_FAILED));
+            return Err(FileError::PreconditionFailed);
         }
         // Ranges are for GET only (RFC 9110, section 14.2).
         let is_get = head.method == Method::GET;
@@ -283,12 +287,7 @@ impl Folder {
                 headers.insert(CONTENT_RANGE, text(range));
                 part
             }
-            Selected::Nothing => {
-                let mut response = status(StatusCode::RANGE_NOT_SATISFIABLE);
-                let range = text(format!("bytes */{length}"));
-                response.headers_mut().insert(CONTENT_RANGE, range);
-                return Ok(response);
-            }
+            Selected::Nothing => return Err(FileError::OutOfRange(length)),
         };
         headers.insert(CONTENT_TYPE, opened.content_type);
         headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
@@ -335,7 +334,7 @@ fn body(mut file: File, part: Range<u64>) -> io::Result<Body> {
         let read = (&mut file).take(left).read_buf(&mut chunk).await?;
         if read == 0 {
             let message = "the file is shorter than it was";
-            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
         }
         Ok(Some((
             Frame::data(chunk.freeze()),
@@ -343,20 +342,6 @@ fn body(mut file: File, part: Range<u64>) -> io::Result<Body> {
         )))
     });
     Ok(Body::new(StreamBody::new(chunks)))
-}
-
-/// Returns the status of a file that cannot be opened. A file that was removed meanwhile is a 404,
-/// so that a cascade falls through to its next app.
-fn status_of(error: &io::Error) -> StatusCode {
-    match error.kind() {
-        ErrorKind::NotFound
-        | ErrorKind::NotADirectory
-        | ErrorKind::IsADirectory
-        | ErrorKind::InvalidFilename
-        | ErrorKind::InvalidInput => StatusCode::NOT_FOUND,
-        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
 }
 
 #[cfg(unix)]
@@ -388,7 +373,7 @@ fn text(text: String) -> HeaderValue {
 }
 
 /// Redirects to a directory's path with a slash, including the path where it is mounted.
-fn to_folder(head: &request::Parts) -> Response<Body> {
+fn to_folder(head: &request::Parts) -> Result<Response<Body>, FileError> {
     let uri = &head.uri;
     let script_name = ScriptName::of(uri, &head.extensions);
     let path = format!("{}{}", script_name.as_str(), uri.path());
@@ -396,37 +381,16 @@ fn to_folder(head: &request::Parts) -> Response<Body> {
     if let Some(query) = uri.query() {
         location.extend(["?", query]);
     }
-    let Ok(location) = HeaderValue::try_from(location) else {
-        return status(StatusCode::NOT_FOUND);
-    };
-    let mut response = status(StatusCode::TEMPORARY_REDIRECT);
-    response.headers_mut().insert(LOCATION, location);
-    response
-}
-
-fn status(status: StatusCode) -> Response<Body> {
+    let location = HeaderValue::try_from(location).map_err(|_| FileError::NotServed)?;
     let mut response = Response::new(Body::default());
-    *response.status_mut() = status;
-    response
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_the_machine_lacks_is_an_error_of_the_server() {
-        for (kind, expected) in [
-            (ErrorKind::NotFound, 404),
-            (ErrorKind::NotADirectory, 404),
-            (ErrorKind::InvalidFilename, 404),
-            (ErrorKind::PermissionDenied, 403),
-            (ErrorKind::OutOfMemory, 500),
-            (ErrorKind::Other, 500),
-        ] {
-            assert_eq!(status_of(&kind.into()), expected, "{kind}");
-        }
-    }
 
     #[test]
     fn a_letter_may_be_cut_but_not_broken() {

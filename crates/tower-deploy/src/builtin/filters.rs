@@ -9,6 +9,7 @@ use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
 use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::{ExceptionLayer, install_panic_hook, to_tracing};
 use tower_hooks::HooksLayer;
+use tower_kit::secrets::is_secret;
 use tower_layer::Layer;
 use tower_lint::LintLayer;
 use tower_origin::{OriginLayer, PeerAddr, XForwarded};
@@ -16,7 +17,7 @@ use tower_service::Service;
 
 use crate::{
     App, Body, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read,
-    named::Named, role::Role, secret::is_secret,
+    named::Named, role::Role,
 };
 
 /// `egg:tower#environ`: every setting is a value by name, for all requests.

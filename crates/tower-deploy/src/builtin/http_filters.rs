@@ -1,21 +1,26 @@
 //! The filters that are tower-http's layers.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, fmt, time::Duration};
 
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_http::{
+    classify::{
+        ClassifiedResponse, ClassifyResponse, NeverClassifyEos, ServerErrorsFailureClass,
+        SharedClassifier,
+    },
     cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,
     timeout::TimeoutLayer,
-    trace::{DefaultOnFailure, DefaultOnResponse, TraceLayer},
+    trace::{DefaultOnFailure, DefaultOnResponse, OnResponse, TraceLayer},
 };
+use tower_kit::{Rejection, status_of};
 use tower_layer::Layer;
-use tracing::Level;
+use tracing::{Level, Span};
 
 use crate::{
     App, Error, ErrorKind, Filter, Parts, Settings,
@@ -37,12 +42,54 @@ pub(crate) fn access_log(app: App) -> App {
             path = %utf8_percent_encode(request.uri().path(), CONTROLS),
         )
     };
-    let layer = TraceLayer::new_for_http()
+    let layer = TraceLayer::new(SharedClassifier::new(Failures))
         .make_span_with(span)
         .on_request(())
-        .on_response(DefaultOnResponse::new().level(Level::INFO))
+        .on_response(log)
         .on_failure(DefaultOnFailure::new().level(Level::DEBUG));
     App::new(layer.layer(app))
+}
+
+/// Logs a response. That of a rejection has its own status: for a client of gRPC it is a 200 on the
+/// wire.
+fn log<B>(response: &Response<B>, latency: Duration, span: &Span) {
+    match Rejection::of(response) {
+        Some(rejection) => tracing::info!(
+            target: "tower_http::trace::on_response",
+            parent: span,
+            latency = %format_args!("{} ms", latency.as_millis()),
+            status = rejection.status().as_u16(),
+            "finished processing request"
+        ),
+        None => {
+            let default = DefaultOnResponse::new().level(Level::INFO);
+            default.on_response(response, latency, span);
+        }
+    }
+}
+
+/// As `ServerErrorsAsFailures` of tower-http, with the status of a rejection.
+#[derive(Clone)]
+struct Failures;
+
+impl ClassifyResponse for Failures {
+    type FailureClass = ServerErrorsFailureClass;
+    type ClassifyEos = NeverClassifyEos<ServerErrorsFailureClass>;
+
+    fn classify_response<B>(
+        self,
+        response: &Response<B>,
+    ) -> ClassifiedResponse<Self::FailureClass, Self::ClassifyEos> {
+        let status = status_of(response);
+        ClassifiedResponse::Ready(match status.is_server_error() {
+            true => Err(ServerErrorsFailureClass::StatusCode(status)),
+            false => Ok(()),
+        })
+    }
+
+    fn classify_error<E: fmt::Display>(self, error: &E) -> Self::FailureClass {
+        ServerErrorsFailureClass::Error(error.to_string())
+    }
 }
 
 #[derive(Deserialize)]

@@ -4,12 +4,13 @@ use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use tower_kit::{Rejection, content::RequestKind};
 
-use super::template::Template;
+use super::{reason::Reason, template::Template};
 use crate::{App, Body, Error, Settings};
 
 /// `egg:tower#text`
@@ -71,20 +72,17 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
             Escape::Never => None,
         };
         let text = text.unwrap_or_else(|| plain.clone());
-        let length = HeaderValue::from(text.len());
-        // HEAD has the length of what GET would get.
-        let body = match request.method {
-            Method::HEAD => Body::default(),
-            _ => text.into(),
-        };
-        let mut response = Response::new(body);
+        let mut response = Response::new(Body::default());
         *response.status_mut() = status;
-        let headers = response.headers_mut();
-        if ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status) {
+        // The head for HEAD is that for GET. CONNECT gets the text as well, since there is no
+        // tunnel here.
+        if RequestKind::Other.has_content(status) {
+            let headers = response.headers_mut();
             headers.insert(CONTENT_TYPE, content_type.clone());
-            headers.insert(CONTENT_LENGTH, length);
-        } else {
-            *response.body_mut() = Body::default();
+            headers.insert(CONTENT_LENGTH, text.len().into());
+            if request.method != Method::HEAD {
+                *response.body_mut() = text.into();
+            }
         }
         response
     }))
@@ -141,20 +139,14 @@ pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, Error> {
         // Two slashes begin a host, which no request chooses.
         let location = location.filter(|location| whole_host || !location.starts_with("//"));
         let location = location.and_then(|location| HeaderValue::try_from(location).ok());
+        let Some(location) = location else {
+            let reason = Reason("the location has no values, or would lead elsewhere with them");
+            let rejection = Rejection::new(StatusCode::NOT_FOUND, reason);
+            return rejection.response_for(&request).map(Body::new);
+        };
         let mut response = Response::new(Body::default());
-        match location {
-            Some(location) => {
-                *response.status_mut() = status;
-                response.headers_mut().insert(LOCATION, location);
-            }
-            None => {
-                *response.status_mut() = StatusCode::NOT_FOUND;
-                // A cache may keep it otherwise (RFC 9110, section 15.1), and with another value of
-                // the environ the same path leads somewhere.
-                let no_store = HeaderValue::from_static("no-store");
-                response.headers_mut().insert(CACHE_CONTROL, no_store);
-            }
-        }
+        *response.status_mut() = status;
+        response.headers_mut().insert(LOCATION, location);
         response
     }))
 }

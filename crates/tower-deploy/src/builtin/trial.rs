@@ -5,20 +5,23 @@ use std::{convert::Infallible, fmt::Write};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
+use tower_kit::Rejection;
 
+use super::reason::Reason;
 use crate::{App, Body, Settings};
 
 /// `egg:tower#checksum`: the length and the SHA-256 of what it is sent, however much that is.
 pub(super) fn checksum(_: &Settings, (): ()) -> Result<App, Infallible> {
     Ok(App::new(tower::service_fn(
         async |request: Request<Body>| {
-            let mut body = request.into_body();
+            let (head, mut body) = request.into_parts();
             let (mut length, mut sha256) = (0, Sha256::new());
             while let Some(frame) = body.frame().await {
                 let Ok(frame) = frame else {
-                    let mut response = Response::new(Body::from("the body broke off\n"));
-                    *response.status_mut() = StatusCode::BAD_REQUEST;
-                    return Ok(response);
+                    let detail = "the body broke off";
+                    let rejection = Rejection::new(StatusCode::BAD_REQUEST, Reason(detail));
+                    let response = rejection.with_detail(detail).response_for(&head);
+                    return Ok(response.map(Body::new));
                 };
                 if let Some(data) = frame.data_ref() {
                     length += data.len();

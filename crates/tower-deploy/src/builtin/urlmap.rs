@@ -3,18 +3,19 @@
 use std::{cmp::Reverse, collections::HashMap, convert::Infallible, sync::Arc};
 
 use http::{
-    Request, Response, StatusCode,
+    Request, StatusCode,
     header::HOST,
     uri::{Authority, Scheme},
 };
 use indexmap::IndexMap;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::MountLayer;
+use tower_kit::Rejection;
 use tower_layer::Layer;
 use tower_origin::Origin;
 use tower_service::Service;
 
-use super::entity_tag::only;
+use super::{entity_tag::only, reason::Reason};
 use crate::{
     App, Body, Error, ErrorKind, Parts, Settings, Value, error::misspelt_in_any, ini::Read,
     named::Named, role::Role,
@@ -158,10 +159,10 @@ fn mounted(mut own: Vec<(&At, &App)>, next: App) -> Result<App, Error> {
 }
 
 fn nothing() -> App {
-    App::new(tower::service_fn(async |_: Request<Body>| {
-        let mut response = Response::new(Body::default());
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        Ok::<_, Infallible>(response)
+    App::new(tower::service_fn(async |request: Request<Body>| {
+        let reason = Reason("no app is mapped to this host and path");
+        let rejection = Rejection::new(StatusCode::NOT_FOUND, reason);
+        Ok::<_, Infallible>(rejection.response_for(&request))
     }))
 }
 

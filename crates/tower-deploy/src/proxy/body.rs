@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::{Body, BoxError};
 
-use super::{headers, refusal::Chain};
+use super::{error::Chain, headers};
 
 /// How far the client's body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

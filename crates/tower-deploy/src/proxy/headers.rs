@@ -5,10 +5,11 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
+use tower_kit::content::content_length;
 
 use super::{
     forwarded::is_forwarding,
-    length::{Length, content_length},
+    length::Length,
     names::{is_plain, plain},
 };
 

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Uri, header::HOST};
 
-use super::refusal::Refusal;
+use super::error::ProxyError;
 
 /// The host that the client named, if any; well-formed, though nobody vouches for it.
 ///
@@ -10,12 +10,12 @@ use super::refusal::Refusal;
 ///
 /// # Errors
 ///
-/// [`Refusal::MalformedHost`] for several headers and for what is no host (RFC 9112, section 3.2): which of them the upstream would take is not known.
-pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+/// [`ProxyError::MalformedHost`] for several headers and for what is no host (RFC 9112, section 3.2): which of them the upstream would take is not known.
+pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, ProxyError> {
     let mut all = headers.get_all(HOST).iter();
     let header = all.next();
     if all.next().is_some() {
-        return Err(Refusal::MalformedHost);
+        return Err(ProxyError::MalformedHost);
     }
     let host = match uri.authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
@@ -26,7 +26,7 @@ pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, 
         },
     };
     let host = host.filter(|host| is_host(host.as_bytes()));
-    host.map(Some).ok_or(Refusal::MalformedHost)
+    host.map(Some).ok_or(ProxyError::MalformedHost)
 }
 
 /// A name or an address, and perhaps a port; nothing that means something in a header or in a URL.

@@ -7,12 +7,12 @@
 
 mod body;
 mod connect;
+mod error;
 mod forwarded;
 mod headers;
 mod host;
 mod length;
 mod names;
-mod refusal;
 mod service;
 mod settings;
 mod upstream;

@@ -20,9 +20,9 @@ use crate::Body;
 use super::{
     body::{Progress, RequestBody, ResponseBody, Upload},
     connect::Pool,
+    error::{Chain, Client, ProxyError},
     forwarded, headers, host,
     length::Length,
-    refusal::{Chain, Refusal},
     settings::{HostPolicy, Network, ProxySettings},
     upstream::Address,
 };
@@ -71,34 +71,35 @@ impl Proxy {
         }
     }
 
-    /// The upstream's answer, or why there is none. Dropping this, or the response's body, drops the connection that the request is on.
+    /// Returns the upstream's response, or a rejection. If the future or the response's body is
+    /// dropped, so is the connection that the request is on.
     pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let method = request.method().clone();
         let (parts, body) = request.into_parts();
+        let client = Client::of(&parts);
         let answer = match self.to_upstream(parts, &body) {
             Ok(head) => {
                 let progress = Progress::new();
                 let body = RequestBody::new(body, progress.clone());
                 self.exchange(head.map(|()| body), &progress)
                     .await
-                    .and_then(|response| self.to_client(&method, response, progress))
+                    .and_then(|response| self.to_client(&client.method, response, progress))
             }
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
         };
-        answer.unwrap_or_else(|refusal| refusal.response(&method, &self.allow))
+        answer.unwrap_or_else(|error| error.response(&client, &self.allow))
     }
 
     /// The head of the request to the upstream. The body is not read for it.
-    fn to_upstream(&self, parts: Parts, body: &Body) -> Result<Request<()>, Refusal> {
+    fn to_upstream(&self, parts: Parts, body: &Body) -> Result<Request<()>, ProxyError> {
         if parts.method == Method::CONNECT {
-            return Err(Refusal::NoTunnel);
+            return Err(ProxyError::NoTunnel);
         }
         if headers::is_coded(&parts.headers) {
-            return Err(Refusal::UnknownCoding);
+            return Err(ProxyError::UnknownCoding);
         }
         // DIFFERENCE: Paste answers 400.
         if !self.methods.is_empty() && !self.methods.contains(&parts.method) {
-            return Err(Refusal::MethodNotAllowed);
+            return Err(ProxyError::MethodNotAllowed);
         }
         let named = host::of(&parts.uri, &parts.headers)?;
         let at_mount = parts.path_info().is_empty() && !parts.script_name().is_empty();
@@ -156,26 +157,26 @@ impl Proxy {
         &self,
         request: Request<RequestBody>,
         progress: &Progress,
-    ) -> Result<Response<Incoming>, Refusal> {
+    ) -> Result<Response<Incoming>, ProxyError> {
         let mut response = pin!(self.pool.request(request));
         let mut timer = pin!(sleep_until(progress.last().1 + self.header_timeout));
         loop {
             tokio::select! {
                 biased;
                 response = &mut response => {
-                    return response.map_err(|error| refusal(&error, progress.last().0));
+                    return response.map_err(|error| error_of(&error, progress.last().0));
                 }
                 () = &mut timer => {
                     // An upload may take what it takes, as long as it moves.
                     let (upload, since) = progress.last();
                     let deadline = since + self.header_timeout;
                     if deadline <= Instant::now() {
-                        let refusal = match upload {
-                            Upload::Awaited => Refusal::StalledRequest,
-                            Upload::Passed | Upload::Failed => Refusal::HeaderTimeout,
+                        let error = match upload {
+                            Upload::Awaited => ProxyError::StalledRequest,
+                            Upload::Passed | Upload::Failed => ProxyError::HeaderTimeout,
                         };
-                        tracing::warn!(timeout = ?self.header_timeout, "{refusal}");
-                        return Err(refusal);
+                        tracing::warn!(timeout = ?self.header_timeout, "{error}");
+                        return Err(error);
                     }
                     timer.as_mut().reset(deadline);
                 }
@@ -188,15 +189,15 @@ impl Proxy {
         method: &Method,
         response: Response<Incoming>,
         progress: Arc<Progress>,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, ProxyError> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // `Upgrade` was not passed on (RFC 9110, section 7.8), so nobody has asked for it.
             tracing::warn!("the upstream switches to a protocol that it was not asked for");
-            return Err(Refusal::NoAnswer);
+            return Err(ProxyError::NoAnswer);
         }
         if headers::is_coded(response.headers()) {
             tracing::warn!("the upstream answers in a transfer coding that it was not asked for");
-            return Err(Refusal::NoAnswer);
+            return Err(ProxyError::NoAnswer);
         }
         let (mut parts, body) = response.into_parts();
         let closes = headers::closes(parts.version, &parts.headers);
@@ -210,20 +211,20 @@ impl Proxy {
     }
 }
 
-/// What an error of the connection means to the client.
-fn refusal(error: &ClientError, upload: Upload) -> Refusal {
+/// Returns the error that the client gets for one of the connection.
+fn error_of(error: &ClientError, upload: Upload) -> ProxyError {
     if upload == Upload::Failed {
         // The half that the upstream has got is no whole message to it, so it is not to act on it (RFC 9112, section 8).
         tracing::debug!(error = %Chain(error), "the client broke off");
-        return Refusal::BrokenRequest;
+        return ProxyError::BrokenRequest;
     }
-    let refusal = match (error.is_connect(), is_timeout(error)) {
-        (true, true) => Refusal::ConnectTimeout,
-        (true, false) => Refusal::Unreachable,
-        (false, _) => Refusal::NoAnswer,
+    let found = match (error.is_connect(), is_timeout(error)) {
+        (true, true) => ProxyError::ConnectTimeout,
+        (true, false) => ProxyError::Unreachable,
+        (false, _) => ProxyError::NoAnswer,
     };
-    tracing::warn!(error = %Chain(error), "{refusal}");
-    refusal
+    tracing::warn!(error = %Chain(error), "{found}");
+    found
 }
 
 fn is_timeout(error: &ClientError) -> bool {

@@ -9,7 +9,7 @@ use http::{
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::refusal::Refusal;
+use super::error::ProxyError;
 
 /// `http://HOST[:PORT][/PATH]` or `unix:/path/to.sock[:/PATH]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -140,15 +140,16 @@ impl Address {
     ///
     /// If it is too long to be a URI, or if its dots could lead out of the address's own path: a server that takes them for steps would answer with
     /// what is not meant to be passed on.
-    pub(crate) fn target(&self, uri: &Uri, at_mount: bool) -> Result<Uri, Refusal> {
+    pub(crate) fn target(&self, uri: &Uri, at_mount: bool) -> Result<Uri, ProxyError> {
         let asked = match uri.path_and_query() {
             Some(asked) => asked.as_str(),
             None => "/",
         };
         if !self.path.is_empty() && has_dots(uri.path()) {
-            return Err(Refusal::LeadsOut);
+            return Err(ProxyError::LeadsOut);
         }
-        let whole = |path: String| PathAndQuery::try_from(path).map_err(|_| Refusal::TargetTooLong);
+        let whole =
+            |path: String| PathAndQuery::try_from(path).map_err(|_| ProxyError::TargetTooLong);
         let path = match asked {
             // About the whole server (RFC 9110, section 9.3.7); it has no path to go before.
             "*" => PathAndQuery::from_static("*"),
@@ -241,7 +242,7 @@ mod tests {
             "/..%5cx",
         ] {
             let target = base.target(&asked.parse().unwrap(), false);
-            assert_eq!(target, Err(Refusal::LeadsOut), "{asked}");
+            assert_eq!(target, Err(ProxyError::LeadsOut), "{asked}");
         }
     }
 

@@ -4,27 +4,28 @@
 //! stream with an error.
 
 use std::{
-    mem,
+    error::Error,
+    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRAILER, TRANSFER_ENCODING,
-        UPGRADE,
-    },
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tower_kit::{
+    EitherBody, Preferences, Rejection,
+    content::{RequestKind, announce_length},
+};
 
 /// The part of a request that decides what its response may have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
-    is_head: bool,
-    is_connect: bool,
+    kind: RequestKind,
     is_http_2: bool,
     /// Whether the response may be a 101. There is none over HTTP/1.0 (RFC 9110, section 7.8) and
     /// HTTP/2 (RFC 9113, section 8.6).
@@ -34,131 +35,117 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn by<B>(request: &Request<B>) -> Self {
         Self {
-            is_head: request.method() == Method::HEAD,
-            is_connect: request.method() == Method::CONNECT,
+            kind: RequestKind::of(request.method()),
             is_http_2: request.version() == Version::HTTP_2,
             is_upgrade: request.version() == Version::HTTP_11
                 && request.headers().contains_key(UPGRADE),
         }
     }
 
-    /// Returns the response as hyper gets it.
-    pub(super) fn fit<B: Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
+    /// Returns the app's response as hyper gets it.
+    pub(super) fn fit<B: Body<Data = Bytes>>(
+        self,
+        response: Response<B>,
+    ) -> Response<ResponseBody<B>> {
+        let Some(misfit) = self.misfit(&response) else {
+            return self.strip(response.map(EitherBody::inner));
+        };
+        if let Misfit::Informational(status) = misfit {
+            let status = status.as_u16();
+            tracing::error!(status, "{misfit}: the client gets a 500");
+        }
+        // The request is gone, and with it the format that the client prefers.
+        let rejection = Rejection::new(misfit.status(), misfit);
+        let response = rejection.response_for(Preferences::default());
+        self.strip(response.map(EitherBody::own))
+    }
+
+    /// Returns why the response cannot be sent.
+    fn misfit<B: Body>(self, response: &Response<B>) -> Option<Misfit> {
+        let status = response.status();
+        if status.is_informational() {
+            let switches = status == StatusCode::SWITCHING_PROTOCOLS && self.is_upgrade;
+            return (!switches).then_some(Misfit::Informational(status));
+        }
+        // A tunnel has no content (RFC 9110, section 9.3.6). An app that sends some has not looked
+        // at the method.
+        let opens_tunnel = self.kind == RequestKind::Connect && status.is_success();
+        (opens_tunnel && !response.body().is_end_stream()).then_some(Misfit::Tunnel)
+    }
+
+    /// Returns a response without content where it has none, and with a head that fits.
+    pub(super) fn strip<B: Body<Data = Bytes>>(
+        self,
+        response: Response<EitherBody<B>>,
+    ) -> Response<ResponseBody<B>> {
         let (mut head, body) = response.into_parts();
-        if self.is_connect && !self.is_http_2 && !head.status.is_success() {
+        let headers = &mut head.headers;
+        if self.kind == RequestKind::Connect && !self.is_http_2 && !head.status.is_success() {
             // A client may have sent bytes for the tunnel already, and they are no request.
-            close(&mut head.headers);
+            close(headers);
         }
-        match self.content(head.status, &mut head.headers, &body) {
-            Content::AsItIs => Response::from_parts(head, ResponseBody::Content { body }),
-            Content::None => Response::from_parts(head, ResponseBody::None),
-            Content::Described => Response::from_parts(head, ResponseBody::Described),
-            Content::Instead(status) if self.is_connect => self.refuse(status),
-            Content::Instead(status) => self.plain(status),
+        if self.kind.has_content(head.status) {
+            return Response::from_parts(head, ResponseBody::Sent { body });
         }
-    }
-
-    /// Returns the response to a request that no app gets. The connection is closed after it: what
-    /// comes next on it may be no request.
-    pub(super) fn refuse<B>(self, status: StatusCode) -> Response<ResponseBody<B>> {
-        let mut response = self.plain(status);
-        if !self.is_http_2 {
-            close(response.headers_mut());
-        }
-        response
-    }
-
-    /// Returns a response of the server itself.
-    fn plain<B>(self, status: StatusCode) -> Response<ResponseBody<B>> {
-        let reason = status.canonical_reason().unwrap_or_default();
-        let text = format!("{} {reason}\n", status.as_str());
-        let length = HeaderValue::from(text.len());
-        let mut response = Response::new(match self.is_head {
-            true => ResponseBody::None,
-            false => ResponseBody::Text { text: text.into() },
-        });
-        *response.status_mut() = status;
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, plain);
-        response.headers_mut().insert(CONTENT_LENGTH, length);
-        // A cache may keep a 501 otherwise (RFC 9110, section 15.1).
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(CACHE_CONTROL, no_store);
-        response
-    }
-
-    /// Decides which content of a response is sent, and changes the head to fit.
-    fn content<B: Body>(self, status: StatusCode, headers: &mut HeaderMap, body: &B) -> Content {
-        match status {
-            StatusCode::SWITCHING_PROTOCOLS if self.is_upgrade => {
-                remove_framing(headers);
-                Content::None
-            }
-            _ if status.is_informational() => {
-                tracing::error!(
-                    status = status.as_u16(),
-                    "the app's response is not a final one: the client gets a 500"
-                );
-                Content::Instead(StatusCode::INTERNAL_SERVER_ERROR)
-            }
-            // A tunnel has no content (RFC 9110, section 9.3.6). An app that sends some has not
-            // looked at the method.
-            _ if self.is_connect && status.is_success() => {
-                if !body.is_end_stream() {
-                    return Content::Instead(StatusCode::NOT_IMPLEMENTED);
-                }
-                remove_framing(headers);
-                Content::None
-            }
-            // RFC 9110, section 8.6.
-            StatusCode::NO_CONTENT => {
-                remove_framing(headers);
-                Content::None
-            }
-            // RFC 9110, section 15.3.6.
-            StatusCode::RESET_CONTENT => {
-                remove_framing(headers);
-                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-                Content::None
-            }
-            StatusCode::NOT_MODIFIED => {
+        let mut content = ResponseBody::Sent {
+            body: EitherBody::default(),
+        };
+        match (head.status, self.kind) {
+            (StatusCode::NOT_MODIFIED, _) => {
                 // Frameworks state the length of the content that is missing here, and not that of
                 // the response to a GET (RFC 9110, section 8.6).
                 let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
                 if lengths.any(|length| length == "0") {
                     headers.remove(CONTENT_LENGTH);
                 }
-                match self.is_http_2 {
-                    true => Content::None,
-                    false => Content::Described,
+                if !self.is_http_2 {
+                    content = ResponseBody::Described;
                 }
             }
-            _ if self.is_head => {
-                // hyper does the same for content that is sent.
-                let length = body.size_hint().exact().filter(|length| *length > 0);
-                if let Some(length) = length
-                    && !headers.contains_key(CONTENT_LENGTH)
-                    && !headers.contains_key(TRANSFER_ENCODING)
-                {
-                    headers.insert(CONTENT_LENGTH, length.into());
-                }
-                Content::None
+            // RFC 9110, section 15.3.6.
+            (StatusCode::RESET_CONTENT, RequestKind::Head | RequestKind::Other) => {
+                remove_framing(headers);
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
             }
-            _ => Content::AsItIs,
+            // The length is that of the response to a GET.
+            (status, RequestKind::Head) if RequestKind::Other.has_content(status) => {
+                announce_length(status, headers, &body);
+            }
+            // RFC 9110, section 8.6.
+            _ => remove_framing(headers),
+        }
+        Response::from_parts(head, content)
+    }
+}
+
+/// Why an app's response is not sent.
+#[derive(Clone, Copy, Debug)]
+enum Misfit {
+    Informational(StatusCode),
+    Tunnel,
+}
+
+impl Misfit {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Informational(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
         }
     }
 }
 
-enum Content {
-    AsItIs,
-    None,
-    /// None, though the head may state the length of some.
-    Described,
-    /// The response is replaced by one with this status.
-    Instead(StatusCode),
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Informational(_) => "the app's response is not a final one",
+            Self::Tunnel => "the app's response to CONNECT has content",
+        })
+    }
 }
 
-fn close(headers: &mut HeaderMap) {
+impl Error for Misfit {}
+
+pub(super) fn close(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
@@ -172,16 +159,12 @@ pin_project! {
     /// A response's body as hyper gets it.
     #[project = Projected]
     pub(super) enum ResponseBody<B> {
-        Content {
+        Sent {
             #[pin]
-            body: B,
+            body: EitherBody<B>,
         },
-        Text {
-            text: Bytes,
-        },
-        None,
-        // Also none, but the body does not report that before it is polled. Otherwise hyper would
-        // drop the length that a 304 states over HTTP/1.
+        // None, but the body does not report that before it is polled. Otherwise hyper would drop
+        // the length that a 304 states over HTTP/1.
         Described,
     }
 }
@@ -195,28 +178,21 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project() {
-            Projected::Content { body } => body.poll_frame(cx),
-            Projected::Text { text } if !text.is_empty() => {
-                Poll::Ready(Some(Ok(Frame::data(mem::take(text)))))
-            }
-            Projected::Text { .. } | Projected::None | Projected::Described => Poll::Ready(None),
+            Projected::Sent { body } => body.poll_frame(cx),
+            Projected::Described => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Content { body } => body.is_end_stream(),
-            Self::Text { text } => text.is_empty(),
-            Self::None => true,
+            Self::Sent { body } => body.is_end_stream(),
             Self::Described => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Content { body } => body.size_hint(),
-            Self::Text { text } => SizeHint::with_exact(text.len() as u64),
-            Self::None => SizeHint::with_exact(0),
+            Self::Sent { body } => body.size_hint(),
             Self::Described => SizeHint::default(),
         }
     }

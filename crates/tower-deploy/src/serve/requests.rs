@@ -5,25 +5,28 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
+use tower::util::MapErr;
+use tower_kit::{Attempt, EitherBody, Rejection};
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use super::{
-    content::{Asked, ResponseBody},
+    content::{Asked, ResponseBody, close},
     request_body::timed,
-    request_head::refusal,
+    request_head::HeadError,
 };
 use crate::{Body, BoxError};
 
-/// What answers the requests of one connection.
+/// The service of one connection.
 pub(super) struct Requests<S> {
     pub(super) app: S,
     pub(super) peer: Option<PeerAddr>,
@@ -39,14 +42,14 @@ where
 {
     type Response = Response<ResponseBody<B>>;
     type Error = BoxError;
-    type Future = Answer<S>;
+    type Future = ResponseFuture<S>;
 
-    fn call(&self, request: Request<Incoming>) -> Answer<S> {
+    fn call(&self, request: Request<Incoming>) -> ResponseFuture<S> {
         self.spoke.store(true, Ordering::Relaxed);
-        Answer {
+        ResponseFuture {
             asked: Asked::by(&request),
-            state: match refusal(&request) {
-                Some(status) => State::Refused { status },
+            state: match HeadError::find(&request) {
+                Some(error) => State::rejected(error, &request),
                 None => self.begin(request),
             },
         }
@@ -62,30 +65,27 @@ where
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }
-        // Each request has a clone of its own, made ready and then called: hyper knows no readiness, and what the clone has taken for
-        // itself, a permit, say, is given back with it if the call does not use it.
-        let mut app = self.app.clone();
-        if request.version() == Version::HTTP_2 {
+        // Each request has a clone of its own, since hyper knows no readiness. What the clone has
+        // reserved, such as a permit, is released with it if the call does not use it.
+        let app = MapErr::new(self.app.clone(), Into::into as _);
+        match request.version() {
             // Requests run side by side, each called by its own task.
-            return State::waiting(app, request);
-        }
-        // At once, if it is ready, which spares it the way into the future and out of it. If not, it is asked again when it is known
-        // who is to be woken.
-        match app.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => State::Called {
-                future: app.call(request),
+            Version::HTTP_2 => State::NotCalled {
+                call: Some((app, request)),
             },
-            Poll::Ready(Err(error)) => State::Failed {
-                error: Some(error.into()),
+            _ => State::Called {
+                attempt: Attempt::new(app, request),
             },
-            Poll::Pending => State::waiting(app, request),
         }
     }
 }
 
+/// The app with an error that is `Send`, which the future of its readiness holds.
+type Boxed<S> = MapErr<S, fn(<S as Service<Request<Body>>>::Error) -> BoxError>;
+
 pin_project! {
     /// The future of one response. Every response passes it on its way to hyper.
-    pub(super) struct Answer<S>
+    pub(super) struct ResponseFuture<S>
     where
         S: Service<Request<Body>>,
     {
@@ -101,24 +101,27 @@ pin_project! {
     where
         S: Service<Request<Body>>,
     {
-        Called { #[pin] future: S::Future },
-        Waiting { app: S, request: Option<Request<Body>> },
-        Failed { error: Option<BoxError> },
-        Refused { status: StatusCode },
+        NotCalled { call: Option<(Boxed<S>, Request<Body>)> },
+        Called { #[pin] attempt: Attempt<Boxed<S>, Request<Body>> },
+        // In a box, since all requests move this.
+        Rejected { response: Option<Box<Response<Full<Bytes>>>> },
     }
 }
 
 impl<S: Service<Request<Body>>> State<S> {
-    /// It is called when it is ready.
-    fn waiting(app: S, request: Request<Body>) -> Self {
-        Self::Waiting {
-            app,
-            request: Some(request),
+    /// The connection is closed after the response: what comes next on it may be no request.
+    fn rejected<B>(error: HeadError, request: &Request<B>) -> Self {
+        let mut response = Rejection::new(error.status(), error).response_for(request);
+        if request.version() != Version::HTTP_2 {
+            close(response.headers_mut());
+        }
+        Self::Rejected {
+            response: Some(Box::new(response)),
         }
     }
 }
 
-impl<S, B> Future for Answer<S>
+impl<S, B> Future for ResponseFuture<S>
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,
     B: http_body::Body<Data = Bytes>,
@@ -128,26 +131,22 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let future = match this.state.as_mut().project() {
-                StateProj::Called { future } => {
-                    return match ready!(future.poll(cx)) {
-                        Ok(response) => Poll::Ready(Ok(this.asked.fit(response))),
-                        Err(error) => Poll::Ready(Err(error.into())),
-                    };
+            let attempt = match this.state.as_mut().project() {
+                StateProj::NotCalled { call } => {
+                    let (app, request) = call.take().expect("polled after a panic");
+                    Attempt::new(app, request)
                 }
-                StateProj::Waiting { app, request } => {
-                    ready!(app.poll_ready(cx)).map_err(Into::into)?;
-                    app.call(request.take().expect("`Waiting` is left with its request"))
+                StateProj::Called { attempt } => {
+                    let response = ready!(attempt.poll(cx))?;
+                    return Poll::Ready(Ok(this.asked.fit(response)));
                 }
-                StateProj::Failed { error } => {
-                    let error = error.take();
-                    return Poll::Ready(Err(error.expect("polled after completion")));
-                }
-                StateProj::Refused { status } => {
-                    return Poll::Ready(Ok(this.asked.refuse(*status)));
+                StateProj::Rejected { response } => {
+                    let response = response.take().expect("polled after completion");
+                    let response = response.map(EitherBody::own);
+                    return Poll::Ready(Ok(this.asked.strip(response)));
                 }
             };
-            this.state.set(State::Called { future });
+            this.state.set(State::Called { attempt });
         }
     }
 }

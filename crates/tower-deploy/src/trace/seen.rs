@@ -1,14 +1,13 @@
 //! How a request or a response looked at one point, and what has changed since another.
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, response,
-    uri::PathAndQuery,
-};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, response, uri::PathAndQuery};
 use tower_dispatch::UrlArgs;
 use tower_environ::{Environ, ScriptName};
+use tower_kit::{
+    Rejection,
+    secrets::{self, REDACTED},
+};
 use tower_origin::Origin;
-
-use crate::secret;
 
 /// What a part saw of a request.
 pub(super) struct Seen {
@@ -18,27 +17,27 @@ pub(super) struct Seen {
     origin: Option<String>,
     route: Option<String>,
     environ: Vec<(String, String)>,
+    /// Without secrets.
     headers: HeaderMap,
 }
 
 impl Seen {
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         let extensions = request.extensions();
-        let target = request.uri().path_and_query();
         let environ = extensions.get::<Environ>().into_iter();
         let environ = environ.flat_map(Environ::iter);
         Self {
             method: request.method().clone(),
-            target: target.map_or("*".to_owned(), shown_target),
+            target: target(request.uri()),
             script_name: ScriptName::of(request.uri(), extensions)
                 .as_str()
                 .to_owned(),
             origin: extensions.get().map(origin),
             route: extensions.get().map(route),
             environ: environ
-                .map(|(name, value)| (name.to_owned(), format!("{value:?}")))
+                .map(|(name, value)| (name.to_owned(), shown(name, format!("{value:?}"))))
                 .collect(),
-            headers: request.headers().clone(),
+            headers: secrets::headers(request.headers()),
         }
     }
 
@@ -69,16 +68,19 @@ impl Seen {
     }
 }
 
-/// Without the values of secrets in the query.
-fn shown_target(target: &PathAndQuery) -> String {
-    let Some(query) = target.query() else {
-        return target.path().to_owned();
-    };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((key, _)) if secret::is_secret(key) => format!("{key}={}", secret::MASK),
-        _ => pair.to_owned(),
-    });
-    format!("{}?{}", target.path(), pairs.collect::<Vec<_>>().join("&"))
+/// Returns the path and the query without the values of secrets.
+fn target(uri: &Uri) -> String {
+    let uri = secrets::uri(uri);
+    let target = uri.path_and_query().map_or("*", PathAndQuery::as_str);
+    target.to_owned()
+}
+
+/// Returns a value that is printed under a name.
+fn shown(name: &str, value: String) -> String {
+    match secrets::is_secret(name) {
+        true => REDACTED.to_owned(),
+        false => secrets::fields(&value).into_owned(),
+    }
 }
 
 fn changed<'a>(now: &'a Option<String>, before: &Option<String>) -> Option<&'a String> {
@@ -102,12 +104,8 @@ fn route(args: &UrlArgs) -> String {
     for (position, (name, value)) in args.iter().enumerate() {
         let position = position.to_string();
         let name = name.unwrap_or(&position);
-        let value = value.map_or("nothing".to_owned(), |value| {
-            match secret::is_secret(name) {
-                true => secret::MASK.to_owned(),
-                false => format!("{value:?}"),
-            }
-        });
+        let value = value.map(|value| shown(name, format!("{value:?}")));
+        let value = value.unwrap_or_else(|| "nothing".to_owned());
         route += &format!(
             "{} {name} = {value}",
             if route.ends_with("matched") { ":" } else { "," }
@@ -119,14 +117,16 @@ fn route(args: &UrlArgs) -> String {
 /// What a part answered.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Without secrets.
     headers: HeaderMap,
 }
 
 impl Answer {
     pub(super) fn of(response: &response::Parts) -> Self {
+        let rejection = Rejection::of_head(response);
         Self {
-            status: response.status,
-            headers: response.headers.clone(),
+            status: rejection.map_or(response.status, Rejection::status),
+            headers: secrets::headers(&response.headers),
         }
     }
 
@@ -141,11 +141,9 @@ fn header_changes(now: &HeaderMap, before: &HeaderMap) -> Vec<String> {
     let mut changes = Vec::new();
     for name in now.keys() {
         let values = |headers: &HeaderMap| -> Vec<_> {
-            headers
-                .get_all(name)
-                .iter()
-                .map(|value| shown(name, value))
-                .collect()
+            let values = headers.get_all(name).iter();
+            let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            values.collect()
         };
         if values(now) != values(before) {
             changes.push(format!("{name}: {}", values(now).join(", ")));
@@ -154,14 +152,4 @@ fn header_changes(now: &HeaderMap, before: &HeaderMap) -> Vec<String> {
     let gone = before.keys().filter(|name| !now.contains_key(*name));
     changes.extend(gone.map(|name| format!("without {name}")));
     changes
-}
-
-fn shown(name: &HeaderName, value: &HeaderValue) -> String {
-    let is_secret = value.is_sensitive()
-        || [header::COOKIE, header::SET_COOKIE].contains(name)
-        || secret::is_secret(name.as_str());
-    match is_secret {
-        true => secret::MASK.to_owned(),
-        false => secret::shown("", &String::from_utf8_lossy(value.as_bytes())),
-    }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, request, response};
 use http_body_util::Full;
 use tower_hooks::{BoxHook, Hook, Outcome};
+use tower_kit::status_of;
 use tower_service::Service;
 
 use super::{Answer, Trace};
@@ -78,7 +79,7 @@ impl Hook for Traced {
             match &next {
                 ControlFlow::Continue(()) => trace.notes(format_args!("{title}: before")),
                 ControlFlow::Break(response) => {
-                    let status = response.status();
+                    let status = status_of(response);
                     trace.notes(format_args!("{title}: before, and answers {status}"));
                 }
             }

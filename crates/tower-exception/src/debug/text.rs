@@ -3,9 +3,10 @@
 use std::{fmt::Write, path::Path};
 
 use serde_json::json;
+use tower_kit::secrets;
 
 use super::source;
-use crate::{Incident, answer::reason, incident::say, redact};
+use crate::{Incident, incident::say};
 
 /// A header's value as text, whatever its bytes are.
 pub(super) fn value(value: &http::HeaderValue) -> String {
@@ -22,7 +23,7 @@ pub(super) fn value(value: &http::HeaderValue) -> String {
 /// What went wrong, and why: the panic's message, or the error and its sources.
 pub(super) fn chain(incident: &Incident) -> Vec<String> {
     match incident.panic_message() {
-        Some(message) => vec![redact::urls(message).into_owned()],
+        Some(message) => vec![secrets::urls(message).into_owned()],
         None => incident.chain().map(say).collect(),
     }
 }
@@ -101,7 +102,7 @@ pub(super) fn json(incident: &Incident, sources: Option<&Path>) -> String {
     let shown = incident.shown().map(|(name, text)| json!([name, text]));
     let value = json!({
         "type": "about:blank",
-        "title": reason(incident.status()),
+        "title": incident.status().canonical_reason().unwrap_or("Error"),
         "status": incident.status().as_u16(),
         "detail": chain.first(),
         "incident": incident.id(),

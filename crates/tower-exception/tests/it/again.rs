@@ -8,7 +8,7 @@ use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_exception::{ExceptionLayer, Incident};
 use tower_lint::probe::Body;
 
-use crate::probe::{At, Breaks, How, keeping};
+use crate::probe::{At, Breaks, How, keeping, reason};
 
 async fn fails(_: Request<()>) -> Result<Response<Body>, BoxError> {
     Err("broken".into())
@@ -18,7 +18,7 @@ async fn fails(_: Request<()>) -> Result<Response<Body>, BoxError> {
 async fn incident(layer: &ExceptionLayer, request: Request<()>) -> Incident {
     let response = layer.layer(service_fn(fails)).oneshot(request).await;
     let response = response.unwrap();
-    response.extensions().get::<Incident>().unwrap().clone()
+    reason(&response)
 }
 
 fn full() -> Request<()> {
@@ -144,7 +144,7 @@ async fn a_snapshot_is_not_the_one_before() {
         // The next one's layer has no page, or it may not see it.
         let app = layer.layer(service_fn(fails));
         let response = app.oneshot(request("example.org")).await.unwrap();
-        let found = response.extensions().get::<Incident>().unwrap();
+        let found = reason(&response);
         assert_eq!(found.shown().count(), 0);
         assert!(!response.headers().contains_key("x-frame-options"));
     }
@@ -152,6 +152,6 @@ async fn a_snapshot_is_not_the_one_before() {
     // And one that may shows its own, once.
     let app = debug.layer(snapshot.layer(service_fn(fails)));
     let response = app.oneshot(request("localhost")).await.unwrap();
-    let found = response.extensions().get::<Incident>().unwrap();
+    let found = reason(&response);
     assert_eq!(found.shown().collect::<Vec<_>>(), [("number", "7")]);
 }

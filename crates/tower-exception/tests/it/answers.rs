@@ -2,6 +2,9 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
+    future::ready,
+    io,
     sync::{Arc, Mutex},
 };
 
@@ -10,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_exception::{ExceptionLayer, Incident, SnapshotLayer};
 
-use crate::probe::keeping;
+use crate::probe::{keeping, reason};
 
 async fn breaks<B>(_: Request<B>) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
     panic!("broken")
@@ -88,16 +91,60 @@ async fn accept_may_be_on_several_lines() {
 }
 
 #[tokio::test]
-async fn an_answer_to_head_has_no_body() {
-    let request = Request::head("/")
-        .header("accept", "text/html")
-        .body(())
-        .unwrap();
-    let (status, content_type, body) = answer(request).await;
-    assert_eq!(
-        (status, content_type.as_str(), body.as_str()),
-        (500, "text/html; charset=utf-8", "")
-    );
+async fn a_response_to_head_has_a_length_and_no_body() {
+    let app = ExceptionLayer::production(|_| {}).layer(service_fn(breaks));
+    for accept in ["text/html", "application/json"] {
+        let response = |method| {
+            let request = Request::builder().method(method).header("accept", accept);
+            app.clone().oneshot(request.body(()).unwrap())
+        };
+        let get = response(Method::GET).await.unwrap();
+        let (head, body) = response(Method::HEAD).await.unwrap().into_parts();
+        assert_eq!(
+            (head.status, &head.headers["vary"]),
+            (get.status(), &get.headers()["vary"])
+        );
+        assert_eq!(head.headers["content-type"], get.headers()["content-type"]);
+        let length = get.into_body().collect().await.unwrap().to_bytes().len();
+        assert_eq!(head.headers["content-length"], length.to_string());
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "");
+    }
+}
+
+#[tokio::test]
+async fn an_incident_is_the_reason_of_the_rejection() {
+    let fails = service_fn(|request: Request<()>| {
+        assert_ne!(request.uri().path(), "/panic", "broken");
+        ready(Err::<Response<Full<bytes::Bytes>>, _>(io::Error::other(
+            "broken",
+        )))
+    });
+    let app = ExceptionLayer::production(|_| {}).layer(fails);
+    for (path, content_type) in [
+        ("/error", "text/plain"),
+        ("/panic", "text/plain"),
+        ("/error", "application/grpc"),
+        ("/panic", "application/grpc-web-text"),
+    ] {
+        let request = Request::post(path).header("content-type", content_type);
+        let response = app
+            .clone()
+            .oneshot(request.body(()).unwrap())
+            .await
+            .unwrap();
+        // The one extension that there is.
+        assert!(response.extensions().get::<Incident>().is_none());
+        assert_eq!(tower_kit::status_of(&response), 500, "{content_type}");
+        let incident = reason(&response);
+        let source = incident.source().map(ToString::to_string);
+        let expected = (path == "/error").then(|| "broken".to_owned());
+        assert_eq!(source, expected);
+        assert!(
+            incident
+                .to_string()
+                .starts_with(&format!("incident {}: ", incident.id()))
+        );
+    }
 }
 
 #[tokio::test]

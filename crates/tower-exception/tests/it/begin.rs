@@ -51,6 +51,7 @@ async fn what_has_no_content_is_not_asked() {
     for (method, status) in [
         (Method::HEAD, 200),
         (Method::CONNECT, 200),
+        (Method::CONNECT, 299),
         (Method::GET, 101),
         (Method::GET, 204),
         (Method::GET, 205),
@@ -62,6 +63,14 @@ async fn what_has_no_content_is_not_asked() {
         assert_eq!(response.status().as_u16(), status);
         assert!(incidents.lock().unwrap().is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_response_that_denies_a_tunnel_has_content() {
+    let (layer, _) = keeping();
+    let app = layer.layer(streams(403, vec![FAIL]));
+    let response = app.oneshot(request(Method::CONNECT)).await.unwrap();
+    assert_eq!(response.status(), 500);
 }
 
 #[tokio::test]

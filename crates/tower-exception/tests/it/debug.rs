@@ -8,14 +8,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use scraper::Html;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_exception::{ExceptionLayer, Incident, SnapshotLayer, install_panic_hook};
 use tower_lint::probe::{Body, Error, Step};
 
-use crate::answers::{Login, secretive};
+use crate::{
+    answers::{Login, secretive},
+    probe::reason,
+};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -531,6 +534,34 @@ async fn lists_of_pairs_have_no_secrets_either() {
 }
 
 #[tokio::test]
+async fn the_page_is_a_rejection_and_head_has_its_length() {
+    for accept in ["text/html", "text/plain", "application/json"] {
+        let response = async |method| {
+            let app = layer().layer(service_fn(async |_: Request<()>| {
+                Err::<Response<Body>, _>(Error("broken"))
+            }));
+            let mut request = request(accept);
+            *request.method_mut() = method;
+            let response = app.oneshot(request).await.unwrap();
+            assert_eq!(reason(&response).chain().count(), 1);
+            assert!(response.headers().contains_key("x-frame-options"));
+            read(response).await
+        };
+        // The method is on the page, so its name has the same length.
+        let (head, post) = (response(Method::HEAD).await, response(Method::POST).await);
+        assert_eq!(
+            head.headers()["content-type"],
+            post.headers()["content-type"]
+        );
+        assert_eq!(
+            head.headers()["content-length"],
+            post.body().len().to_string()
+        );
+        assert_eq!(head.body(), "");
+    }
+}
+
+#[tokio::test]
 async fn of_several_snapshots_under_one_name_the_last_is_shown() {
     let snapshots = SnapshotLayer::new()
         .show::<u8>("number")
@@ -544,7 +575,7 @@ async fn of_several_snapshots_under_one_name_the_last_is_shown() {
     request.extensions_mut().insert("text");
     request.extensions_mut().insert(2_u16);
     let response = app.oneshot(request).await.unwrap();
-    let incident = response.extensions().get::<Incident>().unwrap();
+    let incident = reason(&response);
     let shown: Vec<_> = incident.shown().collect();
     assert_eq!(shown, [("number", "2"), ("other", "\"text\"")]);
 }

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_exception::{ExceptionLayer, Incident, Phase};
 
-use crate::probe::keeping;
+use crate::probe::{keeping, reason};
 
 /// Returns the incident that comes of this error.
 async fn incident(layer: ExceptionLayer, error: impl Fn() -> BoxError + Clone) -> Incident {
@@ -17,7 +17,7 @@ async fn incident(layer: ExceptionLayer, error: impl Fn() -> BoxError + Clone) -
     }));
     let request = Request::get("/").header("host", "localhost");
     let response = app.oneshot(request.body(()).unwrap()).await.unwrap();
-    response.extensions().get::<Incident>().unwrap().clone()
+    reason(&response)
 }
 
 #[tokio::test]

@@ -74,6 +74,7 @@ async fn a_panic_has_a_place_a_thread_and_a_way() {
             "backtrace::",
             "tokio::runtime",
             "tower_exception::future",
+            "tower_kit::guard",
         ] {
             assert!(
                 !frame.function().contains(foreign),

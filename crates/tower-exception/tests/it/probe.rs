@@ -15,6 +15,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tower::{BoxError, Service};
 use tower_exception::{ExceptionLayer, Incident};
+use tower_kit::Rejection;
 
 /// Where to break.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -233,6 +234,16 @@ pub(crate) fn keeping() -> (ExceptionLayer, Arc<Mutex<Vec<Incident>>>) {
         keeps.lock().unwrap().push(incident.clone());
     });
     (layer, incidents)
+}
+
+/// Returns the incident that is the reason of this response.
+pub(crate) fn reason<B>(response: &Response<B>) -> Incident {
+    let rejection = Rejection::of(response).unwrap();
+    let incident: &Incident = rejection.reason().unwrap();
+    assert_eq!(rejection.status(), incident.status());
+    assert_eq!(rejection.id(), Some(incident.id()));
+    assert_eq!(response.headers()["x-incident-id"], incident.id());
+    incident.clone()
 }
 
 /// Polls once with nobody to wake.

@@ -1,0 +1,139 @@
+//! Rejections: the cascade's own, and those of the services that it tries.
+
+use std::convert::Infallible;
+
+use http::{HeaderValue, Method, Request, StatusCode, header::ALLOW};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_cascade::{
+    CascadeLayer, CascadeTrace, NoServices, ReplayLimitExceeded, ResponseBody, Tried,
+};
+use tower_kit::{Rejection, status_of};
+use tower_lint::probe::{Body, Error};
+
+use crate::probe::{Replayed, reads_then_answers};
+
+const TEXT: &str = "an app that had read more than 3 bytes of the request's body had no answer, \
+    and no more is kept for the next app\n";
+
+fn grpc() -> Request<Body> {
+    let request = Request::post("/").header("content-type", "application/grpc");
+    request.body(Body::new(["ab".into(), "cd".into()])).unwrap()
+}
+
+/// A service that rejects all requests with this status, as a layer does.
+macro_rules! rejects {
+    ($status:expr, $allow:expr) => {
+        service_fn(async |request: Request<Replayed>| {
+            let rejection = Rejection::new($status, Error("no"));
+            let rejection = rejection.with_header(ALLOW, HeaderValue::from_static($allow));
+            Ok::<_, Infallible>(rejection.response_for(&request))
+        })
+    };
+}
+
+#[tokio::test]
+async fn cascade_1_a_grpc_rejection_with_404_falls_through() {
+    let app = CascadeLayer::new(rejects!(StatusCode::NOT_FOUND, "GET"))
+        .then(service_fn(|request| {
+            reads_then_answers(1, StatusCode::NOT_FOUND, request)
+        }))
+        .trace(true)
+        .layer(rejects!(StatusCode::FORBIDDEN, "GET"));
+    let response = app.oneshot(grpc()).await.unwrap();
+    // It is a 200 on the wire.
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(status_of(&response), StatusCode::FORBIDDEN);
+    let trace = response.extensions().get::<CascadeTrace>().unwrap();
+    let statuses = [404, 404, 403].map(|status| StatusCode::from_u16(status).unwrap());
+    assert_eq!(trace.tried(), statuses.map(Tried::Answered));
+}
+
+#[tokio::test]
+async fn cascade_1_a_grpc_rejection_with_403_is_returned() {
+    let app = CascadeLayer::new(rejects!(StatusCode::FORBIDDEN, "GET"))
+        .layer(rejects!(StatusCode::NOT_FOUND, "GET"));
+    let response = app.oneshot(grpc()).await.unwrap();
+    assert_eq!(status_of(&response), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn cascade_9_the_allow_of_a_grpc_405_is_merged() {
+    let layer = CascadeLayer::new(rejects!(StatusCode::METHOD_NOT_ALLOWED, "PUT, GET"));
+    let layer = layer.on([StatusCode::METHOD_NOT_ALLOWED]).unwrap();
+    for (status, allow) in [
+        (StatusCode::METHOD_NOT_ALLOWED, "DELETE, GET, PUT"),
+        (StatusCode::NOT_FOUND, "DELETE"),
+    ] {
+        let last = service_fn(move |request: Request<Replayed>| async move {
+            let rejection = Rejection::new(status, Error("no"));
+            let rejection = rejection.with_header(ALLOW, HeaderValue::from_static("DELETE"));
+            Ok::<_, Infallible>(rejection.response_for(&request))
+        });
+        let response = layer.layer(last).oneshot(grpc()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let lines: Vec<_> = response.headers().get_all(ALLOW).iter().collect();
+        assert_eq!(lines, [allow]);
+    }
+}
+
+#[tokio::test]
+async fn cascade_6_the_413_has_the_clients_protocol() {
+    let no_answer = || service_fn(|request| reads_then_answers(9, StatusCode::NOT_FOUND, request));
+    let app = CascadeLayer::new(no_answer())
+        .replay_limit(3)
+        .layer(no_answer());
+    let response = app.clone().oneshot(grpc()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "8");
+    assert_eq!(response.headers()["grpc-message"], TEXT.trim_end());
+    let rejection = Rejection::of(&response).unwrap();
+    assert_eq!(
+        rejection.reason::<ReplayLimitExceeded>().unwrap().limit(),
+        3
+    );
+
+    for (method, has_body) in [(Method::PUT, true), (Method::HEAD, false)] {
+        let mut request = grpc();
+        *request.method_mut() = method;
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let headers = response.headers();
+        assert_eq!(headers["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(headers["cache-control"], "no-store");
+        let length = headers.get("content-length").cloned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        if has_body {
+            assert_eq!((body.as_ref(), length), (TEXT.as_bytes(), None));
+        } else {
+            assert_eq!((body.len(), length.unwrap()), (0, TEXT.len().into()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn cascade_3_an_empty_list_is_a_404_with_a_reason() {
+    let empty = CascadeLayer::list(
+        [service_fn(|request| reads_then_answers(0, StatusCode::OK, request)); 0],
+    );
+    let app = empty.trace(true).service();
+    let response = app.clone().oneshot(Request::default()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let rejection = Rejection::of(&response).unwrap();
+    assert!(rejection.reason::<NoServices>().is_some());
+    assert_eq!(rejection.error().to_string(), "the cascade has no services");
+    let trace = response.extensions().get::<CascadeTrace>().unwrap();
+    assert_eq!(trace.tried(), []);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "no service responds here\n");
+
+    let response = app.oneshot(grpc()).await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "12");
+    assert_eq!(status_of(&response), StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn the_default_body_is_empty() {
+    assert!(ResponseBody::<Body, Body>::default().is_end_stream());
+}
