@@ -5,10 +5,11 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 
 use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST},
     request::Parts,
 };
 use percent_encoding::percent_decode_str;
+use tower_kit::secrets;
 
 use crate::script_name;
 
@@ -19,8 +20,9 @@ use crate::script_name;
 /// headers and decoded paths may be any: PATH_INFO may hold slashes that were encoded, `..` and NUL, so check it before it names a file, and let it decide about no
 /// access.
 ///
-/// `Debug` shows all variables but the values of `HTTP_AUTHORIZATION`, `HTTP_PROXY_AUTHORIZATION`, `HTTP_COOKIE` and of
-/// headers that are [marked sensitive](http::HeaderValue::set_sensitive).
+/// `Debug` shows all variables. Values that are secret by the name of their header or parameter are
+/// replaced, see [`tower_kit::secrets`], and so are those of headers that are
+/// [marked as sensitive](http::HeaderValue::set_sensitive). `get` and `iter` return all values.
 ///
 /// # Examples
 ///
@@ -181,16 +183,21 @@ impl<'a> CgiView<'a> {
         }
     }
 
-    fn is_secret(&self, name: &CgiName<'_>) -> bool {
-        let Kind::Header(name) = name.0 else {
-            return false;
+    /// Returns a variable's value without secrets.
+    fn redacted(&self, name: Kind<'_>, value: &[u8]) -> String {
+        let header = match name {
+            Kind::Header(name) => Some(name),
+            Kind::Meta("CONTENT_TYPE") => Some(&CONTENT_TYPE),
+            Kind::Meta("CONTENT_LENGTH") => Some(&CONTENT_LENGTH),
+            Kind::Meta("QUERY_STRING") => {
+                return secrets::uri(self.uri).query().unwrap_or_default().into();
+            }
+            Kind::Meta(_) => None,
         };
-        [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
-            || self
-                .headers
-                .get_all(name)
-                .iter()
-                .any(|value| value.is_sensitive())
+        match header {
+            Some(name) if secrets::is_secret_header(self.headers, name) => secrets::REDACTED.into(),
+            _ => secrets::fields(&String::from_utf8_lossy(value)).into(),
+        }
     }
 }
 
@@ -224,11 +231,7 @@ impl fmt::Debug for CgiView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         for (name, value) in self.iter() {
-            if self.is_secret(&name) {
-                map.entry(&name, &format_args!("<secret>"));
-            } else {
-                map.entry(&name, &String::from_utf8_lossy(&value));
-            }
+            map.entry(&name, &self.redacted(name.0, &value));
         }
         map.finish()
     }

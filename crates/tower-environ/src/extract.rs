@@ -2,11 +2,9 @@
 
 use std::{convert::Infallible, fmt};
 
-use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::{StatusCode, request::Parts};
+use tower_kit::Rejection;
 
 use crate::{Environ, EnvironError, EnvironExt, Key, PathInfo, ScriptName};
 
@@ -43,8 +41,8 @@ pub trait EnvironKey {
 
 /// Extracts a clone of the value of one key.
 ///
-/// Where no layer has set it, and where it was set with another type, the client gets a plain 500 and the
-/// response's extensions the [`EnvironError`]. As `Option<Env<K>>` it is `None` where no layer has set it.
+/// If no layer has set it, or if it was set with another type, the client gets a 500. The reason of
+/// that [`Rejection`] is the [`EnvironError`]. As `Option<Env<K>>` it is `None` if no layer has set it.
 pub struct Env<K: EnvironKey>(pub K::Value);
 
 impl<K: EnvironKey<Value: fmt::Debug>> fmt::Debug for Env<K> {
@@ -54,33 +52,29 @@ impl<K: EnvironKey<Value: fmt::Debug>> fmt::Debug for Env<K> {
 }
 
 impl<K: EnvironKey, S: Sync> FromRequestParts<S> for Env<K> {
-    type Rejection = EnvironError;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, EnvironError> {
-        parts.try_environ(&K::KEY).cloned().map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let value = parts.try_environ(&K::KEY).cloned();
+        value.map(Self).map_err(|error| rejection(error, parts))
     }
 }
 
 impl<K: EnvironKey, S: Sync> OptionalFromRequestParts<S> for Env<K> {
-    type Rejection = EnvironError;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, EnvironError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
         match parts.try_environ(&K::KEY) {
             Ok(value) => Ok(Some(Self(value.clone()))),
             Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(rejection(error, parts)),
         }
     }
 }
 
-/// A plain 500, with the error in its extensions and nothing of it in its body.
-impl IntoResponse for EnvironError {
-    fn into_response(self) -> Response {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        let mut response = (status, "Internal Server Error\n").into_response();
-        response.extensions_mut().insert(self);
-        response
-    }
+/// Returns a 500 that tells the client nothing of the error.
+fn rejection(error: EnvironError, parts: &Parts) -> Rejection {
+    Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, error).with_preferences(parts)
 }
 
 /// The whole bag; an empty one where no layer has set anything.

@@ -1,14 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod body;
 mod cgi;
 mod environ;
 mod error;
 mod ext;
 #[cfg(feature = "axum")]
 mod extract;
-mod future;
 mod key;
 mod layer;
 mod mount;
@@ -16,14 +14,12 @@ mod prefix;
 mod script_name;
 mod service;
 
-pub use body::ResponseBody;
 pub use cgi::{CgiName, CgiView};
 pub use environ::Environ;
 pub use error::EnvironError;
 pub use ext::EnvironExt;
 #[cfg(feature = "axum")]
 pub use extract::{Env, EnvironKey};
-pub use future::ResponseFuture;
 pub use key::{Key, KeyError};
 pub use layer::EnvironLayer;
 pub use mount::{Mount, MountLayer, NotMounted};

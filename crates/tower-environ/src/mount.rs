@@ -4,20 +4,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
+use tower_kit::{EitherBody, EitherFuture, Rejection};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    ResponseBody, ResponseFuture, ScriptName,
+    ScriptName,
     prefix::{MountError, Prefix},
 };
 
 /// Puts a service below a path: it sees the path without that prefix, and the prefix in SCRIPT_NAME.
 ///
-/// A request that is not below it is answered 404, so in a cascade the next app gets it. Many mounts side by side
-/// are what a dispatcher is for.
+/// A request that is not below it gets a 404, a [`Rejection`] for the reason [`NotMounted`], so in a
+/// cascade it falls through to the next app. Many mounts side by side are what a dispatcher is for.
 #[derive(Clone, Debug)]
 pub struct MountLayer {
     prefix: Prefix,
@@ -61,9 +62,9 @@ where
     S: Service<Request<B>, Response = Response<ResBody>>,
     ResBody: Body<Data = Bytes>,
 {
-    type Response = Response<ResponseBody<ResBody>>;
+    type Response = Response<EitherBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = EitherFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -72,14 +73,16 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let below = self.prefix.of(request.uri().path());
         if below.is_some_and(|by| ScriptName::grow(&mut request, by)) {
-            ResponseFuture::inner(self.inner.call(request))
+            EitherFuture::inner(self.inner.call(request))
         } else {
-            ResponseFuture::refused(not_mounted(request.method()))
+            let rejection = Rejection::new(StatusCode::NOT_FOUND, NotMounted)
+                .with_detail("nothing is mounted at this path");
+            EitherFuture::own(rejection.response_for(&request))
         }
     }
 }
 
-/// Why the mount itself has answered: the path is not below it. It is in that response's extensions.
+/// The reason of a mount's [`Rejection`]: the path is not below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotMounted;
 
@@ -90,17 +93,3 @@ impl fmt::Display for NotMounted {
 }
 
 impl std::error::Error for NotMounted {}
-
-/// 404; to HEAD without a body.
-fn not_mounted(to: &Method) -> Response<Bytes> {
-    let body = match *to {
-        Method::HEAD => Bytes::new(),
-        _ => Bytes::from_static(b"nothing is mounted at this path\n"),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, text);
-    response.extensions_mut().insert(NotMounted);
-    response
-}

@@ -1,16 +1,15 @@
 //! `Origin` as an extractor for axum.
 
-use std::fmt;
+use std::{convert::Infallible, fmt};
 
-use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::{StatusCode, request::Parts};
+use tower_kit::Rejection;
 
 use crate::Origin;
 
-/// There is no [`Origin`], since no [`OriginLayer`](crate::OriginLayer) is further out. The client gets a plain 500.
+/// The reason of the extractor's [`Rejection`], a 500: the request has no [`Origin`], because no
+/// [`OriginLayer`](crate::OriginLayer) is around the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoOrigin;
 
@@ -21,16 +20,6 @@ impl fmt::Display for NoOrigin {
 }
 
 impl std::error::Error for NoOrigin {}
-
-/// A plain 500, with the reason in its extensions.
-impl IntoResponse for NoOrigin {
-    fn into_response(self) -> Response {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        let mut response = (status, "Internal Server Error\n").into_response();
-        response.extensions_mut().insert(self);
-        response
-    }
-}
 
 /// A handler takes an `Origin`, or an `Option<Origin>` if there may be no layer. In tests,
 /// `MockConnectInfo` goes around the layer, so it is added after it.
@@ -68,20 +57,19 @@ impl IntoResponse for NoOrigin {
 /// # }
 /// ```
 impl<S: Sync> FromRequestParts<S> for Origin {
-    type Rejection = NoOrigin;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NoOrigin> {
-        parts.extensions.get().cloned().ok_or(NoOrigin)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, NoOrigin).with_preferences(&*parts)
+        })
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for Origin {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        _: &S,
-    ) -> Result<Option<Self>, std::convert::Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(parts.extensions.get().cloned())
     }
 }

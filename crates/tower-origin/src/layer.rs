@@ -11,8 +11,9 @@ use crate::{
     resolve::{Kind, Rules, XForwarded},
 };
 
-/// Puts the [`Origin`](crate::Origin) into each request, and refuses those whose host or proxy headers are
-/// malformed.
+/// Puts the [`Origin`](crate::Origin) into each request, and rejects those whose host or proxy
+/// headers are malformed. The reason of such a [`Rejection`](tower_kit::Rejection) is a
+/// [`BadOrigin`](crate::BadOrigin).
 #[derive(Clone, Debug)]
 pub struct OriginLayer {
     rules: Arc<Rules>,

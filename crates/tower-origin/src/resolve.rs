@@ -17,7 +17,7 @@ use http::{
 use ipnet::IpNet;
 
 use crate::{
-    Origin, Refusal, forwarded,
+    BadOrigin, Origin, forwarded,
     host::{self, Host, HostPattern},
     node::Node,
     prefix,
@@ -83,7 +83,7 @@ impl Rules {
         version: Version,
         headers: &HeaderMap,
         peer: Option<SocketAddr>,
-    ) -> Result<Origin, Refusal> {
+    ) -> Result<Origin, BadOrigin> {
         let (authority, header) = asked(uri, headers)?;
         let peer = peer.map(|peer| (peer.ip().to_canonical(), peer.port()));
         let trusted = match peer {
@@ -116,7 +116,7 @@ impl Rules {
             let target = [uri.scheme().unwrap_or(&scheme)];
             let mut schemes = target.into_iter().chain(&said.scheme);
             if !schemes.any(|scheme| authority.is_same(header, scheme)) {
-                return Err(Refusal::HostsDiffer);
+                return Err(BadOrigin::HostsDiffer);
             }
         }
         let (client, client_port) = match said.client {
@@ -137,9 +137,9 @@ impl Rules {
         // DIFFERENCE: WSGI's `construct_url` takes any `Host`.
         match &host {
             _ if self.hosts.is_empty() => {}
-            None => return Err(Refusal::NoHost),
+            None => return Err(BadOrigin::NoHost),
             Some(host) if is_named && !self.serves(host, &scheme) => {
-                return Err(Refusal::UnknownHost(host.name.clone()));
+                return Err(BadOrigin::UnknownHost(host.name.clone()));
             }
             Some(_) => {}
         }
@@ -162,7 +162,7 @@ impl Rules {
         hosts.any(|pattern| pattern.matches(host, scheme))
     }
 
-    fn either(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
+    fn either(&self, headers: &HeaderMap) -> Result<Said, BadOrigin> {
         if !headers.contains_key(FORWARDED) {
             return self.x_forwarded(headers);
         }
@@ -176,7 +176,7 @@ impl Rules {
             .iter()
             .any(|(name, read)| *read && headers.contains_key(name))
         {
-            return Err(Refusal::TwoKinds);
+            return Err(BadOrigin::TwoKinds);
         }
         self.forwarded(headers)
     }
@@ -185,13 +185,13 @@ impl Rules {
         self.extra.contains(&header)
     }
 
-    fn forwarded(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
+    fn forwarded(&self, headers: &HeaderMap) -> Result<Said, BadOrigin> {
         let mut elements = Vec::new();
         for line in headers.get_all(FORWARDED) {
-            let refuse =
-                |at, expected| Refusal::malformed("Forwarded", line.as_bytes(), at, expected);
-            let text = line.to_str().map_err(|_| refuse(0, "expected ASCII"))?;
-            let line = forwarded::parse(text).map_err(|(at, expected)| refuse(at, expected))?;
+            let bad =
+                |at, expected| BadOrigin::malformed("Forwarded", line.as_bytes(), at, expected);
+            let text = line.to_str().map_err(|_| bad(0, "expected ASCII"))?;
+            let line = forwarded::parse(text).map_err(|(at, expected)| bad(at, expected))?;
             elements.extend(line);
         }
         let mut said = Said::default();
@@ -201,12 +201,12 @@ impl Rules {
             said.client = Some(node);
             // The first proxy knows best what the client has asked; if it says nothing, the next one's word counts.
             if let Some(host) = element.host.filter(|host| !host.is_empty()) {
-                let refuse = || Refusal::malformed_host("Forwarded", host.as_bytes());
-                said.host = Some(Host::parse(&host).ok_or_else(refuse)?);
+                let bad = || BadOrigin::malformed_host("Forwarded", host.as_bytes());
+                said.host = Some(Host::parse(&host).ok_or_else(bad)?);
             }
             if let Some(proto) = element.proto.filter(|proto| !proto.is_empty()) {
-                let refuse = || Refusal::malformed("Forwarded", proto.as_bytes(), 0, SCHEME);
-                said.scheme = Some(scheme(&proto).ok_or_else(refuse)?);
+                let bad = || BadOrigin::malformed("Forwarded", proto.as_bytes(), 0, SCHEME);
+                said.scheme = Some(scheme(&proto).ok_or_else(bad)?);
             }
             if !self.is_proxy(node) {
                 break;
@@ -215,13 +215,13 @@ impl Rules {
         Ok(said)
     }
 
-    fn x_forwarded(&self, headers: &HeaderMap) -> Result<Said, Refusal> {
+    fn x_forwarded(&self, headers: &HeaderMap) -> Result<Said, BadOrigin> {
         let mut said = Said::default();
         for (line, at, entry) in entries(headers, &FOR) {
             let text = std::str::from_utf8(entry).ok();
             let node = text.and_then(Node::parse_bare).ok_or_else(|| {
                 let expected = "expected an address or `unknown` in each entry up to the client's";
-                Refusal::malformed("X-Forwarded-For", line.as_bytes(), at, expected)
+                BadOrigin::malformed("X-Forwarded-For", line.as_bytes(), at, expected)
             })?;
             said.client = Some(node);
             if !self.is_proxy(node) {
@@ -275,15 +275,15 @@ fn scheme(text: &str) -> Option<Scheme> {
 }
 
 /// Returns the hosts that the request itself names: in its target, and in its header.
-fn asked(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>), Refusal> {
+fn asked(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>), BadOrigin> {
     let parse = |name, value: &[u8]| {
         let host = std::str::from_utf8(value).ok().and_then(Host::parse);
-        host.ok_or_else(|| Refusal::malformed_host(name, value))
+        host.ok_or_else(|| BadOrigin::malformed_host(name, value))
     };
     let mut values = headers.get_all(HOST).iter();
     let header = values.next();
     if values.next().is_some() {
-        return Err(Refusal::SeveralHosts);
+        return Err(BadOrigin::SeveralHosts);
     }
     let header = header.filter(|value| !value.is_empty());
     let header = header
@@ -324,12 +324,12 @@ fn last<T>(
     shown: &'static str,
     expected: &'static str,
     read: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, Refusal> {
+) -> Result<Option<T>, BadOrigin> {
     let Some((line, at, entry)) = entries(headers, name).next() else {
         return Ok(None);
     };
     match std::str::from_utf8(entry).ok().and_then(read) {
         Some(read) => Ok(Some(read)),
-        None => Err(Refusal::malformed(shown, line.as_bytes(), at, expected)),
+        None => Err(BadOrigin::malformed(shown, line.as_bytes(), at, expected)),
     }
 }

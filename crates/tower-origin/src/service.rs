@@ -6,9 +6,10 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use tower_kit::{EitherBody, EitherFuture};
 use tower_service::Service;
 
-use crate::{ResponseBody, ResponseFuture, peer, resolve::Rules};
+use crate::{peer, resolve::Rules};
 
 /// The service that [`OriginLayer`](crate::OriginLayer) makes.
 #[derive(Clone, Debug)]
@@ -22,9 +23,9 @@ where
     S: Service<Request<B>, Response = Response<ResBody>>,
     ResBody: Body<Data = Bytes>,
 {
-    type Response = Response<ResponseBody<ResBody>>;
+    type Response = Response<EitherBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = EitherFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -36,9 +37,9 @@ where
         match self.rules.resolve(uri, version, headers, peer) {
             Ok(origin) => {
                 request.extensions_mut().insert(origin);
-                ResponseFuture::inner(self.inner.call(request))
+                EitherFuture::inner(self.inner.call(request))
             }
-            Err(refusal) => ResponseFuture::refused(refusal.response(request.method())),
+            Err(reason) => EitherFuture::own(reason.rejection().response_for(&request)),
         }
     }
 }

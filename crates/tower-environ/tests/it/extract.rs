@@ -10,6 +10,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_environ::{
     Env, Environ, EnvironError, EnvironKey, EnvironLayer, Key, MountLayer, PathInfo, ScriptName,
 };
+use tower_kit::Rejection;
 
 struct Hello;
 
@@ -79,7 +80,7 @@ async fn env_extracts_the_value_of_its_key() {
 }
 
 #[tokio::test]
-async fn a_rejection_tells_the_client_nothing_and_the_extensions_all() {
+async fn a_rejection_has_the_reason_and_shows_the_client_none() {
     let missing = router().layer(EnvironLayer::new(SECRET, "s3cret"));
     let wrong = router().layer(EnvironLayer::new(HELLO_AS_NUMBER, 1));
     let table = [
@@ -107,15 +108,27 @@ async fn a_rejection_tells_the_client_nothing_and_the_extensions_all() {
     for (app, path, words) in table {
         let response = get_path(app, path).await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let error = response.extensions().get::<EnvironError>().unwrap();
+        let error = Rejection::of(&response).and_then(Rejection::reason);
+        let error: &EnvironError = error.unwrap();
         assert_eq!(error.to_string(), words);
-        assert_eq!(text(response).await, "Internal Server Error\n");
+        assert_eq!(text(response).await, "500 Internal Server Error\n");
     }
     assert_eq!(
         text(get_path(missing, "/maybe").await).await,
         "nobody said hello"
     );
     assert_eq!(text(get_path(router(), "/all").await).await, "{}");
+}
+
+#[tokio::test]
+async fn a_rejection_of_an_extractor_has_the_clients_format() {
+    for path in ["/env", "/maybe"] {
+        let app = router().layer(EnvironLayer::new(HELLO_AS_NUMBER, 1));
+        let request = Request::get(path).header("accept", "application/json");
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await;
+        let headers = response.unwrap().into_parts().0.headers;
+        assert_eq!(headers["content-type"], "application/json", "{path}");
+    }
 }
 
 #[tokio::test]

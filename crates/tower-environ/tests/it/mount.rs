@@ -1,11 +1,15 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_environ::{MountExt, MountLayer, NotMounted, PathInfo, ScriptName};
+use tower_kit::{Rejection, status_of};
 
 /// Answers with SCRIPT_NAME, PATH_INFO and the URI.
 async fn place(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -104,23 +108,36 @@ async fn one_mount_in_another_is_one_mount() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_why_in_its_extensions_and_has_no_body_for_head() {
+async fn environ_8_a_rejection_has_its_reason_and_no_body_for_head() {
     let app = MountLayer::new("/a").unwrap().layer(service_fn(place));
-    for (method, length) in [(Method::GET, 32), (Method::HEAD, 0)] {
+    for (method, stated, length) in [(Method::GET, None, 32), (Method::HEAD, Some("32"), 0)] {
         let request = Request::builder()
             .method(method)
             .uri("/b")
             .body(())
             .unwrap();
         let response = app.clone().oneshot(request).await.unwrap();
-        let reason = response.extensions().get::<NotMounted>().unwrap();
+        let reason = Rejection::of(&response).and_then(Rejection::reason);
+        let reason: &NotMounted = reason.unwrap();
         assert_eq!(reason.to_string(), "nothing is mounted at this path");
         assert_eq!(
             response.headers()[CONTENT_TYPE],
             "text/plain; charset=utf-8"
         );
+        let found = response.headers().get(CONTENT_LENGTH);
+        assert_eq!(found.map(HeaderValue::as_bytes), stated.map(str::as_bytes));
         assert_eq!(response.body().size_hint().exact(), Some(length));
     }
+}
+
+#[tokio::test]
+async fn environ_8_a_rejection_speaks_the_clients_protocol() {
+    let app = MountLayer::new("/a").unwrap().layer(service_fn(place));
+    let request = Request::post("/b").header(CONTENT_TYPE, "application/grpc");
+    let response = app.oneshot(request.body(()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "12");
+    assert_eq!(status_of(&response), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -17,11 +17,11 @@ async fn the_body_tells_as_much_of_itself_as_the_inner_one() {
         });
         let mut app = MountLayer::new("/").unwrap().layer(inner);
         let future = app.call(Request::new(()));
-        assert_eq!(format!("{future:?}"), "ResponseFuture { .. }");
+        assert_eq!(format!("{future:?}"), "EitherFuture { .. }");
         let body = future.await.unwrap().into_body();
         assert_eq!(body.size_hint().exact(), Some(length));
         assert_eq!(body.is_end_stream(), length == 0);
-        assert_eq!(format!("{body:?}"), "ResponseBody(\"inner\")");
+        assert_eq!(format!("{body:?}"), "EitherBody(\"inner\")");
     }
     let mut app = MountLayer::new("/a")
         .unwrap()
@@ -31,5 +31,5 @@ async fn the_body_tells_as_much_of_itself_as_the_inner_one() {
     let body = app.call(Request::new(())).await.unwrap().into_body();
     assert_eq!(body.size_hint().exact(), Some(32));
     assert!(!body.is_end_stream());
-    assert_eq!(format!("{body:?}"), "ResponseBody(\"own\")");
+    assert_eq!(format!("{body:?}"), "EitherBody(\"own\")");
 }

@@ -1,6 +1,6 @@
-//! What broke elsewhere, or was an advisory: each is refused, or comes to nothing.
+//! What broke elsewhere, or was an advisory: each is rejected, or comes to nothing.
 
-use tower_origin::Refusal;
+use tower_origin::BadOrigin;
 
 use crate::probe::{
     PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, seen, told,
@@ -17,7 +17,7 @@ fn nobody_but_a_trusted_peer_is_believed() {
         "x-forwarded-proto: https",
         "x-forwarded-port: 8443",
         "x-forwarded-prefix: //evil.example",
-        // Nor is it refused: to read it at all would be to let it matter.
+        // Nor is it rejected: to read it at all would be to let it matter.
         "forwarded: for=\"",
         "x-forwarded-for: \\",
     ] {
@@ -52,7 +52,7 @@ fn a_client_that_writes_ahead_does_not_choose_its_address() {
         let got = told(&behind_proxies(), request(PROXY, "/", &[&line]));
         assert_eq!(got, "http - 80 203.0.113.7 - ", "{line}");
     }
-    let refused = [
+    let rejected = [
         "for=\"",
         "for=\"_x",
         "for=\"_x;host=evil.example",
@@ -85,8 +85,11 @@ fn a_client_that_writes_ahead_does_not_choose_its_address() {
             let line = format!("forwarded: {ahead}, {appended}");
             origin(&behind_proxies(), request(PROXY, "/", &[&line]))
         };
-        for ahead in refused {
-            assert!(matches!(got(ahead), Err(Refusal::Malformed(..))), "{ahead}");
+        for ahead in rejected {
+            assert!(
+                matches!(got(ahead), Err(BadOrigin::Malformed(..))),
+                "{ahead}"
+            );
         }
         for ahead in harmless {
             let origin = got(ahead).unwrap();
@@ -102,7 +105,7 @@ fn a_client_that_writes_ahead_does_not_choose_its_address() {
 }
 
 #[test]
-fn what_is_malformed_on_the_way_to_the_client_is_refused_with_its_place() {
+fn origin_4_a_malformed_hop_is_rejected_with_its_position() {
     let entry = "expected an address or `unknown` in each entry up to the client's";
     let node = "expected an address, `unknown` or `_name`; IPv6 in brackets";
     let malformed = |header: &str, value: &str, at: usize, expected: &str| {
@@ -203,7 +206,7 @@ fn what_is_malformed_on_the_way_to_the_client_is_refused_with_its_place() {
 }
 
 #[test]
-fn both_kinds_of_headers_from_one_proxy_are_refused() {
+fn origin_7_both_kinds_of_headers_from_one_proxy_are_rejected() {
     for x_forwarded in [
         "for: 192.0.2.1",
         "proto: https",
@@ -215,12 +218,12 @@ fn both_kinds_of_headers_from_one_proxy_are_refused() {
             &format!("x-forwarded-{x_forwarded}"),
         ];
         let got = origin(&behind_thorough_proxies(), request(PROXY, "/", &headers));
-        assert_eq!(got, Err(Refusal::TwoKinds), "{x_forwarded}");
+        assert_eq!(got, Err(BadOrigin::TwoKinds), "{x_forwarded}");
     }
 }
 
 #[test]
-fn a_host_that_is_none_is_refused() {
+fn origin_8_a_malformed_host_is_rejected() {
     let layer = behind_proxies();
     for host in [
         "example.org/path",
@@ -250,7 +253,7 @@ fn a_host_that_is_none_is_refused() {
     ] {
         let got = origin(&layer, request(STRANGER, "/", &[&format!("host: {host}")]));
         assert!(
-            matches!(got, Err(Refusal::MalformedHost("Host", _))),
+            matches!(got, Err(BadOrigin::MalformedHost("Host", _))),
             "{host}: {got:?}"
         );
     }
@@ -259,15 +262,15 @@ fn a_host_that_is_none_is_refused() {
             let lines = [format!("host: {first}"), format!("host: {second}")];
             let several = request(STRANGER, "/", &lines.each_ref().map(|line| &**line));
             let in_http2 = http2(several.clone());
-            assert_eq!(origin(&layer, several), Err(Refusal::SeveralHosts));
-            assert_eq!(origin(&layer, in_http2), Err(Refusal::SeveralHosts));
+            assert_eq!(origin(&layer, several), Err(BadOrigin::SeveralHosts));
+            assert_eq!(origin(&layer, in_http2), Err(BadOrigin::SeveralHosts));
         }
     }
     let userinfo = request(STRANGER, "http://user@example.org/", &[]);
     let got = origin(&layer, userinfo);
     assert_eq!(
         got,
-        Err(Refusal::MalformedHost(
+        Err(BadOrigin::MalformedHost(
             ":authority",
             "user@example.org".into()
         ))
@@ -277,15 +280,15 @@ fn a_host_that_is_none_is_refused() {
         "http://example.org/",
         &["host: evil.example"],
     ));
-    assert_eq!(origin(&layer, differ), Err(Refusal::HostsDiffer));
+    assert_eq!(origin(&layer, differ), Err(BadOrigin::HostsDiffer));
 }
 
 #[test]
-fn a_host_outside_the_list_is_refused() {
+fn origin_9_a_host_outside_the_list_is_rejected() {
     let layer = behind_thorough_proxies()
         .hosts(["example.org", "*.example.net"])
         .unwrap();
-    let unknown = |host: &str| Err(Refusal::UnknownHost(host.into()));
+    let unknown = |host: &str| Err(BadOrigin::UnknownHost(host.into()));
     for host in [
         "evil.example",
         "example.org.evil.example",
@@ -316,11 +319,11 @@ fn a_host_outside_the_list_is_refused() {
     }
     assert_eq!(
         origin(&layer, request(STRANGER, "/", &[])),
-        Err(Refusal::NoHost)
+        Err(BadOrigin::NoHost)
     );
     assert_eq!(
         origin(&layer, request(STRANGER, "/", &["host: "])),
-        Err(Refusal::NoHost)
+        Err(BadOrigin::NoHost)
     );
     // A trusted proxy that names the host itself may use any for this server.
     let inner = request(
@@ -332,7 +335,7 @@ fn a_host_outside_the_list_is_refused() {
 }
 
 #[test]
-fn a_refusal_tells_the_client_nothing_of_what_was_found() {
+fn the_client_is_not_told_what_was_found() {
     let layer = behind_proxies().hosts(["example.org"]).unwrap();
     let table = [
         (
@@ -371,21 +374,19 @@ fn a_refusal_tells_the_client_nothing_of_what_was_found() {
         *head.method_mut() = http::Method::HEAD;
         assert_eq!(seen(&layer, head).unwrap_err().1, "");
     }
-    let unknown = Refusal::UnknownHost("evil.example".into());
+    let unknown = BadOrigin::UnknownHost("evil.example".into());
     assert_eq!(
         unknown.to_string(),
         "this host is not served here (evil.example)"
     );
     // For the log, a long value is cut.
     let long = format!("host: {}/", "a".repeat(5000));
-    let refusal = seen(&layer, request(STRANGER, "/", &[&long]))
-        .unwrap_err()
-        .0;
+    let reason = origin(&layer, request(STRANGER, "/", &[&long])).unwrap_err();
     let expected = format!(
         "the request's host is malformed (Host: {}…)",
         "a".repeat(256)
     );
-    assert_eq!(refusal.to_string(), expected);
+    assert_eq!(reason.to_string(), expected);
 }
 
 #[test]
@@ -393,7 +394,7 @@ fn of_a_long_header_the_log_gets_what_is_around_the_offence() {
     let value = format!("{}evil", "10.0.0.9,".repeat(100));
     let header = format!("x-forwarded-for: {value}");
     let got = origin(&behind_proxies(), request(PROXY, "/", &[&header]));
-    let Err(Refusal::Malformed("X-Forwarded-For", shown, 900, _)) = got else {
+    let Err(BadOrigin::Malformed("X-Forwarded-For", shown, 900, _)) = got else {
         panic!("{got:?}");
     };
     assert_eq!(*shown, format!("…{}", &value[900 - 128..]));

@@ -9,6 +9,7 @@ use axum::{
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
+use tower_kit::Rejection;
 use tower_origin::{NoOrigin, Origin, PeerAddr};
 
 use crate::probe::{PROXY, STRANGER, behind_proxies};
@@ -31,7 +32,7 @@ async fn text(app: Router, request: Request<Body>) -> (StatusCode, String) {
     let response = app.oneshot(request).await.unwrap();
     let status = response.status();
     assert_eq!(
-        response.extensions().get::<NoOrigin>().is_some(),
+        Rejection::of(&response).and_then(Rejection::reason) == Some(&NoOrigin),
         status == StatusCode::INTERNAL_SERVER_ERROR
     );
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -87,12 +88,20 @@ async fn in_axums_tests_the_mocked_address_counts() {
 }
 
 #[tokio::test]
-async fn without_the_layer_there_is_a_plain_500_or_nothing() {
+async fn without_the_layer_there_is_a_500_or_nothing() {
     let (status, body) = text(router(), request("/")).await;
     assert_eq!(
         (status, &*body),
-        (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "500 Internal Server Error\n"
+        )
     );
+    let mut json = request("/");
+    json.headers_mut()
+        .insert("accept", "application/json".parse().unwrap());
+    let response = router().oneshot(json).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(text(router(), request("/maybe")).await.1, "no layer");
     let words = "the request has no Origin: put an OriginLayer around the router";
     assert_eq!(NoOrigin.to_string(), words);

@@ -1,4 +1,4 @@
-//! The layer as a user has it: what it makes of requests, and what it refuses.
+//! The layer as a user has it: what it makes of requests, and what it rejects.
 
 #![allow(
     clippy::unwrap_used,

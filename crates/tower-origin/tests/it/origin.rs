@@ -1,6 +1,6 @@
 //! What honest requests come to.
 
-use tower_origin::{OriginLayer, Refusal, XForwarded};
+use tower_origin::{BadOrigin, OriginLayer, XForwarded};
 
 use crate::probe::{
     PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, told,
@@ -94,7 +94,7 @@ fn origin_8_authority_and_host_are_compared_by_scheme() {
     for (uri, host) in differ {
         let request = http2(request(STRANGER, uri, &[&format!("host: {host}")]));
         let got = origin(&OriginLayer::new(), request);
-        assert_eq!(got, Err(Refusal::HostsDiffer), "{uri} {host}");
+        assert_eq!(got, Err(BadOrigin::HostsDiffer), "{uri} {host}");
     }
 }
 
@@ -215,7 +215,7 @@ fn of_several_lines_of_a_header_the_last_is_the_nearest_proxys() {
         let lines = lines.map(|line| format!("forwarded: {line}"));
         let lines = lines.each_ref().map(|line| &**line);
         let got = origin(&behind_proxies(), request(PROXY, "/", &lines));
-        assert!(matches!(got, Err(Refusal::Malformed(..))), "{got:?}");
+        assert!(matches!(got, Err(BadOrigin::Malformed(..))), "{got:?}");
     }
 }
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response, Version, request::Parts};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_origin::{Origin, OriginLayer, PeerAddr, Refusal, XForwarded};
+use tower_kit::Rejection;
+use tower_origin::{BadOrigin, Origin, OriginLayer, PeerAddr, XForwarded};
 
 /// The address of a proxy that the tests trust.
 pub(crate) const PROXY: &str = "10.0.0.1:4000";
@@ -47,7 +48,10 @@ pub(crate) fn http2(mut request: Request<()>) -> Request<()> {
 }
 
 /// The parts that the inner service sees, or why it sees none, with the text that the client gets.
-pub(crate) fn seen(layer: &OriginLayer, request: Request<()>) -> Result<Parts, (Refusal, String)> {
+pub(crate) fn seen(
+    layer: &OriginLayer,
+    request: Request<()>,
+) -> Result<Parts, (BadOrigin, String)> {
     let app = layer.layer(service_fn(async |request: Request<()>| {
         let mut response = Response::new(Full::<Bytes>::default());
         response.extensions_mut().insert(request.into_parts().0);
@@ -65,23 +69,24 @@ pub(crate) fn seen(layer: &OriginLayer, request: Request<()>) -> Result<Parts, (
                 assert_eq!(parts.status, 400);
                 let text = body.collect().await.unwrap().to_bytes();
                 let text = String::from_utf8(text.into()).unwrap();
-                Err((parts.extensions.remove().unwrap(), text))
+                let rejection = Rejection::of_head(&parts).and_then(Rejection::reason);
+                Err((BadOrigin::clone(rejection.unwrap()), text))
             }
         }
     })
 }
 
-pub(crate) fn origin(layer: &OriginLayer, request: Request<()>) -> Result<Origin, Refusal> {
+pub(crate) fn origin(layer: &OriginLayer, request: Request<()>) -> Result<Origin, BadOrigin> {
     match seen(layer, request) {
         Ok(parts) => Ok(parts.extensions.get::<Origin>().unwrap().clone()),
-        Err((refusal, _)) => Err(refusal),
+        Err((reason, _)) => Err(reason),
     }
 }
 
-/// Scheme, host, port, client and prefix, or the refusal.
+/// Scheme, host, port, client and prefix, or why there are none.
 pub(crate) fn told(layer: &OriginLayer, request: Request<()>) -> String {
     match origin(layer, request) {
-        Err(refusal) => refusal.to_string(),
+        Err(reason) => reason.to_string(),
         Ok(origin) => {
             let client = origin
                 .client()

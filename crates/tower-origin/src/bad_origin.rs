@@ -1,18 +1,13 @@
-//! The answers that the layer gives itself.
-
 use std::fmt;
 
-use bytes::Bytes;
-use http::{
-    HeaderValue, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
-};
+use http::StatusCode;
+use tower_kit::Rejection;
 
-/// Why the layer itself has answered, with 400. It is in that response's extensions, for the log; the client is not told
-/// what was found.
+/// The reason of the layer's [`Rejection`], a 400. It is for the log, because it has what was found.
+/// The client is told only which rule the request broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum BadOrigin {
     /// There are several `Host` headers (RFC 9112, section 3.2).
     SeveralHosts,
     /// In HTTP/2 and later, `Host` and `:authority` differ (RFC 9113, section 8.3.1). A port that
@@ -25,16 +20,17 @@ pub enum Refusal {
     NoHost,
     /// This host is none of those that are served.
     UnknownHost(Box<str>),
-    /// A trusted proxy passes both `Forwarded` and X-Forwarded-* headers on: one of them may be the client's own. Which
-    /// of them the proxy sets is said with [`only_forwarded`](crate::OriginLayer::only_forwarded) or
-    /// [`only_x_forwarded`](crate::OriginLayer::only_x_forwarded).
+    /// A trusted proxy passes both `Forwarded` and X-Forwarded-* headers on: one of them may be the
+    /// client's own. [`only_forwarded`](crate::OriginLayer::only_forwarded) and
+    /// [`only_x_forwarded`](crate::OriginLayer::only_x_forwarded) name the one that the proxy sets.
     TwoKinds,
-    /// A header from a trusted proxy is malformed: its name; the header line, or the one parameter, as much of it as
-    /// tells; the byte in it at which it goes wrong; and what was expected there.
+    /// A header from a trusted proxy is malformed: its name; the part of the header line, or of the
+    /// one parameter, that shows the error; the position of the error in bytes; and what was
+    /// expected there.
     Malformed(&'static str, Box<str>, usize, &'static str),
 }
 
-impl Refusal {
+impl BadOrigin {
     pub(crate) fn malformed(
         name: &'static str,
         value: &[u8],
@@ -48,8 +44,8 @@ impl Refusal {
         Self::MalformedHost(name, shown(value, 0))
     }
 
-    /// What the client may know.
-    fn words(&self) -> &'static str {
+    /// Returns what the client is told.
+    fn detail(&self) -> &'static str {
         match self {
             Self::SeveralHosts => "the request names several hosts",
             Self::HostsDiffer => "the request names two different hosts",
@@ -61,25 +57,13 @@ impl Refusal {
         }
     }
 
-    /// The response; one to HEAD has no body.
-    pub(crate) fn response(self, to: &Method) -> Response<Bytes> {
-        let body = match *to {
-            Method::HEAD => Bytes::new(),
-            _ => format!("{}\n", self.words()).into(),
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::BAD_REQUEST;
-        let text = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, text);
-        // A cache would keep it for the URL, and give it to those who have done nothing wrong.
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(CACHE_CONTROL, no_store);
-        response.extensions_mut().insert(self);
-        response
+    pub(crate) fn rejection(self) -> Rejection {
+        let detail = self.detail();
+        Rejection::new(StatusCode::BAD_REQUEST, self).with_detail(detail)
     }
 }
 
-/// For the log, in one line: as much of a value around this byte as tells what it is.
+/// Returns in one line, for the log, the part of a value that is around this byte.
 fn shown(value: &[u8], at: usize) -> Box<str> {
     const MOST: usize = 256;
     let start = at.saturating_sub(MOST / 2);
@@ -90,9 +74,9 @@ fn shown(value: &[u8], at: usize) -> Box<str> {
     format!("{before}{}{after}", part.escape_ascii()).into()
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for BadOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words())?;
+        f.write_str(self.detail())?;
         match self {
             Self::MalformedHost(name, found) => write!(f, " ({name}: {found})"),
             Self::UnknownHost(found) => write!(f, " ({found})"),
@@ -104,4 +88,4 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for BadOrigin {}
