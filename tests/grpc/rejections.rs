@@ -251,6 +251,6 @@ async fn stranger(request: &mut request::Parts) -> ControlFlow<Response<Full<Byt
 
 /// An app of tower-deploy.
 fn loaded(file: &'static str) -> App {
-    let loader = Loader::new(Registry::new()).files(|_| Ok(file.into()));
+    let loader = Loader::new(Registry::standard()).files(|_| Ok(file.into()));
     boxed(loader.load_app("config:/site.ini").unwrap())
 }
