@@ -3,17 +3,17 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request};
+use http::{Request, Response, StatusCode, header::CONTENT_TYPE, request};
 use http_body_util::{BodyExt, Full};
-use tonic::Code;
+use tonic::{Code, Status};
 use tower::{BoxError, Layer, service_fn};
 use tower_cascade::CascadeLayer;
 use tower_deploy::{Body, Loader, Registry};
 use tower_dispatch::{Dispatch, Endpoint};
-use tower_environ::MountLayer;
+use tower_environ::{MountLayer, NotMounted};
 use tower_hooks::{Hook, HooksLayer};
 use tower_http::map_request_body::MapRequestBodyLayer;
-use tower_kit::Rejection;
+use tower_kit::{Rejection, RenderLayer};
 use tower_origin::OriginLayer;
 
 use crate::{
@@ -168,6 +168,20 @@ async fn a_rejection_has_the_status_of_grpc() {
             This("who are you?"),
         ),
         Case::new(
+            "kit",
+            "a mount's rejection, rendered by tonic",
+            |app| boxed(RenderLayer::new(by_tonic).layer(elsewhere().layer(app))),
+            Code::NotFound,
+            This("no such service: naïve"),
+        ),
+        Case::new(
+            "kit",
+            "a mount's rejection, rendered as JSON",
+            |app| boxed(RenderLayer::new(by_json).layer(elsewhere().layer(app))),
+            Code::Unimplemented,
+            This("nothing is mounted at this path"),
+        ),
+        Case::new(
             "deploy",
             "urlmap: a path without an app, 404",
             |_| loaded(URLMAP),
@@ -247,6 +261,17 @@ async fn stranger(request: &mut request::Parts) -> ControlFlow<Response<Full<Byt
     let error = std::io::Error::other("no credentials");
     let rejection = Rejection::new(StatusCode::UNAUTHORIZED, error).with_detail("who are you?");
     ControlFlow::Break(rejection.response_for(&*request))
+}
+
+fn by_tonic(rejection: &Rejection) -> Option<Response<tonic::body::Body>> {
+    rejection.reason::<NotMounted>()?;
+    Some(Status::not_found("no such service: naïve").into_http())
+}
+
+fn by_json(rejection: &Rejection) -> Option<Response<Full<Bytes>>> {
+    let response = Response::builder().status(rejection.status());
+    let response = response.header(CONTENT_TYPE, "application/json");
+    response.body("{}".into()).ok()
 }
 
 /// An app of tower-deploy.
