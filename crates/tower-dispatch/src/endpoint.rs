@@ -15,9 +15,10 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
+use tower_kit::Attempt;
 use tower_service::Service;
 
-use crate::{EndpointBody, attempt::Attempt, preflight, refusal};
+use crate::{EndpointBody, not_dispatched, preflight};
 
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -127,11 +128,11 @@ where
 
 impl<B, Err> Endpoint<B, Err> {
     /// Returns the dispatcher's own response where an endpoint would be called.
-    fn own(response: Response<Bytes>) -> EndpointFuture<Err>
+    fn own(response: Response<Full<Bytes>>) -> EndpointFuture<Err>
     where
         Err: 'static,
     {
-        let response = response.map(|body| EndpointBody::new(Full::from(body)));
+        let response = response.map(EndpointBody::new);
         EndpointFuture(Box::pin(async { Ok(response) }))
     }
 
@@ -170,7 +171,8 @@ impl<B, Err> Endpoint<B, Err> {
                             endpoints.iter().map(|(own, _)| own.clone()).collect();
                         Self::own(match *method {
                             Method::OPTIONS => preflight::response(&request, &methods),
-                            _ => refusal::method_not_allowed(method, &methods.iter().collect()),
+                            _ => not_dispatched::method_not_allowed(&methods.iter().collect())
+                                .response_for(&request),
                         })
                     }
                 }

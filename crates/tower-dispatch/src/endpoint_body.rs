@@ -7,12 +7,17 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Either, Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use tower_kit::EitherBody;
 
 use crate::BoxError;
 
 /// The response body of an [`Endpoint`](crate::Endpoint): a `Full` as it is, any other in a box.
-pub struct EndpointBody(Either<Full<Bytes>, UnsyncBoxBody<Bytes, BoxError>>);
+///
+/// It has a [`Default`], an empty body, so that layers such as tower-http's `CorsLayer` and
+/// `TimeoutLayer` may go around an endpoint.
+#[derive(Default)]
+pub struct EndpointBody(EitherBody<UnsyncBoxBody<Bytes, BoxError>>);
 
 impl EndpointBody {
     pub(crate) fn new<B>(body: B) -> Self
@@ -22,23 +27,16 @@ impl EndpointBody {
         let mut body = Some(body);
         let any = &mut body as &mut dyn Any;
         if let Some(full) = any.downcast_mut::<Option<Full<Bytes>>>() {
-            return Self(Either::Left(full.take().unwrap_or_default()));
+            return Self(EitherBody::own(full.take().unwrap_or_default()));
         }
         // Of an endpoint within layers: one of its kind is not put into another.
         if let Some(own) = any.downcast_mut::<Option<Self>>() {
             return own.take().unwrap_or_default();
         }
         match body {
-            Some(body) => Self(Either::Right(body.map_err(Into::into).boxed_unsync())),
+            Some(body) => Self(EitherBody::inner(body.map_err(Into::into).boxed_unsync())),
             None => Self::default(),
         }
-    }
-}
-
-/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
-impl Default for EndpointBody {
-    fn default() -> Self {
-        Self(Either::Left(Full::default()))
     }
 }
 

@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use axum::{
-    extract::FromRequestParts,
-    response::{IntoResponse, Response},
-};
+use axum::extract::FromRequestParts;
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
+use tower_kit::Rejection;
 
 use crate::{ParseError, UrlArgs};
 
@@ -60,27 +58,33 @@ use crate::{ParseError, UrlArgs};
 pub struct Args<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Args<T> {
-    type Rejection = ArgsRejection;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ArgsRejection> {
-        let args: &UrlArgs = parts.extensions.get().ok_or(ArgsRejection::NoArgs)?;
-        args.parse().map(Self).map_err(ArgsRejection::Parse)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let args = url_args(parts)?.parse().map_err(ArgsError::Parse);
+        args.map(Self).map_err(|error| error.rejection(parts))
     }
 }
 
 /// A clone; the text is shared.
 impl<S: Sync> FromRequestParts<S> for UrlArgs {
-    type Rejection = ArgsRejection;
+    type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ArgsRejection> {
-        parts.extensions.get().cloned().ok_or(ArgsRejection::NoArgs)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        url_args(parts).cloned()
     }
 }
 
-/// Why url args cannot be extracted. It is in the response's extensions; the client learns no more than the status.
+fn url_args(parts: &Parts) -> Result<&UrlArgs, Rejection> {
+    let args = parts.extensions.get();
+    args.ok_or_else(|| ArgsError::NoArgs.rejection(parts))
+}
+
+/// The reason of an extractor's [`Rejection`]: why url args cannot be extracted. The client learns
+/// no more than the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ArgsRejection {
+pub enum ArgsError {
     /// 500: no dispatcher has matched the request.
     NoArgs,
     /// They do not parse as the handler's type. That is 400 for a value in the path, and 500 for a
@@ -88,7 +92,7 @@ pub enum ArgsRejection {
     Parse(ParseError),
 }
 
-impl fmt::Display for ArgsRejection {
+impl fmt::Display for ArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoArgs => {
@@ -99,21 +103,19 @@ impl fmt::Display for ArgsRejection {
     }
 }
 
-impl std::error::Error for ArgsRejection {}
+impl std::error::Error for ArgsError {}
 
-impl IntoResponse for ArgsRejection {
-    fn into_response(self) -> Response {
-        let (status, text) = match &self {
-            Self::Parse(error) if !error.is_permanent() => (
-                StatusCode::BAD_REQUEST,
-                "a value in the path is not valid\n",
-            ),
+impl ArgsError {
+    fn rejection(self, parts: &Parts) -> Rejection {
+        let rejection = match &self {
+            Self::Parse(error) if !error.is_permanent() => {
+                Rejection::new(StatusCode::BAD_REQUEST, self)
+                    .with_detail("a value in the path is not valid")
+            }
             Self::NoArgs | Self::Parse(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+                Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, self)
             }
         };
-        let mut response = (status, text).into_response();
-        response.extensions_mut().insert(self);
-        response
+        rejection.with_preferences(parts)
     }
 }

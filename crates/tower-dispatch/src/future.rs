@@ -6,15 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-};
+use http::{Request, Response};
 use http_body::Body;
+use http_body_util::Full;
 use pin_project_lite::pin_project;
+use tower_kit::{Attempt, EitherBody, content};
 use tower_service::Service;
-
-use crate::{ResponseBody, attempt::Attempt};
 
 pin_project! {
     /// The future of [`Dispatch`](crate::Dispatch).
@@ -33,9 +30,9 @@ pin_project! {
     where
         E: Service<Request<B>>,
     {
-        Endpoint { #[pin] attempt: Attempt<E, B>, head_by_get: bool },
+        Endpoint { #[pin] attempt: Attempt<E, Request<B>>, head_by_get: bool },
         // In a box, since all requests move this.
-        Refused { response: Option<Box<Response<Bytes>>> },
+        Own { response: Option<Box<Response<Full<Bytes>>>> },
     }
 }
 
@@ -53,20 +50,21 @@ where
         }
     }
 
-    pub(crate) fn refused(response: Response<Bytes>) -> Self {
+    pub(crate) fn own(response: Response<Full<Bytes>>) -> Self {
         Self {
-            state: State::Refused {
+            state: State::Own {
                 response: Some(Box::new(response)),
             },
         }
     }
 
-    /// The response, with the body's type widened to what a layer may answer.
+    /// Polls for the response, with the endpoint's body put into that of a layer.
     #[inline]
-    pub(crate) fn poll_response<S, ResBody>(
+    pub(crate) fn poll_response<ResBody, T>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<ResponseBody<ResBody, S>>, E::Error>>
+        into: impl FnOnce(ResBody) -> T,
+    ) -> Poll<Result<Response<EitherBody<T>>, E::Error>>
     where
         E: Service<Request<B>, Response = Response<ResBody>>,
         ResBody: Body,
@@ -80,35 +78,22 @@ where
                 if *head_by_get {
                     without_body(response)
                 } else {
-                    response.map(ResponseBody::endpoint)
+                    response.map(|body| EitherBody::inner(into(body)))
                 }
             }
-            StateProj::Refused { response } => response
+            StateProj::Own { response } => response
                 .take()
-                .expect("a future is not polled after it is done")
-                .map(ResponseBody::own),
+                .expect("polled after completion")
+                .map(EitherBody::own),
         }))
     }
 }
 
-/// Takes off a body that was made for GET, and keeps what it says of its length (RFC 9110, section 9.3.2).
-fn without_body<E: Body, S>(response: Response<E>) -> Response<ResponseBody<E, S>> {
-    let (mut parts, body) = response.into_parts();
-    let has_no_length = parts.headers.contains_key(CONTENT_LENGTH)
-        || parts.headers.contains_key(TRANSFER_ENCODING)
-        || parts.status.is_informational()
-        || matches!(
-            parts.status,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-        );
-    // An endpoint that has taken the body off by itself leaves none, whatever GET would have had.
-    let length = body.size_hint().exact().filter(|length| *length > 0);
-    if let (false, Some(length)) = (has_no_length, length) {
-        parts
-            .headers
-            .insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    Response::from_parts(parts, ResponseBody::own(Bytes::new()))
+/// Drops a body that was made for GET, and keeps its length.
+fn without_body<B: Body, T>(response: Response<B>) -> Response<EitherBody<T>> {
+    let (mut head, body) = response.into_parts();
+    content::announce_length(head.status, &mut head.headers, &body);
+    Response::from_parts(head, EitherBody::default())
 }
 
 impl<E, B, ResBody> Future for ResponseFuture<E, B>
@@ -116,10 +101,10 @@ where
     E: Service<Request<B>, Response = Response<ResBody>>,
     ResBody: Body,
 {
-    type Output = Result<Response<ResponseBody<ResBody>>, E::Error>;
+    type Output = Result<Response<EitherBody<ResBody>>, E::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_response(cx)
+        self.poll_response(cx, |body| body)
     }
 }
 

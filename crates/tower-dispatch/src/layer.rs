@@ -8,16 +8,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::ALLOW};
+use http::{Request, Response, StatusCode, header::ALLOW};
 use http_body::Body;
+use http_body_util::Either;
 use pin_project_lite::pin_project;
+use tower_kit::{Allow, Attempt, EitherBody, Preferences, status_of};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{
-    BoxError, Dispatch, ResponseBody, ResponseFuture, allow::Allow, attempt::Attempt, refusal,
-    routes::Outcome,
-};
+use crate::{BoxError, Dispatch, ResponseFuture, not_dispatched, routes::Outcome};
 
 /// Puts a dispatcher in front of a service, which gets what no route takes.
 pub struct DispatchLayer<E> {
@@ -25,9 +24,10 @@ pub struct DispatchLayer<E> {
 }
 
 impl<E> DispatchLayer<E> {
-    /// Undecodable paths, paths without a route, other methods and OPTIONS go on to the wrapped service as
-    /// they came. Where the path had a route for another method and the wrapped service answers 404 or
-    /// 405, the answer is 405 with the methods of both in `Allow`.
+    /// Requests with an undecodable path, a path without a route, another method or OPTIONS fall
+    /// through to the wrapped service as they came. If the path had a route for another method and
+    /// the wrapped service responds with 404 or 405, the response is 405 with the methods of both in
+    /// `Allow`.
     ///
     /// A 405 that replaces a 404 keeps the headers of the 404, except those that describe its
     /// content.
@@ -61,6 +61,9 @@ impl<E, S> Layer<S> for DispatchLayer<E> {
     }
 }
 
+/// The body of the endpoint, of the wrapped service, or of a 405 of the layer's own.
+type LayerBody<E, S> = EitherBody<Either<E, S>>;
+
 /// The service that [`DispatchLayer`] makes.
 pub struct WithDispatch<E, S> {
     dispatch: Dispatch<E>,
@@ -74,7 +77,7 @@ where
     BodyE: Body<Data = Bytes, Error: Into<BoxError>>,
     BodyS: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    type Response = Response<ResponseBody<BodyE, BodyS>>;
+    type Response = Response<LayerBody<BodyE, BodyS>>;
     type Error = S::Error;
     type Future = LayerResponseFuture<E, S, B>;
 
@@ -99,11 +102,11 @@ where
                 }
             }
             Outcome::OtherMethods(allow) => State::Inner {
-                refused: Some(Box::new((request.method().clone(), allow))),
+                other_methods: Some(Box::new((Preferences::from(&request), allow))),
                 attempt: Attempt::new(self.inner.clone(), request),
             },
             Outcome::NotFound | Outcome::Undecodable(_) => State::Inner {
-                refused: None,
+                other_methods: None,
                 attempt: Attempt::new(self.inner.clone(), request),
             },
         };
@@ -151,9 +154,9 @@ pin_project! {
         Endpoint { #[pin] future: ResponseFuture<E, B> },
         Inner {
             #[pin]
-            attempt: Attempt<S, B>,
-            // The method for which the path had no route, and those for which it has.
-            refused: Option<Box<(Method, Allow)>>,
+            attempt: Attempt<S, Request<B>>,
+            // If the path has routes for other methods: these methods, and what a 405 needs to know.
+            other_methods: Option<Box<(Preferences, Allow)>>,
         },
     }
 }
@@ -164,29 +167,51 @@ where
     S: Service<Request<B>, Response = Response<BodyS>>,
     BodyE: Body,
 {
-    type Output = Result<Response<ResponseBody<BodyE, BodyS>>, S::Error>;
+    type Output = Result<Response<LayerBody<BodyE, BodyS>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Endpoint { future } => future.poll_response(cx).map_err(Into::into),
-            StateProj::Inner { attempt, refused } => {
-                let mut response = ready!(attempt.poll(cx))?;
-                Poll::Ready(Ok(match (response.status(), refused.as_deref_mut()) {
-                    // The wrapped service does not know the path, so its content would be
-                    // misleading.
-                    (StatusCode::NOT_FOUND, Some((method, allow))) => {
-                        refusal::instead_of_not_found(method, allow, response)
-                            .map(ResponseBody::own)
+            StateProj::Endpoint { future } => {
+                future.poll_response(cx, Either::Left).map_err(Into::into)
+            }
+            StateProj::Inner {
+                attempt,
+                other_methods,
+            } => {
+                let response = ready!(attempt.poll(cx))?;
+                Poll::Ready(Ok(match other_methods {
+                    None => response.map(wrapped),
+                    Some(other_methods) => {
+                        let (preferences, allow) = &mut **other_methods;
+                        with_methods(response, *preferences, allow)
                     }
-                    (StatusCode::METHOD_NOT_ALLOWED, Some((_, allow))) => {
-                        allow.add_header(response.headers());
-                        response.headers_mut().insert(ALLOW, allow.to_header());
-                        response.map(ResponseBody::inner)
-                    }
-                    _ => response.map(ResponseBody::inner),
                 }))
             }
         }
+    }
+}
+
+fn wrapped<E, S>(body: S) -> LayerBody<E, S> {
+    EitherBody::inner(Either::Right(body))
+}
+
+/// Returns the wrapped service's response to a method that the path has no route for.
+fn with_methods<E, S>(
+    mut response: Response<S>,
+    preferences: Preferences,
+    allow: &mut Allow,
+) -> Response<LayerBody<E, S>> {
+    match status_of(&response) {
+        // The wrapped service does not know the path, so its content would be misleading.
+        StatusCode::NOT_FOUND => {
+            not_dispatched::instead_of_not_found(preferences, allow, response).map(EitherBody::own)
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            allow.add_headers(response.headers());
+            response.headers_mut().insert(ALLOW, allow.to_header());
+            response.map(wrapped)
+        }
+        _ => response.map(wrapped),
     }
 }
 

@@ -1,12 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod allow;
 mod args;
-mod attempt;
 mod audit;
 mod automaton;
-mod body;
 mod builder;
 mod each;
 mod endpoint;
@@ -16,11 +13,11 @@ mod extract;
 mod future;
 mod layer;
 mod lower;
+mod not_dispatched;
 mod parse;
 mod path;
 mod pattern;
 mod preflight;
-mod refusal;
 mod rests;
 mod routes;
 mod safe_path;
@@ -35,18 +32,17 @@ mod view;
 
 pub use args::UrlArgs;
 pub use audit::{Audit, Unreachable};
-pub use body::ResponseBody;
 pub use builder::{BuildError, Builder};
 pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, IntoEndpoint, Typed};
 pub use endpoint_body::EndpointBody;
 #[cfg(feature = "axum")]
-pub use extract::{Args, ArgsRejection};
+pub use extract::{Args, ArgsError};
 pub use future::ResponseFuture;
 pub use layer::{DispatchLayer, LayerResponseFuture, WithDispatch};
+pub use not_dispatched::NotDispatched;
 pub use parse::ParseError;
 pub use path::PathError;
 pub use pattern::{Pattern, PatternError};
-pub use refusal::Refusal;
 pub use safe_path::UnsafePath;
 pub use service::Dispatch;
 pub use table::{Match, Table, TableError};

@@ -9,8 +9,10 @@ use http::{
     HeaderName, HeaderValue, Method, Request, Response,
     header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
 };
+use http_body_util::Full;
+use tower_kit::Allow;
 
-use crate::{allow::Allow, refusal};
+use crate::not_dispatched;
 
 /// In a preflight's extensions: the methods of all routes for its path.
 #[derive(Clone)]
@@ -32,10 +34,10 @@ fn only<B>(request: &Request<B>, name: HeaderName) -> Option<&HeaderValue> {
 }
 
 /// Returns the response to a preflight that has passed all layers of a route with these methods.
-pub(crate) fn response<B>(request: &Request<B>, methods: &[Method]) -> Response<Bytes> {
+pub(crate) fn response<B>(request: &Request<B>, methods: &[Method]) -> Response<Full<Bytes>> {
     match request.extensions().get() {
-        Some(Preflight(allow)) => refusal::options(allow),
+        Some(Preflight(allow)) => not_dispatched::options(allow),
         // A layer has removed it.
-        None => refusal::options(&methods.iter().chain([&Method::OPTIONS]).collect()),
+        None => not_dispatched::options(&methods.iter().chain([&Method::OPTIONS]).collect()),
     }
 }

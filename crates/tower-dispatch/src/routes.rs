@@ -5,10 +5,10 @@ mod reach;
 use std::{fmt, sync::Arc};
 
 use http::{Method, Request, Uri};
+use tower_kit::Allow;
 
 use crate::{
     BuildError, PathError, Pattern, UrlArgs,
-    allow::Allow,
     args::RouteInfo,
     each::Each,
     path::{self, Path},

@@ -7,11 +7,12 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
+use tower_kit::EitherBody;
 use tower_service::Service;
 
 use crate::{
-    Audit, BoxError, Boxed, Builder, Endpoint, Refusal, ResponseBody, ResponseFuture, Typed,
-    UrlError, refusal,
+    Audit, Boxed, Builder, Endpoint, NotDispatched, ResponseFuture, Typed, UrlError,
+    not_dispatched,
     routes::{Outcome, Routes},
 };
 
@@ -73,9 +74,9 @@ impl<E> Dispatch<E> {
 impl<E, B, ResBody> Service<Request<B>> for Dispatch<E>
 where
     E: Service<Request<B>, Response = Response<ResBody>> + Clone,
-    ResBody: Body<Data = Bytes, Error: Into<BoxError>>,
+    ResBody: Body<Data = Bytes>,
 {
-    type Response = Response<ResponseBody<ResBody>>;
+    type Response = Response<EitherBody<ResBody>>;
     type Error = E::Error;
     type Future = ResponseFuture<E, B>;
 
@@ -87,8 +88,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let outcome = self.routes.find_for(&mut request);
-        let method = request.method();
-        ResponseFuture::refused(match outcome {
+        ResponseFuture::own(match outcome {
             Outcome::Found {
                 endpoint,
                 args,
@@ -99,15 +99,17 @@ where
                 return ResponseFuture::endpoint(endpoint.clone(), request, head_by_get);
             }
             Outcome::OtherMethods(mut allow) => {
-                // Which is answered below, so it is allowed.
+                // Which gets a response below, so it is allowed.
                 allow.add(&Method::OPTIONS);
-                match *method {
-                    Method::OPTIONS => refusal::options(&allow),
-                    _ => refusal::method_not_allowed(method, &allow),
+                match *request.method() {
+                    Method::OPTIONS => not_dispatched::options(&allow),
+                    _ => not_dispatched::method_not_allowed(&allow).response_for(&request),
                 }
             }
-            Outcome::NotFound => Refusal::NotFound.response(method),
-            Outcome::Undecodable(error) => Refusal::UndecodablePath(error).response(method),
+            Outcome::NotFound => NotDispatched::NotFound.rejection().response_for(&request),
+            Outcome::Undecodable(error) => NotDispatched::UndecodablePath(error)
+                .rejection()
+                .response_for(&request),
         })
     }
 }

@@ -7,10 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, StatusCode, header::CONTENT_LENGTH, response};
+use http::response;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
 use pin_project_lite::pin_project;
+use tower_kit::{
+    EitherBody,
+    content::{RequestKind, content_length},
+};
 
 use crate::{Links, Outcome, entered::Entered};
 
@@ -21,42 +24,8 @@ pin_project! {
         L: Links,
     {
         #[pin]
-        kind: Kind<B>,
+        body: EitherBody<B>,
         watch: Option<Watch<L>>,
-    }
-}
-
-pin_project! {
-    #[project = KindProj]
-    pub(crate) enum Kind<B> {
-        Inner { #[pin] body: B },
-        Own { #[pin] body: Full<Bytes> },
-    }
-}
-
-impl<B: Body<Data = Bytes>> Kind<B> {
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project() {
-            KindProj::Inner { body } => body.poll_frame(cx),
-            KindProj::Own { body } => body.poll_frame(cx).map_err(|never| match never {}),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Inner { body } => body.is_end_stream(),
-            Self::Own { body } => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Inner { body } => body.size_hint(),
-            Self::Own { body } => body.size_hint(),
-        }
     }
 }
 
@@ -101,9 +70,7 @@ impl<L: Links> Drop for Guard<'_, L> {
 impl<B, L: Links> Default for ResponseBody<B, L> {
     fn default() -> Self {
         Self {
-            kind: Kind::Own {
-                body: Full::default(),
-            },
+            body: EitherBody::default(),
             watch: None,
         }
     }
@@ -113,7 +80,7 @@ impl<B, L: Links> ResponseBody<B, L> {
     /// Nobody wants to know how it ends.
     pub(crate) fn unwatched(body: B) -> Self {
         Self {
-            kind: Kind::Inner { body },
+            body: EitherBody::inner(body),
             watch: None,
         }
     }
@@ -126,19 +93,20 @@ where
 {
     /// Tells the hooks how it ends: whole, or not.
     pub(crate) fn watched(
-        kind: Kind<B>,
-        asks: Asks,
+        body: EitherBody<B>,
+        request: RequestKind,
         head: &response::Parts,
         entered: Entered<L>,
         whole: Outcome,
     ) -> Self {
-        let left = if kind.is_end_stream() || !asks.has_content(head.status) {
+        let left = if body.is_end_stream() || !request.has_content(head.status) {
             Some(0)
         } else {
-            kind.size_hint().exact().or_else(|| content_length(head))
+            let length = || content_length(&head.headers);
+            body.size_hint().exact().or_else(length)
         };
         Self {
-            kind,
+            body,
             watch: Some(Watch {
                 entered,
                 whole,
@@ -146,49 +114,6 @@ where
                 ended: AtomicBool::new(false),
             }),
         }
-    }
-}
-
-/// Returns the length that the head states. A server uses it where the body does not know its
-/// length. Lines that differ do not count.
-fn content_length(head: &response::Parts) -> Option<u64> {
-    let mut lines = head.headers.get_all(CONTENT_LENGTH).iter();
-    let first = lines.next()?;
-    let length = first.to_str().ok()?;
-    let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
-    let agrees = is_number && lines.all(|line| line == first);
-    length.parse().ok().filter(|_| agrees)
-}
-
-/// What a request asks for: how the client and the server understand the response, whatever the hooks make of the
-/// method.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Asks {
-    Head,
-    Connect,
-    Other,
-}
-
-impl Asks {
-    pub(crate) fn of(method: &Method) -> Self {
-        match *method {
-            Method::HEAD => Self::Head,
-            Method::CONNECT => Self::Connect,
-            _ => Self::Other,
-        }
-    }
-
-    /// Whether a response has content that a server asks for (RFC 9110, section 6.4.1).
-    pub(crate) fn has_content(self, status: StatusCode) -> bool {
-        let none = self == Self::Head
-            || (self == Self::Connect && status.is_success())
-            || status.is_informational()
-            // 205: RFC 9110, section 15.3.6.
-            || matches!(
-                status,
-                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-            );
-        !none
     }
 }
 
@@ -206,9 +131,9 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let guard = Guard(this.watch.as_mut());
-        let polled = this.kind.as_mut().poll_frame(cx);
+        let polled = this.body.as_mut().poll_frame(cx);
         let ended = match &polled {
-            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.kind.is_end_stream(),
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.body.is_end_stream(),
             _ => false,
         };
         let Some(watch) = guard.disarm() else {
@@ -233,7 +158,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        let is_end = self.kind.is_end_stream();
+        let is_end = self.body.is_end_stream();
         if let Some(watch) = self.watch.as_ref().filter(|_| is_end) {
             watch.ended.store(true, Ordering::Relaxed);
         }
@@ -241,7 +166,7 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.kind.size_hint()
+        self.body.size_hint()
     }
 }
 

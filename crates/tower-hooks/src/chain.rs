@@ -8,11 +8,9 @@ use std::{
 use bytes::Bytes;
 use http::{Response, request, response};
 use http_body_util::Full;
+use tower_kit::guard::{self, Payload};
 
-use crate::{
-    Hook, Outcome,
-    guard::{Payload, catch, quietly},
-};
+use crate::{Hook, Outcome};
 
 /// Where a request's hooks come from: those that [`HooksLayer::hook`](crate::HooksLayer::hook) put one after the other, or a
 /// [`HookList`](crate::HookList). Nothing else implements it.
@@ -130,14 +128,15 @@ impl<T: Default> Place<T> {
         let Some(state) = self.state.as_mut().filter(|_| self.passed) else {
             return;
         };
-        if let Err(another) = catch(async { hook.after(state, response).await }).await {
+        if let Err(another) = guard::catch_future(async { hook.after(state, response).await }).await
+        {
             panic.get_or_insert(another);
         }
     }
 
     pub(crate) fn finish<H: Hook<State = T>>(self, hook: &H, outcome: Outcome) {
         if let Some(state) = self.state {
-            quietly(|| hook.finish(state, outcome));
+            drop(guard::catch(|| hook.finish(state, outcome)));
         }
     }
 }

@@ -4,11 +4,9 @@ use bytes::Bytes;
 use http::{Response, request, response};
 use http_body_util::Full;
 use sync_wrapper::SyncWrapper;
+use tower_kit::guard::{self, Payload};
 
-use crate::{
-    Links, Outcome,
-    guard::{Payload, quietly},
-};
+use crate::{Links, Outcome};
 
 /// The hooks that a request has come through. However it ends, they are told, once.
 pub(crate) struct Entered<L: Links> {
@@ -71,8 +69,7 @@ impl<L: Links> Drop for Entered<L> {
                 Outcome::Cancelled
             });
         }
-        // It may be the last to hold the hooks, which are somebody else's.
-        let links = self.links.take();
-        quietly(|| drop(links));
+        // It may be the last to hold the hooks, which are user code.
+        guard::discard(self.links.take());
     }
 }

@@ -42,7 +42,42 @@ pub trait Hook: Send + Sync + 'static {
     /// unread.
     ///
     /// A response may have any status and headers. Its body is all in memory. It is dropped where a
-    /// response has none: to HEAD, with a 2xx to CONNECT, with 1xx, 204 and 304.
+    /// response has none: to HEAD, with a 2xx to CONNECT, with 1xx, 204, 205 and 304. For a client of
+    /// gRPC, an error in plain text becomes a [`Rejection`](tower_kit::Rejection) for the reason
+    /// [`HookResponse`](crate::HookResponse).
+    ///
+    /// A hook may also respond with a rejection for a reason of its own. Then the client gets the
+    /// protocol and the format that it prefers:
+    ///
+    /// ```
+    /// use std::{error::Error, fmt, ops::ControlFlow};
+    ///
+    /// use bytes::Bytes;
+    /// use http::{Response, StatusCode, header::RETRY_AFTER, request};
+    /// use http_body_util::Full;
+    /// use tower_hooks::HooksLayer;
+    /// use tower_kit::Rejection;
+    ///
+    /// #[derive(Debug)]
+    /// struct Maintenance;
+    ///
+    /// impl fmt::Display for Maintenance {
+    ///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         f.write_str("the site is switched off")
+    ///     }
+    /// }
+    ///
+    /// impl Error for Maintenance {}
+    ///
+    /// async fn closed(head: &mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> {
+    ///     let rejection = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, Maintenance)
+    ///         .with_detail("back in an hour")
+    ///         .with_header(RETRY_AFTER, 3600.into());
+    ///     ControlFlow::Break(rejection.response_for(&*head))
+    /// }
+    ///
+    /// let _layer = HooksLayer::new().before(closed);
+    /// ```
     fn before(
         &self,
         state: &mut Self::State,
@@ -52,8 +87,12 @@ pub trait Hook: Send + Sync + 'static {
         async { ControlFlow::Continue(()) }
     }
 
-    /// After the app, or after a later hook that answered in its place: may change the response's head. It is not called for the hook that
-    /// answered, nor where there is no response.
+    /// Runs after the inner service, or after a later hook that responded instead, and may change
+    /// the response's head. It is not called for the hook that responded, nor if there is no
+    /// response.
+    ///
+    /// To read the status, ask [`Rejection::of_head`](tower_kit::Rejection::of_head) first: a
+    /// rejection for a client of gRPC has the status 200 in its head.
     fn after(
         &self,
         state: &mut Self::State,

@@ -6,10 +6,10 @@ mod chain;
 mod closures;
 mod entered;
 mod future;
-mod guard;
 mod hook;
 mod layer;
 mod list;
+mod own;
 mod service;
 
 pub use body::ResponseBody;
@@ -20,4 +20,5 @@ pub use future::ResponseFuture;
 pub use hook::{Hook, Outcome};
 pub use layer::HooksLayer;
 pub use list::HookList;
+pub use own::HookResponse;
 pub use service::Hooks;

@@ -9,11 +9,11 @@ use std::{
 use bytes::Bytes;
 use http::{Response, request, response};
 use http_body_util::Full;
+use tower_kit::guard::Payload;
 
 use crate::{
     BoxHook, Chain, Hook, Links, Outcome,
     chain::{Place, sealed::Sealed},
-    guard::Payload,
 };
 
 /// A list of hooks that is made, and may be changed, while the program runs. Its clones are the same list.

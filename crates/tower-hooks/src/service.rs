@@ -7,19 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Request, Response,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-};
+use http::{Request, Response};
 use http_body::Body;
-use http_body_util::Full;
+use tower_kit::{EitherBody, content::RequestKind};
 use tower_service::Service;
 
-use crate::{
-    Chain, Links, Outcome, ResponseBody, ResponseFuture,
-    body::{Asks, Kind},
-    entered::Entered,
-};
+use crate::{Chain, Links, Outcome, ResponseBody, ResponseFuture, entered::Entered, own};
 
 /// The service that [`HooksLayer`](crate::HooksLayer) makes.
 #[derive(Clone)]
@@ -87,15 +80,15 @@ where
     ResBody: Body<Data = Bytes>,
 {
     let (mut head, body) = request.into_parts();
-    let asks = Asks::of(&head.method);
+    let kind = RequestKind::of(&head.method);
     async move {
-        let (mut answer, kind, whole);
+        let (mut answer, content, whole);
         match entered.before(&mut head).await {
             ControlFlow::Continue(()) => match inner.call(Request::from_parts(head, body)).await {
                 Ok(response) => {
                     let body;
                     (answer, body) = response.into_parts();
-                    kind = Kind::Inner { body };
+                    content = EitherBody::inner(body);
                     whole = Outcome::Completed;
                 }
                 Err(error) => {
@@ -106,8 +99,8 @@ where
             ControlFlow::Break(response) => {
                 drop((inner, body));
                 let body;
-                (answer, body) = without_content_for(asks, response).into_parts();
-                kind = Kind::Own { body };
+                (answer, body) = own::response_for(&head, kind, response).into_parts();
+                content = EitherBody::own(body);
                 whole = Outcome::Aborted;
             }
         };
@@ -115,26 +108,9 @@ where
         if whole != Outcome::Aborted || !skips_after {
             entered.after(&mut answer).await;
         }
-        let body = ResponseBody::watched(kind, asks, &answer, entered, whole);
+        let body = ResponseBody::watched(content, kind, &answer, entered, whole);
         Ok(Response::from_parts(answer, body))
     }
-}
-
-/// Drops the body where a response has none. A response to HEAD states the length that the body
-/// would have (RFC 9110, sections 6.4.1, 8.6 and 9.3.2).
-fn without_content_for(asks: Asks, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    if asks.has_content(response.status()) {
-        return response;
-    }
-    let length = response.body().size_hint().exact().unwrap_or_default();
-    let has_length = asks == Asks::Head && Asks::Other.has_content(response.status());
-    let headers = response.headers_mut();
-    if has_length && !headers.contains_key(TRANSFER_ENCODING) {
-        let length = || HeaderValue::from(length);
-        headers.entry(CONTENT_LENGTH).or_insert_with(length);
-    }
-    *response.body_mut() = Full::default();
-    response
 }
 
 impl<S: fmt::Debug, C> fmt::Debug for Hooks<S, C> {

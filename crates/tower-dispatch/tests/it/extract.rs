@@ -6,7 +6,8 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde::{Deserialize, de::DeserializeOwned};
 use tower::{Service, ServiceExt};
-use tower_dispatch::{Args, ArgsRejection, Dispatch, UrlArgs};
+use tower_dispatch::{Args, ArgsError, Dispatch, UrlArgs};
+use tower_kit::Rejection;
 
 async fn ask<S, B>(app: S, uri: &str) -> (StatusCode, Option<String>, String)
 where
@@ -16,13 +17,10 @@ where
     let request = Request::get(uri).body(Body::empty()).unwrap();
     let (parts, body) = app.oneshot(request).await.unwrap().into_parts();
     let text = body.collect().await.unwrap().to_bytes();
-    let rejection = parts
-        .extensions
-        .get::<ArgsRejection>()
-        .map(ToString::to_string);
+    let reason = Rejection::of_head(&parts).and_then(Rejection::reason);
     (
         parts.status,
-        rejection,
+        reason.map(ArgsError::to_string),
         String::from_utf8(text.into()).unwrap(),
     )
 }
@@ -78,7 +76,7 @@ where
     let expected = match status.as_u16() {
         200 => "taken",
         400 => "a value in the path is not valid\n",
-        _ => "Internal Server Error\n",
+        _ => "500 Internal Server Error\n",
     };
     assert_eq!(text, expected);
     (status.as_u16(), reason.unwrap_or_default())
@@ -183,7 +181,7 @@ async fn dispatch_4_a_type_that_no_path_fits_is_500() {
 #[tokio::test]
 async fn without_a_dispatcher_there_are_none() {
     let why = "the request has no url args: it did not come through a dispatcher";
-    let text = "Internal Server Error\n".to_owned();
+    let text = "500 Internal Server Error\n".to_owned();
     let expected = (
         StatusCode::INTERNAL_SERVER_ERROR,
         Some(why.to_owned()),
@@ -194,4 +192,19 @@ async fn without_a_dispatcher_there_are_none() {
         .route("/all", get(async |_: UrlArgs| ""));
     assert_eq!(ask(router.clone(), "/args").await, expected);
     assert_eq!(ask(router, "/all").await, expected);
+}
+
+#[tokio::test]
+async fn dispatch_4_a_rejection_of_an_extractor_has_the_clients_format() {
+    let handler = get(async |Args(_): Args<u8>| "taken");
+    let urls = Dispatch::builder().route("/{x}", handler).build().unwrap();
+    for app in [
+        Router::new().fallback_service(urls),
+        Router::new().route("/{x}", get(async |_: UrlArgs| "taken")),
+    ] {
+        let request = Request::get("/256").header("accept", "application/json");
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await;
+        let headers = response.unwrap().into_parts().0.headers;
+        assert_eq!(headers["content-type"], "application/json");
+    }
 }

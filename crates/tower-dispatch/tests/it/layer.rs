@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, Refusal, UrlArgs};
+use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, NotDispatched, UrlArgs};
 use tower_environ::{MountLayer, NotMounted};
+use tower_kit::{Rejection, status_of};
 
 use crate::probe::{ask, says};
 
@@ -16,6 +17,10 @@ fn layer() -> DispatchLayer<Endpoint<()>> {
         .build()
         .unwrap();
     DispatchLayer::new(urls)
+}
+
+fn reason<B, E: std::error::Error + 'static>(response: &Response<B>) -> Option<&E> {
+    Rejection::of(response)?.reason()
 }
 
 /// Answers with this status, these methods in `Allow`, and what it was asked.
@@ -64,7 +69,7 @@ async fn what_no_route_takes_goes_on_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_path_with_a_route_for_another_method_is_405_where_the_inner_answer_is_404_or_405() {
+async fn dispatch_8_an_inner_404_or_405_becomes_405_for_other_methods() {
     let ours = "the path does not allow this method\n";
     let theirs = "inner DELETE /a/1";
     let table = [
@@ -113,38 +118,15 @@ async fn what_inner_layers_have_left_for_outer_ones_outlives_the_404() {
     let response = app.oneshot(request).await.unwrap();
     assert_eq!(response.status(), http::StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(response.extensions().get(), Some(&"from inside"));
-    assert_eq!(
-        response.extensions().get(),
-        Some(&Refusal::MethodNotAllowed)
-    );
+    assert_eq!(reason(&response), Some(&NotDispatched::MethodNotAllowed));
 }
 
-/// Every field of the 404 that is dropped, written out.
 #[tokio::test]
 async fn dispatch_8_a_405_for_a_404_drops_headers_of_the_content() {
-    const GONE: [&str; 17] = [
-        "accept-ranges",
-        "age",
-        "content-digest",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-length",
-        "content-location",
-        "content-md5",
-        "content-range",
-        "content-type",
-        "digest",
-        "etag",
-        "last-modified",
-        "repr-digest",
-        "trailer",
-        "transfer-encoding",
-    ];
-    const KEPT: [&str; 14] = [
+    const GONE: [&str; 4] = ["age", "content-digest", "content-type", "etag"];
+    const KEPT: [&str; 12] = [
         "access-control-allow-credentials",
         "access-control-allow-origin",
-        "cache-control",
         "connection",
         "content-security-policy",
         "date",
@@ -152,14 +134,13 @@ async fn dispatch_8_a_405_for_a_404_drops_headers_of_the_content() {
         "retry-after",
         "set-cookie",
         "strict-transport-security",
-        "vary",
         "via",
         "www-authenticate",
         "x-request-id",
     ];
     let app = layer().layer(service_fn(async |_: Request<()>| {
         let mut response = Response::builder().status(404).header("allow", "TRACE");
-        for name in GONE.iter().chain(&KEPT) {
+        for name in GONE.iter().chain(&KEPT).chain(&["cache-control", "vary"]) {
             response = response.header(*name, "one").header(*name, "two");
         }
         response.body(Full::<Bytes>::from("the page is gone"))
@@ -176,6 +157,12 @@ async fn dispatch_8_a_405_for_a_404_drops_headers_of_the_content() {
             assert_eq!(values, ["one", "two"], "{name}");
             headers.remove(name);
         }
+        // These are lists of restrictions, and each response has its own.
+        for (name, own) in [("cache-control", "no-store"), ("vary", "accept")] {
+            let values: Vec<_> = headers.get_all(name).iter().collect();
+            assert_eq!(values, ["one", "two", own], "{name}");
+            headers.remove(name);
+        }
         let mut left: Vec<_> = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
@@ -184,6 +171,7 @@ async fn dispatch_8_a_405_for_a_404_drops_headers_of_the_content() {
         let own = [
             ("allow", "GET, HEAD, PUT"),
             ("content-type", "text/plain; charset=utf-8"),
+            ("x-content-type-options", "nosniff"),
         ];
         assert_eq!(left, own);
     }
@@ -197,29 +185,54 @@ async fn dispatch_8_a_405_instead_of_a_404_has_its_own_reason_alone() {
     let got = inner
         .clone()
         .oneshot(Request::delete("/a/1").body(()).unwrap());
-    assert!(
-        got.await
-            .unwrap()
-            .extensions()
-            .get::<NotMounted>()
-            .is_some()
-    );
+    assert_eq!(reason(&got.await.unwrap()), Some(&NotMounted));
 
     let app = layer().layer(inner);
     let got = app.oneshot(Request::delete("/a/1").body(()).unwrap());
-    let extensions = got.await.unwrap().into_parts().0.extensions;
-    assert_eq!(extensions.get(), Some(&Refusal::MethodNotAllowed));
-    assert_eq!(extensions.get::<NotMounted>(), None);
+    let response = got.await.unwrap();
+    assert_eq!(reason(&response), Some(&NotDispatched::MethodNotAllowed));
+    // Both have these fields, and the response has each once.
+    let lines: Vec<_> = response.headers().get_all("vary").iter().collect();
+    assert_eq!(lines, ["accept"]);
 
     // An inner dispatcher's reason for its 404 is not the reason for this one.
     let inner = Dispatch::builder().get("/none", says("none")).build();
     let app = layer().layer(inner.unwrap());
     let got = app.oneshot(Request::delete("/a/1").body(()).unwrap());
     let response = got.await.unwrap();
-    assert_eq!(
-        response.extensions().get(),
-        Some(&Refusal::MethodNotAllowed)
-    );
+    assert_eq!(reason(&response), Some(&NotDispatched::MethodNotAllowed));
+}
+
+/// Rejections of gRPC are a 200 on the wire.
+#[tokio::test]
+async fn dispatch_8_an_inner_404_and_405_count_in_grpc_too() {
+    let grpc = async |app: Dispatch<Endpoint<()>>| {
+        let request = Request::post("/a/1").header("content-type", "application/grpc");
+        let app = layer().layer(app);
+        let response = app.oneshot(request.body(()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), http::StatusCode::OK);
+        assert_eq!(status_of(&response), http::StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()["content-type"], "application/grpc");
+        assert_eq!(reason(&response), Some(&NotDispatched::MethodNotAllowed));
+        let message = &response.headers()["grpc-message"];
+        assert_eq!(message, "the path does not allow this method");
+        response.headers()["allow"].clone()
+    };
+    let no_route = Dispatch::builder().get("/none", says("none")).build();
+    assert_eq!(grpc(no_route.unwrap()).await, "GET, HEAD, PUT");
+    let no_method = Dispatch::builder().patch("/a/1", says("patch")).build();
+    let allow = grpc(no_method.unwrap()).await;
+    assert_eq!(allow, "GET, HEAD, OPTIONS, PATCH, PUT");
+}
+
+#[tokio::test]
+async fn dispatch_8_a_405_instead_of_a_404_has_the_clients_format() {
+    let no_route = Dispatch::builder().get("/none", says("none")).build();
+    let app = layer().layer(no_route.unwrap());
+    let request = Request::delete("/a/1").header("accept", "application/problem+json");
+    let response = app.oneshot(request.body(()).unwrap()).await.unwrap();
+    let content_type = &response.headers()["content-type"];
+    assert_eq!(content_type, "application/problem+json");
 }
 
 #[tokio::test]
@@ -242,7 +255,7 @@ async fn dispatch_8_an_inner_405_keeps_its_reason_and_allow_lines() {
     let allow: Vec<_> = response.headers().get_all("allow").iter().collect();
     assert_eq!(allow, ["GET, HEAD, LINK, POST, PUT"]);
     assert_eq!(response.extensions().get(), Some(&Reason("inner")));
-    assert_eq!(response.extensions().get::<Refusal>(), None);
+    assert!(Rejection::of(&response).is_none());
 }
 
 #[tokio::test]

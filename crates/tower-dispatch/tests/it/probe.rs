@@ -35,7 +35,7 @@ pub(crate) type Got = (StatusCode, HeaderMap, String);
 pub(crate) async fn ask<S, B>(app: S, method: Method, uri: &str) -> Got
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
-    B: Body<Data = Bytes, Error = tower::BoxError>,
+    B: Body<Data = Bytes, Error: std::fmt::Debug>,
 {
     let request = Request::builder().method(method).uri(uri).body(()).unwrap();
     let (parts, body) = app.oneshot(request).await.unwrap().into_parts();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::ALLOW};
 use http_body_util::Full;
 use tower::{Layer, layer::layer_fn, service_fn, util::MapRequestLayer};
-use tower_dispatch::{Dispatch, DispatchLayer, Pattern, Refusal, UrlArgs};
+use tower_dispatch::{Dispatch, DispatchLayer, NotDispatched, Pattern, UrlArgs};
 
 use crate::probe::{ask, says};
 
@@ -173,7 +173,10 @@ async fn the_first_path_that_matches_decides_if_that_is_asked_for() {
     // In front of another service it goes on.
     let app = DispatchLayer::new(strict).layer(says("inner"));
     assert_eq!(ask(app, Method::PUT, "/a").await.2, "inner PUT []");
-    assert_eq!(Refusal::NotFound.to_string(), "no route matches the path");
+    assert_eq!(
+        NotDispatched::NotFound.to_string(),
+        "no route matches the path"
+    );
 }
 
 /// Patterns of one text that differ in what they match are several patterns.

@@ -5,7 +5,8 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use tower::{ServiceExt, service_fn};
-use tower_dispatch::{Dispatch, Pattern, Refusal, UrlArgs};
+use tower_dispatch::{Dispatch, NotDispatched, Pattern, UrlArgs};
+use tower_kit::{Rejection, status_of};
 
 use crate::probe::{ask, says};
 
@@ -59,7 +60,7 @@ async fn url_args_tell_place_name_route_and_pattern() {
 }
 
 #[tokio::test]
-async fn what_has_no_route_is_refused_with_the_reason() {
+async fn dispatch_7_what_has_no_route_is_rejected_with_the_reason() {
     let urls = Dispatch::builder()
         .get("/a", says("get"))
         .put("/{x}", says("put"))
@@ -128,27 +129,32 @@ async fn what_has_no_route_is_refused_with_the_reason() {
         let found = headers.get("allow").map(|allow| allow.to_str().unwrap());
         assert_eq!(found, allow, "{method} {uri}");
     }
-    let refused = urls
-        .clone()
-        .oneshot(Request::delete("/b").body(()).unwrap())
-        .await
-        .unwrap();
-    assert_eq!(refused.extensions().get(), Some(&Refusal::MethodNotAllowed));
-    let refused = urls
-        .clone()
-        .oneshot(Request::get("/none/at/all").body(()).unwrap());
-    assert_eq!(
-        refused.await.unwrap().extensions().get(),
-        Some(&Refusal::NotFound)
-    );
-    let refused = urls
-        .oneshot(Request::get("/%ff").body(()).unwrap())
-        .await
-        .unwrap();
-    assert!(matches!(
-        refused.extensions().get(),
-        Some(Refusal::UndecodablePath(_))
-    ));
+    let table = [
+        (Request::delete("/b"), "MethodNotAllowed"),
+        (Request::get("/none/at/all"), "NotFound"),
+        (Request::get("/%ff"), "UndecodablePath"),
+    ];
+    for (request, expected) in table {
+        let response = urls.clone().oneshot(request.body(()).unwrap());
+        let response = response.await.unwrap();
+        let reason = Rejection::of(&response).and_then(Rejection::reason);
+        let reason: &NotDispatched = reason.unwrap();
+        assert!(format!("{reason:?}").starts_with(expected), "{reason:?}");
+    }
+}
+
+#[tokio::test]
+async fn dispatch_7_a_rejection_speaks_the_clients_protocol() {
+    let urls = Dispatch::builder().get("/a", says("get")).build().unwrap();
+    for (path, status, code) in [("/b", 404, "12"), ("/a", 405, "12"), ("/%ff", 400, "3")] {
+        let request = Request::post(path).header("content-type", "application/grpc");
+        let response = urls.clone().oneshot(request.body(()).unwrap());
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["grpc-status"], code);
+        assert_eq!(status_of(&response), status);
+        assert_eq!(response.headers().contains_key("allow"), status == 405);
+    }
 }
 
 #[tokio::test]

@@ -10,5 +10,6 @@ mod ends;
 mod functions;
 mod list;
 mod random;
+mod rejections;
 mod requests;
 mod scripted;
