@@ -1,10 +1,6 @@
 //! Clients: tonic's own, and the same with tonic-web over HTTP/1, in binary and in base64.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -51,8 +47,8 @@ impl Wire {
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    /// Of HTTP.
-    pub(crate) head: response::Parts,
+    /// Of HTTP, if there was one.
+    pub(crate) head: Option<response::Parts>,
     pub(crate) messages: Vec<String>,
     /// Of the head and the trailers.
     pub(crate) metadata: MetadataMap,
@@ -66,24 +62,34 @@ impl Reply {
         self.metadata.get(name).map(|value| value.to_str().unwrap())
     }
 
-    pub(crate) fn content_type(&self) -> &str {
-        let content_type = self.head.headers.get(CONTENT_TYPE);
-        content_type.map_or("", |value| value.to_str().unwrap())
+    /// Returns whether the response is one of this protocol, and not one from which a client infers
+    /// a status.
+    pub(crate) fn speaks(&self, wire: Wire) -> bool {
+        let content_type = self.content_type().unwrap_or_default();
+        let content_type = content_type.strip_suffix("+proto").unwrap_or(content_type);
+        let status = self.head.as_ref().map(|head| head.status);
+        status == Some(StatusCode::OK) && content_type == wire.content_type()
     }
 
-    /// Returns whether the response is one of this protocol, and not an error of HTTP from which a client infers a
-    /// status.
-    pub(crate) fn speaks(&self, wire: Wire) -> bool {
-        let content_type = self.content_type();
-        let content_type = content_type.strip_suffix("+proto").unwrap_or(content_type);
-        self.head.status == StatusCode::OK && content_type == wire.content_type()
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        let value = self.head.as_ref()?.headers.get(CONTENT_TYPE)?;
+        value.to_str().ok()
     }
+}
+
+/// How a call differs from a good one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options {
+    /// Instead of the method's.
+    pub(crate) path: Option<&'static str>,
+    pub(crate) fault: Option<Fault>,
+    /// The request has a `Content-Length`, as a browser's. Those of tonic have none.
+    pub(crate) announced: bool,
 }
 
 pub(crate) struct Client {
     transport: Transport,
     origin: Uri,
-    head: Arc<Mutex<Option<response::Parts>>>,
 }
 
 type Transport = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
@@ -92,57 +98,74 @@ impl Client {
     pub(crate) fn new(wire: Wire, address: SocketAddr) -> Self {
         let origin: Uri = format!("http://{address}").parse().unwrap();
         let http: Http = HyperClient::builder(TokioExecutor::new()).build_http();
-        let head = Arc::new(Mutex::new(None));
+        let web = GrpcWebClientLayer::new();
         let transport = match wire {
-            Wire::Grpc => boxed(Endpoint::from(origin.clone()).connect_lazy(), &head),
+            Wire::Grpc => boxed(Endpoint::from(origin.clone()).connect_lazy()),
             Wire::Web => {
-                let http = boxed(
-                    http.map_request(|request: Request<_>| request.map(Body::new)),
-                    &head,
-                );
-                boxed(GrpcWebClientLayer::new().layer(http), &Arc::default())
+                let body = |request: Request<_>| request.map(Body::new);
+                boxed(web.layer(http.map_request(body)))
             }
-            Wire::WebText => {
-                let http = service_fn(move |request: Request<_>| {
-                    text(http.clone(), request.map(Body::new))
-                });
-                let http = boxed(http, &head);
-                boxed(GrpcWebClientLayer::new().layer(http), &Arc::default())
-            }
+            Wire::WebText => boxed(web.layer(service_fn(move |request: Request<_>| {
+                in_base64(http.clone(), request.map(Body::new))
+            }))),
         };
-        Self {
-            transport,
-            origin,
-            head,
-        }
+        Self { transport, origin }
     }
 
     /// Calls the echo with three texts, as one message or as three.
-    pub(crate) async fn call(&self, call: Call, path: &str, fault: Option<Fault>) -> Reply {
-        let called = self.called(call, path, fault);
+    pub(crate) async fn call(&self, call: Call, path: &str, options: Options) -> Reply {
+        let called = self.called(call, path, options);
         timeout(Duration::from_secs(20), called)
             .await
             .expect("the call has an end")
     }
 
-    async fn called(&self, call: Call, path: &str, fault: Option<Fault>) -> Reply {
+    async fn called(&self, call: Call, path: &str, options: Options) -> Reply {
         const TEXTS: [&str; 3] = ["one", "two", "three"];
-        let mut grpc = Grpc::with_origin(self.transport.clone(), self.origin.clone());
-        grpc.ready().await.unwrap();
-        let path = path.parse().unwrap();
-        let one = || request(TEXTS.join(","), fault);
-        let three = || request(stream::iter(TEXTS.map(str::to_owned)), fault);
+        let head = OnceLock::new();
+        let transport = service_fn(|request| self.send(request, options.announced, &head));
+        let mut grpc = Grpc::with_origin(transport, self.origin.clone());
+        let path = options.path.unwrap_or(path).parse().unwrap();
+        let one = || request(TEXTS.join(","), options.fault);
+        let three = || request(stream::iter(TEXTS.map(str::to_owned)), options.fault);
         let mut reply = match call {
             Call::Unary => single(grpc.unary(one(), path, Text).await),
             Call::ClientStream => single(grpc.client_streaming(three(), path, Text).await),
             Call::ServerStream => several(grpc.server_streaming(one(), path, Text).await).await,
             Call::Bidirectional => several(grpc.streaming(three(), path, Text).await).await,
         };
-        if let Some(head) = self.head.lock().unwrap().take() {
-            reply.head = head;
-        }
+        reply.head = head.into_inner();
         reply
     }
+
+    async fn send(
+        &self,
+        mut request: Request<Body>,
+        announced: bool,
+        head: &OnceLock<response::Parts>,
+    ) -> Result<Response<Body>, BoxError> {
+        if announced {
+            let whole = request.body_mut().collect().await?.to_bytes();
+            *request.body_mut() = Body::new(Full::new(whole));
+        }
+        let response = self.transport.clone().oneshot(request).await?;
+        let (parts, body) = response.into_parts();
+        head.set(parts.clone()).unwrap();
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+fn boxed<S, B>(service: S) -> Transport
+where
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let service = service.map_response(|response| response.map(Body::new));
+    BoxCloneSyncService::new(service.map_err(Into::into))
 }
 
 fn request<T>(message: T, fault: Option<Fault>) -> tonic::Request<T> {
@@ -191,7 +214,7 @@ fn ended(messages: Vec<String>, mut metadata: MetadataMap, status: Status) -> Re
         .as_mut()
         .extend(status.metadata().clone().into_headers());
     Reply {
-        head: Response::new(()).into_parts().0,
+        head: None,
         messages,
         metadata,
         code: status.code(),
@@ -199,33 +222,10 @@ fn ended(messages: Vec<String>, mut metadata: MetadataMap, status: Status) -> Re
     }
 }
 
-/// Any transport. It keeps the head of the response.
-fn boxed<S, A, B>(
-    service: S,
-    head: &Arc<Mutex<Option<response::Parts>>>,
-) -> BoxCloneSyncService<Request<A>, Response<Body>, BoxError>
-where
-    S: Service<Request<A>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    A: 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    let head = head.clone();
-    let service = service.map_response(move |response| {
-        let (parts, body) = response.into_parts();
-        *head.lock().unwrap() = Some(parts.clone());
-        Response::from_parts(parts, Body::new(body))
-    });
-    BoxCloneSyncService::new(service.map_err(Into::into))
-}
-
 type Http = HyperClient<HttpConnector, Body>;
 
 /// gRPC-Web in base64, which tonic-web's client does not speak. The request has a length, as that of a browser.
-async fn text(http: Http, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+async fn in_base64(http: Http, request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let (mut parts, body) = request.into_parts();
     let content_type = HeaderValue::from_static(Wire::WebText.content_type());
     parts.headers.insert(ACCEPT, content_type.clone());

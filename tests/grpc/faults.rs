@@ -15,6 +15,7 @@ use tower_http::{
 };
 
 use crate::{
+    client::Options,
     echo::{Call, Fault},
     layers::{LAYERS, exception},
     server::{App, boxed, each_way},
@@ -104,14 +105,15 @@ async fn a_fault_inside_of_the_exception_layer_has_a_status() {
         .with(Fault::StreamStalls),
         Case::new(
             "exception",
-            "tower-http's body limit, 413",
+            "tower-http's body limit, announced length",
             |app| {
                 let app = MapRequestBodyLayer::new(Body::new).layer(app);
                 exception(boxed(RequestBodyLimitLayer::new(4).layer(app)))
             },
             Code::ResourceExhausted,
             Anything,
-        ),
+        )
+        .announced(),
     ])
     .await;
 }
@@ -127,7 +129,11 @@ async fn no_layer_makes_a_good_end_of_a_fault() {
                 .flat_map(|fault| Call::ALL.map(|call| (fault, call)))
             {
                 let path = format!("{prefix}{}", call.path());
-                let reply = client.call(call, &path, Some(*fault)).await;
+                let options = Options {
+                    fault: Some(*fault),
+                    ..Options::default()
+                };
+                let reply = client.call(call, &path, options).await;
                 let what = format!("{name}: {fault:?} of {call:?} by {way:?}: {reply:?}");
                 assert_ne!(reply.code, Code::Ok, "{what}");
             }

@@ -3,6 +3,7 @@
 use tonic::Code;
 
 use crate::{
+    client::Options,
     echo::{Call, IN_HEAD, IN_TRAILERS},
     layers::LAYERS,
     server::each_way,
@@ -14,7 +15,7 @@ async fn calls_pass_each_layer_and_all_of_them() {
         each_way(layers, async |client, way| {
             for call in Call::ALL {
                 let path = format!("{prefix}{}", call.path());
-                let reply = client.call(call, &path, None).await;
+                let reply = client.call(call, &path, Options::default()).await;
                 let what = format!("{name}: {call:?} by {way:?}: {reply:?}");
                 assert_eq!(reply.code, Code::Ok, "{what}");
                 let expected: &[&str] = match call {

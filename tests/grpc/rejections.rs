@@ -17,6 +17,7 @@ use tower_kit::{Rejection, RenderLayer};
 use tower_origin::OriginLayer;
 
 use crate::{
+    client::Options,
     echo::{Call, IN_TRAILERS},
     layers::not_found,
     server::{App, boxed, each_way},
@@ -213,7 +214,7 @@ async fn a_404_of_grpc_falls_through_a_cascade() {
     };
     each_way(layers, async |client, way| {
         for call in Call::ALL {
-            let reply = client.call(call, &call.path(), None).await;
+            let reply = client.call(call, &call.path(), Options::default()).await;
             assert_eq!(reply.code, Code::Ok, "{call:?} by {way:?}: {reply:?}");
             assert_eq!(reply.metadata(IN_TRAILERS), Some("sent"));
         }

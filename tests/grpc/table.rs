@@ -9,7 +9,7 @@ use std::{
 use tonic::Code;
 
 use crate::{
-    client::{Client, Reply},
+    client::{Client, Options, Reply},
     echo::{Call, FAULT, Fault},
     layers::around,
     server::{App, Translated, Way, each_way},
@@ -19,9 +19,7 @@ pub(crate) struct Case {
     pub(crate) layer: &'static str,
     /// What is rejected or fails.
     pub(crate) what: &'static str,
-    /// Instead of the path of the call.
-    pub(crate) path: Option<&'static str>,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) options: Options,
     pub(crate) layers: fn(App) -> App,
     pub(crate) code: Code,
     pub(crate) says: Says,
@@ -59,32 +57,32 @@ impl Case {
         Self {
             layer,
             what,
-            path: None,
-            fault: None,
+            options: Options::default(),
             layers,
             code,
             says,
         }
     }
 
-    pub(crate) fn at(self, path: &'static str) -> Self {
-        Self {
-            path: Some(path),
-            ..self
-        }
+    pub(crate) fn at(mut self, path: &'static str) -> Self {
+        self.options.path = Some(path);
+        self
     }
 
-    pub(crate) fn with(self, fault: Fault) -> Self {
-        Self {
-            fault: Some(fault),
-            ..self
-        }
+    pub(crate) fn with(mut self, fault: Fault) -> Self {
+        self.options.fault = Some(fault);
+        self
+    }
+
+    pub(crate) fn announced(mut self) -> Self {
+        self.options.announced = true;
+        self
     }
 
     /// The messages that came before the status.
     fn messages(&self, call: Call) -> &'static [&'static str] {
         let streams = matches!(call, Call::ServerStream | Call::Bidirectional);
-        match self.fault {
+        match self.options.fault {
             Some(Fault::StreamPanics | Fault::StreamFails | Fault::StreamStalls) if streams => {
                 &["one"]
             }
@@ -112,8 +110,8 @@ impl Seen {
             false => reply.message.clone(),
         };
         if !reply.speaks(way.wire) {
-            let status = reply.head.status.as_str();
-            message += &format!(" [HTTP {status} {:?}]", reply.content_type());
+            let status = reply.head.as_ref().map(|head| head.status.as_u16());
+            message += &format!(" [HTTP {status:?} {:?}]", reply.content_type());
         }
         let way = match way.translated {
             Translated::Outside => format!("{:?} translated outside", way.wire),
@@ -149,8 +147,7 @@ pub(crate) async fn check(cases: &[Case]) {
         let layers = case.layers;
         let mut call = async |client: &Client, way: &Way| {
             for call in Call::ALL {
-                let path = case.path.map_or_else(|| call.path(), str::to_owned);
-                let reply = client.call(call, &path, case.fault).await;
+                let reply = client.call(call, &call.path(), case.options).await;
                 seen.add(&reply, way);
                 if !case.is_right(call, way, &reply) {
                     wrong.insert(format!("{}: {}", case.layer, case.what));
