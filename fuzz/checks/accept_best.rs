@@ -2,7 +2,7 @@
 //! that replays its corpus share this file.
 
 use http::HeaderValue;
-use tower_exception::accept::best;
+use tower_kit::accept::best;
 
 const OFFERS: [&str; 4] = [
     "text/plain",

@@ -26,7 +26,8 @@ use http_body_util::{BodyExt, Full};
 use scraper::{Html, Selector};
 use serde_json::Value;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
-use tower_exception::{ExceptionLayer, accept};
+use tower_exception::ExceptionLayer;
+use tower_kit::accept;
 
 use crate::{Verdict, bytes};
 

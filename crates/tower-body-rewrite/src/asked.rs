@@ -9,10 +9,11 @@ use http::{
     },
     response,
 };
+use tower_kit::content::RequestKind;
 
 use crate::{
     Rewriter, Tag,
-    eligible::{Eligible, RequestMethod},
+    eligible::Eligible,
     head,
     headers::only,
     layer::{Choose, Options, ResponseFn},
@@ -22,7 +23,8 @@ use crate::{
 /// What is kept of a request while the inner service works.
 pub(crate) struct Asked<R> {
     options: Arc<Options<R>>,
-    method: RequestMethod,
+    kind: RequestKind,
+    is_get: bool,
     /// What `from_request` made of this request.
     choose: Option<Box<ResponseFn<R>>>,
     /// It has a condition that entity tags decide.
@@ -66,7 +68,8 @@ impl<R> Asked<R> {
         }
         let mut asked = Self {
             options: options.clone(),
-            method: RequestMethod::from(request.method()),
+            kind: RequestKind::of(request.method()),
+            is_get: request.method() == Method::GET,
             choose: match &options.choose {
                 Choose::ByResponse(_) => None,
                 Choose::ByRequest(choose) => Some(head::shown(request, |head| choose(head))),
@@ -136,7 +139,7 @@ impl<R: Rewriter> Asked<R> {
         if response.status == StatusCode::RANGE_NOT_SATISFIABLE && can_ask_again {
             return Treatment::AskAgainToBeSure;
         }
-        let eligible = Eligible::of(self.method, response, types);
+        let eligible = Eligible::of(self.kind, response, types);
         let foreign = self.conditional && response.status == StatusCode::NOT_MODIFIED;
         if eligible == Eligible::No || foreign {
             return Treatment::Untouched;
@@ -147,9 +150,7 @@ impl<R: Rewriter> Asked<R> {
         match eligible {
             Eligible::No => Treatment::Untouched,
             Eligible::Part => Treatment::AskAgain,
-            Eligible::Whole if self.method == RequestMethod::Get => {
-                Treatment::Rewritten(rewriter, tag)
-            }
+            Eligible::Whole if self.is_get => Treatment::Rewritten(rewriter, tag),
             Eligible::Whole => Treatment::Outcome(rewriter),
             Eligible::HeadOnly => Treatment::HeadersOnly(rewriter, tag),
         }
@@ -162,7 +163,7 @@ impl<R: Rewriter> Asked<R> {
         if self.copies.are_beside(etag) {
             return Treatment::Untouched;
         }
-        if Eligible::of_copy(self.method, response, &self.options.types) == Eligible::No {
+        if Eligible::of_copy(self.kind, response, &self.options.types) == Eligible::No {
             return Treatment::AskAgain;
         }
         // What would be done to the 200 that it stands for.

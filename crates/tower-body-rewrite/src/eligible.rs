@@ -1,10 +1,11 @@
 //! Which responses are rewritten: the rule, read from a response's head alone.
 
 use http::{
-    HeaderMap, HeaderName, Method, StatusCode,
+    HeaderMap, HeaderName, StatusCode,
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE},
     response::Parts,
 };
+use tower_kit::content::RequestKind;
 
 use crate::media_types::{MediaTypes, parameters};
 
@@ -21,52 +22,33 @@ pub(crate) enum Eligible {
     Whole,
 }
 
-/// What a response's request must tell, without keeping the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RequestMethod {
-    Get,
-    Head,
-    Connect,
-    Other,
-}
-
-impl From<&Method> for RequestMethod {
-    fn from(method: &Method) -> Self {
-        match *method {
-            Method::GET => Self::Get,
-            Method::HEAD => Self::Head,
-            Method::CONNECT => Self::Connect,
-            _ => Self::Other,
-        }
-    }
-}
-
 impl Eligible {
-    pub(crate) fn of(method: RequestMethod, response: &Parts, types: &MediaTypes) -> Self {
+    pub(crate) fn of(request: RequestKind, response: &Parts, types: &MediaTypes) -> Self {
         // The type first: most responses are of another one.
         match types.find_in(&response.headers) {
-            Some(content_type) => Self::of_type(method, response, content_type),
+            Some(content_type) => Self::of_type(request, response, content_type),
             None => Self::No,
         }
     }
 
     /// Of a 304 that confirms a copy which was rewritten, so that its type is one of these if it is not named.
-    pub(crate) fn of_copy(method: RequestMethod, response: &Parts, types: &MediaTypes) -> Self {
+    pub(crate) fn of_copy(request: RequestKind, response: &Parts, types: &MediaTypes) -> Self {
         if response.headers.contains_key(CONTENT_TYPE) {
-            Self::of(method, response, types)
+            Self::of(request, response, types)
         } else {
-            Self::of_type(method, response, "text/plain")
+            Self::of_type(request, response, "text/plain")
         }
     }
 
-    fn of_type(method: RequestMethod, response: &Parts, content_type: &str) -> Self {
+    fn of_type(request: RequestKind, response: &Parts, content_type: &str) -> Self {
         let headers = &response.headers;
         let status = response.status;
-        let no_content = status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT)
-            || method == RequestMethod::Connect;
+        // A 304 and a response to HEAD stand for a response to GET.
+        let has_content =
+            status == StatusCode::NOT_MODIFIED || RequestKind::Other.has_content(status);
         // The charset last: it takes the longest.
-        if no_content
+        if !has_content
+            || request == RequestKind::Connect
             || is_encoded(headers)
             || forbids_transformation(headers)
             || !has_line_feeds(content_type)
@@ -74,7 +56,7 @@ impl Eligible {
             Self::No
         } else if status == StatusCode::PARTIAL_CONTENT || headers.contains_key(CONTENT_RANGE) {
             Self::Part
-        } else if method == RequestMethod::Head || status == StatusCode::NOT_MODIFIED {
+        } else if request == RequestKind::Head || status == StatusCode::NOT_MODIFIED {
             Self::HeadOnly
         } else {
             Self::Whole
@@ -136,7 +118,7 @@ fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> 
 
 #[cfg(test)]
 mod tests {
-    use http::Response;
+    use http::{Method, Response};
 
     use super::*;
 
@@ -146,7 +128,7 @@ mod tests {
             response = response.header(*name, *value);
         }
         let (parts, ()) = response.body(()).unwrap().into_parts();
-        Eligible::of((&method).into(), &parts, &MediaTypes::default())
+        Eligible::of(RequestKind::of(&method), &parts, &MediaTypes::default())
     }
 
     #[test]
@@ -255,7 +237,7 @@ mod tests {
             .unwrap();
         let of = |response: &Response<()>| {
             let (parts, ()) = response.clone().into_parts();
-            Eligible::of(RequestMethod::Other, &parts, &MediaTypes::default())
+            Eligible::of(RequestKind::Other, &parts, &MediaTypes::default())
         };
         assert_eq!(of(&response), Eligible::No);
         response.headers_mut().remove(CACHE_CONTROL);

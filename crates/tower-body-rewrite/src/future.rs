@@ -9,13 +9,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_kit::content::content_length;
 use tower_service::Service;
 
 use crate::{
     ResponseBody, Rewriter, Tag, adapt_headers,
     asked::{Asked, Treatment},
     body::Rewriting,
-    headers::{adapt_outcome, content_length},
+    headers::adapt_outcome,
 };
 
 pin_project! {

@@ -72,11 +72,6 @@ pub(crate) fn adapt_outcome(headers: &mut HeaderMap, length: Option<u64>) {
     }
 }
 
-/// What `Content-Length` says, if it says one thing.
-pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    only(headers, CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 /// Returns the value of a header that is not a list. On two lines, it has none.
 pub(crate) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut lines = headers.get_all(name).into_iter();

@@ -84,13 +84,19 @@ fn see(info: &PanicHookInfo<'_>) {
     SEEN.set(true);
 }
 
-/// Forgets what somebody else has caught: what comes now is another panic.
+/// Forgets panics that other code has caught: the next one is another panic.
+// Inlined without its rare part: it runs eight times for each request (`overhead/exception-good-path`).
 #[inline]
 pub(crate) fn forget() {
     if SEEN.get() {
-        SEEN.set(false);
-        drop(LAST.try_with(RefCell::take));
+        forget_seen();
     }
+}
+
+#[cold]
+fn forget_seen() {
+    SEEN.set(false);
+    drop(LAST.try_with(RefCell::take));
 }
 
 /// What the hook has seen of this panic, which was caught on this thread just now.

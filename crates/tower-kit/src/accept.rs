@@ -26,37 +26,35 @@ pub fn best<'a>(
     accept: impl IntoIterator<Item = &'a HeaderValue>,
     offers: &[&str],
 ) -> Option<usize> {
-    let lines: Vec<Cow<'_, str>> = accept
-        .into_iter()
-        .map(|line| without_empty_parameters(line.to_str().unwrap_or_default()))
-        .collect();
-    if lines.is_empty() {
+    let parsed = offers.iter().map(|offer| MediaType::parse(offer).ok());
+    let mut ranked: Vec<_> = parsed.map(|offer| (offer, None)).collect();
+    let mut has_lines = false;
+    for line in accept {
+        has_lines = true;
+        let line = without_empty_parameters(line.to_str().unwrap_or_default());
+        for range in members(&line).filter_map(Range::parse) {
+            for (offer, rank) in &mut ranked {
+                if offer.as_ref().is_some_and(|offer| range.matches(offer)) {
+                    *rank = Some(range.rank().or_before(*rank));
+                }
+            }
+        }
+    }
+    if !has_lines {
         return (!offers.is_empty()).then_some(0);
     }
-    let members = lines.iter().flat_map(|line| members(line));
-    let ranges: Vec<Range<'_>> = members.filter_map(Range::parse).collect();
+    let ranks = ranked.iter().enumerate();
+    let acceptable = ranks.filter_map(|(at, (_, rank))| rank.map(|rank| (at, rank)));
     let mut best: Option<(usize, Rank)> = None;
-    for (at, offer) in offers.iter().enumerate() {
-        let Ok(offer) = MediaType::parse(offer) else {
-            continue;
-        };
-        let matching = ranges.iter().filter(|range| range.matches(&offer));
-        // The most exact range decides, and of several the highest.
-        let decisive = matching
-            .map(|range| (range.exactness(), range.quality))
-            .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        if let Some((exactness, quality)) = decisive
-            && quality > 0.0
-        {
-            let rank = Rank { quality, exactness };
-            if best.is_none_or(|(_, before)| rank.beats(before)) {
-                best = Some((at, rank));
-            }
+    for (at, rank) in acceptable.filter(|(_, rank)| rank.quality > 0.0) {
+        if best.is_none_or(|(_, before)| rank.beats(before)) {
+            best = Some((at, rank));
         }
     }
     best.map(|(at, _)| at)
 }
 
+/// How much a client wants an offer, by one of its ranges.
 #[derive(Clone, Copy)]
 struct Rank {
     quality: f32,
@@ -64,9 +62,17 @@ struct Rank {
 }
 
 impl Rank {
+    /// Returns the one that decides about an offer: the most exact, and of several the highest.
+    fn or_before(self, before: Option<Self>) -> Self {
+        let order = |rank: Self| (rank.exactness, rank.quality);
+        match before {
+            Some(before) if order(before) > order(self) => before,
+            _ => self,
+        }
+    }
+
     fn beats(self, other: Self) -> bool {
-        self.quality > other.quality
-            || self.quality == other.quality && self.exactness > other.exactness
+        (self.quality, self.exactness) > (other.quality, other.exactness)
     }
 }
 
@@ -119,15 +125,18 @@ impl<'a> Range<'a> {
                 && same(offer, range)
     }
 
-    /// Wildcards, and then parameters.
-    fn exactness(&self) -> (u8, usize) {
+    /// The exactness counts first the names that are not wildcards, and then parameters.
+    fn rank(&self) -> Rank {
         let exact = u8::from(self.media_type.ty != "*") + u8::from(self.media_type.subty != "*");
         let params = self
             .media_type
             .params()
             .filter(|(name, _)| *name != Q)
             .count();
-        (exact, params)
+        Rank {
+            quality: self.quality,
+            exactness: (exact, params),
+        }
     }
 }
 
@@ -162,8 +171,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
 
 /// Returns a list without the parameters that are empty, which are legal (RFC 9110, section 5.6.6).
 fn without_empty_parameters(list: &str) -> Cow<'_, str> {
-    let has_empty = |member: &str| split(member, ';').any(str::is_empty);
-    if !members(list).any(has_empty) {
+    if !may_have_empty_parameters(list) {
         return list.into();
     }
     let members = members(list).map(|member| {
@@ -177,6 +185,19 @@ fn without_empty_parameters(list: &str) -> Cow<'_, str> {
             })
     });
     members.collect::<Vec<_>>().join(",").into()
+}
+
+/// Returns whether a semicolon has nothing before the next separator. It may be within quotes.
+fn may_have_empty_parameters(list: &str) -> bool {
+    let mut is_empty = false;
+    for byte in list.bytes() {
+        match byte {
+            b';' | b',' if is_empty => return true,
+            b' ' | b'\t' => {}
+            _ => is_empty = byte == b';',
+        }
+    }
+    is_empty
 }
 
 #[cfg(test)]

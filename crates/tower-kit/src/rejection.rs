@@ -1,4 +1,9 @@
-use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use html_escape::encode_text;
@@ -235,46 +240,60 @@ impl Rejection {
     }
 
     fn text(&self) -> Bytes {
-        let mut text = match &self.detail {
-            Some(detail) => format!("{detail}\n"),
-            None => format!("{} {}\n", self.status.as_str(), reason(self.status)),
-        };
-        if let Some(id) = &self.id {
-            text += &format!("incident {id}\n");
-        }
-        text.into()
+        written(|out| {
+            match &self.detail {
+                Some(detail) => writeln!(out, "{detail}")?,
+                None => writeln!(out, "{} {}", self.status.as_str(), reason(self.status))?,
+            }
+            match &self.id {
+                Some(id) => writeln!(out, "incident {id}"),
+                None => Ok(()),
+            }
+        })
     }
 
     fn html(&self) -> Bytes {
         let (status, reason) = (self.status.as_str(), reason(self.status));
-        let mut page = format!(
-            "<!DOCTYPE html>\n<title>{status} {reason}</title>\n<h1>{status} {reason}</h1>\n"
-        );
-        if let Some(detail) = &self.detail {
-            page += &format!("<p>{}\n", encode_text(detail));
-        }
-        if let Some(id) = &self.id {
-            page += &format!("<p>incident <code>{}</code>\n", encode_text(id));
-        }
-        page.into()
+        written(|out| {
+            writeln!(
+                out,
+                "<!DOCTYPE html>\n<title>{status} {reason}</title>\n<h1>{status} {reason}</h1>"
+            )?;
+            if let Some(detail) = &self.detail {
+                writeln!(out, "<p>{}", encode_text(detail))?;
+            }
+            match &self.id {
+                Some(id) => writeln!(out, "<p>incident <code>{}</code>", encode_text(id)),
+                None => Ok(()),
+            }
+        })
     }
 
     /// The members of a problem (RFC 9457, section 3.1), and the id as an extension.
     fn problem(&self) -> Bytes {
         let string = |text: &str| serde_json::Value::from(text);
-        let mut problem = format!(
-            r#"{{"type":"about:blank","title":{},"status":{}"#,
-            string(reason(self.status)),
-            self.status.as_str()
-        );
-        if let Some(detail) = &self.detail {
-            problem += &format!(r#","detail":{}"#, string(detail));
-        }
-        if let Some(id) = &self.id {
-            problem += &format!(r#","incident":{}"#, string(id));
-        }
-        (problem + "}\n").into()
+        let (status, reason) = (self.status.as_str(), string(reason(self.status)));
+        written(|out| {
+            write!(
+                out,
+                r#"{{"type":"about:blank","title":{reason},"status":{status}"#
+            )?;
+            if let Some(detail) = &self.detail {
+                write!(out, r#","detail":{}"#, string(detail))?;
+            }
+            if let Some(id) = &self.id {
+                write!(out, r#","incident":{}"#, string(id))?;
+            }
+            writeln!(out, "}}")
+        })
     }
+}
+
+/// Returns what is written. Writing to a string does not fail.
+fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> Bytes {
+    let mut out = String::with_capacity(256);
+    let _ = write(&mut out);
+    out.into()
 }
 
 /// Returns the status of a response for readers inside the server: that of its [`Rejection`], and

@@ -13,12 +13,13 @@ use percent_encoding::percent_decode_str;
 pub const REDACTED: &str = "[redacted]";
 
 /// Parts of names that mark a secret, whatever else is in the name.
-const ALWAYS: [&str; 14] = [
+const ALWAYS: [&str; 15] = [
     "accesskey",
     "apikey",
     "credential",
     "csrf",
     "jwt",
+    "motdepasse",
     "passcode",
     "passphrase",
     "passwd",
@@ -31,16 +32,24 @@ const ALWAYS: [&str; 14] = [
 ];
 
 /// Parts of names that mark a secret, except in the names of settings about one.
-const USUALLY: [&str; 6] = ["auth", "cookie", "private", "session", "signature", "token"];
+const USUALLY: [&str; 7] = [
+    "auth",
+    "cookie",
+    "private",
+    "sessid",
+    "session",
+    "signature",
+    "token",
+];
 
 /// Whole words, because as parts they are in many other words: `design`, `inside`.
 const WORDS: [&str; 3] = ["otp", "sid", "sig"];
 
-/// Ends of words: `key`, `sshkey`, `dbpass`.
-const ENDS: [&str; 3] = ["key", "keys", "pass"];
+/// Starts and ends of words: `keypair`, `sshkey`, `passconfirm`, `dbpass`.
+const EDGES: [&str; 3] = ["key", "keys", "pass"];
 
-/// English words with such an end.
-const ENGLISH: [&str; 14] = [
+/// English words with such a start or end.
+const ENGLISH: [&str; 41] = [
     "bypass",
     "compass",
     "donkey",
@@ -48,9 +57,36 @@ const ENGLISH: [&str; 14] = [
     "encompass",
     "hockey",
     "jockey",
+    "keyboard",
+    "keyboards",
+    "keycode",
+    "keydown",
+    "keyframe",
+    "keyframes",
+    "keymap",
+    "keynote",
+    "keypad",
+    "keypress",
+    "keyspace",
+    "keystroke",
+    "keystrokes",
+    "keyup",
+    "keyword",
+    "keywords",
     "monkey",
     "monkeys",
     "overpass",
+    "passage",
+    "passages",
+    "passed",
+    "passenger",
+    "passengers",
+    "passes",
+    "passing",
+    "passion",
+    "passive",
+    "passthrough",
+    "passthru",
     "surpass",
     "trespass",
     "turkey",
@@ -90,8 +126,9 @@ pub fn is_secret(name: &str) -> bool {
 }
 
 fn is_secret_word(word: &str) -> bool {
-    let has_end = || ENDS.iter().any(|end| word.ends_with(end));
-    WORDS.contains(&word) || has_end() && !ENGLISH.contains(&word)
+    let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    let has_edge = |edge: &&str| word.starts_with(*edge) || word.ends_with(*edge);
+    WORDS.contains(&word) || EDGES.iter().any(has_edge) && !ENGLISH.contains(&word)
 }
 
 /// Returns whether the name has this part. An author is not about authentication.
@@ -425,6 +462,9 @@ mod tests {
                 "a://[redacted]@db/x a://h:80/x@y",
             ),
             ("https://example.org/x@2", "https://example.org/x@2"),
+            // A quote that is not closed ends with the text.
+            ("password=\"x", "password=[redacted]"),
+            ("password='x\\", "password=[redacted]"),
         ];
         for (text, expected) in table {
             assert_eq!(fields(text), expected);
@@ -447,18 +487,24 @@ mod tests {
             "dbpass",
             "jwt",
             "key",
+            "keymaterial",
+            "keypair",
             "keys",
+            "motdepasse",
             "oauth",
             "otp",
             "pass",
             "passcode",
+            "passconfirm",
             "passphrase",
             "passwd",
             "password",
+            "passwort",
             "private",
             "privatekey",
             "pwd",
             "secret",
+            "sessid",
             "session",
             "sid",
             "sig",
@@ -482,6 +528,7 @@ mod tests {
                 format!("DB_{}", word.to_uppercase()),
                 format!("{word}-id"),
                 format!("{word}_1"),
+                format!("{word}2"),
             ] {
                 assert!(is_secret(&name), "{name}");
             }
@@ -497,6 +544,12 @@ mod tests {
             "authority-token",
             "x-authorised-by",
             "authorToken",
+            "storageaccountkey1",
+            "aesKey256",
+            "tls_keypem",
+            "mot_de_passe",
+            "newpass2",
+            "PHPSESSID",
         ] {
             assert!(is_secret(name), "{name}");
         }
@@ -518,8 +571,11 @@ mod tests {
             "compass",
             "bypass_cache",
             "keyboard",
+            "keywords",
             "keep-alive",
             "passenger",
+            "passive",
+            "passthrough2",
             "x-forwarded-for",
             "forward",
         ] {

@@ -76,8 +76,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// All rules, by number.
-    pub const ALL: [Self; 30] = [
+    const ALL: [Self; 30] = [
         Self::CallWithoutReady,
         Self::CallTwiceOnOneReady,
         Self::FuturePolledAfterDone,
@@ -110,19 +109,24 @@ impl Rule {
         Self::Drop,
     ];
 
-    /// The rule's number.
+    /// Returns all rules in the order of their numbers. A later version may have more.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter()
+    }
+
+    /// Returns the rule's number.
     #[must_use]
     pub fn number(self) -> u16 {
         self as u16
     }
 
-    /// What the rule asks for.
+    /// Returns what the rule asks for.
     #[must_use]
     pub fn text(self) -> &'static str {
         self.entry().0
     }
 
-    /// Who says so.
+    /// Returns the document or the trait that asks for it.
     #[must_use]
     pub fn source(self) -> &'static str {
         self.entry().1
@@ -259,7 +263,7 @@ mod tests {
                 .all(|pair| pair[0].number() < pair[1].number())
         );
         let readme = include_str!("../README.md");
-        for rule in Rule::ALL {
+        for rule in Rule::all() {
             let row = format!(
                 "| {} | `{rule:?}` | {} | {} |",
                 rule.number(),

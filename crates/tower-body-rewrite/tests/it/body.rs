@@ -268,24 +268,35 @@ async fn a_length_is_promised_where_it_is_known() {
     ];
     for (steps, length, expected, why) in table {
         assert_eq!(
-            promised(&dot, Method::GET, length, steps).await.as_deref(),
+            promised(&dot, Method::GET, length.as_slice(), steps)
+                .await
+                .as_deref(),
             expected,
             "{why}"
         );
     }
-    for (length, expected) in [(Some("2"), Some("3")), (None, None), (Some("x"), None)] {
+    let table: [(&[&str], Option<&str>); 6] = [
+        (&["2"], Some("3")),
+        (&["2", "2"], Some("3")),
+        (&["2", "4"], None),
+        (&[], None),
+        (&["x"], None),
+        (&["+2"], None),
+    ];
+    for (lengths, expected) in table {
         assert_eq!(
-            promised(&dot, Method::HEAD, length, &[]).await.as_deref(),
-            expected
+            promised(&dot, Method::HEAD, lengths, &[]).await.as_deref(),
+            expected,
+            "{lengths:?}"
         );
     }
     assert_eq!(
-        promised(&dot, Method::HEAD, Some("18446744073709551615"), &[]).await,
+        promised(&dot, Method::HEAD, &["18446744073709551615"], &[]).await,
         None
     );
     // It is not waited for until all of this is made.
     assert_eq!(
-        promised(&long, Method::GET, None, &[LARGE.into()]).await,
+        promised(&long, Method::GET, &[], &[LARGE.into()]).await,
         None
     );
 }
@@ -293,22 +304,25 @@ async fn a_length_is_promised_where_it_is_known() {
 async fn promised<R: Rewriter + 'static>(
     layer: &RewriteLayer<R>,
     method: Method,
-    length: Option<&'static str>,
+    lengths: &[&'static str],
     steps: &[Step],
 ) -> Option<String> {
     // It does not say how long it is.
     let body = Body::new(steps.iter().cloned()).claim_hint(SizeHint::default());
+    let lengths = lengths.to_vec();
     let app = answering(body).map_response(move |mut response| {
-        let length = length.map(HeaderValue::from_static);
-        response
-            .headers_mut()
-            .extend(length.map(|length| (CONTENT_LENGTH, length)));
+        for length in lengths {
+            let length = HeaderValue::from_static(length);
+            response.headers_mut().append(CONTENT_LENGTH, length);
+        }
         response
     });
     let request = Request::builder().method(method).body(()).unwrap();
     let response = layer.layer(app).oneshot(request).await.unwrap();
-    let promised = response.headers().get(CONTENT_LENGTH);
-    promised.map(|length| length.to_str().unwrap().to_owned())
+    let mut promised = response.headers().get_all(CONTENT_LENGTH).iter();
+    let length = promised.next();
+    assert_eq!(promised.next(), None);
+    length.map(|length| length.to_str().unwrap().to_owned())
 }
 
 /// Has two frames to say at the end, however it comes.

@@ -7,11 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 use tower_body_rewrite::{PrefixLayer, RewriteLayer, Rewriter, Sink, Tag, adapt_headers};
+use tower_kit::{Rejection, status_of};
+use tower_lint::probe::Error;
 
 const ABOUT_THE_BODY: [(&str, &str); 8] = [
     ("accept-ranges", "bytes"),
@@ -112,6 +114,34 @@ async fn what_is_not_rewritten_is_not_touched() {
             "a\nb\n"
         );
     }
+}
+
+#[tokio::test]
+async fn a_rejection_in_grpc_is_not_touched_and_text_is_rewritten() {
+    let rejects = service_fn(async |request: Request<()>| {
+        let rejection = Rejection::new(StatusCode::NOT_FOUND, Error("no"));
+        Ok::<_, Infallible>(rejection.response_for(&request))
+    });
+    let app = PrefixLayer::new("> ").layer(rejects);
+    for content_type in ["application/grpc", "application/grpc-web-text+proto"] {
+        let request = || {
+            let request = Request::post("/").header("content-type", content_type);
+            request.body(()).unwrap()
+        };
+        let response = app.clone().oneshot(request()).await.unwrap();
+        assert_eq!(status_of(&response), StatusCode::NOT_FOUND);
+        let expected = rejects.oneshot(request()).await.unwrap();
+        assert_eq!(response.headers(), expected.headers());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(
+            body,
+            expected.into_body().collect().await.unwrap().to_bytes()
+        );
+    }
+    let response = app.oneshot(request(Method::POST)).await.unwrap();
+    assert_eq!(status_of(&response), StatusCode::NOT_FOUND);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "> 404 Not Found\n");
 }
 
 #[tokio::test]

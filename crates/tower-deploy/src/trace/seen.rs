@@ -153,3 +153,35 @@ fn header_changes(now: &HeaderMap, before: &HeaderMap) -> Vec<String> {
     changes.extend(gone.map(|name| format!("without {name}")));
     changes
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Response};
+
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_marked_as_sensitive_is_not_shown() {
+        let mut response = Response::new(());
+        let mut marked = HeaderValue::from_static("hunter2");
+        marked.set_sensitive(true);
+        response.headers_mut().insert("x-plain", marked);
+        let (head, ()) = response.into_parts();
+        let changes = Answer::of(&head).changes_since(None);
+        assert_eq!(changes, ["x-plain: [redacted]"]);
+    }
+
+    #[test]
+    fn names_in_a_target_are_decoded_before_they_are_compared() {
+        for (uri, expected) in [
+            ("/a?b=c", "/a?b=c"),
+            ("http://me:x@h/a", "/a"),
+            ("/a?to%6Ben=x&b", "/a?to%6Ben=redacted&b"),
+            ("/a?session=x&sig=y", "/a?session=redacted&sig=redacted"),
+            ("*", "*"),
+            ("h:80", "*"),
+        ] {
+            assert_eq!(target(&uri.parse().unwrap()), expected);
+        }
+    }
+}

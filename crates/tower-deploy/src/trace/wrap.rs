@@ -106,3 +106,49 @@ impl Hook for Traced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use http::StatusCode;
+    use tower_kit::Rejection;
+
+    use super::*;
+
+    struct Rejects;
+
+    impl Hook for Rejects {
+        type State = ();
+
+        async fn before(
+            &self,
+            (): &mut (),
+            request: &mut request::Parts,
+        ) -> ControlFlow<Response<Full<Bytes>>> {
+            let rejection = Rejection::new(StatusCode::FORBIDDEN, fmt::Error);
+            ControlFlow::Break(rejection.response_for(&*request))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_rejects_is_traced_with_its_status() {
+        for (content_type, on_the_wire) in [("text/plain", 403), ("application/grpc", 200)] {
+            let trace = Trace::default();
+            let request = Request::post("/").header("content-type", content_type);
+            let (mut head, ()) = request.body(()).unwrap().into_parts();
+            head.extensions.insert(trace.clone());
+            let traced = Traced {
+                title: "hook".to_owned(),
+                hook: BoxHook::new(Rejects),
+            };
+            let next = traced.before(&mut State::default(), &mut head).await;
+            let ControlFlow::Break(response) = next else {
+                panic!("it does not respond");
+            };
+            assert_eq!(response.status(), on_the_wire);
+            let expected = "  hook: before, and answers 403 Forbidden\n";
+            assert_eq!(trace.to_string(), expected);
+        }
+    }
+}

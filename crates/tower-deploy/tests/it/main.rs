@@ -11,6 +11,8 @@ mod documentation;
 mod errors;
 mod fakes;
 mod files;
+#[cfg(feature = "cli")]
+mod log;
 mod plans;
 #[cfg(feature = "proxy")]
 mod proxy;

@@ -195,6 +195,37 @@ harmless = monkey
 }
 
 #[test]
+fn a_plan_hides_secrets_and_nothing_else() {
+    let shown = [
+        "pass_headers = X_Foo",
+        "keys_path = /keys",
+        "auth_url = http://h/",
+        "author = Ann",
+        "allow_auth_statuses = yes",
+        "title = a token, a key",
+    ];
+    let hidden = [
+        "session = hunter2",
+        "sig = hunter2",
+        "dsn = host=db password=hunter2",
+        "next = /?a=b&to%%6ben=hunter2",
+        "database = postgres://me:hunter2@db/x",
+    ];
+    let file = format!(
+        "[app:main]\nuse = egg:fake\n{}\n{}\n",
+        shown.join("\n"),
+        hidden.join("\n")
+    );
+    let plan = loader(&[("main.ini", &file)]).plan_app("config:main.ini");
+    let plan = plan.unwrap().to_string();
+    for line in shown {
+        assert!(plan.contains(&format!(" {line}\n")), "{line}: {plan}");
+    }
+    assert_eq!(plan.matches("[redacted]").count(), hidden.len(), "{plan}");
+    assert!(!plan.contains("hunter2"), "{plan}");
+}
+
+#[test]
 fn no_error_shows_a_secret() {
     for file in [
         "password = hunter2\n[app:main]\n",

@@ -42,9 +42,8 @@ impl Report {
     ///
     /// If a rule was broken that the layer does not depart from, or one was kept that it does depart from.
     pub fn assert_kept(&self) {
-        let as_expected = Rule::ALL
-            .iter()
-            .all(|rule| self.broken.contains_key(rule) == self.departures.contains_key(rule));
+        let as_expected = Rule::all()
+            .all(|rule| self.broken.contains_key(&rule) == self.departures.contains_key(&rule));
         assert!(as_expected, "\n{self}");
     }
 }
@@ -52,7 +51,7 @@ impl Report {
 /// A line for each rule, and one for each thing that was seen.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for rule in Rule::ALL {
+        for rule in Rule::all() {
             let verdict = match (self.broken.contains_key(&rule), self.departures.get(&rule)) {
                 (false, None) => "kept      ",
                 (true, Some(_)) => "departed  ",

@@ -86,7 +86,7 @@ async fn what_is_nowhere_is_for_the_app_for_that() {
     };
     let plain = site(&file(""));
     assert_eq!(get(&plain, "/b").await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(get(&plain, "/b").await.body(), "");
+    assert_eq!(get(&plain, "/b").await.body(), "404 Not Found\n");
     let own = site(&file("not_found_app = none"));
     assert_eq!(get(&own, "/b").await.body(), "none");
     assert_eq!(get(&own, "/a").await.body(), "a");

@@ -110,7 +110,7 @@ async fn ranges_of_a_file() {
             "bytes=12-",
             416,
             Some("bytes */12"),
-            "",
+            "416 Range Not Satisfiable\n",
             "there is no such part",
         ),
         (
@@ -119,7 +119,7 @@ async fn ranges_of_a_file() {
             "bytes=-0",
             416,
             Some("bytes */12"),
-            "",
+            "416 Range Not Satisfiable\n",
             "no bytes are no part",
         ),
         (
@@ -173,7 +173,7 @@ async fn ranges_of_a_file() {
             "bytes=0-",
             416,
             Some("bytes */0"),
-            "",
+            "416 Range Not Satisfiable\n",
             "there is no first byte",
         ),
         (
@@ -192,12 +192,13 @@ async fn ranges_of_a_file() {
         assert_eq!(response.body(), body, "{range}");
         let length = match (status, path) {
             (200, "/a.txt") => "12".to_owned(),
+            // The body has it.
+            (416, _) => "0".to_owned(),
             _ => body.len().to_string(),
         };
         let told = header(&response, "content-length").unwrap_or("0");
         assert_eq!(told, length, "{method} {range}");
-        let is_typed = response.headers().contains_key("content-type");
-        assert_eq!(is_typed, status != 416, "{range}");
+        assert!(response.headers().contains_key("content-type"), "{range}");
     }
 }
 

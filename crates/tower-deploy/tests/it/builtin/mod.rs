@@ -6,6 +6,7 @@ mod conditions;
 mod defaults;
 mod files;
 mod filters;
+mod rejections;
 mod routes;
 mod slips;
 mod texts;

@@ -1,8 +1,9 @@
 //! Upstreams that are not there, not in time or not right, and clients that break off.
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use tokio::net::TcpSocket;
 use tower_deploy::{App, Body};
+use tower_kit::status_of;
 
 use super::{
     SHORT, ask,
@@ -12,8 +13,8 @@ use super::{
     text,
 };
 
-/// A refusal that says these words, and nothing of where the upstream is.
-async fn assert_refusal(response: Response<Body>, status: u16, words: &str) {
+/// Checks that a rejection has this detail, and does not name the upstream.
+async fn assert_rejection(response: Response<Body>, status: u16, words: &str) {
     assert_eq!(response.status().as_u16(), status);
     let headers = response.headers();
     assert_eq!(headers["content-type"], "text/plain; charset=utf-8");
@@ -30,7 +31,7 @@ async fn an_upstream_that_is_not_there_is_a_502() {
         "unix:/does/not/exist.sock",
     ] {
         let response = ask(&proxy(address, ""), get("/")).await;
-        assert_refusal(
+        assert_rejection(
             response,
             502,
             "the server behind this one cannot be reached",
@@ -41,6 +42,51 @@ async fn an_upstream_that_is_not_there_is_a_502() {
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
         assert_eq!(text(response).await, "");
     }
+}
+
+/// The request is gone when the upstream fails.
+#[tokio::test]
+async fn a_rejection_is_in_the_format_that_the_client_prefers() {
+    let app = proxy(Upstream::bind().await, "");
+    let detail = "the server behind this one cannot be reached";
+    for (name, value, status, body) in [
+        ("accept", "text/html", 502, format!("<p>{detail}\n")),
+        (
+            "accept",
+            "application/json",
+            502,
+            format!(r#""detail":"{detail}""#),
+        ),
+        ("content-type", "application/grpc", 200, String::new()),
+    ] {
+        let request = Request::post("/").header(name, value);
+        let response = ask(&app, request.body(Body::default()).unwrap()).await;
+        assert_eq!(response.status(), status, "{value}");
+        assert_eq!(status_of(&response), 502, "{value}");
+        let code = response.headers().get("grpc-status");
+        let expected = HeaderValue::from_static("14");
+        assert_eq!(code, (status == 200).then_some(&expected), "{value}");
+        assert!(text(response).await.contains(&body), "{value}");
+    }
+}
+
+/// The failures of a rejection are those of its status, which is not that on the wire.
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn a_rejection_for_grpc_is_logged_as_a_failure() {
+    let address = Upstream::bind().await.to_string();
+    let app = super::load(&format!(
+        "address = {address}\nfilter-with = log\n[filter:log]\nuse = egg:tower#trace\n"
+    ));
+    let (log, _guard) = crate::log::Log::begin(tracing::Level::DEBUG);
+    let request = Request::post("/").header("content-type", "application/grpc");
+    let response = ask(&app.unwrap(), request.body(Body::default()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let log = log.text();
+    assert!(
+        log.contains("response failed classification=Status code: 502"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -56,7 +102,7 @@ async fn an_upstream_that_gives_no_answer_is_a_502() {
         let url = upstream.to_string();
         upstream.answering(answer);
         let response = ask(&proxy(url, ""), get("/")).await;
-        assert_refusal(response, 502, "the server behind this one gave no answer").await;
+        assert_rejection(response, 502, "the server behind this one gave no answer").await;
     }
 }
 
@@ -76,7 +122,7 @@ async fn a_connection_that_takes_too_long_is_a_504() {
     let app = proxy(format!("http://{address}"), "connect_timeout = 100ms\n");
     let response = ask(&app, get("/")).await;
     let words = "the server behind this one could not be reached in time";
-    assert_refusal(response, 504, words).await;
+    assert_rejection(response, 504, words).await;
 }
 
 /// A proxy with a short time for the head, and what it answers; the upstream accepts and says nothing.
@@ -90,7 +136,7 @@ async fn a_head_that_takes_too_long_is_a_504() {
     let app = impatient(&upstream);
     let (mut peer, response) =
         tokio::join!(upstream.answers("HTTP/1.1 200 OK\r\n"), ask(&app, get("/")));
-    assert_refusal(
+    assert_rejection(
         response,
         504,
         "the server behind this one did not answer in time",
@@ -146,7 +192,7 @@ async fn an_upload_that_stops_is_a_408() {
     sender.send(data("half")).await.unwrap();
     let request = Request::post("/").body(body).unwrap();
     let (mut peer, response) = tokio::join!(upstream.accept(), ask(&app, request));
-    assert_refusal(
+    assert_rejection(
         response,
         408,
         "the rest of the request did not come in time",
@@ -178,7 +224,7 @@ async fn half_an_upload_is_not_taken_for_a_whole_one() {
             },
             ask(&app, request)
         );
-        assert_refusal(response, 400, "the request broke off").await;
+        assert_rejection(response, 400, "the request broke off").await;
         assert!(!peer.rest().await.contains('0'));
         assert!(!upstream.is_asked().await);
     }

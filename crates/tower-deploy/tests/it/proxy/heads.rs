@@ -265,6 +265,11 @@ async fn what_has_no_body_has_none_and_the_connection_goes_on() {
         ),
         (
             "HEAD",
+            "HTTP/1.1 200 OK\r\ncontent-length: 10\r\ncontent-length: 10\r\n\r\n",
+            "content-length: 10\r\n",
+        ),
+        (
+            "HEAD",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\netag: \"x\"\r\n\r\n",
             "etag: \"x\"\r\n",
         ),

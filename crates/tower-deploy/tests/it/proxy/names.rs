@@ -235,29 +235,10 @@ fn a_name_that_could_not_be_passed_on_is_a_mistake() {
     }
 }
 
-/// The log of this thread.
-#[cfg(feature = "cli")]
-#[derive(Clone, Default)]
-struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-#[cfg(feature = "cli")]
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(feature = "cli")]
 #[tokio::test]
 async fn each_name_that_is_dropped_is_logged_once() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-    let _log = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
+    let (log, _guard) = crate::log::Log::begin(tracing::Level::INFO);
     let upstream = Upstream::bind().await;
     let app = proxy(&upstream, "");
     let _heads = upstream.answering(OK);
@@ -270,7 +251,7 @@ async fn each_name_that_is_dropped_is_logged_once() {
         request = request.header(format!("X_many_{number}"), "secret");
     }
     ask(&app, request.body(Body::default()).unwrap()).await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let dropped: Vec<&str> = log
         .lines()
         .filter(|line| line.contains("not passed on"))

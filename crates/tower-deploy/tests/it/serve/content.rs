@@ -554,6 +554,36 @@ async fn no_cache_keeps_a_response_of_the_server_itself() {
     }
 }
 
+#[tokio::test]
+async fn the_server_rejects_in_the_format_that_the_client_prefers() {
+    let server = run(server(), scripted()).await;
+    for (lines, status, body) in [
+        ("", "400 Bad Request", "400 Bad Request\n"),
+        (
+            "accept: application/json\r\n",
+            "400 Bad Request",
+            "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400}\n",
+        ),
+        ("content-type: application/grpc\r\n", "200 OK", ""),
+    ] {
+        let mut client = server.connect().await;
+        client
+            .send(format!(
+                "POST / HTTP/1.1\r\n{lines}content-length: 0\r\n\r\n"
+            ))
+            .await;
+        let head = client.head().await;
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{head}"
+        );
+        assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+        let is_grpc = head.contains("\r\ngrpc-status: 3\r\n");
+        assert_eq!(is_grpc, status == "200 OK", "{head}");
+        assert_eq!(client.rest().await.0, body.as_bytes());
+    }
+}
+
 /// What frames content is in no head without content, written out here.
 #[tokio::test]
 async fn no_framing_is_left_without_content() {

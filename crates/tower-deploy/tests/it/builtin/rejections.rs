@@ -1,0 +1,145 @@
+//! Error responses of the built-in apps, in the format that the client prefers.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use tower_deploy::Body;
+use tower_kit::{Rejection, status_of};
+
+use super::{
+    ask,
+    files::{Folder, STATIC},
+    header, send, site,
+};
+
+const MAP: &str = "[composite:main]\nuse = egg:tower#urlmap\n/a = a\n\
+                   [app:a]\nuse = egg:tower#text\ntext = a\n";
+const REDIRECT: &str = "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/(.*) go\n\
+                        [app:go]\nuse = egg:tower#redirect\nlocation = /to/{0}\n";
+
+/// The method, the path, the status, and the reason in the log.
+type Rejected = (&'static str, &'static str, u16, &'static str);
+
+const FILES: [Rejected; 7] = [
+    (
+        "GET",
+        "/.env",
+        404,
+        "the path leads to no file that is served",
+    ),
+    (
+        "POST",
+        "/.env",
+        404,
+        "the path leads to no file that is served",
+    ),
+    ("GET", "/main.ini", 404, "the file cannot be read"),
+    ("POST", "/b.txt", 404, "the file cannot be read"),
+    (
+        "GET",
+        "/a.txt",
+        412,
+        "the file is not the one that the request names",
+    ),
+    (
+        "POST",
+        "/a.txt",
+        405,
+        "a file has the methods GET and HEAD only",
+    ),
+    (
+        "GET",
+        "/a.txt",
+        416,
+        "the range is after the end of the file",
+    ),
+];
+
+/// Sends each request with a header, and checks the status and the reason.
+async fn rejected(name: &str, value: &str) -> Vec<(u16, &'static str, Response<Bytes>)> {
+    let reason = "no app is mapped to this host and path";
+    let map = [("GET", "/b", 404, reason), ("POST", "/b", 404, reason)];
+    let reason = "the location has no values, or would lead elsewhere with them";
+    let redirect = [("GET", "/..", 404, reason), ("POST", "/..", 404, reason)];
+    let files = [("main.ini", STATIC), ("www/a.txt", "a"), ("www/.env", "x")];
+    let folder = Folder::new("rejections", &files);
+    let files = folder.load("main.ini");
+    let mut responses = Vec::new();
+    for (app, table) in [
+        (&files, &FILES[..]),
+        (&site(MAP), &map),
+        (&site(REDIRECT), &redirect),
+    ] {
+        for (method, path, status, reason) in table {
+            let request = Request::builder().method(*method).uri(*path);
+            let request = match status {
+                412 => request.header("if-match", "\"x\""),
+                416 => request.header("range", "bytes=9-"),
+                _ => request,
+            };
+            let response = ask(app, request.header(name, value)).await;
+            assert_eq!(status_of(&response), *status, "{method} {path}");
+            let rejection = Rejection::of(&response).unwrap();
+            assert_eq!(rejection.error().to_string(), *reason);
+            let allow = (*status == 405).then_some("GET, HEAD");
+            assert_eq!(header(&response, "allow"), allow);
+            responses.push((*status, *method, response));
+        }
+    }
+    responses
+}
+
+#[tokio::test]
+async fn a_rejection_is_in_the_format_that_the_client_prefers() {
+    for (status, _, response) in rejected("accept", "*/*").await {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.body(), &*format!("{status}\n"));
+        assert_eq!(header(&response, "cache-control"), Some("no-store"));
+    }
+    for (status, _, response) in rejected("accept", "application/json").await {
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(body["status"], status);
+    }
+    for (status, method, response) in rejected("content-type", "application/grpc").await {
+        let on_the_wire = if method == "POST" { 200 } else { status };
+        assert_eq!(response.status(), on_the_wire);
+        let code = (method == "POST").then_some("12");
+        assert_eq!(header(&response, "grpc-status"), code);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_is_a_400() {
+    let app = site("[app:main]\nuse = egg:tower#checksum\n");
+    for (content_type, on_the_wire) in [("text/plain", 400), ("application/grpc", 200)] {
+        let broken = [Err::<Frame<Bytes>, _>(std::io::Error::other("gone"))];
+        let body = StreamBody::new(futures_util::stream::iter(broken));
+        let request = Request::post("/").header("content-type", content_type);
+        let response = send(&app, request.body(Body::new(body)).unwrap()).await;
+        assert_eq!(response.status(), on_the_wire);
+        assert_eq!(status_of(&response), 400);
+        let rejection = Rejection::of(&response).unwrap();
+        assert_eq!(rejection.detail(), Some("the body broke off"));
+    }
+}
+
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn the_log_has_the_status_of_a_rejection() {
+    let map = MAP.replace("[composite:main]", "[composite:map]");
+    let log = "[pipeline:main]\npipeline = log map\n[filter:log]\nuse = egg:tower#trace\n";
+    let app = site(&format!("{log}{map}"));
+    for (content_type, on_the_wire) in [("text/plain", 404), ("application/grpc", 200)] {
+        let (log, _guard) = crate::log::Log::begin(tracing::Level::INFO);
+        let request = Request::post("/b").header("content-type", content_type);
+        assert_eq!(ask(&app, request).await.status(), on_the_wire);
+        let log = log.text();
+        let words = "tower_http::trace::on_response: finished processing request latency=0 ms";
+        assert!(
+            log.contains(words) && log.ends_with(" status=404\n"),
+            "{log}"
+        );
+    }
+}
