@@ -1,32 +1,36 @@
 //! What fails: panics, errors, timeouts and limits. A client never takes it for a good end.
 
-use std::{future::pending, time::Duration};
+use std::{error::Error, future::pending, time::Duration};
 
 use http::StatusCode;
-use tonic::Code;
+use http_body_util::BodyExt;
+use tonic::{Code, Status};
 use tower::{
     BoxError, Layer, load_shed::LoadShed, service_fn, timeout::TimeoutLayer, util::FutureService,
 };
 use tower_deploy::Body;
+use tower_exception::ExceptionLayer;
 use tower_http::{
+    body::Limited,
     limit::RequestBodyLimitLayer,
     map_request_body::MapRequestBodyLayer,
     timeout::{ResponseBodyTimeoutLayer, TimeoutLayer as HttpTimeoutLayer},
 };
 
 use crate::{
-    client::Options,
+    client::{Options, Wire},
     echo::{Call, Fault},
     layers::{LAYERS, exception},
-    server::{App, boxed, each_way},
+    server::{App, Translated, boxed, each_way},
     table::{
         Case,
-        Says::{Anything, Incident},
+        Says::{Anything, Incident, This},
         check, quiet,
     },
 };
 
-const SHORT: Duration = Duration::from_millis(20);
+/// Longer than a first message may take.
+const SHORT: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn a_fault_inside_of_the_exception_layer_has_a_status() {
@@ -92,7 +96,7 @@ async fn a_fault_inside_of_the_exception_layer_has_a_status() {
                 exception(boxed(layer.layer(app)))
             },
             Code::DeadlineExceeded,
-            Anything,
+            This("Request Timeout"),
         )
         .with(Fault::Stalled),
         Case::new(
@@ -105,15 +109,44 @@ async fn a_fault_inside_of_the_exception_layer_has_a_status() {
         .with(Fault::StreamStalls),
         Case::new(
             "exception",
-            "tower-http's body limit, announced length",
+            "tower-http's timeout of a stream, with status_of",
             |app| {
-                let app = MapRequestBodyLayer::new(Body::new).layer(app);
-                exception(boxed(RequestBodyLimitLayer::new(4).layer(app)))
+                let layer = ExceptionLayer::production(|_| {}).status_of(stalled);
+                let app = ResponseBodyTimeoutLayer::new(SHORT).layer(app);
+                boxed(layer.layer(boxed(app)))
             },
+            Code::DeadlineExceeded,
+            Incident,
+        )
+        .with(Fault::StreamStalls),
+        Case::new(
+            "exception",
+            "tower-http's body limit, with Content-Length",
+            limited,
             Code::ResourceExhausted,
+            This("Payload Too Large"),
+        )
+        .announced()
+        // tonic-web drops the length.
+        .only(|way| way.translated != Translated::Outside),
+        // Now the limit is an error of the body, of which tonic makes a status.
+        Case::new(
+            "exception",
+            "tower-http's body limit, without Content-Length",
+            limited,
+            Code::ResourceExhausted,
+            This("length limit exceeded"),
+        )
+        .only(|way| way.translated != Translated::Inside),
+        // tonic-web makes an error of its own of the body's.
+        Case::new(
+            "exception",
+            "tower-http's body limit, outside of tonic-web",
+            limited,
+            Code::Internal,
             Anything,
         )
-        .announced(),
+        .only(|way| way.translated == Translated::Inside && way.wire == Wire::Web),
     ])
     .await;
 }
@@ -140,4 +173,17 @@ async fn no_layer_makes_a_good_end_of_a_fault() {
         })
         .await;
     }
+}
+
+fn stalled(error: &(dyn Error + 'static)) -> Option<StatusCode> {
+    let is_timeout = error.is::<tower_http::timeout::TimeoutError>();
+    is_timeout.then_some(StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// A body that is too long fails with a status of tonic.
+fn limited(app: App) -> App {
+    let exhausted = |error: BoxError| Status::resource_exhausted(error.to_string());
+    let body = move |body: Limited<Body>| Body::new(body.map_err(exhausted));
+    let app = MapRequestBodyLayer::new(body).layer(app);
+    exception(boxed(RequestBodyLimitLayer::new(4).layer(app)))
 }

@@ -6,6 +6,7 @@ use std::{
     sync::Once,
 };
 
+use futures_util::future::join_all;
 use tonic::Code;
 
 use crate::{
@@ -20,6 +21,8 @@ pub(crate) struct Case {
     /// What is rejected or fails.
     pub(crate) what: &'static str,
     pub(crate) options: Options,
+    /// In which ways it is called.
+    pub(crate) only: fn(&Way) -> bool,
     pub(crate) layers: fn(App) -> App,
     pub(crate) code: Code,
     pub(crate) says: Says,
@@ -58,6 +61,7 @@ impl Case {
             layer,
             what,
             options: Options::default(),
+            only: |_| true,
             layers,
             code,
             says,
@@ -76,6 +80,11 @@ impl Case {
 
     pub(crate) fn announced(mut self) -> Self {
         self.options.announced = true;
+        self
+    }
+
+    pub(crate) fn only(mut self, only: fn(&Way) -> bool) -> Self {
+        self.only = only;
         self
     }
 
@@ -114,7 +123,7 @@ impl Seen {
             message += &format!(" [HTTP {status:?} {:?}]", reply.content_type());
         }
         let way = match way.translated {
-            Translated::Outside => format!("{:?} translated outside", way.wire),
+            Translated::Outside => format!("{:?} outside", way.wire),
             _ => format!("{:?}", way.wire),
         };
         self.0.entry((status, message)).or_default().insert(way);
@@ -123,8 +132,8 @@ impl Seen {
     fn print(&self, case: &Case) {
         for ((status, message), ways) in &self.0 {
             let ways: Vec<_> = ways.iter().map(String::as_str).collect();
-            let ways = match self.0.len() {
-                1 => "all".to_owned(),
+            let ways = match ways.len() {
+                5 => "all".to_owned(),
                 _ => ways.join(", "),
             };
             let (layer, what) = (case.layer, case.what);
@@ -146,8 +155,14 @@ pub(crate) async fn check(cases: &[Case]) {
         let mut seen = Seen::default();
         let layers = case.layers;
         let mut call = async |client: &Client, way: &Way| {
-            for call in Call::ALL {
+            if !(case.only)(way) {
+                return;
+            }
+            let replies = Call::ALL.map(async |call| {
                 let reply = client.call(call, &call.path(), case.options).await;
+                (call, reply)
+            });
+            for (call, reply) in join_all(replies).await {
                 seen.add(&reply, way);
                 if !case.is_right(call, way, &reply) {
                     wrong.insert(format!("{}: {}", case.layer, case.what));
