@@ -182,7 +182,7 @@ pub(crate) fn quiet() {
     ONCE.call_once(|| {
         let loud = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.payload_as_str() != Some(FAULT) {
+            if tower_kit::guard::message(info.payload()) != Some(FAULT) {
                 loud(info);
             }
         }));
