@@ -178,14 +178,14 @@ where
                 attempt,
                 other_methods,
             } => {
+                // Apart, and `with_methods` too, because a response that is merged with another one
+                // is copied twice more (`overhead/dispatch-not-matched`).
+                let Some(other_methods) = other_methods else {
+                    return attempt.poll(cx).map_ok(|response| response.map(wrapped));
+                };
                 let response = ready!(attempt.poll(cx))?;
-                Poll::Ready(Ok(match other_methods {
-                    None => response.map(wrapped),
-                    Some(other_methods) => {
-                        let (preferences, allow) = &mut **other_methods;
-                        with_methods(response, *preferences, allow)
-                    }
-                }))
+                let (preferences, allow) = &mut **other_methods;
+                Poll::Ready(Ok(with_methods(response, *preferences, allow)))
             }
         }
     }
@@ -196,6 +196,8 @@ fn wrapped<E, S>(body: S) -> LayerBody<E, S> {
 }
 
 /// Returns the wrapped service's response to a method that the path has no route for.
+#[cold]
+#[inline(never)]
 fn with_methods<E, S>(
     mut response: Response<S>,
     preferences: Preferences,

@@ -18,11 +18,9 @@ use crate::not_dispatched;
 #[derive(Clone)]
 pub(crate) struct Preflight(pub(crate) Allow);
 
-/// Returns the method of the request that a preflight asks about (Fetch, CORS-preflight fetch).
+/// Returns the method of the request that an OPTIONS asks about if it is a preflight (Fetch,
+/// CORS-preflight fetch).
 pub(crate) fn asked<B>(request: &Request<B>) -> Option<Method> {
-    if request.method() != Method::OPTIONS {
-        return None;
-    }
     only(request, ORIGIN)?;
     Method::from_bytes(only(request, ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
 }

@@ -204,9 +204,21 @@ impl<E> Routes<E> {
         &self.named
     }
 
-    /// Finds the outcome of a request. A preflight has the outcome of the request that it asks
-    /// about, if that route is layered and no earlier one takes OPTIONS.
+    /// Finds the outcome of a request.
+    #[inline]
     pub(crate) fn find_for<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
+        match *request.method() {
+            Method::OPTIONS => self.find_for_options(request),
+            _ => self.find(request.method(), request.uri()),
+        }
+    }
+
+    /// Finds the outcome of an OPTIONS. A preflight has the outcome of the request that it asks
+    /// about, if that route is layered and no earlier one takes OPTIONS.
+    // Apart, so that an outcome is not copied for it (`overhead/dispatch-not-matched`).
+    #[cold]
+    #[inline(never)]
+    fn find_for_options<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
         let outcome = self.find(request.method(), request.uri());
         let Some(asked) = preflight::asked(request) else {
             return outcome;

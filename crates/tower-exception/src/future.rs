@@ -12,7 +12,7 @@ use http::Response;
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
-use tower_kit::content::RequestKind;
+use tower_kit::{content::RequestKind, is_plain_error};
 
 #[cfg(feature = "debug")]
 use crate::debug::Rendering;
@@ -22,6 +22,7 @@ use crate::{
     ending::Ending,
     guard::{Payload, catch, discard},
     incident::Cause,
+    plain,
     watch::Watch,
 };
 
@@ -124,6 +125,11 @@ where
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => {
                 let watch = self.as_mut().end();
+                if is_plain_error(&response)
+                    && let Some(preferences) = watch.grpc()
+                {
+                    return Poll::Ready(Ok(plain::rejected(response, preferences)));
+                }
                 return match begins_first(&response, &watch) {
                     Ok(false) => {
                         Poll::Ready(Ok(response.map(|body| ResponseBody::inner(body, watch))))

@@ -13,6 +13,7 @@ mod hook;
 mod incident;
 mod layer;
 mod messages;
+mod plain;
 mod report;
 mod request_head;
 mod service;
@@ -27,6 +28,7 @@ pub use future::ResponseFuture;
 pub use hook::install_panic_hook;
 pub use incident::{Incident, Phase, Unredacted};
 pub use layer::ExceptionLayer;
+pub use plain::PlainError;
 pub use report::to_stderr;
 #[cfg(feature = "tracing")]
 pub use report::to_tracing;

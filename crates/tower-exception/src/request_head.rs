@@ -79,6 +79,11 @@ impl RequestHead {
         &self.method
     }
 
+    #[inline]
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.content_type.is_some()
+    }
+
     pub(crate) fn read(&self) -> Head {
         let value = |lines: &Option<Lines>| {
             let lines = lines.as_ref()?;

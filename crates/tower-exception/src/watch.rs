@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::{Method, Request, StatusCode};
+use tower_kit::Preferences;
 
 use crate::{
     Incident, Phase,
@@ -77,6 +78,13 @@ impl Watch {
 
     pub(crate) fn method(&self) -> &Method {
         self.record().head.method()
+    }
+
+    /// Returns the request's preferences if its client speaks gRPC.
+    #[inline]
+    pub(crate) fn grpc(&self) -> Option<Preferences> {
+        let head = &self.record().head;
+        head.is_grpc().then(|| head.read().preferences)
     }
 
     /// What asking the body about itself has done. There, nobody can be told.

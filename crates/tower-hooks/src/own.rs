@@ -2,19 +2,20 @@
 
 use std::{
     error::Error,
-    fmt, mem,
+    fmt,
     pin::Pin,
     str,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, header::CONTENT_TYPE, request};
+use http::{Response, request};
 use http_body::Body;
 use http_body_util::Full;
 use tower_kit::{
     Format, Preferences, Rejection,
     content::{self, RequestKind},
+    is_plain_error,
 };
 
 /// The reason of a [`Rejection`] that was made of a hook's own response, because the client speaks
@@ -64,34 +65,14 @@ fn without_content(kind: RequestKind, response: Response<Full<Bytes>>) -> Respon
     Response::from_parts(head, Full::default())
 }
 
-/// Returns whether this is an error in plain text, and was not made for a certain protocol.
-fn is_plain_error<B>(response: &Response<B>) -> bool {
-    let status = response.status();
-    let is_error = status.is_client_error() || status.is_server_error();
-    let is_text = |content_type: &HeaderValue| {
-        let mut parts = content_type.as_bytes().split(|byte| *byte == b';');
-        let essence = parts.next().unwrap_or_default().trim_ascii();
-        essence.eq_ignore_ascii_case(b"text/plain")
-    };
-    is_error
-        && response.headers().get(CONTENT_TYPE).is_none_or(is_text)
-        && Rejection::of(response).is_none()
-}
-
 /// Makes a rejection of a plain error. Headers that do not describe its content stay.
 fn rejection(preferences: Preferences, response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    let (mut head, body) = response.into_parts();
+    let (head, body) = response.into_parts();
     let mut rejection = Rejection::new(head.status, HookResponse);
     if let Some(detail) = detail(body) {
         rejection = rejection.with_detail(detail);
     }
-    let (rejected, body) = rejection.response_for(preferences).into_parts();
-    content::remove_content_headers(&mut head.headers);
-    head.status = rejected.status;
-    let own = mem::replace(&mut head.headers, rejected.headers);
-    head.headers.extend(own);
-    head.extensions.extend(rejected.extensions);
-    Response::from_parts(head, body)
+    rejection.response_instead_of(head, preferences)
 }
 
 /// Returns the text of a body, up to [`LONGEST_DETAIL`], or `None` if it has none.

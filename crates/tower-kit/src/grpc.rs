@@ -15,6 +15,10 @@ pub const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// The field of a status's message, percent-encoded.
 pub const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
+/// The field of a status's details, in base64.
+pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
+    HeaderName::from_static("grpc-status-details-bin");
+
 /// The flag of a gRPC-Web message that holds the trailers.
 pub const TRAILERS_FLAG: u8 = 0x80;
 

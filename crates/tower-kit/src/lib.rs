@@ -19,7 +19,7 @@ pub use attempt::Attempt;
 pub use body::EitherBody;
 pub use future::EitherFuture;
 pub use preferences::{Format, Preferences};
-pub use rejection::{Rejection, status_of};
+pub use rejection::{Rejection, is_plain_error, status_of};
 pub use render::{Render, RenderFuture, RenderLayer};
 
 #[doc = include_str!("../RULES.md")]

@@ -2,6 +2,7 @@ use std::{
     borrow::Cow,
     error::Error,
     fmt::{self, Write},
+    mem,
     sync::Arc,
 };
 
@@ -16,7 +17,7 @@ use http_body_util::Full;
 
 use crate::{
     Format, Preferences,
-    content::RequestKind,
+    content::{self, RequestKind},
     grpc::{self, Flavor, Protocol},
 };
 
@@ -203,6 +204,41 @@ impl Rejection {
         self.finish(response)
     }
 
+    /// Returns the response instead of another one, which had this head. The other one's headers and
+    /// extensions stay, except the headers that describe its content. Its headers replace those of
+    /// the rejection of the same name.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower_kit::{Rejection, is_plain_error};
+    ///
+    /// let request = Request::post("/").header("content-type", "application/grpc").body(())?;
+    /// let response = Response::builder().status(503).header("retry-after", "9").body("no")?;
+    /// assert!(is_plain_error(&response));
+    ///
+    /// let (head, body) = response.into_parts();
+    /// let rejection = Rejection::new(head.status, std::io::Error::other("plain")).with_detail(body);
+    /// let response = rejection.response_instead_of(head, &request);
+    /// assert_eq!(response.headers()["grpc-status"], "14");
+    /// assert_eq!(response.headers()["retry-after"], "9");
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn response_instead_of(
+        self,
+        mut head: Parts,
+        preferences: impl Into<Preferences>,
+    ) -> Response<Full<Bytes>> {
+        let mut response = self.response_for(preferences);
+        content::remove_content_headers(&mut head.headers);
+        response.headers_mut().extend(head.headers);
+        // Of two rejections the new one counts.
+        let own = mem::take(response.extensions_mut());
+        head.extensions.extend(own);
+        *response.extensions_mut() = head.extensions;
+        response
+    }
+
     /// gRPC has its status in the head if there is no message ("Trailers-Only"). gRPC-Web has it in
     /// the body as well, because a page of another origin may not read the head.
     fn into_grpc(self, flavor: Flavor) -> Response<Full<Bytes>> {
@@ -232,7 +268,7 @@ impl Rejection {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(VARY, HeaderValue::from_static("accept"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        for (name, value) in std::mem::take(&mut self.headers) {
+        for (name, value) in mem::take(&mut self.headers) {
             headers.append(name, value);
         }
         response.extensions_mut().insert(self);
@@ -304,6 +340,25 @@ fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> Bytes {
 #[must_use]
 pub fn status_of<B>(response: &Response<B>) -> StatusCode {
     Rejection::of(response).map_or(response.status(), Rejection::status)
+}
+
+/// Returns whether a response is an error in plain text, or one without a content type, and no
+/// [`Rejection`]: one that was not made for the protocol of its client.
+///
+/// A client of gRPC takes such a response for a fault of the connection. So a layer makes a rejection
+/// of it, see [`Rejection::response_instead_of`].
+#[must_use]
+pub fn is_plain_error<B>(response: &Response<B>) -> bool {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_text = |content_type: &HeaderValue| {
+        let mut parts = content_type.as_bytes().split(|byte| *byte == b';');
+        let essence = parts.next().unwrap_or_default().trim_ascii();
+        essence.eq_ignore_ascii_case(b"text/plain")
+    };
+    is_error
+        && response.headers().get(CONTENT_TYPE).is_none_or(is_text)
+        && Rejection::of(response).is_none()
 }
 
 fn reason(status: StatusCode) -> &'static str {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, Request, Response, header::CONTENT_TYPE, response::Parts};
 use http_body::Body;
 use http_body_util::Either;
 use pin_project_lite::pin_project;
@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::{
     EitherBody, Format, Rejection,
     content::{self, RequestKind},
-    grpc::Flavor,
+    grpc::{self, Flavor, GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS, Protocol},
 };
 
 /// A layer that renders rejections in your own way.
@@ -44,7 +44,8 @@ use crate::{
 ///   new response replace those of the same name.
 /// - The response to a HEAD has no body, whatever the function returns.
 /// - A client of gRPC gets the new response only if that is gRPC as well. So a function that returns
-///   JSON does not disturb it.
+///   JSON does not disturb it. For a client of gRPC-Web, a response of gRPC with its status in the
+///   head, as from `tonic::Status::into_http`, is translated.
 #[derive(Clone)]
 pub struct RenderLayer<F> {
     render: F,
@@ -136,46 +137,60 @@ where
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
         let rendered = Rejection::of(&response).and_then(|rejection| {
-            let kind = rejection.preferences().kind();
-            let rendered = (this.render)(rejection)?;
-            fits(rejection, &rendered).then_some((kind, rendered))
+            let preferences = rejection.preferences();
+            let (head, body) = (this.render)(rejection)?.into_parts();
+            match preferences.format() {
+                Format::Grpc(flavor) => for_grpc(flavor, head, body),
+                _ if preferences.kind() == RequestKind::Head => Some(for_head(head, body)),
+                _ => Some((head, EitherBody::inner(Either::Right(body)))),
+            }
         });
         Poll::Ready(Ok(match rendered {
             None => response.map(|body| EitherBody::inner(Either::Left(body))),
-            Some((kind, rendered)) => replaced(response, kind, rendered),
+            Some((rendered, body)) => {
+                let (mut head, _) = response.into_parts();
+                replace(&mut head, rendered);
+                Response::from_parts(head, body)
+            }
         }))
     }
 }
 
-/// Returns whether the client understands the response. A client of gRPC takes any other response
-/// for a fault of the connection.
-fn fits<B>(rejection: &Rejection, rendered: &Response<B>) -> bool {
-    let content_type = rendered.headers().get(CONTENT_TYPE);
-    match rejection.preferences().format() {
-        Format::Grpc(_) => content_type.is_some_and(|value| Flavor::of(value.as_bytes()).is_some()),
-        _ => true,
-    }
+type Rendered<A, B> = (Parts, EitherBody<Either<A, B>>);
+
+fn for_head<A, B: Body>(mut head: Parts, body: B) -> Rendered<A, B> {
+    content::announce_length(head.status, &mut head.headers, &body);
+    (head, EitherBody::own(Bytes::new()))
 }
 
-fn replaced<A, B: Body>(
-    response: Response<A>,
-    kind: RequestKind,
-    rendered: Response<B>,
-) -> Response<EitherBody<Either<A, B>>> {
-    let (mut head, _) = response.into_parts();
-    let (mut new, body) = rendered.into_parts();
-    if kind == RequestKind::Head {
-        content::announce_length(new.status, &mut new.headers, &body);
+/// Returns `None` if the client does not understand the response. A client of gRPC takes any other
+/// response for a fault of the connection.
+fn for_grpc<A, B>(flavor: Flavor, mut head: Parts, body: B) -> Option<Rendered<A, B>> {
+    let content_type = head.headers.get(CONTENT_TYPE)?;
+    let protocol = Flavor::of(content_type.as_bytes())?.protocol();
+    if protocol == flavor.protocol() {
+        return Some((head, EitherBody::inner(Either::Right(body))));
     }
+    if protocol != Protocol::Native || !head.headers.contains_key(GRPC_STATUS) {
+        return None;
+    }
+    let mut trailers = HeaderMap::new();
+    for name in [GRPC_STATUS, GRPC_MESSAGE, GRPC_STATUS_DETAILS] {
+        trailers.extend(head.headers.remove(&name).map(|value| (name, value)));
+    }
+    head.headers.insert(CONTENT_TYPE, flavor.content_type());
+    let last_message = grpc::last_message(flavor.protocol(), &trailers);
+    Some((head, EitherBody::own(last_message)))
+}
+
+fn replace(head: &mut Parts, rendered: Parts) {
     content::remove_content_headers(&mut head.headers);
-    head.status = new.status;
-    head.headers.extend(new.headers);
-    head.extensions.extend(new.extensions);
-    let body = match kind {
-        RequestKind::Head => EitherBody::own(Bytes::new()),
-        _ => EitherBody::inner(Either::Right(body)),
-    };
-    Response::from_parts(head, body)
+    for name in [GRPC_STATUS, GRPC_MESSAGE] {
+        head.headers.remove(name);
+    }
+    head.status = rendered.status;
+    head.headers.extend(rendered.headers);
+    head.extensions.extend(rendered.extensions);
 }
 
 impl<Fut, F> fmt::Debug for RenderFuture<Fut, F> {

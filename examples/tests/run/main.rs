@@ -8,3 +8,4 @@
 mod alone;
 mod program;
 mod programs;
+mod rejections;

@@ -6,8 +6,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::SizeHint;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_exception::PlainError;
+use tower_kit::Rejection;
 use tower_lint::probe::{Body, Error, Step};
 
 use crate::probe::keeping;
@@ -262,4 +264,96 @@ async fn two_layers_make_one_status() {
     };
     let message = format!("incident {}", incident.id());
     assert_eq!(body.trailers().unwrap()["grpc-message"], message);
+}
+
+/// Returns the response to a request with this content type, whose inner service responds with this.
+async fn through(content_type: &str, inner: &Response<()>) -> Response<Bytes> {
+    let (layer, incidents) = keeping();
+    let inner = inner.clone();
+    let app = layer.layer(service_fn(move |_: Request<()>| {
+        let body = || Body::new([data("not now")]).claim_hint(SizeHint::default());
+        ready(Ok::<_, BoxError>(inner.clone().map(|()| body())))
+    }));
+    let response = app.oneshot(request(content_type, "*/*")).await.unwrap();
+    assert!(incidents.lock().unwrap().is_empty());
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap();
+    Response::from_parts(head, body.to_bytes())
+}
+
+fn error(status: u16, content_type: Option<&str>) -> Response<()> {
+    let mut response = Response::builder()
+        .status(status)
+        .header("x-request-id", "7");
+    if let Some(content_type) = content_type {
+        response = response.header("content-type", content_type);
+    }
+    response.body(()).unwrap()
+}
+
+#[tokio::test]
+async fn a_plain_error_is_a_status_for_grpc() {
+    for (status, content_type, code, message) in [
+        (408, None, "4", "Request Timeout"),
+        (
+            413,
+            Some("text/plain; charset=utf-8"),
+            "8",
+            "Payload Too Large",
+        ),
+        (503, Some("text/plain"), "14", "Service Unavailable"),
+    ] {
+        let error = error(status, content_type);
+        let response = through("application/grpc+proto", &error).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let headers = response.headers();
+        assert_eq!(headers["content-type"], "application/grpc+proto");
+        assert_eq!(headers["grpc-status"], code);
+        assert_eq!(headers["grpc-message"], message);
+        assert_eq!(headers["x-request-id"], "7");
+        assert_eq!(response.body(), "");
+        let rejection = Rejection::of(&response).unwrap();
+        assert_eq!(rejection.status(), status);
+        assert!(rejection.reason::<PlainError>().is_some());
+
+        let response = through("application/grpc-web", &error).await;
+        let block = format!("grpc-status:{code}\r\ngrpc-message:{message}\r\n");
+        assert_eq!(response.body()[5..], *block.as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn other_errors_and_other_clients_are_left_alone() {
+    for (client, status, content_type) in [
+        ("application/json", 408, None),
+        ("application/grpc", 200, None),
+        ("application/grpc", 404, Some("text/html")),
+        ("application/grpc", 404, Some("application/grpc")),
+    ] {
+        let response = through(client, &error(status, content_type)).await;
+        assert_eq!(response.status(), status, "{client}");
+        assert_eq!(response.body(), "not now", "{client}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_error_whose_drop_panics_is_a_status_too() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("not now");
+        }
+    }
+    let (layer, _) = keeping();
+    let app = layer.layer(service_fn(|_: Request<()>| {
+        let bomb = Bomb;
+        let body = Full::<Bytes>::default().map_frame(move |frame| {
+            let _ = &bomb;
+            frame
+        });
+        let response = Response::builder().status(408).body(body);
+        ready(Ok::<_, BoxError>(response.unwrap()))
+    }));
+    let response = app.oneshot(request("application/grpc", "*/*")).await;
+    assert_eq!(response.unwrap().headers()["grpc-status"], "4");
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower_kit::{Format, Rejection, status_of};
+use tower_kit::{Format, Rejection, is_plain_error, status_of};
 
 #[derive(Debug, PartialEq)]
 struct Hidden;
@@ -213,6 +213,63 @@ fn kit_12_a_response_that_was_changed_since_is_no_rejection() {
     let web = HeaderValue::from_static("application/grpc-web+proto");
     response.headers_mut().insert("content-type", web);
     assert_eq!(status_of(&response), StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn kit_15_a_plain_error_was_not_made_for_a_protocol() {
+    let table = [
+        (400, None, true),
+        (599, Some("text/plain"), true),
+        (404, Some("Text/Plain ; charset=utf-8"), true),
+        (404, Some("text/plainish"), false),
+        (404, Some("text/html"), false),
+        (404, Some("application/grpc"), false),
+        (399, None, false),
+        (200, Some("text/plain"), false),
+        (600, None, false),
+    ];
+    for (status, content_type, expected) in table {
+        let mut response = Response::builder().status(status);
+        if let Some(content_type) = content_type {
+            response = response.header("content-type", content_type);
+        }
+        let response = response.body(()).unwrap();
+        assert_eq!(
+            is_plain_error(&response),
+            expected,
+            "{status} {content_type:?}"
+        );
+    }
+    assert!(!is_plain_error(
+        &not_found().response_for(&accepting("*/*"))
+    ));
+}
+
+#[test]
+fn kit_15_a_rejection_instead_of_a_response_keeps_its_head() {
+    let other = Response::builder()
+        .status(503)
+        .header("content-type", "text/plain")
+        .header("etag", "\"1\"")
+        .header("cache-control", "max-age=1")
+        .header("set-cookie", "a=1")
+        .header("set-cookie", "b=2")
+        .extension(7_u32)
+        .extension(not_found());
+    let (head, ()) = other.body(()).unwrap().into_parts();
+    let rejection = Rejection::new(head.status, Hidden);
+    let response = rejection.response_instead_of(head, &grpc("application/grpc"));
+    assert_eq!(response.status(), StatusCode::OK);
+    let headers = response.headers();
+    assert_eq!(headers["content-type"], "application/grpc");
+    assert_eq!(headers["grpc-status"], "14");
+    assert_eq!(headers["cache-control"], "max-age=1");
+    assert_eq!(headers["vary"], "accept");
+    assert!(!headers.contains_key("etag"));
+    let cookies: Vec<_> = headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert_eq!(response.extensions().get(), Some(&7_u32));
+    assert_eq!(status_of(&response), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, future::ready};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
@@ -80,24 +81,72 @@ async fn kit_13_a_head_has_the_length_and_no_body() {
     assert!(response.body().is_end_stream());
 }
 
-fn grpc() -> Request<()> {
-    let request = Request::post("/").header("content-type", "application/grpc");
+fn grpc(content_type: &str) -> Request<()> {
+    let request = Request::post("/").header("content-type", content_type);
     request.body(()).unwrap()
+}
+
+/// As tonic does, without a message.
+fn by_status(_: &Rejection) -> Option<Response<Full<Bytes>>> {
+    let response = Response::builder()
+        .header("content-type", "application/grpc")
+        .header("grpc-status", "9")
+        .header("grpc-status-details-bin", "AA==")
+        .header("x-own", "1");
+    response.body(Full::default()).ok()
 }
 
 #[tokio::test]
 async fn kit_13_a_client_of_grpc_gets_grpc_or_what_there_was() {
-    let response = rendered(grpc(), rejected, shouted).await;
+    let response = rendered(grpc("application/grpc"), rejected, shouted).await;
     assert_eq!(response.headers()["content-type"], "application/grpc");
     assert_eq!(response.headers()["grpc-status"], "3");
-    let own = |_: &Rejection| {
-        let response = Response::builder()
-            .header("content-type", "application/grpc")
-            .header("grpc-status", "9");
-        response.body(Full::default()).ok()
-    };
-    let response = rendered(grpc(), rejected, own).await;
+    let response = rendered(grpc("application/grpc"), rejected, by_status).await;
     let codes: Vec<_> = response.headers().get_all("grpc-status").iter().collect();
     assert_eq!(codes, ["9"]);
+    assert!(!response.headers().contains_key("grpc-message"));
     assert_eq!(status_of(&response), StatusCode::IM_A_TEAPOT);
+}
+
+#[tokio::test]
+async fn kit_13_for_grpc_web_the_status_is_in_a_last_message() {
+    const BLOCK: &[u8] = b"grpc-status:9\r\ngrpc-status-details-bin:AA==\r\n";
+    let message = [&[0x80, 0, 0, 0, BLOCK.len() as u8], BLOCK].concat();
+    let text = BASE64_STANDARD.encode(&message).into_bytes();
+    for (content_type, expected) in [
+        ("application/grpc-web+proto", message),
+        ("application/grpc-web-text", text),
+    ] {
+        let response = rendered(grpc(content_type), rejected, by_status).await;
+        assert_eq!(response.headers()["content-type"], content_type);
+        assert_eq!(response.headers()["x-own"], "1");
+        assert!(!response.headers().contains_key("grpc-status"));
+        assert_eq!(status_of(&response), StatusCode::IM_A_TEAPOT);
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.to_bytes(), expected);
+    }
+}
+
+#[tokio::test]
+async fn kit_13_another_protocol_of_grpc_does_not_replace_it() {
+    for (requested, rendered_as, has_status) in [
+        ("application/grpc", "application/grpc-web", true),
+        ("application/grpc-web", "application/grpc-web-text", true),
+        // Its status would be in the trailers, if anywhere.
+        ("application/grpc-web", "application/grpc", false),
+    ] {
+        let other = move |_: &Rejection| {
+            let mut response = Response::builder().header("content-type", rendered_as);
+            if has_status {
+                response = response.header("grpc-status", "9");
+            }
+            response.body(Full::default()).ok()
+        };
+        let response = rendered(grpc(requested), rejected, other).await;
+        assert_eq!(response.headers()["content-type"], requested);
+        assert_ne!(
+            response.headers().get("grpc-status"),
+            Some(&"9".parse().unwrap())
+        );
+    }
 }
