@@ -257,7 +257,7 @@ async fn no_builder_call_depends_on_the_order_of_another() {
             }
             let layer = order
                 .iter()
-                .fold(CascadeLayer::list(list.clone()), |layer, call| call(layer));
+                .fold(CascadeLayer::list(list), |layer, call| call(layer));
             let last = service(StatusCode::IM_A_TEAPOT, false);
             let request = Request::new(Body::default());
             let response = layer.layer(last).oneshot(request).await.unwrap();
