@@ -8,7 +8,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_body_rewrite::PrefixLayer;
-use tower_cascade::{CascadeLayer, ReplayLimitExceeded};
+use tower_cascade::{CascadeError, CascadeLayer};
 use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{Environ, EnvironLayer, MountLayer};
@@ -189,7 +189,8 @@ async fn an_app_that_reads_beyond_the_replay_limit_belongs_behind_a_guard_or_las
     let answer = boxed(first.layer(last)).oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let rejection = Rejection::of(&answer).unwrap();
-    assert!(rejection.reason::<ReplayLimitExceeded>().is_some());
+    let exceeded = CascadeError::ReplayLimitExceeded { limit: 4 };
+    assert_eq!(rejection.reason(), Some(&exceeded));
 }
 
 #[tokio::test]
