@@ -158,7 +158,10 @@ async fn what_a_server_sends_whole_is_completed() {
     let url = server.uri("/ws").replace("http:", "ws:");
     let (socket, response) = tokio_tungstenite::connect_async(url).await.unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    assert_eq!(ends.next().await, ("/ws".to_owned(), OutcomeKind::Completed));
+    assert_eq!(
+        ends.next().await,
+        ("/ws".to_owned(), OutcomeKind::Completed)
+    );
     drop(socket);
     server.stop().await.unwrap();
 }
@@ -199,9 +202,15 @@ async fn a_panic_is_a_500_further_out_and_panicked_here() {
     let server = Server::start(app).await;
     for version in VERSIONS {
         assert_eq!(server.get(version, "/panics").await.status, 500);
-        assert_eq!(ends.next().await, ("/panics".to_owned(), OutcomeKind::Panicked));
+        assert_eq!(
+            ends.next().await,
+            ("/panics".to_owned(), OutcomeKind::Panicked)
+        );
         assert_eq!(server.get(version, "/whole").await.status, 200);
-        assert_eq!(ends.next().await, ("/whole".to_owned(), OutcomeKind::Completed));
+        assert_eq!(
+            ends.next().await,
+            ("/whole".to_owned(), OutcomeKind::Completed)
+        );
     }
     server.stop().await.unwrap();
 }

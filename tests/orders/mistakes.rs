@@ -230,7 +230,10 @@ async fn a_timeout_is_no_incident_on_either_side_and_hooks_outside_of_it_see_an_
     let outside = boxed((told.exception(), hooks()).layer(never.clone()));
     let outside = boxed(timeout().layer(outside));
     let inside = boxed((told.exception(), hooks(), timeout()).layer(never));
-    for (stack, end) in [(outside, OutcomeKind::Cancelled), (inside, OutcomeKind::Completed)] {
+    for (stack, end) in [
+        (outside, OutcomeKind::Cancelled),
+        (inside, OutcomeKind::Completed),
+    ] {
         assert_eq!(answered(&stack, Method::GET, "/").await.status, 504);
         let notes = told.take();
         assert!(notes.incidents.is_empty());

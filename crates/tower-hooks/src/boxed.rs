@@ -1,8 +1,17 @@
-use std::{any::Any, fmt, future::Future, ops::ControlFlow, pin::Pin, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    ops::ControlFlow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Response, request, response};
 use http_body_util::Full;
+use pin_project_lite::pin_project;
+use stackfuture::StackFuture;
 
 use crate::{Hook, Outcome};
 
@@ -30,7 +39,13 @@ impl BoxHook {
 /// A [`Hook::State`].
 pub(crate) type State = Box<dyn Any + Send>;
 
-pub(crate) type HookFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// The result of a `before`. A response is rare, and boxed, because the result is moved several times.
+pub(crate) type Flow = ControlFlow<Box<Response<Full<Bytes>>>>;
+
+/// A hook's future, in place up to this number of bytes, and boxed if it is larger. For `ratios`
+/// hooks/one-hook: two boxes for each hook, of `before` and of `after`, take a fourth more
+/// instructions.
+pub(crate) type HookFuture<'a, T> = StackFuture<'a, T, 64>;
 
 /// A hook behind a pointer.
 pub(crate) trait Erased: Send + Sync {
@@ -40,7 +55,7 @@ pub(crate) trait Erased: Send + Sync {
         &'a self,
         state: &'a mut (dyn Any + Send),
         request: &'a mut request::Parts,
-    ) -> HookFuture<'a, ControlFlow<Response<Full<Bytes>>>>;
+    ) -> HookFuture<'a, Flow>;
 
     fn after<'a>(
         &'a self,
@@ -54,6 +69,7 @@ pub(crate) trait Erased: Send + Sync {
 const OWN: &str = "a hook gets the state that it made";
 
 impl<H: Hook> Erased for H {
+    #[inline]
     fn state(&self) -> State {
         Box::new(H::State::default())
     }
@@ -62,9 +78,11 @@ impl<H: Hook> Erased for H {
         &'a self,
         state: &'a mut (dyn Any + Send),
         request: &'a mut request::Parts,
-    ) -> HookFuture<'a, ControlFlow<Response<Full<Bytes>>>> {
+    ) -> HookFuture<'a, Flow> {
         let state = state.downcast_mut().expect(OWN);
-        Box::pin(Hook::before(self, state, request))
+        StackFuture::from_or_box(Decides {
+            future: Hook::before(self, state, request),
+        })
     }
 
     fn after<'a>(
@@ -73,11 +91,34 @@ impl<H: Hook> Erased for H {
         response: &'a mut response::Parts,
     ) -> HookFuture<'a, ()> {
         let state = state.downcast_mut().expect(OWN);
-        Box::pin(Hook::after(self, state, response))
+        StackFuture::from_or_box(Hook::after(self, state, response))
     }
 
     fn finish(&self, state: State, outcome: Outcome) {
         Hook::finish(self, *state.downcast().expect(OWN), outcome);
+    }
+}
+
+pin_project! {
+    /// Boxes the response of a `before`.
+    struct Decides<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output = ControlFlow<Response<Full<Bytes>>>>> Future for Decides<F> {
+    type Output = Flow;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Flow> {
+        match self.project().future.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(ControlFlow::Continue(())) => Poll::Ready(ControlFlow::Continue(())),
+            Poll::Ready(ControlFlow::Break(response)) => {
+                Poll::Ready(ControlFlow::Break(Box::new(response)))
+            }
+        }
     }
 }
 
@@ -90,7 +131,10 @@ impl Hook for BoxHook {
         request: &mut request::Parts,
     ) -> ControlFlow<Response<Full<Bytes>>> {
         let state = state.insert(self.0.state());
-        self.0.before(&mut **state, request).await
+        match self.0.before(&mut **state, request).await {
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
+            ControlFlow::Break(response) => ControlFlow::Break(*response),
+        }
     }
 
     async fn after(&self, state: &mut Self::State, response: &mut response::Parts) {

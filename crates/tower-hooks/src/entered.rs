@@ -1,13 +1,14 @@
 use std::{ops::ControlFlow, sync::Arc, thread};
 
-use bytes::Bytes;
-use http::{Response, request, response};
-use http_body_util::Full;
+use http::{request, response};
 use smallvec::SmallVec;
 use sync_wrapper::SyncWrapper;
 use tower_kit::guard::{self, Payload};
 
-use crate::{BoxHook, Outcome, OutcomeKind, boxed::State};
+use crate::{
+    BoxHook, Outcome, OutcomeKind,
+    boxed::{Flow, State},
+};
 
 /// The hooks that a request was given to. Their `finish` is called once, however the request ends.
 pub(crate) struct Entered {
@@ -33,10 +34,7 @@ impl Entered {
     }
 
     /// Calls each `before` in order, up to one that responds.
-    pub(crate) async fn before(
-        &mut self,
-        request: &mut request::Parts,
-    ) -> ControlFlow<Response<Full<Bytes>>> {
+    pub(crate) async fn before(&mut self, request: &mut request::Parts) -> Flow {
         let states = self.states.get_mut();
         for hook in self.hooks.as_deref().unwrap_or_default() {
             let hook = hook.erased();

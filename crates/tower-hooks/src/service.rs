@@ -89,7 +89,7 @@ where
             ControlFlow::Break(response) => {
                 drop((inner, body));
                 let body;
-                (parts, body) = own::response_for(&head, kind, response).into_parts();
+                (parts, body) = own::response_for(&head, kind, *response).into_parts();
                 content = EitherBody::own(body);
                 whole = OutcomeKind::Aborted;
             }
