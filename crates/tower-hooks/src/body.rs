@@ -15,66 +15,59 @@ use tower_kit::{
     content::{RequestKind, content_length},
 };
 
-use crate::{Outcome, OutcomeKind, entered::Entered, outcome::grpc_status};
+use crate::{Links, Outcome, entered::Entered};
 
 pin_project! {
-    /// The response body of [`Hooks`](crate::Hooks): the inner service's, or that of a hook that
-    /// responded.
-    pub struct ResponseBody<B> {
+    /// The body of a response that went through [`Hooks`](crate::Hooks): the app's, or that of a hook which answered.
+    pub struct ResponseBody<B, L>
+    where
+        L: Links,
+    {
         #[pin]
         body: EitherBody<B>,
-        watch: Option<Watch>,
+        watch: Option<Watch<L>>,
     }
 }
 
-/// Notices how a body ends.
-struct Watch {
-    entered: Entered,
-    /// The outcome if the body is taken whole. Trailers may change its status of gRPC.
+/// Sees how a body ends.
+struct Watch<L: Links> {
+    entered: Entered<L>,
+    /// What it is if all of it is taken.
     whole: Outcome,
-    /// The number of bytes that are left, if it is known. A server that has them all need not poll for
-    /// the end.
+    /// How many bytes are to come, if it is known. A server that has them all need not ask for the end.
     left: Option<u64>,
-    /// Whether the body has reported its end. A server that has seen it need not poll for the end
-    /// either.
+    /// Whether the body has said that it is at its end. A server that has heard it need not ask for the end either.
     ended: AtomicBool,
 }
 
-impl Watch {
-    fn end(&mut self, kind: OutcomeKind) {
-        let outcome = Outcome::new(kind, self.whole.grpc_status());
-        self.entered.finish(outcome);
-    }
-}
-
-impl Drop for Watch {
+impl<L: Links> Drop for Watch<L> {
     fn drop(&mut self) {
         let whole = self.left == Some(0) || *self.ended.get_mut();
-        if whole && !self.entered.is_finished() && !thread::panicking() {
+        if whole && !self.entered.is_told() && !thread::panicking() {
             self.entered.finish(self.whole);
         }
     }
 }
 
-/// Finishes with a panic, unless it is disarmed.
-struct Guard<'a>(Option<&'a mut Watch>);
+/// Tells of a panic, unless it is disarmed.
+struct Guard<'a, L: Links>(Option<&'a mut Watch<L>>);
 
-impl<'a> Guard<'a> {
-    fn disarm(mut self) -> Option<&'a mut Watch> {
+impl<'a, L: Links> Guard<'a, L> {
+    fn disarm(mut self) -> Option<&'a mut Watch<L>> {
         self.0.take()
     }
 }
 
-impl Drop for Guard<'_> {
+impl<L: Links> Drop for Guard<'_, L> {
     fn drop(&mut self) {
         if let Some(watch) = &mut self.0 {
-            watch.end(OutcomeKind::Panicked);
+            watch.entered.finish(Outcome::Panicked);
         }
     }
 }
 
-/// An empty body, which layers of tower-http that may respond themselves require (CORS, timeouts).
-impl<B> Default for ResponseBody<B> {
+/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+impl<B, L: Links> Default for ResponseBody<B, L> {
     fn default() -> Self {
         Self {
             body: EitherBody::default(),
@@ -83,8 +76,8 @@ impl<B> Default for ResponseBody<B> {
     }
 }
 
-impl<B> ResponseBody<B> {
-    /// Returns a body without hooks.
+impl<B, L: Links> ResponseBody<B, L> {
+    /// Nobody wants to know how it ends.
     pub(crate) fn unwatched(body: B) -> Self {
         Self {
             body: EitherBody::inner(body),
@@ -93,16 +86,17 @@ impl<B> ResponseBody<B> {
     }
 }
 
-impl<B> ResponseBody<B>
+impl<B, L> ResponseBody<B, L>
 where
     B: Body<Data = Bytes>,
+    L: Links,
 {
-    /// Returns a body that finishes the hooks when it ends.
+    /// Tells the hooks how it ends: whole, or not.
     pub(crate) fn watched(
         body: EitherBody<B>,
         request: RequestKind,
         head: &response::Parts,
-        entered: Entered,
+        entered: Entered<L>,
         whole: Outcome,
     ) -> Self {
         let left = if body.is_end_stream() || !request.has_content(head.status) {
@@ -123,9 +117,10 @@ where
     }
 }
 
-impl<B> Body for ResponseBody<B>
+impl<B, L> Body for ResponseBody<B, L>
 where
     B: Body<Data = Bytes>,
+    L: Links,
 {
     type Data = Bytes;
     type Error = B::Error;
@@ -146,20 +141,17 @@ where
         };
         let end = match &polled {
             Poll::Pending => None,
-            Poll::Ready(None) => Some(watch.whole.kind()),
-            Poll::Ready(Some(Err(_))) => Some(OutcomeKind::Failed),
+            Poll::Ready(None) => Some(watch.whole),
+            Poll::Ready(Some(Err(_))) => Some(Outcome::Failed),
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(status) = frame.trailers_ref().and_then(grpc_status) {
-                    watch.whole = Outcome::new(watch.whole.kind(), Some(status));
-                }
                 let read = frame.data_ref().map_or(0, |data| data.len() as u64);
                 let left = watch.left.map(|left| left.saturating_sub(read));
                 watch.left = if ended { Some(0) } else { left };
                 None
             }
         };
-        if let Some(kind) = end {
-            watch.end(kind);
+        if let Some(outcome) = end {
+            watch.entered.finish(outcome);
             *this.watch = None;
         }
         polled
@@ -178,7 +170,7 @@ where
     }
 }
 
-impl<B> fmt::Debug for ResponseBody<B> {
+impl<B, L: Links> fmt::Debug for ResponseBody<B, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").finish_non_exhaustive()
     }

@@ -1,96 +1,75 @@
-use std::{ops::ControlFlow, sync::Arc, thread};
+use std::{ops::ControlFlow, thread};
 
-use http::{request, response};
-use smallvec::SmallVec;
+use bytes::Bytes;
+use http::{Response, request, response};
+use http_body_util::Full;
 use sync_wrapper::SyncWrapper;
 use tower_kit::guard::{self, Payload};
 
-use crate::{
-    BoxHook, Outcome, OutcomeKind,
-    boxed::{Flow, State},
-};
+use crate::{Links, Outcome};
 
-/// The hooks that a request was given to. Their `finish` is called once, however the request ends.
-pub(crate) struct Entered {
+/// The hooks that a request has come through. However it ends, they are told, once.
+pub(crate) struct Entered<L: Links> {
     /// `None` while it is dropped.
-    hooks: Option<Arc<[BoxHook]>>,
-    /// The states of the hooks whose `before` was called, in order. Empty after `finish`. One state is
-    /// stored in place, for `ratios` hooks/one-hook.
-    states: SyncWrapper<SmallVec<[State; 1]>>,
-    /// The number of hooks whose `before` let the request pass.
-    passed: usize,
-    /// The first panic of an `after`, while the others run.
+    links: Option<L>,
+    /// `None` when they have been told. Nobody looks at them but who has all of this.
+    states: SyncWrapper<Option<L::States>>,
+    /// Of an `after`, until the others have had their turn.
     panic: SyncWrapper<Option<Payload>>,
 }
 
-impl Entered {
-    pub(crate) fn new(hooks: Arc<[BoxHook]>) -> Self {
+impl<L: Links> Entered<L> {
+    pub(crate) fn new(links: L) -> Self {
         Self {
-            hooks: Some(hooks),
-            states: SyncWrapper::new(SmallVec::new()),
-            passed: 0,
+            links: Some(links),
+            states: SyncWrapper::new(Some(L::States::default())),
             panic: SyncWrapper::new(None),
         }
     }
 
-    /// Calls each `before` in order, up to one that responds.
-    pub(crate) async fn before(&mut self, request: &mut request::Parts) -> Flow {
-        let states = self.states.get_mut();
-        for hook in self.hooks.as_deref().unwrap_or_default() {
-            let hook = hook.erased();
-            states.push(hook.state());
-            if let Some(state) = states.last_mut() {
-                hook.before(&mut **state, request).await?;
-            }
-            self.passed += 1;
+    pub(crate) async fn before(
+        &mut self,
+        request: &mut request::Parts,
+    ) -> ControlFlow<Response<Full<Bytes>>> {
+        match (&self.links, self.states.get_mut()) {
+            (Some(links), Some(states)) => links.before(states, request).await,
+            _ => ControlFlow::Continue(()),
         }
-        ControlFlow::Continue(())
     }
 
-    /// Calls each `after` in reverse order, of the hooks whose `before` let the request pass. If one
-    /// panics, the others are called, and then the panic continues.
+    /// A panic of one of them does not keep it from the others, and goes on when all are done.
     pub(crate) async fn after(&mut self, response: &mut response::Parts) {
         let panic = self.panic.get_mut();
-        let hooks = self.hooks.as_deref().unwrap_or_default().iter();
-        let entered = hooks.zip(self.states.get_mut());
-        for (hook, state) in entered.take(self.passed).rev() {
-            let after = async { hook.erased().after(&mut **state, response).await };
-            if let Err(another) = guard::catch_future(after).await {
-                panic.get_or_insert(another);
-            }
+        if let (Some(links), Some(states)) = (&self.links, self.states.get_mut()) {
+            links.after(states, response, panic).await;
         }
         if let Some(panic) = panic.take() {
             panic.resume();
         }
     }
 
-    pub(crate) fn is_finished(&mut self) -> bool {
-        self.states.get_mut().is_empty()
+    pub(crate) fn is_told(&mut self) -> bool {
+        self.states.get_mut().is_none()
     }
 
-    /// Calls each `finish` in reverse order, of the hooks whose `before` was called.
     pub(crate) fn finish(&mut self, outcome: Outcome) {
-        let states = self.states.get_mut();
-        let hooks = self.hooks.as_deref().unwrap_or_default();
-        while let Some(state) = states.pop() {
-            if let Some(hook) = hooks.get(states.len()) {
-                drop(guard::catch(|| hook.erased().finish(state, outcome)));
-            }
+        if let (Some(links), Some(states)) = (&self.links, self.states.get_mut().take()) {
+            links.finish(states, outcome);
         }
     }
 }
 
-impl Drop for Entered {
+impl<L: Links> Drop for Entered<L> {
     fn drop(&mut self) {
-        if !self.is_finished() {
+        if !self.is_told() {
             let panicked = thread::panicking() || self.panic.get_mut().is_some();
-            let kind = match panicked {
-                true => OutcomeKind::Panicked,
-                false => OutcomeKind::Cancelled,
-            };
-            self.finish(Outcome::new(kind, None));
+            self.finish(if panicked {
+                Outcome::Panicked
+            } else {
+                Outcome::Cancelled
+            });
         }
         // It may be the last to hold the hooks, which are user code.
-        guard::discard(self.hooks.take());
+        guard::discard(self.links.take());
     }
 }

@@ -8,28 +8,34 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use crate::ResponseBody;
+use crate::{Links, ResponseBody};
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 pin_project! {
-    /// The response future of [`Hooks`](crate::Hooks).
-    pub struct ResponseFuture<F, B, E> {
+    /// The future of [`Hooks`](crate::Hooks).
+    pub struct ResponseFuture<F, B, E, L>
+    where
+        L: Links,
+    {
         #[pin]
-        kind: Kind<F, B, E>,
+        kind: Kind<F, B, E, L>,
     }
 }
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<F, B, E> {
+    enum Kind<F, B, E, L>
+    where
+        L: Links,
+    {
         // There are no hooks.
         Bare { #[pin] future: F },
-        Boxed { future: Boxed<Result<Response<ResponseBody<B>>, E>> },
+        Boxed { future: Boxed<Result<Response<ResponseBody<B, L>>, E>> },
     }
 }
 
-impl<F, B, E> ResponseFuture<F, B, E> {
+impl<F, B, E, L: Links> ResponseFuture<F, B, E, L> {
     pub(crate) fn bare(future: F) -> Self {
         Self {
             kind: Kind::Bare { future },
@@ -39,7 +45,7 @@ impl<F, B, E> ResponseFuture<F, B, E> {
     /// The future is made where it stays: it is large, and to move it takes longer than to allocate it.
     pub(crate) fn boxed<T>(make: impl FnOnce() -> T) -> Self
     where
-        T: Future<Output = Result<Response<ResponseBody<B>>, E>> + Send + 'static,
+        T: Future<Output = Result<Response<ResponseBody<B, L>>, E>> + Send + 'static,
     {
         let future = Box::into_pin(Box::write(Box::new_uninit(), make()));
         Self {
@@ -48,11 +54,12 @@ impl<F, B, E> ResponseFuture<F, B, E> {
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B, E>
+impl<F, B, E, L> Future for ResponseFuture<F, B, E, L>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    L: Links,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<ResponseBody<B, L>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
@@ -64,7 +71,7 @@ where
     }
 }
 
-impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {
+impl<F, B, E, L: Links> fmt::Debug for ResponseFuture<F, B, E, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

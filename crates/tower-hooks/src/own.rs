@@ -46,17 +46,13 @@ pub(crate) fn response_for(
     if !kind.has_content(response.status()) {
         return without_content(kind, response);
     }
-    let own = Rejection::of(&response);
-    if own.is_none() && !is_plain_error(&response) {
+    if !is_plain_error(&response) {
         return response;
     }
     let preferences = Preferences::from(request);
-    let is_grpc = |preferences: Preferences| matches!(preferences.format(), Format::Grpc(_));
-    match own.cloned() {
-        _ if !is_grpc(preferences) => response,
-        None => rejection(preferences, response),
-        Some(own) if is_grpc(own.preferences()) => response,
-        Some(own) => own.response_instead_of(response.into_parts().0, preferences),
+    match preferences.format() {
+        Format::Grpc(_) => rejection(preferences, response),
+        _ => response,
     }
 }
 
