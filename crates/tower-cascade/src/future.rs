@@ -255,14 +255,12 @@ impl<A, S, B> Run<A, S, B> {
         let extensions = response.extensions();
         let is_final = extensions.get::<Final>().is_some();
         let passes = extensions.get::<Pass>().is_some() || options.x_cascade && has_pass(&response);
-        let mut falls_through = !is_final && passes;
-        if !is_final && !passes {
-            (falls_through, response) = options.rule.falls_through(&self.parts.method, response);
-        }
-        if !falls_through {
+        let status = status_of(&response);
+        let (rule, method) = (&options.rule, &self.parts.method);
+        if is_final || !passes && !rule.falls_through(method, status, &mut response) {
             return Some(self.end.answered(response));
         }
-        if status_of(&response) == StatusCode::METHOD_NOT_ALLOWED {
+        if status == StatusCode::METHOD_NOT_ALLOWED {
             let allow = response.headers().get_all(ALLOW);
             self.end.notes.allow.extend(allow.iter().cloned());
         }

@@ -6,7 +6,6 @@ use http::{Method, Response, StatusCode, header::CONTENT_TYPE, response::Parts};
 use tower_kit::{
     Rejection,
     grpc::{Flavor, GRPC_STATUS},
-    status_of,
 };
 
 type Predicate = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
@@ -32,25 +31,33 @@ impl Default for Rule {
 }
 
 impl Rule {
-    /// Returns whether the response falls through, and the response.
+    /// Returns whether the response, whose status is this one, falls through.
     #[inline]
     pub(crate) fn falls_through<B>(
         &self,
         method: &Method,
-        response: Response<B>,
-    ) -> (bool, Response<B>) {
-        let status = status_of(&response);
-        if self.statuses.contains(&status) {
-            return (self.may(method, status), response);
-        }
+        status: StatusCode,
+        response: &mut Response<B>,
+    ) -> bool {
+        let is_named = self.statuses.contains(&status);
         let sees_heads = self.grpc_unimplemented || !self.predicates.is_empty();
-        if !sees_heads || !self.may(method, status) {
-            return (false, response);
-        }
-        let (head, body) = response.into_parts();
+        (is_named || sees_heads)
+            && self.may(method, status)
+            && (is_named || self.head_falls_through(response))
+    }
+
+    /// The head is lent, so that a response is not moved.
+    fn head_falls_through<B>(&self, response: &mut Response<B>) -> bool {
+        let (mut head, ()) = Response::new(()).into_parts();
+        head.status = response.status();
+        head.version = response.version();
+        std::mem::swap(&mut head.headers, response.headers_mut());
+        std::mem::swap(&mut head.extensions, response.extensions_mut());
         let falls_through = self.grpc_unimplemented && is_unimplemented(&head)
             || self.predicates.iter().any(|predicate| predicate(&head));
-        (falls_through, Response::from_parts(head, body))
+        *response.headers_mut() = head.headers;
+        *response.extensions_mut() = head.extensions;
+        falls_through
     }
 
     /// Returns whether a response with this status may fall through at all.
@@ -154,6 +161,13 @@ mod tests {
         response.body(()).unwrap()
     }
 
+    fn falls_through(rule: &Rule, method: &Method, mut response: Response<()>) -> bool {
+        let headers = response.headers().clone();
+        let found = rule.falls_through(method, response.status(), &mut response);
+        assert_eq!(*response.headers(), headers);
+        found
+    }
+
     #[test]
     fn cascade_1_a_final_status_cannot_fall_through() {
         let table = [
@@ -204,10 +218,10 @@ mod tests {
                      to a request that one has refused; if this is meant, call allow_auth_statuses()"
                 )
             );
-            assert!(!rule.falls_through(&Method::GET, response(code, &[])).0);
+            assert!(!falls_through(&rule, &Method::GET, response(code, &[])));
             rule.auth_statuses = true;
             assert_eq!(rule.contradiction(), None);
-            assert!(rule.falls_through(&Method::GET, response(code, &[])).0);
+            assert!(falls_through(&rule, &Method::GET, response(code, &[])));
         }
     }
 
@@ -238,7 +252,7 @@ mod tests {
         ];
         for (method, code, expected) in table {
             for rule in [&by_status, &by_head] {
-                let (found, _) = rule.falls_through(&method, response(code, &[]));
+                let found = falls_through(rule, &method, response(code, &[]));
                 assert_eq!(found, expected, "{method} {code} {rule:?}");
             }
         }
@@ -261,9 +275,9 @@ mod tests {
         ];
         for (content_type, code, expected) in table {
             let headers = [("content-type", content_type), ("grpc-status", code)];
-            let (found, _) = rule.falls_through(&Method::POST, response(200, &headers));
+            let found = falls_through(&rule, &Method::POST, response(200, &headers));
             assert_eq!(found, expected, "{content_type} {code}");
         }
-        assert!(!rule.falls_through(&Method::POST, response(404, &[])).0);
+        assert!(!falls_through(&rule, &Method::POST, response(404, &[])));
     }
 }
