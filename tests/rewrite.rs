@@ -17,9 +17,13 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::sync::{Mutex, mpsc};
-use tower::{ServiceBuilder, service_fn};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
-use tower_http::{compression::CompressionLayer, services::ServeDir};
+use tower_http::{
+    compression::CompressionLayer, limit::RequestBodyLimitLayer,
+    map_request_body::MapRequestBodyLayer, services::ServeDir,
+};
+use tower_kit::EitherBody;
 
 use crate::support::{Got, Http, Server, VERSIONS};
 
@@ -400,5 +404,42 @@ async fn each_frame_reaches_the_client_before_the_next_is_made() {
             drop(client);
             server.stop().await.unwrap();
         }
+    }
+}
+
+/// The limit's body has no `Default`, which a second question needs. `EitherBody` has one.
+#[tokio::test]
+async fn a_body_limit_goes_around_the_prefix_in_one_service_builder() {
+    let layers = ServiceBuilder::new()
+        .layer(RequestBodyLimitLayer::new(3))
+        .layer(MapRequestBodyLayer::new(EitherBody::inner))
+        .layer(PrefixLayer::new("> "));
+    let echo = axum::routing::post(async |body: String| body);
+    let app: axum::Router = axum::Router::new().route("/", echo).layer(layers);
+    for (sent, status, expected) in [("one", 200, "> one"), ("four", 413, "")] {
+        let request = Request::post("/")
+            .body(axum::body::Body::from(sent))
+            .unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.starts_with(expected.as_bytes()), "{body:?}");
+    }
+}
+
+/// The second question is asked through the limit, so a video still seeks.
+#[tokio::test]
+async fn a_part_of_a_text_is_asked_for_again_inside_of_a_limit() {
+    let folder = files("limit");
+    let app = ServiceBuilder::new()
+        .layer(RequestBodyLimitLayer::new(3))
+        .layer(MapRequestBodyLayer::new(EitherBody::inner))
+        .layer(PrefixLayer::new("> "))
+        .service(ServeDir::new(&folder));
+    for (path, status) in [("/notes.txt", 200), ("/clip.mp4", 206)] {
+        let request = Request::get(path).header("range", "bytes=2-4");
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
     }
 }

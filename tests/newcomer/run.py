@@ -39,7 +39,7 @@ OTHERS = {
     "serde": "serde@1 --features derive",
     "tokio": "tokio@1 --features full",
     "tower": "tower@0.5 --features util",
-    "tower_http": "tower-http@0.7 --features map-request-body",
+    "tower_http": "tower-http@0.7 --features limit,map-request-body",
 }
 
 SERVED = """#[tokio::main]

@@ -12,8 +12,11 @@ use crate::{ResponseBody, ResponseFuture, RewriteLayer, Rewriter, asked::Asked, 
 
 /// The service that [`RewriteLayer`] and [`PrefixLayer`](crate::PrefixLayer) make.
 ///
-/// A request may have to be asked twice, the second time without content: hence `Clone` and `Default`. A `hyper::body::Incoming` has
-/// no default; `.map_request_body(axum::body::Body::new)`, or a box of http-body-util's, in front of the layer gives it one.
+/// The inner service may be called twice for a request, the second time without content. So it must
+/// be `Clone`, and the request's body must have a `Default`. `hyper::body::Incoming` has none, and
+/// the body of tower-http's `RequestBodyLimitLayer` has none. A
+/// `MapRequestBodyLayer::new(tower_kit::EitherBody::inner)` directly around this layer makes a body
+/// that has one.
 pub struct Rewrite<S, R> {
     pub(crate) inner: S,
     pub(crate) layer: RewriteLayer<R>,

@@ -7,35 +7,35 @@ use std::{
     thread::{self, Thread},
 };
 
-/// A place in a source file, as the compiler wrote it down.
+/// The position of a panic in a source file, as the compiler recorded it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
+pub struct PanicLocation {
     file: String,
     line: u32,
     column: u32,
 }
 
-impl Location {
-    /// The file, as it was named to the compiler: relative to the workspace for its own crates.
+impl PanicLocation {
+    /// Returns the file as the compiler was given it: relative to the workspace for its own crates.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// The line, from 1.
+    /// Returns the line, from 1.
     #[must_use]
     pub fn line(&self) -> u32 {
         self.line
     }
 
-    /// The column, from 1.
+    /// Returns the column, from 1.
     #[must_use]
     pub fn column(&self) -> u32 {
         self.column
     }
 }
 
-impl From<&panic::Location<'_>> for Location {
+impl From<&panic::Location<'_>> for PanicLocation {
     fn from(location: &panic::Location<'_>) -> Self {
         Self {
             file: location.file().to_owned(),
@@ -45,58 +45,59 @@ impl From<&panic::Location<'_>> for Location {
     }
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for PanicLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 
-/// One call on the way to a panic.
+/// A call that led to a panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct CallFrame {
     function: String,
     file: Option<PathBuf>,
     line: Option<u32>,
     ours: bool,
 }
 
-impl Frame {
-    /// The function, without the hash that tells its instances apart, and where it is long without its types' arguments.
+impl CallFrame {
+    /// Returns the function's name, without the hash of its instance. A long name is without the
+    /// arguments of its types.
     #[must_use]
     pub fn function(&self) -> &str {
         &self.function
     }
 
-    /// Its source file, if the program was built with debug information.
+    /// Returns the source file, if the program was built with debug information.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// The line of the call, from 1.
+    /// Returns the line of the call, from 1.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
         self.line
     }
 
-    /// Whether it is the application's own: neither the standard library's nor out of cargo's registry or a git
-    /// dependency.
+    /// Returns whether the function is the application's own: not the standard library's, and not
+    /// from cargo's registry or a git dependency.
     #[must_use]
     pub fn is_application(&self) -> bool {
         self.ours
     }
 }
 
-/// What the panic hook has seen of a panic.
+/// What the panic hook has recorded about a panic.
 pub(crate) struct Trace {
-    pub(crate) location: Option<Location>,
+    pub(crate) location: Option<PanicLocation>,
     pub(crate) thread: Thread,
     raw: Mutex<Option<backtrace::Backtrace>>,
-    frames: OnceLock<Vec<Frame>>,
+    frames: OnceLock<Vec<CallFrame>>,
 }
 
 impl Trace {
-    pub(crate) fn capture(location: Option<Location>) -> Self {
+    pub(crate) fn capture(location: Option<PanicLocation>) -> Self {
         Self {
             location,
             thread: thread::current(),
@@ -107,7 +108,7 @@ impl Trace {
 
     /// The calls, the innermost first, from the code that panicked to the guard that caught it. The first time, this looks up names and
     /// lines, which can take a second.
-    pub(crate) fn frames(&self) -> &[Frame] {
+    pub(crate) fn frames(&self) -> &[CallFrame] {
         self.frames.get_or_init(|| {
             let raw = self
                 .raw
@@ -119,7 +120,7 @@ impl Trace {
     }
 }
 
-fn resolve(mut raw: backtrace::Backtrace) -> Vec<Frame> {
+fn resolve(mut raw: backtrace::Backtrace) -> Vec<CallFrame> {
     raw.resolve();
     let symbols = raw
         .frames()
@@ -129,7 +130,7 @@ fn resolve(mut raw: backtrace::Backtrace) -> Vec<Frame> {
         .map(|symbol| {
             let function = symbol.name().map(|name| format!("{name:#}"));
             let file = symbol.filename().map(Path::to_owned);
-            Frame {
+            CallFrame {
                 ours: file.as_deref().is_some_and(is_application),
                 function: function.map_or_else(|| "(no name)".to_owned(), |name| short(&name)),
                 file,
@@ -142,8 +143,8 @@ fn resolve(mut raw: backtrace::Backtrace) -> Vec<Frame> {
 
 /// Returns the calls between the panic and the guard. The hook and the machinery that called it
 /// come before them. The calls that led to the layer come after them.
-fn between(mut frames: Vec<Frame>) -> Vec<Frame> {
-    let begins = |frame: &Frame| BEGINNINGS.contains(&frame.function.as_str());
+fn between(mut frames: Vec<CallFrame>) -> Vec<CallFrame> {
+    let begins = |frame: &CallFrame| BEGINNINGS.contains(&frame.function.as_str());
     let begin = frames.iter().position(begins).unwrap_or(0);
     let machinery = frames[begin..]
         .iter()
@@ -168,7 +169,7 @@ const BEGINNINGS: [&str; 4] = [
 ];
 
 /// This crate's guard, or what it is inlined into.
-fn is_guard(frame: &Frame) -> bool {
+fn is_guard(frame: &CallFrame) -> bool {
     let name = frame.function.trim_start_matches('<');
     let ours = ["guard", "future", "body", "service"];
     let module = name.strip_prefix("tower_exception::");
@@ -181,7 +182,7 @@ fn is_guard(frame: &Frame) -> bool {
 }
 
 /// What stands between the guard and the code under it.
-fn is_catching(frame: &Frame) -> bool {
+fn is_catching(frame: &CallFrame) -> bool {
     const NAMES: [&str; 5] = ["catch_unwind", "do_call", "try", "__rust_try", "call_once"];
     let name = frame.function.as_str();
     let plain = name.rsplit("::").next().unwrap_or(name);
@@ -280,8 +281,8 @@ mod tests {
         }
     }
 
-    fn frame(function: &str) -> Frame {
-        Frame {
+    fn frame(function: &str) -> CallFrame {
+        CallFrame {
             function: function.to_owned(),
             file: None,
             line: None,
@@ -318,7 +319,7 @@ mod tests {
                     "app::main",
                 ];
                 let shown = between(names.map(frame).into());
-                let shown: Vec<&str> = shown.iter().map(Frame::function).collect();
+                let shown: Vec<&str> = shown.iter().map(CallFrame::function).collect();
                 let expected = ["app::divide", "tower_exception::status::of", "app::serve"];
                 assert_eq!(shown, expected, "{beginning} {guard}");
             }

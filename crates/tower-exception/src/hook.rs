@@ -10,7 +10,7 @@ use std::{
 
 use tower_kit::guard::message;
 
-use crate::backtrace::{Location, Trace};
+use crate::backtrace::{PanicLocation, Trace};
 
 thread_local! {
     /// Whether there is something in `LAST`, which costs next to nothing to ask.
@@ -77,7 +77,7 @@ pub fn install_panic_hook() {
 fn see(info: &PanicHookInfo<'_>) {
     let seen = Seen {
         payload: Payload::of(info.payload()),
-        trace: Trace::capture(info.location().map(Location::from)),
+        trace: Trace::capture(info.location().map(PanicLocation::from)),
     };
     let _ = LAST.try_with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {

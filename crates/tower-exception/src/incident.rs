@@ -13,7 +13,7 @@ use tower_kit::{Rejection, secrets};
 
 use crate::{
     BoxError,
-    backtrace::{Frame, Location},
+    backtrace::{CallFrame, PanicLocation},
     guard::{Panic, Payload, catch, discard},
     request_head::Head,
 };
@@ -217,7 +217,7 @@ impl Incident {
 
     /// Where the panic happened. Known with [`install_panic_hook`](crate::install_panic_hook) only; an error has no place in Rust.
     #[must_use]
-    pub fn location(&self) -> Option<&Location> {
+    pub fn location(&self) -> Option<&PanicLocation> {
         self.trace()?.location.as_ref()
     }
 
@@ -232,7 +232,7 @@ impl Incident {
     ///
     /// The first time, this looks up names and lines, which can take a second: not on a thread that drives requests.
     #[must_use]
-    pub fn frames(&self) -> &[Frame] {
+    pub fn frames(&self) -> &[CallFrame] {
         self.trace().map_or(&[], |trace| trace.frames())
     }
 

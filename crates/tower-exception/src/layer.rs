@@ -8,21 +8,46 @@ use http::{Request, StatusCode};
 use tower_layer::Layer;
 
 #[cfg(feature = "debug")]
-use crate::debug::Debug;
+use crate::DebugExceptionLayer;
 use crate::{
     Exception, Incident,
     service::Shared,
     watch::{Options, Watch},
 };
 
-/// Turns whatever goes wrong in a service into a reported [`Incident`].
+/// A layer that makes a reported [`Incident`] of each panic and each error of a service.
+///
+/// The response is a [`Rejection`](tower_kit::Rejection) whose reason is the incident. Use
+/// [`RenderLayer`](tower_kit::RenderLayer) around this layer for an error response of your own. It
+/// works for every body type, for responses to HEAD and for gRPC. In axum its function returns
+/// whatever is `IntoResponse`:
+///
+/// ```
+/// use axum::{Json, Router, response::IntoResponse};
+/// use serde_json::json;
+/// use tower::ServiceBuilder;
+/// use tower_exception::{ExceptionLayer, Incident, to_stderr};
+/// use tower_kit::{Rejection, RenderLayer};
+///
+/// let render = RenderLayer::new(|rejection: &Rejection| {
+///     let incident: &Incident = rejection.reason()?;
+///     let error = json!({ "ticket": incident.id() });
+///     Some((incident.status(), Json(error)).into_response())
+/// });
+/// let layers = ServiceBuilder::new()
+///     .layer(render)
+///     .layer(ExceptionLayer::production(to_stderr));
+/// let app: Router = Router::new().layer(layers);
+/// # let _ = app;
+/// ```
 #[derive(Clone)]
 pub struct ExceptionLayer {
-    options: Arc<Options>,
+    pub(crate) options: Arc<Options>,
 }
 
 impl ExceptionLayer {
-    /// For production: the client gets 500 (a gRPC client its own form of it) with the incident's id and nothing else; `report` gets the incident.
+    /// Returns a layer for production. The client gets 500 with the incident's id and nothing else;
+    /// a gRPC client gets the same as gRPC. `report` gets the incident.
     ///
     /// `report` is called on the request's task and must not block: hand slow work to a channel. If it
     /// panics, the incident goes to standard error.
@@ -38,21 +63,23 @@ impl ExceptionLayer {
         }
     }
 
-    /// For development: the client gets a page with the panic or the error, the way there, and the request. `report` gets the incident, as in
-    /// production.
+    /// Returns a layer for development. The client gets a page with the panic or the error, the calls
+    /// that led there, and the request. `report` gets the incident, as in production.
     ///
-    /// The page is for whoever sits at this machine. Instead of it comes production's answer where any of this does not
-    /// hold:
+    /// The page is for a browser on this machine. The client gets production's response instead,
+    /// unless all of this holds:
     ///
-    /// - The build has debug assertions, or [`force`](Self::force) says that it does not matter.
-    /// - `peer`, which gives the address of the request's TCP connection, gives a loopback address. A server leaves it in the request's
-    ///   extensions, axum for one as `ConnectInfo`.
-    /// - The `Host` is `localhost`, or below it, or a loopback address, or one of [`hosts`](Self::hosts). A page elsewhere that had its own name resolve to
-    ///   this machine could read the answer otherwise.
-    /// - There is no header in which a proxy tells of a client: its peer is loopback, too.
-    /// - No page of another site asks, as far as the browser says so (`Origin`, `Sec-Fetch-Site`).
+    /// - The build has debug assertions, or [`force`](DebugExceptionLayer::force) is on.
+    /// - `peer`, which returns the address of the request's TCP connection, returns a loopback
+    ///   address. A server has it in the request's extensions, axum for example as `ConnectInfo`.
+    /// - The `Host` is `localhost` or a name below it, a loopback address, or one of
+    ///   [`hosts`](DebugExceptionLayer::hosts). Otherwise a page elsewhere, whose name resolves to
+    ///   this machine, could read the response.
+    /// - No header names a client of a proxy. The peer of a proxy on this machine is loopback, too.
+    /// - The request comes from no page of another site, as far as the browser reports that
+    ///   (`Origin`, `Sec-Fetch-Site`).
     ///
-    /// All of the request's headers are kept, redacted. The page is made on a thread of its own.
+    /// All headers of the request are kept, redacted. The page is made on a thread of its own.
     ///
     /// ```
     /// use std::net::SocketAddr;
@@ -73,18 +100,11 @@ impl ExceptionLayer {
     pub fn debug(
         report: impl Fn(&Incident) + Send + Sync + 'static,
         peer: impl Fn(&http::request::Parts) -> Option<std::net::IpAddr> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            options: Arc::new(Options {
-                report: Arc::new(report),
-                headers: true,
-                statuses: Vec::new(),
-                debug: Some(Debug::new(peer)),
-            }),
-        }
+    ) -> DebugExceptionLayer {
+        DebugExceptionLayer::new(report, peer)
     }
 
-    fn with(self, change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) fn with(self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Arc::unwrap_or_clone(self.options);
         change(&mut options);
         Self {
@@ -92,8 +112,9 @@ impl ExceptionLayer {
         }
     }
 
-    /// Keeps the headers of every request until its response is through, for [`Incident::headers`]. That is an allocation, at the least.
-    /// Default: only in debug.
+    /// Switches on that the headers of every request are kept until its response has ended, for
+    /// [`Incident::headers`]. That is at least one allocation. Default: off. The layer for
+    /// development always keeps them.
     #[must_use]
     pub fn headers(self) -> Self {
         self.with(|options| options.headers = true)
@@ -124,51 +145,6 @@ impl ExceptionLayer {
         status: impl Fn(&(dyn Error + 'static)) -> Option<StatusCode> + Send + Sync + 'static,
     ) -> Self {
         self.with(|options| options.statuses.push(Arc::new(status)))
-    }
-
-    /// Shows the page in a release build, too, to whoever has a loopback address. **Not behind a proxy**: one on this machine that sets no forwarding
-    /// header would show it to everybody. Default: no. In production this does nothing.
-    #[cfg(feature = "debug")]
-    #[must_use]
-    pub fn force(self) -> Self {
-        self.in_debug(|debug| debug.forced = true)
-    }
-
-    /// Names under which this machine is known besides `localhost`, without a port. In production this does nothing.
-    #[cfg(feature = "debug")]
-    #[must_use]
-    pub fn hosts<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        let hosts: Vec<String> = hosts.into_iter().map(str::to_ascii_lowercase).collect();
-        self.in_debug(|debug| debug.hosts.extend(hosts))
-    }
-
-    /// A folder below which source files may be shown, instead of the one that was current when the layer was made. In production this does nothing.
-    #[cfg(feature = "debug")]
-    #[must_use]
-    pub fn sources(self, folder: impl Into<std::path::PathBuf>) -> Self {
-        let folder = folder.into();
-        self.in_debug(|debug| debug.sources = Some(folder))
-    }
-
-    /// Sets whether the text of an error is appended to the body that was sent so far, which then
-    /// ends well. Default: no, the response is broken off.
-    ///
-    /// The text is appended only where the page would be shown, and only to `text/plain` and
-    /// `text/html`. The response must not be a part (206). It must have no encoding, no length in
-    /// its head, and no trailers so far.
-    #[cfg(feature = "debug")]
-    #[must_use]
-    pub fn append_traceback(self, append: bool) -> Self {
-        self.in_debug(|debug| debug.appends = append)
-    }
-
-    #[cfg(feature = "debug")]
-    fn in_debug(self, change: impl FnOnce(&mut Debug)) -> Self {
-        self.with(|options| {
-            if let Some(debug) = &mut options.debug {
-                change(debug);
-            }
-        })
     }
 
     pub(crate) fn watch<B>(&self, request: &mut Request<B>) -> Watch {

@@ -5,6 +5,8 @@ mod backtrace;
 mod body;
 #[cfg(feature = "debug")]
 mod debug;
+#[cfg(feature = "debug")]
+mod debug_layer;
 mod ending;
 mod error;
 mod future;
@@ -21,8 +23,10 @@ mod snapshot;
 mod status;
 mod watch;
 
-pub use backtrace::{Frame, Location};
+pub use backtrace::{CallFrame, PanicLocation};
 pub use body::ResponseBody;
+#[cfg(feature = "debug")]
+pub use debug_layer::DebugExceptionLayer;
 pub use error::{Aborted, BoxError};
 pub use future::ResponseFuture;
 pub use hook::install_panic_hook;
@@ -46,3 +50,11 @@ pub use status::tower_status;
 /// ```
 #[cfg(doctest)]
 struct NoPageWithoutItsFeature;
+
+/// The options of development do not exist in production:
+///
+/// ```compile_fail,E0599
+/// let _ = tower_exception::ExceptionLayer::production(|_| {}).force();
+/// ```
+#[cfg(doctest)]
+struct NoDebugOptionInProduction;

@@ -257,16 +257,15 @@ pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Err
         let peer = request.extensions.get::<PeerAddr>();
         peer.map(|PeerAddr(address)| address.ip())
     };
-    let mut layer = match settings.debug {
-        true => ExceptionLayer::debug(to_tracing, peer),
-        false => ExceptionLayer::production(to_tracing),
-    };
-    if settings.headers {
-        layer = layer.headers();
-    }
-    Ok(Filter::new(
-        layer.append_traceback(settings.append_traceback),
-    ))
+    // In debug the headers are kept in any case.
+    Ok(match (settings.debug, settings.append_traceback) {
+        (true, true) => Filter::new(ExceptionLayer::debug(to_tracing, peer).append_traceback()),
+        (true, false) => Filter::new(ExceptionLayer::debug(to_tracing, peer)),
+        (false, _) if settings.headers => {
+            Filter::new(ExceptionLayer::production(to_tracing).headers())
+        }
+        (false, _) => Filter::new(ExceptionLayer::production(to_tracing)),
+    })
 }
 
 #[derive(Deserialize)]

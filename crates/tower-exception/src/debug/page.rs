@@ -9,7 +9,7 @@ use super::{
     source::{self, Line},
     text,
 };
-use crate::{Frame, Incident};
+use crate::{CallFrame, Incident};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -81,10 +81,10 @@ fn first_line(text: &str) -> &str {
 /// The calls: the application's own apart, the libraries' folded where there are several.
 fn calls(incident: &Incident, sources: Option<&Path>) -> Markup {
     let frames = incident.frames();
-    let groups: Vec<&[Frame]> = frames
+    let groups: Vec<&[CallFrame]> = frames
         .chunk_by(|one, next| !one.is_application() && !next.is_application())
         .collect();
-    let first = frames.iter().position(Frame::is_application);
+    let first = frames.iter().position(CallFrame::is_application);
     let first = first.map(|at| std::ptr::from_ref(&frames[at]));
     html! {
         // Without debug information nobody's file is known.
@@ -127,7 +127,7 @@ fn location(incident: &Incident, sources: Option<&Path>) -> Markup {
     }
 }
 
-fn lines(frame: &Frame, sources: Option<&Path>) -> Option<(usize, Vec<Line>)> {
+fn lines(frame: &CallFrame, sources: Option<&Path>) -> Option<(usize, Vec<Line>)> {
     let line = frame.line()? as usize;
     Some((line, source::around(sources, frame.file()?, line)?))
 }
@@ -142,7 +142,7 @@ fn snippet(here: usize, lines: &[Line]) -> Markup {
     }
 }
 
-fn place(frame: &Frame, sources: Option<&Path>) -> Markup {
+fn place(frame: &CallFrame, sources: Option<&Path>) -> Markup {
     html! {
         @if let (Some(file), Some(line)) = (frame.file(), frame.line()) {
             span.place { (source::shown(sources, file)) ":" (line) }
@@ -165,7 +165,6 @@ fn request(incident: &Incident) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
     use crate::{BoxError, Phase, guard::Panic, incident::Cause, request_head::RequestHead};
@@ -179,14 +178,7 @@ mod tests {
         let page = |cause| {
             let head = RequestHead::default().read();
             let status = http::StatusCode::INTERNAL_SERVER_ERROR;
-            let incident = Incident::new(
-                Phase::Call,
-                false,
-                Arc::new(cause),
-                status,
-                head,
-                Vec::new(),
-            );
+            let incident = Incident::new(Phase::Call, false, cause, status, head, Vec::new());
             location(&incident, None).into_string()
         };
         assert!(page(Cause::from(panic)).contains("install_panic_hook()"));

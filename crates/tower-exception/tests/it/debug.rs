@@ -12,7 +12,9 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use scraper::Html;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
-use tower_exception::{ExceptionLayer, Incident, SnapshotLayer, install_panic_hook};
+use tower_exception::{
+    DebugExceptionLayer, ExceptionLayer, Incident, SnapshotLayer, install_panic_hook,
+};
 use tower_lint::probe::{Body, Error, Step};
 
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn layer() -> ExceptionLayer {
+fn layer() -> DebugExceptionLayer {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
     ExceptionLayer::debug(|_| {}, |_| Some(HERE))
         .sources(folder)
@@ -38,7 +40,7 @@ fn request(accept: &str) -> Request<()> {
 
 /// What comes of a panic with this message.
 async fn page(
-    layer: &ExceptionLayer,
+    layer: &DebugExceptionLayer,
     message: &'static str,
     request: Request<()>,
 ) -> Response<String> {
@@ -207,7 +209,6 @@ async fn others_get_what_production_gives() {
     let here = || here().force();
     assert!(told(&page(&here(), "fell", request("text/plain")).await));
     let strange = [
-        ExceptionLayer::production(|_| {}),
         ExceptionLayer::debug(|_| {}, |_| None),
         ExceptionLayer::debug(|_| {}, |_| Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)))),
         ExceptionLayer::debug(|_| {}, |_| panic!("nobody knows")),
@@ -392,7 +393,7 @@ async fn what_does_not_render_is_told_as_in_production() {
 
 /// Returns the whole body of a response with this status and head that sends something and fails.
 async fn appended(
-    layer: ExceptionLayer,
+    layer: DebugExceptionLayer,
     status: u16,
     head: &[(&'static str, &'static str)],
     hint: http_body::SizeHint,
@@ -421,7 +422,7 @@ const PLAIN: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
 
 #[tokio::test]
 async fn the_traceback_follows_what_was_sent_where_it_may() {
-    let on = || layer().append_traceback(true);
+    let on = || layer().append_traceback();
     let unknown = http_body::SizeHint::default;
     let one: &[Step] = &["one <b>".into()];
     let text = appended(on(), 200, &[PLAIN], unknown(), one).await.unwrap();
@@ -457,9 +458,7 @@ async fn the_traceback_follows_what_was_sent_where_it_may() {
     // By default, and where the page would not be shown.
     let off = [
         layer(),
-        on().append_traceback(false),
-        ExceptionLayer::debug(|_| {}, |_| None).append_traceback(true),
-        ExceptionLayer::production(|_| {}).append_traceback(true),
+        ExceptionLayer::debug(|_| {}, |_| None).append_traceback(),
     ];
     for layer in off {
         let appended = appended(layer, 200, &[PLAIN], unknown(), one).await;

@@ -69,10 +69,10 @@ async fn a_chain_is_shown_up_to_32_errors() {
 async fn debug_keeps_headers_and_shows_localhost_the_page() {
     let here = std::net::Ipv4Addr::LOCALHOST.into();
     let layer = || ExceptionLayer::debug(|_| {}, move |_| Some(here));
-    let found = incident(layer(), || "broken".into()).await;
+    let found = incident(layer().into(), || "broken".into()).await;
     assert_eq!(found.headers().unwrap().len(), 1);
     // Neither forced, nor with other names, nor with a text after a body.
-    let shown = async |layer: ExceptionLayer, host: &str| {
+    let shown = async |layer: tower_exception::DebugExceptionLayer, host: &str| {
         let app = layer.layer(service_fn(|_: Request<()>| async {
             let fail = true;
             assert!(!fail, "the sky is falling");

@@ -19,5 +19,6 @@ mod headers;
 mod hook;
 mod phases;
 mod probe;
+mod rendered;
 mod report;
 mod status;
