@@ -299,14 +299,14 @@ impl<E, M> fmt::Debug for Builder<E, M> {
 }
 
 /// Why routes do not make a dispatcher.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct BuildError {
     kind: Kind,
     /// The route's number, from 0; `None` where it takes all of them together.
     route: Option<usize>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Kind {
     Pattern(PatternError),
     Table(TableError),

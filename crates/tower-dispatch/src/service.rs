@@ -11,7 +11,7 @@ use tower_kit::EitherBody;
 use tower_service::Service;
 
 use crate::{
-    Audit, Boxed, Builder, Endpoint, NotDispatched, ResponseFuture, Typed, UrlError,
+    Audit, Boxed, Builder, Endpoint, NotDispatched, ResponseFuture, Typed, UrlForError,
     not_dispatched,
     routes::{Outcome, Routes},
 };
@@ -49,7 +49,7 @@ impl<E> Dispatch<E> {
     ///
     /// # Errors
     ///
-    /// A [`UrlError`] if the route is not there, does not have such args or needs more, would find others in the path, or is more than texts, named
+    /// A [`UrlForError`] if the route is not there, does not have such args or needs more, would find others in the path, or is more than texts, named
     /// groups and an optional end; and if the path
     /// had a `.` or `..` segment, which clients resolve.
     ///
@@ -66,7 +66,7 @@ impl<E> Dispatch<E> {
     /// assert!(urls.url_for("file", &[("id", &7), ("path", &"../c")]).is_err());
     /// # Ok::<(), tower_dispatch::BuildError>(())
     /// ```
-    pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlError> {
+    pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlForError> {
         self.routes.named().url_for(name, args)
     }
 }
