@@ -3,10 +3,11 @@
 //! # Idea
 //!
 //! Most patterns are literals with repeated classes between them, such as `/users/[^/]+/events`, or
-//! one of a few sequences of this kind, or they begin with one. Such a sequence is an *alternative*.
-//! If no class is followed by a character that is in it, a path matches an alternative in one way or
-//! not at all. So no automaton is needed to find the match, and the offsets of the groups are known
-//! in advance. What is left of a pattern is its *suffix*, a regex for the rest of the path.
+//! one of a few sequences of this kind, or they begin with one. Such a sequence is an
+//! *alternative*. If no class is followed by a character that is in it, a path matches an
+//! alternative in one way or not at all. So no automaton is needed to find the match, and the
+//! offsets of the groups are known in advance. What is left of a pattern is its *suffix*, a regex
+//! for the rest of the path.
 //!
 //! # Example
 //!
@@ -25,20 +26,20 @@
 //!
 //! # Invariants
 //!
-//! - Alternatives are in the order in which a regex engine tries them, so the first one that matches
-//!   is the engine's match.
-//! - The part after a class begins with a character that is not in it, or it is the end of the path.
-//!   A class that may match nothing is followed by no other class.
+//! - Alternatives are in the order in which a regex engine tries them, so the first one that
+//!   matches is the engine's match.
+//! - The part after a class begins with a character that is not in it, or it is the end of the
+//!   path. A class that may match nothing is followed by no other class.
 //! - Literals are never beside each other, and never empty.
 //! - A pattern with a suffix has one alternative, and that ends with a literal or is empty.
 //! - The groups of a suffix keep the numbers that they have in the whole pattern.
 //!
 //! # Why it ends, and its cost
 //!
-//! It descends through the regex once. Repetitions are written out, so they are what could grow: the
-//! limits for alternatives, for classes and for the bytes of literals stop them. A pattern beyond a
-//! limit is compiled up to there, and the rest is its suffix. So a pattern takes time in proportion
-//! to its text, times these limits at most.
+//! It descends through the regex once. Repetitions are written out, so they are what could grow:
+//! the limits for alternatives, for classes and for the bytes of literals stop them. A pattern
+//! beyond a limit is compiled up to there, and the rest is its suffix. So a pattern takes time in
+//! proportion to its text, times these limits at most.
 
 use regex_automata::Anchored;
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
@@ -244,8 +245,7 @@ impl Alternative {
             classes: self.end.classes + 1,
             bytes: 0,
         };
-        self.parts
-            .push(Part::Class(Repeated { class, min, max }));
+        self.parts.push(Part::Class(Repeated { class, min, max }));
         Some(())
     }
 
@@ -268,10 +268,7 @@ impl Alternative {
             all = collect(all.into_iter().map(|one| one.add(sub)))?;
         }
         let optional = max - min;
-        collect(
-            all.into_iter()
-                .map(|one| one.up_to(optional, sub, *greedy)),
-        )
+        collect(all.into_iter().map(|one| one.up_to(optional, sub, *greedy)))
     }
 
     /// Returns this alternative, continued with a part from zero times to a number of times, in the
@@ -293,9 +290,7 @@ impl Alternative {
 
 /// Collects alternatives in their order. `None` if one of the parts cannot be compiled, or if they
 /// are too many.
-fn collect(
-    mut all: impl Iterator<Item = Option<Vec<Alternative>>>,
-) -> Option<Vec<Alternative>> {
+fn collect(mut all: impl Iterator<Item = Option<Vec<Alternative>>>) -> Option<Vec<Alternative>> {
     all.try_fold(Vec::new(), |mut all, some| {
         all.extend(some?);
         (all.len() <= MAX_ALTERNATIVES).then_some(all)

@@ -71,9 +71,9 @@ impl UrlArgs {
         self.path.as_str().get(self.spans.get(position)?)
     }
 
-    /// Returns the value of the group with this name, of this pattern or otherwise of a mount around
-    /// it. It is `None` for a group that took no part in the match, and for a name that no pattern
-    /// has.
+    /// Returns the value of the group with this name, of this pattern or otherwise of a mount
+    /// around it. It is `None` for a group that took no part in the match, and for a name that no
+    /// pattern has.
     #[must_use]
     pub fn name(&self, name: &str) -> Option<&str> {
         let mut groups = self.route.groups.iter();
@@ -83,7 +83,8 @@ impl UrlArgs {
         }
     }
 
-    /// Returns the path parameters of the mount around, if this dispatcher is mounted in another one.
+    /// Returns the path parameters of the mount around, if this dispatcher is mounted in another
+    /// one.
     #[must_use]
     pub fn outer(&self) -> Option<&UrlArgs> {
         self.outer.as_deref()
@@ -101,7 +102,11 @@ impl UrlArgs {
     /// # Errors
     ///
     /// Returns a [`UrlForError`] in the cases that are listed there.
-    pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlForError> {
+    pub fn url_for(
+        &self,
+        name: &str,
+        args: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlForError> {
         self.route.named.url_for(name, args)
     }
 

@@ -1,7 +1,8 @@
 //! Many suffixes that begin at the same node, in one automaton.
 //!
 //! An anchored search that prefers the leftmost alternative among all patterns finds exactly the
-//! pattern that the loop over them finds. A second, smaller search finds the groups of that pattern.
+//! pattern that the loop over them finds. A second, smaller search finds the groups of that
+//! pattern.
 //!
 //! The automaton is made lazily, one state for each new situation, and drops its states when its
 //! memory is full. It never falls back to an engine whose time grows with the number of patterns at
@@ -33,8 +34,8 @@ type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe
 
 impl Automaton {
     /// Makes an automaton of regexes in their order, with whether they have to begin at the start.
-    /// The states that a search makes take up to `cache_capacity` bytes. There is one cache for each
-    /// search that runs at the same time as another.
+    /// The states that a search makes take up to `cache_capacity` bytes. There is one cache for
+    /// each search that runs at the same time as another.
     pub(crate) fn new<'a>(
         regexes: impl Iterator<Item = &'a (Hir, Anchored)>,
         limit: usize,

@@ -4,8 +4,8 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 /// A class of characters, by the bytes that encode them.
 ///
-/// ASCII is one lookup a byte. Classes such as `[^/]` and `.` have all other characters, or none, so
-/// these are one lookup a byte, too. Only a class with some of them has to decode UTF-8.
+/// ASCII is one lookup a byte. Classes such as `[^/]` and `.` have all other characters, or none,
+/// so these are one lookup a byte, too. Only a class with some of them has to decode UTF-8.
 #[derive(Debug)]
 pub(crate) struct ClassScan {
     /// Whether every character that begins with this byte is in the class. The bytes in the middle
@@ -100,7 +100,11 @@ mod tests {
             let HirKind::Class(Class::Unicode(class)) = hir.kind() else {
                 panic!("{class} is no class");
             };
-            assert_eq!(ClassScan::new(class).scan(text.as_bytes()), length, "{text}");
+            assert_eq!(
+                ClassScan::new(class).scan(text.as_bytes()),
+                length,
+                "{text}"
+            );
         }
     }
 }

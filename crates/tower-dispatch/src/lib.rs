@@ -33,15 +33,15 @@ mod view;
 
 pub use args::UrlArgs;
 pub use audit::{Audit, Unreachable};
-pub use builder::{BuildError, Builder};
-pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, IntoEndpoint, Typed};
+pub use builder::{BuildDispatchError, BuildDispatchErrorKind, Builder};
+pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, Fallible, IntoEndpoint, Typed};
 pub use endpoint_body::EndpointBody;
 #[cfg(feature = "axum")]
-pub use extract::{Args, ArgsError};
+pub use extract::{Args, ExtractArgsError};
 pub use future::ResponseFuture;
 pub use layer::{DispatchLayer, LayerResponseFuture, WithDispatch};
 pub use not_dispatched::NotDispatched;
-pub use parse::ParseError;
+pub use parse::ParseArgsError;
 pub use path::DecodePathError;
 pub use pattern::{Pattern, PatternError};
 pub use safe_path::UnsafePath;

@@ -2,15 +2,15 @@
 //! segment.
 //!
 //! `/p/a%2Fb` has two segments (RFC 3986, section 2.2: a delimiter and its encoded form are not the
-//! same), so while patterns are matched the encoded slash is another character, to which `/` does not
-//! match and `.` and `[^/]` do. In the path parameters it is a slash again: they are data.
+//! same), so while patterns are matched the encoded slash is another character, to which `/` does
+//! not match and `.` and `[^/]` do. In the path parameters it is a slash again: they are data.
 
 use std::{error::Error, fmt, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
 
-/// Stands for an encoded slash while patterns are matched: one byte for one byte, so that spans hold. It
-/// is the ASCII character made for that, SUB.
+/// Stands for an encoded slash while patterns are matched: one byte for one byte, so that spans
+/// hold. It is the ASCII character made for that, SUB.
 const STAND_IN: u8 = 0x1A;
 
 /// A path in the form in which its parameters are read. A clone never copies the text.
@@ -155,7 +155,8 @@ impl Error for DecodePathError {}
 mod tests {
     use super::*;
 
-    /// Returns the path that patterns are matched against, and the one that parameters are read from.
+    /// Returns the path that patterns are matched against, and the one that parameters are read
+    /// from.
     fn both(raw: &str) -> Result<(String, String), String> {
         let uri: Uri = raw.parse().unwrap();
         decode(&uri, |matched| Some(matched.to_owned()))

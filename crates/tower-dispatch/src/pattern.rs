@@ -13,8 +13,8 @@ use crate::{
 ///
 /// The constructor decides where it is anchored. The syntax of regexes is that of the [`regex`]
 /// crate. Matching takes time linear in the path's length, so there is neither look-around nor
-/// back-reference. Except for `(?m)`, `$` is the very end of the path and never the position before a
-/// final newline.
+/// back-reference. Except for `(?m)`, `$` is the very end of the path and never the position before
+/// a final newline.
 ///
 /// A clone is a reference count: what is parsed is shared.
 ///
@@ -42,16 +42,19 @@ pub(crate) enum Kind {
 impl Pattern {
     /// Parses a regex for the whole path (Python's `re.fullmatch`).
     ///
-    /// The name of a constructor tells which part of a path has to match. `$` is the very end of the
-    /// path, and never the position before a line feed.
+    /// The name of a constructor tells which part of a path has to match. `$` is the very end of
+    /// the path, and never the position before a line feed.
     ///
     /// ```
-    /// use http::Request;
+    /// use std::convert::Infallible;
+    ///
+    /// use http::{Request, Response, StatusCode};
     /// use tower::{ServiceExt, service_fn};
     /// use tower_dispatch::{Dispatch, Pattern, PatternError};
-    /// # use std::convert::Infallible;
-    /// # use http::{Response, StatusCode};
-    /// # async fn app(_: Request<()>) -> Result<Response<http_body_util::Empty<bytes::Bytes>>, Infallible> { Ok(Response::default()) }
+    ///
+    /// async fn app(_: Request<()>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::default())
+    /// }
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -110,14 +113,14 @@ impl Pattern {
     /// | `{name:[regex]}` | a regex without groups, except `(?:…)` |
     ///
     /// A segment may have several parameters. The earlier one takes as much as it can. The end of a
-    /// template may be optional: `/posts[/{page:int}]`. If it is missing from a path, its parameters
-    /// are `None`.
+    /// template may be optional: `/posts[/{page:int}]`. If it is missing from a path, its
+    /// parameters are `None`.
     ///
     /// # Errors
     ///
-    /// Returns a [`PatternError`] if it is not a template. A template begins with a slash. Names are
-    /// ASCII, do not begin with a digit, and are not repeated. Literal brackets need a regex. `%20`,
-    /// `/:id` and `/*rest` are the syntax of other routers.
+    /// Returns a [`PatternError`] if it is not a template. A template begins with a slash. Names
+    /// are ASCII, do not begin with a digit, and are not repeated. Literal brackets need a regex.
+    /// `%20`, `/:id` and `/*rest` are the syntax of other routers.
     pub fn template(template: &str) -> Result<Self, PatternError> {
         from_template(template).map(|hir| Self::new(template, Kind::Template, to_the_end(hir)))
     }

@@ -10,7 +10,8 @@ use crate::{
     spans::{Span, Spans},
 };
 
-/// The most memory, in bytes, that one compiled pattern may take. The `regex` crate allows the same.
+/// The most memory, in bytes, that one compiled pattern may take. The `regex` crate allows the
+/// same.
 pub(crate) const PATTERN_LIMIT: usize = 10 << 20;
 
 /// The memory, in bytes, for the states that a search of one pattern makes.

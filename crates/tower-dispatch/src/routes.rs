@@ -8,7 +8,7 @@ use http::{Method, Request, Uri};
 use tower_kit::Allow;
 
 use crate::{
-    BuildError, DecodePathError, Pattern, UrlArgs,
+    BuildDispatchError, DecodePathError, Pattern, UrlArgs,
     alternatives::Compiled,
     args::RouteInfo,
     ids::PatternIndex,
@@ -129,7 +129,7 @@ pub(crate) enum Outcome<'a, E> {
 }
 
 impl<E> Routes<E> {
-    pub(crate) fn new(routes: Vec<Route<E>>, named: Named) -> Result<Self, BuildError> {
+    pub(crate) fn new(routes: Vec<Route<E>>, named: Named) -> Result<Self, BuildDispatchError> {
         let rules = named.rules;
         let named = Arc::new(named);
         let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();
@@ -333,7 +333,8 @@ impl<E> Routes<E> {
 
     fn lead_to(&self, found: Match, path: Path, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         let (methods, endpoint) = &self.endpoints[found.index];
-        // Slashes are counted, since the raw path has other offsets. An encoded one is not among them.
+        // Slashes are counted, since the raw path has other offsets. An encoded one is not among
+        // them.
         let mount = found.slashes.map(|slashes| {
             let mut ends = uri.path().match_indices('/').skip(slashes);
             match (slashes, ends.next()) {

@@ -27,15 +27,15 @@
 //! 2: /{name}.{format}       the tree up to "/", then the suffix ([^/]+)\.([^/]+)
 //! ```
 //!
-//! For `/logo.png` the tree finds the literal `/`, no child for `l`, and the suffix of pattern 2. The
-//! regex of that suffix matches from byte 1 on, with the groups `logo` and `png`.
+//! For `/logo.png` the tree finds the literal `/`, no child for `l`, and the suffix of pattern 2.
+//! The regex of that suffix matches from byte 1 on, with the groups `logo` and `png`.
 //!
 //! # Invariants
 //!
 //! - A smaller [`PatternIndex`] wins, whatever is more specific. Alternatives are numbered in the
 //!   order of their patterns, so a smaller [`AlternativeId`](crate::ids::AlternativeId) wins, too.
-//! - A [`Search`] is for some of the patterns. It has a tree and automata of its own, but the regexes
-//!   are shared by all searches of a dispatcher.
+//! - A [`Search`] is for some of the patterns. It has a tree and automata of its own, but the
+//!   regexes are shared by all searches of a dispatcher.
 //! - Each part of it runs in time that is linear in the length of the path. So does the whole.
 //!
 //! # Cost
@@ -43,8 +43,8 @@
 //! A path whose pattern is all in the tree costs one descent, and no allocation for up to four
 //! groups. A suffix costs one regex search, and one automaton search before it if there are many.
 //! The memory for each search, and for all regexes, is limited when the table is made
-//! ([`TABLE_LIMIT`]). So all lists have less than 4 Gi entries, and ids and offsets have 32 bits. The
-//! tests compare it with the plain loop, on random patterns and paths.
+//! ([`TABLE_LIMIT`]). So all lists have less than 4 Gi entries, and ids and offsets have 32 bits.
+//! The tests compare it with the plain loop, on random patterns and paths.
 
 use std::{error::Error, fmt, ops::Range, sync::Arc};
 
@@ -59,8 +59,8 @@ use crate::{
     tree::Tree,
 };
 
-/// The most memory, in bytes, that the tree and the automata of a search may take, and the most that
-/// the regexes of all suffixes may.
+/// The most memory, in bytes, that the tree and the automata of a search may take, and the most
+/// that the regexes of all suffixes may.
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
 
 /// A compiled list of patterns that finds the first one that matches a path.
@@ -217,8 +217,8 @@ impl TableError {
         self.pattern.as_ref().map(|(index, _)| index.index())
     }
 
-    /// Returns the limit that is exceeded, in bytes. It is `None` if the regex engine has a limit of
-    /// another kind, such as the number of states. Then that is the source of the error.
+    /// Returns the limit that is exceeded, in bytes. It is `None` if the regex engine has a limit
+    /// of another kind, such as the number of states. Then that is the source of the error.
     #[must_use]
     pub fn limit(&self) -> Option<usize> {
         match &self.cause {
@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// Every limit, in bytes, and the words of the README for it.
+    /// Each limit, in bytes, and the text of the README for it.
     #[test]
     fn limits_are_what_the_readme_says() {
         const README: &str = include_str!("../README.md");
@@ -271,12 +271,12 @@ mod tests {
             (
                 crate::regexes::PATTERN_LIMIT,
                 10_485_760,
-                "and one pattern 10: more is an error of `build()`",
+                "and one pattern 10. More is an error of `build()`.",
             ),
             (
                 crate::tree::grow::CACHE_CAPACITY,
                 4_194_304,
-                "in up to 4 MiB for each request that is being",
+                "in up to 4 MiB for each request that is being dispatched",
             ),
             (
                 crate::regexes::CACHE_CAPACITY,
@@ -286,10 +286,11 @@ mod tests {
         ];
         for (limit, expected, words) in table {
             assert_eq!(limit, expected, "{words}");
-            assert!(README.contains(words), "{words}");
+            let readme = README.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(readme.contains(words), "{words}");
         }
         assert_eq!(crate::suffixes::FEW, 4);
-        assert!(README.contains("more than four from"));
+        assert!(README.contains("More than four from"));
     }
 
     fn find(patterns: &[Pattern], path: &str) -> Option<Match> {
@@ -562,7 +563,8 @@ mod tests {
                     _ => Pattern::regex_search(regex).unwrap(),
                 })
                 .collect();
-            // Each regex by itself, anchored by its text, and its groups as the engine reports them.
+            // Each regex by itself, anchored by its text, and its groups as the engine reports
+            // them.
             let expected = regexes.iter().enumerate().find_map(|(index, (regex, anchoring))| {
                 let anchored = match anchoring {
                     0 => format!(r"\A(?:{regex})\z"),

@@ -187,8 +187,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Returns the index of the `}` that ends a parameter. One inside the brackets of its regex does not
-/// count. There brackets nest, and a backslash escapes.
+/// Returns the index of the `}` that ends a parameter. One inside the brackets of its regex does
+/// not count. There brackets nest, and a backslash escapes.
 fn parameter_end(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut chars = text.char_indices().peekable();

@@ -34,17 +34,17 @@
 //! 2. `users/` matches. The byte `m` leads to `me`, and the edge of `[^/]+` becomes pending.
 //! 3. `me` matches, and the path ends. The best number is 2. The edge to the suffixes can only give
 //!    3, so it is dropped.
-//! 4. The last pending edge can give 0. `[^/]+` takes `me`, the path ends, and the best number is 0.
-//!    Nothing is pending. The result is pattern 0, with the group from byte 7 to 9.
+//! 4. The last pending edge can give 0. `[^/]+` takes `me`, the path ends, and the best number is
+//!    0. Nothing is pending. The result is pattern 0, with the group from byte 7 to 9.
 //!
 //! # Invariants
 //!
 //! - The children of a node begin with different bytes, so a byte leads to one child at most.
 //! - A class is never followed by a character that is in it (see
-//!   [alternatives](crate::alternatives)). So a class takes all characters that it can, and a search
-//!   never has to try fewer.
-//! - A node has one parent. So a search visits it once at most, and always with the same part of the
-//!   path left.
+//!   [alternatives](crate::alternatives)). So a class takes all characters that it can, and a
+//!   search never has to try fewer.
+//! - A node has one parent. So a search visits it once at most, and always with the same part of
+//!   the path left.
 //! - `least` of a node or an edge is the smallest number at or beyond it. So it can be skipped if
 //!   that is not less than the best number.
 //! - Pending edges belong to nodes between the root and the current node, and the last one belongs

@@ -85,7 +85,12 @@ impl Named {
             kind,
             message,
         };
-        let unknown = || error(mistake(UrlForErrorKind::UnknownRoute, "no route has this name"));
+        let unknown = || {
+            error(mistake(
+                UrlForErrorKind::UnknownRoute,
+                "no route has this name",
+            ))
+        };
         let reverse = self.routes.get(name).ok_or_else(unknown)?;
         let values: Vec<_> = args
             .iter()

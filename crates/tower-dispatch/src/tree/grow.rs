@@ -1,7 +1,7 @@
 //! How a tree is made.
 //!
-//! First the alternatives are added one by one to a draft, in their order. A literal that shares its
-//! beginning with another one splits that one's node:
+//! First the alternatives are added one by one to a draft, in their order. A literal that shares
+//! its beginning with another one splits that one's node:
 //!
 //! ```text
 //! "/users/"              "/users" ─┬─ "/" …
