@@ -1,4 +1,4 @@
-//! Look-ups: which route a path leads to, and what its url args are. Nothing around them is measured.
+//! Lookups: the route that a path leads to, and its path parameters. Nothing around them is measured.
 
 use std::hint::black_box;
 

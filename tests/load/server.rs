@@ -12,7 +12,7 @@ use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::{CascadeLayer, Lookup};
 use tower_deploy::{Address, Body, Bound, HttpServer, Shutdown};
-use tower_dispatch::{BuildError, Dispatch, DispatchLayer, Endpoint};
+use tower_dispatch::{BuildDispatchError, Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
 use tower_kit::EitherBody;
@@ -59,7 +59,7 @@ fn routes<B: Send + 'static>() -> Result<
     > + Clone
     + Send
     + 'static,
-    BuildError,
+    BuildDispatchError,
 > {
     let urls: Dispatch<Endpoint<B>> = Dispatch::builder()
         .get("/hello/{name}", service_fn(|_| ready(Ok(page()))))

@@ -6,41 +6,37 @@ use std::{
 use http::Request;
 use tower_environ::ScriptName;
 
-use crate::{UrlError, path::Path, pattern::Kind, spans::Spans, url_for::Named};
+use crate::{Pattern, UrlForError, path::Path, spans::Spans, url_for::Named};
 
-/// What the matched pattern's groups found in the path. It is in the request's extensions.
+/// The path parameters of a request: the parts of the path that the groups of the matched pattern
+/// found. The dispatcher adds them to the request's extensions.
 ///
-/// The values are percent-decoded, and an encoded slash is a slash in them: a value that names a file must
-/// be checked before it is used as one.
+/// The values are percent-decoded, and an encoded slash is a slash in them. So a value that names a
+/// file must be checked before it is used as one, see [`safe_path`](Self::safe_path).
 #[derive(Clone)]
 pub struct UrlArgs {
     pub(crate) path: Path,
     pub(crate) spans: Spans,
     pub(crate) route: Arc<RouteInfo>,
-    /// Those of the mount that this is below, if there is one.
+    /// The parameters of the mount around, if there is one.
     pub(crate) outer: Option<Arc<UrlArgs>>,
 }
 
-/// What is known of a route besides its endpoint.
+/// A route, except its endpoint.
 #[derive(Debug)]
 pub(crate) struct RouteInfo {
     pub(crate) index: usize,
     pub(crate) name: Option<Box<str>>,
-    pub(crate) pattern: Box<str>,
+    pub(crate) pattern: Pattern,
+    /// The same as in the pattern, at hand for each request (`overhead/dispatch-matched`).
+    pub(crate) is_mounted: bool,
     pub(crate) groups: Vec<Option<Box<str>>>,
-    pub(crate) kind: Kind,
-    /// All of the same dispatcher that have names.
+    /// All routes of the same dispatcher that have names.
     pub(crate) named: Arc<Named>,
 }
 
-impl RouteInfo {
-    pub(crate) fn is_mounted(&self) -> bool {
-        self.kind == Kind::Mount
-    }
-}
-
 impl UrlArgs {
-    /// Goes into the request, from which a mount takes the start of the path off.
+    /// Adds the parameters to the request. A mount moves the start of the path to SCRIPT_NAME.
     pub(crate) fn enter<B>(mut self, request: &mut Request<B>, mount: Option<usize>) {
         if let Some(by) = mount {
             let grown = ScriptName::grow(request, by);
@@ -49,34 +45,35 @@ impl UrlArgs {
         let extensions = request.extensions_mut();
         if extensions
             .get::<Self>()
-            .is_some_and(|outer| outer.route.is_mounted())
+            .is_some_and(|outer| outer.route.is_mounted)
         {
             self.outer = extensions.remove().map(Arc::new);
         }
         extensions.insert(self);
     }
 
-    /// How many groups the pattern has.
+    /// Returns the number of groups of the pattern.
     #[must_use]
     pub fn len(&self) -> usize {
         self.spans.len()
     }
 
-    /// Whether the pattern has no groups.
+    /// Returns whether the pattern has no groups.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The value of a group by its place, from 0. `None` for a group that took no part in the match, and
-    /// beyond the last one.
+    /// Returns the value of a group by its position, from 0. It is `None` for a group that took no
+    /// part in the match, and beyond the last one.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<&str> {
         self.path.as_str().get(self.spans.get(position)?)
     }
 
-    /// The value of the group with this name, here or else in a mount around it. `None` for a group that took no part
-    /// in the match, and for a name that no pattern has.
+    /// Returns the value of the group with this name, of this pattern or otherwise of a mount
+    /// around it. It is `None` for a group that took no part in the match, and for a name that no
+    /// pattern has.
     #[must_use]
     pub fn name(&self, name: &str) -> Option<&str> {
         let mut groups = self.route.groups.iter();
@@ -86,40 +83,47 @@ impl UrlArgs {
         }
     }
 
-    /// The url args of the mount of another dispatcher that this one is below.
+    /// Returns the path parameters of the mount around, if this dispatcher is mounted in another
+    /// one.
     #[must_use]
     pub fn outer(&self) -> Option<&UrlArgs> {
         self.outer.as_deref()
     }
 
-    /// Names and values of all groups, in the order of the groups.
+    /// Returns the names and values of all groups, in the order of the groups.
     pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
         let names = self.route.groups.iter().map(Option::as_deref);
         names.zip((0..self.len()).map(|position| self.get(position)))
     }
 
-    /// A path that leads to a route of the same dispatcher, see [`Dispatch::url_for`](crate::Dispatch::url_for).
+    /// Returns a path that leads to a route of the same dispatcher, see
+    /// [`Dispatch::url_for`](crate::Dispatch::url_for).
     ///
     /// # Errors
     ///
-    /// A [`UrlError`] as it says there.
-    pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlError> {
+    /// Returns a [`UrlForError`] in the cases that are listed there.
+    pub fn url_for(
+        &self,
+        name: &str,
+        args: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlForError> {
         self.route.named.url_for(name, args)
     }
 
-    /// The pattern that matched, as it was written.
+    /// Returns the text of the pattern that matched.
     #[must_use]
     pub fn pattern(&self) -> &str {
-        &self.route.pattern
+        self.route.pattern.as_str()
     }
 
-    /// The name of the route that matched, if it has one.
+    /// Returns the name of the route that matched, if it has one.
     #[must_use]
     pub fn route_name(&self) -> Option<&str> {
         self.route.name.as_deref()
     }
 
-    /// The place of the route that matched, from 0 in the order in which the routes were added.
+    /// Returns the index of the route that matched, from 0 in the order in which the routes were
+    /// added.
     #[must_use]
     pub fn route_index(&self) -> usize {
         self.route.index

@@ -1,7 +1,8 @@
 //! Routes that can never match, since earlier ones take all their paths.
 //!
-//! All patterns in one dense automaton: a path that they match ends in a state that knows the first of them. A
-//! pattern that no state knows is never the first.
+//! All patterns are compiled into one dense automaton. A path that they match ends in a state that
+//! knows the first of them. A pattern that is the first in no state is unreachable. There are
+//! finitely many states, and the automaton may take [`BUDGET`] bytes at most, so the audit ends.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -18,32 +19,33 @@ use regex_syntax::hir::{Dot, Hir, Look, Repetition};
 
 use crate::{Pattern, pattern::Kind, routes::Rules};
 
-/// The most memory, in bytes, for the automaton of all patterns, and for that of one.
+/// The most memory, in bytes, for the automaton of all patterns.
 const BUDGET: usize = 8 << 20;
+/// The same for the automaton of one pattern.
 const BUDGET_OF_ONE: usize = 512 << 10;
 
-/// The most pairs of states that are looked at to find out what covers the routes.
+/// The most pairs of states that are visited to find the routes that cover others.
 const PAIRS: usize = 1 << 20;
 
-/// What no client can ask for: a path is empty (CONNECT), `*` (OPTIONS) or begins with a slash.
+/// The texts that are no path: a path is empty (CONNECT), `*` (OPTIONS) or begins with a slash.
 const NO_PATH: &str = r"(?s)[^/*].*|\*.+";
-/// The same where leading slashes are taken off.
+/// The same if leading slashes are stripped.
 const NO_STRIPPED_PATH: &str = "(?s)/.*";
 
-/// The most patterns that may turn out to be large by themselves before the rest is given up.
+/// The most patterns that may be too large by themselves before all others are undecided.
 const LARGE: usize = 64;
 
-/// What can be said of one of some patterns in their order.
+/// The result for one of a list of patterns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Reachable,
-    /// Covered by these.
+    /// No path reaches it. These patterns cover it.
     Unreachable(BTreeSet<usize>),
     Undecided,
 }
 
 impl Verdict {
-    /// Of a route that may be reached in either way.
+    /// Combines the verdicts on a route that may be reached in two ways.
     pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Reachable, _) | (_, Self::Reachable) => Self::Reachable,
@@ -53,9 +55,9 @@ impl Verdict {
     }
 }
 
-/// A verdict for each of the patterns.
+/// Returns a verdict for each of the patterns.
 pub(crate) fn audit(patterns: &[&Pattern], rules: Rules) -> Vec<Verdict> {
-    // The same as an earlier one is covered by that, and needs no automaton.
+    // A pattern that is equal to an earlier one is covered by that, and needs no automaton.
     let mut places = HashMap::new();
     let firsts: Vec<usize> = patterns
         .iter()
@@ -105,7 +107,7 @@ fn audit_different(hirs: &[Hir], rules: Rules) -> Vec<Verdict> {
     let (dfa, used) = match build(hirs, &all, no_path, BUDGET) {
         Some(dfa) => (dfa, all),
         None => {
-            // Without those that are large by themselves.
+            // Again without those that are too large by themselves.
             let mut large = 0;
             let mut is_small = |index: &usize| {
                 let small =
@@ -140,7 +142,7 @@ fn audit_different(hirs: &[Hir], rules: Rules) -> Vec<Verdict> {
     verdicts
 }
 
-/// A pattern as one for the whole path.
+/// Returns a pattern that is anchored at both ends.
 fn whole(pattern: &Pattern) -> Hir {
     let anything = || {
         Hir::repetition(Repetition {
@@ -162,7 +164,7 @@ fn whole(pattern: &Pattern) -> Hir {
 
 type Dfa = dense::DFA<Vec<u32>>;
 
-/// An automaton of some of the patterns, after one of what is no path.
+/// Returns an automaton of the texts that are no path, and then of some of the patterns.
 fn build(hirs: &[Hir], some: &[usize], no_path: &str, budget: usize) -> Option<Dfa> {
     let no_path = Hir::concat(vec![
         regex_syntax::parse(no_path).ok()?,
@@ -197,7 +199,7 @@ fn start(dfa: &Dfa) -> Option<StateID> {
     dfa.start_state_forward(&input).ok()
 }
 
-/// Those that a byte leads to.
+/// Returns the bytes that lead to another state, and that state.
 fn after(dfa: &Dfa, state: StateID) -> impl Iterator<Item = (u8, StateID)> {
     let bytes = dfa.byte_classes().representatives(0..=u8::MAX);
     bytes.filter_map(move |byte| {
@@ -207,7 +209,7 @@ fn after(dfa: &Dfa, state: StateID) -> impl Iterator<Item = (u8, StateID)> {
     })
 }
 
-/// All states that a path may lead to.
+/// Returns all states that a path may lead to.
 fn states(dfa: &Dfa) -> Vec<StateID> {
     let mut found: Vec<StateID> = start(dfa).into_iter().collect();
     let mut seen: HashSet<StateID> = found.iter().copied().collect();
@@ -220,14 +222,15 @@ fn states(dfa: &Dfa) -> Vec<StateID> {
     found
 }
 
-/// The first pattern that matches a path which leads to this state, by its place among those of the automaton.
+/// Returns the first pattern that matches the paths which lead to a state, by its index in the
+/// automaton.
 fn first(dfa: &Dfa, state: StateID) -> Option<usize> {
     let end = dfa.next_eoi_state(state);
     let pattern = dfa.is_match_state(end).then(|| dfa.match_pattern(end, 0))?;
     pattern.as_usize().checked_sub(1)
 }
 
-/// The patterns of an automaton that are the first to match a path that this one matches, too.
+/// Returns the patterns of an automaton that are the first to match a path of this pattern.
 fn covering(dfa: &Dfa, hir: &Hir, no_path: &str, pairs: &mut usize) -> Option<BTreeSet<usize>> {
     let own = build(std::slice::from_ref(hir), &[0], no_path, BUDGET)?;
     let mut found = vec![(start(dfa)?, start(&own)?)];
@@ -249,12 +252,14 @@ fn covering(dfa: &Dfa, hir: &Hir, no_path: &str, pairs: &mut usize) -> Option<BT
     Some(covering)
 }
 
-/// Which routes can never be reached, see [`Dispatch::audit`](crate::Dispatch::audit). Displayed, it is a line for each.
+/// The routes that can never be reached, see [`Dispatch::audit`](crate::Dispatch::audit).
+///
+/// Its `Display` is a line for each of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
     pub(crate) unreachable: Vec<Unreachable>,
     pub(crate) undecided: Vec<usize>,
-    /// What each route is called.
+    /// The methods and the pattern of each route.
     pub(crate) routes: Vec<String>,
 }
 
@@ -266,20 +271,20 @@ pub struct Unreachable {
 }
 
 impl Audit {
-    /// Whether all is well: every route can be reached, and that of none could not be found out.
+    /// Returns whether every route can be reached, and none is undecided.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.unreachable.is_empty() && self.undecided.is_empty()
     }
 
-    /// The routes that no request reaches, in their order.
+    /// Returns the routes that no request reaches, in their order.
     #[must_use]
     pub fn unreachable(&self) -> &[Unreachable] {
         &self.unreachable
     }
 
-    /// The numbers of the routes of which it could not be found out within a few megabytes. That happens to large
-    /// Unicode classes and to a Unicode `\b`.
+    /// Returns the indexes of the routes that could not be decided within a few megabytes. Large
+    /// Unicode classes and a Unicode `\b` can be the cause.
     #[must_use]
     pub fn undecided(&self) -> &[usize] {
         &self.undecided
@@ -287,14 +292,14 @@ impl Audit {
 }
 
 impl Unreachable {
-    /// The route's number, from 0 in the order in which they were added.
+    /// Returns the route's index, from 0 in the order in which they were added.
     #[must_use]
     pub fn route(&self) -> usize {
         self.route
     }
 
-    /// The numbers of the routes that take all its paths, each some of them; nothing if its pattern matches no path at
-    /// all.
+    /// Returns the indexes of the routes that take all its paths, each some of them. There are none
+    /// if its pattern matches no path.
     #[must_use]
     pub fn covered_by(&self) -> &[usize] {
         &self.covered_by

@@ -1,11 +1,13 @@
-//! What remains of several patterns from the same place on, in one automaton.
+//! Many suffixes that begin at the same node, in one automaton.
 //!
-//! An anchored search that prefers the leftmost alternative among all patterns finds exactly the pattern that the loop over them
-//! finds. What the groups of that one pattern match is a second, smaller search.
+//! An anchored search that prefers the leftmost alternative among all patterns finds exactly the
+//! pattern that the loop over them finds. A second, smaller search finds the groups of that
+//! pattern.
 //!
-//! The automaton is made lazily, one state for each new situation, and forgets when its memory is full: it
-//! never falls back to an engine whose time grows with the number of patterns at every byte. Only what it
-//! cannot decide at all (a Unicode `\b` beside a character that is not ASCII) is left to the loop itself.
+//! The automaton is made lazily, one state for each new situation, and drops its states when its
+//! memory is full. It never falls back to an engine whose time grows with the number of patterns at
+//! every byte. There is one thing that it cannot decide, a Unicode `\b` beside a character that is
+//! not ASCII. Then the suffixes are tried one by one.
 
 use std::{
     fmt,
@@ -22,7 +24,7 @@ use regex_syntax::hir::{Dot, Hir, Repetition};
 
 use crate::TableError;
 
-/// Which of these regexes is the first to match.
+/// Regexes of which it finds the first that matches.
 pub(crate) struct Automaton {
     dfa: DFA,
     caches: Pool<Cache, NewCache>,
@@ -31,15 +33,16 @@ pub(crate) struct Automaton {
 type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 impl Automaton {
-    /// Regexes in their order, and whether they may begin anywhere. The states that a search makes take as much memory as is said,
-    /// in bytes; there is one of it for each search that runs at the same time as another.
+    /// Makes an automaton of regexes in their order, with whether they have to begin at the start.
+    /// The states that a search makes take up to `cache_capacity` bytes. There is one cache for
+    /// each search that runs at the same time as another.
     pub(crate) fn new<'a>(
-        regexes: impl Iterator<Item = (&'a Hir, Anchored)>,
+        regexes: impl Iterator<Item = &'a (Hir, Anchored)>,
         limit: usize,
         cache_capacity: usize,
     ) -> Result<Self, TableError> {
         let hirs: Vec<Hir> = regexes
-            .map(|(regex, anchored)| anchor(regex, anchored))
+            .map(|(regex, anchored)| anchor(regex, *anchored))
             .collect();
         let nfa = thompson::Compiler::new()
             .configure(
@@ -48,7 +51,7 @@ impl Automaton {
                     .nfa_size_limit(Some(limit)),
             )
             .build_many_from_hir(&hirs)
-            .map_err(|source| TableError::all(source.size_limit(), &source))?;
+            .map_err(|source| TableError::all(source.size_limit(), source))?;
         let dfa = DFA::builder()
             .configure(
                 DFA::config()
@@ -57,7 +60,7 @@ impl Automaton {
                     .unicode_word_boundary(true),
             )
             .build_from_nfa(nfa)
-            .map_err(|source| TableError::all(None, &source))?;
+            .map_err(|source| TableError::all(None, source))?;
         let new_cache = {
             let dfa = dfa.clone();
             Box::new(move || dfa.create_cache()) as NewCache
@@ -72,7 +75,8 @@ impl Automaton {
         self.dfa.get_nfa().memory_usage()
     }
 
-    /// The first regex that matches the path from a place on; an error where that cannot be decided.
+    /// Returns the index of the first regex that matches the path from an offset on, or an error if
+    /// that cannot be decided.
     pub(crate) fn find(&self, path: &str, from: usize) -> Result<Option<usize>, MatchError> {
         let input = Input::new(path).range(from..).anchored(Anchored::Yes);
         let found = self.dfa.try_search_fwd(&mut self.caches.get(), &input)?;
@@ -80,7 +84,7 @@ impl Automaton {
     }
 }
 
-/// A regex as it is found from the start, with whatever may stand before it.
+/// Returns a regex that begins at the start, with anything before it if it may begin anywhere.
 fn anchor(regex: &Hir, anchored: Anchored) -> Hir {
     if anchored == Anchored::Yes {
         return regex.clone();

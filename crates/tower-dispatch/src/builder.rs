@@ -4,23 +4,28 @@ use http::Method;
 use tower_layer::Layer;
 
 use crate::{
-    Boxed, Dispatch, Endpoint, IntoEndpoint, Pattern, PatternError, TableError, View,
+    Dispatch, Endpoint, IntoEndpoint, Pattern, PatternError, TableError, View,
+    endpoint::Sealed,
     pattern::Kind as PatternKind,
     routes::{Methods, Route, Routes, Rules},
     url_for::Named,
 };
 
-/// Collects routes; the order in which they are added is their precedence.
+/// A list of routes that becomes a [`Dispatch`]. The order in which they are added is their
+/// precedence.
 ///
-/// Where a pattern is expected, a `&str` is a template and a [`Pattern`] is what its constructor says. What is wrong with a
-/// route is said by [`build`](Builder::build). `M` says how endpoints become one type: [`Boxed`] takes any service, and
-/// [`Typed`](crate::Typed) takes services of the type `E` as they are.
+/// A `&str` as a pattern is a template, see [`Pattern::template`]. Errors of patterns and names are
+/// kept until [`build`](Self::build).
+///
+/// `M` decides how endpoints become one type. With [`Boxed`](crate::Boxed) an endpoint is any
+/// service with the error of all others, with [`Fallible`](crate::Fallible) any service, and with
+/// [`Typed`](crate::Typed) a service of the type `E`.
 #[must_use]
 pub struct Builder<E, M> {
     routes: Vec<Route<E>>,
     rules: Rules,
-    /// The first mistake; routes after it are not numbered rightly, and not used.
-    error: Option<BuildError>,
+    /// The first error. Routes after it have other indexes, and are not used.
+    error: Option<BuildDispatchError>,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -34,8 +39,11 @@ impl<E, M> Builder<E, M> {
         }
     }
 
-    /// For every method. The endpoint answers for all of them, 405 and `Allow` included: axum's `get(handler)` belongs into [`get`](Self::get), since
-    /// here its 405 is the answer, and neither a later route nor the service around which the dispatcher is has its turn.
+    /// Adds a route for every method.
+    ///
+    /// The endpoint is responsible for all of them, and for 405 with its `Allow`. So axum's
+    /// `get(handler)` belongs into [`get`](Self::get). Here its 405 would be the response, and
+    /// neither a later route nor a service inside of the dispatcher would be tried.
     pub fn route(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -44,7 +52,8 @@ impl<E, M> Builder<E, M> {
         self.add(Methods::All, read(pattern), endpoint.into_endpoint())
     }
 
-    /// For one method. A route for GET also takes HEAD, and loses its body then.
+    /// Adds a route for one method. A route for GET takes HEAD too, and the body of that response
+    /// is dropped.
     pub fn method(
         self,
         method: Method,
@@ -56,7 +65,7 @@ impl<E, M> Builder<E, M> {
         self.add(Methods::Some(methods), read(pattern), endpoint)
     }
 
-    /// For GET and HEAD.
+    /// Adds a route for GET and HEAD.
     pub fn get(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -65,7 +74,7 @@ impl<E, M> Builder<E, M> {
         self.method(Method::GET, pattern, endpoint)
     }
 
-    /// For POST.
+    /// Adds a route for POST.
     pub fn post(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -74,7 +83,7 @@ impl<E, M> Builder<E, M> {
         self.method(Method::POST, pattern, endpoint)
     }
 
-    /// For PUT.
+    /// Adds a route for PUT.
     pub fn put(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -83,7 +92,7 @@ impl<E, M> Builder<E, M> {
         self.method(Method::PUT, pattern, endpoint)
     }
 
-    /// For PATCH.
+    /// Adds a route for PATCH.
     pub fn patch(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -92,7 +101,7 @@ impl<E, M> Builder<E, M> {
         self.method(Method::PATCH, pattern, endpoint)
     }
 
-    /// For DELETE.
+    /// Adds a route for DELETE.
     pub fn delete(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -101,24 +110,38 @@ impl<E, M> Builder<E, M> {
         self.method(Method::DELETE, pattern, endpoint)
     }
 
-    /// Names the route that was added last; the name is in the request's [`UrlArgs`](crate::UrlArgs).
+    /// Sets the name of the route that was added last. It is for [`Dispatch::url_for`], and in the
+    /// request's [`UrlArgs`](crate::UrlArgs).
     pub fn name(mut self, name: &str) -> Self {
         match self.routes.last_mut() {
             Some(Route {
                 name: Some(first), ..
             }) => {
-                let kind = Kind::NamedTwice(first.clone(), name.into());
-                let route = Some(self.routes.len() - 1);
-                self.error.get_or_insert(BuildError { kind, route });
+                let message = format!("it is named {first:?} and {name:?}; a route has one name");
+                let route = self.routes.len() - 1;
+                self.fail(BuildDispatchError::new(
+                    BuildDispatchErrorKind::Name,
+                    route,
+                    message,
+                ));
             }
             Some(route) => route.name = Some(name.into()),
-            None => self.fail(Kind::NothingToName(name.into())),
+            None => {
+                let message = format!(
+                    "the name {name:?} is before the first route; a name follows its route"
+                );
+                self.fail(BuildDispatchError::new(
+                    BuildDispatchErrorKind::Name,
+                    0,
+                    message,
+                ));
+            }
         }
         self
     }
 
-    /// Puts a layer around the endpoint of every route that has been added so far, after the match: it sees the
-    /// request with its [`UrlArgs`](crate::UrlArgs), and nothing that has no route.
+    /// Adds a layer around the endpoint of every route that has been added so far. It sees the
+    /// request with its [`UrlArgs`](crate::UrlArgs), and no request without a route.
     ///
     /// A route with a layer also takes the CORS preflights for its methods, so that tower-http's
     /// `CorsLayer` has a response to them. The endpoint never sees a preflight: within the layers
@@ -166,26 +189,27 @@ impl<E, M> Builder<E, M> {
         }
     }
 
-    /// Patterns match the path without its leading slashes (`path.lstrip('/')` in Ronacher's dispatcher). They are regexes
-    /// then: a template begins with a slash, and so does what is mounted.
+    /// Switches on that patterns match the path without its leading slashes.
+    ///
+    /// All patterns have to be regexes then, since templates and mounts begin with a slash.
     pub fn without_leading_slashes(mut self) -> Self {
         self.rules.without_leading_slashes = true;
         self
     }
 
-    /// The first route whose path matches decides (link.wsgi's way): if neither it nor another route with the same
-    /// pattern has the method, the answer is 405, whatever matches later.
+    /// Switches on that the first route whose path matches decides. If neither it nor another route
+    /// with the same pattern has the method, the response is 405, whatever matches later.
     pub fn first_path_match_decides(mut self) -> Self {
         self.rules.first_path_match_decides = true;
         self
     }
 
-    /// Compiles the table.
+    /// Compiles the routes.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] that says which route cannot be used and why; of several, the first.
-    pub fn build(self) -> Result<Dispatch<E>, BuildError> {
+    /// Returns a [`BuildDispatchError`] with the first route that cannot be used.
+    pub fn build(self) -> Result<Dispatch<E>, BuildDispatchError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -194,25 +218,20 @@ impl<E, M> Builder<E, M> {
             if let Some(name) = &route.name
                 && let Err(first) = named.add(name, index, &route.pattern)
             {
-                return Err(BuildError {
-                    kind: Kind::NameTaken(name.clone(), first),
-                    route: Some(index),
-                });
+                let message = format!("the name {name:?} already belongs to route {first}");
+                let kind = BuildDispatchErrorKind::Name;
+                return Err(BuildDispatchError::new(kind, index, message));
             }
-        }
-        let slash = |route: &Route<E>| {
-            matches!(
-                route.pattern.kind(),
-                PatternKind::Template | PatternKind::Mount
-            )
-        };
-        if self.rules.without_leading_slashes
-            && let Some(index) = self.routes.iter().position(slash)
-        {
-            return Err(BuildError {
-                kind: Kind::NeedsSlash(self.routes[index].pattern.as_str().into()),
-                route: Some(index),
-            });
+            let kind = route.pattern.kind();
+            let has_slash = matches!(kind, PatternKind::Template | PatternKind::Mount);
+            if has_slash && self.rules.without_leading_slashes {
+                let message = format!(
+                    "pattern {:?} begins with a slash, and leading slashes are stripped before patterns match; write a regex without it",
+                    route.pattern.as_str()
+                );
+                let kind = BuildDispatchErrorKind::LeadingSlash;
+                return Err(BuildDispatchError::new(kind, index, message));
+            }
         }
         Ok(Dispatch {
             routes: Arc::new(Routes::new(self.routes, named)?),
@@ -233,33 +252,41 @@ impl<E, M> Builder<E, M> {
                 takes_preflights: false,
                 endpoint,
             }),
-            Err(error) => self.fail(Kind::Pattern(error)),
+            Err(error) => {
+                let kind = BuildDispatchErrorKind::Pattern;
+                let message = "the pattern is not valid";
+                self.fail(BuildDispatchError {
+                    source: Some(Arc::new(error)),
+                    ..BuildDispatchError::new(kind, self.routes.len(), message)
+                });
+            }
         }
         self
     }
 
-    /// Keeps the first mistake, and with it the number of the route that it is in.
-    fn fail(&mut self, kind: Kind) {
-        let route = Some(self.routes.len());
-        self.error.get_or_insert(BuildError { kind, route });
+    /// Keeps the first error.
+    fn fail(&mut self, error: BuildDispatchError) {
+        self.error.get_or_insert(error);
     }
 }
 
-impl<B, Err> Builder<Endpoint<B, Err>, Boxed> {
-    /// An app of its own for a path and all paths below it, with every method.
+impl<B, Err, M> Builder<Endpoint<B, Err>, M> {
+    /// Adds a service for a path and all paths below it, with every method.
     ///
     /// It sees the path without the prefix, and the prefix in SCRIPT_NAME (see
-    /// [`ScriptName`](tower_environ::ScriptName)). The prefix is a template of whole segments, so its url args may
-    /// name a tenant (a value may hold a slash that was encoded, or be `..`); a dispatcher that is mounted sees them too. `/` takes everything, as it is. Like every route it has
-    /// its place in the order.
+    /// [`ScriptName`](tower_environ::ScriptName)). The prefix is a template of whole segments, so
+    /// its parameters may name a tenant. A value may be `..`, or have a slash that was encoded. A
+    /// mounted dispatcher sees these parameters too. `/` takes every path, unchanged. Like every
+    /// route a mount has its position in the order.
     ///
-    /// Only the prefix has to be decodable: what follows is the app's affair.
-    pub fn mount(self, prefix: &str, app: impl IntoEndpoint<Endpoint<B, Err>, Boxed>) -> Self {
+    /// Only the prefix has to be decodable. The service is responsible for the rest.
+    pub fn mount(self, prefix: &str, app: impl IntoEndpoint<Endpoint<B, Err>, M>) -> Self {
         self.add(Methods::All, Pattern::mount(prefix), app.into_endpoint())
     }
 
-    /// A class-based view, for the methods that it has. A method that it does not have lets later routes try.
-    // DIFFERENCE: link.wsgi makes the object at the first request, and a view that lacks the method is the end.
+    /// Adds a class-based view for the methods that it has. Later routes may have the others.
+    // DIFFERENCE: link.wsgi makes the object at the first request, and a view that lacks the method
+    // is the end.
     pub fn view<T>(
         self,
         pattern: impl TryInto<Pattern, Error: Into<PatternError>>,
@@ -272,10 +299,12 @@ impl<B, Err> Builder<Endpoint<B, Err>, Boxed> {
     {
         let (methods, endpoint) = view.into_endpoint();
         let is_empty = methods.is_empty();
+        let route = self.routes.len();
         let mut builder = self.add(Methods::Some(methods), read(pattern), endpoint);
         if is_empty {
-            builder.routes.pop();
-            builder.fail(Kind::NoMethods);
+            let kind = BuildDispatchErrorKind::NoMethods;
+            let message = "a view without methods";
+            builder.fail(BuildDispatchError::new(kind, route, message));
         }
         builder
     }
@@ -298,69 +327,84 @@ impl<E, M> fmt::Debug for Builder<E, M> {
     }
 }
 
-/// Why routes do not make a dispatcher.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError {
-    kind: Kind,
-    /// The route's number, from 0; `None` where it takes all of them together.
+/// An error of routes that are not a [`Dispatch`].
+#[derive(Clone, Debug)]
+pub struct BuildDispatchError {
+    kind: BuildDispatchErrorKind,
     route: Option<usize>,
+    message: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
-    Pattern(PatternError),
-    Table(TableError),
-    NameTaken(Box<str>, usize),
-    NothingToName(Box<str>),
-    NamedTwice(Box<str>, Box<str>),
+/// The kind of a [`BuildDispatchError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BuildDispatchErrorKind {
+    /// A pattern is not valid. The source is a [`PatternError`].
+    Pattern,
+    /// A pattern, or all of them together, are too large. The source is a [`TableError`].
+    Table,
+    /// A name belongs to no route, to two routes, or is not the only one of a route.
+    Name,
+    /// A view has no methods.
     NoMethods,
-    NeedsSlash(Box<str>),
+    /// A pattern begins with a slash, and leading slashes are stripped.
+    LeadingSlash,
 }
 
-impl BuildError {
-    /// The number of the route that cannot be used, from 0 in the order in which they were added; `None` if it
-    /// is all of them together.
+impl BuildDispatchError {
+    fn new(kind: BuildDispatchErrorKind, route: usize, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            route: Some(route),
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> BuildDispatchErrorKind {
+        self.kind
+    }
+
+    /// Returns the index of the route that cannot be used, from 0 in the order in which routes were
+    /// added. It is `None` if it takes all of them together.
     #[must_use]
     pub fn route(&self) -> Option<usize> {
         self.route
     }
 }
 
-impl From<TableError> for BuildError {
+impl From<TableError> for BuildDispatchError {
     fn from(error: TableError) -> Self {
+        let message = match error.index() {
+            Some(_) => "the pattern cannot be compiled",
+            None => "the routes cannot be compiled",
+        };
         Self {
+            kind: BuildDispatchErrorKind::Table,
             route: error.index(),
-            kind: Kind::Table(error),
+            message: message.into(),
+            source: Some(Arc::new(error)),
         }
     }
 }
 
-impl fmt::Display for BuildError {
+impl fmt::Display for BuildDispatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(route) = self.route {
             write!(f, "route {route}: ")?;
         }
-        match &self.kind {
-            Kind::Pattern(error) => error.fmt(f),
-            Kind::Table(error) => error.fmt(f),
-            Kind::NameTaken(name, first) => {
-                write!(f, "the name {name:?} already belongs to route {first}")
-            }
-            Kind::NamedTwice(first, second) => write!(
-                f,
-                "it is named {first:?} and {second:?}; a route has one name"
-            ),
-            Kind::NoMethods => f.write_str("a view without methods"),
-            Kind::NeedsSlash(pattern) => write!(
-                f,
-                "pattern {pattern:?} begins with a slash, and leading slashes are taken off before patterns match; write a regex without it"
-            ),
-            Kind::NothingToName(name) => write!(
-                f,
-                "the name {name:?} stands before the first route; a name follows the route that it is for"
-            ),
-        }
+        f.write_str(&self.message)
     }
 }
 
-impl Error for BuildError {}
+impl Error for BuildDispatchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.source {
+            Some(source) => Some(&**source),
+            None => None,
+        }
+    }
+}

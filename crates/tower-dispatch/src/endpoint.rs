@@ -23,12 +23,14 @@ use crate::{EndpointBody, not_dispatched, preflight};
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-type Answer<Err> = Result<Response<EndpointBody>, Err>;
+type EndpointResult<Err> = Result<Response<EndpointBody>, Err>;
 
-/// A service of any type: what a route of [`Dispatch::builder`](crate::Dispatch::builder) leads to.
+/// A service of any type, the endpoint of a route of
+/// [`Dispatch::builder`](crate::Dispatch::builder).
 ///
-/// A clone is a reference count; a call boxes the future and, unless it is a `Full`, the response body. The service inside is cloned for
-/// each call, and called at once if it is ready, or in the future when it is.
+/// A clone is a reference count. A call boxes the future and the response body, except a `Full`.
+/// The service inside is cloned for each call. It is called at once if it is ready, and otherwise
+/// by the future.
 pub struct Endpoint<B, Err = Infallible> {
     call: Arc<dyn Fn(Request<B>) -> EndpointFuture<Err> + Send + Sync>,
 }
@@ -61,40 +63,53 @@ impl<B, Err> fmt::Debug for Endpoint<B, Err> {
     }
 }
 
-/// Endpoints of any type become [`Endpoint`]s.
+/// Marks a [`Builder`](crate::Builder) whose endpoints become [`Endpoint`]s and have the same
+/// error.
 #[derive(Clone, Copy, Debug)]
 pub enum Boxed {}
 
-/// Endpoints are of one type, and stay as they are.
+/// Marks a [`Builder`](crate::Builder) whose endpoints become [`Endpoint`]s with [`BoxError`].
+#[derive(Clone, Copy, Debug)]
+pub enum Fallible {}
+
+/// Marks a [`Builder`](crate::Builder) whose endpoints are of one type, and are not boxed.
 #[derive(Clone, Copy, Debug)]
 pub enum Typed {}
 
-/// What a route may lead to. With [`Boxed`] it is every cloneable service that takes a request with this body and has
-/// this error, which all endpoints of one dispatcher share. With [`Typed`] it is the service `E` itself.
-pub trait IntoEndpoint<E, M> {
-    /// Hides the service's type, or does not.
-    fn into_endpoint(self) -> E;
+/// A service that may be the endpoint of a route. It is implemented for services only.
+///
+/// - With [`Boxed`] it is every cloneable service that takes requests with the body `B` and has the
+///   error `Err`, for an [`Endpoint<B, Err>`](Endpoint).
+/// - With [`Fallible`] its error is any that converts into [`BoxError`], `Infallible` included.
+/// - With [`Typed`] it is the service `E` itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an endpoint of this dispatcher",
+    note = "all endpoints of `Dispatch::builder()` have the same error; `Dispatch::fallible()` takes any"
+)]
+pub trait IntoEndpoint<E, M>: Sealed<E, M> {}
 
-    #[doc(hidden)]
+impl<S, E, M> IntoEndpoint<E, M> for S where S: Sealed<E, M> {}
+
+/// The conversion, which is not public.
+pub trait Sealed<E, M>: Sized {
+    /// Whether the endpoint may be made so that no preflight reaches it.
     const HAS_GUARD: bool = false;
 
+    fn into_endpoint(self) -> E;
+
     /// Makes the same endpoint for a route with these methods, to which no preflight comes.
-    #[doc(hidden)]
-    fn into_endpoint_for(self, _: &[Method]) -> E
-    where
-        Self: Sized,
-    {
+    fn into_endpoint_for(self, _: &[Method]) -> E {
         self.into_endpoint()
     }
 }
 
-impl<E> IntoEndpoint<E, Typed> for E {
+impl<E> Sealed<E, Typed> for E {
     fn into_endpoint(self) -> E {
         self
     }
 }
 
-impl<S, B, ResBody, Err> IntoEndpoint<Endpoint<B, Err>, Boxed> for S
+impl<S, B, ResBody, Err> Sealed<Endpoint<B, Err>, Boxed> for S
 where
     S: Service<Request<B>, Response = Response<ResBody>, Error = Err, Future: Send>
         + Clone
@@ -105,24 +120,60 @@ where
     ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     Err: Send + 'static,
 {
+    const HAS_GUARD: bool = true;
+
     fn into_endpoint(self) -> Endpoint<B, Err> {
         Endpoint::new(move |request| Attempt::new(self.clone(), request))
     }
 
+    fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, Err> {
+        Endpoint::guarded(methods, move |request| Attempt::new(self.clone(), request))
+    }
+}
+
+impl<S, B, ResBody> Sealed<Endpoint<B, BoxError>, Fallible> for S
+where
+    S: Service<
+            Request<B>,
+            Response = Response<ResBody>,
+            Error: Into<BoxError> + Send,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: Send + 'static,
+    ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     const HAS_GUARD: bool = true;
 
-    fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, Err> {
-        if methods.contains(&Method::OPTIONS) {
-            return self.into_endpoint();
-        }
-        let methods: Box<[Method]> = methods.into();
-        Endpoint {
-            call: Arc::new(move |request: Request<B>| match *request.method() {
-                Method::OPTIONS => Endpoint::<B, Err>::own(preflight::response(&request, &methods)),
-                _ => EndpointFuture::new(Attempt::new(self.clone(), request)),
-            }),
-        }
+    fn into_endpoint(self) -> Endpoint<B, BoxError> {
+        Endpoint::new(move |request| attempt(&self, request))
     }
+
+    fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, BoxError> {
+        Endpoint::guarded(methods, move |request| attempt(&self, request))
+    }
+}
+
+/// Calls a service whose error is boxed.
+fn attempt<S, B, ResBody>(
+    service: &S,
+    request: Request<B>,
+) -> impl Future<Output = Result<Response<ResBody>, BoxError>> + Send + use<S, B, ResBody>
+where
+    S: Service<
+            Request<B>,
+            Response = Response<ResBody>,
+            Error: Into<BoxError> + Send,
+            Future: Send,
+        > + Clone
+        + Send
+        + 'static,
+    B: Send + 'static,
+{
+    let attempt = Attempt::new(service.clone(), request);
+    async { attempt.await.map_err(Into::into) }
 }
 
 impl<B, Err> Endpoint<B, Err> {
@@ -147,8 +198,31 @@ impl<B, Err> Endpoint<B, Err> {
         }
     }
 
-    /// Calls the one for the request's method, and for HEAD that for GET if there is no other. A layer on the way here may have
-    /// changed the method.
+    /// Makes an endpoint for a route with these methods. Requests with OPTIONS, which are
+    /// preflights, get the dispatcher's own response, unless the route is for OPTIONS.
+    fn guarded<Fut, ResBody>(
+        methods: &[Method],
+        call: impl Fn(Request<B>) -> Fut + Send + Sync + 'static,
+    ) -> Self
+    where
+        Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
+        ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+        Err: 'static,
+    {
+        if methods.contains(&Method::OPTIONS) {
+            return Self::new(call);
+        }
+        let methods: Box<[Method]> = methods.into();
+        Self {
+            call: Arc::new(move |request| match *request.method() {
+                Method::OPTIONS => Self::own(preflight::response(&request, &methods)),
+                _ => EndpointFuture::new(call(request)),
+            }),
+        }
+    }
+
+    /// Makes an endpoint that calls the one for the request's method, and for HEAD the one for GET
+    /// if there is no other. A layer may have changed the method, so it may have none.
     pub(crate) fn by_method(endpoints: Vec<(Method, Self)>) -> Self
     where
         B: 'static,
@@ -177,10 +251,10 @@ impl<B, Err> Endpoint<B, Err> {
 }
 
 pin_project! {
-    /// Gives back at its end what the endpoint's future holds.
+    /// Boxes the response body. Drops the endpoint's future as soon as it is done.
     struct WithEndpointBody<Fut> {
         #[pin]
-        answer: Option<Fut>,
+        future: Option<Fut>,
     }
 }
 
@@ -189,20 +263,19 @@ where
     Fut: Future<Output = Result<Response<ResBody>, Err>>,
     ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Output = Answer<Err>;
+    type Output = EndpointResult<Err>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut answer = self.project().answer;
-        let future = answer.as_mut().as_pin_mut();
-        let future = future.expect("a future is not polled after it is done");
-        let response = ready!(future.poll(cx));
-        answer.set(None);
+        let mut future = self.project().future;
+        let polled = future.as_mut().as_pin_mut();
+        let response = ready!(polled.expect("polled after completion").poll(cx));
+        future.set(None);
         Poll::Ready(response.map(|response| response.map(EndpointBody::new)))
     }
 }
 
 /// The future of [`Endpoint`].
-pub struct EndpointFuture<Err>(Pin<Box<dyn Future<Output = Answer<Err>> + Send>>);
+pub struct EndpointFuture<Err>(Pin<Box<dyn Future<Output = EndpointResult<Err>> + Send>>);
 
 impl<Err> EndpointFuture<Err> {
     fn new<Fut, ResBody>(call: Fut) -> Self
@@ -210,13 +283,13 @@ impl<Err> EndpointFuture<Err> {
         Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
         ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let answer = Some(call);
-        Self(Box::pin(WithEndpointBody { answer }))
+        let future = Some(call);
+        Self(Box::pin(WithEndpointBody { future }))
     }
 }
 
 impl<Err> Future for EndpointFuture<Err> {
-    type Output = Answer<Err>;
+    type Output = EndpointResult<Err>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)

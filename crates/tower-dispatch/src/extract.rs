@@ -1,21 +1,23 @@
 //! Extractors for axum.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use axum::extract::FromRequestParts;
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
 use tower_kit::Rejection;
 
-use crate::{ParseError, UrlArgs};
+use crate::{ParseArgsError, UrlArgs};
 
-/// The url args as a value, see [`UrlArgs::parse`].
+/// An extractor for the path parameters as a value, see [`UrlArgs::parse`].
 ///
-/// A value that the client has sent and that does not parse is 400. A type that no path of the
-/// route can give is 500.
+/// It takes the place of axum's `Path`, which only axum's own router can fill. In an endpoint of a
+/// dispatcher `Path` responds with 500 and "No paths parameters found for matched route". Use
+/// `Args(id): Args<u32>` where you would write `Path(id): Path<u32>`.
 ///
 /// The type is anything that [`UrlArgs::parse`] makes: a tuple, a struct, a `HashMap`, or a single
-/// value. A group that may be missing from the path is an `Option`.
+/// value. A group that may be missing from the path is an `Option`. A value of the client that does
+/// not parse is 400. A type that no path of the route can have is 500.
 ///
 /// # Examples
 ///
@@ -25,12 +27,12 @@ use crate::{ParseError, UrlArgs};
 /// use axum::{body::Body, http::Request, routing::get};
 /// use http_body_util::BodyExt;
 /// use tower::ServiceExt;
-/// use tower_dispatch::{Args, Dispatch, Endpoint};
+/// use tower_dispatch::{Args, Dispatch};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tower::BoxError> {
 ///
-/// let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
+/// let urls = Dispatch::builder()
 ///     .route("/add/{a:int}/{b:int}", get(async |Args((a, b)): Args<(u64, u64)>| {
 ///         format!("{}", a.saturating_add(b))
 ///     }))
@@ -55,18 +57,19 @@ use crate::{ParseError, UrlArgs};
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[doc(alias = "Path")]
 pub struct Args<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Args<T> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let args = url_args(parts)?.parse().map_err(ArgsError::Parse);
+        let args = url_args(parts)?.parse().map_err(ExtractArgsError::Parse);
         args.map(Self).map_err(|error| error.rejection(parts))
     }
 }
 
-/// A clone; the text is shared.
+/// Extracts a clone, which shares the text.
 impl<S: Sync> FromRequestParts<S> for UrlArgs {
     type Rejection = Rejection;
 
@@ -77,35 +80,42 @@ impl<S: Sync> FromRequestParts<S> for UrlArgs {
 
 fn url_args(parts: &Parts) -> Result<&UrlArgs, Rejection> {
     let args = parts.extensions.get();
-    args.ok_or_else(|| ArgsError::NoArgs.rejection(parts))
+    args.ok_or_else(|| ExtractArgsError::NoArgs.rejection(parts))
 }
 
-/// The reason of an extractor's [`Rejection`]: why url args cannot be extracted. The client learns
-/// no more than the status.
+/// The reason of the [`Rejection`] of [`Args`], and of [`UrlArgs`] as an extractor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ArgsError {
+pub enum ExtractArgsError {
     /// 500: no dispatcher has matched the request.
     NoArgs,
-    /// They do not parse as the handler's type. That is 400 for a value in the path, and 500 for a
-    /// type that no path could give, see [`ParseError::is_permanent`].
-    Parse(ParseError),
+    /// The path parameters do not have the type of the handler. That is 400 for a value in the
+    /// path, and 500 for a type that no path can have, see [`ParseArgsError::is_permanent`].
+    Parse(ParseArgsError),
 }
 
-impl fmt::Display for ArgsError {
+impl fmt::Display for ExtractArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoArgs => {
-                f.write_str("the request has no url args: it did not come through a dispatcher")
-            }
+            Self::NoArgs => f.write_str(
+                "the request has no path parameters: it did not come through a dispatcher",
+            ),
             Self::Parse(error) => error.fmt(f),
         }
     }
 }
 
-impl std::error::Error for ArgsError {}
+impl Error for ExtractArgsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoArgs => None,
+            // Its message is the same.
+            Self::Parse(error) => error.source(),
+        }
+    }
+}
 
-impl ArgsError {
+impl ExtractArgsError {
     fn rejection(self, parts: &Parts) -> Rejection {
         let rejection = match &self {
             Self::Parse(error) if !error.is_permanent() => {

@@ -18,16 +18,19 @@ use tower_service::Service;
 
 use crate::{BoxError, Dispatch, ResponseFuture, not_dispatched, routes::Outcome};
 
-/// Puts a dispatcher in front of a service, which gets what no route takes.
+/// A layer that puts a dispatcher in front of a service. Requests without a route fall through to
+/// it.
 pub struct DispatchLayer<E> {
     dispatch: Dispatch<E>,
 }
 
 impl<E> DispatchLayer<E> {
+    /// Makes a layer of a dispatcher.
+    ///
     /// Requests with an undecodable path, a path without a route, another method or OPTIONS fall
     /// through to the wrapped service as they came. If the path had a route for another method and
-    /// the wrapped service responds with 404 or 405, the response is 405 with the methods of both in
-    /// `Allow`.
+    /// the wrapped service responds with 404 or 405, the response is 405 with the methods of both
+    /// in `Allow`.
     ///
     /// A 405 that replaces a 404 keeps the headers of the 404, except those that describe its
     /// content.
@@ -81,7 +84,7 @@ where
     type Error = S::Error;
     type Future = LayerResponseFuture<E, S, B>;
 
-    /// Always ready: whoever gets the request and is not ready then is waited for in the future.
+    /// Always ready. The future waits for the service that gets the request.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -155,7 +158,8 @@ pin_project! {
         Inner {
             #[pin]
             attempt: Attempt<S, Request<B>>,
-            // If the path has routes for other methods: these methods, and what a 405 needs to know.
+            // If the path has routes for other methods: these methods, and the client's
+            // preferences.
             other_methods: Option<Box<(Preferences, Allow)>>,
         },
     }

@@ -10,14 +10,14 @@ use http::{
 use http_body_util::Full;
 use tower_kit::{Allow, Preferences, Rejection, content};
 
-use crate::PathError;
+use crate::DecodePathError;
 
 /// The reason of a dispatcher's [`Rejection`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotDispatched {
     /// 400: the path cannot be decoded.
-    UndecodablePath(PathError),
+    UndecodablePath(DecodePathError),
     /// 404: no route matches the path.
     NotFound,
     /// 405: routes match the path, with the methods in `Allow`.
@@ -34,7 +34,15 @@ impl fmt::Display for NotDispatched {
     }
 }
 
-impl std::error::Error for NotDispatched {}
+impl std::error::Error for NotDispatched {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // Its message is the same.
+            Self::UndecodablePath(error) => error.source(),
+            Self::NotFound | Self::MethodNotAllowed => None,
+        }
+    }
+}
 
 impl NotDispatched {
     pub(crate) fn rejection(self) -> Rejection {

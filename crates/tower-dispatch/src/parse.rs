@@ -1,6 +1,12 @@
-//! Url args as values of other types: numbers, tuples, structs, whatever serde can make of texts.
+//! Path parameters as values of other types: numbers, tuples, structs, and others of serde.
 
-use std::{fmt, str::FromStr};
+use std::{
+    char::ParseCharError,
+    error::Error,
+    fmt,
+    num::{ParseFloatError, ParseIntError},
+    str::{FromStr, ParseBoolError},
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -14,41 +20,63 @@ use serde::{
 use crate::UrlArgs;
 
 impl UrlArgs {
-    /// Returns the args as a value. A tuple or a list takes them by position, a struct or a map by
-    /// name, including the names of the mounts around. Any other type takes the only arg. `Option`
-    /// is for args that may be absent.
+    /// Returns the path parameters as a value. A tuple or a list takes them by position, a struct
+    /// or a map by name, including the names of the mounts around. Any other type takes the only
+    /// parameter. `Option` is for parameters that may be absent.
     ///
     /// # Errors
     ///
-    /// A [`ParseError`] that names the arg that does not parse, or reports a wrong number of args.
-    /// Its [`is_permanent`](ParseError::is_permanent) tells a mistake in the program from a bad
-    /// value.
+    /// Returns a [`ParseArgsError`] with the parameter that does not parse, or with a wrong number
+    /// of parameters. Its [`is_permanent`](ParseArgsError::is_permanent) tells a mistake in the
+    /// program from an invalid value.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use http::{Request, Response};
-    /// # use tower::{ServiceExt, service_fn};
-    /// # use tower_dispatch::{BoxError, Dispatch, UrlArgs};
-    /// # async fn app(request: Request<()>) -> Result<Response<String>, BoxError> {
-    /// let args: &UrlArgs = request.extensions().get().ok_or("no route")?;
-    /// let (id, page): (u32, Option<u32>) = args.parse()?;
-    /// # Ok(Response::new(format!("{id} {page:?}")))
-    /// # }
+    /// use http::{Request, Response};
+    /// use tower_dispatch::{BoxError, UrlArgs};
+    ///
+    /// async fn app(request: Request<()>) -> Result<Response<String>, BoxError> {
+    ///     let args: &UrlArgs = request.extensions().get().ok_or("no route")?;
+    ///     let (id, page): (u32, Option<u32>) = args.parse()?;
+    ///     Ok(Response::new(format!("{id} {page:?}")))
+    /// }
     /// ```
-    pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ParseError> {
+    pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ParseArgsError> {
         T::deserialize(Args(self)).map_err(|error| error.judge(self))
     }
 }
 
-/// Why url args are not the value that they should be.
+/// An error of path parameters that do not have the requested type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseError {
-    /// Which arg it is about: its name, or its place from 0.
-    arg: Option<Box<str>>,
+pub struct ParseArgsError {
+    /// The name of a parameter, or its position from 0.
+    parameter: Option<Box<str>>,
     reason: Box<str>,
     cause: Cause,
+    source: Option<Source>,
 }
+
+/// The error of a standard type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    Bool(ParseBoolError),
+    Char(ParseCharError),
+    Float(ParseFloatError),
+    Int(ParseIntError),
+}
+
+macro_rules! from {
+    ($($error:ident $variant:ident)*) => {$(
+        impl From<$error> for Source {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )*};
+}
+
+from! { ParseBoolError Bool ParseCharError Char ParseFloatError Float ParseIntError Int }
 
 /// The part that would have to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +89,13 @@ enum Cause {
     Missing(&'static str),
 }
 
-impl ParseError {
+impl ParseArgsError {
     fn new(reason: impl fmt::Display) -> Self {
         Self {
-            arg: None,
+            parameter: None,
             reason: reason.to_string().into(),
             cause: Cause::Value,
+            source: None,
         }
     }
 
@@ -78,17 +107,26 @@ impl ParseError {
         }
     }
 
-    /// Returns whether the route and the type do not fit together. The number of args is wrong, a
-    /// field has the name of no group of the pattern, or the type is not supported. It is a mistake
-    /// in the program, and no client can avoid it. All other errors are about a value in the path.
+    /// Returns the name of the parameter that the error is about, or its position from 0 if it has
+    /// no name. It is `None` if the error is about all parameters together.
+    #[must_use]
+    pub fn parameter(&self) -> Option<&str> {
+        self.parameter.as_deref()
+    }
+
+    /// Returns whether the route and the type do not fit together. The number of parameters is
+    /// wrong, a field has the name of no group of the pattern, or the type is not supported. It is
+    /// a mistake in the program, and no client can avoid it. All other errors are about a value in
+    /// the path.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         self.cause != Cause::Value
     }
 
-    /// Sets the arg that it is about, unless one is set.
-    fn of(mut self, arg: impl fmt::Display) -> Self {
-        self.arg.get_or_insert_with(|| arg.to_string().into());
+    /// Sets the parameter that it is about, unless one is set.
+    fn of(mut self, parameter: impl fmt::Display) -> Self {
+        self.parameter
+            .get_or_insert_with(|| parameter.to_string().into());
         self
     }
 
@@ -107,25 +145,33 @@ impl ParseError {
     }
 }
 
-/// Returns the args, and then those of the mounts around.
+/// Returns the parameters, and then those of the mounts around.
 fn around(args: &UrlArgs) -> impl Iterator<Item = &UrlArgs> {
     std::iter::successors(Some(args), |args| args.outer())
 }
 
-impl fmt::Display for ParseError {
+impl fmt::Display for ParseArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.arg {
-            Some(arg) => write!(f, "url arg `{arg}`: {}", self.reason),
+        match &self.parameter {
+            Some(name) => write!(f, "path parameter `{name}`: {}", self.reason),
             None => f.write_str(&self.reason),
         }
     }
 }
 
-impl std::error::Error for ParseError {}
+impl Error for ParseArgsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(match self.source.as_ref()? {
+            Source::Bool(error) => error,
+            Source::Char(error) => error,
+            Source::Float(error) => error,
+            Source::Int(error) => error,
+        })
+    }
+}
 
-// The names and the number of the args are the pattern's, so that only `custom` may be about
-// values.
-impl de::Error for ParseError {
+// The pattern has the names and the number of the parameters, so only `custom` may be about values.
+impl de::Error for ParseArgsError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(message)
     }
@@ -156,7 +202,7 @@ impl de::Error for ParseError {
     }
 }
 
-/// The methods for types that a text is parsed as.
+/// The methods for types that have `FromStr`.
 macro_rules! parsed {
     () => {
         parsed! {
@@ -177,34 +223,34 @@ macro_rules! parsed {
         }
     };
     ($($method:ident $visit:ident $name:literal)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
             self.text(|text| visitor.$visit(text.parsed($name)?))
         }
     )*};
 }
 
-/// All args together.
+/// All parameters together.
 struct Args<'de>(&'de UrlArgs);
 
 impl<'de> Args<'de> {
-    fn has(&self, expected: usize) -> Result<(), ParseError> {
+    fn has(&self, expected: usize) -> Result<(), ParseArgsError> {
         match self.0.len() {
             found if found == expected => Ok(()),
-            found => Err(ParseError::permanent(format_args!(
-                "the pattern {:?} has {found} url args, and not {expected}",
+            found => Err(ParseArgsError::permanent(format_args!(
+                "the pattern {:?} has {found} path parameters, and not {expected}",
                 self.0.pattern()
             ))),
         }
     }
 
-    /// What is neither a list nor a struct is the only arg.
+    /// Reads the only parameter, for a type that is neither a list nor a struct.
     fn text<T>(
         self,
-        read: impl FnOnce(Text<'de>) -> Result<T, ParseError>,
-    ) -> Result<T, ParseError> {
+        read: impl FnOnce(Text<'de>) -> Result<T, ParseArgsError>,
+    ) -> Result<T, ParseArgsError> {
         self.has(1)?;
         let value = match self.0.get(0) {
-            None => Err(ParseError::new("it is absent")),
+            None => Err(ParseArgsError::new("it is absent")),
             Some(text) => Text(text).read(read),
         };
         value.map_err(|error| error.of(label(self.0, 0)))
@@ -212,24 +258,24 @@ impl<'de> Args<'de> {
 }
 
 impl<'de> Deserializer<'de> for Args<'de> {
-    type Error = ParseError;
+    type Error = ParseArgsError;
 
     parsed! {}
 
-    /// Every arg is text.
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    /// Every parameter is text.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         self.text(|text| text.deserialize_any(visitor))
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         self.text(|text| text.deserialize_bytes(visitor))
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         self.deserialize_bytes(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         self.has(1)?;
         match self.0.get(0) {
             None => visitor.visit_none(),
@@ -242,7 +288,7 @@ impl<'de> Deserializer<'de> for Args<'de> {
         name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.text(|text| text.deserialize_enum(name, variants, visitor))
     }
 
@@ -250,11 +296,11 @@ impl<'de> Deserializer<'de> for Args<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         self.has(0)?;
         visitor.visit_unit()
     }
@@ -263,12 +309,12 @@ impl<'de> Deserializer<'de> for Args<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        visitor.visit_seq(ByPlace {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
+        visitor.visit_seq(ByPosition {
             args: self.0,
             next: 0,
         })
@@ -278,7 +324,7 @@ impl<'de> Deserializer<'de> for Args<'de> {
         self,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.has(len)?;
         self.deserialize_seq(visitor)
     }
@@ -288,11 +334,11 @@ impl<'de> Deserializer<'de> for Args<'de> {
         _: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.deserialize_tuple(len, visitor)
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         let mut all: Vec<(&str, Option<&str>)> = Vec::new();
         for (name, value) in around(self.0).flat_map(UrlArgs::iter) {
             // The inner one of a name hides others, even if it is absent.
@@ -318,75 +364,83 @@ impl<'de> Deserializer<'de> for Args<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.deserialize_map(visitor)
     }
 
     forward_to_deserialize_any! { str string identifier ignored_any }
 }
 
-/// Reads the arg at one place.
+/// Reads the parameter at a position.
 fn read<'de, S: DeserializeSeed<'de>>(
     args: &'de UrlArgs,
-    place: usize,
+    position: usize,
     seed: S,
-) -> Result<S::Value, ParseError> {
-    let read = match args.get(place) {
+) -> Result<S::Value, ParseArgsError> {
+    let read = match args.get(position) {
         None => seed.deserialize(Absent),
         Some(text) => Text(text).read(|text| seed.deserialize(text)),
     };
-    read.map_err(|error| error.of(label(args, place)))
+    read.map_err(|error| error.of(label(args, position)))
 }
 
-/// The value of one arg.
+/// The value of one parameter.
 #[derive(Clone, Copy)]
 struct Text<'de>(&'de str);
 
 impl<'de> Text<'de> {
     /// Adds the value to errors.
-    fn read<T>(self, read: impl FnOnce(Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
-        read(self).map_err(|error| ParseError {
+    fn read<T>(
+        self,
+        read: impl FnOnce(Self) -> Result<T, ParseArgsError>,
+    ) -> Result<T, ParseArgsError> {
+        read(self).map_err(|error| ParseArgsError {
             reason: format!("{} (found {:?})", error.reason, self.0).into(),
             ..error
         })
     }
 
-    fn text<T>(self, read: impl FnOnce(Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
+    fn text<T>(
+        self,
+        read: impl FnOnce(Self) -> Result<T, ParseArgsError>,
+    ) -> Result<T, ParseArgsError> {
         read(self)
     }
 
-    fn parsed<T: FromStr<Err: fmt::Display>>(self, name: &str) -> Result<T, ParseError> {
-        let parsed = self.0.parse();
-        parsed.map_err(|error| ParseError::new(format_args!("cannot parse {name}: {error}")))
+    fn parsed<T: FromStr<Err: Into<Source>>>(self, name: &str) -> Result<T, ParseArgsError> {
+        self.0.parse::<T>().map_err(|error| ParseArgsError {
+            source: Some(error.into()),
+            ..ParseArgsError::new(format_args!("cannot parse {name}"))
+        })
     }
 
-    fn is_no<T>(self, what: &str) -> Result<T, ParseError> {
-        let reason = format_args!("one url arg cannot be {what}");
-        Err(ParseError::permanent(reason))
+    fn is_no<T>(self, what: &str) -> Result<T, ParseArgsError> {
+        let reason = format_args!("one path parameter cannot be {what}");
+        Err(ParseArgsError::permanent(reason))
     }
 }
 
 impl<'de> Deserializer<'de> for Text<'de> {
-    type Error = ParseError;
+    type Error = ParseArgsError;
 
     parsed! {}
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         visitor.visit_borrowed_str(self.0)
     }
 
     /// Parses as `Some`, unless the value is empty: `/{x:path}` for `/`.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         match self.0 {
             "" => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
 
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         match self.0 {
             "" => visitor.visit_unit(),
-            _ => Err(ParseError::new("expected nothing")),
+            _ => Err(ParseArgsError::new("expected nothing")),
         }
     }
 
@@ -394,7 +448,7 @@ impl<'de> Deserializer<'de> for Text<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.deserialize_unit(visitor)
     }
 
@@ -402,7 +456,7 @@ impl<'de> Deserializer<'de> for Text<'de> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -411,23 +465,27 @@ impl<'de> Deserializer<'de> for Text<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         visitor.visit_enum(BorrowedStrDeserializer::new(self.0))
     }
 
-    fn deserialize_bytes<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseArgsError> {
         self.is_no("bytes")
     }
 
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseArgsError> {
         self.is_no("bytes")
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+    fn deserialize_seq<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseArgsError> {
         self.is_no("a list")
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, ParseError> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _: usize,
+        _: V,
+    ) -> Result<V::Value, ParseArgsError> {
         self.is_no("a tuple")
     }
 
@@ -436,11 +494,11 @@ impl<'de> Deserializer<'de> for Text<'de> {
         _: &'static str,
         _: usize,
         _: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.is_no("a tuple")
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
+    fn deserialize_map<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseArgsError> {
         self.is_no("a map")
     }
 
@@ -449,30 +507,30 @@ impl<'de> Deserializer<'de> for Text<'de> {
         _: &'static str,
         _: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         self.is_no("a struct")
     }
 
     forward_to_deserialize_any! { str string identifier ignored_any }
 }
 
-/// An arg's name, or its place.
-fn label(args: &UrlArgs, place: usize) -> String {
-    let name = args.iter().nth(place).and_then(|(name, _)| name);
-    name.map_or_else(|| place.to_string(), str::to_owned)
+/// Returns a parameter's name, or its position.
+fn label(args: &UrlArgs, position: usize) -> String {
+    let name = args.iter().nth(position).and_then(|(name, _)| name);
+    name.map_or_else(|| position.to_string(), str::to_owned)
 }
 
-/// A group that took no part in the match: nothing but an `Option` can be made of it.
+/// A group that took no part in the match, which only an `Option` can be.
 struct Absent;
 
 impl<'de> Deserializer<'de> for Absent {
-    type Error = ParseError;
+    type Error = ParseArgsError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseError> {
-        Err(ParseError::new("it is absent"))
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ParseArgsError> {
+        Err(ParseArgsError::new("it is absent"))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseArgsError> {
         visitor.visit_none()
     }
 
@@ -482,18 +540,18 @@ impl<'de> Deserializer<'de> for Absent {
     }
 }
 
-struct ByPlace<'de> {
+struct ByPosition<'de> {
     args: &'de UrlArgs,
     next: usize,
 }
 
-impl<'de> SeqAccess<'de> for ByPlace<'de> {
-    type Error = ParseError;
+impl<'de> SeqAccess<'de> for ByPosition<'de> {
+    type Error = ParseArgsError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, ParseError> {
+    ) -> Result<Option<T::Value>, ParseArgsError> {
         if self.next == self.args.len() {
             return Ok(None);
         }
@@ -508,12 +566,12 @@ struct ByName<'de> {
 }
 
 impl<'de> MapAccess<'de> for ByName<'de> {
-    type Error = ParseError;
+    type Error = ParseArgsError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, ParseError> {
+    ) -> Result<Option<K::Value>, ParseArgsError> {
         self.current = self.left.next();
         let name = self
             .current
@@ -524,7 +582,7 @@ impl<'de> MapAccess<'de> for ByName<'de> {
     fn next_value_seed<V: DeserializeSeed<'de>>(
         &mut self,
         seed: V,
-    ) -> Result<V::Value, ParseError> {
+    ) -> Result<V::Value, ParseArgsError> {
         let (name, value) = self.current.unwrap_or_default();
         let value = Text(value).read(|text| seed.deserialize(text));
         value.map_err(|error| error.of(name))

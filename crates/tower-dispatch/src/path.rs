@@ -2,21 +2,21 @@
 //! segment.
 //!
 //! `/p/a%2Fb` has two segments (RFC 3986, section 2.2: a delimiter and its encoded form are not the
-//! same), so while patterns are matched the encoded slash is another character, to which `/` does not
-//! match and `.` and `[^/]` do. In the url args it is a slash again: they are data.
+//! same), so while patterns are matched the encoded slash is another character, to which `/` does
+//! not match and `.` and `[^/]` do. In the path parameters it is a slash again: they are data.
 
 use std::{error::Error, fmt, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
 
-/// Stands for an encoded slash while patterns are matched: one byte for one byte, so that spans hold. It
-/// is the ASCII character made for that, SUB.
+/// Stands for an encoded slash while patterns are matched: one byte for one byte, so that spans
+/// hold. It is the ASCII character made for that, SUB.
 const STAND_IN: u8 = 0x1A;
 
-/// A path in the form in which its url args are read. Cloning it never copies the text.
+/// A path in the form in which its parameters are read. A clone never copies the text.
 #[derive(Clone, Debug)]
 pub(crate) enum Path {
-    /// As it came: nothing in it was encoded.
+    /// The path of the request, in which nothing is encoded.
     Raw(Option<PathAndQuery>),
     Decoded(Arc<str>),
 }
@@ -36,7 +36,7 @@ impl Path {
 pub(crate) fn decode<T>(
     uri: &Uri,
     find: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<(T, Path)>, PathError> {
+) -> Result<Option<(T, Path)>, DecodePathError> {
     let raw = uri.path();
     if !raw.contains('%') {
         let path = || Path::Raw(uri.path_and_query().cloned());
@@ -45,7 +45,7 @@ pub(crate) fn decode<T>(
     decode_text(raw, find)
 }
 
-/// The segments of a path up to the first that cannot be decoded, with the slash before that one.
+/// Returns the segments of a path before the first that cannot be decoded, with their last slash.
 pub(crate) fn decodable(raw: &str) -> &str {
     let mut end = 0;
     for segment in raw.split_inclusive('/') {
@@ -61,10 +61,10 @@ pub(crate) fn decodable(raw: &str) -> &str {
 pub(crate) fn decode_text<T>(
     raw: &str,
     find: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<(T, Path)>, PathError> {
+) -> Result<Option<(T, Path)>, DecodePathError> {
     let (bytes, slashes) = decode_bytes(raw)?;
-    let matched = String::from_utf8(bytes).map_err(|error| PathError {
-        offence: Offence::NotUtf8(error.utf8_error().valid_up_to()),
+    let matched = String::from_utf8(bytes).map_err(|error| DecodePathError::InvalidUtf8 {
+        valid_up_to: error.utf8_error().valid_up_to(),
     })?;
     let Some(found) = find(&matched) else {
         return Ok(None);
@@ -73,12 +73,12 @@ pub(crate) fn decode_text<T>(
     for at in slashes {
         bytes[at] = b'/';
     }
-    let path = String::from_utf8(bytes).expect("one ASCII character took the place of another");
+    let path = String::from_utf8(bytes).expect("one ASCII character has replaced another");
     Ok(Some((found, Path::Decoded(path.into()))))
 }
 
-/// The decoded bytes, and the offsets at which a stand-in took the place of an encoded slash.
-fn decode_bytes(raw: &str) -> Result<(Vec<u8>, Vec<usize>), PathError> {
+/// Returns the decoded bytes, and the offsets of the stand-ins for encoded slashes.
+fn decode_bytes(raw: &str) -> Result<(Vec<u8>, Vec<usize>), DecodePathError> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut slashes = Vec::new();
     let mut rest = raw.as_bytes();
@@ -99,9 +99,8 @@ fn decode_bytes(raw: &str) -> Result<(Vec<u8>, Vec<usize>), PathError> {
             }
             Some(byte) => bytes.push(byte),
             None => {
-                let at = raw.len() - after.len() - 1;
-                let offence = Offence::BadEscape(at);
-                return Err(PathError { offence });
+                let index = raw.len() - after.len() - 1;
+                return Err(DecodePathError::InvalidEscape { index });
             }
         }
     }
@@ -117,42 +116,47 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
-/// Why a path cannot be decoded.
+/// An error of a path that cannot be percent-decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PathError {
-    offence: Offence,
+#[non_exhaustive]
+pub enum DecodePathError {
+    /// A `%` is not followed by two hexadecimal digits.
+    #[non_exhaustive]
+    InvalidEscape {
+        /// The index of the `%` in the path as it was sent, in bytes.
+        index: usize,
+    },
+    /// The decoded path is not UTF-8.
+    #[non_exhaustive]
+    InvalidUtf8 {
+        /// The number of bytes of the decoded path that are UTF-8.
+        valid_up_to: usize,
+    },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Offence {
-    /// At this byte of the raw path.
-    BadEscape(usize),
-    /// After so many bytes of the decoded path.
-    NotUtf8(usize),
-}
-
-impl fmt::Display for PathError {
+impl fmt::Display for DecodePathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.offence {
-            Offence::BadEscape(at) => write!(
+        match self {
+            Self::InvalidEscape { index } => write!(
                 f,
-                "the path has a `%` without two hexadecimal digits after it, at byte {at}"
+                "the path has a `%` without two hexadecimal digits after it, at byte {index}"
             ),
-            Offence::NotUtf8(at) => write!(
+            Self::InvalidUtf8 { valid_up_to } => write!(
                 f,
-                "the path, percent-decoded, is not UTF-8 after its first {at} bytes"
+                "the path, percent-decoded, is not UTF-8 after its first {valid_up_to} bytes"
             ),
         }
     }
 }
 
-impl Error for PathError {}
+impl Error for DecodePathError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What patterns are matched against, and what url args are read from.
+    /// Returns the path that patterns are matched against, and the one that parameters are read
+    /// from.
     fn both(raw: &str) -> Result<(String, String), String> {
         let uri: Uri = raw.parse().unwrap();
         decode(&uri, |matched| Some(matched.to_owned()))
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_of_a_path_is_decodable_as_its_first_segments_are() {
+    fn the_first_segments_of_a_path_may_be_decodable() {
         let table = [
             ("/a/b", "/a/b"),
             ("/a/%zz/b", "/a/"),
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_decoded_says_why_and_where() {
+    fn an_undecodable_path_is_an_error_with_an_index() {
         let escape = "the path has a `%` without two hexadecimal digits after it, at byte";
         let utf8 = "the path, percent-decoded, is not UTF-8 after its first";
         let table = [

@@ -1,33 +1,35 @@
-//! What a path is matched against, and how the match is anchored.
+//! A pattern, parsed: a regex or a template, and where it is anchored.
 
-use std::{convert::Infallible, error::Error, fmt};
+use std::{convert::Infallible, error::Error, fmt, sync::Arc};
 
-use regex_automata::Anchored;
 use regex_syntax::hir::{Capture, Class, Dot, Hir, HirKind, Look, Repetition};
 
 use crate::{
-    lower::{Lowered, Way, group_count, lower},
-    template::{self, Offence},
+    alternatives::group_count,
+    template::{self, SyntaxError},
 };
 
 /// A regex or a template for a path.
 ///
-/// Which constructor made it says where it is anchored. The syntax of regexes is that of the [`regex`]
-/// crate: matching takes time linear in the path's length, so there is neither look-around nor
-/// back-reference. Except for `(?m)`, `$` is the very end of the path and never the place before a final
-/// newline.
+/// The constructor decides where it is anchored. The syntax of regexes is that of the [`regex`]
+/// crate. Matching takes time linear in the path's length, so there is neither look-around nor
+/// back-reference. Except for `(?m)`, `$` is the very end of the path and never the position before
+/// a final newline.
+///
+/// A clone is a reference count: what is parsed is shared.
 ///
 /// [`regex`]: https://docs.rs/regex/latest/regex/#syntax
-#[derive(Clone, Debug)]
-pub struct Pattern {
+#[derive(Clone)]
+pub struct Pattern(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
     text: Box<str>,
     kind: Kind,
     hir: Hir,
-    /// The same, lowered.
-    lowered: Lowered,
 }
 
-/// Which constructor made it.
+/// The constructor of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Regex,
@@ -38,17 +40,21 @@ pub(crate) enum Kind {
 }
 
 impl Pattern {
-    /// A regex for the whole path (Python's `re.fullmatch`).
+    /// Parses a regex for the whole path (Python's `re.fullmatch`).
     ///
-    /// What a pattern says of the ends of a path is in the name of its constructor. `$` is the very end, never before a line feed.
+    /// The name of a constructor tells which part of a path has to match. `$` is the very end of
+    /// the path, and never the position before a line feed.
     ///
     /// ```
-    /// use http::Request;
+    /// use std::convert::Infallible;
+    ///
+    /// use http::{Request, Response, StatusCode};
     /// use tower::{ServiceExt, service_fn};
     /// use tower_dispatch::{Dispatch, Pattern, PatternError};
-    /// # use std::convert::Infallible;
-    /// # use http::{Response, StatusCode};
-    /// # async fn app(_: Request<()>) -> Result<Response<http_body_util::Empty<bytes::Bytes>>, Infallible> { Ok(Response::default()) }
+    ///
+    /// async fn app(_: Request<()>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::default())
+    /// }
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -71,54 +77,56 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// A [`PatternError`] if it is not a regex.
+    /// Returns a [`PatternError`] if it is not a regex.
     pub fn regex(regex: &str) -> Result<Self, PatternError> {
         parse(regex).map(|hir| Self::new(regex, Kind::Regex, to_the_end(hir)))
     }
 
-    /// A regex for the start of the path (Python's `re.match`); whatever follows is not looked at.
+    /// Parses a regex for the start of the path (Python's `re.match`). The rest may be anything.
     ///
     /// # Errors
     ///
-    /// A [`PatternError`] if it is not a regex.
+    /// Returns a [`PatternError`] if it is not a regex.
     pub fn regex_prefix(regex: &str) -> Result<Self, PatternError> {
         parse(regex).map(|hir| Self::new(regex, Kind::RegexPrefix, hir))
     }
 
-    /// A regex for any part of the path (Python's `re.search`).
+    /// Parses a regex for any part of the path (Python's `re.search`).
     ///
     /// # Errors
     ///
-    /// A [`PatternError`] if it is not a regex.
+    /// Returns a [`PatternError`] if it is not a regex.
     pub fn regex_search(regex: &str) -> Result<Self, PatternError> {
         parse(regex).map(|hir| Self::new(regex, Kind::RegexSearch, hir))
     }
 
-    /// A template for the whole path. What is not in brackets or braces is text, as it is in a decoded path; `{{` and
-    /// `}}` are braces.
+    /// Parses a template for the whole path. All text outside of brackets and braces is literal, as
+    /// it is in a decoded path. `{{` and `}}` are braces.
     ///
-    /// | parameter | stands for |
+    /// | parameter | matches |
     /// |---|---|
-    /// | `{name}` | one segment or a part of one; not for nothing |
+    /// | `{name}` | one segment or a part of one, not empty |
     /// | `{name:int}` | digits from 0 to 9, without a sign |
-    /// | `{name:uuid}` | a UUID with its hyphens, in capitals or not |
-    /// | `{name:path}`, `{*name}` | anything, slashes too; not for nothing |
+    /// | `{name:uuid}` | a UUID with its hyphens, in upper or lower case |
+    /// | `{name:path}`, `{*name}` | any text with any number of slashes, not empty |
     /// | `{name:any(a,b)}` | one of these texts |
-    /// | `{name:[regex]}` | what the regex matches; it has no groups but `(?:…)` |
+    /// | `{name:[regex]}` | a regex without groups, except `(?:…)` |
     ///
-    /// Several may stand in one segment, and the earlier one takes as much as it can. The end of a template may be
-    /// optional: `/posts[/{page:int}]`; a parameter in it that is not there is `None`.
+    /// A segment may have several parameters. The earlier one takes as much as it can. The end of a
+    /// template may be optional: `/posts[/{page:int}]`. If it is missing from a path, its
+    /// parameters are `None`.
     ///
     /// # Errors
     ///
-    /// A [`PatternError`] if it is not a template: it begins with a slash; names are ASCII, do not begin with a digit, and are given once; brackets as text
-    /// take a regex; `%20`, `/:id` and `/*rest` are what others write.
+    /// Returns a [`PatternError`] if it is not a template. A template begins with a slash. Names
+    /// are ASCII, do not begin with a digit, and are not repeated. Literal brackets need a regex.
+    /// `%20`, `/:id` and `/*rest` are the syntax of other routers.
     pub fn template(template: &str) -> Result<Self, PatternError> {
         from_template(template).map(|hir| Self::new(template, Kind::Template, to_the_end(hir)))
     }
 
-    /// A template for the start of a path, as far as a segment's end. What follows is the last group: nothing, or
-    /// all from the next slash on.
+    /// Parses a template for the first segments of a path. The last group is the rest of the path:
+    /// nothing, or all from the next slash on.
     pub(crate) fn mount(prefix: &str) -> Result<Self, PatternError> {
         let anything = Hir::repetition(Repetition {
             min: 0,
@@ -136,8 +144,8 @@ impl Pattern {
         let hir = match prefix.strip_suffix('/') {
             Some("") => rest(0, anything),
             _ if prefix.ends_with(']') => {
-                let words = "a mount ends where a segment does, and has no optional end";
-                return Err(PatternError::new(prefix, prefix.chars().count(), words));
+                let reason = "a mount ends where a segment does, and has no optional end";
+                return Err(PatternError::new(prefix, prefix.chars().count(), reason));
             }
             above => {
                 let above = above.unwrap_or(prefix);
@@ -158,61 +166,45 @@ impl Pattern {
     }
 
     fn new(text: &str, kind: Kind, hir: Hir) -> Self {
-        Self {
+        Self(Arc::new(Parsed {
             text: text.into(),
             kind,
-            lowered: lower(&hir, kind != Kind::RegexSearch),
             hir,
-        }
+        }))
     }
 
-    /// The pattern that a constructor has made of a text.
-    pub(crate) fn again(text: &str, kind: Kind) -> Result<Self, PatternError> {
-        match kind {
-            Kind::Regex => Self::regex(text),
-            Kind::RegexPrefix => Self::regex_prefix(text),
-            Kind::RegexSearch => Self::regex_search(text),
-            Kind::Template => Self::template(text),
-            Kind::Mount => Self::mount(text),
-        }
-    }
-
-    /// The text that it was made from.
+    /// Returns the text that it was parsed from.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     pub(crate) fn hir(&self) -> &Hir {
-        &self.hir
+        &self.0.hir
     }
 
-    pub(crate) fn ways(&self) -> &[Way] {
-        &self.lowered.ways
-    }
-
-    /// What has to match after the one way, and whether it may begin anywhere or has to begin there.
-    pub(crate) fn rest(&self) -> Option<(&Hir, Anchored)> {
-        let anchored = match self.kind {
-            Kind::RegexSearch => Anchored::No,
-            _ => Anchored::Yes,
-        };
-        self.lowered.rest.as_ref().map(|rest| (rest, anchored))
-    }
-
-    /// The names of the groups in their order; `None` for one without a name.
+    /// Returns the names of the groups in their order; `None` for a group without a name.
     pub(crate) fn group_names(&self) -> Box<[Option<Box<str>>]> {
-        let mut names = vec![None; group_count(&self.hir)];
-        collect_names(&self.hir, &mut names);
+        let mut names = vec![None; group_count(self.hir())];
+        collect_names(self.hir(), &mut names);
         names.into()
     }
 }
 
-/// Reads a template, see [`Pattern::template`].
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pattern")
+            .field("kind", &self.0.kind)
+            .field("text", &self.0.text)
+            .finish()
+    }
+}
+
+/// Parses a template, see [`Pattern::template`].
 impl TryFrom<&str> for Pattern {
     type Error = PatternError;
 
@@ -221,7 +213,7 @@ impl TryFrom<&str> for Pattern {
     }
 }
 
-/// Reads a template, see [`Pattern::template`].
+/// Parses a template, see [`Pattern::template`].
 impl TryFrom<String> for Pattern {
     type Error = PatternError;
 
@@ -230,7 +222,7 @@ impl TryFrom<String> for Pattern {
     }
 }
 
-/// Reads a template, see [`Pattern::template`].
+/// Parses a template, see [`Pattern::template`].
 impl TryFrom<&String> for Pattern {
     type Error = PatternError;
 
@@ -239,7 +231,8 @@ impl TryFrom<&String> for Pattern {
     }
 }
 
-// DIFFERENCE: link.wsgi's patterns are for the beginning of the path, and those of Ronacher's article for any part of it.
+// DIFFERENCE: link.wsgi's patterns are for the beginning of the path, and those of the article for
+// any part of it.
 fn to_the_end(hir: Hir) -> Hir {
     Hir::concat(vec![hir, Hir::look(Look::End)])
 }
@@ -263,7 +256,7 @@ fn from_template(template: &str) -> Result<Hir, PatternError> {
         .map_err(|(column, reason)| PatternError::new(template, column, reason))
 }
 
-/// A mount ends where a segment does, and what clients resolve is never there.
+/// Checks that no segment of a mount is empty, or one that clients resolve.
 fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
     let mut column = 1;
     for segment in above.split('/').skip(1) {
@@ -281,7 +274,7 @@ fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
     Ok(())
 }
 
-/// Where a mount ends must be certain, in whatever way its path is written.
+/// Checks that each parameter is within one segment, so that the end of the mount is certain.
 fn within_segments(prefix: &str, above: &Hir) -> Result<(), PatternError> {
     match above.kind() {
         HirKind::Concat(parts) => parts
@@ -297,8 +290,8 @@ fn within_segments(prefix: &str, above: &Hir) -> Result<(), PatternError> {
                 .find(&format!("{{{name}"))
                 .or_else(|| prefix.find("{*"));
             let column = prefix[..at.unwrap_or(0)].chars().count() + 1;
-            let words = "a parameter of a mount is one segment or a part of one: it matches no slash, and not nothing";
-            Err(PatternError::new(prefix, column, words))
+            let reason = "a parameter of a mount is one segment or a part of one: it matches no slash, and not nothing";
+            Err(PatternError::new(prefix, column, reason))
         }
         _ => Ok(()),
     }
@@ -324,19 +317,19 @@ fn parse(regex: &str) -> Result<Hir, PatternError> {
     parse_regex(regex).map_err(|(column, reason)| PatternError::new(regex, column, reason))
 }
 
-/// A regex by itself, or at which column it is none and why.
-pub(crate) fn parse_regex(regex: &str) -> Result<Hir, Offence> {
+/// Parses a regex without anchors.
+pub(crate) fn parse_regex(regex: &str) -> Result<Hir, SyntaxError> {
     regex_syntax::parse(regex).map_err(|error| match error {
         regex_syntax::Error::Parse(error) => (error.span().start.column, error.kind().to_string()),
         regex_syntax::Error::Translate(error) => {
             (error.span().start.column, error.kind().to_string())
         }
-        // The enum may grow; whatever else is wrong has no place.
+        // The enum may grow. Other errors have no position.
         other => (1, other.to_string()),
     })
 }
 
-/// Why a text is no pattern, and where.
+/// An error of a text that is not a valid [`Pattern`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError {
     pattern: Box<str>,
@@ -353,7 +346,13 @@ impl PatternError {
         }
     }
 
-    /// The column of the offence: characters from the start of its line, counted from 1.
+    /// Returns the text that is not a pattern.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// Returns the column of the error: characters from the start of its line, counted from 1.
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
@@ -373,7 +372,7 @@ impl fmt::Display for PatternError {
 
 impl Error for PatternError {}
 
-/// Lets a [`Pattern`] stand where something that may fail to become one is expected.
+/// Lets builder methods take a [`Pattern`] where a text that is parsed is expected.
 impl From<Infallible> for PatternError {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -385,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_regex_says_why_and_where() {
+    fn an_invalid_regex_is_an_error_with_a_column() {
         let table = [
             ("/a(b", 3, "pattern \"/a(b\", column 3: unclosed group"),
             (

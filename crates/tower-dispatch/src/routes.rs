@@ -1,4 +1,4 @@
-//! The routing rule: which route a method and a path lead to, or which methods the path would have.
+//! The routing rule: the route for a method and a path, or the methods that the path has.
 
 mod reach;
 
@@ -8,18 +8,20 @@ use http::{Method, Request, Uri};
 use tower_kit::Allow;
 
 use crate::{
-    BuildError, PathError, Pattern, UrlArgs,
+    BuildDispatchError, DecodePathError, Pattern, UrlArgs,
+    alternatives::Compiled,
     args::RouteInfo,
-    each::Each,
+    ids::PatternIndex,
     path::{self, Path},
     pattern::Kind,
     preflight::{self, Preflight},
+    regexes::SuffixRegexes,
     spans::Spans,
     table::{self, Search, TABLE_LIMIT, TableError},
     url_for::Named,
 };
 
-/// A pattern with the methods that it is for, and what is there.
+/// A pattern, its methods and its endpoint.
 pub(crate) struct Route<E> {
     pub(crate) methods: Methods,
     pub(crate) pattern: Pattern,
@@ -30,7 +32,7 @@ pub(crate) struct Route<E> {
 }
 
 impl<E> Route<E> {
-    /// Whether the last group is not an arg, but what is left of the path.
+    /// Whether the last group is not a parameter, but the rest of the path.
     fn is_mounted(&self) -> bool {
         self.pattern.kind() == Kind::Mount
     }
@@ -54,7 +56,7 @@ impl fmt::Display for Methods {
 }
 
 impl Methods {
-    /// With GET goes HEAD.
+    /// Whether a method is among them. HEAD is, if GET is.
     pub(crate) fn take(&self, method: &Method) -> bool {
         match self {
             Self::All => true,
@@ -72,12 +74,12 @@ impl Methods {
     }
 }
 
-/// How the routes of one dispatcher are read.
+/// The rules of its origins that a dispatcher may follow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rules {
-    /// Patterns match what follows them.
+    /// Patterns match the path after its leading slashes.
     pub(crate) without_leading_slashes: bool,
-    /// No later route has a say, unless it has the same pattern.
+    /// Later routes are ignored, except those with the same pattern.
     pub(crate) first_path_match_decides: bool,
 }
 
@@ -88,8 +90,8 @@ pub(crate) struct Routes<E> {
     takes_preflights: Vec<bool>,
     named: Arc<Named>,
     infos: Vec<Arc<RouteInfo>>,
-    each: Each,
-    /// The routes for a method that a route names, one search a method.
+    regexes: SuffixRegexes,
+    /// For each method that a route names, a search of the routes for it.
     by_method: Vec<(Method, Arc<Search>)>,
     /// The routes for any other method.
     any_method: Arc<Search>,
@@ -97,7 +99,7 @@ pub(crate) struct Routes<E> {
     all: Arc<Search>,
     /// The mounts among them, if there are any.
     mounts: Option<Arc<Search>>,
-    /// For each route those with the same pattern, if the first path that matches decides.
+    /// For each route those with the same pattern, if the first path match decides.
     same: Vec<Vec<usize>>,
 }
 
@@ -105,34 +107,35 @@ pub(crate) struct Routes<E> {
 struct Match {
     index: usize,
     args: Spans,
-    /// How many slashes the path has up to where a mount ends.
+    /// The number of slashes up to the end of a mount.
     slashes: Option<usize>,
 }
 
-/// Where a request leads to.
+/// The result for a request.
 #[derive(Debug)]
 pub(crate) enum Outcome<'a, E> {
     Found {
         endpoint: &'a E,
         args: UrlArgs,
-        /// How many bytes of the raw path are taken off for the endpoint.
+        /// The number of bytes of the raw path that a mount removes for the endpoint.
         mount: Option<usize>,
-        /// Whether the endpoint is one for GET, so that the body that it answers HEAD with must go.
+        /// Whether the endpoint is for GET, so that the body of its response to HEAD is dropped.
         head_by_get: bool,
     },
-    /// The path leads somewhere, but not with this method.
+    /// Routes match the path, but not the method.
     OtherMethods(Allow),
     NotFound,
-    Undecodable(PathError),
+    Undecodable(DecodePathError),
 }
 
 impl<E> Routes<E> {
-    pub(crate) fn new(routes: Vec<Route<E>>, named: Named) -> Result<Self, BuildError> {
+    pub(crate) fn new(routes: Vec<Route<E>>, named: Named) -> Result<Self, BuildDispatchError> {
         let rules = named.rules;
         let named = Arc::new(named);
         let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();
-        // One pattern at a time first: those errors say more.
-        let each = Each::new(&patterns, TABLE_LIMIT)?;
+        let compiled = Compiled::all(&patterns);
+        // One pattern at a time first: those errors name the pattern.
+        let regexes = SuffixRegexes::new(&compiled, TABLE_LIMIT)?;
 
         let mut methods: Vec<Method> = Vec::new();
         for method in routes.iter().flat_map(|route| route.methods.named()) {
@@ -145,11 +148,12 @@ impl<E> Routes<E> {
         }
         let mut searches: Vec<Arc<Search>> = Vec::new();
         let mut search = |takes: &dyn Fn(usize) -> bool| {
-            let routes: Vec<usize> = (0..patterns.len()).filter(|index| takes(*index)).collect();
+            let routes = (0..patterns.len()).filter(|index| takes(*index));
+            let routes: Vec<PatternIndex> = routes.map(PatternIndex::new).collect();
             if let Some(same) = searches.iter().find(|search| search.patterns() == routes) {
                 return Ok(same.clone());
             }
-            let search = Arc::new(Search::new(&patterns, routes, TABLE_LIMIT)?);
+            let search = Arc::new(Search::new(&compiled, routes, TABLE_LIMIT)?);
             searches.push(search.clone());
             Ok::<_, TableError>(search)
         };
@@ -183,15 +187,15 @@ impl<E> Routes<E> {
                     Arc::new(RouteInfo {
                         index,
                         name: route.name.clone(),
-                        pattern: route.pattern.as_str().into(),
+                        is_mounted: route.is_mounted(),
+                        pattern: route.pattern.clone(),
                         groups,
-                        kind: route.pattern.kind(),
                         named: named.clone(),
                     })
                 })
                 .collect(),
             named,
-            each,
+            regexes,
             takes_preflights: routes.iter().map(|route| route.takes_preflights).collect(),
             endpoints: routes
                 .into_iter()
@@ -260,12 +264,12 @@ impl<E> Routes<E> {
         let found = path::decode(uri, |path| {
             if self.named.rules.first_path_match_decides {
                 let mut found = self.first(&self.all, path)?;
-                let same = &self.same[found.index];
+                let same = &self.same[found.pattern.index()];
                 let methods = |index: &usize| &self.endpoints[*index].0;
                 return Some(
                     match same.iter().find(|index| methods(index).take(method)) {
                         Some(index) => {
-                            found.index = *index;
+                            found.pattern = PatternIndex::new(*index);
                             Found::Route(self.matched(found, path))
                         }
                         None => Found::OtherMethods(
@@ -290,36 +294,33 @@ impl<E> Routes<E> {
         }
     }
 
-    /// The mount that a path is below of which only the start can be decoded: the rest is the mounted app's affair, and no
-    /// other route can match it.
+    /// Returns the mount for a path of which only the start can be decoded. The mounted service is
+    /// responsible for the rest, and no other route can match it.
     fn mount_above(&self, uri: &Uri) -> Option<(Match, Path)> {
         let mounts = self.mounts.as_ref()?;
         let found = path::decode_text(path::decodable(uri.path()), |path| {
-            let found = mounts.find(&self.each, path)?;
+            let found = mounts.find(&self.regexes, path)?;
             Some(self.matched(found, path))
         });
         found.ok().flatten()
     }
 
-    /// The first of some routes that matches the path, by the rules.
+    /// Returns the first of some routes that matches the path, by the rules.
     fn first(&self, search: &Search, path: &str) -> Option<table::Match> {
         if !self.named.rules.without_leading_slashes {
-            return search.find(&self.each, path);
+            return search.find(&self.regexes, path);
         }
         let stripped = path.trim_start_matches('/');
-        let mut found = search.find(&self.each, stripped)?;
+        let mut found = search.find(&self.regexes, stripped)?;
         found.groups.shift(path.len() - stripped.len());
         Some(found)
     }
 
-    /// What a route that matches the path makes of it.
+    /// Returns the match of a route. The last group of a mount is the rest of the path.
     fn matched(&self, found: table::Match, path: &str) -> Match {
-        let table::Match {
-            index,
-            groups: mut args,
-            ..
-        } = found;
-        let slashes = self.infos[index].is_mounted().then(|| {
+        let index = found.index();
+        let mut args = found.groups;
+        let slashes = self.infos[index].is_mounted.then(|| {
             let above = args.pop().map_or(path, |rest| &path[..rest.start]);
             above.matches('/').count()
         });
@@ -332,7 +333,8 @@ impl<E> Routes<E> {
 
     fn lead_to(&self, found: Match, path: Path, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         let (methods, endpoint) = &self.endpoints[found.index];
-        // As many as there are in the raw path: a slash that is encoded there was none here.
+        // Slashes are counted, since the raw path has other offsets. An encoded one is not among
+        // them.
         let mount = found.slashes.map(|slashes| {
             let mut ends = uri.path().match_indices('/').skip(slashes);
             match (slashes, ends.next()) {
@@ -363,10 +365,10 @@ impl<E> Routes<E> {
             .map_or(&self.any_method, |(_, search)| search)
     }
 
-    /// The methods that have a route for the path, for a method that has none.
-    // DIFFERENCE: link.wsgi looks at no further route when a path has matched, and sends no `Allow`.
+    /// Returns the methods that have a route for the path, for a method that has none.
+    // DIFFERENCE: link.wsgi tries no later route when a path has matched, and sends no `Allow`.
     fn other_methods(&self, method: &Method, path: &str) -> Option<Allow> {
-        // Most paths without a route have none with another method either, and are done here.
+        // Most paths without a route have none with another method either, and end here.
         if std::ptr::eq(self.search(method), &*self.all) {
             return None;
         }
@@ -381,7 +383,7 @@ impl<E> Routes<E> {
     }
 }
 
-/// The places of the patterns that are the same as one of them.
+/// Returns the indexes of the patterns that are equal to one of them.
 fn same(pattern: &Pattern, all: &[Pattern]) -> Vec<usize> {
     let is_same =
         |other: &Pattern| (other.as_str(), other.kind()) == (pattern.as_str(), pattern.kind());
@@ -390,14 +392,14 @@ fn same(pattern: &Pattern, all: &[Pattern]) -> Vec<usize> {
         .collect()
 }
 
-/// The routes in their order.
+/// Shows the routes in their order.
 impl<E> fmt::Debug for Routes<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let methods = self
             .endpoints
             .iter()
             .map(|(methods, _)| methods.to_string());
-        let patterns = self.infos.iter().map(|info| &info.pattern);
+        let patterns = self.infos.iter().map(|info| info.pattern.as_str());
         f.debug_map().entries(methods.zip(patterns)).finish()
     }
 }
@@ -421,7 +423,7 @@ mod tests {
         Routes::new(routes.collect(), Named::new(Rules::default())).unwrap()
     }
 
-    /// The endpoint's number, or `Allow`, or nothing.
+    /// Returns the endpoint's number, or `Allow`, or nothing.
     fn find(routes: &Routes<usize>, method: &Method, path: &str) -> Option<Result<usize, String>> {
         match routes.find(method, &path.parse().unwrap()) {
             Outcome::Found { endpoint, .. } => Some(Ok(*endpoint)),
@@ -472,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_route_for_get_must_not_answer_head_with_a_body() {
+    fn only_a_route_for_get_loses_the_body_of_its_head() {
         let table = [
             (None, Method::HEAD, false),
             (Some(Method::HEAD), Method::HEAD, false),

@@ -1,4 +1,4 @@
-//! A url arg as the path of a file below some folder.
+//! A path parameter as the path of a file below a directory.
 
 use std::{
     fmt,
@@ -8,13 +8,16 @@ use std::{
 use crate::UrlArgs;
 
 impl UrlArgs {
-    /// The value of the group with this name as a relative path that leads nowhere but down: below any folder that it is
-    /// joined to. It may be that folder itself: `.`, or nothing where the group may match nothing. What symbolic links do is not its affair.
+    /// Returns the value of the group with this name as a relative path that stays below any
+    /// directory that it is joined to.
+    ///
+    /// It may be that directory itself: `.`, or an empty path if the group may be empty. Symbolic
+    /// links are not checked.
     ///
     /// # Errors
     ///
-    /// An [`UnsafePath`] if there is no such value, or if it has a `..`, a NUL or a backslash, or begins with a slash, or,
-    /// on Windows, has a colon.
+    /// Returns an [`UnsafePath`] if there is no such value, or if it has a `..`, a NUL or a
+    /// backslash, begins with a slash, or has a colon on Windows.
     ///
     /// ```
     /// use axum::{body::Body, extract::Request, routing::get};
@@ -24,7 +27,7 @@ impl UrlArgs {
     /// async fn file(request: Request) -> String {
     ///     let args = request.extensions().get::<UrlArgs>().unwrap();
     ///     match args.safe_path("path") {
-    ///         // Below the folder, whatever was asked for.
+    ///         // Below the directory, whatever the client has sent.
     ///         Ok(path) => std::path::Path::new("files").join(path).display().to_string(),
     ///         Err(error) => error.to_string(),
     ///     }
@@ -33,7 +36,11 @@ impl UrlArgs {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let urls = Dispatch::builder().get("/files/{*path}", get(file)).build()?;
-    /// for (path, safe) in [("/files/a/b.txt", true), ("/files/a%2Fb.txt", true), ("/files/%2E%2E/b.txt", false)] {
+    /// for (path, safe) in [
+    ///     ("/files/a/b.txt", true),
+    ///     ("/files/a%2Fb.txt", true),
+    ///     ("/files/%2E%2E/b.txt", false),
+    /// ] {
     ///     let response = urls.clone().oneshot(Request::get(path).body(Body::empty())?).await?;
     ///     let text = axum::body::to_bytes(Body::new(response.into_body()), 99).await?;
     ///     assert_eq!(text == "files/a/b.txt", safe, "{path}: {text:?}");
@@ -46,7 +53,7 @@ impl UrlArgs {
         if text.contains('\0') {
             return Err(UnsafePath::Nul);
         }
-        // To some systems, and to what may unpack or serve the file later, it is a slash.
+        // Some systems take it for a slash, and so do programs that serve the file later.
         if text.contains('\\') {
             return Err(UnsafePath::Backslash);
         }
@@ -64,13 +71,13 @@ impl UrlArgs {
     }
 }
 
-/// Why a url arg is no path below a folder.
+/// An error of a path parameter that is not a path below a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnsafePath {
     /// There is no group of that name, or it took no part in the match.
     Absent,
-    /// It begins where the file system does, or on a drive.
+    /// It begins at the root of the file system, or with a drive.
     Absolute,
     /// It has a `..` segment.
     Parent,
@@ -83,7 +90,7 @@ pub enum UnsafePath {
 impl fmt::Display for UnsafePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Absent => "there is no such url arg",
+            Self::Absent => "there is no such path parameter",
             Self::Absolute => "the path is not relative",
             Self::Parent => "the path has a `..` segment",
             Self::Nul => "the path has a NUL in it",

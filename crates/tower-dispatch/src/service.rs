@@ -11,62 +11,136 @@ use tower_kit::EitherBody;
 use tower_service::Service;
 
 use crate::{
-    Audit, Boxed, Builder, Endpoint, NotDispatched, ResponseFuture, Typed, UrlError,
-    not_dispatched,
+    Audit, BoxError, Boxed, Builder, Endpoint, Fallible, NotDispatched, ResponseFuture, Typed,
+    UrlForError, not_dispatched,
     routes::{Outcome, Routes},
 };
 
-/// A dispatcher: gives each request to the endpoint of the first route that matches.
+/// A service that passes each request to the endpoint of the first route that matches.
 ///
-/// It is a service by itself. Put into a [`DispatchLayer`](crate::DispatchLayer) it leaves to another service
-/// what it has no route for.
+/// In a [`DispatchLayer`](crate::DispatchLayer) requests without a route fall through to another
+/// service.
 pub struct Dispatch<E> {
     pub(crate) routes: Arc<Routes<E>>,
 }
 
 impl<B, Err> Dispatch<Endpoint<B, Err>> {
-    /// Starts a dispatcher whose endpoints may be of different types.
+    /// Starts a dispatcher whose endpoints may be services of different types, with one error.
+    ///
+    /// The type of the request's body is that of the endpoints, or of the requests that the
+    /// dispatcher is called with. An axum handler takes any, so the compiler needs to know it from
+    /// elsewhere. If the dispatcher is neither called nor passed to a router, as in a test of
+    /// [`audit`](Self::audit), `Dispatch::for_axum` sets it.
     pub fn builder() -> Builder<Endpoint<B, Err>, Boxed> {
         Builder::new()
     }
 }
 
+impl<B> Dispatch<Endpoint<B, BoxError>> {
+    /// Starts a dispatcher whose endpoints may have different errors. They are boxed.
+    ///
+    /// In axum, where services are infallible, a layer around the dispatcher has to make responses
+    /// of these errors.
+    ///
+    /// ```
+    /// use std::{convert::Infallible, io};
+    ///
+    /// use http::{Request, Response};
+    /// use tower::{BoxError, ServiceExt, service_fn};
+    /// use tower_dispatch::Dispatch;
+    ///
+    /// async fn never_fails(_: Request<()>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::new("fine".to_owned()))
+    /// }
+    ///
+    /// async fn fails(_: Request<()>) -> Result<Response<String>, io::Error> {
+    ///     Err(io::Error::other("no disk"))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let urls = Dispatch::fallible()
+    ///     .get("/ok", service_fn(never_fails))
+    ///     .get("/disk", service_fn(fails))
+    ///     .build()?;
+    /// let error = urls.oneshot(Request::get("/disk").body(())?).await.unwrap_err();
+    /// assert_eq!(error.to_string(), "no disk");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fallible() -> Builder<Endpoint<B, BoxError>, Fallible> {
+        Builder::new()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl Dispatch<Endpoint<axum::body::Body>> {
+    /// Starts a dispatcher for axum's request body: [`builder`](Self::builder), if the compiler
+    /// cannot infer the body.
+    ///
+    /// ```
+    /// use axum::routing::get;
+    /// use tower_dispatch::Dispatch;
+    ///
+    /// let urls = Dispatch::for_axum()
+    ///     .get("/users/{id:int}", get(async || "a user"))
+    ///     .get("/users/{name}", get(async || "a user"))
+    ///     .build()?;
+    /// assert!(urls.audit().is_empty());
+    /// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+    /// ```
+    pub fn for_axum() -> Builder<Endpoint<axum::body::Body>, Boxed> {
+        Builder::new()
+    }
+}
+
 impl<E> Dispatch<E> {
-    /// Starts a dispatcher whose endpoints are all of one type, and are called as they are: nothing is boxed.
+    /// Starts a dispatcher whose endpoints are all of one type. Nothing is boxed.
     pub fn typed() -> Builder<E, Typed> {
         Builder::new()
     }
 
-    /// Finds the routes that can never be reached, because earlier ones take all the requests that would lead there. It
-    /// takes milliseconds for a hundred routes, and is for a test or for the log at the start.
+    /// Returns the routes that can never be reached, because earlier ones take all their paths. It
+    /// takes milliseconds for a hundred routes. Use it in a test, or for a log line at the start.
     #[must_use]
     pub fn audit(&self) -> Audit {
         self.routes.audit()
     }
 
-    /// A path that leads to the route with this name, with these args: percent-encoded, and relative to where the dispatcher is
-    /// mounted. An arg that is not given leaves the optional end of its pattern out.
+    /// Returns a path that leads to the route with this name, with these parameters.
+    ///
+    /// It is percent-encoded, and relative to where the dispatcher is mounted. The optional end of
+    /// a pattern is left out if its parameters have no value.
     ///
     /// # Errors
     ///
-    /// A [`UrlError`] if the route is not there, does not have such args or needs more, would find others in the path, or is more than texts, named
-    /// groups and an optional end; and if the path
-    /// had a `.` or `..` segment, which clients resolve.
+    /// Returns a [`UrlForError`], see [`UrlForErrorKind`](crate::UrlForErrorKind) for the cases.
     ///
     /// ```
-    /// use axum::routing::get;
-    /// use tower_dispatch::{Dispatch, Endpoint};
+    /// use std::convert::Infallible;
     ///
-    /// let urls: Dispatch<Endpoint<axum::body::Body>> = Dispatch::builder()
-    ///     .get("/users/{id:int}/files/{*path}", get(async || "a file"))
+    /// use http::{Request, Response};
+    /// use tower::service_fn;
+    /// use tower_dispatch::Dispatch;
+    ///
+    /// async fn file(_: Request<()>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::new("a file".to_owned()))
+    /// }
+    ///
+    /// let urls = Dispatch::builder()
+    ///     .get("/users/{id:int}/files/{*path}", service_fn(file))
     ///     .name("file")
     ///     .build()?;
     /// let url = urls.url_for("file", &[("id", &7), ("path", &"a b/c")]);
     /// assert_eq!(url.as_deref(), Ok("/users/7/files/a%20b/c"));
     /// assert!(urls.url_for("file", &[("id", &7), ("path", &"../c")]).is_err());
-    /// # Ok::<(), tower_dispatch::BuildError>(())
+    /// # Ok::<(), tower_dispatch::BuildDispatchError>(())
     /// ```
-    pub fn url_for(&self, name: &str, args: &[(&str, &dyn Display)]) -> Result<String, UrlError> {
+    pub fn url_for(
+        &self,
+        name: &str,
+        args: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlForError> {
         self.routes.named().url_for(name, args)
     }
 }
@@ -80,8 +154,8 @@ where
     type Error = E::Error;
     type Future = ResponseFuture<E, B>;
 
-    /// Always ready. Which endpoint a request needs is not known before it is there; one that is not ready then is
-    /// waited for in the future.
+    /// Always ready, since only a request decides which endpoint it needs. If that is not ready,
+    /// the future waits for it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -99,7 +173,7 @@ where
                 return ResponseFuture::endpoint(endpoint.clone(), request, head_by_get);
             }
             Outcome::OtherMethods(mut allow) => {
-                // Which gets a response below, so it is allowed.
+                // It gets a response below, so it is allowed.
                 allow.add(&Method::OPTIONS);
                 match *request.method() {
                     Method::OPTIONS => not_dispatched::options(&allow),

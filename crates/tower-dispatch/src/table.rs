@@ -1,25 +1,73 @@
-//! The compiled table, whose answer is always that of the plain loop "for each pattern: does it match? if not, the
-//! next".
+//! The compiled table. It always finds what the loop "for each pattern: does it match? if not, the
+//! next" finds, but does not try one pattern after the other.
+//!
+//! # Idea
+//!
+//! ```text
+//! patterns ── alternatives ──▶ one radix tree
+//!    │                           │ where a suffix begins
+//!    └────── suffixes ─────────▶ one automaton for each such node
+//!                                │ the first that matches
+//!                                ▼
+//!                              one regex for each pattern: its groups
+//! ```
+//!
+//! [Alternatives](crate::alternatives) are sequences of literals and classes that a path matches in
+//! one way at most. They are in one [tree](crate::tree), which finds the one with the smallest
+//! number and knows its groups. Patterns that are more than alternatives leave the tree with a
+//! [suffix](crate::suffixes). If many suffixes begin at the same node, an
+//! [automaton](crate::automaton) finds the first that matches. The groups of that one are found by
+//! its own [regex](crate::regexes).
+//!
+//! # Example
+//!
+//! ```text
+//! 0: /users/{id}            all in the tree
+//! 1: /posts[/{page:int}]    all in the tree, as two alternatives
+//! 2: /{name}.{format}       the tree up to "/", then the suffix ([^/]+)\.([^/]+)
+//! ```
+//!
+//! For `/logo.png` the tree finds the literal `/`, no child for `l`, and the suffix of pattern 2.
+//! The regex of that suffix matches from byte 1 on, with the groups `logo` and `png`.
+//!
+//! # Invariants
+//!
+//! - A smaller [`PatternIndex`] wins, whatever is more specific. Alternatives are numbered in the
+//!   order of their patterns, so a smaller [`AlternativeId`](crate::ids::AlternativeId) wins, too.
+//! - A [`Search`] is for some of the patterns. It has a tree and automata of its own, but the
+//!   regexes are shared by all searches of a dispatcher.
+//! - Each part of it runs in time that is linear in the length of the path. So does the whole.
+//!
+//! # Cost
+//!
+//! A path whose pattern is all in the tree costs one descent, and no allocation for up to four
+//! groups. A suffix costs one regex search, and one automaton search before it if there are many.
+//! The memory for each search, and for all regexes, is limited when the table is made
+//! ([`TABLE_LIMIT`]). So all lists have less than 4 Gi entries, and ids and offsets have 32 bits.
+//! The tests compare it with the plain loop, on random patterns and paths.
 
-use std::{error::Error, fmt, ops::Range};
+use std::{error::Error, fmt, ops::Range, sync::Arc};
 
 use regex_automata::meta;
 
 use crate::{
     Pattern,
-    each::Each,
+    alternatives::Compiled,
+    ids::PatternIndex,
+    regexes::SuffixRegexes,
     spans::{Span, Spans},
     tree::Tree,
 };
 
-/// The most memory, in bytes, that a search may take before it is used, and the most that all regexes of rests may.
+/// The most memory, in bytes, that the tree and the automata of a search may take, and the most
+/// that the regexes of all suffixes may.
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
 
-/// Patterns, compiled: finds the first one that matches a path.
+/// A compiled list of patterns that finds the first one that matches a path.
 #[derive(Debug)]
 pub struct Table {
     names: Vec<Box<[Option<Box<str>>]>>,
-    each: Each,
+    regexes: SuffixRegexes,
     search: Search,
 }
 
@@ -28,25 +76,30 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// A [`TableError`] if they are too large.
+    /// Returns a [`TableError`] if they are too large.
     pub fn new(patterns: &[Pattern]) -> Result<Self, TableError> {
+        let all = Compiled::all(patterns);
         Ok(Self {
             names: patterns.iter().map(Pattern::group_names).collect(),
-            // One pattern at a time first: those errors say more.
-            each: Each::new(patterns, TABLE_LIMIT)?,
-            search: Search::new(patterns, (0..patterns.len()).collect(), TABLE_LIMIT)?,
+            // One pattern at a time first: those errors name the pattern.
+            regexes: SuffixRegexes::new(&all, TABLE_LIMIT)?,
+            search: Search::new(
+                &all,
+                (0..all.len()).map(PatternIndex::new).collect(),
+                TABLE_LIMIT,
+            )?,
         })
     }
 
-    /// The first pattern that matches the path, which is taken as it stands, without any decoding. A path of 4 GiB or
-    /// more matches none.
+    /// Returns the first pattern that matches the path. The path is not decoded. A path of 4 GiB or
+    /// more matches no pattern.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Match> {
-        self.search.find(&self.each, path)
+        self.search.find(&self.regexes, path)
     }
 
-    /// The names of the groups of the pattern at this place, in the order of the groups; `None` for one
-    /// without a name. Nothing beyond the last pattern.
+    /// Returns the names of the groups of the pattern with this index, in the order of the groups.
+    /// They are `None` for groups without a name, and there are none if there is no such pattern.
     pub fn group_names(&self, index: usize) -> impl Iterator<Item = Option<&str>> {
         self.names
             .get(index)
@@ -56,47 +109,46 @@ impl Table {
     }
 }
 
-/// Which pattern matched, and what its groups did.
+/// The pattern that matched, and the parts of the path that its groups matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
-    pub(crate) index: usize,
+    pub(crate) pattern: PatternIndex,
     pub(crate) whole: Span,
     pub(crate) groups: Spans,
 }
 
 impl Match {
-    /// The place of the pattern in the table, from 0.
+    /// Returns the index of the pattern in the table, from 0.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.index
+        self.pattern.index()
     }
 
-    /// Where the pattern matched, in bytes of the path.
+    /// Returns the range of the match, in bytes of the path.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.whole.range().unwrap_or_default()
     }
 
-    /// Where the pattern's groups matched, in bytes of the path and in the order of the groups; `None`
-    /// for a group that took no part.
+    /// Returns the ranges of the pattern's groups, in bytes of the path and in the order of the
+    /// groups. They are `None` for groups that took no part in the match.
     pub fn spans(&self) -> impl Iterator<Item = Option<Range<usize>>> {
         self.groups.iter()
     }
 }
 
-/// Which of some of the patterns is the first to match.
+/// A search for the first of some of the patterns that matches.
 #[derive(Debug)]
 pub(crate) struct Search {
-    /// The patterns that are searched, by their place among all.
-    patterns: Vec<usize>,
+    patterns: Vec<PatternIndex>,
     tree: Tree,
 }
 
 impl Search {
-    /// Searches those of the patterns that are named, in that order.
+    /// Makes a search of some of the patterns, in the order of these indexes.
     pub(crate) fn new(
-        all: &[Pattern],
-        patterns: Vec<usize>,
+        all: &[Compiled],
+        patterns: Vec<PatternIndex>,
         limit: usize,
     ) -> Result<Self, TableError> {
         Ok(Self {
@@ -105,68 +157,98 @@ impl Search {
         })
     }
 
-    pub(crate) fn patterns(&self) -> &[usize] {
+    pub(crate) fn patterns(&self) -> &[PatternIndex] {
         &self.patterns
     }
 
-    /// The first pattern that matches. A path of 4 GiB or more matches none.
+    /// Returns the first pattern that matches. A path of 4 GiB or more matches none.
     #[inline]
-    pub(crate) fn find(&self, each: &Each, path: &str) -> Option<Match> {
+    pub(crate) fn find(&self, regexes: &SuffixRegexes, path: &str) -> Option<Match> {
         u32::try_from(path.len()).ok()?;
-        self.tree.find(each, path)
+        self.tree.find(regexes, path)
     }
 }
 
-/// Why patterns that are each well-formed do not make a table: they take too much memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An error of patterns that are each valid, but too large for a table.
+#[derive(Clone, Debug)]
 pub struct TableError {
-    /// The place of the pattern and its text, if it is one alone that is too large.
-    pattern: Option<(usize, Box<str>)>,
-    reason: String,
+    /// The pattern, if one alone is too large.
+    pattern: Option<(PatternIndex, Pattern)>,
+    cause: Cause,
+}
+
+#[derive(Clone, Debug)]
+enum Cause {
+    /// They need more bytes than this.
+    Limit(usize),
+    Other(Arc<dyn Error + Send + Sync>),
 }
 
 impl TableError {
-    pub(crate) fn one(index: usize, pattern: &str, source: &meta::BuildError) -> Self {
+    pub(crate) fn one(index: PatternIndex, pattern: &Pattern, source: meta::BuildError) -> Self {
         Self {
-            pattern: Some((index, pattern.into())),
+            pattern: Some((index, pattern.clone())),
             ..Self::all(source.size_limit(), source)
         }
     }
 
-    pub(crate) fn all(limit: Option<usize>, source: &dyn Error) -> Self {
-        match limit {
-            Some(limit) => Self::too_large(limit),
-            None => Self {
-                pattern: None,
-                reason: source.to_string(),
-            },
+    pub(crate) fn all(limit: Option<usize>, source: impl Error + Send + Sync + 'static) -> Self {
+        let cause = match limit {
+            Some(limit) => Cause::Limit(limit),
+            None => Cause::Other(Arc::new(source)),
+        };
+        Self {
+            pattern: None,
+            cause,
         }
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {
         Self {
             pattern: None,
-            reason: format!("compiled, it exceeds the limit of {limit} bytes"),
+            cause: Cause::Limit(limit),
         }
     }
 
-    /// The place of the pattern that is too large, from 0; `None` if it is all of them together.
+    /// Returns the index of the pattern that is too large, from 0. It is `None` if it takes all of
+    /// them together.
     #[must_use]
     pub fn index(&self) -> Option<usize> {
-        self.pattern.as_ref().map(|(index, _)| *index)
+        self.pattern.as_ref().map(|(index, _)| index.index())
+    }
+
+    /// Returns the limit that is exceeded, in bytes. It is `None` if the regex engine has a limit
+    /// of another kind, such as the number of states. Then that is the source of the error.
+    #[must_use]
+    pub fn limit(&self) -> Option<usize> {
+        match &self.cause {
+            Cause::Limit(limit) => Some(*limit),
+            Cause::Other(_) => None,
+        }
     }
 }
 
 impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.pattern {
-            Some((_, pattern)) => write!(f, "pattern {pattern:?}: {}", self.reason),
-            None => write!(f, "the table of patterns: {}", self.reason),
+            Some((_, pattern)) => write!(f, "pattern {:?}: ", pattern.as_str())?,
+            None => f.write_str("the table of patterns: ")?,
+        }
+        match &self.cause {
+            Cause::Limit(limit) => write!(f, "compiled, it exceeds the limit of {limit} bytes"),
+            Cause::Other(_) => f.write_str("it cannot be compiled"),
         }
     }
 }
 
-impl Error for TableError {}
+impl Error for TableError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            Cause::Limit(_) => None,
+            Cause::Other(source) => Some(&**source),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -176,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// Every limit, in bytes, and the words of the README for it.
+    /// Each limit, in bytes, and the text of the README for it.
     #[test]
     fn limits_are_what_the_readme_says() {
         const README: &str = include_str!("../README.md");
@@ -187,31 +269,38 @@ mod tests {
                 "A method's table may take 64 MiB, the regexes of all methods another 64",
             ),
             (
-                crate::each::PATTERN_LIMIT,
+                crate::regexes::PATTERN_LIMIT,
                 10_485_760,
-                "and one pattern 10: more is an error of `build()`",
+                "and one pattern 10. More is an error of `build()`.",
             ),
             (
                 crate::tree::grow::CACHE_CAPACITY,
                 4_194_304,
-                "in up to 4 MiB for each request that is being",
+                "in up to 4 MiB for each request that is being dispatched",
             ),
             (
-                crate::each::CACHE_CAPACITY,
+                crate::regexes::CACHE_CAPACITY,
                 262_144,
                 "a regex by itself in up to 256 KiB",
             ),
         ];
         for (limit, expected, words) in table {
             assert_eq!(limit, expected, "{words}");
-            assert!(README.contains(words), "{words}");
+            let readme = README.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(readme.contains(words), "{words}");
         }
-        assert_eq!(crate::rests::FEW, 4);
-        assert!(README.contains("more than four from"));
+        assert_eq!(crate::suffixes::FEW, 4);
+        assert!(README.contains("More than four from"));
     }
 
     fn find(patterns: &[Pattern], path: &str) -> Option<Match> {
         Table::new(patterns).unwrap().find(path)
+    }
+
+    fn search(patterns: &[Pattern], limit: usize) -> Result<Search, TableError> {
+        let all = Compiled::all(patterns);
+        let indexes = (0..all.len()).map(PatternIndex::new).collect();
+        Search::new(&all, indexes, limit)
     }
 
     #[test]
@@ -262,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_pattern_wins_over_a_rest_that_was_found_before_it() {
+    fn an_earlier_pattern_wins_over_a_suffix_found_before_it() {
         let patterns = [
             Pattern::template("/{x}/c").unwrap(),
             Pattern::regex("/a/(.*)c").unwrap(),
@@ -274,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_counted_in_characters() {
+    fn a_class_counts_characters() {
         let pattern = Pattern::regex("/[a-zü]{2,3}").unwrap();
         for (path, expected) in [
             ("/ü", false),
@@ -296,13 +385,13 @@ mod tests {
         let patterns: Vec<_> = templates
             .map(|text| Pattern::template(&text).unwrap())
             .collect();
-        let search = |limit| Search::new(&patterns, (0..10).collect(), limit);
+        let search = |limit| search(&patterns, limit);
         assert!(search(9_000).is_err());
         assert!(search(20_000).is_ok());
     }
 
     #[test]
-    fn matches_are_equal_if_all_of_them_is() {
+    fn matches_are_equal_if_all_their_groups_are() {
         for template in ["/{a}", "/{a}[/{b}]", "/{a}-{b}-{c}-{d}-{e}"] {
             let patterns = [Pattern::template(template).unwrap()];
             let one = find(&patterns, "/a-b-c-d-e");
@@ -323,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_take_too_much_memory_are_refused() {
+    fn patterns_that_take_too_much_memory_are_rejected() {
         let small = Pattern::regex(r".*\w").unwrap();
         for too_large in [r"(\w{100}){100}", r"(?:\w{100}){100}"] {
             let patterns = [small.clone(), Pattern::regex(too_large).unwrap()];
@@ -335,13 +424,13 @@ mod tests {
             );
         }
         let patterns = vec![small; 10];
-        let error = Search::new(&patterns, (0..10).collect(), 100_000).unwrap_err();
-        assert_eq!(error.index(), None);
+        let error = search(&patterns, 100_000).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the table of patterns: compiled, it exceeds the limit of 100000 bytes"
         );
-        assert!(Search::new(&patterns, vec![0], 100_000).is_ok());
+        assert_eq!((error.index(), error.limit()), (None, Some(100_000)));
+        assert!(search(&patterns[..1], 100_000).is_ok());
     }
 
     #[test]
@@ -351,7 +440,7 @@ mod tests {
             let patterns: Vec<_> = (regexes.iter())
                 .map(|regex| Pattern::regex(regex).unwrap())
                 .collect();
-            Search::new(&patterns, (0..patterns.len()).collect(), limit).is_ok()
+            search(&patterns, limit).is_ok()
         };
         let mut limits = (1..).map(|tens| tens * 10_000);
         let least = limits
@@ -462,7 +551,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn the_table_answers_as_the_plain_loop_does(
+        fn the_table_finds_what_the_plain_loop_finds(
             regexes in proptest::collection::vec((regex(), 0..3_usize), 1..6),
             path in "[abé/\n]{0,8}",
         ) {
@@ -474,7 +563,8 @@ mod tests {
                     _ => Pattern::regex_search(regex).unwrap(),
                 })
                 .collect();
-            // Each regex by itself, anchored by its text, and its groups as the engine reports them.
+            // Each regex by itself, anchored by its text, and its groups as the engine reports
+            // them.
             let expected = regexes.iter().enumerate().find_map(|(index, (regex, anchoring))| {
                 let anchored = match anchoring {
                     0 => format!(r"\A(?:{regex})\z"),

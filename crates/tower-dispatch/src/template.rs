@@ -1,12 +1,12 @@
-//! Templates: literal text with `{name}` in it, which may say more of what it stands for, and an optional tail.
+//! Templates: literals with parameters such as `{name}` or `{name:int}`, and an optional tail.
 
 use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, Repetition};
 
-/// What is wrong with a template, and at which column (in characters, from 1).
-pub(crate) type Offence = (usize, String);
+/// The column of an error (in characters, from 1), and its reason.
+pub(crate) type SyntaxError = (usize, String);
 
-/// Lowers a template to the regex that it stands for, without anchors.
-pub(crate) fn parse(template: &str) -> Result<Hir, Offence> {
+/// Parses a template into the regex that it stands for, without anchors.
+pub(crate) fn parse(template: &str) -> Result<Hir, SyntaxError> {
     if !template.starts_with('/') {
         return Err((1, "a template starts with `/`".into()));
     }
@@ -26,22 +26,22 @@ pub(crate) fn parse(template: &str) -> Result<Hir, Offence> {
     }
 }
 
-/// How deep optional tails may nest.
+/// The most optional tails that may be inside of each other.
 const DEPTH: usize = 16;
 
 struct Parser<'a> {
     template: &'a str,
     rest: &'a str,
     names: Vec<&'a str>,
-    /// How many optional tails are open.
+    /// The number of optional tails that are open.
     depth: usize,
 }
 
 impl<'a> Parser<'a> {
-    /// Reads as far as the end, or the `]` of an optional tail.
-    fn sequence(&mut self) -> Result<Hir, Offence> {
+    /// Parses up to the end, or to the `]` of an optional tail.
+    fn sequence(&mut self) -> Result<Hir, SyntaxError> {
         let mut parts = Vec::new();
-        // The literal text that is being read.
+        // The literal that is being read.
         let mut literal = String::new();
         loop {
             self.old_style("/:", "")?;
@@ -59,8 +59,8 @@ impl<'a> Parser<'a> {
                 '{' => self.parameter()?,
                 '[' => self.optional_tail()?,
                 '}' => {
-                    let words = "a `}` that closes nothing; write `}}` for a brace";
-                    return Err((self.column(), words.into()));
+                    let reason = "a `}` that closes nothing; write `}}` for a brace";
+                    return Err((self.column(), reason.into()));
                 }
                 _ => {
                     literal.push(next);
@@ -75,8 +75,8 @@ impl<'a> Parser<'a> {
         Ok(Hir::concat(parts))
     }
 
-    /// `[…]`, after which there is nothing but the ends of others around it.
-    fn optional_tail(&mut self) -> Result<Hir, Offence> {
+    /// Parses `[…]`. Nothing may follow it, except the ends of the tails around it.
+    fn optional_tail(&mut self) -> Result<Hir, SyntaxError> {
         let column = self.column();
         if self.depth == DEPTH {
             return Err((column, format!("optional tails nest {DEPTH} deep at most")));
@@ -94,8 +94,8 @@ impl<'a> Parser<'a> {
         self.depth -= 1;
         let ends = self.rest.is_empty() || self.depth > 0 && self.rest.starts_with(']');
         if !ends {
-            let words = "only the end of a template is optional: nothing may follow its `]`";
-            return Err((self.column(), words.into()));
+            let reason = "only the end of a template is optional: nothing may follow its `]`";
+            return Err((self.column(), reason.into()));
         }
         Ok(Hir::repetition(Repetition {
             min: 0,
@@ -105,8 +105,8 @@ impl<'a> Parser<'a> {
         }))
     }
 
-    /// `/:name` and `/*name`, as other routers have it.
-    fn old_style(&self, sign: &str, star: &str) -> Result<(), Offence> {
+    /// Rejects `/:name` and `/*name`, the syntax of other routers.
+    fn old_style(&self, sign: &str, star: &str) -> Result<(), SyntaxError> {
         let Some(rest) = self.rest.strip_prefix(sign) else {
             return Ok(());
         };
@@ -120,8 +120,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `%20`, which no decoded path has where a client has sent that.
-    fn encoded(&self) -> Result<(), Offence> {
+    /// Rejects `%20`. The client sends it, but the decoded path has a space.
+    fn encoded(&self) -> Result<(), SyntaxError> {
         let digits = self.rest.strip_prefix('%').and_then(|rest| rest.get(..2));
         match digits {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => Err((
@@ -134,8 +134,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `{name}`, `{name:converter}` or `{*name}`.
-    fn parameter(&mut self) -> Result<Hir, Offence> {
+    /// Parses `{name}`, `{name:converter}` or `{*name}`.
+    fn parameter(&mut self) -> Result<Hir, SyntaxError> {
         let column = self.column();
         let end = parameter_end(self.rest).ok_or((
             column,
@@ -162,11 +162,11 @@ impl<'a> Parser<'a> {
         }
         self.names.push(name);
         let index = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        // Beyond the brace, the name and the colon.
-        let place = column + 2 + name.chars().count();
+        // After the brace, the name and the colon.
+        let inside = column + 2 + name.chars().count();
         let sub = match converter {
             None => one_or_more(not_a_slash()),
-            Some(converter) => convert(converter).map_err(|(at, reason)| (place + at, reason))?,
+            Some(converter) => convert(converter).map_err(|(at, reason)| (inside + at, reason))?,
         };
         self.advance(end + 1);
         Ok(Hir::capture(Capture {
@@ -181,14 +181,14 @@ impl<'a> Parser<'a> {
         done.chars().count() + 1
     }
 
-    /// Goes on by so many bytes.
+    /// Skips a number of bytes.
     fn advance(&mut self, bytes: usize) {
         self.rest = &self.rest[bytes..];
     }
 }
 
-/// Where the `}` of a parameter is: not one inside the brackets of its regex, where a backslash takes the meaning of
-/// what follows and brackets nest.
+/// Returns the index of the `}` that ends a parameter. One inside the brackets of its regex does
+/// not count. There brackets nest, and a backslash escapes.
 fn parameter_end(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut chars = text.char_indices().peekable();
@@ -200,7 +200,7 @@ fn parameter_end(text: &str) -> Option<usize> {
             }
             '[' => {
                 depth += 1;
-                // A bracket that comes first in a class is one of its characters. The outermost is no class.
+                // The first bracket in a class is one of its characters. The outermost is no class.
                 if depth > 1 {
                     chars.next_if(|(_, c)| *c == '^');
                     chars.next_if(|(_, c)| *c == ']');
@@ -213,8 +213,8 @@ fn parameter_end(text: &str) -> Option<usize> {
     None
 }
 
-/// What a converter stands for; where in it something is wrong.
-fn convert(converter: &str) -> Result<Hir, Offence> {
+/// Returns the regex that a converter stands for.
+fn convert(converter: &str) -> Result<Hir, SyntaxError> {
     let fixed = match converter {
         "int" => "[0-9]+",
         "uuid" => "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
@@ -237,8 +237,8 @@ fn convert(converter: &str) -> Result<Hir, Offence> {
         return Ok(Hir::alternation(texts.collect()));
     }
     let Some(regex) = inside("[", "]") else {
-        let words = "there are the converters `int`, `uuid`, `path`, `any(a,b)` and `[regex]`";
-        return Err((0, format!("{words}, found `{converter}`")));
+        let reason = "there are the converters `int`, `uuid`, `path`, `any(a,b)` and `[regex]`";
+        return Err((0, format!("{reason}, found `{converter}`")));
     };
     let hir = crate::pattern::parse_regex(regex)?;
     match hir.properties().explicit_captures_len() {
@@ -279,7 +279,7 @@ fn not_a_slash() -> Hir {
 mod tests {
     use crate::{Pattern, Table};
 
-    /// The url args of the template for this path.
+    /// Returns the path parameters of a template for a path.
     fn args<'a>(template: &str, path: &'a str) -> Option<Vec<&'a str>> {
         let table = Table::new(&[Pattern::template(template).unwrap()]).unwrap();
         let found = table.find(path)?;
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_template_says_why_and_where() {
+    fn an_invalid_template_is_an_error_with_a_column() {
         let table = [
             ("", "pattern \"\", column 1: a template starts with `/`"),
             ("a", "pattern \"a\", column 1: a template starts with `/`"),

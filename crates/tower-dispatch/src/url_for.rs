@@ -1,4 +1,4 @@
-//! The way back: from a route's name and args to a path that leads there.
+//! Reverse routing: from a route's name and parameters to a path that leads there.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -12,7 +12,7 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 
 use crate::{Match, Pattern, Table, path, pattern::Kind, routes::Rules};
 
-/// What cannot stand for itself in a path (RFC 3986, section 3.3).
+/// The characters that a path must encode (RFC 3986, section 3.3).
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -43,13 +43,13 @@ pub(crate) struct Named {
     pub(crate) rules: Rules,
 }
 
-/// A pattern to be filled in. It is compiled when it is needed.
+/// A pattern to be filled in.
 #[derive(Debug)]
 struct Reverse {
     index: usize,
-    text: Box<str>,
-    kind: Kind,
-    compiled: OnceLock<Option<(Pattern, Table)>>,
+    pattern: Pattern,
+    /// It is compiled when it is needed.
+    table: OnceLock<Option<Table>>,
 }
 
 impl Named {
@@ -60,16 +60,15 @@ impl Named {
         }
     }
 
-    /// Names a route; if the name is taken, says by which.
+    /// Names a route. If the name is taken, it returns the route that has it.
     pub(crate) fn add(&mut self, name: &str, index: usize, pattern: &Pattern) -> Result<(), usize> {
         match self.routes.entry(name.into()) {
             Entry::Occupied(first) => Err(first.get().index),
-            Entry::Vacant(place) => {
-                place.insert(Reverse {
+            Entry::Vacant(entry) => {
+                entry.insert(Reverse {
                     index,
-                    text: pattern.as_str().into(),
-                    kind: pattern.kind(),
-                    compiled: OnceLock::new(),
+                    pattern: pattern.clone(),
+                    table: OnceLock::new(),
                 });
                 Ok(())
             }
@@ -80,12 +79,19 @@ impl Named {
         &self,
         name: &str,
         args: &[(&str, &dyn Display)],
-    ) -> Result<String, UrlError> {
-        let error = |kind| UrlError {
+    ) -> Result<String, UrlForError> {
+        let error = |(kind, message)| UrlForError {
             route: name.into(),
             kind,
+            message,
         };
-        let reverse = self.routes.get(name).ok_or(error(ErrorKind::NoRoute))?;
+        let unknown = || {
+            error(mistake(
+                UrlForErrorKind::UnknownRoute,
+                "no route has this name",
+            ))
+        };
+        let reverse = self.routes.get(name).ok_or_else(unknown)?;
         let values: Vec<_> = args
             .iter()
             .map(|(name, value)| (*name, value.to_string()))
@@ -95,24 +101,21 @@ impl Named {
 }
 
 impl Reverse {
-    fn fill(&self, values: Values<'_>, rules: Rules) -> Result<String, ErrorKind> {
-        let compile = || {
-            let pattern = Pattern::again(&self.text, self.kind).ok()?;
-            let table = Table::new(std::slice::from_ref(&pattern)).ok()?;
-            Some((pattern, table))
-        };
-        let compiled = self.compiled.get_or_init(compile).as_ref();
-        let (pattern, table) = compiled.ok_or(ErrorKind::NotFillable(self.text.clone()))?;
+    fn fill(&self, values: Values<'_>, rules: Rules) -> Result<String, Mistake> {
+        let pattern = &self.pattern;
+        let compile = || Table::new(std::slice::from_ref(pattern)).ok();
+        let table = self.table.get_or_init(compile).as_ref();
+        let table = table.ok_or_else(|| self.not_fillable())?;
         let names = pattern.group_names();
-        let unknown =
-            |(name, _): &&(&str, String)| !names.iter().any(|own| own.as_deref() == Some(*name));
-        if let Some((name, _)) = values.iter().find(unknown) {
-            return Err(ErrorKind::UnknownArg((*name).into(), self.text.clone()));
-        }
-
+        let text = pattern.as_str();
         for (index, (name, _)) in values.iter().enumerate() {
+            if !names.iter().any(|own| own.as_deref() == Some(*name)) {
+                let message = format!("{text:?} has no `{name}`");
+                return Err(mistake(UrlForErrorKind::UnknownParameter, message));
+            }
             if values[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(ErrorKind::GivenTwice((*name).into()));
+                let message = format!("duplicate value for `{name}`");
+                return Err(mistake(UrlForErrorKind::DuplicateParameter, message));
             }
         }
 
@@ -124,24 +127,39 @@ impl Reverse {
                 url.push('/');
             }
             self.render(pattern.hir(), values, set, &mut url)?;
-            if url.is_empty() && self.kind == Kind::Mount {
+            if url.is_empty() && self.is_mount() {
                 url.push('/');
             }
             if !url.starts_with('/') {
-                return Err(ErrorKind::NoSlash(url));
+                let message = format!("{url:?} does not begin with a slash");
+                return Err(mistake(UrlForErrorKind::InvalidPath, message));
             }
-            // Which would be the beginning of a host.
+            // A path that begins with two slashes would name a host.
             if url.starts_with("//") {
                 url.replace_range(1..2, "%2F");
             }
             if url.split('/').any(|segment| matches!(segment, "." | "..")) {
-                return Err(ErrorKind::DotSegment(url));
+                let message = format!("{url:?} has a `.` or `..` segment, which clients resolve");
+                return Err(mistake(UrlForErrorKind::InvalidPath, message));
             }
             if leads_back(table, &names, values, &url, rules) {
                 return Ok(url);
             }
         }
-        Err(ErrorKind::NoMatch(url, self.text.clone()))
+        let message = format!("{url:?} is not read by {text:?} as the same values");
+        Err(mistake(UrlForErrorKind::NoMatch, message))
+    }
+
+    fn is_mount(&self) -> bool {
+        self.pattern.kind() == Kind::Mount
+    }
+
+    fn not_fillable(&self) -> Mistake {
+        let message = format!(
+            "{:?} is more than literals, named groups and an optional end, so it cannot be filled in",
+            self.pattern.as_str()
+        );
+        mistake(UrlForErrorKind::NotFillable, message)
     }
 
     /// Adds the text that a part of the pattern stands for.
@@ -151,7 +169,7 @@ impl Reverse {
         values: Values<'_>,
         set: &'static AsciiSet,
         url: &mut String,
-    ) -> Result<(), ErrorKind> {
+    ) -> Result<(), Mistake> {
         match hir.kind() {
             HirKind::Empty | HirKind::Look(Look::Start | Look::End) => Ok(()),
             HirKind::Literal(text) => {
@@ -168,18 +186,19 @@ impl Reverse {
                 }
                 Ok(())
             }
-            // What is left of a path below a mount.
-            HirKind::Capture(group) if self.kind == Kind::Mount && group.name.is_none() => Ok(()),
+            // The rest of a path below a mount.
+            HirKind::Capture(group) if self.is_mount() && group.name.is_none() => Ok(()),
             HirKind::Capture(group) => {
-                let not_fillable = || ErrorKind::NotFillable(self.text.clone());
-                let name = group.name.as_deref().ok_or_else(not_fillable)?;
+                let name = group.name.as_deref().ok_or_else(|| self.not_fillable())?;
                 let value = values.iter().find(|(own, _)| *own == name);
-                let (_, value) =
-                    value.ok_or_else(|| ErrorKind::MissingArg(name.into(), self.text.clone()))?;
+                let (_, value) = value.ok_or_else(|| {
+                    let message = format!("{:?} needs a value for `{name}`", self.pattern.as_str());
+                    mistake(UrlForErrorKind::MissingParameter, message)
+                })?;
                 url.extend(utf8_percent_encode(value, set));
                 Ok(())
             }
-            _ => Err(ErrorKind::NotFillable(self.text.clone())),
+            _ => Err(self.not_fillable()),
         }
     }
 }
@@ -222,7 +241,7 @@ fn leads_back(
     let found: Match = found;
     names.iter().zip(found.spans()).all(|(name, span)| {
         let found = span.map(|span| &path.as_str()[skipped + span.start..skipped + span.end]);
-        // Only a mount's rest has no name.
+        // Only the rest of a mount's path has no name.
         name.as_deref().is_none_or(|name| {
             let value = values.iter().find(|(own, _)| *own == name);
             found == value.map(|(_, value)| value.as_str())
@@ -230,51 +249,61 @@ fn leads_back(
     })
 }
 
-/// Why there is no path for a route and args.
+/// A kind of error, and its message.
+type Mistake = (UrlForErrorKind, String);
+
+fn mistake(kind: UrlForErrorKind, message: impl Into<String>) -> Mistake {
+    (kind, message.into())
+}
+
+/// An error of [`Dispatch::url_for`](crate::Dispatch::url_for) and of [`UrlArgs::url_for`].
+///
+/// [`UrlArgs::url_for`]: crate::UrlArgs::url_for
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlError {
+pub struct UrlForError {
     route: Box<str>,
-    kind: ErrorKind,
+    kind: UrlForErrorKind,
+    message: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum ErrorKind {
-    NoRoute,
-    MissingArg(Box<str>, Box<str>),
-    UnknownArg(Box<str>, Box<str>),
-    GivenTwice(Box<str>),
-    NotFillable(Box<str>),
-    NoSlash(String),
-    DotSegment(String),
-    NoMatch(String, Box<str>),
+/// The kind of a [`UrlForError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UrlForErrorKind {
+    /// No route has this name.
+    UnknownRoute,
+    /// The pattern has no group of this name.
+    UnknownParameter,
+    /// A parameter has two values.
+    DuplicateParameter,
+    /// A parameter has no value, and it is not in an optional end of the pattern.
+    MissingParameter,
+    /// The pattern is more than literals, named groups and an optional end.
+    NotFillable,
+    /// With these values the path has no slash at its start, or it has a `.` or `..` segment.
+    InvalidPath,
+    /// The pattern does not match the path with these values, or it finds others in it.
+    NoMatch,
 }
 
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "url_for {:?}: ", self.route)?;
-        match &self.kind {
-            ErrorKind::NoRoute => f.write_str("no route has this name"),
-            ErrorKind::MissingArg(arg, pattern) => {
-                write!(f, "{pattern:?} needs a value for `{arg}`")
-            }
-            ErrorKind::UnknownArg(arg, pattern) => write!(f, "{pattern:?} has no `{arg}`"),
-            ErrorKind::GivenTwice(arg) => write!(f, "`{arg}` is given twice"),
-            ErrorKind::NoSlash(url) => write!(f, "{url:?} does not begin with a slash"),
-            ErrorKind::NotFillable(pattern) => write!(
-                f,
-                "{pattern:?} is more than texts, named groups and an optional end, so it cannot be filled in"
-            ),
-            ErrorKind::DotSegment(url) => {
-                write!(
-                    f,
-                    "{url:?} has a `.` or `..` segment, which clients resolve"
-                )
-            }
-            ErrorKind::NoMatch(url, pattern) => {
-                write!(f, "{url:?} is not read by {pattern:?} as the same values")
-            }
-        }
+impl UrlForError {
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> UrlForErrorKind {
+        self.kind
+    }
+
+    /// Returns the name of the route that was asked for.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        &self.route
     }
 }
 
-impl Error for UrlError {}
+impl fmt::Display for UrlForError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "url_for {:?}: {}", self.route, self.message)
+    }
+}
+
+impl Error for UrlForError {}

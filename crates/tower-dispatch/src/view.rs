@@ -8,33 +8,31 @@ use http_body::Body;
 
 use crate::{BoxError, Endpoint};
 
-/// An object and which of its methods is for which HTTP method, as a class has it in link.wsgi. There is one object, which all
-/// requests share; [`Builder::view`](crate::Builder::view) takes it.
+/// An object with a method for each of some HTTP methods, for
+/// [`Builder::view`](crate::Builder::view).
 ///
-/// What is for GET takes HEAD too, and loses its body then, unless there is something else for HEAD.
+/// All requests share the object. The method for GET takes HEAD too, unless there is one for HEAD,
+/// and the body of that response is dropped.
 ///
 /// ```
 /// use std::{convert::Infallible, sync::Arc};
 ///
 /// use http::{Request, Response};
-/// use http_body_util::Full;
-/// use bytes::Bytes;
 /// use tower_dispatch::{Dispatch, View};
 ///
 /// struct Greeting(&'static str);
 ///
 /// impl Greeting {
-///     // An `Arc`, since the answer may outlive the call.
-///     async fn get<B>(self: Arc<Self>, _: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
-///         Ok(Response::new(self.0.into()))
+///     // An `Arc`, since the response may outlive the call.
+///     async fn get(self: Arc<Self>, _: Request<()>) -> Result<Response<String>, Infallible> {
+///         Ok(Response::new(self.0.to_owned()))
 ///     }
 /// }
 ///
 /// let urls = Dispatch::builder()
 ///     .view("/greeting", View::new(Greeting("hello")).get(Greeting::get))
 ///     .build()?;
-/// # let _: Dispatch<tower_dispatch::Endpoint<()>> = urls;
-/// # Ok::<(), tower_dispatch::BuildError>(())
+/// # Ok::<(), tower_dispatch::BuildDispatchError>(())
 /// ```
 pub struct View<T, B, Err = std::convert::Infallible> {
     object: Arc<T>,
@@ -45,7 +43,7 @@ impl<T, B, Err> View<T, B, Err>
 where
     T: Send + Sync + 'static,
 {
-    /// A view without methods.
+    /// Makes a view without methods.
     #[must_use]
     pub fn new(object: T) -> Self {
         Self {
@@ -54,7 +52,7 @@ where
         }
     }
 
-    /// For this method. Given twice, the later one counts.
+    /// Sets the object's method for an HTTP method. A repetition replaces it.
     #[must_use]
     pub fn method<F, Fut, ResBody>(mut self, method: Method, call: F) -> Self
     where
@@ -71,7 +69,7 @@ where
         self
     }
 
-    /// For GET and HEAD.
+    /// Sets the object's method for GET and HEAD.
     #[must_use]
     pub fn get<F, Fut, ResBody>(self, call: F) -> Self
     where
@@ -82,7 +80,7 @@ where
         self.method(Method::GET, call)
     }
 
-    /// For POST.
+    /// Sets the object's method for POST.
     #[must_use]
     pub fn post<F, Fut, ResBody>(self, call: F) -> Self
     where
@@ -93,7 +91,7 @@ where
         self.method(Method::POST, call)
     }
 
-    /// For PUT.
+    /// Sets the object's method for PUT.
     #[must_use]
     pub fn put<F, Fut, ResBody>(self, call: F) -> Self
     where
@@ -104,7 +102,7 @@ where
         self.method(Method::PUT, call)
     }
 
-    /// For PATCH.
+    /// Sets the object's method for PATCH.
     #[must_use]
     pub fn patch<F, Fut, ResBody>(self, call: F) -> Self
     where
@@ -115,7 +113,7 @@ where
         self.method(Method::PATCH, call)
     }
 
-    /// For DELETE.
+    /// Sets the object's method for DELETE.
     #[must_use]
     pub fn delete<F, Fut, ResBody>(self, call: F) -> Self
     where
@@ -128,7 +126,7 @@ where
 }
 
 impl<T, B: 'static, Err: 'static> View<T, B, Err> {
-    /// The methods that it has, and the endpoint for all of them.
+    /// Returns the methods that it has, and the endpoint for all of them.
     pub(crate) fn into_endpoint(self) -> (Vec<Method>, Endpoint<B, Err>) {
         let methods = self.methods.iter().map(|(method, _)| method.clone());
         (methods.collect(), Endpoint::by_method(self.methods))

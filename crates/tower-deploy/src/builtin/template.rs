@@ -6,7 +6,7 @@ use http::request::Parts;
 use tower_dispatch::UrlArgs;
 use tower_environ::{EnvironExt, Key};
 
-/// Text in which `{name}` is a url arg and `{some.name}` a value of the environ. What names nothing stays as it is.
+/// Text in which `{name}` is a path parameter and `{some.name}` a value of the environ. What names nothing stays as it is.
 pub(super) struct Template {
     pieces: Vec<Piece>,
 }

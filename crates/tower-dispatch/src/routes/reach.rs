@@ -1,4 +1,4 @@
-//! Which routes requests can reach, by the verdicts on their patterns.
+//! The routes that requests can reach, by the verdicts on their patterns.
 
 use std::sync::Arc;
 
@@ -10,33 +10,29 @@ use crate::{
 };
 
 impl<E> Routes<E> {
-    /// For each route whether requests can reach it: it is enough if those with one of its methods can.
+    /// Returns the routes that no request reaches. A route is reached if requests with one of its
+    /// methods reach it.
     pub(crate) fn audit(&self) -> Audit {
-        let patterns: Vec<Option<Pattern>> = (self.infos.iter())
-            .map(|info| Pattern::again(&info.pattern, info.kind).ok())
-            .collect();
-        let mut verdicts: Vec<Option<Verdict>> = vec![None; patterns.len()];
+        let mut verdicts: Vec<Option<Verdict>> = vec![None; self.infos.len()];
         let by_method = self.by_method.iter().map(|(_, search)| search);
         let mut searches: Vec<&Arc<Search>> = by_method.chain([&self.any_method]).collect();
         if self.named.rules.first_path_match_decides {
             searches = vec![&self.all];
         }
         for search in searches {
-            let routes: Vec<usize> = (search.patterns().iter().copied())
-                .filter(|index| patterns[*index].is_some() && self.leader(*index) == *index)
+            let routes: Vec<usize> = (search.patterns().iter().map(|pattern| pattern.index()))
+                .filter(|index| self.leader(*index) == *index)
                 .collect();
-            let some: Vec<&Pattern> = routes
-                .iter()
-                .filter_map(|i| patterns[*i].as_ref())
-                .collect();
+            let pattern = |index: &usize| &self.infos[*index].pattern;
+            let some: Vec<&Pattern> = routes.iter().map(pattern).collect();
             for (verdict, &index) in audit::audit(&some, self.named.rules)
                 .into_iter()
                 .zip(&routes)
             {
                 let verdict = match verdict {
-                    Verdict::Unreachable(places) => Verdict::Unreachable(
-                        places.into_iter().map(|place| routes[place]).collect(),
-                    ),
+                    Verdict::Unreachable(by) => {
+                        Verdict::Unreachable(by.into_iter().map(|index| routes[index]).collect())
+                    }
                     other => other,
                 };
                 verdicts[index] = Some(match verdicts[index].take() {
@@ -48,11 +44,11 @@ impl<E> Routes<E> {
 
         let mut audit = Audit {
             routes: (self.endpoints.iter().zip(&self.infos))
-                .map(|((methods, _), info)| format!("{methods} {}", info.pattern))
+                .map(|((methods, _), info)| format!("{methods} {}", info.pattern.as_str()))
                 .collect(),
             ..Audit::default()
         };
-        for route in 0..patterns.len() {
+        for route in 0..self.infos.len() {
             let leader = self.leader(route);
             let siblings = self.same.get(route).map_or(&[][..], Vec::as_slice);
             let before: Vec<usize> = siblings
@@ -78,7 +74,7 @@ impl<E> Routes<E> {
         audit
     }
 
-    /// The route whose pattern stands for all that have the same one.
+    /// Returns the first route with the same pattern.
     fn leader(&self, route: usize) -> usize {
         self.same
             .get(route)

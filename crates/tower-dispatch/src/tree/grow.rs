@@ -1,246 +1,293 @@
-//! Growing a tree: ways are added one by one, and then it is laid out for searching.
+//! How a tree is made.
+//!
+//! First the alternatives are added one by one to a draft, in their order. A literal that shares
+//! its beginning with another one splits that one's node:
+//!
+//! ```text
+//! "/users/"              "/users" ─┬─ "/" …
+//!                                  └─ "-online"
+//! before                 after "/users-online" was added
+//! ```
+//!
+//! Then the draft is laid out in a few flat lists, parents before their children, so that the nodes
+//! that a search visits lie together. A literal loses its first byte there, because the jump table
+//! has compared it already. Equal literals, classes and lists of groups are stored once.
+//!
+//! Both passes visit each node once. The memory is counted as it grows, so that patterns which are
+//! too large are an error before they take it.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, DefaultHasher, Hash},
+    marker::PhantomData,
 };
 
 use regex_syntax::hir::ClassUnicode;
 
-use super::{Beyond, Edge, Leaf, NONE, Node, Slice, Tree};
+use super::{Edge, Leaf, Node, Slice, Target, Tree};
 use crate::{
-    Pattern, TableError,
-    lower::{Part, Run, Way},
-    rests::{FEW, Rest, Rests},
-    scan::Scan,
+    TableError,
+    alternatives::{Alternative, Compiled, Part, Repeated},
+    class::ClassScan,
+    ids::{AlternativeId, ClassId, EdgeId, JumpId, NodeId, PatternIndex, SuffixesId, to_u32},
+    suffixes::{FEW, Suffix, Suffixes},
 };
 
-/// The memory, in bytes, for the states that all automata make, for each search that runs at the same time as
-/// another.
+/// The memory, in bytes, for the states that all automata make, for each search that runs at the
+/// same time as another.
 pub(crate) const CACHE_CAPACITY: usize = 4 << 20;
 
-/// A tree that still grows.
+/// A node of the draft.
+#[derive(Clone, Copy, Debug)]
+struct DraftId(usize);
+
+/// A tree to which alternatives are added.
 #[derive(Debug)]
-struct Growing {
-    nodes: Vec<Shoot>,
+struct Draft {
+    nodes: Vec<DraftNode>,
 }
 
-#[derive(Debug, Default)]
-struct Shoot {
-    text: Vec<u8>,
+#[derive(Debug)]
+struct DraftNode {
+    literal: Vec<u8>,
     /// No two of them begin with the same byte.
-    children: Vec<usize>,
-    runs: Vec<(Run, usize)>,
-    rests: Vec<Rest>,
-    end: Option<u32>,
-    least: u32,
+    children: Vec<DraftId>,
+    classes: Vec<(Repeated, DraftId)>,
+    suffixes: Vec<Suffix>,
+    end: Option<AlternativeId>,
+    /// The first alternative that was added here or below.
+    least: AlternativeId,
 }
 
-impl Growing {
-    /// Ways are added in their order.
-    fn add(&mut self, number: u32, way: &Way, rest: Option<Rest>) {
-        let mut node = 0;
-        for part in &way.parts {
+impl Draft {
+    const ROOT: DraftId = DraftId(0);
+
+    fn new() -> Self {
+        let mut draft = Self { nodes: Vec::new() };
+        draft.new_node(b"", AlternativeId::new(0));
+        draft
+    }
+
+    fn node(&self, id: DraftId) -> &DraftNode {
+        &self.nodes[id.0]
+    }
+
+    fn node_mut(&mut self, id: DraftId) -> &mut DraftNode {
+        &mut self.nodes[id.0]
+    }
+
+    /// Adds an alternative. They are added in their order.
+    fn add(&mut self, id: AlternativeId, alternative: &Alternative, suffix: Option<Suffix>) {
+        let mut node = Self::ROOT;
+        for part in &alternative.parts {
             node = match part {
-                Part::Text(text) => self.text(node, text, number),
-                Part::Run(run) => self.run(node, run, number),
+                Part::Literal(literal) => self.literal(node, literal, id),
+                Part::Class(repeated) => self.class(node, repeated, id),
             };
         }
-        match rest {
-            Some(rest) => self.nodes[node].rests.push(rest),
-            // Of two ways that are the same, the later one never matches.
+        let node = self.node_mut(node);
+        match suffix {
+            Some(suffix) => node.suffixes.push(suffix),
+            // Of two equal alternatives the later one never matches.
             None => {
-                self.nodes[node].end.get_or_insert(number);
+                node.end.get_or_insert(id);
             }
         }
     }
 
-    fn text(&mut self, mut node: usize, mut text: &[u8], number: u32) -> usize {
-        while let Some(first) = text.first() {
-            let children = &self.nodes[node].children;
+    /// Returns the node that a literal leads to. Splits the node of a literal that begins with the
+    /// same bytes.
+    fn literal(&mut self, mut node: DraftId, mut literal: &[u8], id: AlternativeId) -> DraftId {
+        while let Some(first) = literal.first() {
+            let children = &self.node(node).children;
             let child = children
                 .iter()
-                .position(|child| self.nodes[*child].text[0] == *first);
-            let Some(place) = child else {
-                let child = self.new_node(text, number);
-                self.nodes[node].children.push(child);
+                .position(|child| self.node(*child).literal[0] == *first);
+            let Some(position) = child else {
+                let child = self.new_node(literal, id);
+                self.node_mut(node).children.push(child);
                 return child;
             };
-            let mut child = children[place];
-            let both = self.nodes[child].text.iter().zip(text);
+            let mut child = children[position];
+            let both = self.node(child).literal.iter().zip(literal);
             let common = both.take_while(|(one, other)| one == other).count();
-            if common < self.nodes[child].text.len() {
+            if common < self.node(child).literal.len() {
                 let below = child;
-                child = self.new_node(&text[..common], self.nodes[below].least);
-                self.nodes[child].children.push(below);
-                self.nodes[below].text.drain(..common);
-                self.nodes[node].children[place] = child;
+                child = self.new_node(&literal[..common], self.node(below).least);
+                self.node_mut(child).children.push(below);
+                self.node_mut(below).literal.drain(..common);
+                self.node_mut(node).children[position] = child;
             }
-            (node, text) = (child, &text[common..]);
+            (node, literal) = (child, &literal[common..]);
         }
         node
     }
 
-    fn run(&mut self, node: usize, run: &Run, number: u32) -> usize {
-        let same = (self.nodes[node].runs.iter()).find(|(other, _)| other == run);
-        if let Some((_, beyond)) = same {
+    /// Returns the node that a class leads to.
+    fn class(&mut self, node: DraftId, repeated: &Repeated, id: AlternativeId) -> DraftId {
+        let mut classes = self.node(node).classes.iter();
+        if let Some((_, beyond)) = classes.find(|(other, _)| other == repeated) {
             return *beyond;
         }
-        let beyond = self.new_node(b"", number);
-        self.nodes[node].runs.push((run.clone(), beyond));
+        let beyond = self.new_node(b"", id);
+        let classes = &mut self.node_mut(node).classes;
+        classes.push((repeated.clone(), beyond));
         beyond
     }
 
-    fn new_node(&mut self, text: &[u8], least: u32) -> usize {
-        self.nodes.push(Shoot {
-            text: text.to_vec(),
+    fn new_node(&mut self, literal: &[u8], least: AlternativeId) -> DraftId {
+        self.nodes.push(DraftNode {
+            literal: literal.to_vec(),
+            children: Vec::new(),
+            classes: Vec::new(),
+            suffixes: Vec::new(),
+            end: None,
             least,
-            ..Shoot::default()
         });
-        self.nodes.len() - 1
+        DraftId(self.nodes.len() - 1)
     }
 
-    /// The node itself, or the one that it only leads to.
-    fn compressed(&self, node: usize) -> usize {
-        let shoot = &self.nodes[node];
-        let leads_on = shoot.text.is_empty() && shoot.end.is_none();
-        match shoot.children[..] {
-            [only] if leads_on && shoot.runs.is_empty() && shoot.rests.is_empty() => only,
-            _ => node,
+    /// Returns the node itself, or its child if it does nothing but lead there.
+    fn skip_empty(&self, id: DraftId) -> DraftId {
+        let node = self.node(id);
+        let does_nothing = node.literal.is_empty()
+            && node.end.is_none()
+            && node.classes.is_empty()
+            && node.suffixes.is_empty();
+        match node.children[..] {
+            [only] if does_nothing => only,
+            _ => id,
         }
     }
 }
 
 impl Tree {
-    /// Those of the patterns that are named, in that order.
+    /// Makes a tree of some of the patterns, in the order of these indexes.
     ///
     /// # Errors
     ///
-    /// A [`TableError`] if they take more than so many bytes, which is less than 4 GiB.
+    /// A [`TableError`] if they take more bytes than the limit, which is less than 4 GiB.
     pub(crate) fn new(
-        all: &[Pattern],
-        patterns: &[usize],
+        all: &[Compiled],
+        patterns: &[PatternIndex],
         limit: usize,
     ) -> Result<Self, TableError> {
-        let mut growing = Growing {
-            nodes: vec![Shoot::default()],
-        };
+        let mut draft = Draft::new();
         let (mut leaves, mut groups) = (Vec::new(), Interned::default());
         let mut memory = 0;
         for &pattern in patterns {
-            for way in all[pattern].ways() {
-                memory += memory_of(way);
+            let compiled = &all[pattern.index()];
+            for alternative in &compiled.alternatives {
+                memory += memory_of(alternative);
                 if memory > limit {
                     return Err(TableError::too_large(limit));
                 }
-                let number = as_u32(leaves.len());
-                let rest = all[pattern].rest().map(|_| Rest {
-                    way: number,
+                let id = AlternativeId::new(leaves.len());
+                let suffix = compiled.suffix.as_ref().map(|_| Suffix {
+                    alternative: id,
                     pattern,
                 });
-                growing.add(number, way, rest);
+                draft.add(id, alternative, suffix);
                 leaves.push(Leaf {
                     pattern,
-                    groups: groups.intern(&way.groups),
+                    groups: groups.intern(&alternative.groups),
                 });
             }
         }
 
-        let is_automaton = |shoot: &&Shoot| shoot.rests.len() > FEW;
-        let automata = growing.nodes.iter().filter(is_automaton).count();
+        let is_automaton = |node: &&DraftNode| node.suffixes.len() > FEW;
+        let automata = draft.nodes.iter().filter(is_automaton).count();
         let cache_capacity = CACHE_CAPACITY / automata.max(1);
 
-        // A node, and then all that is below it, so that what is needed together lies together.
-        let mut left = vec![(growing.compressed(0), From::Start)];
+        let mut left = vec![(draft.skip_empty(Draft::ROOT), Entry::Root)];
         let (mut nodes, mut jumps, mut edges) = (Vec::new(), Vec::new(), Vec::<Edge>::new());
-        let (mut sets, mut rests): (Vec<ClassUnicode>, Vec<Rests>) = Default::default();
-        let mut texts = Interned::default();
-        while let Some((node, from)) = left.pop() {
-            let here = as_u32(nodes.len());
-            match from {
-                From::Start => {}
-                From::Jump(jump) => jumps[jump] = here,
-                From::Run(edge) => {
-                    if let Beyond::Run { node, .. } = &mut edges[edge].beyond {
+        let (mut classes, mut suffixes): (Vec<ClassUnicode>, Vec<Suffixes>) = Default::default();
+        let mut literals = Interned::default();
+        while let Some((id, entry)) = left.pop() {
+            let here = NodeId::new(nodes.len());
+            match entry {
+                Entry::Root => {}
+                Entry::Jump(jump) => jumps[jump.index()] = here,
+                Entry::Edge(edge) => {
+                    if let Target::Class { node, .. } = &mut edges[edge.index()].target {
                         *node = here;
                     }
                 }
             }
-            let shoot = &growing.nodes[node];
-            let byte = |child: &usize| growing.nodes[*child].text[0];
-            let first = shoot.children.iter().map(byte).min().unwrap_or(0);
-            let last = shoot.children.iter().map(byte).max();
-            let count = last.map_or(0, |last| u16::from(last - first) + 1);
-            memory += usize::from(count) * size_of::<u32>();
-            let (own_jumps, own_edges) = (jumps.len(), edges.len());
-            jumps.resize(own_jumps + usize::from(count), NONE);
-            for &child in &shoot.children {
-                let place = usize::from(byte(&child) - first);
-                left.push((child, From::Jump(own_jumps + place)));
+            let node = draft.node(id);
+            let byte = |child: &DraftId| draft.node(*child).literal[0];
+            let first_byte = node.children.iter().map(byte).min().unwrap_or(0);
+            let last_byte = node.children.iter().map(byte).max();
+            let jump_count = last_byte.map_or(0, |last| u16::from(last - first_byte) + 1);
+            memory += usize::from(jump_count) * size_of::<NodeId>();
+            let (own_jumps, own_edges) = (jumps.len(), EdgeId::new(edges.len()));
+            jumps.resize(own_jumps + usize::from(jump_count), NodeId::NONE);
+            for &child in &node.children {
+                let position = usize::from(byte(&child) - first_byte);
+                left.push((child, Entry::Jump(JumpId::new(own_jumps + position))));
             }
-            for &(ref run, beyond) in &shoot.runs {
-                let scan = sets.iter().position(|set| *set == run.set);
-                let scan = scan.unwrap_or_else(|| {
-                    sets.push(run.set.clone());
-                    sets.len() - 1
+            for &(ref repeated, beyond) in &node.classes {
+                let class = classes.iter().position(|class| *class == repeated.class);
+                let class = class.unwrap_or_else(|| {
+                    classes.push(repeated.class.clone());
+                    classes.len() - 1
                 });
-                left.push((growing.compressed(beyond), From::Run(edges.len())));
+                let edge = EdgeId::new(edges.len());
+                left.push((draft.skip_empty(beyond), Entry::Edge(edge)));
                 edges.push(Edge {
-                    least: growing.nodes[beyond].least,
-                    beyond: Beyond::Run {
-                        scan: as_u32(scan),
-                        min: run.min,
-                        max: run.max,
-                        node: NONE,
+                    least: draft.node(beyond).least,
+                    target: Target::Class {
+                        class: ClassId::new(class),
+                        min: repeated.min,
+                        max: repeated.max,
+                        node: NodeId::NONE,
                     },
                 });
             }
-            if let Some(rest) = shoot.rests.first() {
-                let some = Rests::new(all, shoot.rests.clone(), limit, cache_capacity)?;
-                memory += some.memory();
+            if let Some(first) = node.suffixes.first() {
+                let own = Suffixes::new(all, node.suffixes.clone(), limit, cache_capacity)?;
+                memory += own.memory();
                 edges.push(Edge {
-                    least: rest.way,
-                    beyond: Beyond::Rests {
-                        rests: as_u32(rests.len()),
-                    },
+                    least: first.alternative,
+                    target: Target::Suffixes(SuffixesId::new(suffixes.len())),
                 });
-                rests.push(some);
+                suffixes.push(own);
             }
             if memory > limit {
                 return Err(TableError::too_large(limit));
             }
-            // A jump has taken the first byte already.
-            let known = usize::from(matches!(from, From::Jump(_)));
+            // A jump has compared the first byte already.
+            let compared = usize::from(matches!(entry, Entry::Jump(_)));
             nodes.push(Node {
-                text: texts.intern(&shoot.text[known..]),
-                jumps: as_u32(own_jumps),
-                first,
-                count,
-                edges: as_u32(own_edges),
-                edges_end: as_u32(edges.len()),
-                end: shoot.end.unwrap_or(NONE),
-                least: shoot.least,
+                literal: literals.intern(&node.literal[compared..]),
+                jumps: JumpId::new(own_jumps),
+                first_byte,
+                jump_count,
+                edges: own_edges,
+                edges_end: EdgeId::new(edges.len()),
+                end: node.end.unwrap_or(AlternativeId::NONE),
+                least: node.least,
             });
         }
         Ok(Self {
             nodes: nodes.into(),
-            texts: texts.all.into(),
+            literals: literals.all.into(),
             jumps: jumps.into(),
             edges: edges.into(),
-            scans: sets.iter().map(Scan::new).collect(),
-            rests: rests.into(),
+            classes: classes.iter().map(ClassScan::new).collect(),
+            suffixes: suffixes.into(),
             leaves: leaves.into(),
             groups: groups.all.into(),
         })
     }
 }
 
-/// Where a node is entered from.
+/// How a node is entered.
 #[derive(Clone, Copy)]
-enum From {
-    Start,
-    Jump(usize),
-    Run(usize),
+enum Entry {
+    Root,
+    Jump(JumpId),
+    Edge(EdgeId),
 }
 
 /// Lists one after the other, each once.
@@ -248,47 +295,43 @@ struct Interned<T> {
     all: Vec<T>,
     // The keys are not random, so that the tree has the same layout in memory each time, and
     // instructions can be counted. The lists are the program's own, not a client's.
-    places: HashMap<Box<[T]>, Slice, BuildHasherDefault<DefaultHasher>>,
+    slices: HashMap<Box<[T]>, Slice<T>, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl<T> Default for Interned<T> {
     fn default() -> Self {
         Self {
             all: Vec::new(),
-            places: HashMap::default(),
+            slices: HashMap::default(),
         }
     }
 }
 
 impl<T: Copy + Eq + Hash> Interned<T> {
-    fn intern(&mut self, list: &[T]) -> Slice {
-        if let Some(slice) = self.places.get(list) {
+    fn intern(&mut self, list: &[T]) -> Slice<T> {
+        if let Some(slice) = self.slices.get(list) {
             return *slice;
         }
         let slice = Slice {
-            start: as_u32(self.all.len()),
-            len: as_u32(list.len()),
+            start: to_u32(self.all.len()),
+            len: to_u32(list.len()),
+            entries: PhantomData,
         };
         self.all.extend_from_slice(list);
-        self.places.insert(list.into(), slice);
+        self.slices.insert(list.into(), slice);
         slice
     }
 }
 
-/// The most bytes that a way takes in a tree, without the jumps.
-fn memory_of(way: &Way) -> usize {
-    let text = way.parts.iter().map(|part| match part {
-        Part::Text(text) => text.len(),
-        Part::Run(_) => size_of::<Edge>(),
+/// Returns the most bytes that an alternative takes in a tree, without jump tables.
+fn memory_of(alternative: &Alternative) -> usize {
+    let parts = alternative.parts.iter().map(|part| match part {
+        Part::Literal(literal) => literal.len(),
+        Part::Class(_) => size_of::<Edge>(),
     });
-    // A text makes two nodes where it parts from another.
-    text.sum::<usize>()
-        + way.parts.len() * 2 * size_of::<Node>()
+    // A literal makes two nodes if it splits another one.
+    parts.sum::<usize>()
+        + alternative.parts.len() * 2 * size_of::<Node>()
         + size_of::<Leaf>()
-        + size_of_val(&way.groups[..])
-}
-
-/// Of something that takes a byte or more.
-fn as_u32(number: usize) -> u32 {
-    u32::try_from(number).expect("the limit is less than 4 GiB")
+        + size_of_val(&alternative.groups[..])
 }

@@ -1,4 +1,5 @@
-//! In front of an axum router, with and without the layer; as its fallback and inside of `nest_service`.
+//! In front of an axum router, with and without the layer; as its fallback and inside of
+//! `nest_service`.
 
 use std::convert::Infallible;
 

@@ -1,11 +1,27 @@
-//! What `build()` says of routes that cannot be used.
+//! The errors of `build()`, for routes that cannot be used.
 
-use tower_dispatch::{Boxed, Builder, Dispatch, Endpoint, Pattern, View};
+use std::{convert::Infallible, error::Error, io};
+
+use http::{Request, Response};
+use tower::{Layer, ServiceExt, service_fn};
+
+use tower_dispatch::{
+    BoxError, Boxed, BuildDispatchError, BuildDispatchErrorKind as Kind, Builder, Dispatch,
+    DispatchLayer, Endpoint, Pattern, PatternError, TableError, View,
+};
+use tower_http::cors::CorsLayer;
 
 use crate::probe::says;
 
 fn error(builder: Builder<Endpoint<()>, Boxed>) -> String {
     builder.build().unwrap_err().to_string()
+}
+
+fn source<E: Error + 'static>(error: &BuildDispatchError) -> &E {
+    error
+        .source()
+        .and_then(|source| source.downcast_ref())
+        .unwrap()
 }
 
 #[test]
@@ -14,9 +30,14 @@ fn an_error_names_the_route_the_pattern_and_the_column() {
         .route("/a", says("a"))
         .route("/b/{", says("b"))
         .route("c", says("c"));
+    let error = builder.build().unwrap_err();
+    assert_eq!((error.kind(), error.route()), (Kind::Pattern, Some(1)));
+    assert_eq!(error.to_string(), "route 1: the pattern is not valid");
+    let source: &PatternError = source(&error);
+    assert_eq!((source.pattern(), source.column()), ("/b/{", 4));
     assert_eq!(
-        error(builder),
-        "route 1: pattern \"/b/{\", column 4: a `{` that is not closed; write `{{` for a brace"
+        source.to_string(),
+        "pattern \"/b/{\", column 4: a `{` that is not closed; write `{{` for a brace"
     );
 }
 
@@ -48,21 +69,24 @@ fn a_name_is_given_once_and_after_its_route() {
     );
     assert_eq!(
         error(Dispatch::builder().name("x").route("/a", says("a"))),
-        "route 0: the name \"x\" stands before the first route; a name follows the route that it is for"
+        "route 0: the name \"x\" is before the first route; a name follows its route"
     );
 }
 
 #[test]
-fn routes_that_take_too_much_memory_are_refused() {
+fn routes_that_take_too_much_memory_are_rejected() {
     let large = Pattern::regex(r"/(?:\w{100}){100}").unwrap();
     let builder = Dispatch::builder()
         .route("/", says("small"))
         .route(large, says("large"));
     let error = builder.build().unwrap_err();
-    assert_eq!(error.route(), Some(1));
+    assert_eq!((error.kind(), error.route()), (Kind::Table, Some(1)));
+    assert_eq!(error.to_string(), "route 1: the pattern cannot be compiled");
+    let source: &TableError = source(&error);
+    assert_eq!((source.index(), source.limit()), (Some(1), Some(10 << 20)));
     assert_eq!(
-        error.to_string(),
-        "route 1: pattern \"/(?:\\\\w{100}){100}\": compiled, it exceeds the limit of 10485760 bytes"
+        source.to_string(),
+        "pattern \"/(?:\\\\w{100}){100}\": compiled, it exceeds the limit of 10485760 bytes"
     );
 }
 
@@ -87,4 +111,69 @@ fn debug_lists_the_routes() {
         format!("{urls:?}"),
         r#"Dispatch { routes: {"GET": "/a", "*": "/b"} }"#
     );
+}
+
+#[test]
+fn builder_alone_needs_no_annotation() -> Result<(), BuildDispatchError> {
+    async fn hello(_: Request<()>) -> Result<Response<String>, Infallible> {
+        Ok(Response::new("hello".to_owned()))
+    }
+    let urls = Dispatch::builder()
+        .get("/hello", service_fn(hello))
+        .build()?;
+    assert!(urls.audit().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn endpoints_may_all_have_one_error() -> Result<(), BoxError> {
+    async fn fails(_: Request<()>) -> Result<Response<String>, io::Error> {
+        Err(io::Error::other("no disk"))
+    }
+    let urls = Dispatch::builder()
+        .get("/a", service_fn(fails))
+        .post("/a", service_fn(fails))
+        .build()?;
+    let error = urls
+        .oneshot(Request::get("/a").body(())?)
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "no disk");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fallible_endpoint_may_be_beside_an_infallible_one() -> Result<(), BoxError> {
+    async fn fails(_: Request<()>) -> Result<Response<String>, BoxError> {
+        Err("no disk".into())
+    }
+    let mounted = Dispatch::builder().get("/x", says("mounted")).build()?;
+    let urls = Dispatch::fallible()
+        .get("/a", says("a"))
+        .get("/b", service_fn(fails))
+        .layer(CorsLayer::permissive())
+        .get(
+            "/c",
+            service_fn(async |_: Request<()>| Err::<Response<String>, _>(io::Error::other("io"))),
+        )
+        .mount("/m", mounted)
+        .build()?;
+    for (path, expected) in [
+        ("/a", Ok(200)),
+        ("/b", Err("no disk")),
+        ("/c", Err("io")),
+        ("/m/x", Ok(200)),
+        ("/d", Ok(404)),
+    ] {
+        let response = urls.clone().oneshot(Request::get(path).body(())?).await;
+        let got = response.map(|response| response.status().as_u16());
+        let got = got.map_err(|error| error.to_string());
+        assert_eq!(got, expected.map_err(str::to_owned), "{path}");
+    }
+    // In front of a service with an error of its own, and in a task.
+    let rest = service_fn(async |_: Request<()>| Err::<Response<String>, BoxError>("rest".into()));
+    let app = DispatchLayer::new(urls).layer(rest);
+    let task = tokio::spawn(app.oneshot(Request::get("/d").body(())?));
+    assert_eq!(task.await?.unwrap_err().to_string(), "rest");
+    Ok(())
 }

@@ -1,12 +1,12 @@
 use std::{collections::HashMap, convert::Infallible};
 
-use axum::{Router, body::Body, routing::get};
+use axum::{Router, body::Body, extract::Path, routing::get};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde::{Deserialize, de::DeserializeOwned};
 use tower::{Service, ServiceExt};
-use tower_dispatch::{Args, ArgsError, Dispatch, UrlArgs};
+use tower_dispatch::{Args, Dispatch, ExtractArgsError, UrlArgs};
 use tower_kit::Rejection;
 
 async fn ask<S, B>(app: S, uri: &str) -> (StatusCode, Option<String>, String)
@@ -20,13 +20,13 @@ where
     let reason = Rejection::of_head(&parts).and_then(Rejection::reason);
     (
         parts.status,
-        reason.map(ArgsError::to_string),
+        reason.map(ExtractArgsError::to_string),
         String::from_utf8(text.into()).unwrap(),
     )
 }
 
 #[tokio::test]
-async fn handlers_take_url_args() {
+async fn handlers_take_path_parameters() {
     let add = async |Args((a, b)): Args<(u8, u8)>| format!("{}", u16::from(a) + u16::from(b));
     let all = async |args: UrlArgs| format!("{args:?}");
     let urls = Dispatch::builder()
@@ -39,8 +39,7 @@ async fn handlers_take_url_args() {
     assert_eq!(ask(urls.clone(), "/add/255/2").await, ok("257"));
     let shown = r#"UrlArgs { pattern: "/all/{x}[/{y}]", route: Some("all"), args: [(Some("x"), Some("1")), (Some("y"), None)] }"#;
     assert_eq!(ask(urls.clone(), "/all/1").await, ok(shown));
-    let why =
-        "url arg `b`: cannot parse u8: number too large to fit in target type (found \"256\")";
+    let why = "path parameter `b`: cannot parse u8 (found \"256\")";
     let not_valid = "a value in the path is not valid\n".to_owned();
     let expected = (StatusCode::BAD_REQUEST, Some(why.to_owned()), not_valid);
     assert_eq!(ask(urls.clone(), "/add/1/256").await, expected);
@@ -87,19 +86,19 @@ async fn dispatch_4_a_bad_value_is_400() {
     let table = [
         (
             status_of::<u8>("/{x}", "/256").await,
-            "url arg `x`: cannot parse u8: number too large to fit in target type (found \"256\")",
+            "path parameter `x`: cannot parse u8 (found \"256\")",
         ),
         (
             status_of::<(char, bool)>("/{x}/{y}", "/ab/true").await,
-            "url arg `x`: cannot parse char: too many characters in string (found \"ab\")",
+            "path parameter `x`: cannot parse char (found \"ab\")",
         ),
         (
             status_of::<std::net::Ipv4Addr>("/{x}", "/::1").await,
-            "url arg `x`: invalid IPv4 address syntax (found \"::1\")",
+            "path parameter `x`: invalid IPv4 address syntax (found \"::1\")",
         ),
         (
             status_of::<u32>("/a[/{x}]", "/a").await,
-            "url arg `x`: it is absent",
+            "path parameter `x`: it is absent",
         ),
         (
             status_of::<Page>("/a[/{id}]", "/a").await,
@@ -107,11 +106,11 @@ async fn dispatch_4_a_bad_value_is_400() {
         ),
         (
             status_of::<Page>("/{id}", "/x").await,
-            "url arg `id`: cannot parse u32: invalid digit found in string (found \"x\")",
+            "path parameter `id`: cannot parse u32 (found \"x\")",
         ),
         (
             status_of::<Vec<u8>>("/{x}/{y}", "/1/y").await,
-            "url arg `y`: cannot parse u8: invalid digit found in string (found \"y\")",
+            "path parameter `y`: cannot parse u8 (found \"y\")",
         ),
     ];
     for (got, reason) in table {
@@ -124,23 +123,23 @@ async fn dispatch_4_a_type_that_no_path_fits_is_500() {
     let table = [
         (
             status_of::<u8>("/{x}/{y}", "/1/2").await,
-            "the pattern \"/{x}/{y}\" has 2 url args, and not 1",
+            "the pattern \"/{x}/{y}\" has 2 path parameters, and not 1",
         ),
         (
             status_of::<(u8, u8)>("/{x}", "/1").await,
-            "the pattern \"/{x}\" has 1 url args, and not 2",
+            "the pattern \"/{x}\" has 1 path parameters, and not 2",
         ),
         (
             status_of::<[u8; 3]>("/{x}", "/1").await,
-            "the pattern \"/{x}\" has 1 url args, and not 3",
+            "the pattern \"/{x}\" has 1 path parameters, and not 3",
         ),
         (
             status_of::<()>("/{x}", "/1").await,
-            "the pattern \"/{x}\" has 1 url args, and not 0",
+            "the pattern \"/{x}\" has 1 path parameters, and not 0",
         ),
         (
             status_of::<Option<(u8, u8)>>("/{x}/{y}", "/1/2").await,
-            "the pattern \"/{x}/{y}\" has 2 url args, and not 1",
+            "the pattern \"/{x}/{y}\" has 2 path parameters, and not 1",
         ),
         (
             status_of::<Page>("/{other}", "/1").await,
@@ -152,19 +151,19 @@ async fn dispatch_4_a_type_that_no_path_fits_is_500() {
         ),
         (
             status_of::<((u8,),)>("/{x}", "/1").await,
-            "url arg `x`: one url arg cannot be a tuple (found \"1\")",
+            "path parameter `x`: one path parameter cannot be a tuple (found \"1\")",
         ),
         (
             status_of::<(Vec<u8>,)>("/{x}", "/1").await,
-            "url arg `x`: one url arg cannot be a list (found \"1\")",
+            "path parameter `x`: one path parameter cannot be a list (found \"1\")",
         ),
         (
             status_of::<(Page,)>("/{x}", "/1").await,
-            "url arg `x`: one url arg cannot be a struct (found \"1\")",
+            "path parameter `x`: one path parameter cannot be a struct (found \"1\")",
         ),
         (
             status_of::<(HashMap<String, String>,)>("/{x}", "/1").await,
-            "url arg `x`: one url arg cannot be a map (found \"1\")",
+            "path parameter `x`: one path parameter cannot be a map (found \"1\")",
         ),
         (
             status_of::<HashMap<u8, String>>("/{x}", "/1").await,
@@ -180,7 +179,7 @@ async fn dispatch_4_a_type_that_no_path_fits_is_500() {
 
 #[tokio::test]
 async fn without_a_dispatcher_there_are_none() {
-    let why = "the request has no url args: it did not come through a dispatcher";
+    let why = "the request has no path parameters: it did not come through a dispatcher";
     let text = "500 Internal Server Error\n".to_owned();
     let expected = (
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -207,4 +206,26 @@ async fn dispatch_4_a_rejection_of_an_extractor_has_the_clients_format() {
         let headers = response.unwrap().into_parts().0.headers;
         assert_eq!(headers["content-type"], "application/json");
     }
+}
+
+/// The README and the docs of `Args` have this text, for those who search for it.
+#[tokio::test]
+async fn axums_path_in_an_endpoint_is_500() {
+    let text = "No paths parameters found for matched route";
+    let handler = get(async |Path(_): Path<u8>| "taken");
+    let urls = Dispatch::builder().get("/{x}", handler).build().unwrap();
+    let (status, _, body) = ask(urls, "/1").await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(body.starts_with(text), "{body}");
+    assert!(include_str!("../../README.md").contains(text));
+}
+
+#[test]
+fn the_body_of_axum_needs_no_annotation() {
+    let urls = Dispatch::for_axum()
+        .get("/users/{id:int}", get(async || "a user"))
+        .get("/users/{name}", get(async || "a user"))
+        .build()
+        .unwrap();
+    assert!(urls.audit().is_empty());
 }

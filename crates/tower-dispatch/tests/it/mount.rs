@@ -1,4 +1,4 @@
-use std::convert::Infallible;
+use std::{convert::Infallible, error::Error};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -11,7 +11,7 @@ use crate::probe::{ask, says};
 
 type Answer = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
-/// Answers with what a mount has left: SCRIPT_NAME, PATH_INFO, the URI and the url args.
+/// Responds with what a mount has left: SCRIPT_NAME, PATH_INFO, the URI and the path parameters.
 fn place() -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
     service_fn(|request: Request<()>| {
         let args = request.extensions().get::<UrlArgs>().unwrap();
@@ -161,7 +161,7 @@ async fn a_mounted_dispatcher_sees_the_args_of_its_mount() {
 }
 
 #[test]
-fn a_mount_that_is_no_template_is_an_error_with_its_column() {
+fn dispatch_11_an_invalid_mount_is_an_error_with_its_column() {
     let slashes = "a mount has something between its slashes";
     let parameter = "a parameter of a mount is one segment or a part of one: it matches no slash, and not nothing";
     let dots = "a mount has no `.` or `..` segment, which clients resolve";
@@ -180,10 +180,11 @@ fn a_mount_that_is_no_template_is_an_error_with_its_column() {
         ("/{x:[a?]}", 2, parameter),
         ("/{x:[(?-u:[a/])]}", 2, parameter),
     ] {
-        let text = format!("route 0: pattern {prefix:?}, column {column}: {reason}");
+        let text = format!("pattern {prefix:?}, column {column}: {reason}");
         let error = Dispatch::builder().mount(prefix, says("x")).build();
-        let error = error.map(|urls: Dispatch<tower_dispatch::Endpoint<()>>| urls);
-        assert_eq!(error.unwrap_err().to_string(), text);
+        let error = error.unwrap_err();
+        assert_eq!(error.to_string(), "route 0: the pattern is not valid");
+        assert_eq!(error.source().unwrap().to_string(), text);
     }
 }
 

@@ -1,13 +1,13 @@
-//! Url args as values of other types.
+//! Path parameters as values of other types.
 
-use std::{collections::HashMap, convert::Infallible};
+use std::{collections::HashMap, convert::Infallible, error::Error};
 
 use http::{Request, Response};
 use serde::Deserialize;
 use tower::{ServiceExt, service_fn};
-use tower_dispatch::{Dispatch, Pattern, UrlArgs};
+use tower_dispatch::{Dispatch, ParseArgsError, Pattern, UrlArgs};
 
-/// The url args that this pattern gives this path.
+/// Returns the path parameters of this pattern for this path.
 fn args(pattern: Pattern, path: &str) -> UrlArgs {
     args_below("/", pattern, path)
 }
@@ -54,7 +54,7 @@ enum Format {
 struct Id(u64);
 
 #[test]
-fn args_are_taken_by_place() {
+fn args_are_taken_by_position() {
     let found = template("/{id}/{name}", "/7/J%C3%B6rg");
     assert_eq!(found.parse(), Ok((7_u32, "Jörg".to_owned())));
     assert_eq!(found.parse(), Ok((Id(7), "Jörg")));
@@ -152,28 +152,28 @@ fn dispatch_4_an_absent_group_hides_the_mounts_value() {
 }
 
 #[test]
-fn what_is_no_such_value_says_which_and_why() {
+fn dispatch_4_an_error_names_the_parameter_and_the_reason() {
     let found = template("/{id}/{name}", "/x/y");
-    let text = |error: tower_dispatch::ParseError| error.to_string();
-    let number = "url arg `id`: cannot parse u32: invalid digit found in string (found \"x\")";
+    let text = |error: ParseArgsError| error.to_string();
+    let number = "path parameter `id`: cannot parse u32 (found \"x\")";
     assert_eq!(
         found.parse::<(u32, String)>().map_err(text),
         Err(number.into())
     );
-    let count = "the pattern \"/{id}/{name}\" has 2 url args, and not 1";
+    let count = "the pattern \"/{id}/{name}\" has 2 path parameters, and not 1";
     assert_eq!(found.parse::<(String,)>().map_err(text), Err(count.into()));
     assert_eq!(found.parse::<u32>().map_err(text), Err(count.into()));
-    let count = "the pattern \"/{id}/{name}\" has 2 url args, and not 0";
+    let count = "the pattern \"/{id}/{name}\" has 2 path parameters, and not 0";
     assert_eq!(found.parse::<()>().map_err(text), Err(count.into()));
     assert_eq!(found.parse::<Page>().map_err(text), Err(number.into()));
 
     let groups = args(Pattern::regex("/(a)?(b)?").unwrap(), "/b");
-    let absent = "url arg `0`: it is absent";
+    let absent = "path parameter `0`: it is absent";
     assert_eq!(
         groups.parse::<(String, String)>().map_err(text),
         Err(absent.into())
     );
-    let absent = "url arg `x`: it is absent";
+    let absent = "path parameter `x`: it is absent";
     assert_eq!(
         template("/a[/{x}]", "/a").parse::<u32>().map_err(text),
         Err(absent.into())
@@ -183,18 +183,17 @@ fn what_is_no_such_value_says_which_and_why() {
         template("/{x}", "/1").parse::<Page>().map_err(text),
         Err(missing.into())
     );
-    let overflow =
-        "url arg `x`: cannot parse u8: number too large to fit in target type (found \"256\")";
+    let overflow = "path parameter `x`: cannot parse u8 (found \"256\")";
     assert_eq!(
         template("/{x:int}", "/256").parse::<u8>().map_err(text),
         Err(overflow.into())
     );
-    let bytes = "url arg `x`: one url arg cannot be bytes (found \"1\")";
+    let bytes = "path parameter `x`: one path parameter cannot be bytes (found \"1\")";
     let found = template("/{x}", "/1");
     assert_eq!(found.parse::<&[u8]>().map_err(text), Err(bytes.into()));
     assert_eq!(found.parse::<(&[u8],)>().map_err(text), Err(bytes.into()));
     let nested = template("/{x}", "/1").parse::<((u8,),)>().map_err(text);
-    assert!(nested.unwrap_err().starts_with("url arg `x`: "));
+    assert!(nested.unwrap_err().starts_with("path parameter `x`: "));
     let variant = template("/{x}", "/yaml").parse::<Format>().map_err(text);
     assert!(
         variant
@@ -204,7 +203,7 @@ fn what_is_no_such_value_says_which_and_why() {
 }
 
 #[test]
-fn a_path_below_a_folder_leads_nowhere_but_down() {
+fn a_safe_path_stays_below_its_directory() {
     use tower_dispatch::UnsafePath::{Absent, Absolute, Backslash, Nul, Parent};
     let table = [
         ("/a/b.txt", Ok("a/b.txt")),
@@ -229,11 +228,72 @@ fn a_path_below_a_folder_leads_nowhere_but_down() {
     }
     let words = [Absent, Absolute, Parent, Nul, Backslash].map(|error| error.to_string());
     let expected = [
-        "there is no such url arg",
+        "there is no such path parameter",
         "the path is not relative",
         "the path has a `..` segment",
         "the path has a NUL in it",
         "the path has a backslash in it",
     ];
     assert_eq!(words, expected);
+}
+
+#[test]
+fn dispatch_4_an_error_has_its_source() {
+    let source = |error: ParseArgsError| (error.parameter().map(str::to_owned), cause(&error));
+    let table = [
+        (
+            template("/{x}", "/256").parse::<u8>().map_err(source).err(),
+            Some("x"),
+            Some("number too large to fit in target type"),
+        ),
+        (
+            template("/{x}/{y}", "/1/z")
+                .parse::<(u8, f32)>()
+                .map_err(source)
+                .err(),
+            Some("y"),
+            Some("invalid float literal"),
+        ),
+        (
+            template("/{x}", "/yes")
+                .parse::<bool>()
+                .map_err(source)
+                .err(),
+            Some("x"),
+            Some("provided string was not `true` or `false`"),
+        ),
+        (
+            template("/{x}", "/ab")
+                .parse::<(char,)>()
+                .map_err(source)
+                .err(),
+            Some("x"),
+            Some("too many characters in string"),
+        ),
+        (
+            template("/{x}/{y}", "/1/2")
+                .parse::<u8>()
+                .map_err(source)
+                .err(),
+            None,
+            None,
+        ),
+    ];
+    for (got, parameter, cause) in table {
+        let expected = (parameter.map(str::to_owned), cause.map(str::to_owned));
+        assert_eq!(got, Some(expected));
+    }
+}
+
+fn cause(error: &dyn Error) -> Option<String> {
+    error.source().map(ToString::to_string)
+}
+
+#[test]
+fn dispatch_4_numbers_may_have_128_bits() {
+    let path = format!("/{}/{}", u128::MAX, i128::MIN);
+    let found = template("/{x}/{y}", &path);
+    assert_eq!(found.parse(), Ok((u128::MAX, i128::MIN)));
+    assert_eq!(template("/{x}", "/-7").parse(), Ok(-7_i128));
+    assert!(template("/{x}", "/-7").parse::<u128>().is_err());
 }

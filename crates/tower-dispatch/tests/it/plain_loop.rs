@@ -1,4 +1,5 @@
-//! The dispatcher leads where the plain loop does, "for each pattern: does it match? if not, the next", with the same args.
+//! The dispatcher leads where the plain loop does, "for each pattern: does it match? if not, the
+//! next", with the same args.
 
 use std::{cell::Cell, convert::Infallible};
 

@@ -11,7 +11,7 @@ use tower_dispatch::UrlArgs;
 
 type Answer = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
-/// Answers with its name, the request's method and the url args.
+/// Responds with its name, the request's method and the path parameters.
 pub(crate) fn says(name: &'static str) -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
     tower::service_fn(move |request: Request<()>| {
         let args: Vec<String> = request

@@ -35,7 +35,7 @@ impl Service<Request<()>> for Strict {
     type Future = Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Ready the second time, so that whoever takes Pending for an answer is found out.
+        // Ready the second time, so that a caller that takes Pending for a response is found.
         if std::mem::replace(&mut self.asked, true) {
             self.ready = true;
             return Poll::Ready(Ok(()));

@@ -1,4 +1,5 @@
-//! What a builder can say of all its routes: layers, the type of the endpoints, the ancestors' rules.
+//! What a builder can say of all its routes: layers, the type of the endpoints, the ancestors'
+//! rules.
 
 use std::convert::Infallible;
 
@@ -86,7 +87,7 @@ async fn typed_endpoints_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn without_leading_slashes_patterns_match_what_follows_them() {
+async fn dispatch_14_patterns_match_after_leading_slashes() {
     let regex = |regex| Pattern::regex(regex).unwrap();
     let urls = Dispatch::builder()
         .route(regex(""), says("index"))
@@ -121,7 +122,7 @@ async fn without_leading_slashes_patterns_match_what_follows_them() {
         assert_eq!(error.route(), Some(0));
         assert_eq!(
             error.to_string(),
-            "route 0: pattern \"/a\" begins with a slash, and leading slashes are taken off before patterns match; write a regex without it"
+            "route 0: pattern \"/a\" begins with a slash, and leading slashes are stripped before patterns match; write a regex without it"
         );
     }
 }

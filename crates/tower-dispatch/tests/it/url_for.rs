@@ -87,12 +87,12 @@ fn what_makes_no_path_says_why() {
         (
             "twice",
             &[("x", &"a")],
-            "url_for \"twice\": \"(?:/(?P<x>a)){2}\" is more than texts, named groups and an optional end, so it cannot be filled in",
+            "url_for \"twice\": \"(?:/(?P<x>a)){2}\" is more than literals, named groups and an optional end, so it cannot be filled in",
         ),
         (
             "segment",
             &[("x", &1), ("x", &2)],
-            "url_for \"segment\": `x` is given twice",
+            "url_for \"segment\": duplicate value for `x`",
         ),
         (
             "search",
@@ -153,12 +153,12 @@ fn what_makes_no_path_says_why() {
         (
             "positional",
             &[],
-            "url_for \"positional\": \"/re/([a-z]+)\" is more than texts, named groups and an optional end, so it cannot be filled in",
+            "url_for \"positional\": \"/re/([a-z]+)\" is more than literals, named groups and an optional end, so it cannot be filled in",
         ),
         (
             "either",
             &[("x", &1)],
-            "url_for \"either\": \"/(?:a|b)/(?P<x>.)\" is more than texts, named groups and an optional end, so it cannot be filled in",
+            "url_for \"either\": \"/(?:a|b)/(?P<x>.)\" is more than literals, named groups and an optional end, so it cannot be filled in",
         ),
     ];
     for (name, args, text) in table {

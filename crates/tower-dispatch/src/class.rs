@@ -1,48 +1,52 @@
-//! Scanning a run: how many of a path's bytes are characters of a set.
+//! Scans: how many bytes at the start of a text are characters of a class.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
-/// A set of characters, by the bytes that they are written in.
+/// A class of characters, by the bytes that encode them.
+///
+/// ASCII is one lookup a byte. Classes such as `[^/]` and `.` have all other characters, or none,
+/// so these are one lookup a byte, too. Only a class with some of them has to decode UTF-8.
 #[derive(Debug)]
-pub(crate) struct Scan {
-    /// Whether every character that begins with this byte is in the set, and every other byte of such a character.
+pub(crate) struct ClassScan {
+    /// Whether every character that begins with this byte is in the class. The bytes in the middle
+    /// of a character are as those that it begins with.
     bytes: [bool; 256],
-    /// The set, if some characters beyond ASCII are in it and some are not.
-    some: Option<ClassUnicode>,
+    /// The class beyond ASCII, if some of these characters are in it and some are not.
+    beyond_ascii: Option<ClassUnicode>,
 }
 
-impl Scan {
-    pub(crate) fn new(set: &ClassUnicode) -> Self {
+impl ClassScan {
+    pub(crate) fn new(class: &ClassUnicode) -> Self {
         let all = ClassUnicode::new([ClassUnicodeRange::new('\u{80}', char::MAX)]);
-        let mut beyond_ascii = set.clone();
+        let mut beyond_ascii = class.clone();
         beyond_ascii.intersect(&all);
         let mut bytes = [false; 256];
-        for range in set.ranges() {
+        for range in class.ranges() {
             for c in range.start()..=range.end().min('\u{7F}') {
                 bytes[c as usize] = true;
             }
         }
         bytes[0x80..].fill(beyond_ascii == all);
+        let has_some = beyond_ascii != all && !beyond_ascii.ranges().is_empty();
         Self {
             bytes,
-            some: (beyond_ascii != all && !beyond_ascii.ranges().is_empty())
-                .then_some(beyond_ascii),
+            beyond_ascii: has_some.then_some(beyond_ascii),
         }
     }
 
-    /// The length of the run that a text begins with.
+    /// Returns the number of bytes at the start of the text whose characters are in the class.
     #[inline]
-    pub(crate) fn run(&self, text: &[u8]) -> usize {
+    pub(crate) fn scan(&self, text: &[u8]) -> usize {
         let end = text.iter().position(|byte| !self.bytes[*byte as usize]);
         let end = end.unwrap_or(text.len());
-        match &self.some {
+        match &self.beyond_ascii {
             None => end,
-            Some(set) => self.run_beyond_ascii(set, text, end),
+            Some(class) => self.scan_beyond_ascii(class, text, end),
         }
     }
 
-    /// The same, if the first so many bytes are known to be in it.
-    fn run_beyond_ascii(&self, set: &ClassUnicode, text: &[u8], known: usize) -> usize {
+    /// The same, if the first bytes are known to be in the class.
+    fn scan_beyond_ascii(&self, class: &ClassUnicode, text: &[u8], known: usize) -> usize {
         let mut end = known;
         while let Some(byte) = text.get(end) {
             if byte.is_ascii() {
@@ -52,14 +56,14 @@ impl Scan {
                 end += 1;
                 continue;
             }
-            // No more than one character is looked at.
-            let rest = &text[end..];
-            let next = rest.get(..4).unwrap_or(rest).utf8_chunks().next();
+            // A character has four bytes at most.
+            let left = &text[end..];
+            let next = left.get(..4).unwrap_or(left).utf8_chunks().next();
             let Some(c) = next.and_then(|chunk| chunk.valid().chars().next()) else {
                 break;
             };
-            let place = set.ranges().partition_point(|range| range.end() < c);
-            if (set.ranges().get(place)).is_none_or(|range| range.start() > c) {
+            let index = class.ranges().partition_point(|range| range.end() < c);
+            if (class.ranges().get(index)).is_none_or(|range| range.start() > c) {
                 break;
             }
             end += c.len_utf8();
@@ -75,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_ends_before_the_first_character_that_is_not_in_the_set() {
+    fn a_scan_ends_before_the_first_character_not_in_the_class() {
         let table = [
             ("[^/]", "ab/c", 2),
             ("[^/]", "é日/", 5),
@@ -96,7 +100,11 @@ mod tests {
             let HirKind::Class(Class::Unicode(class)) = hir.kind() else {
                 panic!("{class} is no class");
             };
-            assert_eq!(Scan::new(class).run(text.as_bytes()), length, "{text}");
+            assert_eq!(
+                ClassScan::new(class).scan(text.as_bytes()),
+                length,
+                "{text}"
+            );
         }
     }
 }

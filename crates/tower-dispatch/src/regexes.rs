@@ -1,44 +1,53 @@
-//! The rest of each pattern that is not lowered as a whole, by itself.
+//! The suffix of each pattern that has one, as a regex of its own.
 
 use regex_automata::{Anchored, Input, meta, util::primitives::NonMaxUsize};
 use smallvec::{SmallVec, smallvec};
 
 use crate::{
-    Pattern, TableError,
+    TableError,
+    alternatives::Compiled,
+    ids::PatternIndex,
     spans::{Span, Spans},
 };
 
-/// The most memory, in bytes, that one compiled pattern may take: what the `regex` crate allows one.
+/// The most memory, in bytes, that one compiled pattern may take. The `regex` crate allows the
+/// same.
 pub(crate) const PATTERN_LIMIT: usize = 10 << 20;
 
 /// The memory, in bytes, for the states that a search of one pattern makes.
 pub(crate) const CACHE_CAPACITY: usize = 256 << 10;
 
-/// One regex for each pattern that needs it.
+/// For each pattern the regex of its suffix, if it has one.
 #[derive(Debug)]
-pub(crate) struct Each {
+pub(crate) struct SuffixRegexes {
     regexes: Vec<Option<(meta::Regex, Anchored)>>,
 }
 
-impl Each {
-    pub(crate) fn new(patterns: &[Pattern], limit: usize) -> Result<Self, TableError> {
+impl SuffixRegexes {
+    /// # Errors
+    ///
+    /// A [`TableError`] if one of them takes more than [`PATTERN_LIMIT`], or all of them more than
+    /// the limit.
+    pub(crate) fn new(all: &[Compiled], limit: usize) -> Result<Self, TableError> {
         let config = meta::Config::new()
             .nfa_size_limit(Some(PATTERN_LIMIT))
             .hybrid_cache_capacity(CACHE_CAPACITY)
             .dfa(false);
         let mut memory = 0;
-        let regexes = patterns.iter().enumerate().map(|(index, pattern)| {
-            let Some((rest, anchored)) = pattern.rest() else {
+        let regexes = all.iter().enumerate().map(|(index, compiled)| {
+            let Some((suffix, anchored)) = &compiled.suffix else {
                 return Ok(None);
             };
             let regex = meta::Regex::builder()
                 .configure(config.clone())
-                .build_from_hir(rest)
-                .map_err(|source| TableError::one(index, pattern.as_str(), &source))?;
+                .build_from_hir(suffix)
+                .map_err(|source| {
+                    TableError::one(PatternIndex::new(index), &compiled.pattern, source)
+                })?;
             memory += regex.memory_usage();
             match memory > limit {
                 true => Err(TableError::too_large(limit)),
-                false => Ok(Some((regex, anchored))),
+                false => Ok(Some((regex, *anchored))),
             }
         });
         Ok(Self {
@@ -46,9 +55,15 @@ impl Each {
         })
     }
 
-    /// What the rest matches and where its groups do; those that are not in it are absent.
-    pub(crate) fn find(&self, index: usize, path: &str, from: usize) -> Option<(Span, Spans)> {
-        let (regex, anchored) = self.regexes[index].as_ref()?;
+    /// Returns the match of a pattern's suffix and its groups, from an offset on. Groups before the
+    /// suffix are absent.
+    pub(crate) fn find(
+        &self,
+        pattern: PatternIndex,
+        path: &str,
+        from: usize,
+    ) -> Option<(Span, Spans)> {
+        let (regex, anchored) = self.regexes[pattern.index()].as_ref()?;
         let mut slots: SmallVec<[Option<NonMaxUsize>; 10]> =
             smallvec![None; regex.group_info().slot_len()];
         let input = Input::new(path).range(from..).anchored(*anchored);
@@ -62,7 +77,7 @@ impl Each {
     }
 }
 
-/// In a path of less than 4 GiB.
+/// Returns an offset in a path, which has less than 4 GiB.
 fn offset(at: NonMaxUsize) -> u32 {
     at.get() as u32
 }

@@ -1,0 +1,446 @@
+//! What of a pattern is compiled into the tree: alternatives, and a suffix.
+//!
+//! # Idea
+//!
+//! Most patterns are literals with repeated classes between them, such as `/users/[^/]+/events`, or
+//! one of a few sequences of this kind, or they begin with one. Such a sequence is an
+//! *alternative*. If no class is followed by a character that is in it, a path matches an
+//! alternative in one way or not at all. So no automaton is needed to find the match, and the
+//! offsets of the groups are known in advance. What is left of a pattern is its *suffix*, a regex
+//! for the rest of the path.
+//!
+//! # Example
+//!
+//! ```text
+//! pattern                alternatives                      suffix
+//! /users/{id}/events     "/users/" [^/]+ "/events"         none
+//! /posts[/{page:int}]    "/posts/" [0-9]+ | "/posts"       none
+//! /{name}.{format}       "/"                               ([^/]+)\.([^/]+)
+//! ```
+//!
+//! The first pattern has the group `id` from offset (0 classes, 7 bytes) to (1 class, 0 bytes): it
+//! begins 7 bytes after the start of the path, and ends where the first class does. In the second
+//! pattern the alternative with the optional end is first, since a regex engine tries it first. In
+//! the third pattern the `.` after `[^/]+` is in that class. So the end of the class is ambiguous,
+//! and the pattern is only compiled up to it.
+//!
+//! # Invariants
+//!
+//! - Alternatives are in the order in which a regex engine tries them, so the first one that
+//!   matches is the engine's match.
+//! - The part after a class begins with a character that is not in it, or it is the end of the
+//!   path. A class that may match nothing is followed by no other class.
+//! - Literals are never beside each other, and never empty.
+//! - A pattern with a suffix has one alternative, and that ends with a literal or is empty.
+//! - The groups of a suffix keep the numbers that they have in the whole pattern.
+//!
+//! # Why it ends, and its cost
+//!
+//! It descends through the regex once. Repetitions are written out, so they are what could grow:
+//! the limits for alternatives, for classes and for the bytes of literals stop them. A pattern
+//! beyond a limit is compiled up to there, and the rest is its suffix. So a pattern takes time in
+//! proportion to its text, times these limits at most.
+
+use regex_automata::Anchored;
+use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
+
+use crate::{Pattern, pattern::Kind};
+
+/// The most classes that an alternative may have. A search has room for the ends of this many.
+pub(crate) const MAX_CLASSES: usize = 15;
+
+/// The most alternatives that a pattern may have.
+const MAX_ALTERNATIVES: usize = 16;
+
+/// The most bytes that the literals of an alternative may have, so that nested repetitions end.
+const MAX_LITERAL_BYTES: u32 = 4096;
+
+/// A pattern and its parts.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) pattern: Pattern,
+    pub(crate) alternatives: Vec<Alternative>,
+    /// What has to match after the alternative, and whether it has to begin exactly there.
+    pub(crate) suffix: Option<(Hir, Anchored)>,
+}
+
+/// A sequence of literals and classes from the start of a path to its end, or to a suffix.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alternative {
+    pub(crate) parts: Vec<Part>,
+    /// The start and the end of each group; `None` for one that has no part in it.
+    pub(crate) groups: Vec<Option<(Offset, Offset)>>,
+    /// The end of the last part.
+    end: Offset,
+    /// The number of bytes of its literals.
+    literal_bytes: u32,
+    /// Whether the path has to end there.
+    is_ended: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Literal(Vec<u8>),
+    Class(Repeated),
+}
+
+/// As many characters of a class as there are, if their number is within bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repeated {
+    pub(crate) class: ClassUnicode,
+    pub(crate) min: u32,
+    pub(crate) max: Option<u32>,
+}
+
+/// A position in a path: a number of bytes after the end of a class, or after the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Offset {
+    /// The number of classes before it.
+    pub(crate) classes: u32,
+    pub(crate) bytes: u32,
+}
+
+impl Compiled {
+    pub(crate) fn new(pattern: &Pattern) -> Self {
+        let anchored = match pattern.kind() {
+            Kind::RegexSearch => Anchored::No,
+            _ => Anchored::Yes,
+        };
+        let (alternatives, suffix) = compile(pattern.hir(), anchored);
+        Self {
+            pattern: pattern.clone(),
+            alternatives,
+            suffix: suffix.map(|suffix| (suffix, anchored)),
+        }
+    }
+
+    pub(crate) fn all(patterns: &[Pattern]) -> Vec<Self> {
+        patterns.iter().map(Self::new).collect()
+    }
+}
+
+/// Returns the alternatives of a regex, and its suffix.
+fn compile(hir: &Hir, anchored: Anchored) -> (Vec<Alternative>, Option<Hir>) {
+    let new = Alternative {
+        groups: vec![None; group_count(hir)],
+        ..Alternative::default()
+    };
+    if anchored == Anchored::No {
+        return (vec![new], Some(hir.clone()));
+    }
+    let whole = new.clone().add(hir);
+    if let Some(whole) = whole.filter(|all| all.iter().all(|one| one.is_ended)) {
+        return (whole, None);
+    }
+
+    let parts = match hir.kind() {
+        HirKind::Concat(parts) => parts,
+        _ => std::slice::from_ref(hir),
+    };
+    let mut longer = new.clone();
+    let mut len = 0;
+    for (index, part) in parts.iter().enumerate() {
+        longer = match longer.add(part).map(<[Alternative; 1]>::try_from) {
+            Some(Ok([longer])) if !longer.is_ended => longer,
+            _ => break,
+        };
+        // After a class it is not certain that the suffix begins with another character.
+        if let None | Some(Part::Literal(_)) = longer.parts.last() {
+            len = index + 1;
+        }
+    }
+    let (prefix, suffix) = parts.split_at(len);
+    let prefix = prefix.iter().try_fold(vec![new], |all, part| {
+        collect(all.into_iter().map(|one| one.add(part)))
+    });
+    let suffix = Hir::concat(suffix.to_vec());
+    (prefix.unwrap_or_default(), Some(suffix))
+}
+
+/// Returns the number of groups of a regex. A group that is repeated zero times keeps its number,
+/// but it is not in the regex any more.
+pub(crate) fn group_count(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Capture(group) => group_count(&group.sub).max(group.index as usize),
+        HirKind::Repetition(repetition) => group_count(&repetition.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(group_count).max().unwrap_or(0)
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => 0,
+    }
+}
+
+impl Alternative {
+    /// Returns this alternative, continued with each alternative of a part of the regex. `None` if
+    /// the part cannot be compiled.
+    fn add(mut self, hir: &Hir) -> Option<Vec<Self>> {
+        match hir.kind() {
+            HirKind::Empty => {}
+            HirKind::Look(Look::End) => self.is_ended = true,
+            HirKind::Look(Look::Start) if self.parts.is_empty() => {}
+            HirKind::Literal(literal) => self.literal(&literal.0)?,
+            HirKind::Class(class) => self.class(class, 1, Some(1))?,
+            HirKind::Repetition(repetition) => match repetition.sub.kind() {
+                HirKind::Class(class) => self.class(class, repetition.min, repetition.max)?,
+                _ => return self.repeat(repetition),
+            },
+            HirKind::Capture(group) => {
+                let start = self.end;
+                let mut all = self.add(&group.sub)?;
+                for one in &mut all {
+                    one.groups[group.index as usize - 1] = Some((start, one.end));
+                }
+                return Some(all);
+            }
+            HirKind::Concat(parts) => {
+                return parts.iter().try_fold(vec![self], |all, part| {
+                    collect(all.into_iter().map(|one| one.add(part)))
+                });
+            }
+            HirKind::Alternation(parts) => {
+                return collect(parts.iter().map(|part| self.clone().add(part)));
+            }
+            HirKind::Look(_) => return None,
+        }
+        Some(vec![self])
+    }
+
+    fn literal(&mut self, literal: &[u8]) -> Option<()> {
+        let first = std::str::from_utf8(literal).ok()?.chars().next()?;
+        let is_ambiguous = match self.parts.last() {
+            Some(Part::Class(before)) => contains(&before.class, first),
+            _ => false,
+        };
+        if is_ambiguous || self.is_ended {
+            return None;
+        }
+        let len = u32::try_from(literal.len()).ok()?;
+        let bytes = self.literal_bytes.checked_add(len);
+        self.literal_bytes = bytes.filter(|bytes| *bytes <= MAX_LITERAL_BYTES)?;
+        self.end.bytes += len;
+        match self.parts.last_mut() {
+            Some(Part::Literal(before)) => before.extend_from_slice(literal),
+            _ => self.parts.push(Part::Literal(literal.to_vec())),
+        }
+        Some(())
+    }
+
+    fn class(&mut self, class: &Class, min: u32, max: Option<u32>) -> Option<()> {
+        let class = match class {
+            Class::Unicode(class) => class.clone(),
+            Class::Bytes(class) => class.to_unicode_class()?,
+        };
+        let is_ambiguous = match self.parts.last() {
+            Some(Part::Class(before)) => {
+                let mut both = before.class.clone();
+                both.intersect(&class);
+                min == 0 || !both.ranges().is_empty()
+            }
+            _ => false,
+        };
+        if is_ambiguous || self.is_ended || self.end.classes as usize == MAX_CLASSES {
+            return None;
+        }
+        self.end = Offset {
+            classes: self.end.classes + 1,
+            bytes: 0,
+        };
+        self.parts.push(Part::Class(Repeated { class, min, max }));
+        Some(())
+    }
+
+    fn repeat(self, repetition: &Repetition) -> Option<Vec<Self>> {
+        let Repetition {
+            min,
+            max: Some(max),
+            greedy,
+            sub,
+        } = repetition
+        else {
+            return None;
+        };
+        // An engine repeats an empty match only once.
+        if *max > 1 && sub.properties().minimum_len() == Some(0) {
+            return None;
+        }
+        let mut all = vec![self];
+        for _ in 0..*min {
+            all = collect(all.into_iter().map(|one| one.add(sub)))?;
+        }
+        let optional = max - min;
+        collect(all.into_iter().map(|one| one.up_to(optional, sub, *greedy)))
+    }
+
+    /// Returns this alternative, continued with a part from zero times to a number of times, in the
+    /// order of preference.
+    fn up_to(self, times: u32, sub: &Hir, greedy: bool) -> Option<Vec<Self>> {
+        if times == 0 {
+            return Some(vec![self]);
+        }
+        // Each time is one alternative more.
+        if times as usize >= MAX_ALTERNATIVES {
+            return None;
+        }
+        let once = self.clone().add(sub)?.into_iter();
+        let more = collect(once.map(|one| one.up_to(times - 1, sub, greedy)));
+        let none = Some(vec![self]);
+        collect(if greedy { [more, none] } else { [none, more] }.into_iter())
+    }
+}
+
+/// Collects alternatives in their order. `None` if one of the parts cannot be compiled, or if they
+/// are too many.
+fn collect(mut all: impl Iterator<Item = Option<Vec<Alternative>>>) -> Option<Vec<Alternative>> {
+    all.try_fold(Vec::new(), |mut all, some| {
+        all.extend(some?);
+        (all.len() <= MAX_ALTERNATIVES).then_some(all)
+    })
+}
+
+fn contains(class: &ClassUnicode, c: char) -> bool {
+    (class.ranges().iter()).any(|range| range.start() <= c && c <= range.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the alternatives one after the other, with a class as `<min-max>`, groups in
+    /// parentheses, and `...` for a suffix.
+    fn show(pattern: Pattern) -> String {
+        let (alternatives, suffix) = compile(pattern.hir(), Anchored::Yes);
+        let show = |alternative: &Alternative| {
+            let mut text = String::new();
+            let mut positions = vec![(Offset::default(), 0)];
+            let (mut classes, mut bytes) = (0, 0);
+            for part in &alternative.parts {
+                match part {
+                    Part::Literal(part) => {
+                        for byte in part {
+                            text.push(char::from(*byte));
+                            bytes += 1;
+                            positions.push((Offset { classes, bytes }, text.len()));
+                        }
+                    }
+                    Part::Class(Repeated { min, max, .. }) => {
+                        let max = max.map_or(String::new(), |max| max.to_string());
+                        text += &format!("<{min}-{max}>");
+                        (classes, bytes) = (classes + 1, 0);
+                        positions.push((Offset { classes, bytes }, text.len()));
+                    }
+                }
+            }
+            let position = |offset| {
+                let mut positions = positions.iter();
+                positions.find(|(own, _)| *own == offset).unwrap().1
+            };
+            let groups = alternative.groups.iter().map(|group| {
+                group.map_or("-".into(), |(start, end)| {
+                    format!("({})", &text[position(start)..position(end)])
+                })
+            });
+            let all: Vec<String> = [text.clone()].into_iter().chain(groups).collect();
+            all.join(" ")
+        };
+        let suffix = suffix.map(|_| "...".to_owned());
+        let all: Vec<String> = alternatives.iter().map(show).chain(suffix).collect();
+        all.join(" | ")
+    }
+
+    #[test]
+    fn alternatives_are_in_the_order_of_the_regex() {
+        let table = [
+            ("", ""),
+            ("^/a/b$", "/a/b"),
+            ("/a/([^/]+)/b", "/a/<1->/b (<1->)"),
+            ("/(a)/(?P<x>[0-9]*)", "/a/<0-> (a) (<0->)"),
+            ("/((a[0-9])b)", "/a<1-1>b (a<1-1>b) (a<1-1>)"),
+            ("/(?:a|b(c))", "/a - | /bc (c)"),
+            (
+                "/(a|ab)(c|bcd)",
+                "/ac (a) (c) | /abcd (a) (bcd) | /abc (ab) (c) | /abbcd (ab) (bcd)",
+            ),
+            ("/a(/b)?", "/a/b (/b) | /a -"),
+            ("/a(/b)??", "/a - | /a/b (/b)"),
+            ("/a(b?)?", "/ab (b) | /a () | /a -"),
+            (
+                "/a(?:/([0-9]+))?/?",
+                "/a/<1->/ (<1->) | /a/<1-> (<1->) | /a/ - | /a -",
+            ),
+            ("/(?:ab){2}", "/abab"),
+            ("/(a){0}(b)", "/b - (b)"),
+            ("/(?:(a){0}|(b))", "/ - - | /b - (b)"),
+            ("/(?:(a)(b)){0}(?P<x>c)", "/c - - (c)"),
+            (
+                "/(?:a/([b-d])/){1,2}",
+                "/a/<1-1>/a/<1-1>/ (<1-1>) | /a/<1-1>/ (<1-1>)",
+            ),
+            ("/(?:ab){0,2}", "/abab | /ab | /"),
+            ("/[0-9]{2,3}[a-z]+", "/<2-3><1->"),
+            ("/(?i:ab)", "/<1-1><1-1>"),
+            (r"/\w+-\d{4}", "/<1->-<4-4>"),
+            ("/(?-u:[a-c])+é", "/<1->Ã©"),
+            ("/.*", "/<0->"),
+            ("/(.+)", "/<1-> (<1->)"),
+        ];
+        for (regex, expected) in table {
+            assert_eq!(show(Pattern::regex(regex).unwrap()), expected, "{regex}");
+        }
+    }
+
+    #[test]
+    fn literals_beside_each_other_are_one() {
+        let pattern = Pattern::regex("/a(b)(?:c)/[0-9]+(d)e").unwrap();
+        let (alternatives, _) = compile(pattern.hir(), Anchored::Yes);
+        let parts = &alternatives[0].parts;
+        assert_eq!(parts[0], Part::Literal(b"/abc/".to_vec()));
+        assert_eq!(parts[2..], [Part::Literal(b"de".to_vec())]);
+    }
+
+    #[test]
+    fn a_suffix_begins_where_it_is_ambiguous() {
+        let table = [
+            // The part after a class may belong to it.
+            ("/a/([^/]+)x", "/a/ - | ..."),
+            ("/a/([^/]+)/(.+)/x", "/a/<1->/ (<1->) - | ..."),
+            ("/[a-z]+[b-d]", "/ | ..."),
+            ("/[a-z]+[0-9]*x", "/ | ..."),
+            ("/é[a-zé]+é", "/Ã© | ..."),
+            ("/a(?:/[^/]+x)?", "/a | ..."),
+            // Its end is not certain.
+            (r"/ab\b/c", "/ab | ..."),
+            ("/a/(b+)", "/a/ - | ..."),
+            ("/a/(?:bc)+", "/a/ | ..."),
+            ("/a/(?:b?){2}", "/a/ | ..."),
+            ("/a$b", "/a | ..."),
+            ("/a(?:^b|c)", "/a | ..."),
+            ("(?m:^)/a", " | ..."),
+            // Too many alternatives, classes or repetitions.
+            ("/(?:a|b/|c/|d/|e/){2}", "/ | ..."),
+            ("/(?:ab){2048}", "/ | ..."),
+            ("/(?:(?:(?:(?:(?:a){16}){16}){16}){16}){16}", "/ | ..."),
+            ("/(?:ab){0,16}", "/ | ..."),
+            ("/(?:[ab]-){16}", "/ | ..."),
+        ];
+        for (regex, expected) in table {
+            assert_eq!(show(Pattern::regex(regex).unwrap()), expected, "{regex}");
+        }
+        let most = show(Pattern::regex("/(?:[ab]-){15}").unwrap());
+        assert!(most.ends_with("<1-1>-"), "{most}");
+        let most = show(Pattern::regex("/(?:abc){1365}").unwrap());
+        assert_eq!(most, format!("/{}", "abc".repeat(1365)));
+        assert_eq!(
+            show(Pattern::regex("/(?:ab){0,15}").unwrap())
+                .matches('|')
+                .count(),
+            15
+        );
+        assert_eq!(
+            show(Pattern::regex("/(?:a|b/|c/|d/){2}").unwrap())
+                .matches('|')
+                .count(),
+            15
+        );
+        assert_eq!(show(Pattern::regex_prefix("/a/[b]").unwrap()), "/a/b | ...");
+    }
+}

@@ -1,0 +1,66 @@
+//! Ids: indexes into the lists of a compiled table, a type for each list.
+//!
+//! They have 32 bits, so that a node of the tree fits into half a cache line. Since they are types,
+//! a node cannot be looked up with the id of an edge.
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) struct $name(u32);
+
+        impl $name {
+            /// Returns the id of the entry at an index.
+            pub(crate) fn new(index: usize) -> Self {
+                Self(to_u32(index))
+            }
+
+            #[inline]
+            pub(crate) fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A pattern, by its index in the list that a table is made of. The smallest has precedence.
+    PatternIndex
+    /// An alternative of a pattern, numbered through all patterns of a tree. The smallest has
+    /// precedence.
+    AlternativeId
+    /// A node of a tree.
+    NodeId
+    /// An entry of a node's jump table.
+    JumpId
+    /// An edge of a tree.
+    EdgeId
+    /// One of the classes of a tree's edges.
+    ClassId
+    /// The suffixes that begin at one node of a tree.
+    SuffixesId
+}
+
+impl AlternativeId {
+    /// Stands where there is none. It is larger than all others.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
+
+impl NodeId {
+    /// Stands where there is none.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
+
+impl EdgeId {
+    /// Returns the ids from this one up to another, which is excluded.
+    #[inline]
+    pub(crate) fn until(self, end: Self) -> impl DoubleEndedIterator<Item = Self> {
+        (self.0..end.0).map(Self)
+    }
+}
+
+/// Converts a number of entries or bytes. A tree may take less memory than 4 GiB, and every entry
+/// takes at least a byte.
+pub(crate) fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).expect("a list of a table has less than 4 Gi entries")
+}

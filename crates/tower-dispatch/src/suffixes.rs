@@ -1,0 +1,97 @@
+//! The suffixes of patterns that begin at the same node of a tree.
+//!
+//! A few are tried one by one, in their order. More than that are searched at once by an
+//! [automaton](crate::automaton), which returns the first of them that matches. Either way the
+//! groups are found by the [regex](crate::regexes) of the one suffix that has won.
+
+use crate::{
+    TableError,
+    alternatives::Compiled,
+    automaton::Automaton,
+    ids::{AlternativeId, PatternIndex},
+    regexes::SuffixRegexes,
+    spans::{Span, Spans},
+};
+
+/// The most suffixes that are tried one by one, which is faster than an automaton for so few.
+pub(crate) const FEW: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Suffixes {
+    list: Vec<Suffix>,
+    /// All of them at once, if they are more than a few.
+    automaton: Option<Automaton>,
+}
+
+/// An alternative that ends with a suffix here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suffix {
+    pub(crate) alternative: AlternativeId,
+    pub(crate) pattern: PatternIndex,
+}
+
+/// An alternative whose suffix matches.
+pub(crate) struct FoundSuffix {
+    pub(crate) alternative: AlternativeId,
+    /// The match of the whole pattern.
+    pub(crate) whole: Span,
+    /// The groups of the suffix. All others are absent.
+    pub(crate) groups: Spans,
+}
+
+impl Suffixes {
+    /// Makes suffixes of a list that is in the order of the alternatives.
+    pub(crate) fn new(
+        all: &[Compiled],
+        list: Vec<Suffix>,
+        limit: usize,
+        cache_capacity: usize,
+    ) -> Result<Self, TableError> {
+        let suffix = |suffix: &Suffix| all[suffix.pattern.index()].suffix.as_ref();
+        let automaton = match list.len() {
+            ..=FEW => None,
+            _ => Some(Automaton::new(
+                list.iter().filter_map(suffix),
+                limit,
+                cache_capacity,
+            )?),
+        };
+        Ok(Self { list, automaton })
+    }
+
+    /// Returns the memory that they take besides the list, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.automaton.as_ref().map_or(0, Automaton::memory)
+    }
+
+    /// Returns the first alternative whose suffix matches the path from an offset on, if it is
+    /// before another alternative.
+    pub(crate) fn find(
+        &self,
+        regexes: &SuffixRegexes,
+        path: &str,
+        from: usize,
+        before: AlternativeId,
+    ) -> Option<FoundSuffix> {
+        let find = |suffix: &Suffix| {
+            let (whole, groups) = regexes.find(suffix.pattern, path, from)?;
+            // A pattern that may begin anywhere is all suffix, so it is at offset 0.
+            let whole = if from == 0 {
+                whole
+            } else {
+                whole.with_start(0)
+            };
+            Some(FoundSuffix {
+                alternative: suffix.alternative,
+                whole,
+                groups,
+            })
+        };
+        let is_before = |suffix: &&Suffix| suffix.alternative < before;
+        let automaton = self.automaton.as_ref();
+        match automaton.and_then(|automaton| automaton.find(path, from).ok()) {
+            Some(first) => self.list.get(first?).filter(is_before).and_then(find),
+            None => self.list.iter().take_while(is_before).find_map(find),
+        }
+    }
+}
