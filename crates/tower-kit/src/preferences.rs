@@ -1,5 +1,5 @@
 use http::{
-    HeaderMap, Method, Request,
+    HeaderMap, HeaderValue, Method, Request,
     header::{ACCEPT, CONTENT_TYPE},
     request::Parts,
 };
@@ -42,6 +42,14 @@ const OFFERS: [(&str, Format); 4] = [
     ("application/json", Format::Json),
 ];
 
+/// The same with the charset, for which some clients ask too.
+const OFFERS_WITH_CHARSET: [&str; 4] = [
+    "text/plain;charset=utf-8",
+    "text/html;charset=utf-8",
+    "application/problem+json;charset=utf-8",
+    "application/json;charset=utf-8",
+];
+
 impl Preferences {
     /// Reads the preferences from a request's method and headers.
     ///
@@ -70,13 +78,12 @@ impl Preferences {
             let format = Format::Grpc(flavor);
             return Self { kind, format };
         }
-        let names = OFFERS.map(|(name, _)| name);
-        let best = accept::best(accept(), &names).or_else(|| {
-            // Some clients ask for the charset, too.
-            let names = names.map(|name| format!("{name};charset=utf-8"));
-            accept::best(accept(), &names.each_ref().map(String::as_str))
-        });
-        let (_, format) = OFFERS[best.unwrap_or(0)];
+        let mut names = OFFERS.map(|(name, _)| name).to_vec();
+        if accept().iter().any(names_charset) {
+            names.extend(OFFERS_WITH_CHARSET);
+        }
+        let best = accept::best(accept(), &names).unwrap_or(0);
+        let (_, format) = OFFERS[best % OFFERS.len()];
         Self { kind, format }
     }
 
@@ -93,6 +100,11 @@ impl Preferences {
     }
 }
 
+fn names_charset(line: &HeaderValue) -> bool {
+    let mut words = line.as_bytes().windows("charset".len());
+    words.any(|word| word.eq_ignore_ascii_case(b"charset"))
+}
+
 impl From<&Parts> for Preferences {
     fn from(head: &Parts) -> Self {
         Self::new(&head.method, &head.headers)
@@ -107,8 +119,6 @@ impl<B> From<&Request<B>> for Preferences {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn of(method: Method, lines: &[(&'static str, &'static str)]) -> Preferences {
@@ -128,7 +138,7 @@ mod tests {
 
     #[test]
     fn kit_6_the_format_is_negotiated() {
-        let table: [(&[&'static str], Format); 13] = [
+        let table: [(&[&'static str], Format); 16] = [
             (&[], Format::Text),
             (&["*/*"], Format::Text),
             (&["text/*"], Format::Text),
@@ -139,6 +149,9 @@ mod tests {
             (&["application/*"], Format::Problem),
             (&["text/html;q=0.5", "application/json"], Format::Json),
             (&["text/html;charset=utf-8"], Format::Html),
+            (&["text/html;charset=utf-8, */*;q=0.1"], Format::Html),
+            (&["application/json;charset=UTF-8, */*"], Format::Json),
+            (&["text/html;charset=utf-8;q=0.1, */*"], Format::Text),
             (&["image/png"], Format::Text),
             (&["text/plain;q=0, */*"], Format::Html),
             (&[""], Format::Text),
