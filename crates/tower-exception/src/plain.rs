@@ -30,7 +30,7 @@ pub(crate) fn rejected<B>(
 ) -> Response<ResponseBody<B>> {
     let (head, body) = response.into_parts();
     discard(body);
-    let rejection = Rejection::new(head.status, PlainError);
+    let rejection = Rejection::of_plain_error(&head, PlainError);
     let response = rejection.response_instead_of(head, preferences);
     response.map(ResponseBody::own)
 }

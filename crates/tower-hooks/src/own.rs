@@ -68,8 +68,10 @@ fn without_content(kind: RequestKind, response: Response<Full<Bytes>>) -> Respon
 /// Makes a rejection of a plain error. Headers that do not describe its content stay.
 fn rejection(preferences: Preferences, response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
     let (head, body) = response.into_parts();
-    let mut rejection = Rejection::new(head.status, HookResponse);
-    if let Some(detail) = detail(body) {
+    let mut rejection = Rejection::of_plain_error(&head, HookResponse);
+    if rejection.reason::<HookResponse>().is_some()
+        && let Some(detail) = detail(body)
+    {
         rejection = rejection.with_detail(detail);
     }
     rejection.response_instead_of(head, preferences)

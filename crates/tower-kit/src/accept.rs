@@ -140,7 +140,8 @@ impl<'a> Range<'a> {
     }
 }
 
-/// A weight from 0 to 1 with digits before and behind a point, if there is one; more than three are too exact, and do no harm.
+/// Returns a weight from 0 to 1, which has digits before and after a point if it has one. More than
+/// three digits are too exact, and do no harm.
 fn quality(text: &str) -> Option<f32> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -148,7 +149,7 @@ fn quality(text: &str) -> Option<f32> {
     (0.0..=1.0).contains(&quality).then_some(quality)
 }
 
-/// The members of a list; a comma within quotes is part of one.
+/// Returns the members of a list. A comma within quotes is part of a member.
 pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
     split(list, ',').filter(|member| !member.is_empty())
 }
@@ -205,13 +206,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_is_what_the_client_would_rather_have() {
+    fn the_best_is_the_offer_that_the_client_prefers() {
         const OFFERS: [&str; 3] = ["text/plain", "text/html", "application/json"];
         let table = [
             ("*/*", Some(0)),
             ("text/html, text/plain", Some(0)),
             ("text/html, text/plain;q=0.9", Some(1)),
-            // The more exact, where the weights are the same, and the more exact decides about its own.
+            // Of equal weights the more exact range wins. The most exact range decides about an offer.
             ("*/*, application/json", Some(2)),
             ("text/*, application/json;q=0.9", Some(0)),
             ("text/plain;q=0, */*", Some(1)),
@@ -259,7 +260,8 @@ mod tests {
         assert_eq!(best(Some(&quoted), &offers), Some(1));
         assert_eq!(best(None, &OFFERS), Some(0));
         assert_eq!(best(None, &[]), None);
-        // All lines are one list; a quote ends with its line, and what is no text is no member.
+        // All lines are one list. A quote ends with its line, and bytes that are not text are no
+        // member.
         let lines = [
             "text/plain;q=0.5",
             "text/html;a=\"",

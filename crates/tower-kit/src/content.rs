@@ -12,8 +12,8 @@ use http_body::Body;
 
 /// The part of a request that decides whether its response has content.
 ///
-/// It is made from the method that the client sent. A layer further in may change the method, but
-/// the client and the server go by the original one.
+/// It is made from the method that the client sent. An inner layer may change the method, but the
+/// client and the server go by the original one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RequestKind {
     /// HEAD. No response to it has content.

@@ -147,14 +147,21 @@ pub fn code(status: StatusCode) -> u16 {
     }
 }
 
-/// Returns the trailers that end a call with the code of this HTTP status. The message is
-/// percent-encoded.
+/// The most bytes of a message. Many clients take no head of more than 8 KiB, and a byte becomes
+/// three.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// Returns the trailers that end a call with the code of this HTTP status. The message is cut after
+/// 1024 bytes and percent-encoded.
 #[must_use]
 pub fn trailers(status: StatusCode, message: &str) -> HeaderMap {
     /// All but printable ASCII, and the percent sign.
     const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
     let mut trailers = HeaderMap::with_capacity(2);
     trailers.insert(GRPC_STATUS, code(status).into());
+    let is_end = |at: &usize| message.is_char_boundary(*at);
+    let end = (0..=LONGEST_MESSAGE.min(message.len())).rfind(is_end);
+    let message = &message[..end.unwrap_or(0)];
     let message = utf8_percent_encode(message, ENCODED).to_string();
     if let Ok(message) = HeaderValue::try_from(message) {
         trailers.insert(GRPC_MESSAGE, message);

@@ -42,6 +42,14 @@ const OFFERS: [(&str, Format); 4] = [
     ("application/json", Format::Json),
 ];
 
+/// The same with the charset, for which some clients ask too.
+const OFFERS_WITH_CHARSET: [&str; 4] = [
+    "text/plain;charset=utf-8",
+    "text/html;charset=utf-8",
+    "application/problem+json;charset=utf-8",
+    "application/json;charset=utf-8",
+];
+
 impl Preferences {
     /// Reads the preferences from a request's method and headers.
     ///
@@ -88,13 +96,12 @@ impl Preferences {
             let format = Format::Grpc(flavor);
             return Self { kind, format };
         }
-        let names = OFFERS.map(|(name, _)| name);
-        let best = accept::best(accept(), &names).or_else(|| {
-            // Some clients ask for the charset, too.
-            let names = names.map(|name| format!("{name};charset=utf-8"));
-            accept::best(accept(), &names.each_ref().map(String::as_str))
-        });
-        let (_, format) = OFFERS[best.unwrap_or(0)];
+        let mut names = OFFERS.map(|(name, _)| name).to_vec();
+        if accept().iter().any(names_charset) {
+            names.extend(OFFERS_WITH_CHARSET);
+        }
+        let best = accept::best(accept(), &names).unwrap_or(0);
+        let (_, format) = OFFERS[best % OFFERS.len()];
         Self { kind, format }
     }
 
@@ -109,6 +116,11 @@ impl Preferences {
     pub fn kind(self) -> RequestKind {
         self.kind
     }
+}
+
+fn names_charset(line: &HeaderValue) -> bool {
+    let mut words = line.as_bytes().windows("charset".len());
+    words.any(|word| word.eq_ignore_ascii_case(b"charset"))
 }
 
 impl From<&Parts> for Preferences {
@@ -144,7 +156,7 @@ mod tests {
 
     #[test]
     fn kit_6_the_format_is_negotiated() {
-        let table: [(&[&'static str], Format); 13] = [
+        let table: [(&[&'static str], Format); 16] = [
             (&[], Format::Text),
             (&["*/*"], Format::Text),
             (&["text/*"], Format::Text),
@@ -155,6 +167,9 @@ mod tests {
             (&["application/*"], Format::Problem),
             (&["text/html;q=0.5", "application/json"], Format::Json),
             (&["text/html;charset=utf-8"], Format::Html),
+            (&["text/html;charset=utf-8, */*;q=0.1"], Format::Html),
+            (&["application/json;charset=UTF-8, */*"], Format::Json),
+            (&["text/html;charset=utf-8;q=0.1, */*"], Format::Text),
             (&["image/png"], Format::Text),
             (&["text/plain;q=0, */*"], Format::Html),
             (&[""], Format::Text),

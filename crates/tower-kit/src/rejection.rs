@@ -18,10 +18,10 @@ use http_body_util::Full;
 use crate::{
     Format, Preferences,
     content::{self, RequestKind},
-    grpc::{self, Flavor, Protocol},
+    grpc::{self, Flavor, GRPC_STATUS, Protocol},
 };
 
-/// Why a layer has responded itself, and what the client is told about it.
+/// Why a layer has responded itself, and what the client gets to know about it.
 ///
 /// [`response_for`](Self::response_for) makes an error response in the protocol and the format
 /// that the client prefers, and leaves the rejection in the response's extensions. Loggers, error
@@ -75,15 +75,14 @@ impl Rejection {
         }
     }
 
-    /// Sets the sentence that the client is told. Default: the name of the status.
+    /// Sets the sentence that the client gets. Default: the name of the status.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Sets the id under which the log has more about this, and which the client is told. Default:
-    /// none.
+    /// Sets the id under which the log has more about this, and which the client gets. Default: none.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = Some(id.into());
@@ -108,7 +107,8 @@ impl Rejection {
     /// Returns the rejection that a response was made of.
     ///
     /// Returns `None` if the response was changed since, so that it is no longer this rejection: if
-    /// it has another status, or, for a client of gRPC, if it is not a response of gRPC.
+    /// it has another status, or, for a client of gRPC, if it is not a response of gRPC or is a
+    /// successful one.
     #[inline]
     #[must_use]
     pub fn of<B>(response: &Response<B>) -> Option<&Self> {
@@ -133,7 +133,9 @@ impl Rejection {
         let is_same = match rejection.preferences.format() {
             Format::Grpc(_) => {
                 let content_type = headers.get(CONTENT_TYPE)?;
-                status == StatusCode::OK && Flavor::of(content_type.as_bytes()).is_some()
+                status == StatusCode::OK
+                    && Flavor::of(content_type.as_bytes()).is_some()
+                    && headers.get(GRPC_STATUS).is_none_or(|code| code != "0")
             }
             _ => status == rejection.status,
         };
@@ -146,13 +148,13 @@ impl Rejection {
         self.status
     }
 
-    /// Returns the sentence that the client is told.
+    /// Returns the sentence that the client gets.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
-    /// Returns the id that the client is told, for example that of an incident.
+    /// Returns the id that the client gets, for example that of an incident.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
@@ -164,7 +166,7 @@ impl Rejection {
         self.preferences
     }
 
-    /// Returns the reason, for the log. The client is not told.
+    /// Returns the reason, for the log. The client does not get it.
     #[must_use]
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.error
@@ -204,6 +206,20 @@ impl Rejection {
         self.finish(response)
     }
 
+    /// Returns the rejection to send instead of a plain error with this head, see
+    /// [`is_plain_error`].
+    ///
+    /// It is the rejection that the response was made of, if there is one: a handler may have
+    /// returned it without knowing the client's preferences. Otherwise it has the status of the
+    /// head, and this reason.
+    #[must_use]
+    pub fn of_plain_error(head: &Parts, error: impl Error + Send + Sync + 'static) -> Self {
+        match Self::of_head(head) {
+            Some(rejection) => rejection.clone(),
+            None => Self::new(head.status, error),
+        }
+    }
+
     /// Returns the response instead of another one, which had this head. The other one's headers
     /// and extensions stay, except the headers that describe its content. Its headers replace those
     /// of the rejection of the same name.
@@ -218,7 +234,7 @@ impl Rejection {
     ///
     /// let (head, body) = response.into_parts();
     /// let error = std::io::Error::other("plain");
-    /// let rejection = Rejection::new(head.status, error).with_detail(body);
+    /// let rejection = Rejection::of_plain_error(&head, error).with_detail(body);
     /// let response = rejection.response_instead_of(head, &request);
     /// assert_eq!(response.headers()["grpc-status"], "14");
     /// assert_eq!(response.headers()["retry-after"], "9");
@@ -343,11 +359,11 @@ pub fn status_of<B>(response: &Response<B>) -> StatusCode {
     Rejection::of(response).map_or(response.status(), Rejection::status)
 }
 
-/// Returns whether a response is an error in plain text, or one without a content type, and no
-/// [`Rejection`]: one that was not made for the protocol of its client.
+/// Returns whether a response is an error in plain text, or one without a content type: one that
+/// was not made for a client of gRPC.
 ///
 /// A client of gRPC takes such a response for a fault of the connection. So a layer makes a
-/// rejection of it, see [`Rejection::response_instead_of`].
+/// rejection of it, see [`Rejection::of_plain_error`] and [`Rejection::response_instead_of`].
 #[must_use]
 pub fn is_plain_error<B>(response: &Response<B>) -> bool {
     let status = response.status();
@@ -357,9 +373,7 @@ pub fn is_plain_error<B>(response: &Response<B>) -> bool {
         let essence = parts.next().unwrap_or_default().trim_ascii();
         essence.eq_ignore_ascii_case(b"text/plain")
     };
-    is_error
-        && response.headers().get(CONTENT_TYPE).is_none_or(is_text)
-        && Rejection::of(response).is_none()
+    is_error && response.headers().get(CONTENT_TYPE).is_none_or(is_text)
 }
 
 fn reason(status: StatusCode) -> &'static str {
@@ -389,7 +403,8 @@ impl Error for Rejection {
     }
 }
 
-/// In the format of [`with_preferences`](Rejection::with_preferences).
+/// In the format of [`with_preferences`](Rejection::with_preferences), which is text if nothing sets
+/// it: axum does not show the request to a response.
 #[cfg(feature = "axum")]
 impl axum_core::response::IntoResponse for Rejection {
     fn into_response(self) -> axum_core::response::Response {

@@ -102,6 +102,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         RenderFuture {
+            kind: RequestKind::of(request.method()),
             future: self.inner.call(request),
             render: self.render.clone(),
         }
@@ -121,6 +122,8 @@ pin_project! {
     pub struct RenderFuture<Fut, F> {
         #[pin]
         future: Fut,
+        // The rejection may not know the request.
+        kind: RequestKind,
         render: F,
     }
 }
@@ -137,11 +140,10 @@ where
         let this = self.project();
         let response = ready!(this.future.poll(cx))?;
         let rendered = Rejection::of(&response).and_then(|rejection| {
-            let preferences = rejection.preferences();
             let (head, body) = (this.render)(rejection)?.into_parts();
-            match preferences.format() {
+            match rejection.preferences().format() {
                 Format::Grpc(flavor) => for_grpc(flavor, head, body),
-                _ if preferences.kind() == RequestKind::Head => Some(for_head(head, body)),
+                _ if *this.kind == RequestKind::Head => Some(for_head(head, body)),
                 _ => Some((head, EitherBody::inner(Either::Right(body)))),
             }
         });
@@ -185,7 +187,7 @@ fn for_grpc<A, B>(flavor: Flavor, mut head: Parts, body: B) -> Option<Rendered<A
 
 fn replace(head: &mut Parts, rendered: Parts) {
     content::remove_content_headers(&mut head.headers);
-    for name in [GRPC_STATUS, GRPC_MESSAGE] {
+    for name in [GRPC_STATUS, GRPC_MESSAGE, GRPC_STATUS_DETAILS] {
         head.headers.remove(name);
     }
     head.status = rendered.status;

@@ -43,7 +43,9 @@ const USUALLY: [&str; 7] = [
 ];
 
 /// Whole words, because as parts they are in many other words: `design`, `inside`.
-const WORDS: [&str; 3] = ["otp", "sid", "sig"];
+const WORDS: [&str; 12] = [
+    "bearer", "cred", "creds", "cvc", "cvv", "hmac", "hotp", "otp", "psk", "sid", "sig", "totp",
+];
 
 /// Starts and ends of words: `keypair`, `sshkey`, `passconfirm`, `dbpass`.
 const EDGES: [&str; 3] = ["key", "keys", "pass"];
@@ -93,6 +95,15 @@ const ENGLISH: [&str; 41] = [
     "whiskey",
 ];
 
+/// Standard headers that have such a part and no secret, in one word.
+const HARMLESS: [&str; 5] = [
+    "accesscontrolallowcredentials",
+    "accesscontrolallowprivatenetwork",
+    "accesscontrolrequestprivatenetwork",
+    "idempotencykey",
+    "secwebsocketkey",
+];
+
 /// The last words of settings about a secret, which are not secret: `cookie_path`, `auth_url`.
 const SETTINGS: [&str; 15] = [
     "dir", "file", "headers", "host", "length", "limit", "path", "port", "size", "status",
@@ -114,6 +125,9 @@ const SETTINGS: [&str; 15] = [
 pub fn is_secret(name: &str) -> bool {
     let words = words(name);
     let joined = words.concat();
+    if HARMLESS.contains(&joined.as_str()) {
+        return false;
+    }
     if ALWAYS.iter().any(|part| joined.contains(part)) {
         return true;
     }
@@ -131,11 +145,12 @@ fn is_secret_word(word: &str) -> bool {
     WORDS.contains(&word) || EDGES.iter().any(has_edge) && !ENGLISH.contains(&word)
 }
 
-/// Returns whether the name has this part. An author is not about authentication.
+/// Returns whether the name has this part. An author and a URL's authority are not about
+/// authentication.
 fn has_part(name: &str, part: &str) -> bool {
     name.match_indices(part).any(|(at, _)| {
         let rest = &name[at..];
-        !rest.starts_with("author") || rest.starts_with("authori")
+        !rest.starts_with("author") || rest.starts_with("authori") && !rest.starts_with("authorit")
     })
 }
 
@@ -234,22 +249,50 @@ fn parameters(text: &str, separators: &[char]) -> String {
     out
 }
 
+/// A URL within a URL within a URL is encoded as many times.
+const MOST_DECODINGS: usize = 3;
+
 fn decoded(text: &str) -> Cow<'_, str> {
-    percent_decode_str(text).decode_utf8_lossy()
+    let mut text = Cow::from(text);
+    for _ in 0..MOST_DECODINGS {
+        match decoded_once(&text) {
+            None => break,
+            Some(next) => text = next.into(),
+        }
+    }
+    text
+}
+
+/// Returns `None` if there is nothing to decode.
+fn decoded_once(text: &str) -> Option<String> {
+    match percent_decode_str(text).into() {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+    }
 }
 
 /// Returns whether a value has a secret in it. It may be a URL, and may be encoded as one in a URL.
 fn has_secret(value: &str) -> bool {
-    let once = decoded(value);
-    let twice = decoded(&once).into_owned();
-    let texts = [value, &once, &twice];
-    texts
-        .into_iter()
-        .any(|text| matches!(fields(text), Cow::Owned(_)))
+    let is_redacted = |text: &str| matches!(plain_fields(text), Cow::Owned(_));
+    is_redacted(value) || has_encoded_secret(value)
+}
+
+/// Returns whether a value has a secret in it that is seen when it is decoded.
+fn has_encoded_secret(value: &str) -> bool {
+    let mut text = decoded_once(value);
+    for _ in 0..MOST_DECODINGS {
+        let Some(decoded) = text else { break };
+        if matches!(plain_fields(&decoded), Cow::Owned(_)) {
+            return true;
+        }
+        text = decoded_once(&decoded);
+    }
+    false
 }
 
 /// Returns a text without the values of secret fields, as `Debug`, JSON, forms and queries write
-/// fields, and without what [`urls`] removes.
+/// fields, and without what [`urls`] removes. Parts that are encoded as in a URL are replaced as a
+/// whole if they have a secret in them.
 ///
 /// ```
 /// use tower_kit::secrets::fields;
@@ -258,6 +301,15 @@ fn has_secret(value: &str) -> bool {
 /// ```
 #[must_use]
 pub fn fields(text: &str) -> Cow<'_, str> {
+    replaced(text, has_encoded_secret)
+}
+
+/// Returns the same, and leaves encoded parts as they are.
+fn plain_fields(text: &str) -> Cow<'_, str> {
+    replaced(text, |_| false)
+}
+
+fn replaced(text: &str, is_hidden: impl Fn(&str) -> bool) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
     let mut at = 0;
@@ -269,16 +321,29 @@ pub fn fields(text: &str) -> Cow<'_, str> {
             continue;
         }
         let end = at + name;
-        let value = is_secret(&decoded(&text[at..end]))
+        let word = &text[at..end];
+        let name = decoded(word);
+        let value = is_secret(&name)
             .then(|| separator_length(&bytes[end..], at > 0 && bytes[at - 1] == b'"'))
             .flatten();
         match value {
+            None if is_hidden(word) => {
+                out.push_str(&text[done..at]);
+                out.push_str(REDACTED);
+                at = end;
+                done = at;
+            }
             None => at = end,
             Some(separator) => {
                 let start = end + separator;
                 out.push_str(&text[done..start]);
                 out.push_str(REDACTED);
-                at = start + value_length(&bytes[start..]);
+                let value = &bytes[start..];
+                at = start
+                    + match is_header_line(&name, &bytes[end..], value) {
+                        true => line_length(value),
+                        false => value_length(value),
+                    };
                 done = at;
             }
         }
@@ -320,6 +385,26 @@ fn separator_length(text: &[u8], quoted: bool) -> Option<usize> {
     };
     let plain = text[quote..sign].iter().all(u8::is_ascii_whitespace);
     plain.then(|| sign + 1 + count(sign + 1, u8::is_ascii_whitespace))
+}
+
+/// Returns whether this is a line of a header whose value has commas or semicolons in it.
+fn is_header_line(name: &str, separator: &[u8], value: &[u8]) -> bool {
+    const NAMES: [&str; 4] = [
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "set-cookie",
+    ];
+    let is_name = NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
+    // Otherwise it is a field of a struct.
+    let is_value = value.first().is_some_and(u8::is_ascii_alphanumeric);
+    is_name && separator.first() == Some(&b':') && is_value
+}
+
+/// Returns how many bytes there are up to the end of the line.
+fn line_length(text: &[u8]) -> usize {
+    let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    end.unwrap_or(text.len())
 }
 
 /// Returns how many bytes a value has. It ends with the line, or with what ends a field, an element
@@ -429,6 +514,18 @@ mod tests {
                 "Authorization: Bearer x\nHost: y",
                 "Authorization: [redacted]\nHost: y",
             ),
+            (
+                "Authorization: Digest username=\"x\", response=\"y\"\r\nHost: z",
+                "Authorization: [redacted]\r\nHost: z",
+            ),
+            ("cookie: a=x; b=y\nb: 1", "cookie: [redacted]\nb: 1"),
+            ("cookie: \"a=x; b=y\", b: 1", "cookie: [redacted], b: 1"),
+            (
+                "https://x/?a=%2Fcb%3Ftoken%3Dx&b",
+                "https://x/?a=[redacted]&b",
+            ),
+            ("a=%252Fcb%253Ftoken%253Dx", "a=[redacted]"),
+            ("a=%2Fcb%3Fpage%3Dx", "a=%2Fcb%3Fpage%3Dx"),
             ("the key is under the mat", "the key is under the mat"),
             (
                 "\"password, please\", he said",
@@ -479,12 +576,19 @@ mod tests {
             "apikey",
             "auth",
             "authorization",
+            "bearer",
             "bearertoken",
             "cookie",
+            "cred",
             "credential",
             "credentials",
+            "creds",
             "csrf",
+            "cvc",
+            "cvv",
             "dbpass",
+            "hmac",
+            "hotp",
             "jwt",
             "key",
             "keymaterial",
@@ -502,6 +606,7 @@ mod tests {
             "passwort",
             "private",
             "privatekey",
+            "psk",
             "pwd",
             "secret",
             "sessid",
@@ -513,6 +618,7 @@ mod tests {
             "sshkey",
             "token",
             "tokens",
+            "totp",
             "xsrf",
         ] {
             let (first, rest) = word.split_at(1);
@@ -557,16 +663,23 @@ mod tests {
             "",
             "-",
             "accept",
+            "access-control-allow-credentials",
+            "access-control-allow-private-network",
+            "access-control-request-private-network",
             "host",
             "design",
             "inside",
             "stop",
             "hotpot",
+            "idempotency-key",
+            "sec-websocket-key",
             "user",
             "name",
             "id",
             "monkey",
             "author",
+            "authority",
+            "authoritative-server",
             "co_author",
             "compass",
             "bypass_cache",
@@ -608,6 +721,8 @@ mod tests {
             ("/a?next=/cb?token=x&b", "/a?next=redacted&b"),
             ("/a?e=%2Fcb%3Ftoken%3Dx", "/a?e=redacted"),
             ("/a?e=%252Fcb%253Ftoken%253Dx", "/a?e=redacted"),
+            ("/a?e=%25252Fcb%25253Ftoken%25253Dx", "/a?e=redacted"),
+            ("/a?to%256ben=x", "/a?to%256ben=redacted"),
             ("/a?next=http://me:x@y/", "/a?next=redacted"),
             ("/a?next=http://y/z", "/a?next=http://y/z"),
             ("/a;jsessionid=x/b;c=d", "/a;jsessionid=redacted/b;c=d"),

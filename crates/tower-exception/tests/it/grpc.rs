@@ -9,7 +9,7 @@ use http_body::SizeHint;
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_exception::PlainError;
-use tower_kit::Rejection;
+use tower_kit::{Preferences, Rejection};
 use tower_lint::probe::{Body, Error, Step};
 
 use crate::probe::keeping;
@@ -320,6 +320,20 @@ async fn a_plain_error_is_a_status_for_grpc() {
         let block = format!("grpc-status:{code}\r\ngrpc-message:{message}\r\n");
         assert_eq!(response.body()[5..], *block.as_bytes());
     }
+}
+
+/// A handler of axum returns a rejection without the client's preferences.
+#[tokio::test]
+async fn a_rejection_in_text_is_a_status_for_grpc() {
+    let reason = std::io::Error::other("a lock");
+    let rejection = Rejection::new(StatusCode::CONFLICT, reason).with_detail("locked");
+    let error = rejection.response_for(Preferences::default()).map(drop);
+    let response = through("application/grpc", &error).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "3");
+    assert_eq!(response.headers()["grpc-message"], "locked");
+    let rejection = Rejection::of(&response).unwrap();
+    assert!(rejection.reason::<std::io::Error>().is_some());
 }
 
 #[tokio::test]

@@ -113,8 +113,6 @@ fn a_client_of_grpc_web_gets_its_error_in_the_body() {
 #[test]
 fn other_responses_and_other_clients_are_left_alone() {
     let plain = || error(401, Some("text/plain"), "no");
-    let rejected =
-        || Rejection::new(StatusCode::FORBIDDEN, Error("no")).response_for(&Request::new(()));
     // The method and the content type of the request.
     let grpc = || (Method::POST, "application/grpc");
     let table = [
@@ -126,7 +124,6 @@ fn other_responses_and_other_clients_are_left_alone() {
         (grpc(), error(401, Some("text/plainish"), "no")),
         (grpc(), error(401, Some("application/grpc"), "no")),
         (grpc(), error(401, Some("application/json"), "{}")),
-        (grpc(), rejected()),
         ((Method::POST, "application/json"), plain()),
         ((Method::GET, "application/grpc"), plain()),
     ];
@@ -141,6 +138,17 @@ fn other_responses_and_other_clients_are_left_alone() {
         let reason = rejection.and_then(|rejection| rejection.reason::<HookResponse>());
         assert!(reason.is_none(), "{index}");
     }
+}
+
+#[test]
+fn a_rejection_in_text_is_made_again_for_grpc() {
+    let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("no")).with_detail("members only");
+    let response = ask_grpc(rejection.response_for(&Request::new(())));
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["grpc-status"], "7");
+    assert_eq!(response.headers()["grpc-message"], "members only");
+    let rejection = Rejection::of(&response).unwrap();
+    assert!(rejection.reason::<Error>().is_some());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
-use tower_kit::{Format, Rejection, is_plain_error, status_of};
+use tower_kit::{Format, Preferences, Rejection, is_plain_error, status_of};
 
 #[derive(Debug, PartialEq)]
 struct Hidden;
@@ -208,6 +208,10 @@ fn kit_12_a_response_that_was_changed_since_is_no_rejection() {
     let mut response = rejected();
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     assert_eq!(status_of(&response), StatusCode::BAD_GATEWAY);
+    // A service has succeeded, and left the extensions of an earlier response.
+    let mut response = rejected();
+    response.headers_mut().insert("grpc-status", 0.into());
+    assert_eq!(status_of(&response), StatusCode::OK);
     // tonic-web makes gRPC-Web of it, which is gRPC still.
     let mut response = rejected();
     let web = HeaderValue::from_static("application/grpc-web+proto");
@@ -240,9 +244,44 @@ fn kit_15_a_plain_error_was_not_made_for_a_protocol() {
             "{status} {content_type:?}"
         );
     }
+    // A rejection in text was made without the preferences of a client of gRPC.
+    assert!(is_plain_error(&not_found().response_for(&accepting("*/*"))));
     assert!(!is_plain_error(
-        &not_found().response_for(&accepting("*/*"))
+        &not_found().response_for(&grpc("application/grpc"))
     ));
+}
+
+#[test]
+fn kit_15_a_rejection_in_text_is_made_again_for_grpc() {
+    let rejection = not_found().with_detail("no page").with_id("7f");
+    let response = rejection.with_header(header::RETRY_AFTER, 3.into());
+    let (head, _) = response.response_for(Preferences::default()).into_parts();
+    let rejection = Rejection::of_plain_error(&head, io::Error::other("unknown"));
+    assert_eq!(rejection.reason::<Hidden>(), Some(&Hidden));
+    let response = rejection.response_instead_of(head, &grpc("application/grpc"));
+    let headers = response.headers();
+    assert_eq!(headers["grpc-status"], "12");
+    assert_eq!(headers["grpc-message"], "no page (incident 7f)");
+    assert_eq!(headers["retry-after"], "3");
+    assert_eq!(status_of(&response), StatusCode::NOT_FOUND);
+
+    let (head, ()) = Response::new(()).into_parts();
+    let rejection = Rejection::of_plain_error(&head, Hidden);
+    assert_eq!(rejection.status(), StatusCode::OK);
+    assert_eq!(rejection.reason::<Hidden>(), Some(&Hidden));
+}
+
+#[test]
+fn kit_8_a_long_message_is_cut() {
+    for (detail, expected) in [
+        ("x".repeat(1024), 1024),
+        ("x".repeat(4000), 1024),
+        (format!("{}é", "x".repeat(1023)), 1023),
+    ] {
+        let rejection = not_found().with_detail(detail);
+        let response = rejection.response_for(&grpc("application/grpc"));
+        assert_eq!(response.headers()["grpc-message"].len(), expected);
+    }
 }
 
 #[test]

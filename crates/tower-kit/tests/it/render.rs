@@ -35,7 +35,7 @@ fn rejected(request: &Request<()>) -> Response<Full<Bytes>> {
     response
 }
 
-/// Adds a header of its own, and says what the reason was.
+/// Adds a header of its own, and shows the reason.
 fn shouted(rejection: &Rejection) -> Option<Response<Full<Bytes>>> {
     let reason = rejection.reason::<std::io::Error>()?;
     let text = reason.to_string().to_uppercase();
@@ -79,6 +79,37 @@ async fn kit_13_a_head_has_the_length_and_no_body() {
     assert_eq!(response.status(), StatusCode::GONE);
     assert_eq!(response.headers()[header::CONTENT_LENGTH], "15");
     assert!(response.body().is_end_stream());
+}
+
+/// As axum's `IntoResponse`, which does not know the request.
+#[tokio::test]
+async fn kit_13_a_head_is_known_by_its_request() {
+    let unknowing = |_: &Request<()>| rejected(&Request::new(()));
+    let mut request = Request::new(());
+    *request.method_mut() = Method::HEAD;
+    let response = rendered(request, unknowing, shouted).await;
+    assert_eq!(response.headers()[header::CONTENT_LENGTH], "15");
+    assert!(response.body().is_end_stream());
+}
+
+#[tokio::test]
+async fn kit_13_details_of_grpc_are_replaced_with_the_status() {
+    let detailed = |request: &Request<()>| {
+        let mut response = rejected(request);
+        let details = HeaderValue::from_static("AQ==");
+        let headers = response.headers_mut();
+        headers.insert("grpc-status-details-bin", details);
+        response
+    };
+    let without = |_: &Rejection| {
+        let response = Response::builder()
+            .header("content-type", "application/grpc")
+            .header("grpc-status", "9");
+        response.body(Full::default()).ok()
+    };
+    let response = rendered(grpc("application/grpc"), detailed, without).await;
+    assert_eq!(response.headers()["grpc-status"], "9");
+    assert!(!response.headers().contains_key("grpc-status-details-bin"));
 }
 
 fn grpc(content_type: &str) -> Request<()> {
