@@ -97,7 +97,7 @@ impl Preferences {
             return Self { kind, format };
         }
         let mut names = OFFERS.map(|(name, _)| name).to_vec();
-        if accept().iter().any(names_charset) {
+        if accept().into_iter().any(names_charset) {
             names.extend(OFFERS_WITH_CHARSET);
         }
         let best = accept::best(accept(), &names).unwrap_or(0);
