@@ -110,6 +110,27 @@ async fn a_rejection_is_in_the_format_that_the_client_prefers() {
     }
 }
 
+/// For a client of gRPC the status on the wire is 200.
+#[tokio::test]
+async fn a_cascade_falls_through_a_rejection() {
+    let files = [
+        (
+            "main.ini",
+            "[composite:main]\nuse = egg:tower#cascade\napp1 = files\napp2 = map\napp3 = last\n\
+             [app:files]\nuse = egg:tower#static\ndocument_root = %(here)s/www\n\
+             [composite:map]\nuse = egg:tower#urlmap\n/a = last\n\
+             [app:last]\nuse = egg:tower#text\ntext = last\n",
+        ),
+        ("www/a.txt", "a"),
+    ];
+    let folder = Folder::new("rejections-cascade", &files);
+    let app = folder.load("main.ini");
+    for content_type in ["text/plain", "application/grpc"] {
+        let request = Request::post("/b").header("content-type", content_type);
+        assert_eq!(ask(&app, request).await.body(), "last", "{content_type}");
+    }
+}
+
 #[tokio::test]
 async fn an_upload_that_breaks_off_is_a_400() {
     let app = site("[app:main]\nuse = egg:tower#checksum\n");
