@@ -5,7 +5,7 @@ use std::{convert::Infallible, hint::black_box};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cascade::CascadeLayer;
 
 use crate::{Pair, ReqBody, Subject, answers, not_found};
@@ -18,6 +18,14 @@ fn first_answers() -> Subject {
 /// The first app has none.
 fn falls_through() -> Subject {
     Subject::new(CascadeLayer::new(service_fn(not_found)).layer(service_fn(answers)))
+}
+
+/// The first two services have none.
+fn two_fall_through() -> Subject {
+    let layers = ServiceBuilder::new()
+        .layer(CascadeLayer::new(service_fn(not_found)))
+        .layer(CascadeLayer::new(service_fn(not_found)));
+    Subject::new(layers.service(service_fn(answers)))
 }
 
 /// The first app is not asked.
@@ -62,6 +70,9 @@ fn hand_written() -> Subject {
 
 pub(crate) fn pairs() -> Vec<Pair> {
     vec![
+        Pair::new("cascade/two-fall-through/hand-written", || {
+            (two_fall_through(), hand_written())
+        }),
         Pair::new("cascade/first-answers/parts-clone", || {
             (first_answers(), parts_clone())
         })

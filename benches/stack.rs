@@ -12,6 +12,7 @@ use tower_cascade::{CascadeLayer, Lookup};
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
+use tower_kit::EitherBody;
 
 use super::{ReqBody, Subject, answers, not_found};
 
@@ -44,10 +45,11 @@ fn typed(content_type: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-/// An app in memory: a page for each of these paths.
-fn looks(
+/// Pages in memory, one for each of these paths.
+fn looks<B>(
     paths: &'static [&str],
-) -> Lookup<impl Fn(&Parts) -> Option<Response<Full<Bytes>>> + Clone> {
+) -> Lookup<impl Fn(&Parts) -> Option<Response<EitherBody<B>>> + Clone> {
+    let page = || page().map(EitherBody::own);
     Lookup::new(move |head: &Parts| paths.contains(&head.uri.path()).then(page))
 }
 
@@ -70,7 +72,7 @@ fn routes<B: Send + 'static>(
     route: Answer,
 ) -> impl Service<
     Request<B>,
-    Response = Response<impl Body<Data = Bytes, Error = BoxError>>,
+    Response = Response<EitherBody<impl Body<Data = Bytes, Error = BoxError>>>,
     Error = Infallible,
 > + Clone {
     let urls = Dispatch::builder()
@@ -103,18 +105,16 @@ fn bare(answer: Answer) -> Subject {
 
 /// A stack, and the same page without it.
 pub(crate) fn stacks() -> Vec<(&'static str, Subject, Subject)> {
-    let memory = CascadeLayer::new(looks(OTHERS));
     let service = CascadeLayer::new(service_fn(|request| serves(OTHERS, request)));
-    let answers = CascadeLayer::new(looks(THIS));
     vec![
         (
             "stack/five-layers",
-            around(memory.layer(routes(page))),
+            around(looks(OTHERS).layer(routes(page))),
             bare(page),
         ),
         (
             "stack/first-app-answers",
-            around(answers.layer(routes(page))),
+            around(looks(THIS).layer(routes(page))),
             bare(page),
         ),
         (
@@ -124,7 +124,7 @@ pub(crate) fn stacks() -> Vec<(&'static str, Subject, Subject)> {
         ),
         (
             "stack/text-of-64-lines",
-            around(memory.layer(routes(text))),
+            around(looks(OTHERS).layer(routes(text))),
             bare(text),
         ),
     ]

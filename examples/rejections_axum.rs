@@ -1,4 +1,4 @@
-//! The rejections of layers as your own JSON: whatever axum makes a response of. Responses of the handlers stay.
+//! The rejections of layers in your own JSON, by axum's `IntoResponse`. Responses of handlers stay.
 //!
 //! `cargo run -p examples --bin rejections-axum`, then `curl -i http://127.0.0.1:8080/elsewhere`.
 

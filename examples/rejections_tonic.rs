@@ -1,6 +1,8 @@
-//! The rejections of layers as a status of tonic, with metadata, instead of the one that a layer's HTTP status stands for.
+//! The rejections of layers as a status of tonic, with metadata. Without it they have the status
+//! that belongs to the layer's HTTP status.
 //!
-//! `cargo run -p examples --bin rejections-tonic`, then call any method with any gRPC client at `http://127.0.0.1:8080`.
+//! `cargo run -p examples --bin rejections-tonic`, then call any method at `http://127.0.0.1:8080`
+//! with any gRPC client.
 
 use std::{error::Error, net::SocketAddr};
 

@@ -63,9 +63,8 @@ async fn sixty_four_megabytes_stream_past_apps_that_do_not_read_them() {
     const CHUNK: usize = 64 << 10;
     const CHUNKS: usize = 1 << 10;
 
-    let app = CascadeLayer::new(service_fn(no_answer))
-        .then(service_fn(no_answer))
-        .layer(service_fn(hashes));
+    let list = [service_fn(no_answer), service_fn(no_answer)];
+    let app = CascadeLayer::list(list).layer(service_fn(hashes));
     let server = Server::start(app).await;
     // Counting, so that a chunk that is lost or comes twice is noticed.
     let chunk = |number: usize| Bytes::from(number.to_le_bytes().repeat(CHUNK / 8));

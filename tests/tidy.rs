@@ -40,6 +40,7 @@ const DEPENDENCIES: [&str; 31] = [
     "serde_json",
     "siphasher",
     "smallvec",
+    "stackfuture",
     "strsim",
     "sync_wrapper",
     "tower-layer",

@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Other methods get a response of the file service itself, 405.
         .only(|head| matches!(head.method, Method::GET | Method::HEAD))
         // It redirects to a directory, which would shadow a path of that name.
-        .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
+        .statuses([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
         .on_error(no_such_file);
     let app = ServiceBuilder::new().layer(files).service(service_fn(rest));
     server::serve(app).await

@@ -25,7 +25,7 @@ fn app() -> Result<Router, BoxError> {
     let loaded = loader.load_app("config:development.ini")?;
     let files = CascadeLayer::new(ServeDir::new(here.join("site/files")))
         // ServeDir redirects to a directory, which would shadow a path of the loaded app.
-        .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?;
+        .statuses([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?;
     Ok(Router::new()
         .route("/about", get(async || "an axum app\n"))
         .fallback_service(files.layer(loaded)))

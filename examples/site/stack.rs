@@ -69,7 +69,7 @@ where
                 // Other methods get a response of the file service itself, 405.
                 .only(|request| matches!(request.method, Method::GET | Method::HEAD))
                 // It redirects to a directory, which would shadow a route of that name.
-                .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
+                .statuses([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])?
                 .on_error(no_such_file),
         )
         .layer(DispatchLayer::new(urls))

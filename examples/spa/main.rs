@@ -12,7 +12,7 @@ use http::{
     header::{ACCEPT, CONTENT_TYPE, VARY},
 };
 use tokio::net::TcpListener;
-use tower::{Layer, service_fn};
+use tower::{ServiceBuilder, service_fn};
 use tower_cascade::CascadeLayer;
 use tower_http::services::ServeDir;
 
@@ -65,11 +65,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             get(async || "[7]\n").post(async |order: String| order),
         )
         .route("/about", get(async || Html("<p>About</p>\n")));
-    let cascade = CascadeLayer::new(files)
+    let files = CascadeLayer::new(files)
         // ServeDir says 405 to the rest.
-        .only(|request| matches!(request.method, Method::GET | Method::HEAD))
-        .then(api);
-    let app = Router::new().fallback_service(cascade.layer(service_fn(page)));
+        .only(|request| matches!(request.method, Method::GET | Method::HEAD));
+    let app = ServiceBuilder::new()
+        .layer(files)
+        .layer(CascadeLayer::new(api))
+        .service(service_fn(page));
+    let app = Router::new().fallback_service(app);
 
     let listener = TcpListener::bind(Args::parse().bind).await?;
     println!("listening on http://{}", listener.local_addr()?);

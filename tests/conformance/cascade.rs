@@ -121,13 +121,16 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         .map(|(index, (description, counts))| app(description, index, &log, counts))
         .collect();
     let caught: Vec<u16> = catch.iter().map(StatusCode::as_u16).collect();
-    let cascade = CascadeLayer::list(services).allow_auth_statuses().on(catch);
+    let cascade = CascadeLayer::list(services)
+        .allow_auth_statuses()
+        .statuses(catch);
     let cascade = match cascade {
         Ok(cascade) => cascade
             .on_error(move |raised: &Raised| match raised {
                 Raised::Http(code) => caught.contains(code),
                 Raised::Error(_) => false,
             })
+            .on_error_any_method()
             .service(),
         Err(error) => return Verdict::Failed("a cascade".into(), error.to_string()),
     };

@@ -1,4 +1,5 @@
-//! A gRPC service, written by hand instead of generated. It returns what it gets, and fails where the request says so.
+//! A gRPC service, written by hand instead of generated. It returns what it gets, and fails where
+//! the request says so.
 
 use std::{
     convert::Infallible,
@@ -19,7 +20,8 @@ use tonic::{
 };
 use tower::{BoxError, Service, service_fn};
 
-/// The header of a request that is returned in the head and in the trailers, as [`IN_HEAD`] and [`IN_TRAILERS`].
+/// The header of a request that is returned in the head and in the trailers, as [`IN_HEAD`] and
+/// [`IN_TRAILERS`].
 pub(crate) const SENT: &str = "x-sent";
 pub(crate) const IN_HEAD: &str = "x-head";
 pub(crate) const IN_TRAILERS: &str = "x-trailers";

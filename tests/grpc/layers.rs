@@ -78,7 +78,7 @@ fn cascade(app: App) -> App {
 /// The app before the wrapped one takes the call.
 fn cascade_second(app: App) -> App {
     let plain = MapRequestBodyLayer::new(Body::new);
-    let layer = CascadeLayer::new(plain.layer(not_found())).then(plain.layer(app));
+    let layer = CascadeLayer::list([plain.layer(not_found()), plain.layer(app)]);
     boxed(layer.layer(plain.layer(not_found())))
 }
 

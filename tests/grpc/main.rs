@@ -1,5 +1,5 @@
-//! gRPC and gRPC-Web through every layer, from real clients over real sockets: calls pass as they are, and each
-//! rejection and each fault has the right status.
+//! gRPC and gRPC-Web through every layer, from real clients over real sockets: calls pass as they
+//! are, and each rejection and each fault has the right status.
 
 #![allow(
     clippy::unwrap_used,

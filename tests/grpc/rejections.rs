@@ -204,13 +204,9 @@ async fn a_rejection_has_the_status_of_grpc() {
 async fn a_404_of_grpc_falls_through_a_cascade() {
     let layers = |app: App| {
         let plain = MapRequestBodyLayer::new(Body::new);
-        let mounted = plain.layer(elsewhere().layer(app.clone()));
+        let mounted = plain.layer(boxed(elsewhere().layer(app.clone())));
         let dispatch = plain.layer(dispatch("/other"));
-        boxed(
-            CascadeLayer::new(mounted)
-                .then(dispatch)
-                .layer(plain.layer(app)),
-        )
+        boxed(CascadeLayer::list([mounted, dispatch]).layer(plain.layer(app)))
     };
     each_way(layers, async |client, way| {
         for call in Call::ALL {

@@ -15,6 +15,7 @@ use tower_deploy::{Address, Body, Bound, HttpServer, Shutdown};
 use tower_dispatch::{BuildError, Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
+use tower_kit::EitherBody;
 
 /// Without it, blocks of more than a KB, as the headers of a browser's request take, go glibc's slow way, and how slow depends on what else there is.
 #[global_allocator]
@@ -50,7 +51,9 @@ async fn first<B>(request: Request<B>) -> Answer {
 fn routes<B: Send + 'static>() -> Result<
     impl Service<
         Request<B>,
-        Response = Response<impl http_body::Body<Data = Bytes, Error = BoxError> + Send>,
+        Response = Response<
+            EitherBody<impl http_body::Body<Data = Bytes, Error = BoxError> + Send>,
+        >,
         Error = Infallible,
         Future: Send,
     > + Clone
@@ -91,8 +94,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     match env::args().nth(1).as_deref() {
         Some("stack") => {
-            let first = CascadeLayer::new(Lookup::new(look));
-            serve(server, shutdown, first.layer(routes()?)).await
+            let first = Lookup::new(|head| Some(look(head)?.map(EitherBody::own)));
+            let first = first.layer(routes()?);
+            serve(server, shutdown, first).await
         }
         Some("service") => {
             let first = CascadeLayer::new(service_fn(first));

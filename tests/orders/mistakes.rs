@@ -8,12 +8,12 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_body_rewrite::PrefixLayer;
-use tower_cascade::{CascadeLayer, ReplayLimitExceeded};
+use tower_cascade::{CascadeError, CascadeLayer};
 use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{Environ, EnvironLayer, MountLayer};
 use tower_exception::{ExceptionLayer, Incident, SnapshotLayer};
-use tower_hooks::{HooksLayer, Outcome};
+use tower_hooks::{HooksLayer, OutcomeKind};
 use tower_http::{
     compression::CompressionLayer, limit::RequestBodyLimitLayer,
     map_request_body::MapRequestBodyLayer, timeout::TimeoutLayer,
@@ -189,7 +189,8 @@ async fn an_app_that_reads_beyond_the_replay_limit_belongs_behind_a_guard_or_las
     let answer = boxed(first.layer(last)).oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let rejection = Rejection::of(&answer).unwrap();
-    assert!(rejection.reason::<ReplayLimitExceeded>().is_some());
+    let exceeded = CascadeError::ReplayLimitExceeded { limit: 4 };
+    assert_eq!(rejection.reason(), Some(&exceeded));
 }
 
 #[tokio::test]
@@ -230,7 +231,10 @@ async fn a_timeout_is_no_incident_on_either_side_and_hooks_outside_of_it_see_an_
     let outside = boxed((told.exception(), hooks()).layer(never.clone()));
     let outside = boxed(timeout().layer(outside));
     let inside = boxed((told.exception(), hooks(), timeout()).layer(never));
-    for (stack, end) in [(outside, Outcome::Cancelled), (inside, Outcome::Completed)] {
+    for (stack, end) in [
+        (outside, OutcomeKind::Cancelled),
+        (inside, OutcomeKind::Completed),
+    ] {
         assert_eq!(answered(&stack, Method::GET, "/").await.status, 504);
         let notes = told.take();
         assert!(notes.incidents.is_empty());

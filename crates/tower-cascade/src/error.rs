@@ -1,64 +1,47 @@
 use std::{error::Error, fmt};
 
-/// An error of any type, as `tower` and `axum` have it.
-pub type BoxError = Box<dyn Error + Send + Sync>;
-
-/// Why a request's body ends with an error that is not the original body's.
+/// An error of a cascade: the reason of its own rejections, or the error of a request's body that it
+/// has recorded.
+///
+/// A rejection's reason is reached by `Rejection::of(&response)` and `reason::<CascadeError>()` of
+/// [`tower_kit::Rejection`]. A body's error is a `Box<dyn Error + Send + Sync>`, which
+/// `downcast_ref::<CascadeError>()` looks into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ReplayError {
-    /// The body failed before, or panicked. Whoever was reading it then saw the original error, or the panic.
-    FailedEarlier,
-    /// The app that holds this body has answered, and the cascade took the body back for the next app.
-    Taken,
+pub enum CascadeError {
+    /// The list has no services. It is the reason of a 404.
+    NoServices,
+    /// Services that fell through had read more of the body than the limit, so that the next one
+    /// would get only a part. It is the reason of a 413 (Content Too Large).
+    ReplayLimitExceeded {
+        /// The limit in bytes, see [`CascadeLayer::replay_limit`](crate::CascadeLayer::replay_limit).
+        limit: usize,
+    },
+    /// The body failed for an earlier reader, or panicked. That reader got the original error, or
+    /// the panic.
+    BodyFailed,
+    /// The service that holds this body has responded, and the body was taken back for the next one.
+    BodyTaken,
 }
 
-impl fmt::Display for ReplayError {
+impl fmt::Display for CascadeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::FailedEarlier => "the request's body has failed before",
-            Self::Taken => "the app that held the request's body has answered, and the cascade took the body back",
+            Self::NoServices => "the cascade has no services",
+            Self::ReplayLimitExceeded { limit } => {
+                return write!(
+                    f,
+                    "an app that had read more than {limit} bytes of the request's body had no \
+                     answer, and no more is kept for the next app"
+                );
+            }
+            Self::BodyFailed => "the request's body has failed before",
+            Self::BodyTaken => {
+                "the app that held the request's body has answered, and the cascade took the body \
+                 back"
+            }
         })
     }
 }
 
-impl Error for ReplayError {}
-
-/// The reason of the cascade's 413 (Content Too Large), a [`tower_kit::Rejection`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayLimitExceeded {
-    pub(crate) limit: usize,
-}
-
-impl ReplayLimitExceeded {
-    /// The limit, in bytes; see [`CascadeLayer::replay_limit`](crate::CascadeLayer::replay_limit).
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-}
-
-impl fmt::Display for ReplayLimitExceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "an app that had read more than {} bytes of the request's body had no answer, and no more is kept for the next app",
-            self.limit
-        )
-    }
-}
-
-impl Error for ReplayLimitExceeded {}
-
-/// The reason of the 404 of a list without services, a [`tower_kit::Rejection`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NoServices;
-
-impl fmt::Display for NoServices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the cascade has no services")
-    }
-}
-
-impl Error for NoServices {}
+impl Error for CascadeError {}

@@ -1,70 +1,111 @@
-use std::{fmt, sync::Arc};
+use std::{
+    any::{Any, type_name},
+    fmt,
+    sync::Arc,
+};
 
-use http::{StatusCode, request::Parts};
+use http::{StatusCode, request, response};
 use tower_layer::Layer;
 
 use crate::{
     Cascade, StatusError,
-    chain::{Guard, Last, Link},
-    list::List,
-    options::{ErrorsEnd, OnError, Options},
-    statuses::Statuses,
+    rule::{self, Rule},
 };
 
-/// Tries an app, or several in turn, before the wrapped service.
-pub struct CascadeLayer<L, P = ErrorsEnd> {
-    apps: L,
-    options: Arc<Options<P>>,
+/// A layer that tries a service, or several of one type, before the wrapped one.
+///
+/// Services of different types are layers of their own: the outermost is tried first. To go from
+/// thread to thread, a cascade needs services that are `Send` and `Sync`, so a boxed one is a
+/// `BoxCloneSyncService`.
+///
+/// ```
+/// use axum::{Router, body::Body, http::Request, routing::get};
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_cascade::CascadeLayer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let first: Router = Router::new().route("/one", get(async || "one"));
+/// let second: Router = Router::new().route("/two", get(async || "two"));
+/// let last: Router = Router::new().route("/three", get(async || "three"));
+/// let app = ServiceBuilder::new()
+///     .layer(CascadeLayer::new(first))
+///     .layer(CascadeLayer::new(second))
+///     .service(last);
+/// for path in ["/one", "/two", "/three"] {
+///     let request = Request::get(path).body(Body::empty())?;
+///     assert_eq!(app.clone().oneshot(request).await?.status(), 200);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct CascadeLayer<A> {
+    services: Vec<A>,
+    options: Options,
 }
 
-impl<A> CascadeLayer<Try<A>> {
-    /// Every request goes to `app` first. Where its answer is 404, or what [`on`](Self::on) says, the next app is
-    /// asked, and at last the wrapped service.
-    pub fn new(app: A) -> Self {
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) rule: Rule,
+    pub(crate) guards: Guards,
+    pub(crate) errors: Errors,
+    pub(crate) replay_limit: usize,
+    pub(crate) trace: bool,
+    pub(crate) x_cascade: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
         Self {
-            apps: Try { app, guard: None },
-            options: Arc::default(),
+            rule: Rule::default(),
+            guards: Guards::default(),
+            errors: Errors::default(),
+            replay_limit: 64 * 1024,
+            trace: false,
+            x_cascade: false,
         }
     }
 }
 
-impl<A> CascadeLayer<List<A>> {
-    /// Apps of one type, which are not put before another service: [`service`](Self::service) makes one of them.
-    pub fn list(apps: impl IntoIterator<Item = A>) -> Self {
-        Self {
-            apps: apps.into_iter().collect(),
-            options: Arc::default(),
-        }
-    }
-}
-
-impl<A, P> CascadeLayer<List<A>, P> {
-    /// The service that tries them, see [`Cascade::new`].
-    pub fn service(self) -> Cascade<List<A>, P> {
-        Cascade {
-            apps: self.apps,
-            options: self.options,
-        }
-    }
-}
-
-impl<L, P> CascadeLayer<L, P> {
-    /// One more app, of any type, to be asked before the wrapped service.
-    #[must_use]
-    pub fn then<A>(self, app: A) -> CascadeLayer<Then<L, A>, P> {
-        CascadeLayer {
-            apps: Then {
-                before: self.apps,
-                last: Try { app, guard: None },
-            },
-            options: self.options,
-        }
-    }
-
-    /// Only requests that the function says yes to are tried on the app that was given last; the others go straight to the
-    /// next one, neither cloned nor recorded. Said twice, both have to say yes. Default: all.
+impl<A> CascadeLayer<A> {
+    /// Returns a layer that tries this service before the wrapped one.
     ///
-    /// It is for an app that has an answer to what is not for it: a file service says 405 to POST, which is the answer then.
+    /// A request falls through to the wrapped service if the response is a 404, or is one that the
+    /// options name.
+    pub fn new(service: A) -> Self {
+        Self::list([service])
+    }
+
+    /// Returns a layer that tries these services in turn, and then the wrapped one.
+    ///
+    /// [`service`](Self::service) makes a service of them without a wrapped one.
+    pub fn list(services: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            services: services.into_iter().collect(),
+            options: Options::default(),
+        }
+    }
+
+    /// Returns the service that tries the layer's own services in turn, with the last of them in the
+    /// place of a wrapped one. An empty list responds with 404.
+    ///
+    /// # Panics
+    ///
+    /// See [`statuses`](Self::statuses).
+    #[must_use]
+    pub fn service(mut self) -> Cascade<A, A> {
+        let last = self.services.pop();
+        Cascade::of(self.services, last, self.options)
+    }
+
+    /// Adds a condition on the requests that the layer's services are tried for.
+    ///
+    /// Other requests go to the wrapped service, or to the last of a list. They are neither cloned
+    /// nor recorded. Default: none.
+    ///
+    /// It is for a service that has a response to requests that are not for it. A file service
+    /// responds to POST with 405.
     ///
     /// ```
     /// use axum::{Router, body::Body, http::{Method, Request, StatusCode}, routing::{get, post}};
@@ -85,17 +126,94 @@ impl<L, P> CascadeLayer<L, P> {
     /// # }
     /// ```
     #[must_use]
-    pub fn only(mut self, guard: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self
-    where
-        L: Apps,
-    {
-        self.apps.guard_last(Arc::new(guard));
+    pub fn only(
+        mut self,
+        condition: impl Fn(&request::Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.options.guards.0.push(Arc::new(condition));
         self
     }
 
-    /// Errors for which the function says yes count as no answer, and the next app is asked. It sees them as errors of
-    /// the wrapped service's type, or of the list's. Say it only of errors after which the
-    /// app has certainly not acted on the request, whatever the method: the next app gets it too. Default: an error is the end.
+    /// Replaces the statuses whose responses fall through to the next service. Default: 404.
+    ///
+    /// The status of a [`tower_kit::Rejection`] counts, which for a client of gRPC is 200 on the
+    /// wire. Other rules add to the statuses: [`fall_through_if`](Self::fall_through_if) and
+    /// [`on_grpc_unimplemented`](Self::on_grpc_unimplemented).
+    ///
+    /// After a 5xx, a request whose method is not idempotent does not fall through, since the service
+    /// may have acted on it. (A service may decide otherwise with [`Pass`](crate::Pass).) If 405 is
+    /// among the statuses and the final response is a 405 too, it has the `Allow` of all of them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for 204, 304 and 1xx.
+    ///
+    /// # Panics
+    ///
+    /// 401 and 403 need [`allow_auth_statuses`](Self::allow_auth_statuses), before or after this
+    /// call. Without it, `layer` and [`service`](Self::service) panic.
+    pub fn statuses(
+        mut self,
+        statuses: impl IntoIterator<Item = StatusCode>,
+    ) -> Result<Self, StatusError> {
+        let checked = statuses
+            .into_iter()
+            .map(|status| rule::is_final(status).map(|()| status));
+        self.options.rule.statuses = checked.collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// Adds a rule: responses for whose head the function returns `true` fall through to the next
+    /// service.
+    ///
+    /// It is not called for 1xx, 204 and 304, nor for 401 and 403 without
+    /// [`allow_auth_statuses`](Self::allow_auth_statuses), nor for a 5xx to a request that is not
+    /// idempotent. The status in the head is that on the wire; the one of a rejection is in
+    /// [`Rejection::of_head`](tower_kit::Rejection::of_head).
+    ///
+    /// ```
+    /// # use tower_cascade::CascadeLayer;
+    /// # let service = ();
+    /// // Responses that a cache has marked as missing.
+    /// CascadeLayer::new(service).fall_through_if(|head| head.headers.contains_key("x-miss"));
+    /// ```
+    #[must_use]
+    pub fn fall_through_if(
+        mut self,
+        predicate: impl Fn(&response::Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.options.rule.predicates.push(Arc::new(predicate));
+        self
+    }
+
+    /// Switches on a rule for gRPC: responses with `grpc-status: 12` (unimplemented) in the head fall
+    /// through to the next service.
+    ///
+    /// A gRPC server responds so to a path that it does not know, and to a request that is not gRPC.
+    /// The response is a 200 on the wire. A handler may respond with the same status, and that
+    /// falls through too, unless the response has [`Final`](crate::Final) in its extensions. A
+    /// rejection falls through by this rule if it is a 404. Default: off.
+    #[must_use]
+    pub fn on_grpc_unimplemented(mut self) -> Self {
+        self.options.rule.grpc_unimplemented = true;
+        self
+    }
+
+    /// Switches on that 401 and 403 fall through, if another rule names them.
+    ///
+    /// A request that one service has refused is then given to the next one, which must refuse it by
+    /// itself. Default: off.
+    #[must_use]
+    pub fn allow_auth_statuses(mut self) -> Self {
+        self.options.rule.auth_statuses = true;
+        self
+    }
+
+    /// Adds errors after which a request falls through: those for which the function returns `true`.
+    ///
+    /// It sees them as errors of the wrapped service's type. A request whose method is not idempotent
+    /// does not fall through, since the service may have acted on it, see
+    /// [`on_error_any_method`](Self::on_error_any_method). Default: none.
     ///
     /// The function's argument names the type of the errors, so a closure must name it:
     /// `|error: &BoxError| …`. A function for another type is never called. In a debug build, the
@@ -143,173 +261,125 @@ impl<L, P> CascadeLayer<L, P> {
     /// ```
     #[must_use]
     pub fn on_error<E: 'static>(
-        self,
+        mut self,
         predicate: impl Fn(&E) -> bool + Send + Sync + 'static,
-    ) -> CascadeLayer<L, OnError> {
-        CascadeLayer {
-            apps: self.apps,
-            options: Arc::new(self.options.with_policy(OnError::new(predicate))),
-        }
-    }
-}
-
-impl<L, P: Clone> CascadeLayer<L, P> {
-    /// The statuses with which an answer is none, so that the next app is asked. They take the place of 404, which is the default.
-    ///
-    /// A request whose method is not idempotent does not go on after a 5xx, since the app may have acted on it. (An app may
-    /// say otherwise of its own answer, with [`Pass`](crate::Pass).) If 405
-    /// is among them and the final answer is 405 too, its `Allow` becomes that of all of these.
-    ///
-    /// # Errors
-    ///
-    /// 401 and 403 without [`allow_auth_statuses`](Self::allow_auth_statuses) before; 204, 304 and 1xx.
-    pub fn on(
-        mut self,
-        statuses: impl IntoIterator<Item = StatusCode>,
-    ) -> Result<Self, StatusError> {
-        Arc::make_mut(&mut self.options).set_statuses(statuses)?;
-        Ok(self)
-    }
-
-    /// The same, by a function. It is not asked about 204, 304 and 1xx, nor about 401 and 403 without
-    /// [`allow_auth_statuses`](Self::allow_auth_statuses) before.
-    #[must_use]
-    pub fn on_statuses(
-        mut self,
-        statuses: impl Fn(StatusCode) -> bool + Send + Sync + 'static,
     ) -> Self {
-        let options = Arc::make_mut(&mut self.options);
-        options.statuses = Statuses::by(statuses, options.auth_statuses);
+        self.options.errors.predicates.push(ErrorPredicate {
+            predicate: Arc::new(move |error| error.downcast_ref().map(&predicate)),
+            asks_about: type_name::<E>(),
+        });
         self
     }
 
-    /// Lets an [`on`](Self::on) or [`on_statuses`](Self::on_statuses) that comes after it take 401 and 403; by itself it changes nothing. Then a
-    /// request that an app has refused is given to the next one, which must refuse it by itself.
-    #[must_use]
-    pub fn allow_auth_statuses(mut self) -> Self {
-        Arc::make_mut(&mut self.options).auth_statuses = true;
-        self
-    }
-
-    /// How much of a body is kept for the next app, in bytes. Default: 65,536.
+    /// Switches on that [`on_error`](Self::on_error) counts for every method.
     ///
-    /// An app may read more than that, and its answer counts; but if it then answers 404, the cascade
-    /// answers 413 (Content Too Large). What an app does not read counts nothing: an upload of any
-    /// size passes an app that answers 404 without reading it.
+    /// It is for errors after which the service has certainly not acted on the request. Otherwise a
+    /// POST may be done twice. Default: off, for idempotent methods only.
+    #[must_use]
+    pub fn on_error_any_method(mut self) -> Self {
+        self.options.errors.any_method = true;
+        self
+    }
+
+    /// Sets how much of a body is kept for the next service, in bytes. Default: 65,536.
+    ///
+    /// A service may read more than that, and its response counts. But if it falls through after
+    /// that, the cascade responds with 413 (Content Too Large). Bytes that the service does not read
+    /// do not count: an upload of any size passes a service that responds without reading it.
     #[must_use]
     pub fn replay_limit(mut self, bytes: usize) -> Self {
-        Arc::make_mut(&mut self.options).replay_limit = bytes;
+        self.options.replay_limit = bytes;
         self
     }
 
-    /// Leaves a [`CascadeTrace`](crate::CascadeTrace) in the answer's extensions. Default: no.
+    /// Switches on a [`CascadeTrace`](crate::CascadeTrace) in the response's extensions. Default: off.
     #[must_use]
-    pub fn trace(mut self, yes: bool) -> Self {
-        Arc::make_mut(&mut self.options).trace = yes;
+    pub fn trace(mut self) -> Self {
+        self.options.trace = true;
         self
     }
 
-    /// Takes an answer with the header `X-Cascade: pass`, as Rack's routers give it, for one with
-    /// [`Pass`](crate::Pass), and takes that header off the final answer. It goes on whatever the status, so it is for
-    /// apps whose headers are to be trusted, and not for a proxy. Default: no.
+    /// Switches on that the header `X-Cascade: pass`, which Rack's routers send, means
+    /// [`Pass`](crate::Pass), and is removed from the final response.
+    ///
+    /// The response falls through whatever its status, so this is for services whose headers are to
+    /// be trusted, and not for a proxy. Default: off.
     #[must_use]
-    pub fn x_cascade_header(mut self, yes: bool) -> Self {
-        Arc::make_mut(&mut self.options).x_cascade = yes;
+    pub fn x_cascade_header(mut self) -> Self {
+        self.options.x_cascade = true;
         self
     }
 }
 
-impl<L: Clone, P> Clone for CascadeLayer<L, P> {
-    fn clone(&self) -> Self {
-        Self {
-            apps: self.apps.clone(),
-            options: self.options.clone(),
-        }
+impl<A: Clone, S> Layer<S> for CascadeLayer<A> {
+    type Service = Cascade<A, S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Cascade::of(self.services.clone(), Some(inner), self.options.clone())
     }
 }
 
-impl<L: fmt::Debug, P: fmt::Debug> fmt::Debug for CascadeLayer<L, P> {
+impl<A: fmt::Debug> fmt::Debug for CascadeLayer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CascadeLayer")
-            .field("apps", &self.apps)
+            .field("services", &self.services)
             .field("options", &self.options)
             .finish()
     }
 }
 
-impl<L: Apps, P, S> Layer<S> for CascadeLayer<L, P> {
-    type Service = Cascade<L::Chain<Last<S>>, P>;
+type Guard = Arc<dyn Fn(&request::Parts) -> bool + Send + Sync>;
 
-    fn layer(&self, inner: S) -> Self::Service {
-        Cascade {
-            apps: self.apps.chain(Last { app: inner }),
-            options: self.options.clone(),
-        }
+/// Whether the services are tried for a request.
+#[derive(Clone, Default)]
+pub(crate) struct Guards(Vec<Guard>);
+
+impl Guards {
+    #[inline]
+    pub(crate) fn allow(&self, parts: &request::Parts) -> bool {
+        self.0.iter().all(|guard| guard(parts))
     }
 }
 
-/// The apps of a layer.
-pub trait Apps {
-    /// They, and what comes after them.
-    type Chain<N>;
-
-    /// Puts them before what comes after them.
-    fn chain<N>(&self, next: N) -> Self::Chain<N>;
-
-    #[doc(hidden)]
-    fn guard_last(&mut self, guard: Guard);
-}
-
-/// An app that is tried.
-#[derive(Clone)]
-pub struct Try<A> {
-    app: A,
-    guard: Option<Guard>,
-}
-
-impl<A: Clone> Apps for Try<A> {
-    type Chain<N> = Link<A, N>;
-
-    fn chain<N>(&self, next: N) -> Self::Chain<N> {
-        Link {
-            app: self.app.clone(),
-            guard: self.guard.clone(),
-            next,
-        }
-    }
-
-    fn guard_last(&mut self, guard: Guard) {
-        self.guard = Some(match self.guard.take() {
-            Some(before) => Arc::new(move |parts: &Parts| before(parts) && guard(parts)),
-            None => guard,
-        });
-    }
-}
-
-impl<A: fmt::Debug> fmt::Debug for Try<A> {
+impl fmt::Debug for Guards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Try")
-            .field("app", &self.app)
-            .field("guarded", &self.guard.is_some())
-            .finish()
+        self.0.len().fmt(f)
     }
 }
 
-/// An app that is tried after others.
-#[derive(Clone, Debug)]
-pub struct Then<L, A> {
-    before: L,
-    last: Try<A>,
+/// The errors after which a request falls through.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Errors {
+    predicates: Vec<ErrorPredicate>,
+    pub(crate) any_method: bool,
 }
 
-impl<L: Apps, A: Clone> Apps for Then<L, A> {
-    type Chain<N> = L::Chain<Link<A, N>>;
+// The type of the errors is not a parameter. The compiler forgets the lifetime within `BoxError`
+// when it asks whether a task is `Send`; a predicate for `BoxError` would then be one for some
+// other lifetime, and no future of this cascade could be spawned.
+#[derive(Clone)]
+struct ErrorPredicate {
+    predicate: Arc<dyn Fn(&dyn Any) -> Option<bool> + Send + Sync>,
+    asks_about: &'static str,
+}
 
-    fn chain<N>(&self, next: N) -> Self::Chain<N> {
-        self.before.chain(self.last.chain(next))
+impl Errors {
+    pub(crate) fn contain<E: 'static>(&self, error: &E) -> bool {
+        self.predicates.iter().any(|on_error| {
+            let falls_through = (on_error.predicate)(error);
+            debug_assert!(
+                falls_through.is_some(),
+                "`on_error` is for errors of the type {}, and the service's are {}",
+                on_error.asks_about,
+                type_name::<E>(),
+            );
+            falls_through.unwrap_or(false)
+        })
     }
+}
 
-    fn guard_last(&mut self, guard: Guard) {
-        self.last.guard_last(guard);
+impl fmt::Debug for ErrorPredicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.asks_about)
     }
 }

@@ -1,25 +1,23 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod body;
-mod chain;
 mod error;
+mod future;
 mod layer;
-mod list;
 mod lookup;
-mod options;
 mod replay;
+mod rule;
 mod service;
-mod statuses;
 mod verdict;
 
-pub use body::ResponseBody;
-pub use chain::{Last, LastFuture, Link, LinkFuture};
-pub use error::{BoxError, NoServices, ReplayError, ReplayLimitExceeded};
-pub use layer::{CascadeLayer, Then, Try};
-pub use list::{List, ListFuture};
+pub use error::CascadeError;
+pub use future::ResponseFuture;
+pub use layer::CascadeLayer;
 pub use lookup::{Lookup, LookupFuture};
-pub use options::{ErrorsEnd, OnError};
 pub use replay::ReplayBody;
+pub use rule::StatusError;
 pub use service::Cascade;
-pub use statuses::StatusError;
 pub use verdict::{CascadeTrace, Final, Pass, Tried};
+
+/// An error of any type, as tower and axum have it.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;

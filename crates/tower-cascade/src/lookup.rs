@@ -1,54 +1,48 @@
-//! An app that needs no request of its own.
+//! Responses that need only the head of a request.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use http::{Response, request::Parts};
-use http_body::Body;
+use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
 
-use crate::{
-    BoxError, ResponseBody, Tried, body,
-    chain::{Chain, Link, Run},
-    options::Policy,
-};
-
-/// An app that answers out of memory (assets in the binary, redirects, a cache): a function that looks at a request's head and has
-/// an answer, or `None`, and the next app is asked.
+/// A layer, and its service, that responds from memory (assets in the binary, redirects, a cache):
+/// a function of a request's head returns a response, or `None` for the inner service.
 ///
-/// Any other app gets a request of its own, and for that the head is cloned, which is most of what a cascade costs. This one is
-/// asked with the head itself, and the request goes on to the next as it is.
+/// A service of a cascade gets a request of its own, so the head is cloned, which is most of the
+/// cost of a cascade. A lookup sees the head itself, and the request is passed on as it is.
 ///
-/// It is for [`CascadeLayer::new`](crate::CascadeLayer::new) and [`then`](crate::CascadeLayer::then), and is asked while the request is on its way: it
-/// may not block. Its answer counts as any other app's does: one with 404 is none.
+/// The function may not block. Its response has the type of the inner service's. Around an
+/// `axum::Router` that is axum's `Response`, so `IntoResponse` makes one. Around a layer of this
+/// family, [`EitherBody::own`](tower_kit::EitherBody::own) makes the body. The response is returned
+/// whatever its status.
 ///
 /// ```
-/// use axum::{Router, body::Body, response::IntoResponse, routing::get};
-/// use http::{Method, Response, request::Parts};
-/// use tower_cascade::{CascadeLayer, Lookup};
+/// use axum::{Router, response::{IntoResponse, Response}, routing::get};
+/// use http::{Method, request::Parts};
+/// use tower_cascade::Lookup;
 ///
-/// fn asset(head: &Parts) -> Option<Response<Body>> {
+/// fn asset(head: &Parts) -> Option<Response> {
 ///     match (&head.method, head.uri.path()) {
 ///         (&Method::GET, "/robots.txt") => Some("User-agent: *\n".into_response()),
 ///         _ => None,
 ///     }
 /// }
 ///
-/// let app: Router = Router::new().route("/", get(async || "Hello"));
-/// let app: Router = Router::new().fallback_service(
-///     tower::ServiceBuilder::new()
-///         .layer(CascadeLayer::new(Lookup::new(asset)))
-///         .service(app),
-/// );
+/// let app: Router = Router::new()
+///     .route("/", get(async || "Hello"))
+///     .fallback(async || "no page")
+///     .layer(Lookup::new(asset));
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// # use tower::ServiceExt;
 /// # for (path, length) in [("/robots.txt", 14), ("/", 5)] {
-/// #     let request = http::Request::get(path).body(Body::empty()).unwrap();
+/// #     let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
 /// #     let body = app.clone().oneshot(request).await.unwrap().into_body();
 /// #     assert_eq!(http_body::Body::size_hint(&body).exact(), Some(length), "{path}");
 /// # }
@@ -56,95 +50,104 @@ use crate::{
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Lookup<F> {
+pub struct Lookup<F, S = ()> {
     look: F,
+    inner: S,
 }
 
 impl<F> Lookup<F> {
-    /// An app that is this function. Each request has a clone of it.
+    /// Returns a layer that calls this function for each request.
     pub fn new<B>(look: F) -> Self
     where
         F: Fn(&Parts) -> Option<Response<B>>,
     {
-        Self { look }
+        Self { look, inner: () }
     }
 }
 
-impl<F, N, B, P, BodyA> Chain<B, P> for Link<Lookup<F>, N>
+impl<F: Clone, S> Layer<S> for Lookup<F> {
+    type Service = Lookup<F, S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Lookup {
+            look: self.look.clone(),
+            inner,
+        }
+    }
+}
+
+impl<F, S, ReqBody, ResBody> Service<Request<ReqBody>> for Lookup<F, S>
 where
-    F: Fn(&Parts) -> Option<Response<BodyA>>,
-    N: Chain<B, P>,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-    BodyA: Body<Data = Bytes, Error: Into<BoxError>>,
-    P: Policy<N::Error>,
+    F: Fn(&Parts) -> Option<Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
 {
-    type Body = ResponseBody<BodyA, N::Body>;
-    type Error = N::Error;
-    type Future = LookupFuture<BodyA, N::Future>;
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = LookupFuture<S::Future, ResBody>;
 
     #[inline]
-    fn start(self, mut run: Run<B, P>) -> Self::Future {
-        let found = match self.turns_away(&run) {
-            true => None,
-            false => (self.app.look)(run.parts()),
-        };
-        if found.is_none() {
-            run.note(Tried::Skipped);
-        }
-        let state = match found.and_then(|response| run.verdict(response)) {
-            Some(response) => State::Answered {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let state = match (self.look)(&head) {
+            Some(response) => State::Found {
                 response: Some(response),
             },
-            None => State::Next {
-                future: self.next.start(run),
+            None => State::Inner {
+                future: self.inner.call(Request::from_parts(head, body)),
             },
         };
         LookupFuture { state }
     }
 }
 
-impl<F> fmt::Debug for Lookup<F> {
+impl<F, S: fmt::Debug> fmt::Debug for Lookup<F, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lookup").finish_non_exhaustive()
+        f.debug_struct("Lookup")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
 
 pin_project! {
-    /// The future of a [`Lookup`] and the apps after it.
-    pub struct LookupFuture<A, F> {
+    /// The future of a [`Lookup`].
+    pub struct LookupFuture<F, B> {
         #[pin]
-        state: State<A, F>,
+        state: State<F, B>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<A, F> {
-        Answered { response: Option<Response<A>> },
-        Next { #[pin] future: F },
+    enum State<F, B> {
+        Found { response: Option<Response<B>> },
+        Inner { #[pin] future: F },
     }
 }
 
-impl<A, S, E, F> Future for LookupFuture<A, F>
+impl<F, B, E> Future for LookupFuture<F, B>
 where
-    F: Future<Output = Result<Response<S>, E>>,
+    F: Future<Output = Result<Response<B>, E>>,
 {
-    type Output = Result<Response<ResponseBody<A, S>>, E>;
+    type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = match self.project().state.project() {
-            StateProj::Answered { response } => {
-                let response = response.take();
-                let response = response.expect("a future is not polled after it is done");
-                response.map(body::first)
+        match self.project().state.project() {
+            StateProj::Found { response } => {
+                let response = response.take().expect("polled after completion");
+                Poll::Ready(Ok(response))
             }
-            StateProj::Next { future } => ready!(future.poll(cx))?.map(body::last),
-        };
-        Poll::Ready(Ok(response))
+            StateProj::Inner { future } => future.poll(cx),
+        }
     }
 }
 
-impl<A, F> fmt::Debug for LookupFuture<A, F> {
+impl<F, B> fmt::Debug for LookupFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LookupFuture").finish_non_exhaustive()
     }

@@ -16,17 +16,21 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{BoxError, ReplayError, ReplayLimitExceeded};
+use crate::{BoxError, CascadeError};
 
 /// Frames shorter than this many bytes are recorded in one piece with their neighbours, so that a body
 /// of many small frames costs no more memory than its bytes.
 const JOIN_BELOW: usize = 512;
 
 pin_project! {
-    /// The body that every app of a cascade sees, whatever its place.
+    /// The body of a request to a service of a cascade.
     ///
-    /// To an app that another one may follow it is the original body, recorded while it is read. To the last
-    /// app it is what was recorded, and then the rest of the original body.
+    /// A service that wants another body type gets it from a function before it. In axum, with the
+    /// feature `axum`, `.map_request(ReplayBody::into_axum)` makes `axum::body::Body` of it; that is
+    /// what `axum::middleware::from_fn` needs, see [`into_axum`](Self::into_axum).
+    ///
+    /// For a service that another one may follow it is the original body, recorded while it is read.
+    /// For the last one it is the recorded frames, and then the rest of the original body.
     pub struct ReplayBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -118,6 +122,39 @@ impl<B> ReplayBody<B> {
     }
 }
 
+#[cfg(feature = "axum")]
+impl<B> ReplayBody<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    /// Returns a request with axum's body type, for `.map_request(ReplayBody::into_axum)`.
+    ///
+    /// An `axum::Router` takes a request with any body. `axum::middleware::from_fn` does not.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, extract::Request, middleware::{Next, from_fn}, routing::get};
+    /// use tower::{Layer, ServiceBuilder, ServiceExt};
+    /// use tower_cascade::{CascadeLayer, ReplayBody};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let first: Router = Router::new().route("/", get(async || "first"));
+    /// let first = ServiceBuilder::new()
+    ///     .map_request(ReplayBody::into_axum)
+    ///     .layer(from_fn(async |request: Request, next: Next| next.run(request).await))
+    ///     .service(first);
+    /// let app: Router =
+    ///     Router::new().fallback_service(CascadeLayer::new(first).layer(Router::new()));
+    /// let response = app.oneshot(Request::new(Body::empty())).await?;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_axum(request: http::Request<Self>) -> http::Request<axum_core::body::Body> {
+        request.map(axum_core::body::Body::new)
+    }
+}
+
 impl<B> Replay<B> {
     pub(crate) fn new(body: B) -> Self {
         Self::Original(body)
@@ -151,7 +188,7 @@ impl<B> Replay<B> {
     /// # Errors
     ///
     /// Where more was read than the limit.
-    pub(crate) fn rewind(&mut self) -> Result<(), ReplayLimitExceeded> {
+    pub(crate) fn rewind(&mut self) -> Result<(), CascadeError> {
         let Self::Reading(Reading(shared)) = self else {
             return Ok(());
         };
@@ -245,7 +282,7 @@ where
             Self::Reading(body) => body,
             Self::Failed { told: false } => {
                 *self = Self::Failed { told: true };
-                return Poll::Ready(Some(Err(ReplayError::FailedEarlier.into())));
+                return Poll::Ready(Some(Err(CascadeError::BodyFailed.into())));
             }
             over => {
                 *self = over;
@@ -297,7 +334,7 @@ enum Recording {
     /// So many more bytes fit.
     On { left: usize, limit: usize },
     /// The limit was passed: what was read before is gone.
-    Overrun(ReplayLimitExceeded),
+    Overrun(CascadeError),
     /// Nobody will ask for it.
     Off,
 }
@@ -320,7 +357,7 @@ impl<B> Tape<B> {
         };
         if let Some(data) = frame.data_ref() {
             let Some(still_left) = left.checked_sub(data.len()) else {
-                let exceeded = ReplayLimitExceeded { limit: *limit };
+                let exceeded = CascadeError::ReplayLimitExceeded { limit: *limit };
                 drop(self.stop(Recording::Overrun(exceeded)));
                 return;
             };
@@ -358,7 +395,7 @@ impl<B> Tape<B> {
     }
 
     /// For the next reader, who begins at the start.
-    fn rewind(&mut self) -> Result<(), ReplayLimitExceeded> {
+    fn rewind(&mut self) -> Result<(), CascadeError> {
         if let Recording::Overrun(exceeded) = self.recording {
             return Err(exceeded);
         }
@@ -444,7 +481,7 @@ where
             },
         }
         kind.set(Kind::Ended);
-        Poll::Ready(Some(Err(ReplayError::Taken.into())))
+        Poll::Ready(Some(Err(CascadeError::BodyTaken.into())))
     }
 
     fn is_end_stream(&self) -> bool {

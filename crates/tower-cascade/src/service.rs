@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -6,62 +7,97 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use http_body_util::Either;
+use tower_kit::EitherBody;
 use tower_service::Service;
 
-use crate::{
-    BoxError,
-    chain::{Chain, Run},
-    list::List,
-    options::{ErrorsEnd, Options},
-};
+use crate::{BoxError, ReplayBody, ResponseFuture, future::Run, layer::Options};
 
-/// Tries apps in turn: each a cloneable service for requests with [`ReplayBody`](crate::ReplayBody). [`CascadeLayer`](crate::CascadeLayer) makes it of apps of different types, and
-/// [`new`](Self::new) of a list of one type.
-#[derive(Debug)]
-pub struct Cascade<N, P = ErrorsEnd> {
-    pub(crate) apps: N,
-    pub(crate) options: Arc<Options<P>>,
+/// A service that tries services in turn: some of one type, and then a last one.
+///
+/// Each of them is a service for requests with a [`ReplayBody`], and is cloned for a request when its
+/// turn comes. [`CascadeLayer`](crate::CascadeLayer) makes it, or [`new`](Self::new).
+///
+/// A clone is one reference count, so all services are `Sync` where a cascade goes from thread to
+/// thread.
+pub struct Cascade<A, S> {
+    shared: Arc<Shared<A, S>>,
 }
 
-impl<A> Cascade<List<A>> {
-    /// Apps of one type, the first to be asked first. If all fail, the last one's answer is the answer; if there are none,
-    /// it is 404. What there is to say of it is said with [`CascadeLayer::list`](crate::CascadeLayer::list). To go from thread to thread the list asks for apps that are `Sync`, too: of boxed ones for
-    /// `BoxCloneSyncService`.
-    pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
+/// The services and the options.
+#[derive(Debug)]
+pub(crate) struct Shared<A, S> {
+    pub(crate) firsts: Box<[A]>,
+    /// `None` is that of an empty list.
+    pub(crate) last: Option<S>,
+    pub(crate) options: Options,
+}
+
+impl<A> Cascade<A, A> {
+    /// Returns a service that tries services of one type in turn. The response of the last one is
+    /// returned, whatever its status. An empty list responds with 404.
+    ///
+    /// For a list with options, see [`CascadeLayer::list`](crate::CascadeLayer::list).
+    pub fn new(services: impl IntoIterator<Item = A>) -> Self {
+        crate::CascadeLayer::list(services).service()
+    }
+}
+
+impl<A, S> Cascade<A, S> {
+    pub(crate) fn of(firsts: Vec<A>, last: Option<S>, options: Options) -> Self {
+        if let Some(error) = options.rule.contradiction() {
+            panic!("{error}");
+        }
+        let shared = Shared {
+            firsts: firsts.into(),
+            last,
+            options,
+        };
         Self {
-            apps: apps.into_iter().collect(),
-            options: Arc::default(),
+            shared: Arc::new(shared),
         }
     }
 }
 
-impl<N: Clone, P> Clone for Cascade<N, P> {
+impl<A, S> Clone for Cascade<A, S> {
     fn clone(&self) -> Self {
         Self {
-            apps: self.apps.clone(),
-            options: self.options.clone(),
+            shared: self.shared.clone(),
         }
     }
 }
 
-impl<N, P, B> Service<Request<B>> for Cascade<N, P>
-where
-    N: Chain<B, P> + Clone,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    type Response = Response<N::Body>;
-    type Error = N::Error;
-    type Future = N::Future;
+impl<A: fmt::Debug, S: fmt::Debug> fmt::Debug for Cascade<A, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cascade")
+            .field("firsts", &self.shared.firsts)
+            .field("last", &self.shared.last)
+            .field("options", &self.shared.options)
+            .finish()
+    }
+}
 
-    /// Always ready. Which apps a request will need is not known before it is there, and a readiness
-    /// that is taken and not used would hold a permit; so each app is made ready when its turn comes.
+impl<A, S, B, BodyA, BodyS> Service<Request<B>> for Cascade<A, S>
+where
+    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<S::Error>> + Clone,
+    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>, Error: 'static> + Clone,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    BodyA: Body<Data = Bytes, Error: Into<BoxError>>,
+    BodyS: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Response = Response<EitherBody<Either<BodyA, BodyS>>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<A, S, B>;
+
+    /// Always ready. Which services a request will need is not known before it is there, and a
+    /// readiness that is taken and not used would hold a permit; so each service is made ready when
+    /// its turn comes.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let run = Run::new(request, self.options.clone());
-        self.apps.clone().start(run)
+        ResponseFuture::new(Run::new(request, self.shared.clone()))
     }
 }

@@ -1,13 +1,14 @@
-//! What an app can say of its own answer, and what the cascade says of all of them.
+//! What a service can say of its own response, and what the cascade records of all of them.
 
 use http::StatusCode;
 
-/// In an answer's extensions: this is no answer, whatever its status, 5xx to a POST and 403 included. The next app is asked, if
-/// there is one.
+/// An extension of a response that falls through to the next service, whatever its status.
+///
+/// That includes 403, and a 5xx to a POST. The last service's response is returned all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pass;
 
-/// In an answer's extensions: this is the answer, whatever its status. It goes before [`Pass`].
+/// An extension of a response that is returned, whatever its status. It is stronger than [`Pass`].
 ///
 /// ```
 /// use axum::{Extension, Router, body::Body, http::{Request, StatusCode}, routing::get};
@@ -30,28 +31,30 @@ pub struct Pass;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Final;
 
-/// In the final answer's extensions, if [`trace`](crate::CascadeLayer::trace) asks for it: what became of each app, in
-/// their order. Apps after the one that has answered are not in it; where that one is a cascade with a trace itself, its apps are in
-/// its place.
+/// An extension of the final response, with what became of each service, in their order.
+///
+/// [`trace`](crate::CascadeLayer::trace) switches it on. Services after the one that responded are
+/// not in it. In the place of a service that is a cascade with a trace itself, there are the
+/// services of that cascade.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CascadeTrace {
     pub(crate) tried: Vec<Tried>,
 }
 
-/// What became of an app.
+/// A part of a [`CascadeTrace`]: what became of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tried {
-    /// Its guard has turned the request away, or it is a [`Lookup`](crate::Lookup) that has no answer.
+    /// A condition of [`only`](crate::CascadeLayer::only) was not met.
     Skipped,
-    /// It answered with this status.
+    /// It responded with this status.
     Answered(StatusCode),
-    /// Its error counted as none.
+    /// It failed with an error of [`on_error`](crate::CascadeLayer::on_error).
     Failed,
 }
 
 impl CascadeTrace {
-    /// One for each app that had its turn.
+    /// Returns what became of each service that had its turn.
     #[must_use]
     pub fn tried(&self) -> &[Tried] {
         &self.tried

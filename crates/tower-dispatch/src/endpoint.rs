@@ -112,15 +112,14 @@ where
     const HAS_GUARD: bool = true;
 
     fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, Err> {
-        let endpoint = self.into_endpoint();
         if methods.contains(&Method::OPTIONS) {
-            return endpoint;
+            return self.into_endpoint();
         }
         let methods: Box<[Method]> = methods.into();
         Endpoint {
-            call: Arc::new(move |request| match *request.method() {
+            call: Arc::new(move |request: Request<B>| match *request.method() {
                 Method::OPTIONS => Endpoint::<B, Err>::own(preflight::response(&request, &methods)),
-                _ => (endpoint.call)(request),
+                _ => EndpointFuture::new(Attempt::new(self.clone(), request)),
             }),
         }
     }
@@ -144,11 +143,7 @@ impl<B, Err> Endpoint<B, Err> {
         ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         Self {
-            call: Arc::new(move |request| {
-                EndpointFuture(Box::pin(WithEndpointBody {
-                    answer: Some(call(request)),
-                }))
-            }),
+            call: Arc::new(move |request| EndpointFuture::new(call(request))),
         }
     }
 
@@ -208,6 +203,17 @@ where
 
 /// The future of [`Endpoint`].
 pub struct EndpointFuture<Err>(Pin<Box<dyn Future<Output = Answer<Err>> + Send>>);
+
+impl<Err> EndpointFuture<Err> {
+    fn new<Fut, ResBody>(call: Fut) -> Self
+    where
+        Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
+        ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let answer = Some(call);
+        Self(Box::pin(WithEndpointBody { answer }))
+    }
+}
 
 impl<Err> Future for EndpointFuture<Err> {
     type Output = Answer<Err>;

@@ -2,7 +2,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -69,23 +69,20 @@ where
         E: Service<Request<B>, Response = Response<ResBody>>,
         ResBody: Body,
     {
-        Poll::Ready(Ok(match self.project().state.project() {
+        // One end for each state, so that no response is copied (`overhead/dispatch-matched`).
+        match self.project().state.project() {
             StateProj::Endpoint {
                 attempt,
-                head_by_get,
-            } => {
-                let response = ready!(attempt.poll(cx))?;
-                if *head_by_get {
-                    without_body(response)
-                } else {
-                    response.map(|body| EitherBody::inner(into(body)))
-                }
+                head_by_get: &mut false,
+            } => attempt
+                .poll(cx)
+                .map_ok(|response| response.map(|body| EitherBody::inner(into(body)))),
+            StateProj::Endpoint { attempt, .. } => attempt.poll(cx).map_ok(without_body),
+            StateProj::Own { response } => {
+                let response = response.take().expect("polled after completion");
+                Poll::Ready(Ok(response.map(EitherBody::own)))
             }
-            StateProj::Own { response } => response
-                .take()
-                .expect("polled after completion")
-                .map(EitherBody::own),
-        }))
+        }
     }
 }
 

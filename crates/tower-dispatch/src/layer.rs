@@ -178,6 +178,8 @@ where
                 attempt,
                 other_methods,
             } => {
+                // Apart, and `with_methods` too, because a response that is merged with another one
+                // is copied twice more (`overhead/dispatch-not-matched`).
                 let Some(other_methods) = other_methods else {
                     return attempt.poll(cx).map_ok(|response| response.map(wrapped));
                 };

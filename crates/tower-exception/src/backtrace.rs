@@ -4,7 +4,7 @@ use std::{
     fmt, panic,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
-    thread,
+    thread::{self, Thread},
 };
 
 /// A place in a source file, as the compiler wrote it down.
@@ -90,7 +90,7 @@ impl Frame {
 /// What the panic hook has seen of a panic.
 pub(crate) struct Trace {
     pub(crate) location: Option<Location>,
-    pub(crate) thread: Option<String>,
+    pub(crate) thread: Thread,
     raw: Mutex<Option<backtrace::Backtrace>>,
     frames: OnceLock<Vec<Frame>>,
 }
@@ -99,7 +99,7 @@ impl Trace {
     pub(crate) fn capture(location: Option<Location>) -> Self {
         Self {
             location,
-            thread: thread::current().name().map(str::to_owned),
+            thread: thread::current(),
             raw: Mutex::new(Some(backtrace::Backtrace::new_unresolved())),
             frames: OnceLock::new(),
         }

@@ -33,7 +33,7 @@ pin_project! {
             if let KindProj::Inner { body, watch } = this.project().kind.project()
                 && let Err(panic) = body.release()
             {
-                watch.incident(Phase::Drop, true, Cause::from(panic));
+                watch.incident(Phase::Drop, true, panic);
             }
         }
     }
@@ -354,7 +354,7 @@ fn hint<T: Default>(watch: &Watch, say: impl FnOnce() -> T) -> T {
     catch(say).unwrap_or_else(|panic| {
         watch
             .broken()
-            .get_or_init(|| watch.incident(Phase::Body, true, Cause::from(panic)));
+            .get_or_init(|| watch.incident(Phase::Body, true, panic));
         T::default()
     })
 }
@@ -367,7 +367,7 @@ impl Failure {
                 discard(error);
                 Self::Told(incident)
             }
-            Ok(None) => Self::New(Cause::Error(error)),
+            Ok(None) => Self::New(error.into()),
             Err(panic) => {
                 let cause = panic.into();
                 discard(error);

@@ -3,7 +3,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -41,7 +40,7 @@ pin_project! {
             if let Some(watch) = this.watch
                 && let Err(panic) = catch(|| this.kind.set(Kind::Gone))
             {
-                watch.incident(Phase::Drop, false, Cause::from(panic));
+                watch.incident(Phase::Drop, false, panic);
             }
         }
     }
@@ -96,7 +95,7 @@ impl<F> ResponseFuture<F> {
         }
     }
 
-    pub(crate) fn failed(phase: Phase, cause: impl Into<Arc<Cause>>, watch: &Watch) -> Self {
+    pub(crate) fn failed(phase: Phase, cause: impl Into<Cause>, watch: &Watch) -> Self {
         let incident = watch.incident(phase, false, cause);
         let failed = Failed::new(incident, watch);
         Self {
@@ -174,7 +173,7 @@ impl<F> ResponseFuture<F> {
         let dropped = catch(|| this.kind.set(Kind::Gone));
         let watch = take(this.watch);
         if let Err(panic) = dropped {
-            watch.incident(Phase::Drop, false, Cause::from(panic));
+            watch.incident(Phase::Drop, false, panic);
         }
         watch
     }

@@ -24,12 +24,10 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
 impl From<Payload> for Panic {
     #[cold]
     fn from(payload: Payload) -> Self {
-        let text = hook::text(payload.value());
+        let (message, trace) = hook::look_up(payload.value());
         Self {
-            message: text
-                .unwrap_or("(a panic whose payload is not text)")
-                .to_owned(),
-            trace: hook::trace_of(payload.value()),
+            message: message.unwrap_or_else(|| "(a panic whose payload is not text)".to_owned()),
+            trace,
         }
     }
 }

@@ -8,6 +8,8 @@ use std::{
     thread,
 };
 
+use tower_kit::guard::message;
+
 use crate::backtrace::{Location, Trace};
 
 thread_local! {
@@ -27,24 +29,26 @@ struct Seen {
 
 /// What a panic's payload can be recognised by, so that one that somebody has caught and dealt with is not taken for the
 /// next one, and one that is resumed is.
-#[derive(PartialEq)]
-struct Payload(TypeId, Option<String>);
+enum Payload {
+    Text(String),
+    Other(TypeId),
+}
 
 impl Payload {
     fn of(payload: &(dyn Any + Send)) -> Self {
-        match text(payload) {
-            // A formatted message is a String here and may be something else in the hook.
-            Some(text) => Self(TypeId::of::<str>(), Some(text.to_owned())),
-            None => Self(payload.type_id(), None),
+        match message(payload) {
+            Some(text) => Self::Text(text.to_owned()),
+            None => Self::Other(payload.type_id()),
         }
     }
-}
 
-/// What a panic says.
-pub(crate) fn text(payload: &(dyn Any + Send)) -> Option<&str> {
-    match payload.downcast_ref::<String>() {
-        Some(text) => Some(text),
-        None => payload.downcast_ref::<&str>().copied(),
+    /// A formatted message is a `String` here and may be something else in the hook.
+    fn is(&self, payload: &(dyn Any + Send)) -> bool {
+        match (self, message(payload)) {
+            (Self::Text(seen), Some(text)) => seen == text,
+            (Self::Other(seen), None) => *seen == payload.type_id(),
+            _ => false,
+        }
     }
 }
 
@@ -99,12 +103,17 @@ fn forget_seen() {
     drop(LAST.try_with(RefCell::take));
 }
 
-/// What the hook has seen of this panic, which was caught on this thread just now.
-pub(crate) fn trace_of(payload: &(dyn Any + Send)) -> Option<Trace> {
-    let seen = LAST.try_with(RefCell::take).ok()?;
-    let payload = Payload::of(payload);
-    let seen = seen.into_iter().find(|seen| seen.payload == payload);
-    seen.map(|seen| seen.trace)
+/// Returns the message of a panic, which was caught on this thread just now, and its trace if the
+/// hook has seen it.
+pub(crate) fn look_up(payload: &(dyn Any + Send)) -> (Option<String>, Option<Trace>) {
+    let seen = LAST.try_with(RefCell::take).unwrap_or_default();
+    match seen.into_iter().find(|seen| seen.payload.is(payload)) {
+        Some(seen) => match seen.payload {
+            Payload::Text(text) => (Some(text), Some(seen.trace)),
+            Payload::Other(_) => (None, Some(seen.trace)),
+        },
+        None => (message(payload).map(str::to_owned), None),
+    }
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ struct Inner {
     id: Arc<str>,
     phase: Phase,
     head_sent: bool,
-    cause: Arc<Cause>,
+    cause: Cause,
     status: StatusCode,
     request: Head,
     redacted: OnceLock<(Uri, Option<HeaderMap>)>,
@@ -82,20 +82,51 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What went wrong.
-pub(crate) enum Cause {
-    Panic(Box<Panic>),
+/// The panic or the error of an incident. A clone increments a reference count.
+#[derive(Clone)]
+pub(crate) struct Cause(Arc<Failure>);
+
+enum Failure {
+    Panic(Panic),
     Error(BoxError),
+}
+
+impl Cause {
+    pub(crate) fn panic(&self) -> Option<&Panic> {
+        match &*self.0 {
+            Failure::Panic(panic) => Some(panic),
+            Failure::Error(_) => None,
+        }
+    }
+
+    pub(crate) fn error(&self) -> Option<&(dyn Error + 'static)> {
+        match &*self.0 {
+            Failure::Panic(_) => None,
+            Failure::Error(error) => Some(&**error),
+        }
+    }
+}
+
+impl From<Panic> for Cause {
+    fn from(panic: Panic) -> Self {
+        Self(Arc::new(Failure::Panic(panic)))
+    }
 }
 
 impl From<Payload> for Cause {
     fn from(payload: Payload) -> Self {
-        Self::Panic(Box::new(payload.into()))
+        Panic::from(payload).into()
     }
 }
 
-/// The last to let go of an error may be a server, which must not be torn down by its `Drop`.
-impl Drop for Cause {
+impl From<BoxError> for Cause {
+    fn from(error: BoxError) -> Self {
+        Self(Arc::new(Failure::Error(error)))
+    }
+}
+
+/// The last owner of an error may be a server, which must survive a panic in the error's `Drop`.
+impl Drop for Failure {
     fn drop(&mut self) {
         if let Self::Error(error) = self {
             discard(std::mem::replace(error, Box::new(fmt::Error)));
@@ -124,7 +155,7 @@ impl Incident {
     pub(crate) fn new(
         phase: Phase,
         head_sent: bool,
-        cause: Arc<Cause>,
+        cause: Cause,
         status: StatusCode,
         request: Head,
         shown: Vec<(&'static str, String)>,
@@ -177,10 +208,7 @@ impl Incident {
     }
 
     fn panic(&self) -> Option<&Panic> {
-        match &*self.inner.cause {
-            Cause::Panic(panic) => Some(panic),
-            Cause::Error(_) => None,
-        }
+        self.inner.cause.panic()
     }
 
     fn trace(&self) -> Option<&crate::backtrace::Trace> {
@@ -196,7 +224,7 @@ impl Incident {
     /// The name of the thread that panicked, if it had one and the panic hook is installed.
     #[must_use]
     pub fn thread(&self) -> Option<&str> {
-        self.trace()?.thread.as_deref()
+        self.trace()?.thread.name()
     }
 
     /// The calls that led to the panic, the innermost first, as far as the layer's own guard. Empty for an error, and
@@ -211,10 +239,7 @@ impl Incident {
     /// The error; `None` if it was a panic.
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
-        match &*self.inner.cause {
-            Cause::Panic(_) => None,
-            Cause::Error(error) => Some(&**error),
-        }
+        self.inner.cause.error()
     }
 
     /// The error and its sources, at most 32 of them; nothing if it was a panic.
@@ -384,6 +409,8 @@ impl Write for OneLine<'_, '_> {
     }
 }
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// Returns 128 random bits from the operating system. If there are none, the id is zeros, so that
 /// the incident is reported all the same.
 fn new_id() -> Arc<str> {
@@ -391,7 +418,13 @@ fn new_id() -> Arc<str> {
     if getrandom::fill(&mut bytes).is_err() {
         bytes = [0; 16];
     }
-    format!("{:032x}", u128::from_be_bytes(bytes)).into()
+    let mut digits = [b'0'; 32];
+    for (two, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        two[0] = HEX[usize::from(byte >> 4)];
+        two[1] = HEX[usize::from(byte & 15)];
+    }
+    // One allocation, which the response's rejection shares.
+    str::from_utf8(&digits).unwrap_or_default().into()
 }
 
 #[cfg(test)]
@@ -402,10 +435,10 @@ mod tests {
     use crate::request_head::RequestHead;
 
     fn panic(message: &str) -> Cause {
-        Cause::Panic(Box::new(Panic {
+        Cause::from(Panic {
             message: message.to_owned(),
             trace: None,
-        }))
+        })
     }
 
     fn incident(phase: Phase, cause: Cause) -> Incident {
@@ -415,7 +448,7 @@ mod tests {
         let mut head = RequestHead::default();
         head.take_down(&request, true);
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Incident::new(phase, false, cause.into(), status, head.read(), Vec::new())
+        Incident::new(phase, false, cause, status, head.read(), Vec::new())
     }
 
     #[test]
@@ -432,7 +465,7 @@ mod tests {
             )
         );
         let error = std::io::Error::other("the disk\nis gone");
-        let error = incident(Phase::Body, Cause::Error(Box::new(error)));
+        let error = incident(Phase::Body, Cause::from(BoxError::from(error)));
         assert_eq!(
             error.to_string(),
             format!(
@@ -480,7 +513,7 @@ mod tests {
                 Some(self)
             }
         }
-        let incident = incident(Phase::Future, Cause::Error(Box::new(Ouroboros)));
+        let incident = incident(Phase::Future, Cause::from(BoxError::from(Ouroboros)));
         assert_eq!(incident.chain().count(), 32);
     }
 }

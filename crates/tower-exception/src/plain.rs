@@ -7,8 +7,8 @@ use tower_kit::{Preferences, Rejection};
 
 use crate::{ResponseBody, guard::discard};
 
-/// The reason of a [`Rejection`] that was made of an inner service's plain error, because the client
-/// speaks gRPC.
+/// The reason of a [`Rejection`] that was made of an inner service's plain error, because the
+/// client speaks gRPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlainError;
@@ -21,8 +21,8 @@ impl fmt::Display for PlainError {
 
 impl Error for PlainError {}
 
-/// Returns a rejection instead of a plain error. The body would have to be waited for, so its text is
-/// dropped.
+/// Returns a rejection instead of a plain error. The body would have to be waited for, so its text
+/// is dropped.
 #[cold]
 pub(crate) fn rejected<B>(
     response: Response<B>,

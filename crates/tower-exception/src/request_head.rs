@@ -92,10 +92,7 @@ impl RequestHead {
             value.set_sensitive(lines.is_sensitive);
             Some(value)
         };
-        // The lines that the preferences depend on.
-        let mut lines = HeaderMap::new();
-        lines.extend(value(&self.accept).map(|value| (ACCEPT, value)));
-        lines.extend(value(&self.content_type).map(|value| (CONTENT_TYPE, value)));
+        let (accept, content_type) = (value(&self.accept), value(&self.content_type));
         Head {
             method: self.method.clone(),
             uri: match &self.uri {
@@ -104,8 +101,12 @@ impl RequestHead {
             },
             version: self.version,
             host: value(&self.host),
-            preferences: Preferences::new(&self.method, &lines),
-            accept: lines.remove(ACCEPT),
+            preferences: Preferences::of_lines(
+                &self.method,
+                content_type.as_ref(),
+                accept.as_ref(),
+            ),
+            accept,
             headers: self.headers.clone(),
         }
     }

@@ -29,7 +29,7 @@ pub struct Exception<S> {
 
 /// Why a service could not be made ready.
 pub(crate) struct Failed {
-    cause: Arc<Cause>,
+    cause: Cause,
     /// Whether this is the cause of the original of a clone. A caller that does not make the clone
     /// ready gets it; one that does tries again.
     is_inherited: bool,
@@ -76,11 +76,11 @@ where
                 self.failed = None;
                 return Poll::Ready(Ok(()));
             }
-            Ok(Poll::Ready(Err(error))) => Cause::Error(error),
+            Ok(Poll::Ready(Err(error))) => Cause::from(error),
             Err(panic) => panic.into(),
         };
         self.failed = Some(Failed {
-            cause: Arc::new(cause),
+            cause,
             is_inherited: false,
         });
         discard(self.inner.take());
@@ -109,7 +109,7 @@ impl<S> Exception<S> {
     fn not_ready<F>(&mut self, watch: &Watch) -> ResponseFuture<F> {
         let cause = match self.failed.take() {
             Some(failed) => failed.cause,
-            None => Arc::new(Cause::Error(NotReady.into())),
+            None => BoxError::from(NotReady).into(),
         };
         ResponseFuture::failed(Phase::Ready, cause, watch)
     }

@@ -101,13 +101,13 @@ impl Watch {
         &self,
         phase: Phase,
         head_sent: bool,
-        cause: impl Into<Arc<Cause>>,
+        cause: impl Into<Cause>,
     ) -> Incident {
         let (record, cause) = (self.record(), cause.into());
         let functions = record.options.as_ref().map(|options| &options.statuses[..]);
-        let status = match &*cause {
-            Cause::Panic(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Cause::Error(error) => status::of(&**error, functions.unwrap_or_default()),
+        let status = match cause.error() {
+            None => StatusCode::INTERNAL_SERVER_ERROR,
+            Some(error) => status::of(error, functions.unwrap_or_default()),
         };
         #[cfg(feature = "debug")]
         let shown = record.album.as_ref().map(Album::texts).unwrap_or_default();

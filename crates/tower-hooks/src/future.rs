@@ -8,34 +8,28 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use crate::{Links, ResponseBody};
+use crate::ResponseBody;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 pin_project! {
-    /// The future of [`Hooks`](crate::Hooks).
-    pub struct ResponseFuture<F, B, E, L>
-    where
-        L: Links,
-    {
+    /// The response future of [`Hooks`](crate::Hooks).
+    pub struct ResponseFuture<F, B, E> {
         #[pin]
-        kind: Kind<F, B, E, L>,
+        kind: Kind<F, B, E>,
     }
 }
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<F, B, E, L>
-    where
-        L: Links,
-    {
+    enum Kind<F, B, E> {
         // There are no hooks.
         Bare { #[pin] future: F },
-        Boxed { future: Boxed<Result<Response<ResponseBody<B, L>>, E>> },
+        Boxed { future: Boxed<Result<Response<ResponseBody<B>>, E>> },
     }
 }
 
-impl<F, B, E, L: Links> ResponseFuture<F, B, E, L> {
+impl<F, B, E> ResponseFuture<F, B, E> {
     pub(crate) fn bare(future: F) -> Self {
         Self {
             kind: Kind::Bare { future },
@@ -45,7 +39,7 @@ impl<F, B, E, L: Links> ResponseFuture<F, B, E, L> {
     /// The future is made where it stays: it is large, and to move it takes longer than to allocate it.
     pub(crate) fn boxed<T>(make: impl FnOnce() -> T) -> Self
     where
-        T: Future<Output = Result<Response<ResponseBody<B, L>>, E>> + Send + 'static,
+        T: Future<Output = Result<Response<ResponseBody<B>>, E>> + Send + 'static,
     {
         let future = Box::into_pin(Box::write(Box::new_uninit(), make()));
         Self {
@@ -54,12 +48,11 @@ impl<F, B, E, L: Links> ResponseFuture<F, B, E, L> {
     }
 }
 
-impl<F, B, E, L> Future for ResponseFuture<F, B, E, L>
+impl<F, B, E> Future for ResponseFuture<F, B, E>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    L: Links,
 {
-    type Output = Result<Response<ResponseBody<B, L>>, E>;
+    type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().kind.project() {
@@ -71,7 +64,7 @@ where
     }
 }
 
-impl<F, B, E, L: Links> fmt::Debug for ResponseFuture<F, B, E, L> {
+impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

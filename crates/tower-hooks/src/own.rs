@@ -46,13 +46,17 @@ pub(crate) fn response_for(
     if !kind.has_content(response.status()) {
         return without_content(kind, response);
     }
-    if !is_plain_error(&response) {
+    let own = Rejection::of(&response);
+    if own.is_none() && !is_plain_error(&response) {
         return response;
     }
     let preferences = Preferences::from(request);
-    match preferences.format() {
-        Format::Grpc(_) => rejection(preferences, response),
-        _ => response,
+    let is_grpc = |preferences: Preferences| matches!(preferences.format(), Format::Grpc(_));
+    match own.cloned() {
+        _ if !is_grpc(preferences) => response,
+        None => rejection(preferences, response),
+        Some(own) if is_grpc(own.preferences()) => response,
+        Some(own) => own.response_instead_of(response.into_parts().0, preferences),
     }
 }
 

@@ -1,5 +1,5 @@
 use http::{
-    HeaderMap, Method, Request,
+    HeaderMap, HeaderValue, Method, Request,
     header::{ACCEPT, CONTENT_TYPE},
     request::Parts,
 };
@@ -59,11 +59,29 @@ impl Preferences {
     /// ```
     #[must_use]
     pub fn new(method: &Method, headers: &HeaderMap) -> Self {
-        let kind = RequestKind::of(method);
-        let accept = || headers.get_all(ACCEPT);
         // Of several content types the first, as tonic has it.
-        let flavor = headers
-            .get(CONTENT_TYPE)
+        let content_type = headers.get(CONTENT_TYPE);
+        Self::read(method, content_type, || headers.get_all(ACCEPT))
+    }
+
+    /// Reads the preferences from a request's method and two header values, for a layer that keeps
+    /// these and no map. The `Accept` has all lines of the request's, joined with commas.
+    #[must_use]
+    pub fn of_lines(
+        method: &Method,
+        content_type: Option<&HeaderValue>,
+        accept: Option<&HeaderValue>,
+    ) -> Self {
+        Self::read(method, content_type, || accept)
+    }
+
+    fn read<'a, A: IntoIterator<Item = &'a HeaderValue>>(
+        method: &Method,
+        content_type: Option<&HeaderValue>,
+        accept: impl Fn() -> A,
+    ) -> Self {
+        let kind = RequestKind::of(method);
+        let flavor = content_type
             .filter(|_| method == Method::POST)
             .and_then(|content_type| Flavor::requested(content_type.as_bytes(), accept()));
         if let Some(flavor) = flavor {
@@ -107,8 +125,6 @@ impl<B> From<&Request<B>> for Preferences {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn of(method: Method, lines: &[(&'static str, &'static str)]) -> Preferences {
@@ -159,6 +175,33 @@ mod tests {
         assert_eq!(of(Method::GET, &[grpc, html]).format(), Format::Html);
         let second = ("content-type", "text/plain");
         assert_eq!(of(Method::POST, &[second, grpc]).format(), Format::Text);
+    }
+
+    #[test]
+    fn kit_6_two_values_are_read_as_in_a_map() {
+        let value = HeaderValue::from_static;
+        let grpc = value("application/grpc-web+proto");
+        for (method, content_type, accept) in [
+            (Method::GET, None, None),
+            (
+                Method::HEAD,
+                None,
+                Some(value("text/html, text/plain;q=0.5")),
+            ),
+            (Method::GET, Some(grpc.clone()), Some(value("text/html"))),
+            (Method::POST, Some(grpc.clone()), None),
+            (
+                Method::POST,
+                Some(grpc),
+                Some(value("application/grpc-web-text")),
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.extend(content_type.clone().map(|value| (CONTENT_TYPE, value)));
+            headers.extend(accept.clone().map(|value| (ACCEPT, value)));
+            let read = Preferences::of_lines(&method, content_type.as_ref(), accept.as_ref());
+            assert_eq!(read, Preferences::new(&method, &headers), "{headers:?}");
+        }
     }
 
     #[test]

@@ -204,9 +204,9 @@ impl Rejection {
         self.finish(response)
     }
 
-    /// Returns the response instead of another one, which had this head. The other one's headers and
-    /// extensions stay, except the headers that describe its content. Its headers replace those of
-    /// the rejection of the same name.
+    /// Returns the response instead of another one, which had this head. The other one's headers
+    /// and extensions stay, except the headers that describe its content. Its headers replace those
+    /// of the rejection of the same name.
     ///
     /// ```
     /// use http::{Request, Response};
@@ -217,7 +217,8 @@ impl Rejection {
     /// assert!(is_plain_error(&response));
     ///
     /// let (head, body) = response.into_parts();
-    /// let rejection = Rejection::new(head.status, std::io::Error::other("plain")).with_detail(body);
+    /// let error = std::io::Error::other("plain");
+    /// let rejection = Rejection::new(head.status, error).with_detail(body);
     /// let response = rejection.response_instead_of(head, &request);
     /// assert_eq!(response.headers()["grpc-status"], "14");
     /// assert_eq!(response.headers()["retry-after"], "9");
@@ -345,8 +346,8 @@ pub fn status_of<B>(response: &Response<B>) -> StatusCode {
 /// Returns whether a response is an error in plain text, or one without a content type, and no
 /// [`Rejection`]: one that was not made for the protocol of its client.
 ///
-/// A client of gRPC takes such a response for a fault of the connection. So a layer makes a rejection
-/// of it, see [`Rejection::response_instead_of`].
+/// A client of gRPC takes such a response for a fault of the connection. So a layer makes a
+/// rejection of it, see [`Rejection::response_instead_of`].
 #[must_use]
 pub fn is_plain_error<B>(response: &Response<B>) -> bool {
     let status = response.status();

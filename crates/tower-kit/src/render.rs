@@ -43,9 +43,9 @@ use crate::{
 /// - Headers of the replaced response stay, except those that describe its content. Headers of the
 ///   new response replace those of the same name.
 /// - The response to a HEAD has no body, whatever the function returns.
-/// - A client of gRPC gets the new response only if that is gRPC as well. So a function that returns
-///   JSON does not disturb it. For a client of gRPC-Web, a response of gRPC with its status in the
-///   head, as from `tonic::Status::into_http`, is translated.
+/// - A client of gRPC gets the new response only if that is gRPC as well. So a function that
+///   returns JSON does not disturb it. For a client of gRPC-Web, a response of gRPC with its status
+///   in the head, as from `tonic::Status::into_http`, is translated.
 #[derive(Clone)]
 pub struct RenderLayer<F> {
     render: F,

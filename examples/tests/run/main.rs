@@ -9,3 +9,4 @@ mod alone;
 mod program;
 mod programs;
 mod rejections;
+mod rest_and_grpc;

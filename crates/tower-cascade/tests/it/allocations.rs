@@ -37,8 +37,8 @@ fn reads_all(request: Request<ReplayBody<Full<Bytes>>>) -> Answer {
 
 /// What a request with this body allocates, if two apps pass it on unread to one that reads it.
 fn allocations(body: &'static str) -> u64 {
-    let layer = CascadeLayer::new(service_fn(no_answer)).then(service_fn(no_answer));
-    let mut app = layer.layer(service_fn(reads_all));
+    let list = [service_fn(no_answer as fn(_) -> _), service_fn(no_answer)];
+    let mut app = CascadeLayer::list(list).layer(service_fn(reads_all));
     let mut request = Some(Request::new(Full::from(body)));
     allocation_counter::measure(|| {
         let mut answer = pin!(app.call(request.take().unwrap()));

@@ -92,19 +92,35 @@ async fn other_statuses_go_on_where_they_are_named() {
         (Method::POST, 502, "first"),
     ] {
         let first = app(&log, "first", StatusCode::from_u16(status).unwrap());
-        let layer = CascadeLayer::new(first).on(statuses).unwrap();
+        let layer = CascadeLayer::new(first).statuses(statuses).unwrap();
         let mut request = get();
         *request.method_mut() = method.clone();
         let app = layer.layer(app(&log, "last", StatusCode::OK));
         let response = app.oneshot(request).await.unwrap();
         assert_eq!(response.headers()["x-app"], expected, "{method} {status}");
     }
-    let refused = CascadeLayer::new(()).on([StatusCode::FORBIDDEN]);
+    let refused = CascadeLayer::new(()).statuses([StatusCode::NO_CONTENT]);
     assert!(refused.is_err());
-    let allowed = CascadeLayer::new(())
-        .allow_auth_statuses()
-        .on([StatusCode::FORBIDDEN]);
-    assert!(allowed.is_ok());
+}
+
+#[test]
+fn cascade_10_auth_statuses_are_allowed_before_or_after() {
+    let auth = [StatusCode::FORBIDDEN];
+    let layer = CascadeLayer::new(());
+    let before = layer.clone().allow_auth_statuses().statuses(auth).unwrap();
+    let after = layer.clone().statuses(auth).unwrap().allow_auth_statuses();
+    for layer in [before, after] {
+        layer.layer(());
+    }
+    let layer = layer.statuses(auth).unwrap();
+    let build = std::panic::AssertUnwindSafe(|| layer.layer(()));
+    let payload = std::panic::catch_unwind(build).unwrap_err();
+    let text = payload.downcast_ref::<String>().unwrap();
+    assert!(
+        text.starts_with("403 Forbidden cannot fall through"),
+        "{text}"
+    );
+    assert!(text.ends_with("call allow_auth_statuses()"), "{text}");
 }
 
 #[tokio::test]
@@ -122,7 +138,7 @@ async fn a_final_405_allows_what_any_app_allows_and_no_other_answer_does() {
     }
     for (last, expected) in [(405, "DELETE, GET, PUT"), (404, "PUT, GET")] {
         let app = CascadeLayer::new(service_fn(|request| allowing(405, "DELETE,GET", request)))
-            .on([StatusCode::METHOD_NOT_ALLOWED])
+            .statuses([StatusCode::METHOD_NOT_ALLOWED])
             .unwrap()
             .layer(service_fn(move |request| {
                 allowing(last, "PUT, GET", request)

@@ -1,4 +1,4 @@
-//! More than one app before the last: of different types, with one recording, and what apps and errors may say.
+//! More than one service before the last, and the rules for what falls through.
 
 use std::{
     convert::Infallible,
@@ -11,38 +11,78 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header::ALLOW};
 use http_body_util::{BodyExt, Full};
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cascade::{
-    Cascade, CascadeLayer, CascadeTrace, Final, Pass, ReplayError, ReplayLimitExceeded, Tried,
+    Cascade, CascadeError, CascadeLayer, CascadeTrace, Final, Pass, ReplayBody, Tried,
 };
 use tower_kit::Rejection;
 use tower_lint::probe::{Body, Error, Step};
 
-use crate::probe::{GONE, Replayed, answer, read, reads_then_answers, trailers};
+use crate::probe::{GONE, Replayed, answer, no_answer, read, reads_then_answers, trailers};
 
 const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
 
-/// Reads so many frames, and has no answer.
-macro_rules! no_answer {
-    ($frames:expr) => {
-        service_fn(|request| reads_then_answers($frames, NOT_FOUND, request))
-    };
+/// Reads this many frames, and responds with 404.
+async fn reads<B>(frames: usize, request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible>
+where
+    B: http_body::Body<Data = Bytes, Error = BoxError>,
+{
+    let mut body = std::pin::pin!(request.into_body());
+    for _ in 0..frames {
+        let _ = body.frame().await;
+    }
+    let mut response = Response::default();
+    *response.status_mut() = NOT_FOUND;
+    Ok(response)
+}
+
+/// Reads this many frames, and responds with 404 or with the rest of the body.
+fn reads_or_echoes(
+    frames: usize,
+    echoes: bool,
+) -> impl tower::Service<Request<Replayed>, Response = Response<Replayed>, Error = Infallible> + Clone
+{
+    service_fn(move |request: Request<Replayed>| async move {
+        let mut body = request.into_body();
+        for _ in 0..frames {
+            body.frame().await.unwrap().unwrap();
+        }
+        let mut response = Response::default();
+        match echoes {
+            true => *response.body_mut() = body,
+            false => *response.status_mut() = NOT_FOUND,
+        }
+        Ok(response)
+    })
+}
+
+/// A layer of any service, as a user's function takes it.
+fn traced<A>(layer: CascadeLayer<A>) -> CascadeLayer<A> {
+    layer.trace()
 }
 
 #[tokio::test]
-async fn apps_of_different_types_share_one_recording() {
+async fn cascade_3_services_of_different_types_are_layers_of_their_own() {
     let router: Router = Router::new().route("/router", get(async || "router"));
-    let app = CascadeLayer::new(no_answer!(1))
-        .then(router)
-        .then(no_answer!(3))
-        .then(no_answer!(2))
-        .layer(service_fn(async |request: Request<Replayed>| {
-            let seen = read(request.into_body()).await.unwrap();
-            assert_eq!(seen, ("abcde".into(), true));
-            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("last")))
-        }));
-    for (path, expected) in [("/router", "router"), ("/", "last")] {
+    let app = ServiceBuilder::new()
+        .layer(traced(CascadeLayer::new(service_fn(|request| {
+            reads(1, request)
+        }))))
+        .layer(CascadeLayer::new(router).trace())
+        .layer(traced(CascadeLayer::list([3, 2].map(|frames| {
+            service_fn(move |request| reads(frames, request))
+        }))))
+        .service(service_fn(
+            async |request: Request<ReplayBody<ReplayBody<Replayed>>>| {
+                let seen = read(request.into_body()).await.unwrap();
+                assert_eq!(seen, ("abcde".into(), true));
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("last")))
+            },
+        ));
+    for (path, expected, tried) in [("/router", "router", 2), ("/", "last", 5)] {
         let body = Body::new(["ab".into(), "c".into(), "de".into(), trailers()]);
         let request = Request::get(path).body(body).unwrap();
         let response = app.clone().oneshot(request).await.unwrap();
+        let trace = response.extensions().get::<CascadeTrace>().unwrap();
+        assert_eq!(trace.tried().len(), tried);
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, expected);
     }
@@ -52,9 +92,7 @@ async fn apps_of_different_types_share_one_recording() {
 async fn the_limit_is_for_all_apps_together() {
     let body = || Body::new(["ab".into(), "cd".into(), "ef".into()]);
     for (limit, status) in [(4, StatusCode::OK), (3, StatusCode::PAYLOAD_TOO_LARGE)] {
-        let app = CascadeLayer::new(no_answer!(1))
-            .then(no_answer!(2))
-            .then(no_answer!(1))
+        let app = CascadeLayer::list([no_answer(1), no_answer(2), no_answer(1)])
             .replay_limit(limit)
             .layer(service_fn(async |request: Request<Replayed>| {
                 assert_eq!(read(request.into_body()).await.unwrap().0, "abcdef");
@@ -63,16 +101,16 @@ async fn the_limit_is_for_all_apps_together() {
         let response = app.oneshot(Request::new(body())).await.unwrap();
         assert_eq!(response.status(), status);
         let exceeded = Rejection::of(&response)
-            .is_some_and(|rejection| rejection.reason::<ReplayLimitExceeded>().is_some());
+            .is_some_and(|rejection| rejection.reason::<CascadeError>().is_some());
         assert_eq!(exceeded, status != StatusCode::OK);
     }
 }
 
 #[tokio::test]
 async fn a_content_length_that_lies_does_not_pass_the_limit() {
-    let app = CascadeLayer::new(no_answer!(9))
+    let app = CascadeLayer::new(no_answer(9))
         .replay_limit(3)
-        .layer(no_answer!(0));
+        .layer(no_answer(0));
     for (length, status) in [("1", 413), ("1000000", 413)] {
         let request = Request::put("/").header("content-length", length);
         let request = request.body(Body::new(["ab".into(), "cd".into()])).unwrap();
@@ -87,26 +125,15 @@ async fn a_content_length_that_lies_does_not_pass_the_limit() {
 #[tokio::test]
 async fn whoever_answers_while_reading_gets_all_of_the_body() {
     // It reads what was recorded, and then the rest, after its answer is the final one.
-    let app = CascadeLayer::new(no_answer!(3))
-        .then(service_fn(async |request: Request<Replayed>| {
-            let mut body = request.into_body();
-            assert_eq!(
-                body.frame().await.unwrap().unwrap().into_data().unwrap(),
-                "abc"
-            );
-            Ok::<_, Infallible>(Response::new(body))
-        }))
-        .layer(no_answer!(0));
+    let list = [reads_or_echoes(3, false), reads_or_echoes(1, true)];
+    let app = CascadeLayer::list(list).layer(no_answer(0));
     let body = Body::new(["ab".into(), "c".into(), trailers()]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(read(response.into_body()).await, Ok(("".into(), true)));
 
     let long = Bytes::from(vec![b'x'; 600]);
-    let app = CascadeLayer::new(no_answer!(2))
-        .then(service_fn(async |request: Request<Replayed>| {
-            Ok::<_, Infallible>(Response::new(request.into_body()))
-        }))
-        .layer(no_answer!(0));
+    let app = CascadeLayer::list([reads_or_echoes(2, false), reads_or_echoes(0, true)]);
+    let app = app.layer(no_answer(0));
     let steps = [long.clone(), long.clone(), "end".into()].map(Step::Data);
     let response = app.oneshot(Request::new(Body::new(steps))).await.unwrap();
     assert_eq!(read(response.into_body()).await.unwrap().0.len(), 1203);
@@ -128,7 +155,7 @@ async fn a_body_that_failed_fails_for_everyone_after() {
     let app = Cascade::new([reads_all.clone(), reads_all.clone(), reads_all]);
     let body = Body::new(["ab".into(), GONE]);
     app.oneshot(Request::new(body)).await.unwrap();
-    let failed = ReplayError::FailedEarlier.to_string();
+    let failed = CascadeError::BodyFailed.to_string();
     assert_eq!(
         *seen.lock().unwrap(),
         ["the client is gone", &failed, &failed]
@@ -136,46 +163,54 @@ async fn a_body_that_failed_fails_for_everyone_after() {
 }
 
 #[tokio::test]
-async fn a_guard_is_for_the_app_before_it() {
-    let says = |name: &'static str| {
-        service_fn(move |_: Request<Replayed>| async move {
-            let status = if name == "last" {
+async fn cascade_11_a_condition_is_for_the_services_of_its_layer() {
+    fn named<B>(
+        name: &'static str,
+    ) -> impl tower::Service<Request<B>, Response = Response<Body>, Error = Infallible> + Clone
+    {
+        service_fn(move |_: Request<B>| async move {
+            let mut response = answer(if name == "last" {
                 StatusCode::OK
             } else {
                 NOT_FOUND
-            };
-            let mut response = answer(status);
-            response
-                .headers_mut()
-                .insert("x-app", HeaderValue::from_static(name));
+            });
+            let name = HeaderValue::from_static(name);
+            response.headers_mut().insert("x-app", name);
             Ok::<_, Infallible>(response)
         })
-    };
-    let app = CascadeLayer::new(says("one"))
-        .only(|parts| parts.method == Method::PUT)
-        .then(says("two"))
-        .then(says("three"))
-        .only(|parts| parts.method == Method::GET)
-        .trace(true)
-        .layer(says("last"));
+    }
+    let app = ServiceBuilder::new()
+        .layer(
+            CascadeLayer::new(named("one"))
+                .only(|head| head.method == Method::PUT)
+                .trace(),
+        )
+        .layer(
+            CascadeLayer::list([named("two"), named("three")])
+                .only(|head| head.method == Method::GET)
+                .trace(),
+        )
+        .service(named("last"));
     let skipped = Tried::Skipped;
     let (no, yes) = (Tried::Answered(NOT_FOUND), Tried::Answered(StatusCode::OK));
     for (method, tried) in [
-        (Method::PUT, [no, no, skipped, yes]),
+        (Method::PUT, [no, skipped, skipped, yes]),
         (Method::GET, [skipped, no, no, yes]),
-        (Method::POST, [skipped, no, skipped, yes]),
+        (Method::POST, [skipped, skipped, skipped, yes]),
     ] {
-        let request = Request::builder()
-            .method(method)
-            .body(Body::default())
-            .unwrap();
-        let response = app.clone().oneshot(request).await.unwrap();
+        let request = Request::builder().method(method).body(Body::default());
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
         assert_eq!(response.headers()["x-app"], "last");
         assert_eq!(
             response.extensions().get::<CascadeTrace>().unwrap().tried(),
             tried
         );
     }
+    // The last one of a list has no condition.
+    let list = [named("one"), named("two")];
+    let list = CascadeLayer::list(list).only(|_| false).service();
+    let response = list.oneshot(Request::new(Body::default())).await.unwrap();
+    assert_eq!(response.headers()["x-app"], "two");
 }
 
 #[tokio::test]
@@ -213,10 +248,11 @@ async fn an_app_may_pass_or_insist() {
     for (status, extension, rack, expected) in table {
         for method in [Method::GET, Method::POST] {
             let last = app(404, "pass header");
-            let cascade = CascadeLayer::new(app(status, extension))
-                .x_cascade_header(rack)
-                .trace(true)
-                .layer(last);
+            let mut cascade = CascadeLayer::new(app(status, extension)).trace();
+            if rack {
+                cascade = cascade.x_cascade_header();
+            }
+            let cascade = cascade.layer(last);
             let request = Request::builder()
                 .method(method)
                 .body(Body::default())
@@ -261,7 +297,7 @@ async fn an_error_is_the_end_or_a_reason_to_go_on() {
     let lenient = |text| {
         CascadeLayer::new(fails(text))
             .on_error(|error: &BoxError| error.to_string() == "down")
-            .trace(true)
+            .trace()
             .layer(last())
     };
     let response = lenient("down").oneshot(request(Method::GET)).await.unwrap();
@@ -275,11 +311,27 @@ async fn an_error_is_the_end_or_a_reason_to_go_on() {
         .await
         .unwrap_err();
     assert_eq!(error.to_string(), "broken");
-    let response = lenient("down")
-        .oneshot(request(Method::POST))
-        .await
-        .unwrap();
-    assert_eq!(response.status(), StatusCode::ACCEPTED);
+
+    // What is not idempotent is not done again, unless that is asked for, in any order.
+    for method in [Method::POST, Method::PATCH, Method::CONNECT] {
+        let response = lenient("down").oneshot(request(method.clone())).await;
+        assert_eq!(response.unwrap_err().to_string(), "down");
+        let any = CascadeLayer::new(fails("down")).on_error_any_method();
+        let app = any.on_error(|_: &BoxError| true).layer(last());
+        let response = app.oneshot(request(method)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+    }
+    for method in [Method::PUT, Method::DELETE, Method::HEAD] {
+        let response = lenient("down").oneshot(request(method)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+    }
+
+    // Functions add up.
+    let both = CascadeLayer::new(fails("down"))
+        .on_error(|error: &BoxError| error.to_string() == "down")
+        .on_error(|error: &BoxError| error.to_string() == "broken");
+    let response = both.layer(last()).oneshot(request(Method::GET)).await;
+    assert_eq!(response.unwrap().status(), StatusCode::ACCEPTED);
 
     // In a list, the last one's error is the answer.
     let list = CascadeLayer::list([fails("one"), fails("two")])
@@ -308,7 +360,7 @@ async fn a_list_is_tried_in_its_order_and_the_last_answer_is_the_answer() {
     ];
     for (statuses, expected) in table {
         let list = statuses.iter().map(|status| app(*status));
-        let list = CascadeLayer::list(list).trace(true).service();
+        let list = CascadeLayer::list(list).trace().service();
         let request = Request::new(Body::new(["ab".into()]));
         let response = list.oneshot(request).await.unwrap();
         assert_eq!(response.status(), expected);
@@ -317,45 +369,66 @@ async fn a_list_is_tried_in_its_order_and_the_last_answer_is_the_answer() {
         let last = (!statuses.is_empty()).then_some(&last);
         assert_eq!(trace.tried().last(), last);
     }
-    let list =
-        CascadeLayer::list([app(403), app(503), app(200)]).on_statuses(|status| status != 503);
-    let request = || Request::new(Body::default());
-    assert_eq!(
-        list.clone()
-            .service()
-            .oneshot(request())
-            .await
-            .unwrap()
-            .status(),
-        403
-    );
-    let list = list
-        .allow_auth_statuses()
-        .on_statuses(|status| status != 503);
-    assert_eq!(
-        list.clone()
-            .service()
-            .oneshot(request())
-            .await
-            .unwrap()
-            .status(),
-        503
-    );
-    let list = list
-        .on([StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE])
+    let list = CascadeLayer::list([app(403), app(503), app(200)]);
+    let list = list.fall_through_if(|head| head.status != 503);
+    let allowed = list.clone().allow_auth_statuses();
+    let statuses = [StatusCode::FORBIDDEN, StatusCode::SERVICE_UNAVAILABLE];
+    let named = allowed.clone().statuses(statuses).unwrap();
+    let limited = named.clone().replay_limit(0);
+    for (list, expected) in [(list, 403), (allowed, 503), (named, 200), (limited, 413)] {
+        let request = Request::new(Body::new(["ab".into()]));
+        let response = list.service().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn cascade_1_rules_add_up_and_statuses_replace() {
+    let first = service_fn(async |request: Request<Replayed>| {
+        let status = request.uri().path()[1..].parse().unwrap();
+        let mut response = answer(StatusCode::from_u16(status).unwrap());
+        response
+            .headers_mut()
+            .insert("x-miss", request.headers()["x-miss"].clone());
+        Ok::<_, Infallible>(response)
+    });
+    let layer = CascadeLayer::new(first);
+    let misses = |head: &http::response::Parts| head.headers["x-miss"] == "1";
+    let gone = [StatusCode::GONE];
+    let both = layer
+        .clone()
+        .statuses(gone)
+        .unwrap()
+        .fall_through_if(misses);
+    let reversed = layer
+        .clone()
+        .fall_through_if(misses)
+        .statuses(gone)
         .unwrap();
-    assert_eq!(
-        list.clone()
-            .service()
-            .oneshot(request())
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
-    let list = list.replay_limit(0).x_cascade_header(true);
-    let request = Request::new(Body::new(["ab".into()]));
-    assert_eq!(list.service().oneshot(request).await.unwrap().status(), 413);
+    let twice = both.clone().fall_through_if(|head| head.status == 418);
+    let again = both.clone().statuses([NOT_FOUND]).unwrap();
+    for (layer, falls) in [
+        (layer, [true, false, false, false, false]),
+        (both, [false, true, false, true, false]),
+        (reversed, [false, true, false, true, false]),
+        (twice, [false, true, true, true, false]),
+        (again, [true, false, false, true, false]),
+    ] {
+        let requests = [
+            ("/404", "0"),
+            ("/410", "0"),
+            ("/418", "0"),
+            ("/200", "1"),
+            ("/204", "1"),
+        ];
+        for ((path, miss), falls) in requests.into_iter().zip(falls) {
+            let request = Request::get(path).header("x-miss", miss);
+            let request = request.body(Body::default()).unwrap();
+            let last = service_fn(|request| reads_then_answers(0, StatusCode::CREATED, request));
+            let response = layer.layer(last).oneshot(request).await.unwrap();
+            assert_eq!(response.status() == 201, falls, "{path} {layer:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -371,10 +444,13 @@ async fn a_final_405_allows_what_any_of_them_allows() {
     };
     let statuses = [NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
     for (last, allow) in [(405, "GET, HEAD, POST, PUT"), (404, "POST"), (200, "POST")] {
-        let cascade = CascadeLayer::new(app(405, "PUT,GET"))
-            .then(app(404, "DELETE"))
-            .then(app(405, "HEAD, PUT"))
-            .on(statuses)
+        let list = [
+            app(405, "PUT,GET"),
+            app(404, "DELETE"),
+            app(405, "HEAD, PUT"),
+        ];
+        let cascade = CascadeLayer::list(list)
+            .statuses(statuses)
             .unwrap()
             .layer(app(last, "POST"));
         let response = cascade
@@ -390,11 +466,12 @@ async fn in_a_stack_it_is_one_layer() {
     let first: Router = Router::new().route("/first", get(async || "first"));
     let second: Router = Router::new().route("/second", get(async || "second"));
     let last: Router = Router::new().route("/", get(async || "last"));
-    let layer = CascadeLayer::new(first)
-        .then(second)
-        .only(|parts| parts.method == Method::GET);
+    let layer = CascadeLayer::new(second).only(|parts| parts.method == Method::GET);
+    let layers = ServiceBuilder::new()
+        .layer(CascadeLayer::new(first))
+        .layer(layer);
     let app: Router = Router::new()
-        .fallback_service(ServiceBuilder::new().layer(layer).service(last.clone()))
+        .fallback_service(layers.service(last.clone()))
         .layer(CascadeLayer::new(last));
     for (path, expected) in [("/first", "first"), ("/second", "second"), ("/", "last")] {
         let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
@@ -414,7 +491,7 @@ async fn a_routers_params_are_its_own() {
         "/{one}/{two}",
         get(async |Path((one, two)): Path<(String, String)>| format!("{one} {two}")),
     );
-    let app = CascadeLayer::new(first.clone()).then(first).layer(second);
+    let app = CascadeLayer::list([first.clone(), first]).layer(second);
     let request = Request::get("/a/b")
         .body(axum::body::Body::empty())
         .unwrap();
@@ -425,9 +502,7 @@ async fn a_routers_params_are_its_own() {
 
 #[tokio::test]
 async fn requests_without_a_path_are_tried_like_any_other() {
-    let app = CascadeLayer::new(no_answer!(0))
-        .then(no_answer!(0))
-        .layer(no_answer!(0));
+    let app = CascadeLayer::list([no_answer(0), no_answer(0)]).layer(no_answer(0));
     for (method, uri) in [("CONNECT", "example.org:443"), ("OPTIONS", "*")] {
         let request = Request::builder()
             .method(method)
@@ -440,8 +515,8 @@ async fn requests_without_a_path_are_tried_like_any_other() {
 
 #[tokio::test]
 async fn with_no_status_every_answer_is_the_answer() {
-    let app = CascadeLayer::new(no_answer!(0))
-        .on([])
+    let app = CascadeLayer::new(no_answer(0))
+        .statuses([])
         .unwrap()
         .layer(service_fn(async |_: Request<Replayed>| {
             Ok::<_, Infallible>(answer(StatusCode::OK))
@@ -451,31 +526,34 @@ async fn with_no_status_every_answer_is_the_answer() {
 }
 
 #[test]
-fn chains_and_lists_are_clone_send_sync_and_static() {
+fn layers_and_lists_are_clone_send_sync_and_static() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
-    let layer = CascadeLayer::new(no_answer!(0))
-        .then(no_answer!(1))
+    let layer = CascadeLayer::list([no_answer(0), no_answer(1)])
         .only(|_| true)
-        .on_statuses(|status| status == NOT_FOUND)
+        .fall_through_if(|head| head.status == NOT_FOUND)
         .on_error(|_: &Infallible| true);
     check(&layer);
-    check(&layer.layer(no_answer!(0)));
+    check(&layer.layer(no_answer(0)));
     check(
-        &CascadeLayer::list([no_answer!(0)])
+        &CascadeLayer::list([no_answer(0)])
             .on_error(|_: &Infallible| true)
             .service(),
     );
-    assert!(format!("{layer:?}").contains("guarded: true"));
+    let shown = format!("{layer:?}");
+    assert!(
+        shown.contains("guards: 1") && shown.contains("predicates: 1"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
 async fn a_trace_has_the_apps_that_were_asked_and_no_others() {
     let (no, yes) = (Tried::Answered(NOT_FOUND), Tried::Answered(StatusCode::OK));
     // 413 is nobody's answer.
-    let app = CascadeLayer::new(no_answer!(2))
+    let app = CascadeLayer::new(no_answer(2))
         .replay_limit(1)
-        .trace(true)
-        .layer(no_answer!(0));
+        .trace()
+        .layer(no_answer(0));
     let request = || Request::new(Body::new(["ab".into(), "cd".into()]));
     let response = app.oneshot(request()).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
@@ -489,24 +567,25 @@ async fn a_trace_has_the_apps_that_were_asked_and_no_others() {
         let last = service_fn(move |_: Request<_>| {
             std::future::ready(Ok::<_, Infallible>(answer(status)))
         });
-        let inner = CascadeLayer::new(no_answer!(1)).trace(true).layer(last);
+        let inner = CascadeLayer::new(no_answer(1)).trace().layer(last);
         inner.map_request(|request: Request<Replayed>| request.map(|_| Body::default()))
     };
     for (status, tried) in [
         (StatusCode::OK, vec![no, no, yes]),
         (NOT_FOUND, vec![no, no, no, no]),
     ] {
-        let outer = CascadeLayer::new(no_answer!(0))
-            .then(inner(status))
-            .trace(true);
-        let response = outer.layer(no_answer!(0)).oneshot(request()).await.unwrap();
+        let middle = CascadeLayer::new(inner(status)).trace().layer(no_answer(0));
+        let middle =
+            middle.map_request(|request: Request<Replayed>| request.map(|_| Body::default()));
+        let outer = CascadeLayer::new(no_answer(0)).trace().layer(middle);
+        let response = outer.oneshot(request()).await.unwrap();
         assert_eq!(
             response.extensions().get::<CascadeTrace>().unwrap().tried(),
             tried
         );
     }
-    let outer = CascadeLayer::new(no_answer!(0))
-        .trace(true)
+    let outer = CascadeLayer::new(no_answer(0))
+        .trace()
         .layer(inner(StatusCode::OK));
     let response = outer.oneshot(request()).await.unwrap();
     assert_eq!(
@@ -523,12 +602,10 @@ async fn racks_header_of_an_inner_cascade_is_heard_outside() {
         response.headers_mut().insert("x-cascade", pass);
         Ok::<_, Infallible>(response)
     });
-    let inner = CascadeLayer::list([passes])
-        .x_cascade_header(true)
-        .service();
+    let inner = CascadeLayer::list([passes]).x_cascade_header().service();
     let inner = inner.map_request(|request: Request<Replayed>| request.map(|_| Body::default()));
     let outer = CascadeLayer::new(inner)
-        .x_cascade_header(true)
+        .x_cascade_header()
         .layer(service_fn(async |_: Request<Replayed>| {
             Ok::<_, Infallible>(answer(StatusCode::CREATED))
         }));
@@ -575,7 +652,7 @@ async fn an_app_that_is_not_ready_for_good_counts_as_one_that_fails() {
     let last = service_fn(async |_: Request<Replayed>| Ok::<_, BoxError>(answer(StatusCode::OK)));
     let layer = CascadeLayer::new(Down)
         .on_error(|_: &BoxError| true)
-        .trace(true);
+        .trace();
     let response = layer
         .layer(last)
         .oneshot(Request::new(Body::default()))
@@ -604,7 +681,7 @@ async fn guards_add_up() {
 }
 
 #[tokio::test]
-async fn each_app_is_cloned_once_for_a_request() {
+async fn each_service_is_cloned_when_its_turn_comes() {
     #[derive(Default)]
     struct Counts(Arc<std::sync::atomic::AtomicUsize>);
     impl Clone for Counts {
@@ -613,16 +690,18 @@ async fn each_app_is_cloned_once_for_a_request() {
             Self(self.0.clone())
         }
     }
-    let counts: Vec<Counts> = std::iter::repeat_with(Counts::default).take(4).collect();
+    let counts: Vec<Counts> = std::iter::repeat_with(Counts::default).take(5).collect();
     let app = |index: usize| {
         let count = Counts(counts[index].0.clone());
+        let status = if index < 3 { NOT_FOUND } else { StatusCode::OK };
         service_fn(move |request: Request<Replayed>| {
             let _ = &count;
-            reads_then_answers(0, NOT_FOUND, request)
+            reads_then_answers(0, status, request)
         })
     };
-    let layer = CascadeLayer::new(app(0)).then(app(1)).then(app(2));
-    let mut cascade = layer.layer(app(3));
+    // The last one has no turn.
+    let layer = CascadeLayer::list([app(0), app(1), app(2), app(3)]);
+    let mut cascade = layer.layer(app(4)).clone();
     let before: Vec<usize> = counts
         .iter()
         .map(|count| count.0.load(std::sync::atomic::Ordering::Relaxed))
@@ -630,11 +709,9 @@ async fn each_app_is_cloned_once_for_a_request() {
     tower::Service::call(&mut cascade, Request::new(Body::default()))
         .await
         .unwrap();
-    for (count, before) in counts.iter().zip(before) {
-        assert_eq!(
-            count.0.load(std::sync::atomic::Ordering::Relaxed),
-            before + 1
-        );
+    for (index, (count, before)) in counts.iter().zip(before).enumerate() {
+        let after = count.0.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(after, before + usize::from(index < 4));
     }
 }
 
@@ -661,11 +738,8 @@ async fn an_endless_answer_that_does_not_count_is_dropped() {
 async fn what_the_middle_app_reads_again_is_let_go_once_it_has_answered() {
     let frame = || Bytes::from(vec![b'x'; 4096]);
     let frames = [frame(), frame(), frame()];
-    let app = CascadeLayer::new(no_answer!(2))
-        .then(service_fn(async |request: Request<Replayed>| {
-            Ok::<_, Infallible>(Response::new(request.into_body()))
-        }))
-        .layer(no_answer!(0));
+    let list = [reads_or_echoes(2, false), reads_or_echoes(0, true)];
+    let app = CascadeLayer::list(list).layer(no_answer(0));
     let request = Request::new(Body::new(frames.clone().map(Step::Data)));
     let mut body = app.oneshot(request).await.unwrap().into_body();
     for frame in &frames {
@@ -689,7 +763,6 @@ fn a_body_that_drops_the_cascade_while_it_is_polled_does_not_lock_it_up() {
     };
 
     use http_body::Frame;
-    use tower_cascade::ReplayBody;
 
     /// Drops what is in it when it is polled, as a waker may drop the task that it belongs to.
     #[derive(Clone, Default)]
@@ -712,19 +785,27 @@ fn a_body_that_drops_the_cascade_while_it_is_polled_does_not_lock_it_up() {
         let kept: Arc<Mutex<Option<ReplayBody<Drops>>>> = Arc::default();
         let keeps = kept.clone();
         let cx = &mut Context::from_waker(Waker::noop());
-        // The first reads, so that the body comes rewound to the second, which gives it away and waits.
-        let first = service_fn(async |request: Request<ReplayBody<Drops>>| {
-            request.into_body().frame().await.unwrap().unwrap();
-            Ok::<_, Infallible>(answer(NOT_FOUND))
-        });
-        let second = service_fn(move |request: Request<ReplayBody<Drops>>| {
-            *keeps.lock().unwrap() = Some(request.into_body());
-            std::future::pending::<Result<Response<Body>, Infallible>>()
-        });
+        // The first one reads, so that the body comes rewound to the second, which gives it away and
+        // waits.
+        let reads = |is_first: bool| {
+            let keeps = keeps.clone();
+            service_fn(move |request: Request<ReplayBody<Drops>>| {
+                let keeps = keeps.clone();
+                async move {
+                    let mut body = request.into_body();
+                    if is_first {
+                        body.frame().await.unwrap().unwrap();
+                        return Ok::<_, Infallible>(answer(NOT_FOUND));
+                    }
+                    *keeps.lock().unwrap() = Some(body);
+                    std::future::pending().await
+                }
+            })
+        };
         let last = service_fn(async |_: Request<ReplayBody<Drops>>| {
             Ok::<_, Infallible>(answer(StatusCode::OK))
         });
-        let mut app = CascadeLayer::new(first).then(second).layer(last);
+        let mut app = CascadeLayer::list([reads(true), reads(false)]).layer(last);
         let body = Drops::default();
         let mut future = Box::pin(tower::Service::call(&mut app, Request::new(body.clone())));
         assert!(future.as_mut().poll(cx).is_pending());

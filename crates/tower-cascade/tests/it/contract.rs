@@ -34,15 +34,17 @@ fn behind_a_guard_the_contract_is_kept() {
 }
 
 #[test]
-fn every_app_of_a_chain_sees_the_contract_kept() {
+fn every_service_of_a_stack_sees_the_contract_kept() {
     contract::check(|inner| {
-        let layer = CascadeLayer::new(no_answer(1)).then(inner);
-        layer.then(no_answer(0)).layer(no_answer(0))
+        let list = CascadeLayer::list([no_answer(0), no_answer(0)]);
+        CascadeLayer::new(no_answer(1)).layer(CascadeLayer::new(inner).layer(list.service()))
     })
     .assert_kept();
+    contract::check(|inner| CascadeLayer::list([no_answer(usize::MAX), no_answer(2)]).layer(inner))
+        .assert_kept();
     contract::check(|inner| {
-        let layer = CascadeLayer::new(no_answer(usize::MAX)).then(no_answer(2));
-        layer.layer(inner)
+        let stack = CascadeLayer::new(no_answer(usize::MAX));
+        stack.layer(CascadeLayer::new(no_answer(2)).layer(inner))
     })
     .assert_kept();
 }

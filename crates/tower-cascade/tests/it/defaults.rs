@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_cascade::{Cascade, CascadeLayer, CascadeTrace, Pass, ReplayLimitExceeded};
+use tower_cascade::{Cascade, CascadeError, CascadeLayer, CascadeTrace, Pass};
 use tower_kit::Rejection;
 use tower_lint::probe::{Body, Step};
 
@@ -26,9 +26,9 @@ async fn replayed(length: usize) -> Result<usize, usize> {
     let body = Body::new([Step::Data(Bytes::from(vec![b'x'; length]))]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
     let exceeded = Rejection::of(&response).and_then(Rejection::reason);
-    match exceeded.map(ReplayLimitExceeded::limit) {
-        None => Ok(*response.extensions().get().unwrap()),
-        Some(limit) => Err(limit),
+    match exceeded {
+        Some(CascadeError::ReplayLimitExceeded { limit }) => Err(*limit),
+        _ => Ok(*response.extensions().get().unwrap()),
     }
 }
 
@@ -71,7 +71,7 @@ async fn cascade_1_by_default_404_alone_falls_through() {
         });
         let last = service_fn(|request| reads_then_answers(0, StatusCode::IM_A_TEAPOT, request));
         let layer = CascadeLayer::new(first);
-        let all = layer.clone().on_statuses(|_| true);
+        let all = layer.clone().fall_through_if(|_| true);
         for (layer, falls_through) in [(layer, by_default), (all, by_predicate)] {
             let request = Request::new(Body::default());
             let response = layer.layer(last).oneshot(request).await.unwrap();
@@ -132,13 +132,12 @@ where
 #[tokio::test]
 async fn cascade_9_a_request_leaves_no_allow_and_no_trace_to_the_next() {
     let on = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
-    let mut app = CascadeLayer::new(service_fn(|request| refuses(&["GET"], request)))
-        .then(service_fn(|request| {
-            refuses(&["GET", "DELETE,GET"], request)
-        }))
-        .on(on)
+    let refuse = |allow| service_fn(move |request: Request<Replayed>| refuses(allow, request));
+    let list: [&[_]; 2] = [&["GET"], &["GET", "DELETE,GET"]];
+    let mut app = CascadeLayer::list(list.map(refuse))
+        .statuses(on)
         .unwrap()
-        .trace(true)
+        .trace()
         .layer(service_fn(last));
     for _ in 0..2 {
         let united = vec!["DELETE, GET, LINK, PUT".to_owned()];
@@ -163,10 +162,7 @@ async fn cascade_2_each_app_reads_joined_frames_from_the_start() {
         Ok::<_, Infallible>(answer(StatusCode::OK))
     });
     for counts in [[1, 2, 3], [3, 2, 1], [0, 9, 1], [9, 0, 9], [2, 2, 2]] {
-        let mut app = CascadeLayer::new(reads(counts[0]))
-            .then(reads(counts[1]))
-            .then(reads(counts[2]))
-            .layer(last);
+        let mut app = CascadeLayer::list(counts.map(reads)).layer(last);
         for _ in 0..2 {
             let body = Body::new([
                 "ab".into(),
@@ -193,7 +189,7 @@ async fn cascade_13_racks_header_counts_in_any_of_its_lines() {
             async { Ok::<_, Infallible>(response) }
         });
         let last = service_fn(|request| reads_then_answers(0, StatusCode::CREATED, request));
-        CascadeLayer::new(first).x_cascade_header(true).layer(last)
+        CascadeLayer::new(first).x_cascade_header().layer(last)
     };
     for (values, status) in [
         (&[] as &[_], 200),
@@ -226,26 +222,48 @@ async fn cascade_13_pass_of_the_last_app_reaches_an_outer_cascade() {
 }
 
 #[tokio::test]
-async fn on_error_keeps_the_options_before_it() {
-    let layer = CascadeLayer::new(service_fn(|request| {
-        reads_then_answers(0, StatusCode::UNAUTHORIZED, request)
-    }))
-    .then(service_fn(async |_: Request<Replayed>| {
-        let mut response = answer(StatusCode::OK);
-        let pass = HeaderValue::from_static("pass");
-        response.headers_mut().insert("x-cascade", pass);
-        Ok::<_, Infallible>(response)
-    }))
-    .allow_auth_statuses()
-    .x_cascade_header(true)
-    .trace(true)
-    .on_error(|never: &Infallible| match *never {})
-    .on([StatusCode::UNAUTHORIZED])
-    .unwrap();
-    let last = service_fn(|request| reads_then_answers(0, StatusCode::IM_A_TEAPOT, request));
-    let request = Request::new(Body::default());
-    let response = layer.layer(last).oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
-    let trace = response.extensions().get::<CascadeTrace>().unwrap();
-    assert_eq!(trace.tried().len(), 3);
+async fn no_builder_call_depends_on_the_order_of_another() {
+    let service = |status, passes: bool| {
+        service_fn(move |_: Request<Replayed>| {
+            let mut response = answer(status);
+            if passes {
+                let pass = HeaderValue::from_static("pass");
+                response.headers_mut().insert("x-cascade", pass);
+            }
+            async { Ok::<_, Infallible>(response) }
+        })
+    };
+    let list = [
+        service(StatusCode::UNAUTHORIZED, false),
+        service(StatusCode::OK, true),
+        service(StatusCode::GONE, false),
+    ];
+    fn calls<A>() -> [fn(CascadeLayer<A>) -> CascadeLayer<A>; 6] {
+        [
+            |layer| layer.statuses([StatusCode::UNAUTHORIZED]).unwrap(),
+            |layer| layer.fall_through_if(|head| head.status == StatusCode::GONE),
+            CascadeLayer::allow_auth_statuses,
+            CascadeLayer::x_cascade_header,
+            CascadeLayer::trace,
+            |layer| layer.on_error(|never: &Infallible| match *never {}),
+        ]
+    }
+    for turn in 0..6 {
+        let mut order = calls();
+        order.rotate_left(turn);
+        for reversed in [false, true] {
+            if reversed {
+                order.reverse();
+            }
+            let layer = order
+                .iter()
+                .fold(CascadeLayer::list(list), |layer, call| call(layer));
+            let last = service(StatusCode::IM_A_TEAPOT, false);
+            let request = Request::new(Body::default());
+            let response = layer.layer(last).oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::IM_A_TEAPOT);
+            let trace = response.extensions().get::<CascadeTrace>().unwrap();
+            assert_eq!(trace.tried().len(), 4);
+        }
+    }
 }

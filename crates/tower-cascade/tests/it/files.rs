@@ -84,7 +84,7 @@ async fn cascade_1_files_before_routes_take_nothing_that_is_no_file() {
         files.clone().try_call(request)
     }))
     .only(|head| matches!(head.method, Method::GET | Method::HEAD))
-    .on([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])
+    .statuses([StatusCode::NOT_FOUND, StatusCode::TEMPORARY_REDIRECT])
     .unwrap()
     .on_error(no_such_file)
     .layer(service_fn(routes));

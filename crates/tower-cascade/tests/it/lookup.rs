@@ -1,97 +1,63 @@
-//! Apps that look at the head of a request that goes on as it is.
+//! Responses that need only the head of a request.
 
 use std::{convert::Infallible, pin::pin, task::Context};
 
+use axum::{Router, response::IntoResponse, routing::get};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_cascade::{CascadeLayer, CascadeTrace, Final, Lookup, Pass, Tried};
-use tower_lint::{
-    contract,
-    probe::{self, Body},
-};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_cascade::{CascadeLayer, Lookup};
+use tower_kit::EitherBody;
+use tower_lint::{contract, probe::Body};
 
-use crate::probe::{Replayed, read, reads_then_answers, trailers};
+use crate::probe::{no_answer, read, trailers};
 
 type Answer = Response<Full<Bytes>>;
 
-fn text(text: &'static str) -> Answer {
-    Response::new(Full::from(text))
-}
-
-fn status(status: StatusCode) -> Answer {
-    let mut response = Answer::default();
-    *response.status_mut() = status;
-    response
-}
-
-/// What is found at the path.
+/// Returns what is found at the path.
 fn found(head: &Parts) -> Option<Answer> {
-    let mut response = match head.uri.path() {
-        "/found" => text("found"),
-        "/404" | "/final" => status(StatusCode::NOT_FOUND),
-        "/403" => status(StatusCode::FORBIDDEN),
-        "/pass" => text("pass"),
-        "/405" => {
-            let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
-            let allow = HeaderValue::from_static("PUT");
-            response.headers_mut().insert(ALLOW, allow);
-            response
-        }
+    let status = match head.uri.path() {
+        "/found" => StatusCode::OK,
+        "/404" => StatusCode::NOT_FOUND,
         _ => return None,
     };
-    match head.uri.path() {
-        "/final" => drop(response.extensions_mut().insert(Final)),
-        "/pass" => drop(response.extensions_mut().insert(Pass)),
-        _ => {}
-    }
+    let mut response = Response::new(Full::from("found"));
+    *response.status_mut() = status;
     Some(response)
 }
 
 #[tokio::test]
-async fn an_answer_counts_as_any_other_apps_and_none_asks_the_next() {
-    let next = service_fn(async |_: Request<Replayed>| Ok::<_, Infallible>(text("next")));
-    let app = CascadeLayer::new(Lookup::new(found))
-        .trace(true)
-        .layer(next);
-    let ok = Tried::Answered(StatusCode::OK);
-    let not_found = Tried::Answered(StatusCode::NOT_FOUND);
-    for (path, status, body, tried) in [
-        ("/found", 200, "found", &[ok][..]),
-        ("/", 200, "next", &[Tried::Skipped, ok]),
-        ("/404", 200, "next", &[not_found, ok]),
-        ("/403", 403, "", &[Tried::Answered(StatusCode::FORBIDDEN)]),
-        ("/final", 404, "", &[not_found]),
-        ("/pass", 200, "next", &[ok, ok]),
+async fn cascade_12_a_response_is_returned_whatever_its_status() {
+    let next = service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("next")))
+    });
+    let app = Lookup::new(found).layer(next);
+    for (path, status, body) in [
+        ("/found", 200, "found"),
+        ("/", 200, "next"),
+        ("/404", 404, "found"),
     ] {
         let request = Request::get(path).body(Body::default()).unwrap();
         let response = app.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), status, "{path}");
-        let trace = response.extensions().get::<CascadeTrace>().unwrap();
-        assert_eq!(trace.tried(), tried, "{path}");
         let collected = response.into_body().collect().await.unwrap();
         assert_eq!(collected.to_bytes(), body, "{path}");
     }
 }
 
 #[tokio::test]
-async fn what_it_does_not_answer_goes_on_whole_wherever_it_stands() {
-    let last = service_fn(async |request: Request<Replayed>| {
+async fn cascade_12_other_requests_are_passed_on_as_they_are() {
+    let last = service_fn(async |request: Request<Body>| {
         assert_eq!(request.headers()["x-own"], "as it came");
         assert_eq!(request.extensions().get::<&str>(), Some(&"own"));
-        let seen = read(request.into_body()).await.unwrap();
-        assert_eq!(seen, ("abc".into(), true));
-        Ok::<_, Infallible>(text("last"))
+        let body = request.into_body().map_err(Into::into);
+        assert_eq!(read(body).await.unwrap(), ("abc".into(), true));
+        Ok::<_, Infallible>(Answer::default())
     });
-    let app = CascadeLayer::new(Lookup::new(found))
-        .then(service_fn(|request| {
-            reads_then_answers(1, StatusCode::NOT_FOUND, request)
-        }))
-        .then(Lookup::new(found))
-        .layer(last);
+    let app = Lookup::new(found).layer(last);
     let body = Body::new(["ab".into(), "c".into(), trailers()]);
-    let mut request = Request::put("/404").body(body).unwrap();
+    let mut request = Request::put("/").body(body).unwrap();
     let header = HeaderValue::from_static("as it came");
     request.headers_mut().insert("x-own", header);
     request.extensions_mut().insert("own");
@@ -100,45 +66,35 @@ async fn what_it_does_not_answer_goes_on_whole_wherever_it_stands() {
 }
 
 #[tokio::test]
-async fn it_is_not_asked_what_its_guard_turns_away() {
-    let app = CascadeLayer::new(Lookup::new(|_: &Parts| -> Option<Answer> {
-        panic!("the guard said no")
-    }))
-    .only(|_| false)
-    .layer(service_fn(async |_: Request<Replayed>| {
-        Ok::<_, Infallible>(text("next"))
-    }));
-    let response = app.oneshot(Request::new(Body::default())).await.unwrap();
-    assert_eq!(response.status(), StatusCode::OK);
-}
-
-#[tokio::test]
-async fn methods_that_it_allows_are_united_with_the_next_ones() {
-    let app = CascadeLayer::new(Lookup::new(found))
-        .on([StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED])
-        .unwrap()
-        .layer(service_fn(async |_: Request<Replayed>| {
-            let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
-            let allow = HeaderValue::from_static("GET");
-            response.headers_mut().insert(ALLOW, allow);
-            Ok::<_, Infallible>(response)
-        }));
-    let request = Request::post("/405").body(Body::default()).unwrap();
-    let response = app.oneshot(request).await.unwrap();
-    let allow = response.headers()[ALLOW].to_str().unwrap();
-    let mut methods: Vec<_> = allow.split(", ").collect();
-    methods.sort_unstable();
-    assert_eq!(methods, ["GET", "PUT"]);
+async fn cascade_12_its_body_is_that_of_what_it_is_around() {
+    // A cascade.
+    let look = |head: &Parts| found(head).map(|response| response.map(EitherBody::own));
+    let app = ServiceBuilder::new()
+        .layer(Lookup::new(look))
+        .layer(CascadeLayer::new(no_answer(0)))
+        .service(no_answer(0));
+    for (path, status) in [("/found", 200), ("/", 404)] {
+        let request = Request::get(path).body(Body::default()).unwrap();
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
+    }
+    // A router, and within a cascade.
+    let look = |head: &Parts| (head.uri.path() == "/found").then(|| "found".into_response());
+    let router: Router = Router::new().route("/", get(async || "route"));
+    let router = router.fallback(async || StatusCode::NOT_FOUND);
+    let app = CascadeLayer::new(router.layer(Lookup::new(look))).layer(no_answer(0));
+    for (path, status) in [("/found", 200), ("/", 200), ("/none", 404)] {
+        let request = Request::get(path).body(Body::default()).unwrap();
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
+    }
 }
 
 #[test]
-fn it_costs_no_allocation_and_no_copy_of_the_head() {
-    let mut app = CascadeLayer::new(Lookup::new(found))
-        .then(Lookup::new(found))
-        .layer(service_fn(async |_: Request<_>| {
+fn cascade_12_it_costs_no_allocation_and_no_copy_of_the_head() {
+    let mut app =
+        (Lookup::new(found), Lookup::new(found)).layer(service_fn(async |_: Request<_>| {
             Ok::<_, Infallible>(Answer::default())
         }));
-    let mut request = Request::new(Full::from("a body"));
+    let mut request = Request::new(Full::<Bytes>::from("a body"));
     for name in ["x-one", "x-two", "x-three"] {
         let value = HeaderValue::from_static("some value");
         request.headers_mut().insert(name, value);
@@ -153,13 +109,6 @@ fn it_costs_no_allocation_and_no_copy_of_the_head() {
 }
 
 #[test]
-fn the_next_app_sees_the_contract_kept() {
-    contract::check(|inner| CascadeLayer::new(Lookup::new(found)).layer(inner)).assert_kept();
-    let answers = |_: &Parts| Some(Response::new(probe::Body::default()));
-    let report = contract::check(|inner| {
-        CascadeLayer::new(Lookup::new(answers))
-            .only(|_| false)
-            .layer(inner)
-    });
-    report.assert_kept();
+fn the_inner_service_of_a_lookup_sees_the_contract_kept() {
+    contract::check(|inner| Lookup::new(|_| None).layer(inner)).assert_kept();
 }

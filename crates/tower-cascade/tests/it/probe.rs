@@ -10,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
-use tower_cascade::{BoxError, ReplayBody};
+use tower::{BoxError, Service, service_fn};
+use tower_cascade::ReplayBody;
 use tower_lint::probe::{Body, Error, Step};
 
 pub(crate) type Replayed = ReplayBody<Body>;
@@ -52,6 +53,18 @@ pub(crate) async fn reads_then_answers(
         }
     }
     Ok(answer(status))
+}
+
+/// Returns a service that reads up to this many frames and responds with 404. All are of one type.
+pub(crate) fn no_answer(
+    frames: usize,
+) -> impl Service<Request<Replayed>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ std::fmt::Debug
++ 'static {
+    service_fn(move |request| reads_then_answers(frames, StatusCode::NOT_FOUND, request))
 }
 
 pub(crate) fn answer(status: StatusCode) -> Response<Body> {

@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response, StatusCode};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
-use tower_cascade::{Cascade, CascadeLayer, Lookup};
+use tower_cascade::{Cascade, CascadeLayer, Lookup, ReplayBody};
 use tower_lint::probe::Body;
 
 use crate::probe::{Replayed, answer, reads_then_answers};
@@ -81,7 +81,7 @@ async fn each_app_is_made_ready_before_it_is_called() {
 }
 
 #[tokio::test]
-async fn every_app_of_a_chain_and_of_a_list_is_made_ready_by_itself() {
+async fn every_service_of_a_stack_and_of_a_list_is_made_ready() {
     let status = |code| StatusCode::from_u16(code).unwrap();
     let strict = |code| Strict::new(status(code));
     for (codes, expected) in [
@@ -91,20 +91,19 @@ async fn every_app_of_a_chain_and_of_a_list_is_made_ready_by_itself() {
         ([201, 202, 200], 201),
     ] {
         let [first, second, third] = codes.map(strict);
-        let mut chain = CascadeLayer::new(first)
-            .then(second)
+        // The request of the inner ones is that of the outer cascade.
+        let within = |app: Strict| {
+            app.map_request(|_: Request<ReplayBody<Replayed>>| Request::new(Replayed::default()))
+        };
+        let inner = CascadeLayer::new(within(second))
             .only(|head| head.method != http::Method::PUT)
-            .layer(third);
+            .layer(within(third));
+        let mut chain = CascadeLayer::new(first).layer(inner);
         let mut list = Cascade::new(codes.map(strict));
-        let looks = Lookup::new(|_| None::<Response<Body>>);
-        let mut looked = CascadeLayer::new(looks)
-            .then(strict(codes[0]))
-            .layer(Cascade::new([strict(codes[1]), strict(codes[2])].map(
-                |app| {
-                    // Its request is that of the outer cascade.
-                    app.map_request(|_: Request<_>| Request::new(Replayed::default()))
-                },
-            )));
+        let inner = [strict(codes[1]), strict(codes[2])].map(within);
+        let inner = Lookup::new(|_| None).layer(Cascade::new(inner));
+        let mut looked =
+            Lookup::new(|_| None).layer(CascadeLayer::new(strict(codes[0])).layer(inner));
         for _ in 0..2 {
             let request = || Request::new(Body::default());
             let got = chain.ready().await.unwrap().call(request()).await.unwrap();
@@ -204,9 +203,7 @@ async fn what_an_apps_future_holds_is_given_back_before_the_next_app_is_called()
     };
     let request = || Request::new(Body::default());
     let (none, last) = (holds(StatusCode::NOT_FOUND), holds(StatusCode::OK));
-    let chain = CascadeLayer::new(none.clone())
-        .then(none.clone())
-        .layer(last.clone());
+    let chain = CascadeLayer::list([none.clone(), none.clone()]).layer(last.clone());
     let response = chain.oneshot(request()).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let list = Cascade::new([none.clone(), none, last]);

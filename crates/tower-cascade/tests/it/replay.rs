@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use proptest::prelude::*;
 use tokio::{sync::oneshot, time::timeout};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_cascade::{CascadeLayer, ReplayError, ReplayLimitExceeded};
+use tower_cascade::{CascadeError, CascadeLayer};
 use tower_kit::Rejection;
 use tower_lint::probe::{Body, Gate, Step, WakeCounter};
 
@@ -79,14 +79,14 @@ async fn a_recording_ends_at_the_limit_with_413() {
                 assert!(!fits);
                 assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
                 let rejection = Rejection::of(&response).unwrap();
-                let reason = rejection.reason::<ReplayLimitExceeded>().unwrap();
+                let reason = rejection.reason::<CascadeError>().unwrap();
                 assert_eq!(
                     reason.to_string(),
                     format!(
                         "an app that had read more than {limit} bytes of the request's body had no answer, and no more is kept for the next app"
                     )
                 );
-                assert_eq!(reason.limit(), limit);
+                assert_eq!(*reason, CascadeError::ReplayLimitExceeded { limit });
             }
         }
     }
@@ -113,7 +113,7 @@ async fn a_body_that_failed_once_fails_for_the_next_app_too() {
     let original = seen_after(1, body(), 1024).await.unwrap();
     assert_eq!(original, Err("the client is gone".to_owned()));
     let later = seen_after(2, body(), 1024).await.unwrap();
-    assert_eq!(later, Err(ReplayError::FailedEarlier.to_string()));
+    assert_eq!(later, Err(CascadeError::BodyFailed.to_string()));
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_body_that_panicked_once_fails_for_the_next_app() {
     }))
     .layer(service_fn(async |request: Request<Replayed>| {
         let seen = read(request.into_body()).await;
-        assert_eq!(seen, Err(ReplayError::FailedEarlier.to_string()));
+        assert_eq!(seen, Err(CascadeError::BodyFailed.to_string()));
         Ok::<_, Infallible>(answer(StatusCode::OK))
     }));
     let request = Request::new(Body::new([
@@ -172,7 +172,7 @@ async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
                 .await
                 .unwrap()
                 .unwrap();
-            assert_eq!(error.downcast_ref(), Some(&ReplayError::Taken));
+            assert_eq!(error.downcast_ref(), Some(&CascadeError::BodyTaken));
             opens.open();
             let seen = read(request.into_body()).await;
             assert_eq!(seen, Ok(("abcd".into(), false)));
@@ -364,7 +364,7 @@ async fn an_error_comes_once_wherever_it_happens() {
     let table = [
         (0, "the client is gone".to_owned()),
         (1, "the client is gone".to_owned()),
-        (2, ReplayError::FailedEarlier.to_string()),
+        (2, CascadeError::BodyFailed.to_string()),
     ];
     for (frames, expected) in table {
         let app = CascadeLayer::new(service_fn(move |request| {

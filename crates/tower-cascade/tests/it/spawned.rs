@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::net::{TcpListener, TcpStream};
-use tower::{BoxError, Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_cascade::{CascadeLayer, Lookup, ReplayBody};
 
 type Reply = Result<Response<Full<Bytes>>, BoxError>;
@@ -42,10 +42,10 @@ where
 
 #[tokio::test]
 async fn cascade_14_on_error_with_a_boxed_error_runs_in_a_task() {
-    let chain = CascadeLayer::new(service_fn(down))
-        .then(service_fn(down))
-        .on_error(is_refused)
-        .layer(service_fn(echo));
+    let chain = ServiceBuilder::new()
+        .layer(CascadeLayer::new(service_fn(down)).on_error(is_refused))
+        .layer(CascadeLayer::new(service_fn(down)).on_error(is_refused))
+        .service(service_fn(echo));
     let task = tokio::spawn(async move {
         let response = chain.oneshot(Request::new(Full::from("body"))).await?;
         Ok::<_, BoxError>(text(response).await)
@@ -75,11 +75,10 @@ async fn cascade_14_on_error_of_a_list_or_a_lookup_runs_in_a_task() {
     });
     assert_eq!(task.await.unwrap(), "connection refused");
 
-    let looks = Lookup::new(|_| None::<Response<Full<Bytes>>>);
-    let chain = CascadeLayer::new(looks)
-        .then(service_fn(down))
-        .on_error(is_refused)
-        .layer(service_fn(echo));
+    let chain = ServiceBuilder::new()
+        .layer(Lookup::new(|_| None))
+        .layer(CascadeLayer::new(service_fn(down)).on_error(is_refused))
+        .service(service_fn(echo));
     let task = tokio::spawn(async move {
         let response = chain.oneshot(Request::new(Full::from("body"))).await?;
         Ok::<_, BoxError>(text(response).await)
@@ -114,8 +113,11 @@ async fn cascade_14_on_error_with_boxed_errors_in_types_runs_in_a_task() {
     }
     let closure = |_: Request<Replay>| async { down(Request::new(())).await };
     let last = Boxed::new(service_fn(echo::<Replay>));
-    let app = CascadeLayer::new(service_fn(closure))
-        .then(Boxed::<Replay>::new(service_fn(down)))
+    let list = [
+        Boxed::new(service_fn(closure)),
+        Boxed::new(service_fn(down)),
+    ];
+    let app = CascadeLayer::list(list)
         .on_error(is_refused)
         .layer(last.map_err(|error: BoxError| error));
     let request = || Request::new(Full::from("body"));
@@ -175,6 +177,7 @@ async fn cascade_14_on_error_runs_in_an_axum_handler() {
 async fn cascade_14_on_error_runs_in_hypers_accept_loop() {
     let chain = CascadeLayer::new(service_fn(down))
         .on_error(|error: &BoxError| is_refused(error))
+        .on_error_any_method()
         .layer(service_fn(echo::<ReplayBody<Incoming>>));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -125,18 +125,25 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
             )
         })?);
     }
+    let auth = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+    let mut named = statuses.iter().filter(|status| auth.contains(status));
+    if let Some(status) = named.next().filter(|_| !options.allow_auth_statuses) {
+        return Err(wrong(
+            format!("an app that responds with {status} has refused the request"),
+            "with 401 or 403 in it, say allow_auth_statuses = true, and see that each app asks for \
+             itself",
+        ));
+    }
     let mut layer = CascadeLayer::list(apps)
-        .replay_limit(usize::try_from(options.replay_limit.0).unwrap_or(usize::MAX))
-        .x_cascade_header(options.x_cascade_header);
+        .statuses(statuses)
+        .map_err(|error| wrong(error.to_string(), "write another status"))?
+        .replay_limit(usize::try_from(options.replay_limit.0).unwrap_or(usize::MAX));
     if options.allow_auth_statuses {
         layer = layer.allow_auth_statuses();
     }
-    let layer = layer.on(statuses).map_err(|error| {
-        wrong(
-            error.to_string(),
-            "with 401 or 403 in it, say allow_auth_statuses = true, and see that each app asks for itself",
-        )
-    })?;
+    if options.x_cascade_header {
+        layer = layer.x_cascade_header();
+    }
     Ok(App::new(layer.service()))
 }
 

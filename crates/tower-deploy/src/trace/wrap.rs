@@ -102,7 +102,7 @@ impl Hook for Traced {
     fn finish(&self, state: State, outcome: Outcome) {
         self.hook.finish(state.own, outcome);
         if let Some(trace) = &state.trace {
-            trace.notes(format_args!("{}: finish, {outcome:?}", self.title));
+            trace.notes(format_args!("{}: finish, {:?}", self.title, outcome.kind()));
         }
     }
 }

@@ -168,7 +168,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Phase, guard::Panic, incident::Cause, request_head::RequestHead};
+    use crate::{BoxError, Phase, guard::Panic, incident::Cause, request_head::RequestHead};
 
     #[test]
     fn without_the_hook_the_page_says_what_it_is_for() {
@@ -189,7 +189,7 @@ mod tests {
             );
             location(&incident, None).into_string()
         };
-        assert!(page(Cause::Panic(Box::new(panic))).contains("install_panic_hook()"));
-        assert_eq!(page(Cause::Error("failed".into())), "");
+        assert!(page(Cause::from(panic)).contains("install_panic_hook()"));
+        assert_eq!(page(Cause::from(BoxError::from("failed"))), "");
     }
 }

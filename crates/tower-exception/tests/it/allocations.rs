@@ -1,7 +1,8 @@
-//! What the good path allocates: nothing.
+//! What is allocated: on the good path nothing, and little for an incident.
 
 use std::{
     convert::Infallible,
+    panic::resume_unwind,
     pin::pin,
     task::{Context, Poll, Waker},
 };
@@ -51,4 +52,20 @@ fn the_good_path_allocates_nothing() {
     for _ in 0..3 {
         assert_eq!(exchange(&mut service, &headers), bare);
     }
+}
+
+/// The panic is resumed, so that no panic hook runs and allocates, too.
+#[test]
+fn a_panic_becomes_a_response_in_22_allocations() {
+    let panics = service_fn(
+        async |_: Request<()>| -> Result<Response<Full<Bytes>>, Infallible> {
+            resume_unwind(Box::new("one that is meant"))
+        },
+    );
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("localhost:8080"));
+    headers.insert("accept", HeaderValue::from_static("text/html, */*;q=0.8"));
+    let mut service = ExceptionLayer::production(|_| {}).layer(panics);
+    exchange(&mut service, &headers);
+    assert_eq!(exchange(&mut service, &headers), 22);
 }

@@ -1,0 +1,348 @@
+//! A request's way along the services.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header::ALLOW, request::Parts};
+use http_body::Body;
+use http_body_util::{Either, Full};
+use pin_project_lite::pin_project;
+use tower_kit::{Allow, Attempt, EitherBody, Rejection, status_of};
+use tower_service::Service;
+
+use crate::{
+    BoxError, CascadeError, CascadeTrace, Final, Pass, ReplayBody, Tried, layer::Options,
+    replay::Replay, service::Shared,
+};
+
+pin_project! {
+    /// The future of a [`Cascade`](crate::Cascade).
+    pub struct ResponseFuture<A, S, B>
+    where
+        A: Service<Request<ReplayBody<B>>>,
+        S: Service<Request<ReplayBody<B>>>,
+    {
+        #[pin]
+        state: State<A, S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<A, S, B>
+    where
+        A: Service<Request<ReplayBody<B>>>,
+        S: Service<Request<ReplayBody<B>>>,
+    {
+        Trying {
+            #[pin] attempt: Attempt<A, Request<ReplayBody<B>>>,
+            index: usize,
+            run: Option<Run<A, S, B>>,
+        },
+        Last { #[pin] attempt: Attempt<S, Request<ReplayBody<B>>>, end: End<A, S> },
+        // The list is empty. In a box, since all requests move this.
+        Rejected { response: Option<Box<Response<Full<Bytes>>>> },
+        // Between two: what a service's future holds is given back before the next one is called.
+        Over,
+    }
+}
+
+impl<A, S, B> ResponseFuture<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>> + Clone,
+    S: Service<Request<ReplayBody<B>>> + Clone,
+    B: Body,
+{
+    #[inline]
+    pub(crate) fn new(mut run: Run<A, S, B>) -> Self {
+        let shared = &*run.end.shared;
+        let state = if shared.options.guards.allow(&run.parts) {
+            turn(0, run)
+        } else {
+            if shared.options.trace {
+                let skipped = shared.firsts.iter().map(|_| Tried::Skipped);
+                run.end.notes.tried.extend(skipped);
+            }
+            last(run)
+        };
+        Self { state }
+    }
+}
+
+/// Returns the turn of the service with this index.
+#[inline]
+fn turn<A, S, B>(index: usize, mut run: Run<A, S, B>) -> State<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>> + Clone,
+    S: Service<Request<ReplayBody<B>>> + Clone,
+    B: Body,
+{
+    let Some(service) = run.end.shared.firsts.get(index).cloned() else {
+        return last(run);
+    };
+    State::Trying {
+        attempt: Attempt::new(service, run.attempt()),
+        index,
+        run: Some(run),
+    }
+}
+
+/// Returns the turn of the service that no other follows.
+#[inline]
+fn last<A, S, B>(run: Run<A, S, B>) -> State<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>>,
+    S: Service<Request<ReplayBody<B>>> + Clone,
+    B: Body,
+{
+    let Run {
+        parts,
+        replay,
+        mut end,
+    } = run;
+    let Some(service) = end.shared.last.clone() else {
+        // DIFFERENCE: Paste raises an error.
+        let response = Rejection::new(StatusCode::NOT_FOUND, CascadeError::NoServices)
+            .with_detail("no service responds here")
+            .response_for(&parts);
+        let response = Some(Box::new(end.finish(response)));
+        return State::Rejected { response };
+    };
+    State::Last {
+        attempt: Attempt::new(service, Request::from_parts(parts, replay.last())),
+        end,
+    }
+}
+
+impl<A, S, B, BodyA, BodyS> Future for ResponseFuture<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>, Response = Response<BodyA>, Error: Into<S::Error>> + Clone,
+    S: Service<Request<ReplayBody<B>>, Response = Response<BodyS>, Error: 'static> + Clone,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Output = Result<Response<EitherBody<Either<BodyA, BodyS>>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Trying {
+                    attempt,
+                    index,
+                    run,
+                } => {
+                    let result = ready!(attempt.poll(cx)).map_err(Into::into);
+                    let next = *index + 1;
+                    // Dropping it on any way out ends the recording.
+                    let mut run = run.take().expect("`Trying` is left with the response");
+                    if let Some(result) = run.judge(result) {
+                        return Poll::Ready(result);
+                    }
+                    // DIFFERENCE: `judge` has dropped the response's body, which Paste drains.
+                    state.set(State::Over);
+                    state.set(turn(next, run));
+                }
+                StateProj::Last { attempt, end } => {
+                    let mut response = ready!(attempt.poll(cx))?;
+                    if !end.changes_nothing() {
+                        response = end.answered(response);
+                    }
+                    let body = |body| EitherBody::inner(Either::Right(body));
+                    return Poll::Ready(Ok(response.map(body)));
+                }
+                StateProj::Rejected { response } => {
+                    let response = response.take().expect("polled after completion");
+                    return Poll::Ready(Ok(response.map(EitherBody::own)));
+                }
+                StateProj::Over => unreachable!("the next service's `call` has panicked"),
+            }
+        }
+    }
+}
+
+impl<A, S, B> fmt::Debug for ResponseFuture<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>>,
+    S: Service<Request<ReplayBody<B>>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// A request as it came, and what has become of it so far.
+pub(crate) struct Run<A, S, B> {
+    parts: Parts,
+    replay: Replay<B>,
+    end: End<A, S>,
+}
+
+impl<A, S, B> Run<A, S, B> {
+    #[inline]
+    pub(crate) fn new(request: Request<B>, shared: Arc<Shared<A, S>>) -> Self {
+        let (parts, body) = request.into_parts();
+        Self {
+            parts,
+            replay: Replay::new(body),
+            end: End {
+                shared,
+                notes: Notes::default(),
+            },
+        }
+    }
+
+    fn options(&self) -> &Options {
+        &self.end.shared.options
+    }
+
+    /// Returns the request for a service that another one may follow.
+    #[inline]
+    fn attempt(&mut self) -> Request<ReplayBody<B>>
+    where
+        B: Body,
+    {
+        let body = self.replay.attempt(self.end.shared.options.replay_limit);
+        Request::from_parts(self.parts.clone(), body)
+    }
+
+    /// Returns a service's result if it is the final one. Otherwise nothing is left of it, and the
+    /// request is as it came.
+    fn judge<BodyA, BodyS, E: 'static>(
+        &mut self,
+        result: Result<Response<BodyA>, E>,
+    ) -> Option<Result<Response<EitherBody<Either<BodyA, BodyS>>>, E>> {
+        match result {
+            Ok(response) => match self.verdict(response) {
+                Some(response) => Some(Ok(
+                    response.map(|body| EitherBody::inner(Either::Left(body)))
+                )),
+                None => {
+                    let exceeded = self.replay.rewind().err()?;
+                    let response = Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, exceeded)
+                        .with_detail(exceeded.to_string())
+                        .response_for(&self.parts);
+                    Some(Ok(self.end.finish(response).map(EitherBody::own)))
+                }
+            },
+            // Without the body, no other service can be asked.
+            Err(error) if !self.falls_through(&error) || self.replay.rewind().is_err() => {
+                Some(Err(error))
+            }
+            Err(_) => {
+                if self.options().trace {
+                    self.end.notes.tried.push(Tried::Failed);
+                }
+                None
+            }
+        }
+    }
+
+    /// After an error, nobody knows what was done already, as after a 5xx.
+    fn falls_through<E: 'static>(&self, error: &E) -> bool {
+        let errors = &self.options().errors;
+        (errors.any_method || self.parts.method.is_idempotent()) && errors.contain(error)
+    }
+
+    /// Returns a response if it is the final one. Otherwise nothing is left of it.
+    fn verdict<T>(&mut self, mut response: Response<T>) -> Option<Response<T>> {
+        let options = &self.end.shared.options;
+        let extensions = response.extensions();
+        let is_final = extensions.get::<Final>().is_some();
+        let passes = extensions.get::<Pass>().is_some() || options.x_cascade && has_pass(&response);
+        let mut falls_through = !is_final && passes;
+        if !is_final && !passes {
+            (falls_through, response) = options.rule.falls_through(&self.parts.method, response);
+        }
+        if !falls_through {
+            return Some(self.end.answered(response));
+        }
+        if status_of(&response) == StatusCode::METHOD_NOT_ALLOWED {
+            let allow = response.headers().get_all(ALLOW);
+            self.end.notes.allow.extend(allow.iter().cloned());
+        }
+        if options.trace {
+            self.end.notes.answered(&mut response);
+        }
+        None
+    }
+}
+
+fn has_pass<T>(response: &Response<T>) -> bool {
+    let mut lines = response.headers().get_all(X_CASCADE).into_iter();
+    lines.any(|value| value == "pass")
+}
+
+/// Rack's word for [`Pass`].
+const X_CASCADE: &str = "x-cascade";
+
+/// What is still to be done to the final response.
+struct End<A, S> {
+    shared: Arc<Shared<A, S>>,
+    notes: Notes,
+}
+
+/// What the final response takes from those that fell through.
+#[derive(Default)]
+struct Notes {
+    /// The `Allow` of each 405.
+    allow: Vec<HeaderValue>,
+    tried: Vec<Tried>,
+}
+
+impl Notes {
+    /// Notes a service's response, or what it has tried itself if it is a cascade.
+    fn answered<T>(&mut self, response: &mut Response<T>) {
+        match response.extensions_mut().remove::<CascadeTrace>() {
+            Some(inner) => self.tried.extend(inner.tried),
+            None => self.tried.push(Tried::Answered(status_of(response))),
+        }
+    }
+}
+
+impl<A, S> End<A, S> {
+    #[inline]
+    fn changes_nothing(&self) -> bool {
+        let options = &self.shared.options;
+        self.notes.allow.is_empty() && !options.trace && !options.x_cascade
+    }
+
+    /// Completes the final response of a service.
+    #[inline]
+    fn answered<T>(&mut self, mut response: Response<T>) -> Response<T> {
+        if self.shared.options.trace {
+            self.notes.answered(&mut response);
+        }
+        self.finish(response)
+    }
+
+    /// Completes the final response.
+    #[inline]
+    fn finish<T>(&mut self, mut response: Response<T>) -> Response<T> {
+        let options = &self.shared.options;
+        let allow = &self.notes.allow;
+        if !allow.is_empty() && status_of(&response) == StatusCode::METHOD_NOT_ALLOWED {
+            let mut union = Allow::default();
+            union.add_headers(response.headers());
+            allow.iter().for_each(|line| union.add_line(line));
+            response.headers_mut().insert(ALLOW, union.to_header());
+        }
+        if options.x_cascade && has_pass(&response) {
+            // For a cascade around this one.
+            response.extensions_mut().insert(Pass);
+        }
+        if options.x_cascade {
+            response.headers_mut().remove(X_CASCADE);
+        }
+        if options.trace {
+            let tried = std::mem::take(&mut self.notes.tried);
+            response.extensions_mut().insert(CascadeTrace { tried });
+        }
+        response
+    }
+}
