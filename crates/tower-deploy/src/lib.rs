@@ -20,6 +20,7 @@ mod place;
 mod plan;
 #[cfg(feature = "proxy")]
 mod proxy;
+mod reason;
 mod registry;
 #[cfg(feature = "reload")]
 mod reload;

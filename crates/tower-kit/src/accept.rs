@@ -26,18 +26,12 @@ pub fn best<'a>(
     accept: impl IntoIterator<Item = &'a HeaderValue>,
     offers: &[&str],
 ) -> Option<usize> {
-    let parsed = offers.iter().map(|offer| MediaType::parse(offer).ok());
-    let mut ranked: Vec<_> = parsed.map(|offer| (offer, None)).collect();
+    let mut ranked: Vec<_> = offers.iter().map(|offer| (*offer, None)).collect();
     let mut has_lines = false;
     for line in accept {
         has_lines = true;
-        let line = without_empty_parameters(line.to_str().unwrap_or_default());
-        for range in members(&line).filter_map(Range::parse) {
-            for (offer, rank) in &mut ranked {
-                if offer.as_ref().is_some_and(|offer| range.matches(offer)) {
-                    *rank = Some(range.rank().or_before(*rank));
-                }
-            }
+        for member in members(line.to_str().unwrap_or_default()) {
+            rank(member, &mut ranked);
         }
     }
     if !has_lines {
@@ -52,6 +46,73 @@ pub fn best<'a>(
         }
     }
     best.map(|(at, _)| at)
+}
+
+/// Ranks the offers by one member of the list. A member is parsed only if a look at its name does
+/// not decide: parsing is slow, and many requests are rejected by a layer and served by the next.
+fn rank(member: &str, ranked: &mut [(&str, Option<Rank>)]) {
+    let (name, parameters) = member.split_once(';').unwrap_or((member, "q=1"));
+    let name = name.trim_end();
+    // An offer has this name, and perhaps parameters.
+    let is_offered = |(offer, _): &(&str, _)| {
+        let start = offer.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && matches!(offer.as_bytes().get(name.len()), None | Some(b';' | b' '))
+    };
+    if !name.contains('*') && !ranked.iter().any(is_offered) {
+        return;
+    }
+    let weight = parameters.trim_start().strip_prefix("q=");
+    if let Some(quality) = weight.and_then(quality)
+        && let Some(name) = PlainName::of(name)
+    {
+        for (offer, rank) in ranked {
+            if let Some(exact) = name.exactness_for(offer) {
+                let exactness = (exact, 0);
+                *rank = Some(Rank { quality, exactness }.or_before(*rank));
+            }
+        }
+        return;
+    }
+    let member = without_empty_parameters(member);
+    let Some(range) = Range::parse(&member) else {
+        return;
+    };
+    for (offer, rank) in ranked {
+        if MediaType::parse(offer).is_ok_and(|offer| range.matches(&offer)) {
+            *rank = Some(range.rank().or_before(*rank));
+        }
+    }
+}
+
+/// A range without parameters, not parsed.
+enum PlainName<'a> {
+    Any,
+    Type(&'a str),
+    Exact(&'a str),
+}
+
+impl<'a> PlainName<'a> {
+    fn of(name: &'a str) -> Option<Self> {
+        match name.strip_suffix("/*") {
+            Some("*") => Some(Self::Any),
+            Some(ty) => (!ty.contains('*')).then_some(Self::Type(ty)),
+            None => (!name.contains('*')).then_some(Self::Exact(name)),
+        }
+    }
+
+    /// Returns how exact the range is if the offer is in it.
+    fn exactness_for(&self, offer: &str) -> Option<u8> {
+        let is = |text: &str, name: &str| text.eq_ignore_ascii_case(name);
+        match self {
+            Self::Any => Some(0),
+            Self::Type(ty) => offer
+                .split_once('/')
+                .is_some_and(|(own, _)| is(own, ty))
+                .then_some(1),
+            Self::Exact(name) => is(offer, name).then_some(2),
+        }
+    }
 }
 
 /// How much a client wants an offer, by one of its ranges.
@@ -157,9 +218,11 @@ pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
 /// Returns the parts between separators that are not within quotes, without the white space around
 /// them.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let has_quotes = text.contains('"');
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(move |c| {
         match c {
+            _ if !has_quotes => {}
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
@@ -224,6 +287,13 @@ mod tests {
             ("text/plain;q=0", None),
             ("image/png", None),
             ("", None),
+            // White space around a semicolon, and a weight in upper case.
+            ("text/html ;\tq=0.4, text/plain;q=0.5", Some(0)),
+            ("TEXT/HTML; Q=0.4, text/plain;q=0.5", Some(0)),
+            ("text/html ; Q=0.6, text/plain;q=0.5", Some(1)),
+            // A parameter besides the weight.
+            ("text/html;q=0.9;level=1, text/plain;q=0.5", Some(0)),
+            ("te*/html, text/ht*, application/*;q=0.1", Some(2)),
             // Not a range, not a weight.
             ("*/html, text", None),
             (

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Metadata},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
     ops::Range,
     panic::resume_unwind,
     path::{Component, Path, PathBuf},
@@ -15,7 +15,7 @@ use futures_util::stream::try_unfold;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
         LAST_MODIFIED, LOCATION,
     },
     request,
@@ -30,11 +30,12 @@ use tower_kit::{Preferences, Rejection};
 
 use super::{
     conditions::Validators,
-    file_error::FileError,
     range::{Selected, selected},
     version::validators,
 };
-use crate::{App, Body, Error, ErrorKind as Kind, Parts, Settings, de::from_settings};
+use crate::{
+    App, Body, Error, ErrorKind as Kind, Parts, Settings, de::from_settings, reason::Reason,
+};
 
 /// How many bytes of a text are read to find its charset.
 const LOOKED_AT: u64 = 64 << 10;
@@ -141,17 +142,15 @@ pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
 async fn respond(folder: Arc<Folder>, request: Request<Body>) -> Response<Body> {
     let (head, _) = request.into_parts();
     if !folder.is_served(head.uri.path()) {
-        return FileError::NotServed.response(&head);
+        return not_served().response_for(&head).map(Body::new);
     }
     let found = tokio::task::spawn_blocking(move || {
-        folder.find(&head).unwrap_or_else(|error| {
-            if let FileError::Io(cause) = &error
-                && error.status().is_server_error()
-            {
-                let path = head.uri.path();
-                tracing::warn!(error = %cause, path, "{error}");
+        folder.find(&head).unwrap_or_else(|rejection| {
+            if rejection.status().is_server_error() {
+                let (error, path) = (rejection.error(), head.uri.path());
+                tracing::warn!(%error, path, "a file cannot be read");
             }
-            error.response(&head)
+            rejection.response_for(&head).map(Body::new)
         })
     });
     // It is aborted only when the runtime ends.
@@ -186,14 +185,14 @@ impl Folder {
     }
 
     /// Returns the response to a request. It looks before it opens: a pipe would wait for a writer.
-    fn find(&self, head: &request::Parts) -> Result<Response<Body>, FileError> {
+    fn find(&self, head: &request::Parts) -> Result<Response<Body>, Rejection> {
         let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
         let mut file = self.root.join(path.trim_start_matches('/'));
         let is_index = path.ends_with('/');
         if is_index {
             file.push("index.html");
         }
-        let metadata = fs::metadata(&file)?;
+        let metadata = fs::metadata(&file).map_err(unreadable)?;
         let is_read = [Method::GET, Method::HEAD].contains(&head.method);
         if metadata.is_dir() && self.index && !is_index && is_read {
             return to_folder(head);
@@ -201,13 +200,15 @@ impl Folder {
         let is_shown = metadata.is_file() && (self.index || !is_index);
         // A link to a hidden file is that file.
         if !is_shown || self.is_hidden(&file, &metadata) {
-            return Err(FileError::NotServed);
+            return Err(not_served());
         }
         if !is_read {
-            return Err(FileError::MethodNotAllowed);
+            let reason = Reason("a file has the methods GET and HEAD only");
+            let rejection = Rejection::new(StatusCode::METHOD_NOT_ALLOWED, reason);
+            return Err(rejection.with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
         }
         let now = SystemTime::now();
-        self.send(self.open(&file, now)?, head, now)
+        self.send(self.open(&file, now).map_err(unreadable)?, head, now)
     }
 
     fn is_hidden(&self, file: &Path, metadata: &Metadata) -> bool {
@@ -255,11 +256,12 @@ impl Folder {
         opened: Opened,
         head: &request::Parts,
         now: SystemTime,
-    ) -> Result<Response<Body>, FileError> {
+    ) -> Result<Response<Body>, Rejection> {
         let (validators, length) = (opened.validators, opened.length);
         let precondition = validators.status(&head.headers);
         if precondition == Some(StatusCode::PRECONDITION_FAILED) {
-            return Err(FileError::PreconditionFailed);
+            let reason = Reason("the file is not the one that the request names");
+            return Err(Rejection::new(StatusCode::PRECONDITION_FAILED, reason));
         }
         // Ranges are for GET only (RFC 9110, section 14.2).
         let is_get = head.method == Method::GET;
@@ -287,7 +289,12 @@ impl Folder {
                 headers.insert(CONTENT_RANGE, text(range));
                 part
             }
-            Selected::Nothing => return Err(FileError::OutOfRange(length)),
+            Selected::Nothing => {
+                let reason = Reason("the range is after the end of the file");
+                let rejection = Rejection::new(StatusCode::RANGE_NOT_SATISFIABLE, reason);
+                let range = text(format!("bytes */{length}"));
+                return Err(rejection.with_header(CONTENT_RANGE, range));
+            }
         };
         headers.insert(CONTENT_TYPE, opened.content_type);
         headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
@@ -296,7 +303,7 @@ impl Folder {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if is_get {
-            *response.body_mut() = body(opened.file, part)?;
+            *response.body_mut() = body(opened.file, part).map_err(unreadable)?;
         }
         Ok(response)
     }
@@ -334,7 +341,7 @@ fn body(mut file: File, part: Range<u64>) -> io::Result<Body> {
         let read = (&mut file).take(left).read_buf(&mut chunk).await?;
         if read == 0 {
             let message = "the file is shorter than it was";
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
         }
         Ok(Some((
             Frame::data(chunk.freeze()),
@@ -342,6 +349,27 @@ fn body(mut file: File, part: Range<u64>) -> io::Result<Body> {
         )))
     });
     Ok(Body::new(StreamBody::new(chunks)))
+}
+
+/// Returns the rejection for a path that leads to no file which clients may have.
+fn not_served() -> Rejection {
+    let reason = Reason("the path leads to no file that is served");
+    Rejection::new(StatusCode::NOT_FOUND, reason)
+}
+
+/// Returns the rejection for a file that cannot be opened. A file that was removed meanwhile is a
+/// 404, so that a cascade falls through to its next app.
+fn unreadable(error: io::Error) -> Rejection {
+    let status = match error.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::InvalidFilename
+        | ErrorKind::InvalidInput => StatusCode::NOT_FOUND,
+        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Rejection::new(status, error)
 }
 
 #[cfg(unix)]
@@ -373,7 +401,7 @@ fn text(text: String) -> HeaderValue {
 }
 
 /// Redirects to a directory's path with a slash, including the path where it is mounted.
-fn to_folder(head: &request::Parts) -> Result<Response<Body>, FileError> {
+fn to_folder(head: &request::Parts) -> Result<Response<Body>, Rejection> {
     let uri = &head.uri;
     let script_name = ScriptName::of(uri, &head.extensions);
     let path = format!("{}{}", script_name.as_str(), uri.path());
@@ -381,7 +409,7 @@ fn to_folder(head: &request::Parts) -> Result<Response<Body>, FileError> {
     if let Some(query) = uri.query() {
         location.extend(["?", query]);
     }
-    let location = HeaderValue::try_from(location).map_err(|_| FileError::NotServed)?;
+    let location = HeaderValue::try_from(location).map_err(|_| not_served())?;
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     response.headers_mut().insert(LOCATION, location);
@@ -391,6 +419,20 @@ fn to_folder(head: &request::Parts) -> Result<Response<Body>, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_machine_lacks_is_an_error_of_the_server() {
+        for (kind, expected) in [
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::NotADirectory, 404),
+            (ErrorKind::InvalidFilename, 404),
+            (ErrorKind::PermissionDenied, 403),
+            (ErrorKind::OutOfMemory, 500),
+            (ErrorKind::Other, 500),
+        ] {
+            assert_eq!(unreadable(kind.into()).status(), expected, "{kind}");
+        }
+    }
 
     #[test]
     fn a_letter_may_be_cut_but_not_broken() {

@@ -10,8 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tower_kit::{Rejection, content::RequestKind};
 
-use super::{reason::Reason, template::Template};
-use crate::{App, Body, Error, Settings};
+use super::template::Template;
+use crate::{App, Body, Error, Settings, reason::Reason};
 
 /// `egg:tower#text`
 #[derive(Deserialize)]

@@ -7,8 +7,7 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use tower_kit::Rejection;
 
-use super::reason::Reason;
-use crate::{App, Body, Settings};
+use crate::{App, Body, Settings, reason::Reason};
 
 /// `egg:tower#checksum`: the length and the SHA-256 of what it is sent, however much that is.
 pub(super) fn checksum(_: &Settings, (): ()) -> Result<App, Infallible> {

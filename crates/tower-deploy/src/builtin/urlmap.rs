@@ -15,10 +15,10 @@ use tower_layer::Layer;
 use tower_origin::Origin;
 use tower_service::Service;
 
-use super::{entity_tag::only, reason::Reason};
+use super::entity_tag::only;
 use crate::{
     App, Body, Error, ErrorKind, Parts, Settings, Value, error::misspelt_in_any, ini::Read,
-    named::Named, role::Role,
+    named::Named, reason::Reason, role::Role,
 };
 
 const NOT_FOUND: &str = "not_found_app";

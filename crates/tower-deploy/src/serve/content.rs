@@ -4,8 +4,6 @@
 //! stream with an error.
 
 use std::{
-    error::Error,
-    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -21,6 +19,8 @@ use tower_kit::{
     EitherBody, Preferences, Rejection,
     content::{RequestKind, announce_length},
 };
+
+use crate::reason::Reason;
 
 /// The part of a request that decides what its response may have.
 #[derive(Clone, Copy, Debug)]
@@ -47,30 +47,32 @@ impl Asked {
         self,
         response: Response<B>,
     ) -> Response<ResponseBody<B>> {
-        let Some(misfit) = self.misfit(&response) else {
+        let Some((status, reason)) = self.fault(&response) else {
             return self.strip(response.map(EitherBody::inner));
         };
-        if let Misfit::Informational(status) = misfit {
-            let status = status.as_u16();
-            tracing::error!(status, "{misfit}: the client gets a 500");
-        }
         // The request is gone, and with it the format that the client prefers.
-        let rejection = Rejection::new(misfit.status(), misfit);
+        let rejection = Rejection::new(status, Reason(reason));
         let response = rejection.response_for(Preferences::default());
         self.strip(response.map(EitherBody::own))
     }
 
-    /// Returns why the response cannot be sent.
-    fn misfit<B: Body>(self, response: &Response<B>) -> Option<Misfit> {
+    /// Returns why the response cannot be sent, and the status that the client gets instead.
+    fn fault<B: Body>(self, response: &Response<B>) -> Option<(StatusCode, &'static str)> {
         let status = response.status();
         if status.is_informational() {
-            let switches = status == StatusCode::SWITCHING_PROTOCOLS && self.is_upgrade;
-            return (!switches).then_some(Misfit::Informational(status));
+            if status == StatusCode::SWITCHING_PROTOCOLS && self.is_upgrade {
+                return None;
+            }
+            let reason = "the app's response is not a final one";
+            tracing::error!(status = status.as_u16(), "{reason}: the client gets a 500");
+            return Some((StatusCode::INTERNAL_SERVER_ERROR, reason));
         }
         // A tunnel has no content (RFC 9110, section 9.3.6). An app that sends some has not looked
         // at the method.
         let opens_tunnel = self.kind == RequestKind::Connect && status.is_success();
-        (opens_tunnel && !response.body().is_end_stream()).then_some(Misfit::Tunnel)
+        let reason = "the app's response to CONNECT has content";
+        (opens_tunnel && !response.body().is_end_stream())
+            .then_some((StatusCode::NOT_IMPLEMENTED, reason))
     }
 
     /// Returns a response without content where it has none, and with a head that fits.
@@ -117,33 +119,6 @@ impl Asked {
         Response::from_parts(head, content)
     }
 }
-
-/// Why an app's response is not sent.
-#[derive(Clone, Copy, Debug)]
-enum Misfit {
-    Informational(StatusCode),
-    Tunnel,
-}
-
-impl Misfit {
-    fn status(self) -> StatusCode {
-        match self {
-            Self::Informational(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
-        }
-    }
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Informational(_) => "the app's response is not a final one",
-            Self::Tunnel => "the app's response to CONNECT has content",
-        })
-    }
-}
-
-impl Error for Misfit {}
 
 pub(super) fn close(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -1,67 +1,20 @@
 //! Which requests no app gets.
 
-use std::{error::Error, fmt, net::Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use http::{
     HeaderMap, Request, StatusCode, Version,
     header::{HOST, TRANSFER_ENCODING},
 };
 
-/// Why no app gets a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum HeadError {
-    Host,
-    /// A transfer coding that hyper does not decode.
-    Coding,
-    ChunkedTwice,
+/// Returns the status and the reason for a request that is rejected.
+pub(super) fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+    if !has_host(request) {
+        let reason = "the request does not name exactly one valid host";
+        return Some((StatusCode::BAD_REQUEST, reason));
+    }
+    fault_of_codings(request.headers())
 }
-
-impl HeadError {
-    /// Finds what is wrong with a request's head.
-    pub(super) fn find<B>(request: &Request<B>) -> Option<Self> {
-        match has_host(request) {
-            true => Self::of_codings(request.headers()),
-            false => Some(Self::Host),
-        }
-    }
-
-    /// Finds transfer codings that hyper does not decode. hyper removes only `chunked`, so the app
-    /// would get an encoded body. A request whose last coding is not `chunked` never comes here:
-    /// hyper responds with 400 (RFC 9112, sections 6.1 and 6.3). Over HTTP/2 no request with a
-    /// coding comes here.
-    fn of_codings(headers: &HeaderMap) -> Option<Self> {
-        let lines = headers.get_all(TRANSFER_ENCODING).iter();
-        let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        let mut chunked = 0;
-        for coding in codings.map(<[u8]>::trim_ascii) {
-            match coding {
-                b"" => {}
-                _ if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
-                _ => return Some(Self::Coding),
-            }
-        }
-        (chunked > 1).then_some(Self::ChunkedTwice)
-    }
-
-    pub(super) fn status(self) -> StatusCode {
-        match self {
-            Self::Host | Self::ChunkedTwice => StatusCode::BAD_REQUEST,
-            Self::Coding => StatusCode::NOT_IMPLEMENTED,
-        }
-    }
-}
-
-impl fmt::Display for HeadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Host => "the request does not name exactly one valid host",
-            Self::Coding => "the request has a transfer coding besides chunked",
-            Self::ChunkedTwice => "the request has the transfer coding chunked twice",
-        })
-    }
-}
-
-impl Error for HeadError {}
 
 /// Returns whether exactly one host is named, as HTTP/1.1 requires, and is a host (RFC 9112, section
 /// 3.2). Two readers of two hosts would not agree.
@@ -92,6 +45,28 @@ fn is_host(text: &str) -> bool {
             && (port.is_empty() || port.parse::<u16>().is_ok())
     };
     is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Returns the same for transfer codings that hyper does not decode. hyper removes only `chunked`,
+/// so the app would get an encoded body. A request whose last coding is not `chunked` never comes
+/// here: hyper responds with 400 (RFC 9112, sections 6.1 and 6.3). Over HTTP/2 no request with a
+/// coding comes here.
+fn fault_of_codings(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    let lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut chunked = 0;
+    for coding in codings.map(<[u8]>::trim_ascii) {
+        match coding {
+            b"" => {}
+            _ if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
+            _ => {
+                let reason = "the request has a transfer coding besides chunked";
+                return Some((StatusCode::NOT_IMPLEMENTED, reason));
+            }
+        }
+    }
+    let reason = "the request has the transfer coding chunked twice";
+    (chunked > 1).then_some((StatusCode::BAD_REQUEST, reason))
 }
 
 #[cfg(test)]

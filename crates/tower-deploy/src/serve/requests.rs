@@ -22,9 +22,9 @@ use tower_service::Service;
 use super::{
     content::{Asked, ResponseBody, close},
     request_body::timed,
-    request_head::HeadError,
+    request_head::fault,
 };
-use crate::{Body, BoxError};
+use crate::{Body, BoxError, reason::Reason};
 
 /// The service of one connection.
 pub(super) struct Requests<S> {
@@ -48,8 +48,10 @@ where
         self.spoke.store(true, Ordering::Relaxed);
         ResponseFuture {
             asked: Asked::by(&request),
-            state: match HeadError::find(&request) {
-                Some(error) => State::rejected(error, &request),
+            state: match fault(&request) {
+                Some((status, reason)) => {
+                    State::rejected(&request, Rejection::new(status, Reason(reason)))
+                }
                 None => self.begin(request),
             },
         }
@@ -110,8 +112,8 @@ pin_project! {
 
 impl<S: Service<Request<Body>>> State<S> {
     /// The connection is closed after the response: what comes next on it may be no request.
-    fn rejected<B>(error: HeadError, request: &Request<B>) -> Self {
-        let mut response = Rejection::new(error.status(), error).response_for(request);
+    fn rejected<B>(request: &Request<B>, rejection: Rejection) -> Self {
+        let mut response = rejection.response_for(request);
         if request.version() != Version::HTTP_2 {
             close(response.headers_mut());
         }

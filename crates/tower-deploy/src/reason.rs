@@ -2,7 +2,7 @@ use std::{error::Error, fmt};
 
 /// The reason of a rejection, for the log.
 #[derive(Debug)]
-pub(super) struct Reason(pub(super) &'static str);
+pub(crate) struct Reason(pub(crate) &'static str);
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
