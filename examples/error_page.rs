@@ -107,11 +107,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let exceptions = match args.production {
         true => ExceptionLayer::production(to_stderr),
         // Who asks: axum leaves the connection's address in the request.
-        false => ExceptionLayer::debug(to_stderr, |head| {
-            let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
-            peer.map(|peer| peer.0.ip())
-        })
-        .append_traceback(args.append),
+        false => {
+            let debug = ExceptionLayer::debug(to_stderr, |head| {
+                let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+                peer.map(|peer| peer.0.ip())
+            });
+            match args.append {
+                true => debug.append_traceback().into(),
+                false => debug.into(),
+            }
+        }
     };
     let urls = Dispatch::builder()
         .get(
