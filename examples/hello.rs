@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         peer.map(|peer| peer.0.ip())
     });
     let app = ServiceBuilder::new()
-        .layer(exceptions.append_traceback(true))
+        .layer(exceptions.append_traceback())
         .service(urls);
     let app = Router::new().fallback_service(app);
     axum::serve(
