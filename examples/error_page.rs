@@ -104,19 +104,15 @@ async fn index() -> Html<&'static str> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     install_panic_hook();
-    let exceptions = match args.production {
-        true => ExceptionLayer::production(to_stderr),
-        // Who asks: axum leaves the connection's address in the request.
-        false => {
-            let debug = ExceptionLayer::debug(to_stderr, |head| {
-                let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
-                peer.map(|peer| peer.0.ip())
-            });
-            match args.append {
-                true => debug.append_traceback().into(),
-                false => debug.into(),
-            }
-        }
+    // axum leaves the connection's address in the request.
+    let debug = ExceptionLayer::debug(to_stderr, |head| {
+        let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+        peer.map(|peer| peer.0.ip())
+    });
+    let exceptions: ExceptionLayer = match (args.production, args.append) {
+        (true, _) => ExceptionLayer::production(to_stderr),
+        (false, true) => debug.append_traceback().into(),
+        (false, false) => debug.into(),
     };
     let urls = Dispatch::builder()
         .get(

@@ -9,7 +9,8 @@ use crate::{MediaTypeError, Rewrite, media_types::MediaTypes};
 pub(crate) type ResponseFn<R> = dyn Fn(&response::Parts) -> Option<R> + Send;
 type RequestFn<R> = dyn Fn(&request::Parts) -> Box<ResponseFn<R>> + Send + Sync;
 
-/// Rewrites the bodies of the responses that its function has a [`Rewriter`](crate::Rewriter) for.
+/// A layer that rewrites the bodies of responses with a [`Rewriter`](crate::Rewriter) that a function
+/// returns.
 pub struct RewriteLayer<R> {
     pub(crate) options: Arc<Options<R>>,
 }
@@ -27,8 +28,8 @@ pub(crate) enum Choose<R> {
 }
 
 impl<R> RewriteLayer<R> {
-    /// The function is asked about every response that may be rewritten (the README lists them) and
-    /// gives the rewriter of its body, or `None` to leave the response alone.
+    /// Returns a layer whose function is called for every response that may be rewritten (the README
+    /// lists them). It returns the rewriter of the body, or `None` to leave the response unchanged.
     ///
     /// About a 304 to a client that has a rewritten copy it is asked too, as about the 200 that it stands for, to compare the
     /// [tag](crate::Rewriter::tag) with that of the copy. Its headers are the 304's, which has seldom a `Content-Type`; if the tag is another one,
@@ -37,8 +38,9 @@ impl<R> RewriteLayer<R> {
         Self::choosing(Choose::ByResponse(Arc::new(choose)))
     }
 
-    /// The function sees a request's head, before the inner service does, and gives the function that is asked about the
-    /// response, as in [`new`](Self::new). That one is boxed, which is an allocation if it holds something.
+    /// Returns a layer whose function is called with each request's head, before the inner service. It
+    /// returns the function for the response, as in [`new`](Self::new). That one is boxed, which is
+    /// an allocation if it captures something.
     ///
     /// What depends on a request's headers belongs into the response's `Vary`, which is the inner service's to say.
     ///
@@ -79,11 +81,11 @@ impl<R> RewriteLayer<R> {
         }
     }
 
-    /// The media types that are rewritten, without parameters. Default: `text/plain`.
+    /// Replaces the media types that are rewritten. They have no parameters. Default: `text/plain`.
     ///
     /// # Errors
     ///
-    /// A name that is not a media type.
+    /// A [`MediaTypeError`] if a name is not that of a media type.
     pub fn types<'a>(
         self,
         types: impl IntoIterator<Item = &'a str>,
@@ -92,8 +94,8 @@ impl<R> RewriteLayer<R> {
         Ok(self.with(|options| options.types = types))
     }
 
-    /// Only the responses to these requests. The others, and their requests, pass untouched. Said twice, both have to say yes.
-    /// Default: all.
+    /// Adds a condition for requests. Responses to requests that do not meet all conditions are
+    /// unchanged, and so are these requests. Default: no condition.
     #[must_use]
     pub fn only(self, only: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
         self.with(|options| {
@@ -104,8 +106,9 @@ impl<R> RewriteLayer<R> {
         })
     }
 
-    /// Puts `Accept-Encoding: identity` into the requests, for an inner service that would encode what should be rewritten: an encoded body
-    /// passes untouched. A compression layer further out still knows what the client accepts. Default: no.
+    /// Switches on that requests get `Accept-Encoding: identity`. It is for an inner service that
+    /// would encode its bodies, because an encoded body is not rewritten. An outer compression layer
+    /// still sees what the client accepts. Default: off.
     #[must_use]
     pub fn identity(self) -> Self {
         self.with(|options| options.identity = true)

@@ -24,7 +24,7 @@ impl MediaTypes {
             }
             _ => Err(MediaTypeError {
                 found: text.to_owned(),
-                reason: Reason::NotAMediaType,
+                reason: MediaTypeErrorKind::NotAMediaType,
             }),
         });
         Ok(Self::new(names.collect::<Result<_, _>>()?))
@@ -41,7 +41,7 @@ impl MediaTypes {
             None => Ok(self),
             Some(found) => Err(MediaTypeError {
                 found: found.clone(),
-                reason: Reason::NotForRequestData,
+                reason: MediaTypeErrorKind::NotForRequestData,
             }),
         }
     }
@@ -132,26 +132,38 @@ fn is_quoted(text: &str) -> bool {
     }
 }
 
-/// A name that `.types([…])` does not take.
+/// The error of a list of media types: a name in it is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaTypeError {
     found: String,
-    reason: Reason,
+    reason: MediaTypeErrorKind,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reason {
+/// The kind of a [`MediaTypeError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MediaTypeErrorKind {
+    /// The name is not that of a media type without wildcards and parameters.
     NotAMediaType,
+    /// The prefix depends on the request, and is escaped for no other type than `text/plain`.
     NotForRequestData,
+}
+
+impl MediaTypeError {
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> MediaTypeErrorKind {
+        self.reason
+    }
 }
 
 impl fmt::Display for MediaTypeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.reason {
-            Reason::NotAMediaType => {
+            MediaTypeErrorKind::NotAMediaType => {
                 "expected a media type such as \"text/html\", without wildcards and parameters"
             }
-            Reason::NotForRequestData => {
+            MediaTypeErrorKind::NotForRequestData => {
                 "expected \"text/plain\", since a prefix that a request decides about is not escaped for another type"
             }
         })?;

@@ -4,7 +4,7 @@ use tower_layer::Layer;
 
 use crate::{MediaTypeError, Prefix, Rewrite, RewriteLayer, media_types::MediaTypes};
 
-/// Puts a prefix before every line of `text/plain` bodies.
+/// A layer that prepends a prefix to every line of `text/plain` bodies.
 #[derive(Clone, Debug)]
 pub struct PrefixLayer {
     rewrite: RewriteLayer<Prefix>,
@@ -13,24 +13,25 @@ pub struct PrefixLayer {
 }
 
 impl PrefixLayer {
-    /// The same prefix before every line of every body. A space after it is the caller's to give.
+    /// Returns a layer that prepends this prefix to every line of every body. It adds no space.
     #[must_use]
     pub fn new(prefix: impl Into<Bytes>) -> Self {
         Self::always(Prefix::new(prefix))
     }
 
-    /// The same prefix before every chunk, an empty one too, wherever the lines are. This is what the ancestor
-    /// did with the items of a WSGI iterable; the result depends on how the inner service, and every layer between,
-    /// cuts its body, so that a rewritten response keeps no `ETag`.
+    /// Returns a layer that prepends this prefix to every chunk, also to an empty one, wherever the
+    /// lines are. The result depends on how the inner service, and every layer between, cuts the
+    /// body. So a rewritten response keeps no `ETag`.
     #[must_use]
     pub fn chunks(prefix: impl Into<Bytes>) -> Self {
         Self::always(Prefix::chunks(prefix))
     }
 
-    /// A prefix of each request's own before every line of its response. It is made for every request, whatever its response.
+    /// Returns a layer whose function makes the prefix of each request, for every line of its
+    /// response. The function is called for every request, whatever the response.
     ///
-    /// It goes into `text/plain` only: what comes from a request is not escaped for any other type. Where it depends on a header,
-    /// the inner service should say so in `Vary`.
+    /// The prefix goes into `text/plain` only, because data of a request is not escaped for other
+    /// types. If it depends on a header, the inner service should set `Vary`.
     ///
     /// ```
     /// # use tower_body_rewrite::PrefixLayer;
@@ -56,14 +57,16 @@ impl PrefixLayer {
         }
     }
 
-    /// The media types whose lines get the prefix, without parameters. Default: `text/plain`.
+    /// Replaces the media types whose lines get the prefix. They have no parameters. Default:
+    /// `text/plain`.
     ///
     /// The prefix is put in as it is: in a type with a syntax of its own, such as `text/html`, it must
     /// be well-formed there.
     ///
     /// # Errors
     ///
-    /// A name that is not a media type; after [`from_fn`](Self::from_fn), everything but `text/plain`.
+    /// A [`MediaTypeError`] if a name is not that of a media type. With [`from_fn`](Self::from_fn) only
+    /// `text/plain` is accepted.
     pub fn types<'a>(
         self,
         types: impl IntoIterator<Item = &'a str> + Clone,
@@ -75,14 +78,15 @@ impl PrefixLayer {
         Ok(Self { rewrite, ..self })
     }
 
-    /// Only the responses to these requests, see [`RewriteLayer::only`].
+    /// Adds a condition for requests, see [`RewriteLayer::only`].
     #[must_use]
     pub fn only(self, only: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
         let rewrite = self.rewrite.only(only);
         Self { rewrite, ..self }
     }
 
-    /// Asks the inner service for bodies that are not encoded, see [`RewriteLayer::identity`].
+    /// Switches on that the inner service is asked for bodies that are not encoded, see
+    /// [`RewriteLayer::identity`].
     #[must_use]
     pub fn identity(self) -> Self {
         let rewrite = self.rewrite.identity();

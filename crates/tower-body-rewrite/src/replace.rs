@@ -253,9 +253,33 @@ fn fold(text: &[u8], ignore_case: bool) -> Cow<'_, [u8]> {
     }
 }
 
-/// Why strings cannot be replaced.
+/// The error of a list of strings to replace.
 #[derive(Clone, Debug)]
 pub struct ReplaceError(Reason);
+
+/// The kind of a [`ReplaceError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReplaceErrorKind {
+    /// There are no strings to replace.
+    NoPairs,
+    /// A string to replace is empty.
+    Empty,
+    /// The strings are too many or too long. The source has the limit.
+    TooLarge,
+}
+
+impl ReplaceError {
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> ReplaceErrorKind {
+        match self.0 {
+            Reason::NoPairs => ReplaceErrorKind::NoPairs,
+            Reason::Empty(_) => ReplaceErrorKind::Empty,
+            Reason::TooLarge(_) => ReplaceErrorKind::TooLarge,
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 enum Reason {

@@ -14,7 +14,7 @@ pub struct Aborted {
 }
 
 impl Aborted {
-    /// What went wrong.
+    /// Returns the incident.
     #[must_use]
     pub fn incident(&self) -> &Incident {
         &self.incident

@@ -174,19 +174,20 @@ impl Incident {
         }
     }
 
-    /// The id, under which the client may ask: 32 hexadecimal digits that nobody can guess.
+    /// Returns the id that the client gets: 32 random hexadecimal digits.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.inner.id
     }
 
-    /// Where in the life of the request it happened.
+    /// Returns where in the life of the request it happened.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.inner.phase
     }
 
-    /// Whether the response's head had been handed out by then, so that the client cannot be told with a 500.
+    /// Returns whether the response's head had been sent by then. If so, the response cannot become a
+    /// 500.
     #[must_use]
     pub fn is_head_sent(&self) -> bool {
         self.inner.head_sent
@@ -201,7 +202,7 @@ impl Incident {
         self.inner.status
     }
 
-    /// What the panic said; `None` if it was an error.
+    /// Returns the message of the panic, and `None` if it was an error.
     #[must_use]
     pub fn panic_message(&self) -> Option<&str> {
         self.panic().map(|panic| panic.message.as_str())
@@ -215,64 +216,66 @@ impl Incident {
         self.panic()?.trace.as_ref()
     }
 
-    /// Where the panic happened. Known with [`install_panic_hook`](crate::install_panic_hook) only; an error has no place in Rust.
+    /// Returns the location of the panic. It is known only with
+    /// [`install_panic_hook`](crate::install_panic_hook). An error has no location in Rust.
     #[must_use]
     pub fn location(&self) -> Option<&PanicLocation> {
         self.trace()?.location.as_ref()
     }
 
-    /// The name of the thread that panicked, if it had one and the panic hook is installed.
+    /// Returns the name of the thread that panicked, if it had one and the panic hook is installed.
     #[must_use]
     pub fn thread(&self) -> Option<&str> {
         self.trace()?.thread.name()
     }
 
-    /// The calls that led to the panic, the innermost first, as far as the layer's own guard. Empty for an error, and
-    /// without [`install_panic_hook`](crate::install_panic_hook).
+    /// Returns the calls that led to the panic, the innermost first, up to the layer's own guard. Empty
+    /// for an error, and without [`install_panic_hook`](crate::install_panic_hook).
     ///
-    /// The first time, this looks up names and lines, which can take a second: not on a thread that drives requests.
+    /// The first call looks up names and lines, which can take a second. So do not call it on a thread
+    /// that drives requests.
     #[must_use]
     pub fn frames(&self) -> &[CallFrame] {
         self.trace().map_or(&[], |trace| trace.frames())
     }
 
-    /// The error; `None` if it was a panic.
+    /// Returns the error, and `None` if it was a panic.
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.inner.cause.error()
     }
 
-    /// The error and its sources, at most 32 of them; nothing if it was a panic.
+    /// Returns the error and its sources, at most 32 of them. Empty if it was a panic.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
         self.error().into_iter().flat_map(chain)
     }
 
-    /// The request's method.
+    /// Returns the request's method.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.inner.request.method
     }
 
-    /// The request's URI, without user and password, and with `redacted` for the values of parameters whose names tell of
-    /// secrets.
+    /// Returns the request's URI without user and password. Values of parameters whose names are
+    /// those of secrets are `redacted`.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.redacted().0
     }
 
-    /// The request's HTTP version.
+    /// Returns the request's HTTP version.
     #[must_use]
     pub fn version(&self) -> Version {
         self.inner.request.version
     }
 
-    /// The request's `Host`.
+    /// Returns the request's `Host`.
     #[must_use]
     pub fn host(&self) -> Option<&HeaderValue> {
         self.inner.request.host.as_ref()
     }
 
-    /// The request's `Accept`.
+    /// Returns the request's `Accept`.
     #[must_use]
     pub fn accept(&self) -> Option<&HeaderValue> {
         self.inner.request.accept.as_ref()
@@ -286,8 +289,8 @@ impl Incident {
         self.redacted().1.as_ref()
     }
 
-    /// What [`SnapshotLayer`](crate::SnapshotLayer) has seen in the request's extensions: names, and what `Debug` says, without fields whose names tell
-    /// of secrets. In debug only.
+    /// Returns the names and the `Debug` texts of the extensions that a
+    /// [`SnapshotLayer`](crate::SnapshotLayer) has shown, without secret fields. Empty in production.
     pub fn shown(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.inner
             .shown
@@ -295,7 +298,7 @@ impl Incident {
             .map(|(name, text)| (*name, text.as_str()))
     }
 
-    /// The request as it was, with whatever secrets it had. Whoever asks for this answers for where it goes.
+    /// Returns the request as it was, with its secrets. Your code is responsible for where they go.
     #[must_use]
     pub fn request_unredacted(&self) -> Unredacted<'_> {
         Unredacted {

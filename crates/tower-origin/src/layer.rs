@@ -20,7 +20,7 @@ pub struct OriginLayer {
 }
 
 impl OriginLayer {
-    /// Trusts nobody, and vouches for no host.
+    /// Returns a layer that trusts no proxy and serves every host.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -37,11 +37,12 @@ impl OriginLayer {
         }
     }
 
-    /// Whose headers count: addresses and networks of proxies, such as `10.0.0.0/8` or `2001:db8::1`. Called again it
-    /// adds to those that there are.
+    /// Adds proxies whose headers count: addresses and networks, such as `10.0.0.0/8` or
+    /// `2001:db8::1`. Default: none.
     ///
-    /// Trust only proxies that set these headers themselves, or drop them: what they pass on as the client has sent it
-    /// is believed too. One that writes `Forwarded` and puts something of the client's in quotes has to escape it.
+    /// Trust only proxies that set these headers themselves or drop them. A header that a proxy
+    /// passes on as the client has sent it counts too. A proxy that writes `Forwarded` with a quoted
+    /// value of the client's must escape that value.
     ///
     /// The server has to leave the peer's address, as [`PeerAddr`](crate::PeerAddr). With the
     /// feature `axum` it may be axum's `ConnectInfo` (`into_make_service_with_connect_info`), and
@@ -50,7 +51,7 @@ impl OriginLayer {
     ///
     /// # Errors
     ///
-    /// An [`OriginError`] if one is no address and no network.
+    /// An [`OriginError`] if one is not an address or a network.
     pub fn trusted<T: AsRef<str>>(
         self,
         networks: impl IntoIterator<Item = T>,
@@ -59,14 +60,14 @@ impl OriginLayer {
             let address = text.parse::<IpAddr>().ok().map(IpNet::from);
             address.or_else(|| text.parse().ok()).map(canonical)
         };
-        let networks = read_all(networks, Offence::Network, read)?;
+        let networks = read_all(networks, OriginErrorKind::Network, read)?;
         Ok(self.with(|rules| rules.trusted.extend(networks)))
     }
 
-    /// Trusts requests whose peer has no address, as on a Unix socket. By default nobody does.
+    /// Switches on that a peer without an address is trusted, as on a Unix socket. Default: off.
     ///
-    /// If the server should put a [`PeerAddr`](crate::PeerAddr) into the requests and does not, every client is
-    /// trusted.
+    /// If the server should put a [`PeerAddr`](crate::PeerAddr) into the requests and does not, every
+    /// client is trusted.
     #[must_use]
     pub fn trusted_without_address(self) -> Self {
         self.with(|rules| rules.trusted_without_address = true)
@@ -89,8 +90,8 @@ impl OriginLayer {
         self.with(|rules| rules.kind = Kind::XForwarded)
     }
 
-    /// Which headers the proxies set besides X-Forwarded-For and -Proto; by default none is read, since many proxies pass
-    /// these on as the client has sent them. Called again it adds to those that there are.
+    /// Adds headers that the proxies set besides X-Forwarded-For and -Proto. Default: none, because
+    /// many proxies pass these on as the client has sent them.
     #[must_use]
     pub fn x_forwarded(self, headers: impl IntoIterator<Item = XForwarded>) -> Self {
         self.with(|rules| rules.extra.extend(headers))
@@ -108,15 +109,16 @@ impl OriginLayer {
     ///
     /// # Errors
     ///
-    /// An [`OriginError`] if one is no host, or if there is none: an empty list would let every host go.
+    /// An [`OriginError`] if one is not a host, or if there is none. With an empty list every host
+    /// would be served.
     pub fn hosts<T: AsRef<str>>(
         self,
         hosts: impl IntoIterator<Item = T>,
     ) -> Result<Self, OriginError> {
-        let hosts = read_all(hosts, Offence::Host, HostPattern::parse)?;
+        let hosts = read_all(hosts, OriginErrorKind::Host, HostPattern::parse)?;
         if hosts.is_empty() {
             return Err(OriginError {
-                offence: Offence::Host,
+                kind: OriginErrorKind::Host,
                 text: "".into(),
             });
         }
@@ -134,28 +136,28 @@ impl OriginLayer {
     ///
     /// # Errors
     ///
-    /// An [`OriginError`] if it is no host. A pattern such as `*.example.org` is none.
+    /// An [`OriginError`] if it is not a host. A pattern such as `*.example.org` is not one.
     pub fn default_host(self, host: &str) -> Result<Self, OriginError> {
-        let host = read_all([host], Offence::DefaultHost, Host::parse)?.pop();
+        let host = read_all([host], OriginErrorKind::DefaultHost, Host::parse)?.pop();
         Ok(self.with(|rules| rules.default_host = host))
     }
 
-    /// Says that this server itself is spoken to with TLS: the scheme is `https` where no trusted proxy says another. By
-    /// default it is `http`; what the request claims does not count.
+    /// Sets the scheme to `https`, for a server that itself speaks TLS. A trusted proxy may name
+    /// another one. Default: `http`. The scheme in the request does not count.
     #[must_use]
     pub fn https(self) -> Self {
         self.with(|rules| rules.scheme = Scheme::HTTPS)
     }
 
-    /// The prefix that the proxies take off the path, where they do not say so themselves. What they say is not
-    /// read then.
+    /// Sets the prefix that the proxies remove from the path. Their own header with it is not read
+    /// then. Default: the prefix in their header.
     ///
     /// # Errors
     ///
-    /// An [`OriginError`] if it is not the start of a path, as it stands in a URL.
+    /// An [`OriginError`] if it is not the start of a path, as in a URL.
     pub fn prefix(self, prefix: &str) -> Result<Self, OriginError> {
         let read = |text: &str| prefix::parse(text).map(Arc::from);
-        let prefix = read_all([prefix], Offence::Prefix, read)?.pop();
+        let prefix = read_all([prefix], OriginErrorKind::Prefix, read)?.pop();
         Ok(self.with(|rules| rules.prefix = prefix))
     }
 
@@ -184,14 +186,14 @@ impl<S> Layer<S> for OriginLayer {
 
 fn read_all<T: AsRef<str>, U>(
     texts: impl IntoIterator<Item = T>,
-    offence: Offence,
+    kind: OriginErrorKind,
     read: impl Fn(&str) -> Option<U>,
 ) -> Result<Vec<U>, OriginError> {
     let mut all = Vec::new();
     for text in texts {
         let text = text.as_ref();
         all.push(read(text).ok_or_else(|| OriginError {
-            offence,
+            kind,
             text: text.into(),
         })?);
     }
@@ -211,32 +213,46 @@ fn canonical(net: IpNet) -> IpNet {
     mapped.map_or(net, IpNet::V4)
 }
 
-/// What is wrong with the layer's configuration.
+/// The error of an option of [`OriginLayer`]: what was found and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginError {
-    offence: Offence,
+    kind: OriginErrorKind,
     text: Box<str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Offence {
+/// The kind of an [`OriginError`]: the option whose value is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OriginErrorKind {
+    /// A value of [`trusted`](OriginLayer::trusted) is not an address or a network.
     Network,
+    /// A value of [`hosts`](OriginLayer::hosts) is not a host, or there are no values.
     Host,
+    /// The value of [`default_host`](OriginLayer::default_host) is not a host.
     DefaultHost,
+    /// The value of [`prefix`](OriginLayer::prefix) is not the start of a path.
     Prefix,
+}
+
+impl OriginError {
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> OriginErrorKind {
+        self.kind
+    }
 }
 
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let expected = match self.offence {
-            Offence::Network => "expected an address or a network, such as `10.0.0.0/8`",
-            Offence::Host => {
+        let expected = match self.kind {
+            OriginErrorKind::Network => "expected an address or a network, such as `10.0.0.0/8`",
+            OriginErrorKind::Host => {
                 "expected a host, such as `example.org`, `*.example.org:8443` or `[2001:db8::1]`"
             }
-            Offence::DefaultHost => {
+            OriginErrorKind::DefaultHost => {
                 "expected a host, such as `example.org`, `example.org:8443` or `[2001:db8::1]`"
             }
-            Offence::Prefix => prefix::EXPECTED,
+            OriginErrorKind::Prefix => prefix::EXPECTED,
         };
         write!(f, "{expected} (found {:?})", self.text)
     }

@@ -17,7 +17,7 @@ mod service;
 pub use bad_origin::BadOrigin;
 #[cfg(feature = "axum")]
 pub use extract::NoOrigin;
-pub use layer::{OriginError, OriginLayer};
+pub use layer::{OriginError, OriginErrorKind, OriginLayer};
 pub use origin::Origin;
 pub use peer::PeerAddr;
 pub use resolve::XForwarded;

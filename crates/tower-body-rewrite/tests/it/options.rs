@@ -7,7 +7,9 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_body_rewrite::{Prefix, PrefixLayer, RewriteLayer};
+use tower_body_rewrite::{
+    MediaTypeErrorKind, Prefix, PrefixLayer, Replace, ReplaceErrorKind, RewriteLayer,
+};
 
 /// Answers with what was accepted, as `text/plain` unless the path says another type.
 async fn echo(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -107,4 +109,16 @@ fn a_response_that_is_left_alone_costs_no_allocation() {
     assert_eq!(allocations(layer.layer(service_fn(answer))), bare);
     let layer = layer.types(["text/html"]).unwrap().only(|_| false);
     assert_eq!(allocations(layer.layer(service_fn(answer))), bare);
+}
+
+#[test]
+fn errors_have_kinds() {
+    let of = |pairs: &[(&str, &str)]| Replace::new(pairs.to_vec()).unwrap_err().kind();
+    assert_eq!(of(&[]), ReplaceErrorKind::NoPairs);
+    assert_eq!(of(&[("a", "b"), ("", "c")]), ReplaceErrorKind::Empty);
+    let fixed = PrefixLayer::new("> ").types(["text"]).unwrap_err();
+    assert_eq!(fixed.kind(), MediaTypeErrorKind::NotAMediaType);
+    let own = PrefixLayer::from_fn(|request| request.uri.to_string());
+    let own = own.types(["text/html"]).unwrap_err();
+    assert_eq!(own.kind(), MediaTypeErrorKind::NotForRequestData);
 }

@@ -1,6 +1,6 @@
 //! What honest requests come to.
 
-use tower_origin::{BadOrigin, OriginLayer, XForwarded};
+use tower_origin::{BadOrigin, OriginErrorKind, OriginLayer, XForwarded};
 
 use crate::probe::{
     PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, told,
@@ -691,4 +691,23 @@ fn an_origin_costs_the_extension_and_the_host() {
         ]),
         2
     );
+}
+
+#[test]
+fn the_kind_of_an_error_names_the_option() {
+    let layer = OriginLayer::new;
+    for (error, kind) in [
+        (
+            layer().trusted(["x"]).unwrap_err(),
+            OriginErrorKind::Network,
+        ),
+        (layer().hosts([""; 0]).unwrap_err(), OriginErrorKind::Host),
+        (
+            layer().default_host("").unwrap_err(),
+            OriginErrorKind::DefaultHost,
+        ),
+        (layer().prefix("app").unwrap_err(), OriginErrorKind::Prefix),
+    ] {
+        assert_eq!(error.kind(), kind);
+    }
 }
