@@ -127,7 +127,9 @@ where
     }
 
     fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, Err> {
-        Endpoint::guarded(methods, move |request| Attempt::new(self.clone(), request))
+        Endpoint::guarded(methods, move |request| {
+            EndpointFuture::new(Attempt::new(self.clone(), request))
+        })
     }
 }
 
@@ -152,7 +154,9 @@ where
     }
 
     fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, BoxError> {
-        Endpoint::guarded(methods, move |request| attempt(&self, request))
+        Endpoint::guarded(methods, move |request| {
+            EndpointFuture::new(attempt(&self, request))
+        })
     }
 }
 
@@ -200,23 +204,23 @@ impl<B, Err> Endpoint<B, Err> {
 
     /// Makes an endpoint for a route with these methods. Requests with OPTIONS, which are
     /// preflights, get the dispatcher's own response, unless the route is for OPTIONS.
-    fn guarded<Fut, ResBody>(
+    fn guarded(
         methods: &[Method],
-        call: impl Fn(Request<B>) -> Fut + Send + Sync + 'static,
+        call: impl Fn(Request<B>) -> EndpointFuture<Err> + Send + Sync + 'static,
     ) -> Self
     where
-        Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
-        ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
         Err: 'static,
     {
         if methods.contains(&Method::OPTIONS) {
-            return Self::new(call);
+            return Self {
+                call: Arc::new(call),
+            };
         }
         let methods: Box<[Method]> = methods.into();
         Self {
             call: Arc::new(move |request| match *request.method() {
                 Method::OPTIONS => Self::own(preflight::response(&request, &methods)),
-                _ => EndpointFuture::new(call(request)),
+                _ => call(request),
             }),
         }
     }
