@@ -1,13 +1,15 @@
-//! What of a pattern is compiled into the tree: alternatives, and a suffix.
+//! The parts of a pattern: alternatives, which are compiled into the tree, and a suffix, which is
+//! not.
 //!
 //! # Idea
 //!
-//! Most patterns are literals with repeated classes between them, such as `/users/[^/]+/events`, or
-//! one of a few sequences of this kind, or they begin with one. Such a sequence is an
-//! *alternative*. If no class is followed by a character that is in it, a path matches an
-//! alternative in one way or not at all. So no automaton is needed to find the match, and the
-//! offsets of the groups are known in advance. What is left of a pattern is its *suffix*, a regex
-//! for the rest of the path.
+//! Most patterns are a sequence of literals with repeated classes between them, such as
+//! `/users/[^/]+/events`. Such a sequence is an *alternative*. Others are a choice of a few
+//! alternatives, or they begin with one and have more after it. If no class is followed by a
+//! character that is in it, a path matches an alternative in one way or not at all. So no automaton
+//! is needed to find the match. The offsets of the groups, as bytes after the start of the path or
+//! after the end of a class, are known in advance. The part of a pattern that is not compiled is
+//! its *suffix*, a regex for the rest of the path.
 //!
 //! # Example
 //!
@@ -22,24 +24,30 @@
 //! begins 7 bytes after the start of the path, and ends where the first class does. In the second
 //! pattern the alternative with the optional end is first, since a regex engine tries it first. In
 //! the third pattern the `.` after `[^/]+` is in that class. So the end of the class is ambiguous,
-//! and the pattern is only compiled up to it.
+//! and the pattern is only compiled up to the literal before the class. The suffix also has the
+//! `\z` with which a template ends. The table does not show it. A pattern for the start of a path
+//! has none, so its suffix can be an empty regex.
 //!
 //! # Invariants
 //!
 //! - Alternatives are in the order in which a regex engine tries them, so the first one that
 //!   matches is the engine's match.
 //! - The part after a class begins with a character that is not in it, or it is the end of the
-//!   path. A class that may match nothing is followed by no other class.
+//!   path. A class that may match nothing follows no other class: if it matched nothing, the part
+//!   after it would have to be compared with both.
 //! - Literals are never beside each other, and never empty.
-//! - A pattern with a suffix has one alternative, and that ends with a literal or is empty.
+//! - A pattern with a suffix has one alternative, and that ends with a literal or is empty. It is
+//!   empty if the pattern may begin anywhere in the path.
+//! - A suffix begins between two parts of the outermost sequence of the regex. So each group is in
+//!   the alternative or in the suffix, and never in both.
 //! - The groups of a suffix keep the numbers that they have in the whole pattern.
 //!
 //! # Why it ends, and its cost
 //!
 //! It descends through the regex once. Repetitions are written out, so they are what could grow:
 //! the limits for alternatives, for classes and for the bytes of literals stop them. A pattern
-//! beyond a limit is compiled up to there, and the rest is its suffix. So a pattern takes time in
-//! proportion to its text, times these limits at most.
+//! beyond a limit is compiled up to the part that exceeds it, and the rest is its suffix. So a
+//! pattern takes time in proportion to its text, times these limits at most.
 
 use regex_automata::Anchored;
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
@@ -68,13 +76,14 @@ pub(crate) struct Compiled {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Alternative {
     pub(crate) parts: Vec<Part>,
-    /// The start and the end of each group; `None` for one that has no part in it.
+    /// The start and the end of each group; `None` for one that takes no part, or that is in the
+    /// suffix.
     pub(crate) groups: Vec<Option<(Offset, Offset)>>,
     /// The end of the last part.
     end: Offset,
     /// The number of bytes of its literals.
     literal_bytes: u32,
-    /// Whether the path has to end there.
+    /// Whether the path has to end there. No literal or class can follow.
     is_ended: bool,
 }
 
@@ -84,7 +93,8 @@ pub(crate) enum Part {
     Class(Repeated),
 }
 
-/// As many characters of a class as there are, if their number is within bounds.
+/// As many characters of a class as there are, if their number is within bounds. Whether the regex
+/// is greedy makes no difference, since fewer characters cannot match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Repeated {
     pub(crate) class: ClassUnicode,
@@ -150,6 +160,7 @@ fn compile(hir: &Hir, anchored: Anchored) -> (Vec<Alternative>, Option<Hir>) {
         }
     }
     let (prefix, suffix) = parts.split_at(len);
+    // The loop has added these parts to `longer` before, so it does not fail here.
     let prefix = prefix.iter().try_fold(vec![new], |all, part| {
         collect(all.into_iter().map(|one| one.add(part)))
     });

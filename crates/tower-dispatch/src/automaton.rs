@@ -1,8 +1,8 @@
 //! Many suffixes that begin at the same node, in one automaton.
 //!
-//! An anchored search that prefers the leftmost alternative among all patterns finds exactly the
-//! pattern that the loop over them finds. A second, smaller search finds the groups of that
-//! pattern.
+//! The search is anchored and prefers earlier regexes, as if they were joined by `|`. So it finds
+//! exactly the suffix that the loop over them finds. It does not find groups. A second, smaller
+//! search with the [regex](crate::regexes) of that suffix does.
 //!
 //! The automaton is made lazily, one state for each new situation, and drops its states when its
 //! memory is full. It never falls back to an engine whose time grows with the number of patterns at
@@ -33,9 +33,9 @@ pub(crate) struct Automaton {
 type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 impl Automaton {
-    /// Makes an automaton of regexes in their order, with whether they have to begin at the start.
-    /// The states that a search makes take up to `cache_capacity` bytes. There is one cache for
-    /// each search that runs at the same time as another.
+    /// Makes an automaton of regexes in their order. [`Anchored`] states whether a regex has to
+    /// begin exactly where the search does. The states that a search makes are kept in a cache of
+    /// up to `cache_capacity` bytes. Searches that run at the same time have a cache each.
     pub(crate) fn new<'a>(
         regexes: impl Iterator<Item = &'a (Hir, Anchored)>,
         limit: usize,

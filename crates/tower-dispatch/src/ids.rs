@@ -59,8 +59,8 @@ impl EdgeId {
     }
 }
 
-/// Converts a number of entries or bytes. A tree may take less memory than 4 GiB, and every entry
-/// takes at least a byte.
+/// Converts a number of entries or bytes. The limit for the memory of a tree is less than 4 GiB,
+/// and every entry takes at least a byte.
 pub(crate) fn to_u32(number: usize) -> u32 {
     u32::try_from(number).expect("a list of a table has less than 4 Gi entries")
 }

@@ -56,7 +56,7 @@ impl SuffixRegexes {
     }
 
     /// Returns the match of a pattern's suffix and its groups, from an offset on. Groups before the
-    /// suffix are absent.
+    /// suffix are absent. `\b` and `^` take account of the path before the offset.
     pub(crate) fn find(
         &self,
         pattern: PatternIndex,

@@ -33,7 +33,8 @@ impl Span {
     }
 }
 
-/// The span of each group, in the order of the groups.
+/// The span of each group, in the order of the groups. The whole match, which is group 0 of a
+/// regex, is not in it. So group 1 has position 0.
 #[derive(Clone, Debug)]
 pub(crate) enum Spans {
     Few { len: usize, spans: [Span; INLINE] },

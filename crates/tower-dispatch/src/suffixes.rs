@@ -23,7 +23,7 @@ pub(crate) struct Suffixes {
     automaton: Option<Automaton>,
 }
 
-/// An alternative that ends with a suffix here.
+/// An alternative whose suffix begins here. The regex of the suffix is found by its pattern.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Suffix {
     pub(crate) alternative: AlternativeId,
@@ -40,7 +40,8 @@ pub(crate) struct FoundSuffix {
 }
 
 impl Suffixes {
-    /// Makes suffixes of a list that is in the order of the alternatives.
+    /// Makes suffixes of a list that is in the order of the alternatives. Each of its patterns has
+    /// a suffix, so the automaton's index of a regex is its index in the list.
     pub(crate) fn new(
         all: &[Compiled],
         list: Vec<Suffix>,
@@ -90,7 +91,9 @@ impl Suffixes {
         let is_before = |suffix: &&Suffix| suffix.alternative < before;
         let automaton = self.automaton.as_ref();
         match automaton.and_then(|automaton| automaton.find(path, from).ok()) {
+            // The smallest that matches. If it is not before the other, none is.
             Some(first) => self.list.get(first?).filter(is_before).and_then(find),
+            // There are only a few, or the automaton cannot decide.
             None => self.list.iter().take_while(is_before).find_map(find),
         }
     }

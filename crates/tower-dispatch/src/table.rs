@@ -6,16 +6,18 @@
 //! ```text
 //! patterns ── alternatives ──▶ one radix tree
 //!    │                           │ where a suffix begins
-//!    └────── suffixes ─────────▶ one automaton for each such node
+//!    └────── suffixes ─────────▶ one automaton for each node with more than four
 //!                                │ the first that matches
 //!                                ▼
-//!                              one regex for each pattern: its groups
+//!                              one regex for each suffix: its groups
 //! ```
 //!
 //! [Alternatives](crate::alternatives) are sequences of literals and classes that a path matches in
-//! one way at most. They are in one [tree](crate::tree), which finds the one with the smallest
-//! number and knows its groups. Patterns that are more than alternatives leave the tree with a
-//! [suffix](crate::suffixes). If many suffixes begin at the same node, an
+//! one way at most. They are numbered in the order of their patterns. All of them are in one
+//! [tree](crate::tree), which finds the smallest number that matches, and its groups.
+//!
+//! A pattern that is only compiled into the tree up to some part has a [suffix](crate::suffixes),
+//! a regex for the rest of the path. If more than four suffixes begin at the same node, an
 //! [automaton](crate::automaton) finds the first that matches. The groups of that one are found by
 //! its own [regex](crate::regexes).
 //!
@@ -28,20 +30,30 @@
 //! ```
 //!
 //! For `/logo.png` the tree finds the literal `/`, no child for `l`, and the suffix of pattern 2.
-//! The regex of that suffix matches from byte 1 on, with the groups `logo` and `png`.
+//! The regex of that suffix matches from byte 1 on, with the groups `logo` and `png`. It is the
+//! only suffix there, so it needs no automaton. The examples do not show the `\z` with which a
+//! template ends. The [tree](crate::tree) has an example in which a match that is found later wins.
 //!
 //! # Invariants
 //!
 //! - A smaller [`PatternIndex`] wins, whatever is more specific. Alternatives are numbered in the
 //!   order of their patterns, so a smaller [`AlternativeId`](crate::ids::AlternativeId) wins, too.
-//! - A [`Search`] is for some of the patterns. It has a tree and automata of its own, but the
-//!   regexes are shared by all searches of a dispatcher.
-//! - Each part of it runs in time that is linear in the length of the path. So does the whole.
+//! - A [`Search`] is for some of the patterns, such as those of the routes for one HTTP method. It
+//!   has a tree and automata of its own, but the regexes are shared by all searches of a
+//!   dispatcher.
+//! - A suffix is searched for in the whole path, from an offset on. So `\b` and `^` in a suffix
+//!   take account of the text before it.
+//! - Each part of it runs in time that is linear in the length of the path. So does the whole. The
+//!   factor grows with the number of edges that the path leads to (see [tree](crate::tree)).
 //!
 //! # Cost
 //!
-//! A path whose pattern is all in the tree costs one descent, and no allocation for up to four
-//! groups. A suffix costs one regex search, and one automaton search before it if there are many.
+//! A path whose pattern is all in the tree costs one search of the tree. That allocates nothing for
+//! up to four groups and up to eight pending edges. The suffixes at a node cost at most one
+//! regex search each if there are four or fewer. More than four cost one automaton search, and one
+//! regex search if a suffix matches. The exception is a path for which the
+//! [automaton](crate::automaton) cannot decide: then all of them are tried one by one.
+//!
 //! The memory for each search, and for all regexes, is limited when the table is made
 //! ([`TABLE_LIMIT`]). So all lists have less than 4 Gi entries, and ids and offsets have 32 bits.
 //! The tests compare it with the plain loop, on random patterns and paths.
@@ -60,7 +72,8 @@ use crate::{
 };
 
 /// The most memory, in bytes, that the tree and the automata of a search may take, and the most
-/// that the regexes of all suffixes may.
+/// that the regexes of all suffixes may. The caches for the states that are made during a search
+/// are not counted. They have limits of their own.
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
 
 /// A compiled list of patterns that finds the first one that matches a path.
@@ -145,7 +158,8 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Makes a search of some of the patterns, in the order of these indexes.
+    /// Makes a search of some of the patterns. Their indexes are in ascending order, so that the
+    /// smallest has precedence.
     pub(crate) fn new(
         all: &[Compiled],
         patterns: Vec<PatternIndex>,

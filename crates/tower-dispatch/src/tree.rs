@@ -4,8 +4,17 @@
 //!
 //! Most routers compile their routes into a tree and let the most specific one win. Here order has
 //! to win, as in the loop "for each pattern: does it match?". So alternatives are numbered in their
-//! order, every node knows the smallest number at or below it, and a search visits all nodes that
-//! the path leads to, except those that cannot improve on the best number found so far.
+//! order (the number is an [`AlternativeId`]), and every node knows the smallest number at or below
+//! it. A search visits all nodes that the path leads to, except those that cannot improve on the
+//! best number found so far, which is the smallest.
+//!
+//! A node has a literal. After it the path can continue in two ways:
+//!
+//! - to a *child*, whose literal begins with the next byte
+//! - over an *edge*, which is a class with a node after it, or all the suffixes that begin there
+//!
+//! A search takes one of them at once. The others are *pending*: they are on a stack, and are
+//! followed when the search can get no further.
 //!
 //! # Example
 //!
@@ -19,7 +28,8 @@
 //! 2: /{a:path}/edit        3       "/" and the suffix (.+)/edit
 //! ```
 //!
-//! The tree, with the number that ends at a node in parentheses:
+//! The tree, with the number that ends at a node in parentheses. Literals below another are
+//! children, the class and the suffixes are edges:
 //!
 //! ```text
 //! "/" ─┬─ "users/" ─┬─ "me" (2) ── "/keys" (1)
@@ -47,6 +57,8 @@
 //!   the path left.
 //! - `least` of a node or an edge is the smallest number at or beyond it. So it can be skipped if
 //!   that is not less than the best number.
+//! - The order in which children and edges are followed does not change the result, since only a
+//!   smaller number replaces the best one.
 //! - Pending edges belong to nodes between the root and the current node, and the last one belongs
 //!   to the deepest of them. So the ends of the classes before a pending edge are still in `ends`
 //!   when its turn comes: only entries of deeper classes have been overwritten.
@@ -83,18 +95,19 @@ pub(crate) struct Tree {
     nodes: Box<[Node]>,
     /// The bytes of all literals. Equal literals are the same bytes.
     literals: Box<[u8]>,
-    /// For each node the children that the bytes lead to, from its first byte to its last.
+    /// The jump tables of all nodes. The one of a node has an entry for each byte from the smallest
+    /// to the largest that a child begins with. It is [`NodeId::NONE`] if there is no such child.
     jumps: Box<[NodeId]>,
     edges: Box<[Edge]>,
     classes: Box<[ClassScan]>,
     suffixes: Box<[Suffixes]>,
-    /// For each alternative.
+    /// For each alternative, by its [`AlternativeId`].
     leaves: Box<[Leaf]>,
     /// The lists of groups of all leaves. Equal lists are the same entries.
     groups: Box<[Group]>,
 }
 
-/// The offsets of a group; `None` for one that takes no part.
+/// The offsets of a group; `None` for one that takes no part, or that is in the suffix.
 type Group = Option<(Offset, Offset)>;
 
 /// Some consecutive entries of a list.
@@ -123,16 +136,20 @@ impl<T> Slice<T> {
 /// A literal, and then the end of the path, a child, or an edge.
 #[derive(Debug)]
 struct Node {
+    /// Without its first byte if a jump table leads here, because that has compared it already.
     literal: Slice<u8>,
     /// The first entry of its jump table.
     jumps: JumpId,
     /// The byte that the first entry is for.
     first_byte: u8,
+    /// The number of entries of its jump table.
     jump_count: u16,
+    /// Its first edge.
     edges: EdgeId,
     /// The first edge that is not its own.
     edges_end: EdgeId,
-    /// The alternative that ends here.
+    /// The alternative that ends here, without a suffix; `NONE` if there is none. Alternatives with
+    /// a suffix are beyond an edge.
     end: AlternativeId,
     /// The smallest alternative that ends here or below.
     least: AlternativeId,
@@ -185,6 +202,7 @@ impl Tree {
         let bytes = path.as_bytes();
         let mut best = AlternativeId::NONE;
         let mut best_ends: Ends = [0; MAX_CLASSES + 1];
+        // The last suffix that was found. It is not the best if its alternative is not.
         let mut best_suffix: Option<FoundSuffix> = None;
         let mut ends = best_ends;
         let mut pending: SmallVec<[Pending; 8]> = SmallVec::new();
@@ -208,6 +226,7 @@ impl Tree {
                     left: left.len() as u32,
                     classes,
                 };
+                // Pushed in reverse, so that they are followed in their order: suffixes last.
                 let mut edges = node.edges.until(node.edges_end);
                 if let Some(child) = self.child(node, left)
                     && child.least < best

@@ -1,7 +1,8 @@
-//! How a tree is made.
+//! The construction of a tree, in two passes.
 //!
-//! First the alternatives are added one by one to a draft, in their order. A literal that shares
-//! its beginning with another one splits that one's node:
+//! First the alternatives are added one by one to a draft, in their order. So the first alternative
+//! that is added at or below a node is the smallest there. A literal that shares its beginning with
+//! another one splits that one's node:
 //!
 //! ```text
 //! "/users/"              "/users" ─┬─ "/" …
@@ -13,8 +14,11 @@
 //! that a search visits lie together. A literal loses its first byte there, because the jump table
 //! has compared it already. Equal literals, classes and lists of groups are stored once.
 //!
-//! Both passes visit each node once. The memory is counted as it grows, so that patterns which are
-//! too large are an error before they take it.
+//! The first pass descends from the root for each alternative, and compares each part with the
+//! children or the classes of a node. The second visits each node once. The memory is counted as it
+//! grows, so that patterns which are too large are an error before they take it. The exception is
+//! an automaton: it is counted after it is made. Then the limit can be exceeded by the size of one
+//! automaton, which has the same limit.
 
 use std::{
     collections::HashMap,
@@ -55,7 +59,7 @@ struct DraftNode {
     classes: Vec<(Repeated, DraftId)>,
     suffixes: Vec<Suffix>,
     end: Option<AlternativeId>,
-    /// The first alternative that was added here or below.
+    /// The first alternative that was added here or below, so the smallest.
     least: AlternativeId,
 }
 
@@ -162,7 +166,8 @@ impl Draft {
 }
 
 impl Tree {
-    /// Makes a tree of some of the patterns, in the order of these indexes.
+    /// Makes a tree of some of the patterns. Their alternatives are numbered in the order of these
+    /// indexes.
     ///
     /// # Errors
     ///
