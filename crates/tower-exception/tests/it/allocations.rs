@@ -56,7 +56,7 @@ fn the_good_path_allocates_nothing() {
 
 /// The panic is resumed, so that no panic hook runs and allocates, too.
 #[test]
-fn a_panic_becomes_a_response_in_22_allocations() {
+fn a_panic_becomes_a_response_in_at_most_22_allocations() {
     let panics = service_fn(
         async |_: Request<()>| -> Result<Response<Full<Bytes>>, Infallible> {
             resume_unwind(Box::new("one that is meant"))
@@ -67,5 +67,6 @@ fn a_panic_becomes_a_response_in_22_allocations() {
     headers.insert("accept", HeaderValue::from_static("text/html, */*;q=0.8"));
     let mut service = ExceptionLayer::production(|_| {}).layer(panics);
     exchange(&mut service, &headers);
-    assert_eq!(exchange(&mut service, &headers), 22);
+    let count = exchange(&mut service, &headers);
+    assert!(count <= 22, "{count}");
 }
