@@ -243,7 +243,7 @@ impl<A, S, B> Run<A, S, B> {
         }
     }
 
-    /// After an error, nobody knows what was done already, as after a 5xx.
+    /// After an error, the server may have acted already, as after a 5xx.
     fn falls_through<E: 'static>(&self, error: &E) -> bool {
         let errors = &self.options().errors;
         (errors.any_method || self.parts.method.is_idempotent()) && errors.contain(error)

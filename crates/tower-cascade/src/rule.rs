@@ -62,7 +62,7 @@ impl Rule {
 
     /// Returns whether a response with this status may fall through at all.
     fn may(&self, method: &Method, status: StatusCode) -> bool {
-        // After a 5xx, nobody knows what was done already. A request that is not idempotent must not
+        // After a 5xx, the server may have acted already. A request that is not idempotent must not
         // be done again (RFC 9110, section 9.2.2, and nginx's proxy_next_upstream).
         let is_safe = !status.is_server_error() || method.is_idempotent();
         is_safe && is_final(status).is_ok() && (self.auth_statuses || !is_auth(status))

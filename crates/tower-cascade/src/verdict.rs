@@ -34,7 +34,7 @@ pub struct Final;
 /// An extension of the final response, with what became of each service, in their order.
 ///
 /// [`trace`](crate::CascadeLayer::trace) switches it on. Services after the one that responded are
-/// not in it. In the place of a service that is a cascade with a trace itself, there are the
+/// not in it. Instead of a service that is a cascade with a trace itself, there are the
 /// services of that cascade.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CascadeTrace {
