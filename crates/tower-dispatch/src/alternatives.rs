@@ -160,12 +160,14 @@ fn compile(hir: &Hir, anchored: Anchored) -> (Vec<Alternative>, Option<Hir>) {
         }
     }
     let (prefix, suffix) = parts.split_at(len);
-    // The loop has added these parts to `longer` before, so it does not fail here.
-    let prefix = prefix.iter().try_fold(vec![new], |all, part| {
-        collect(all.into_iter().map(|one| one.add(part)))
-    });
+    let prefix = prefix
+        .iter()
+        .try_fold(vec![new], |all, part| {
+            collect(all.into_iter().map(|one| one.add(part)))
+        })
+        .expect("the loop above has added each of these parts to `longer`");
     let suffix = Hir::concat(suffix.to_vec());
-    (prefix.unwrap_or_default(), Some(suffix))
+    (prefix, Some(suffix))
 }
 
 /// Returns the number of groups of a regex. A group that is repeated zero times keeps its number,

@@ -1,4 +1,9 @@
 //! Scans: how many bytes at the start of a text are characters of a class.
+//!
+//! The number of characters may have bounds, as in the regex `/([0-9]{4})/([^/]+)`. The tree scans all
+//! digits and compares their number afterwards: `/2026/a` has four, and the search goes on.
+//! `/202/a` has too few and `/20261/a` too many, and both end there, because a literal `/` follows,
+//! which is not in the class. So no search with fewer digits can match either.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 

@@ -3,6 +3,22 @@
 //! A few are tried one by one, in their order. More than that are searched at once by an
 //! [automaton](crate::automaton), which returns the first of them that matches. Either way the
 //! groups are found by the [regex](crate::regexes) of the one suffix that has won.
+//!
+//! # Example
+//!
+//! Six templates whose suffixes begin at the node of the literal `/`:
+//!
+//! ```text
+//! 0: /{a}.html    ([^/]+)\.html        3: /{a}.png    ([^/]+)\.png
+//! 1: /{a}.css     ([^/]+)\.css         4: /{a}.svg    ([^/]+)\.svg
+//! 2: /{a}.js      ([^/]+)\.js          5: /{a}.{b}    ([^/]+)\.([^/]+)
+//! ```
+//!
+//! They are more than [`FEW`], so they are one automaton. For `/logo.png` it reads `logo.png` once,
+//! from byte 1 on. Suffixes 3 and 5 match, and it returns 3, the first. The regex of suffix 3 then
+//! finds the group `logo`. With `/logo.gif` it returns 5. With `/logo` no suffix matches, and no
+//! regex is searched. Without the last two templates there would be four suffixes, and each would
+//! be a regex search until one matches.
 
 use crate::{
     TableError,
