@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 use tower_dispatch::{Dispatch, DispatchLayer, UrlArgs};
 use tower_environ::{Environ, EnvironLayer, Key};
-use tower_exception::{ExceptionLayer, SnapshotLayer, install_panic_hook, to_stderr};
+use tower_exception::{DebugPage, ExceptionLayer, SnapshotLayer, install_panic_hook, to_stderr};
 
 /// Breaks in several ways.
 #[derive(Parser)]
@@ -105,14 +105,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     install_panic_hook();
     // axum leaves the connection's address in the request.
-    let debug = ExceptionLayer::debug(to_stderr, |head| {
+    let page = DebugPage::new(|head| {
         let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
         peer.map(|peer| peer.0.ip())
     });
     let exceptions: ExceptionLayer = match (args.production, args.append) {
         (true, _) => ExceptionLayer::production(to_stderr),
-        (false, true) => debug.append_traceback().into(),
-        (false, false) => debug.into(),
+        (false, true) => ExceptionLayer::debug(to_stderr, page.append_traceback()),
+        (false, false) => ExceptionLayer::debug(to_stderr, page),
     };
     let urls = Dispatch::builder()
         .get(

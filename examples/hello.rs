@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 use tower_dispatch::{Dispatch, Pattern, UrlArgs};
-use tower_exception::{ExceptionLayer, install_panic_hook, to_stderr};
+use tower_exception::{DebugPage, ExceptionLayer, install_panic_hook, to_stderr};
 
 /// Greets.
 #[derive(Parser)]
@@ -69,12 +69,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(Args::parse().bind).await?;
     println!("listening on http://{}", listener.local_addr()?);
     // The traceback is for this machine only; others get a 500 and the incident's id.
-    let exceptions = ExceptionLayer::debug(to_stderr, |head| {
+    let page = DebugPage::new(|head| {
         let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
         peer.map(|peer| peer.0.ip())
     });
     let app = ServiceBuilder::new()
-        .layer(exceptions.append_traceback())
+        .layer(ExceptionLayer::debug(to_stderr, page.append_traceback()))
         .service(urls);
     let app = Router::new().fallback_service(app);
     axum::serve(

@@ -13,7 +13,7 @@ use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use scraper::Html;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_exception::{ExceptionLayer, SnapshotLayer};
+use tower_exception::{DebugPage, ExceptionLayer, SnapshotLayer};
 use tower_lint::probe::block_on;
 
 #[derive(Clone)]
@@ -62,11 +62,13 @@ fn page(data: &[u8], accept: &'static str) -> String {
     request.extensions_mut().insert(said.clone());
 
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let app = ExceptionLayer::debug(|_| {}, move |_| Some(here))
-        .force()
-        .layer(SnapshotLayer::new().show::<Said>("said").layer(service_fn(
-            move |_: Request<()>| std::future::ready(Err::<Response<Full<Bytes>>, _>(said.clone())),
-        )));
+    let app = ExceptionLayer::debug(|_| {}, DebugPage::new(move |_| Some(here)).force()).layer(
+        SnapshotLayer::new()
+            .show::<Said>("said")
+            .layer(service_fn(move |_: Request<()>| {
+                std::future::ready(Err::<Response<Full<Bytes>>, _>(said.clone()))
+            })),
+    );
     let body = block_on(async {
         let response = app
             .oneshot(request)

@@ -26,7 +26,7 @@ use http_body_util::{BodyExt, Full};
 use scraper::{Html, Selector};
 use serde_json::Value;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
-use tower_exception::{DebugExceptionLayer, ExceptionLayer};
+use tower_exception::{DebugPage, ExceptionLayer};
 use tower_kit::accept;
 
 use crate::{Verdict, bytes};
@@ -88,13 +88,12 @@ impl Drop for Items {
     }
 }
 
-fn layer(reports: &Arc<Mutex<usize>>) -> DebugExceptionLayer {
+fn layer(reports: &Arc<Mutex<usize>>) -> ExceptionLayer {
     let reports = reports.clone();
     ExceptionLayer::debug(
         move |_| *reports.lock().unwrap() += 1,
-        |_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        DebugPage::new(|_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST))).append_traceback(),
     )
-    .append_traceback()
 }
 
 pub(crate) fn run(vector: &Value) -> Verdict {

@@ -12,7 +12,7 @@ use tower_cascade::{CascadeError, CascadeLayer};
 use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{Environ, EnvironLayer, MountLayer};
-use tower_exception::{ExceptionLayer, Incident, SnapshotLayer};
+use tower_exception::{DebugPage, ExceptionLayer, Incident, SnapshotLayer};
 use tower_hooks::{HooksLayer, Outcome};
 use tower_http::{
     compression::CompressionLayer, limit::RequestBodyLimitLayer,
@@ -62,8 +62,8 @@ async fn a_snapshot_outside_of_a_layer_does_not_show_what_that_puts_into_the_req
     let (report, reports) = mpsc::channel();
     let report = move |incident: &Incident| report.send(incident.clone()).unwrap();
     // In production nothing is kept.
-    let exception = ExceptionLayer::debug(report, |_| Some(Ipv4Addr::LOCALHOST.into()));
-    let exception = exception.hosts([AUTHORITY]);
+    let page = DebugPage::new(|_| Some(Ipv4Addr::LOCALHOST.into())).hosts([AUTHORITY]);
+    let exception = ExceptionLayer::debug(report, page);
     let snapshot = SnapshotLayer::new().show::<Environ>("environ");
     let environ = EnvironLayer::new(HELLO, "Hello World");
     let inner = boxed(service_fn(fails));

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::{BoxError, ServiceExt};
 use tower_deploy::Body;
-use tower_exception::Aborted;
+use tower_exception::Incident;
 use tower_hooks::Outcome;
 
 use crate::stack::{DISK, Kind, Notes, PANIC, PREFIX, Stack, uploaded};
@@ -215,7 +215,7 @@ impl Order<'_> {
                 assert_eq!(came.status, 200);
                 assert_eq!(came.body, self.prefixed("one\ntwo", prefixed));
                 let chain = chain(&**came.error.as_ref().unwrap());
-                assert_eq!(chain.iter().any(|error| error.is::<Aborted>()), caught);
+                assert_eq!(chain.iter().any(|error| error.is::<Incident>()), caught);
                 assert!(chain.iter().any(|error| error.to_string() == DISK));
             }
             (What::Seen, Came::Response(came)) => {

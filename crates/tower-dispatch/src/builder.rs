@@ -234,7 +234,9 @@ impl<E, M> Builder<E, M> {
             }
         }
         Ok(Dispatch {
-            routes: Arc::new(Routes::new(self.routes, named)?),
+            routes: Arc::new(
+                Routes::new(self.routes, named).map_err(BuildDispatchError::of_table)?,
+            ),
         })
     }
 
@@ -376,8 +378,8 @@ impl BuildDispatchError {
     }
 }
 
-impl From<TableError> for BuildDispatchError {
-    fn from(error: TableError) -> Self {
+impl BuildDispatchError {
+    fn of_table(error: TableError) -> Self {
         let message = match error.index() {
             Some(_) => "the pattern cannot be compiled",
             None => "the routes cannot be compiled",

@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 use tower_kit::Attempt;
 use tower_service::Service;
 
-use crate::{EndpointBody, not_dispatched, preflight};
+use crate::{EndpointBody, endpoint_body::boxed, not_dispatched, preflight};
 
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -128,7 +128,7 @@ where
 
     fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, Err> {
         Endpoint::guarded(methods, move |request| {
-            EndpointFuture::new(Attempt::new(self.clone(), request))
+            future(Attempt::new(self.clone(), request))
         })
     }
 }
@@ -154,9 +154,7 @@ where
     }
 
     fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, BoxError> {
-        Endpoint::guarded(methods, move |request| {
-            EndpointFuture::new(attempt(&self, request))
-        })
+        Endpoint::guarded(methods, move |request| future(attempt(&self, request)))
     }
 }
 
@@ -186,8 +184,8 @@ impl<B, Err> Endpoint<B, Err> {
     where
         Err: 'static,
     {
-        let response = response.map(EndpointBody::new);
-        EndpointFuture(Box::pin(async { Ok(response) }))
+        let response = response.map(boxed);
+        Box::pin(async { Ok(response) })
     }
 
     pub(crate) fn new<Fut, ResBody>(
@@ -198,7 +196,7 @@ impl<B, Err> Endpoint<B, Err> {
         ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         Self {
-            call: Arc::new(move |request| EndpointFuture::new(call(request))),
+            call: Arc::new(move |request| future(call(request))),
         }
     }
 
@@ -274,34 +272,17 @@ where
         let polled = future.as_mut().as_pin_mut();
         let response = ready!(polled.expect("polled after completion").poll(cx));
         future.set(None);
-        Poll::Ready(response.map(|response| response.map(EndpointBody::new)))
+        Poll::Ready(response.map(|response| response.map(boxed)))
     }
 }
 
 /// The future of [`Endpoint`].
-pub struct EndpointFuture<Err>(Pin<Box<dyn Future<Output = EndpointResult<Err>> + Send>>);
+pub type EndpointFuture<Err> = Pin<Box<dyn Future<Output = EndpointResult<Err>> + Send>>;
 
-impl<Err> EndpointFuture<Err> {
-    fn new<Fut, ResBody>(call: Fut) -> Self
-    where
-        Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
-        ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        let future = Some(call);
-        Self(Box::pin(WithEndpointBody { future }))
-    }
-}
-
-impl<Err> Future for EndpointFuture<Err> {
-    type Output = EndpointResult<Err>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl<Err> fmt::Debug for EndpointFuture<Err> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndpointFuture").finish_non_exhaustive()
-    }
+fn future<Fut, ResBody, Err>(call: Fut) -> EndpointFuture<Err>
+where
+    Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
+    ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    Box::pin(WithEndpointBody { future: Some(call) })
 }

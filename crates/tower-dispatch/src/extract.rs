@@ -1,7 +1,5 @@
 //! Extractors for axum.
 
-use std::{error::Error, fmt};
-
 use axum::extract::FromRequestParts;
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
@@ -17,7 +15,8 @@ use crate::{ParseArgsError, UrlArgs};
 ///
 /// The type is anything that [`UrlArgs::parse`] makes: a tuple, a struct, a `HashMap`, or a single
 /// value. A group that may be missing from the path is an `Option`. A value of the client that does
-/// not parse is 400. A type that no path of the route can have is 500.
+/// not parse is 400. A type that no path of the route can have is 500, and so is a request that no
+/// dispatcher has matched. The reason of the rejection is a [`ParseArgsError`].
 ///
 /// # Examples
 ///
@@ -64,8 +63,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Args<T> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let args = url_args(parts)?.parse().map_err(ExtractArgsError::Parse);
-        args.map(Self).map_err(|error| error.rejection(parts))
+        let args = url_args(parts)?.parse();
+        args.map(Self).map_err(|error| rejection(error, parts))
     }
 }
 
@@ -80,52 +79,17 @@ impl<S: Sync> FromRequestParts<S> for UrlArgs {
 
 fn url_args(parts: &Parts) -> Result<&UrlArgs, Rejection> {
     let args = parts.extensions.get();
-    args.ok_or_else(|| ExtractArgsError::NoArgs.rejection(parts))
+    args.ok_or_else(|| {
+        let reason = "the request has no path parameters: it did not come through a dispatcher";
+        rejection(ParseArgsError::permanent(reason), parts)
+    })
 }
 
-/// The reason of the [`Rejection`] of [`Args`], and of [`UrlArgs`] as an extractor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ExtractArgsError {
-    /// 500: no dispatcher has matched the request.
-    NoArgs,
-    /// The path parameters do not have the type of the handler. That is 400 for a value in the
-    /// path, and 500 for a type that no path can have, see [`ParseArgsError::is_permanent`].
-    Parse(ParseArgsError),
-}
-
-impl fmt::Display for ExtractArgsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoArgs => f.write_str(
-                "the request has no path parameters: it did not come through a dispatcher",
-            ),
-            Self::Parse(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for ExtractArgsError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::NoArgs => None,
-            // Its message is the same.
-            Self::Parse(error) => error.source(),
-        }
-    }
-}
-
-impl ExtractArgsError {
-    fn rejection(self, parts: &Parts) -> Rejection {
-        let rejection = match &self {
-            Self::Parse(error) if !error.is_permanent() => {
-                Rejection::new(StatusCode::BAD_REQUEST, self)
-                    .with_detail("a value in the path is not valid")
-            }
-            Self::NoArgs | Self::Parse(_) => {
-                Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, self)
-            }
-        };
-        rejection.with_preferences(parts)
-    }
+fn rejection(error: ParseArgsError, parts: &Parts) -> Rejection {
+    let rejection = match error.is_permanent() {
+        true => Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, error),
+        false => Rejection::new(StatusCode::BAD_REQUEST, error)
+            .with_detail("a value in the path is not valid"),
+    };
+    rejection.with_preferences(parts)
 }

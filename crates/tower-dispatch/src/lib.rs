@@ -37,7 +37,7 @@ pub use builder::{BuildDispatchError, BuildDispatchErrorKind, Builder};
 pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, Fallible, IntoEndpoint, Typed};
 pub use endpoint_body::EndpointBody;
 #[cfg(feature = "axum")]
-pub use extract::{Args, ExtractArgsError};
+pub use extract::Args;
 pub use future::ResponseFuture;
 pub use layer::{DispatchLayer, LayerResponseFuture, WithDispatch};
 pub use not_dispatched::NotDispatched;

@@ -100,7 +100,7 @@ impl ParseArgsError {
     }
 
     /// Makes the error of a type that no path of this route could give.
-    fn permanent(reason: impl fmt::Display) -> Self {
+    pub(crate) fn permanent(reason: impl fmt::Display) -> Self {
         Self {
             cause: Cause::Program,
             ..Self::new(reason)

@@ -8,7 +8,7 @@ use http::{Method, Request, Uri};
 use tower_kit::Allow;
 
 use crate::{
-    BuildDispatchError, DecodePathError, Pattern, UrlArgs,
+    DecodePathError, Pattern, UrlArgs,
     alternatives::Compiled,
     args::RouteInfo,
     ids::PatternIndex,
@@ -129,7 +129,7 @@ pub(crate) enum Outcome<'a, E> {
 }
 
 impl<E> Routes<E> {
-    pub(crate) fn new(routes: Vec<Route<E>>, named: Named) -> Result<Self, BuildDispatchError> {
+    pub(crate) fn new(routes: Vec<Route<E>>, named: Named) -> Result<Self, TableError> {
         let rules = named.rules;
         let named = Arc::new(named);
         let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();

@@ -16,6 +16,14 @@ pub struct PanicLocation {
 }
 
 impl PanicLocation {
+    pub(crate) fn new(location: &panic::Location<'_>) -> Self {
+        Self {
+            file: location.file().to_owned(),
+            line: location.line(),
+            column: location.column(),
+        }
+    }
+
     /// Returns the file as the compiler was given it: relative to the workspace for its own crates.
     #[must_use]
     pub fn file(&self) -> &str {
@@ -32,16 +40,6 @@ impl PanicLocation {
     #[must_use]
     pub fn column(&self) -> u32 {
         self.column
-    }
-}
-
-impl From<&panic::Location<'_>> for PanicLocation {
-    fn from(location: &panic::Location<'_>) -> Self {
-        Self {
-            file: location.file().to_owned(),
-            line: location.line(),
-            column: location.column(),
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 #[cfg(feature = "debug")]
 use crate::debug::Rendering;
 use crate::{
-    Aborted, BoxError, Incident, Phase,
+    BoxError, Incident, Phase,
     ending::Ending,
     guard::{Payload, catch, discard},
     incident::{self, Cause},
@@ -21,8 +21,12 @@ use crate::{
 };
 
 pin_project! {
-    /// The body of a response that went through [`Exception`](crate::Exception): the inner one, under guard, or
-    /// the text of an incident.
+    /// The body of a response that went through [`Exception`](crate::Exception): the inner body under
+    /// guard, or the text of an incident.
+    ///
+    /// A body that fails after its head was sent ends with its [`Incident`] as the error. The error
+    /// makes the server break the response off: the connection is closed without the last chunk
+    /// (HTTP/1), or the stream is reset (HTTP/2). So the client can tell the part from the whole.
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -232,7 +236,7 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     type Data = Bytes;
-    type Error = Aborted;
+    type Error = Incident;
 
     #[cfg_attr(
         not(feature = "debug"),
@@ -244,7 +248,7 @@ where
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Incident>>> {
         let mut kind = self.project().kind;
         loop {
             let (mut body, watch) = match kind.as_mut().project() {
@@ -259,7 +263,7 @@ where
                     kind.set(Kind::Aborted);
                     return Poll::Ready(Some(match text {
                         Some(text) => Ok(Frame::data(text)),
-                        None => Err(Aborted { incident }),
+                        None => Err(incident),
                     }));
                 }
                 #[cfg(not(feature = "debug"))]
@@ -267,14 +271,14 @@ where
                 KindProj::Inner { body, watch } => (body, watch),
             };
             let failure = match watch.take_broken() {
-                Some(incident) => Failure::Told(incident),
+                Some(incident) => Failure::Reported(incident),
                 None => match body.as_mut().next(cx) {
                     Ok(polled) => return polled.map(|frame| frame.map(Ok)),
                     Err(failure) => failure,
                 },
             };
             let incident = match failure {
-                Failure::Told(incident) => incident,
+                Failure::Reported(incident) => incident,
                 Failure::New(cause) => watch.incident(Phase::Body, true, cause),
             };
             let last = body.ending().last_frame(&incident);
@@ -288,7 +292,7 @@ where
                 continue;
             }
             let _ = catch(|| kind.set(Kind::Aborted));
-            return Poll::Ready(Some(last.ok_or(Aborted { incident })));
+            return Poll::Ready(Some(last.ok_or(incident)));
         }
     }
 
@@ -327,8 +331,8 @@ fn with_first(first: u64, rest: &SizeHint) -> SizeHint {
 
 /// Why a body does not go on.
 pub(crate) enum Failure {
-    /// A layer further in has told of it already.
-    Told(Incident),
+    /// An inner layer has reported it.
+    Reported(Incident),
     New(Cause),
 }
 
@@ -361,11 +365,11 @@ fn hint<T: Default>(watch: &Watch, say: impl FnOnce() -> T) -> T {
 
 impl Failure {
     pub(crate) fn of(error: BoxError) -> Self {
-        // The sources of an error are somebody else's code.
-        match catch(|| aborted(&*error)) {
+        // The sources of an error are user code.
+        match catch(|| reported(&*error)) {
             Ok(Some(incident)) => {
                 discard(error);
-                Self::Told(incident)
+                Self::Reported(incident)
             }
             Ok(None) => Self::New(error.into()),
             Err(panic) => {
@@ -377,11 +381,9 @@ impl Failure {
     }
 }
 
-/// The incident of a layer further in, which has told of it already.
-fn aborted(error: &(dyn Error + 'static)) -> Option<Incident> {
-    let mut chain = incident::chain(error);
-    let aborted = chain.find_map(|error| error.downcast_ref::<Aborted>());
-    aborted.map(|aborted| aborted.incident.clone())
+/// Returns the incident that an inner layer has made and reported.
+fn reported(error: &(dyn Error + 'static)) -> Option<Incident> {
+    incident::chain(error).find_map(|error| error.downcast_ref().cloned())
 }
 
 impl<B> fmt::Debug for ResponseBody<B> {

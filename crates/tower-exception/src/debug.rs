@@ -1,4 +1,4 @@
-//! What a developer sees instead of the id: who may see it, and how it is made.
+//! The page that a developer sees instead of the id: who may see it, and how it is made.
 
 mod lock;
 mod page;
@@ -7,7 +7,7 @@ mod source;
 mod text;
 
 use std::{
-    mem,
+    fmt, mem,
     net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -34,20 +34,33 @@ pub(crate) enum Markup {
 
 type Peer = dyn Fn(&request::Parts) -> Option<IpAddr> + Send + Sync;
 
-/// What `ExceptionLayer::debug` was told.
+/// The page of [`ExceptionLayer::debug`](crate::ExceptionLayer::debug), and who may see it.
+///
+/// The page is for a browser on this machine. The client gets production's response instead, unless
+/// all of this holds:
+///
+/// - The build has debug assertions, or [`force`](Self::force) is on.
+/// - The address of the client's TCP connection is a loopback address.
+/// - The `Host` is `localhost` or a name below it, a loopback address, or one of
+///   [`hosts`](Self::hosts). Otherwise a page elsewhere, whose name resolves to this machine, could
+///   read the response.
+/// - No header names a client of a proxy. The peer of a proxy on this machine is loopback, too.
+/// - The request comes from no page of another site, as far as the browser reports that (`Origin`,
+///   `Sec-Fetch-Site`).
 #[derive(Clone)]
-pub(crate) struct Debug {
+pub struct DebugPage {
     peer: Arc<Peer>,
-    pub(crate) forced: bool,
-    pub(crate) hosts: Vec<String>,
-    pub(crate) sources: Option<PathBuf>,
-    pub(crate) appends: bool,
+    forced: bool,
+    hosts: Vec<String>,
+    sources: Option<PathBuf>,
+    appends: bool,
 }
 
-impl Debug {
-    pub(crate) fn new(
-        peer: impl Fn(&request::Parts) -> Option<IpAddr> + Send + Sync + 'static,
-    ) -> Self {
+impl DebugPage {
+    /// Returns a page for requests whose TCP connection comes from a loopback address. `peer`
+    /// returns that address. A server has it in the request's extensions, axum for example as
+    /// `ConnectInfo`.
+    pub fn new(peer: impl Fn(&request::Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         Self {
             peer: Arc::new(peer),
             forced: false,
@@ -57,12 +70,51 @@ impl Debug {
         }
     }
 
-    /// Where the snapshots of this request go, if its client may see the page.
+    /// Switches the page on in release builds, too, for clients with a loopback address. Default:
+    /// off.
+    ///
+    /// **Not behind a proxy**: a proxy on this machine that sets no forwarding header would show the
+    /// page to all its clients.
+    #[must_use]
+    pub fn force(mut self) -> Self {
+        self.forced = true;
+        self
+    }
+
+    /// Adds names of this machine, without a port, besides `localhost`. Default: none.
+    #[must_use]
+    pub fn hosts<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        let hosts = hosts.into_iter().map(str::to_ascii_lowercase);
+        self.hosts.extend(hosts);
+        self
+    }
+
+    /// Sets the directory below which source files may be shown. Default: the directory that was
+    /// current when the page was made.
+    #[must_use]
+    pub fn sources(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.sources = Some(directory.into());
+        self
+    }
+
+    /// Switches on that the text of an error is appended to the body that was sent so far, which
+    /// then ends well. Default: off, the response is broken off.
+    ///
+    /// The text is appended only where the page would be shown, and only to `text/plain` and
+    /// `text/html`. The response must not be a part (206). It must have no encoding, no length in
+    /// its head, and no trailers so far.
+    #[must_use]
+    pub fn append_traceback(mut self) -> Self {
+        self.appends = true;
+        self
+    }
+
+    /// Returns the place for snapshots of this request, if its client may see the page.
     pub(crate) fn album_for<B>(&self, request: &mut Request<B>) -> Option<Album> {
         if !self.forced && !cfg!(debug_assertions) {
             return None;
         }
-        // The head as it is, lent to somebody else's function.
+        // The head is lent to user code without a copy.
         let (mut head, ()) = Request::new(()).into_parts();
         lend(request, &mut head);
         let peer = catch(|| (self.peer)(&head)).ok().flatten();
@@ -107,6 +159,17 @@ impl Debug {
             b"text/html" => Some(Markup::Html),
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for DebugPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DebugPage")
+            .field("forced", &self.forced)
+            .field("hosts", &self.hosts)
+            .field("sources", &self.sources)
+            .field("appends", &self.appends)
+            .finish_non_exhaustive()
     }
 }
 

@@ -214,7 +214,7 @@ impl<F> ResponseFuture<F> {
         cx: &mut Context<'_>,
     ) -> Answer<B> {
         let incident = match failure {
-            Failure::Told(incident) => incident,
+            Failure::Reported(incident) => incident,
             Failure::New(cause) => watch.incident(phase, false, cause),
         };
         let failed = Failed::new(incident, &watch);

@@ -1,4 +1,4 @@
-//! The panic hook: where a panic happened, and how the program had got there. Only the hook can know.
+//! The panic hook. Only a hook learns the location and the backtrace of a panic.
 
 use std::{
     any::{Any, TypeId},
@@ -13,13 +13,13 @@ use tower_kit::guard::message;
 use crate::backtrace::{PanicLocation, Trace};
 
 thread_local! {
-    /// Whether there is something in `LAST`, which costs next to nothing to ask.
+    /// Whether `LAST` has entries. It is cheaper to read than `LAST`.
     static SEEN: Cell<bool> = const { Cell::new(false) };
-    /// What the hook saw last on this thread. There are several where a panic was dealt with while another one unwinds.
+    /// The last panics of this thread. There are several if one was caught while another unwinds.
     static LAST: RefCell<Vec<Seen>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How many are kept.
+/// The most panics that are kept for a thread.
 const MOST: usize = 8;
 
 struct Seen {
@@ -27,8 +27,8 @@ struct Seen {
     trace: Trace,
 }
 
-/// What a panic's payload can be recognised by, so that one that somebody has caught and dealt with is not taken for the
-/// next one, and one that is resumed is.
+/// The mark by which the payload of a panic is recognized. A panic that was caught elsewhere is not
+/// taken for the next one, and a panic that is resumed is still the same.
 enum Payload {
     Text(String),
     Other(TypeId),
@@ -42,7 +42,8 @@ impl Payload {
         }
     }
 
-    /// A formatted message is a `String` here and may be something else in the hook.
+    /// Returns whether it is the same payload. A formatted message is a `String` here, and may be of
+    /// another type in the hook.
     fn is(&self, payload: &(dyn Any + Send)) -> bool {
         match (self, message(payload)) {
             (Self::Text(seen), Some(text)) => seen == text,
@@ -52,13 +53,19 @@ impl Payload {
     }
 }
 
-/// Makes incidents know where a panic happened and how the program had got there. Once, at the start of `main`.
+/// Installs the panic hook that gives incidents their location and their backtrace. Call it once, at
+/// the start of `main`.
 ///
-/// The hook that there was is called after it, so that what it prints, and what other tools report, stays as it is. Calling it again does nothing;
-/// nor does calling it from a thread that panics. So call it after whatever sets a hook and does not call the one before it.
+/// The previous hook is called after it, so its output and the reports of other tools stay the same.
+/// A second call does nothing, and neither does a call from a thread that panics. If other code sets
+/// a hook that does not call the previous one, call this function after that.
 ///
-/// A backtrace is captured with every panic of the process, whatever `RUST_BACKTRACE` says, as addresses; names and lines are looked up when
-/// somebody first asks for them. Of panics that no [`ExceptionLayer`](crate::ExceptionLayer) catches nothing is kept but each thread's last few.
+/// The hook captures a backtrace of every panic in the process, with any `RUST_BACKTRACE`. It
+/// captures addresses only. Names and lines are looked up when [`Incident::frames`] is first
+/// called. If no [`ExceptionLayer`](crate::ExceptionLayer) catches a panic, only the last few of
+/// each thread are kept.
+///
+/// [`Incident::frames`]: crate::Incident::frames
 pub fn install_panic_hook() {
     static INSTALLED: Once = Once::new();
     if thread::panicking() {
@@ -73,11 +80,11 @@ pub fn install_panic_hook() {
     });
 }
 
-/// No code of the panic's own runs here: a second panic within a hook aborts the process.
+/// Records a panic. No user code runs here, because a second panic within a hook aborts the process.
 fn see(info: &PanicHookInfo<'_>) {
     let seen = Seen {
         payload: Payload::of(info.payload()),
-        trace: Trace::capture(info.location().map(PanicLocation::from)),
+        trace: Trace::capture(info.location().map(PanicLocation::new)),
     };
     let _ = LAST.try_with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {

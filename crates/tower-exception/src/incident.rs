@@ -12,11 +12,13 @@ use tower_kit::Preferences;
 use tower_kit::{Rejection, secrets};
 
 use crate::{
-    BoxError,
     backtrace::{CallFrame, PanicLocation},
     guard::{Panic, Payload, catch, discard},
     request_head::Head,
 };
+
+/// An error of any type, as `tower` and `axum` have it.
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 const INCIDENT_ID: HeaderName = HeaderName::from_static("x-incident-id");
 
@@ -26,7 +28,7 @@ const CHAIN_LIMIT: usize = 32;
 /// A panic or an error, with the phase, the request and an id.
 ///
 /// It is a handle: a clone increments a reference count. It is the reason of the response's
-/// [`Rejection`], and it is in the [`Aborted`](crate::Aborted) of a body that failed.
+/// [`Rejection`]. If a body fails after the head was sent, it is the body's error.
 ///
 /// ```
 /// use http::Response;
@@ -54,19 +56,21 @@ struct Inner {
     shown: Vec<(&'static str, String)>,
 }
 
-/// Where in the life of a request an incident happened.
+/// The part of a request's life in which an incident happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Before it: while the service was made ready for it (`poll_ready`).
+    /// The service was made ready for the request (`poll_ready`).
     Ready,
-    /// When the service was called with it.
+    /// The service was called with the request.
     Call,
-    /// While its response was awaited.
+    /// The future of the response was polled.
     Future,
-    /// While the response's body was read. Whether its head was sent by then is [`Incident::is_head_sent`].
+    /// The body of the response was read. [`Incident::is_head_sent`] tells whether the head had been
+    /// sent by then.
     Body,
-    /// When the future was dropped, before or after it had given its response, or the body, before or after its end.
+    /// The future was dropped, before or after it had returned its response, or the body was
+    /// dropped, before or after its end.
     Drop,
 }
 
@@ -131,23 +135,6 @@ impl Drop for Failure {
         if let Self::Error(error) = self {
             discard(std::mem::replace(error, Box::new(fmt::Error)));
         }
-    }
-}
-
-/// A request as it was, secrets and all, see [`Incident::request_unredacted`].
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct Unredacted<'a> {
-    /// The URI, with its query, and with user and password if it had them.
-    pub uri: &'a Uri,
-    /// The headers, if they were kept.
-    pub headers: Option<&'a HeaderMap>,
-}
-
-/// Says nothing of what it holds.
-impl fmt::Debug for Unredacted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unredacted").finish_non_exhaustive()
     }
 }
 
@@ -275,12 +262,6 @@ impl Incident {
         self.inner.request.host.as_ref()
     }
 
-    /// Returns the request's `Accept`.
-    #[must_use]
-    pub fn accept(&self) -> Option<&HeaderValue> {
-        self.inner.request.accept.as_ref()
-    }
-
     /// Returns the request's headers if they were kept, see
     /// [`ExceptionLayer::headers`](crate::ExceptionLayer::headers). The values of a header are
     /// `[redacted]` if its name marks a secret, or if one of them is marked as sensitive.
@@ -298,13 +279,18 @@ impl Incident {
             .map(|(name, text)| (*name, text.as_str()))
     }
 
-    /// Returns the request as it was, with its secrets. Your code is responsible for where they go.
+    /// Returns the request's URI with its secrets: the whole query, and user and password. Your code
+    /// is responsible for where they go.
     #[must_use]
-    pub fn request_unredacted(&self) -> Unredacted<'_> {
-        Unredacted {
-            uri: &self.inner.request.uri,
-            headers: self.inner.request.headers.as_deref(),
-        }
+    pub fn unredacted_uri(&self) -> &Uri {
+        &self.inner.request.uri
+    }
+
+    /// Returns the request's headers with their secrets, if the headers were kept. Your code is
+    /// responsible for where they go.
+    #[must_use]
+    pub fn unredacted_headers(&self) -> Option<&HeaderMap> {
+        self.inner.request.headers.as_deref()
     }
 
     #[cfg(feature = "debug")]
@@ -481,10 +467,7 @@ mod tests {
     #[test]
     fn debug_says_nothing_of_query_and_userinfo() {
         let incident = incident(Phase::Call, panic(""));
-        let aborted = crate::Aborted {
-            incident: incident.clone(),
-        };
-        assert!(!format!("{incident:?} {aborted:?}").contains("secret"));
+        assert!(!format!("{incident:?}").contains("secret"));
     }
 
     #[test]

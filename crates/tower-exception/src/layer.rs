@@ -8,7 +8,7 @@ use http::{Request, StatusCode};
 use tower_layer::Layer;
 
 #[cfg(feature = "debug")]
-use crate::DebugExceptionLayer;
+use crate::DebugPage;
 use crate::{
     Exception, Incident,
     service::Shared,
@@ -42,7 +42,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct ExceptionLayer {
-    pub(crate) options: Arc<Options>,
+    options: Arc<Options>,
 }
 
 impl ExceptionLayer {
@@ -66,45 +66,34 @@ impl ExceptionLayer {
     /// Returns a layer for development. The client gets a page with the panic or the error, the calls
     /// that led there, and the request. `report` gets the incident, as in production.
     ///
-    /// The page is for a browser on this machine. The client gets production's response instead,
-    /// unless all of this holds:
-    ///
-    /// - The build has debug assertions, or [`force`](DebugExceptionLayer::force) is on.
-    /// - `peer`, which returns the address of the request's TCP connection, returns a loopback
-    ///   address. A server has it in the request's extensions, axum for example as `ConnectInfo`.
-    /// - The `Host` is `localhost` or a name below it, a loopback address, or one of
-    ///   [`hosts`](DebugExceptionLayer::hosts). Otherwise a page elsewhere, whose name resolves to
-    ///   this machine, could read the response.
-    /// - No header names a client of a proxy. The peer of a proxy on this machine is loopback, too.
-    /// - The request comes from no page of another site, as far as the browser reports that
-    ///   (`Origin`, `Sec-Fetch-Site`).
-    ///
-    /// All headers of the request are kept, redacted. The page is made on a thread of its own.
+    /// Only a browser on this machine gets the page. [`DebugPage`] has the conditions and the
+    /// options. All headers of the request are kept, redacted. The page is made on a thread of its
+    /// own.
     ///
     /// ```
     /// use std::net::SocketAddr;
     ///
     /// use axum::{Router, extract::ConnectInfo};
-    /// use tower_exception::{ExceptionLayer, to_stderr};
+    /// use tower_exception::{DebugPage, ExceptionLayer, to_stderr};
     ///
-    /// let layer = ExceptionLayer::debug(to_stderr, |head| {
+    /// let page = DebugPage::new(|head| {
     ///     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
     ///     peer.map(|peer| peer.0.ip())
     /// });
-    /// let app: Router = Router::new().layer(layer);
+    /// let app: Router = Router::new().layer(ExceptionLayer::debug(to_stderr, page));
     /// // Without this there is no address, and so never a page. `axum::serve(listener, …)` takes it.
     /// let service = app.into_make_service_with_connect_info::<SocketAddr>();
     /// # let _ = service;
     /// ```
     #[cfg(feature = "debug")]
-    pub fn debug(
-        report: impl Fn(&Incident) + Send + Sync + 'static,
-        peer: impl Fn(&http::request::Parts) -> Option<std::net::IpAddr> + Send + Sync + 'static,
-    ) -> DebugExceptionLayer {
-        DebugExceptionLayer::new(report, peer)
+    pub fn debug(report: impl Fn(&Incident) + Send + Sync + 'static, page: DebugPage) -> Self {
+        Self::production(report).with(|options| {
+            options.headers = true;
+            options.debug = Some(page);
+        })
     }
 
-    pub(crate) fn with(self, change: impl FnOnce(&mut Options)) -> Self {
+    fn with(self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Arc::unwrap_or_clone(self.options);
         change(&mut options);
         Self {

@@ -5,10 +5,7 @@ mod backtrace;
 mod body;
 #[cfg(feature = "debug")]
 mod debug;
-#[cfg(feature = "debug")]
-mod debug_layer;
 mod ending;
-mod error;
 mod future;
 mod guard;
 mod hook;
@@ -26,13 +23,11 @@ mod watch;
 pub use backtrace::{CallFrame, PanicLocation};
 pub use body::ResponseBody;
 #[cfg(feature = "debug")]
-pub use debug_layer::DebugExceptionLayer;
-pub use error::{Aborted, BoxError};
+pub use debug::DebugPage;
 pub use future::ResponseFuture;
 pub use hook::install_panic_hook;
-pub use incident::{Incident, Phase, Unredacted};
+pub use incident::{BoxError, Incident, Phase};
 pub use layer::ExceptionLayer;
-pub use plain::PlainError;
 pub use report::to_stderr;
 #[cfg(feature = "tracing")]
 pub use report::to_tracing;
@@ -42,19 +37,12 @@ pub use status::UploadError;
 #[cfg(feature = "tower")]
 pub use status::tower_status;
 
-/// Without its feature there is no page: this compiles only with it.
+/// The page exists only with its feature:
 ///
 #[cfg_attr(feature = "debug", doc = "```")]
-#[cfg_attr(not(feature = "debug"), doc = "```compile_fail,E0599")]
-/// let _ = tower_exception::ExceptionLayer::debug(|_| {}, |_| None);
+#[cfg_attr(not(feature = "debug"), doc = "```compile_fail,E0432")]
+/// use tower_exception::DebugPage;
+/// let _ = tower_exception::ExceptionLayer::debug(|_| {}, DebugPage::new(|_| None));
 /// ```
 #[cfg(doctest)]
 struct NoPageWithoutItsFeature;
-
-/// The options of development do not exist in production:
-///
-/// ```compile_fail,E0599
-/// let _ = tower_exception::ExceptionLayer::production(|_| {}).force();
-/// ```
-#[cfg(doctest)]
-struct NoDebugOptionInProduction;

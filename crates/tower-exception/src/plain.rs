@@ -9,9 +9,8 @@ use crate::{ResponseBody, guard::discard};
 
 /// The reason of a [`Rejection`] that was made of an inner service's plain error, because the
 /// client speaks gRPC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PlainError;
+#[derive(Debug)]
+struct PlainError;
 
 impl fmt::Display for PlainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

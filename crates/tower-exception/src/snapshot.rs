@@ -1,4 +1,4 @@
-//! What a request's extensions held, for the debug page.
+//! Snapshots of a request's extensions, for the debug page.
 
 use std::{
     any::Any,
@@ -17,10 +17,12 @@ use tower_kit::secrets;
 #[cfg(feature = "debug")]
 use crate::guard;
 
-/// Hands what is in a request's extensions here, below the layers that put it there, to the incident, if there is one.
+/// A layer that keeps chosen extensions of the request for the incident, if there is one.
 ///
-/// What a layer puts into a request dies with the request; an [`ExceptionLayer`](crate::ExceptionLayer) further out would never see it. In production this layer does
-/// nothing. In debug it clones what it was told to show, and `Debug` of that is on the page.
+/// The extensions that inner layers insert are dropped with the request. The outer
+/// [`ExceptionLayer`](crate::ExceptionLayer) never sees them, so this layer stands inside of those
+/// layers. In production it does nothing. In development it clones the extensions that
+/// [`show`](Self::show) names, and the page has their `Debug` text.
 ///
 /// ```
 /// # use tower_exception::SnapshotLayer;
@@ -29,12 +31,12 @@ use crate::guard;
 /// let layer = SnapshotLayer::new().show::<User>("user").show::<Tenant>("tenant");
 /// # let _ = layer;
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SnapshotLayer {
     shows: Arc<[Show]>,
 }
 
-/// A name, and how to take what it stands for.
+/// A name, and the function that clones its extension.
 #[derive(Clone)]
 struct Show {
     name: &'static str,
@@ -56,13 +58,14 @@ impl<T: fmt::Debug + Any + Send + Sync> Shown for T {
 }
 
 impl SnapshotLayer {
-    /// One that shows nothing yet.
+    /// Returns a layer that shows nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Shows the extension of this type under this name, if there is one; of several under one name the latest.
+    /// Adds the extension of this type, under this name. If layers add several under one name, the
+    /// last one is shown.
     ///
     /// If the name is that of a secret (`session`, `auth`, `key`, `pass`), the whole value is hidden,
     /// see [`tower_kit::secrets::is_secret`].
@@ -79,11 +82,9 @@ impl SnapshotLayer {
     }
 }
 
-impl fmt::Debug for SnapshotLayer {
+impl fmt::Debug for Show {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.shows.iter().map(|show| show.name))
-            .finish()
+        self.name.fmt(f)
     }
 }
 
@@ -122,7 +123,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Snapshot<S> {
     }
 }
 
-/// Where the snapshots of one request are kept. The layer that wants them puts it into the request.
+/// The snapshots of one request. The exception layer inserts it into the request's extensions.
 #[derive(Clone, Default)]
 pub(crate) struct Album {
     shots: Arc<Mutex<Vec<(&'static str, Box<dyn Shown>)>>>,
@@ -130,7 +131,7 @@ pub(crate) struct Album {
 
 impl Album {
     fn take(&self, shows: &[Show], extensions: &Extensions) {
-        // Somebody else's `Clone` may panic, and not under the lock.
+        // A user's `Clone` may panic, so it does not run under the lock.
         let shots: Vec<_> = shows
             .iter()
             .filter_map(|show| Some((show.name, (show.take)(extensions)?)))
@@ -139,7 +140,7 @@ impl Album {
         kept.extend(shots);
     }
 
-    /// What all of them say, the latest of each name.
+    /// Returns the text of the last snapshot of each name.
     #[cfg(feature = "debug")]
     pub(crate) fn texts(&self) -> Vec<(&'static str, String)> {
         let mut kept = self.shots.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,8 @@ use std::{
 use http::{Method, Request, StatusCode};
 use tower_kit::Preferences;
 
+#[cfg(feature = "debug")]
+use crate::{DebugPage, snapshot::Album};
 use crate::{
     Incident, Phase,
     guard::discard,
@@ -16,8 +18,6 @@ use crate::{
     request_head::RequestHead,
     status::{self, StatusOf},
 };
-#[cfg(feature = "debug")]
-use crate::{debug::Debug, snapshot::Album};
 
 #[derive(Clone)]
 pub(crate) struct Options {
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     pub(crate) headers: bool,
     pub(crate) statuses: Vec<StatusOf>,
     #[cfg(feature = "debug")]
-    pub(crate) debug: Option<Debug>,
+    pub(crate) debug: Option<DebugPage>,
 }
 
 /// What it takes to make an incident of what goes wrong with a request, and to tell of it.
@@ -123,7 +123,7 @@ impl Watch {
 
     /// How to make the page, if the client may see it.
     #[cfg(feature = "debug")]
-    pub(crate) fn debug(&self) -> Option<&Debug> {
+    pub(crate) fn debug(&self) -> Option<&DebugPage> {
         let record = self.record();
         let debug = record.options.as_ref()?.debug.as_ref();
         debug.filter(|_| record.album.is_some())

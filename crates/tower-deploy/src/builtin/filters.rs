@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
 use tower_environ::{EnvironLayer, Key, MountLayer};
-use tower_exception::{ExceptionLayer, install_panic_hook, to_tracing};
+use tower_exception::{DebugPage, ExceptionLayer, install_panic_hook, to_tracing};
 use tower_hooks::HooksLayer;
 use tower_kit::secrets::is_secret;
 use tower_layer::Layer;
@@ -257,15 +257,20 @@ pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Err
         let peer = request.extensions.get::<PeerAddr>();
         peer.map(|PeerAddr(address)| address.ip())
     };
-    // In debug the headers are kept in any case.
-    Ok(match (settings.debug, settings.append_traceback) {
-        (true, true) => Filter::new(ExceptionLayer::debug(to_tracing, peer).append_traceback()),
-        (true, false) => Filter::new(ExceptionLayer::debug(to_tracing, peer)),
-        (false, _) if settings.headers => {
-            Filter::new(ExceptionLayer::production(to_tracing).headers())
+    let mut layer = match settings.debug {
+        true => {
+            let mut page = DebugPage::new(peer);
+            if settings.append_traceback {
+                page = page.append_traceback();
+            }
+            ExceptionLayer::debug(to_tracing, page)
         }
-        (false, _) => Filter::new(ExceptionLayer::production(to_tracing)),
-    })
+        false => ExceptionLayer::production(to_tracing),
+    };
+    if settings.headers {
+        layer = layer.headers();
+    }
+    Ok(Filter::new(layer))
 }
 
 #[derive(Deserialize)]

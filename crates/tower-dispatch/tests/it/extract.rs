@@ -6,7 +6,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde::{Deserialize, de::DeserializeOwned};
 use tower::{Service, ServiceExt};
-use tower_dispatch::{Args, Dispatch, ExtractArgsError, UrlArgs};
+use tower_dispatch::{Args, Dispatch, ParseArgsError, UrlArgs};
 use tower_kit::Rejection;
 
 async fn ask<S, B>(app: S, uri: &str) -> (StatusCode, Option<String>, String)
@@ -20,7 +20,7 @@ where
     let reason = Rejection::of_head(&parts).and_then(Rejection::reason);
     (
         parts.status,
-        reason.map(ExtractArgsError::to_string),
+        reason.map(ParseArgsError::to_string),
         String::from_utf8(text.into()).unwrap(),
     )
 }

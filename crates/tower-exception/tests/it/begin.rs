@@ -368,7 +368,7 @@ async fn a_body_of_an_inner_layer_that_became_an_error_is_one_incident() {
                 .await
                 .unwrap_or_else(|never| match never {});
             let body = response.into_body().collect().await?;
-            Ok::<_, tower_exception::Aborted>(Response::new(http_body_util::Full::new(
+            Ok::<_, tower_exception::Incident>(Response::new(http_body_util::Full::new(
                 body.to_bytes(),
             )))
         }

@@ -12,9 +12,7 @@ use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use scraper::Html;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
-use tower_exception::{
-    DebugExceptionLayer, ExceptionLayer, Incident, SnapshotLayer, install_panic_hook,
-};
+use tower_exception::{DebugPage, ExceptionLayer, Incident, SnapshotLayer, install_panic_hook};
 use tower_lint::probe::{Body, Error, Step};
 
 use crate::{
@@ -24,11 +22,13 @@ use crate::{
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn layer() -> DebugExceptionLayer {
+fn options() -> DebugPage {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    ExceptionLayer::debug(|_| {}, |_| Some(HERE))
-        .sources(folder)
-        .force()
+    DebugPage::new(|_| Some(HERE)).sources(folder).force()
+}
+
+fn layer() -> ExceptionLayer {
+    ExceptionLayer::debug(|_| {}, options())
 }
 
 fn request(accept: &str) -> Request<()> {
@@ -40,7 +40,7 @@ fn request(accept: &str) -> Request<()> {
 
 /// What comes of a panic with this message.
 async fn page(
-    layer: &DebugExceptionLayer,
+    layer: &ExceptionLayer,
     message: &'static str,
     request: Request<()>,
 ) -> Response<String> {
@@ -202,19 +202,21 @@ async fn an_error_has_its_chain() {
 #[tokio::test]
 async fn others_get_what_production_gives() {
     let told = |response: &Response<String>| response.body().contains("fell");
-    let here = || ExceptionLayer::debug(|_| {}, |_| Some(HERE));
-    // In a release build nobody sees it who has not said so: `cargo test --release`.
-    let unforced = page(&here(), "fell", request("text/plain")).await;
+    let with = |options| ExceptionLayer::debug(|_| {}, options);
+    let here = || DebugPage::new(|_| Some(HERE));
+    // In a release build the page has to be forced: `cargo test --release`.
+    let unforced = page(&with(here()), "fell", request("text/plain")).await;
     assert_eq!(told(&unforced), cfg!(debug_assertions));
     let here = || here().force();
-    assert!(told(&page(&here(), "fell", request("text/plain")).await));
+    let forced = page(&with(here()), "fell", request("text/plain")).await;
+    assert!(told(&forced));
     let strange = [
-        ExceptionLayer::debug(|_| {}, |_| None),
-        ExceptionLayer::debug(|_| {}, |_| Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)))),
-        ExceptionLayer::debug(|_| {}, |_| panic!("nobody knows")),
+        DebugPage::new(|_| None),
+        DebugPage::new(|_| Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)))),
+        DebugPage::new(|_| panic!("unknown")),
     ];
-    for layer in strange {
-        let response = page(&layer.force(), "fell", request("text/plain")).await;
+    for options in strange {
+        let response = page(&with(options.force()), "fell", request("text/plain")).await;
         assert_eq!(response.status(), 500);
         assert!(!told(&response), "{}", response.body());
     }
@@ -228,14 +230,14 @@ async fn others_get_what_production_gives() {
         request
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
-        assert!(!told(&page(&here(), "fell", request).await), "{name}");
+        assert!(!told(&page(&with(here()), "fell", request).await), "{name}");
     }
     let mut named = request("text/plain");
     named
         .headers_mut()
         .insert("host", HeaderValue::from_static("dev.example:80"));
     assert!(told(
-        &page(&here().hosts(["Dev.Example"]), "fell", named).await
+        &page(&with(here().hosts(["Dev.Example"])), "fell", named).await
     ));
 }
 
@@ -245,14 +247,14 @@ async fn the_request_that_was_lent_comes_back_as_it_was() {
     let seen = lent.clone();
     let layer = ExceptionLayer::debug(
         |_| {},
-        move |head| {
+        DebugPage::new(move |head| {
             seen.lock()
                 .unwrap()
                 .push(format!("{} {} {:?}", head.method, head.uri, head.headers));
             Some(HERE)
-        },
-    )
-    .force();
+        })
+        .force(),
+    );
     let app = layer.layer(service_fn(move |request: Request<()>| {
         let seen = format!(
             "{} {} {:?}",
@@ -393,7 +395,7 @@ async fn what_does_not_render_is_told_as_in_production() {
 
 /// Returns the whole body of a response with this status and head that sends something and fails.
 async fn appended(
-    layer: DebugExceptionLayer,
+    layer: ExceptionLayer,
     status: u16,
     head: &[(&'static str, &'static str)],
     hint: http_body::SizeHint,
@@ -422,7 +424,7 @@ const PLAIN: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
 
 #[tokio::test]
 async fn the_traceback_follows_what_was_sent_where_it_may() {
-    let on = || layer().append_traceback();
+    let on = || ExceptionLayer::debug(|_| {}, options().append_traceback());
     let unknown = http_body::SizeHint::default;
     let one: &[Step] = &["one <b>".into()];
     let text = appended(on(), 200, &[PLAIN], unknown(), one).await.unwrap();
@@ -458,7 +460,7 @@ async fn the_traceback_follows_what_was_sent_where_it_may() {
     // By default, and where the page would not be shown.
     let off = [
         layer(),
-        ExceptionLayer::debug(|_| {}, |_| None).append_traceback(),
+        ExceptionLayer::debug(|_| {}, DebugPage::new(|_| None).append_traceback()),
     ];
     for layer in off {
         let appended = appended(layer, 200, &[PLAIN], unknown(), one).await;
@@ -472,9 +474,8 @@ async fn a_report_has_what_the_page_has() {
     let keeps = incidents.clone();
     let layer = ExceptionLayer::debug(
         move |incident| keeps.lock().unwrap().push(incident.clone()),
-        |_| Some(HERE),
-    )
-    .force();
+        DebugPage::new(|_| Some(HERE)).force(),
+    );
     let mut request = request("text/html");
     request
         .extensions_mut()
@@ -504,16 +505,14 @@ async fn lists_of_pairs_have_no_secrets_either() {
     let keeps = incidents.clone();
     let layer = ExceptionLayer::debug(
         move |incident| keeps.lock().unwrap().push(incident.clone()),
-        |_| Some(HERE),
+        DebugPage::new(|_| Some(HERE)).force(),
     );
     let snapshots = SnapshotLayer::new()
         .show::<Pairs>("pairs")
         .show::<Hostile>("session token");
-    let app = layer
-        .force()
-        .layer(snapshots.layer(service_fn(async |_: Request<()>| {
-            Err::<Response<Full<Bytes>>, BoxError>("postgres://me:s3cr3t@db is gone".into())
-        })));
+    let app = layer.layer(snapshots.layer(service_fn(async |_: Request<()>| {
+        Err::<Response<Full<Bytes>>, BoxError>("postgres://me:s3cr3t@db is gone".into())
+    })));
     let mut request = request("text/plain");
     let pairs = Pairs(
         vec![(Some("token"), "s3cr3t"), (Some("age"), "3")],

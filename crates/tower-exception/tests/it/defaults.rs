@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
+#[cfg(feature = "debug")]
+use tower_exception::DebugPage;
 use tower_exception::{ExceptionLayer, Incident, Phase};
 
 use crate::probe::{keeping, reason};
@@ -68,12 +70,13 @@ async fn a_chain_is_shown_up_to_32_errors() {
 #[tokio::test]
 async fn debug_keeps_headers_and_shows_localhost_the_page() {
     let here = std::net::Ipv4Addr::LOCALHOST.into();
-    let layer = || ExceptionLayer::debug(|_| {}, move |_| Some(here));
-    let found = incident(layer().into(), || "broken".into()).await;
+    let options = || DebugPage::new(move |_| Some(here));
+    let layer = |options| ExceptionLayer::debug(|_| {}, options);
+    let found = incident(layer(options()), || "broken".into()).await;
     assert_eq!(found.headers().unwrap().len(), 1);
     // Neither forced, nor with other names, nor with a text after a body.
-    let shown = async |layer: tower_exception::DebugExceptionLayer, host: &str| {
-        let app = layer.layer(service_fn(|_: Request<()>| async {
+    let shown = async |options: DebugPage, host: &str| {
+        let app = layer(options).layer(service_fn(|_: Request<()>| async {
             let fail = true;
             assert!(!fail, "the sky is falling");
             Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
@@ -82,10 +85,10 @@ async fn debug_keeps_headers_and_shows_localhost_the_page() {
         let response = app.oneshot(request).await.unwrap();
         response.headers().contains_key("x-frame-options")
     };
-    assert_eq!(shown(layer(), "localhost").await, cfg!(debug_assertions));
-    assert!(shown(layer().force(), "localhost").await);
-    assert!(!shown(layer().force(), "dev.example").await);
-    let named = layer().force().hosts(["dev.example"]);
+    assert_eq!(shown(options(), "localhost").await, cfg!(debug_assertions));
+    assert!(shown(options().force(), "localhost").await);
+    assert!(!shown(options().force(), "dev.example").await);
+    let named = options().force().hosts(["dev.example"]);
     assert!(shown(named.clone(), "dev.example").await);
     // Names are added.
     let both = named.hosts(["test.example"]);

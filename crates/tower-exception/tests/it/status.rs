@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
+#[cfg(feature = "debug")]
+use tower_exception::DebugPage;
 use tower_exception::{ExceptionLayer, Incident, UploadError};
 use tower_lint::probe::{Body, Step};
 
@@ -256,7 +258,7 @@ async fn the_page_has_the_status() {
         ("text/plain", "error in the future: busy"),
         ("application/json", "\"title\": \"Service Unavailable\""),
     ] {
-        let layer = ExceptionLayer::debug(|_| {}, move |_| Some(here)).force();
+        let layer = ExceptionLayer::debug(|_| {}, DebugPage::new(move |_| Some(here)).force());
         let app = layer.status_of(busy).layer(service_fn(|_: Request<()>| {
             ready(Err::<Response<Full<Bytes>>, _>(Busy))
         }));
