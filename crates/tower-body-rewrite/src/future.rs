@@ -13,7 +13,7 @@ use tower_kit::content::content_length;
 use tower_service::Service;
 
 use crate::{
-    ResponseBody, Rewriter, Tag, adapt_headers,
+    EmptyBody, ResponseBody, Rewriter, Tag, adapt_headers,
     asked::{Asked, Treatment},
     body::Rewriting,
     headers::adapt_outcome,
@@ -47,11 +47,11 @@ pub(crate) struct Again<S, B> {
     request: Option<Request<B>>,
 }
 
-impl<S, B: Default> Again<S, B> {
+impl<S, B: EmptyBody> Again<S, B> {
     pub(crate) fn new(service: S, head: Request<()>) -> Box<Self> {
         Box::new(Self {
             service,
-            request: Some(head.map(|()| B::default())),
+            request: Some(head.map(|()| B::empty())),
         })
     }
 }

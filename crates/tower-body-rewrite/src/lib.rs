@@ -3,6 +3,7 @@
 mod asked;
 mod body;
 mod eligible;
+mod empty;
 mod future;
 mod head;
 mod headers;
@@ -17,6 +18,7 @@ mod sink;
 mod tag;
 
 pub use body::ResponseBody;
+pub use empty::EmptyBody;
 pub use future::ResponseFuture;
 pub use headers::adapt_headers;
 pub use layer::RewriteLayer;

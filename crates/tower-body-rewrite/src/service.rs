@@ -8,15 +8,14 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{ResponseBody, ResponseFuture, RewriteLayer, Rewriter, asked::Asked, future::Again};
+use crate::{
+    EmptyBody, ResponseBody, ResponseFuture, RewriteLayer, Rewriter, asked::Asked, future::Again,
+};
 
 /// The service that [`RewriteLayer`] and [`PrefixLayer`](crate::PrefixLayer) make.
 ///
 /// The inner service may be called twice for a request, the second time without content. So it must
-/// be `Clone`, and the request's body must have a `Default`. `hyper::body::Incoming` has none, and
-/// the body of tower-http's `RequestBodyLimitLayer` has none. A
-/// `MapRequestBodyLayer::new(tower_kit::EitherBody::inner)` directly around this layer makes a body
-/// that has one.
+/// be `Clone`, and the request's body must be an [`EmptyBody`].
 pub struct Rewrite<S, R> {
     pub(crate) inner: S,
     pub(crate) layer: RewriteLayer<R>,
@@ -25,7 +24,7 @@ pub struct Rewrite<S, R> {
 impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for Rewrite<S, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
-    ReqBody: Default,
+    ReqBody: EmptyBody,
     ResBody: Body<Data = Bytes>,
     R: Rewriter,
 {

@@ -13,10 +13,10 @@ use crate::{
 
 /// The named values of one request. It lives in the request's [`http::Extensions`].
 ///
-/// A clone holds handles of the same values; what is set in one clone later is not seen in the other.
-/// The first four values need no allocation besides their own.
+/// A clone shares the values. A value that is set in one clone later is not in the other. The first
+/// four values need no allocation besides their own.
 ///
-/// `Debug` shows all values but those of a [`Key::secret`].
+/// `Debug` shows all values except those of a [`Key::secret`].
 #[derive(Clone, Default)]
 pub struct Environ {
     /// Filled from the left.
@@ -25,19 +25,19 @@ pub struct Environ {
 }
 
 impl Environ {
-    /// The value that was set for this key; `None` if there is none, or if it was set under this name
-    /// with another type.
+    /// Returns the value for this key. It is `None` if there is no value, or if a value of another
+    /// type has this name.
     #[must_use]
     pub fn get<T: 'static>(&self, key: &Key<T>) -> Option<&T> {
         self.entry(key.name())?.value()
     }
 
-    /// The value that was set for this key.
+    /// Returns the value for this key, or an error if there is none.
     ///
     /// # Errors
     ///
-    /// An [`EnvironError`] that says which keys there are if this one is not, or which type the value has if
-    /// it is another.
+    /// Returns an [`EnvironError`] with the names that are set if this one is missing, or with the
+    /// type of the value if it is another one.
     pub fn try_get<T: 'static>(&self, key: &Key<T>) -> Result<&T, EnvironError> {
         let entry = self
             .entry(key.name())
@@ -47,18 +47,18 @@ impl Environ {
         })
     }
 
-    /// Sets a value. Where the key is already set the later value wins and takes its place.
+    /// Sets a value. It replaces an earlier value of the same name.
     pub fn set<T>(&mut self, key: Key<T>, value: T) {
         self.put(&key.entry(value), false);
     }
 
-    /// The names that are set, in the order in which they were first set.
+    /// Returns the names that are set, in the order in which they were first set.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries().map(Entry::name)
     }
 
-    /// Names and printable values in the order in which the names were first set. A [`Key::secret`]'s value
-    /// prints as `<secret>`.
+    /// Returns names and printable values, in the order in which the names were first set. The value
+    /// of a [`Key::secret`] prints as `<secret>`.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &dyn fmt::Debug)> {
         self.entries()
             .map(|entry| (entry.name(), entry.printable()))
