@@ -67,7 +67,10 @@ pub(super) struct Origin {
     trusted: Vec<String>,
     trusted_without_address: bool,
     x_forwarded: Vec<Said>,
+    only_forwarded: bool,
+    only_x_forwarded: bool,
     hosts: Option<Vec<String>>,
+    default_host: Option<String>,
     https: bool,
     prefix: Option<String>,
 }
@@ -100,6 +103,20 @@ pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, Error> {
     if let Some(hosts) = settings.hosts {
         let hosts = layer.hosts(hosts);
         layer = hosts.map_err(|error| Error::setting("hosts", error))?;
+    }
+    if let Some(host) = &settings.default_host {
+        let host = layer.default_host(host);
+        layer = host.map_err(|error| Error::setting("default_host", error))?;
+    }
+    match (settings.only_forwarded, settings.only_x_forwarded) {
+        (true, true) => {
+            let message = "`only_forwarded` and `only_x_forwarded` exclude each other";
+            let error = Error::setting("only_x_forwarded", message);
+            return Err(error.help("take one of them out; without both, either header is read"));
+        }
+        (true, false) => layer = layer.only_forwarded(),
+        (false, true) => layer = layer.only_x_forwarded(),
+        (false, false) => {}
     }
     if settings.trusted_without_address {
         layer = layer.trusted_without_address();

@@ -18,9 +18,9 @@ use tower_http::{
     timeout::TimeoutLayer,
     trace::{DefaultOnFailure, DefaultOnResponse, OnResponse, TraceLayer},
 };
-use tower_kit::{Rejection, status_of};
+use tower_kit::{Rejection, secrets, status_of};
 use tower_layer::Layer;
-use tracing::{Level, Span};
+use tracing::{Level, Span, field};
 
 use crate::{
     App, Error, ErrorKind, Filter, Parts, Settings,
@@ -50,17 +50,26 @@ pub(crate) fn access_log(app: App) -> App {
     App::new(layer.layer(app))
 }
 
-/// Logs a response. That of a rejection has its own status: for a client of gRPC it is a 200 on the
-/// wire.
+/// Logs a response. A rejection is logged with its own status, which is a 200 on the wire for a
+/// client of gRPC. Its reason follows, or its id, under which the log has the reason already.
 fn log<B>(response: &Response<B>, latency: Duration, span: &Span) {
     match Rejection::of(response) {
-        Some(rejection) => tracing::info!(
-            target: "tower_http::trace::on_response",
-            parent: span,
-            latency = %format_args!("{} ms", latency.as_millis()),
-            status = rejection.status().as_u16(),
-            "finished processing request"
-        ),
+        Some(rejection) => {
+            let reason = match rejection.id() {
+                Some(_) => None,
+                None => Some(rejection.error().to_string()),
+            };
+            tracing::info!(
+                target: "tower_http::trace::on_response",
+                parent: span,
+                latency = %format_args!("{} ms", latency.as_millis()),
+                status = rejection.status().as_u16(),
+                incident = rejection.id().map(field::display),
+                // In quotes, because a client may have sent parts of it.
+                reason = reason.as_deref().map(secrets::urls).map(field::debug),
+                "finished processing request"
+            );
+        }
         None => {
             let default = DefaultOnResponse::new().level(Level::INFO);
             default.on_response(response, latency, span);

@@ -18,7 +18,7 @@ const README: &str = include_str!("../../../README.md");
 
 /// Each setting that may be left out: its row in the README's tables, its name, and the rest of
 /// what stands in the parentheses. A row has a test below, or the one that its last word names.
-const DEFAULTS: [(&str, &str, &str); 47] = [
+const DEFAULTS: [(&str, &str, &str); 50] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
@@ -35,7 +35,10 @@ const DEFAULTS: [(&str, &str, &str); 47] = [
     ("origin", "trusted", ""),
     ("origin", "trusted_without_address", "= no"),
     ("origin", "x_forwarded", ": host, port, prefix"),
+    ("origin", "only_forwarded", "= no"),
+    ("origin", "only_x_forwarded", "= no"),
     ("origin", "hosts", ""),
+    ("origin", "default_host", ""),
     ("origin", "https", "= no"),
     ("origin", "prefix", ""),
     (

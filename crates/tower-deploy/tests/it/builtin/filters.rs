@@ -176,6 +176,55 @@ async fn who_asks_behind_whom() {
 }
 
 #[tokio::test]
+async fn one_kind_of_forwarding_headers_may_be_chosen() {
+    let both = || {
+        let mut request = from("10.1.1.1", "/x");
+        let forwarded = "for=198.51.100.3;proto=https".parse().unwrap();
+        request.headers_mut().insert("forwarded", forwarded);
+        request
+    };
+    for (only, client) in [
+        ("only_forwarded = yes", "198.51.100.3"),
+        ("only_x_forwarded = yes", "192.0.2.7"),
+    ] {
+        let app = filtered(
+            &format!("egg:tower#origin\ntrusted = 10.0.0.0/8\n{only}"),
+            "egg:sees",
+        );
+        let response = send(&app, both()).await;
+        let body = String::from_utf8_lossy(response.body());
+        assert!(body.contains(client), "{only}: {body}");
+    }
+    let app = filtered("egg:tower#origin\ntrusted = 10.0.0.0/8", "egg:sees");
+    assert_eq!(send(&app, both()).await.status(), 400);
+
+    let file = "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\n\
+                use = egg:tower#origin\nonly_forwarded = yes\nonly_x_forwarded = yes\n";
+    assert_eq!(
+        wrong(file),
+        "/site/main.ini:7:20: [filter:it] only_x_forwarded: `only_forwarded` and `only_x_forwarded` \
+         exclude each other (take one of them out; without both, either header is read)"
+    );
+}
+
+#[tokio::test]
+async fn a_health_check_without_a_host_may_be_served() {
+    let filter = "egg:tower#origin\nhosts = example.org";
+    let ask = async |filter: &str, host: Option<&str>| {
+        let app = filtered(filter, "egg:sees");
+        let mut request = Request::get("/");
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        super::ask(&app, request).await.status()
+    };
+    assert_eq!(ask(filter, None).await, 400);
+    let filter = &format!("{filter}\ndefault_host = example.org");
+    assert_eq!(ask(filter, None).await, 200);
+    assert_eq!(ask(filter, Some("elsewhere.org")).await, 400);
+}
+
+#[tokio::test]
 async fn paste_deploys_prefix_is_where_a_proxy_serves_this() {
     let app = filtered("egg:PasteDeploy#prefix\nprefix = /james/", "egg:sees");
     let taken_off = send(&app, from("127.0.0.1", "/orders")).await;

@@ -123,7 +123,7 @@ async fn an_upload_that_breaks_off_is_a_400() {
 
 #[cfg(feature = "cli")]
 #[tokio::test]
-async fn the_log_has_the_status_of_a_rejection() {
+async fn the_log_has_the_status_and_the_reason_of_a_rejection() {
     let map = MAP.replace("[composite:main]", "[composite:map]");
     let log = "[pipeline:main]\npipeline = log map\n[filter:log]\nuse = egg:tower#trace\n";
     let app = site(&format!("{log}{map}"));
@@ -133,9 +133,50 @@ async fn the_log_has_the_status_of_a_rejection() {
         assert_eq!(ask(&app, request).await.status(), on_the_wire);
         let log = log.text();
         let words = "tower_http::trace::on_response: finished processing request latency=0 ms";
-        assert!(
-            log.contains(words) && log.ends_with(" status=404\n"),
-            "{log}"
-        );
+        let reason = "status=404 reason=\"no app is mapped to this host and path\"\n";
+        assert!(log.contains(words) && log.ends_with(reason), "{log}");
+    }
+}
+
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn the_log_has_the_id_of_an_incident_once() {
+    let app = site(
+        "[pipeline:main]\npipeline = log catch panic\n[filter:log]\nuse = egg:tower#trace\n\
+         [filter:catch]\nuse = egg:tower#exception\n[app:panic]\nuse = egg:tower#panic\n",
+    );
+    let (log, _guard) = crate::log::Log::begin(tracing::Level::INFO);
+    let response = ask(&app, Request::get("/")).await;
+    let id = response.headers()["x-incident-id"].to_str().unwrap();
+    let log = log.text();
+    let end = format!("status=500 incident={id}\n");
+    assert!(log.ends_with(&end), "{log}");
+    assert_eq!(log.matches("this app always panics").count(), 1, "{log}");
+}
+
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn a_client_cannot_break_the_line_of_a_reason() {
+    let app = site(
+        "[pipeline:main]\npipeline = log origin text\n[filter:log]\nuse = egg:tower#trace\n\
+         [filter:origin]\nuse = egg:tower#origin\nhosts = example.org\n\
+         [app:text]\nuse = egg:tower#text\ntext = page\n",
+    );
+    for (host, reason) in [
+        (
+            "elsewhere.org",
+            "this host is not served here (elsewhere.org)",
+        ),
+        ("a\"b", ""),
+        ("[::1]x", ""),
+    ] {
+        let (log, _guard) = crate::log::Log::begin(tracing::Level::INFO);
+        let request = Request::get("/").header("host", host);
+        assert_eq!(ask(&app, request).await.status(), 400);
+        let log = log.text();
+        let (_, end) = log.split_once("status=400 reason=").unwrap();
+        assert!(end.starts_with('"') && end.ends_with("\"\n"), "{log}");
+        assert!(end.contains(reason), "{log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
     }
 }
