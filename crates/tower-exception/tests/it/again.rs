@@ -137,7 +137,7 @@ async fn a_snapshot_is_not_the_one_before() {
         let body = Body::new(["fine".into()]);
         ready(Ok::<_, Infallible>(Response::new(body)))
     });
-    for layer in [&production, &debug.clone().into()] {
+    for layer in [&production, &debug.clone()] {
         // The first may see the page, works, and leaves its snapshots.
         let app = debug.layer(snapshot.layer(fine));
         let response = app.oneshot(request("localhost")).await.unwrap();
