@@ -21,8 +21,9 @@ impl fmt::Display for NoOrigin {
 
 impl std::error::Error for NoOrigin {}
 
-/// A handler takes an `Origin`, or an `Option<Origin>` if there may be no layer. In tests,
-/// `MockConnectInfo` goes around the layer, so it is added after it.
+/// Extracts the origin. An `Option<Origin>` is `None` if there is no layer.
+///
+/// In tests, `MockConnectInfo` is outside of the layer, so it is added after it.
 ///
 /// ```
 /// use std::net::SocketAddr;
