@@ -144,6 +144,15 @@ impl<R> RewriteLayer<R> {
     ///
     /// It is for an inner service that would encode its bodies, because an encoded body is not
     /// rewritten. An outer compression layer still sees the encodings that the client accepts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_body_rewrite::{Prefix, RewriteLayer};
+    ///
+    /// // The inner service is a proxy of a server that compresses.
+    /// let layer = RewriteLayer::new(|_| Some(Prefix::new("> "))).identity();
+    /// ```
     #[must_use]
     pub fn identity(self) -> Self {
         self.with(|options| options.identity = true)

@@ -133,6 +133,15 @@ fn is_quoted(text: &str) -> bool {
 }
 
 /// The error of a list of media types: a name in it is not accepted.
+///
+/// # Examples
+///
+/// ```
+/// use tower_body_rewrite::{MediaTypeErrorKind, PrefixLayer};
+///
+/// let error = PrefixLayer::new("> ").types(["text/*"]).unwrap_err();
+/// assert_eq!(error.kind(), MediaTypeErrorKind::NotAMediaType);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaTypeError {
     found: String,

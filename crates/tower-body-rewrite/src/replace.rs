@@ -71,6 +71,18 @@ impl Replace {
 
     /// Creates a rewriter as [`new`](Self::new) does, which ignores the case of ASCII letters.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_body_rewrite::{Replace, Rewriter, Sink};
+    ///
+    /// let (mut replace, mut sink) = (Replace::ignoring_case([("</body>", "!")])?, Sink::default());
+    /// replace.rewrite("Hello</BODY>".into(), &mut sink);
+    /// replace.finish(&mut sink);
+    /// assert_eq!(sink.next_frame().as_deref(), Some(&b"Hello!"[..]));
+    /// # Ok::<(), tower_body_rewrite::ReplaceError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns the errors of [`new`](Self::new).
@@ -276,6 +288,15 @@ fn fold(text: &[u8], ignore_case: bool) -> Cow<'_, [u8]> {
 }
 
 /// The error of a list of strings to replace.
+///
+/// # Examples
+///
+/// ```
+/// use tower_body_rewrite::{Replace, ReplaceErrorKind};
+///
+/// let error = Replace::new([("", "a")]).unwrap_err();
+/// assert_eq!(error.kind(), ReplaceErrorKind::Empty);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReplaceError(Reason);
 

@@ -85,6 +85,18 @@ impl<'a> CgiView<'a> {
     }
 
     /// Sets REMOTE_ADDR. By default it is absent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_environ::CgiView;
+    ///
+    /// let request = Request::new(());
+    /// let view = CgiView::from(&request).client("192.0.2.1".parse()?);
+    /// assert_eq!(view.get("REMOTE_ADDR").as_deref(), Some(&b"192.0.2.1"[..]));
+    /// # Ok::<_, std::net::AddrParseError>(())
+    /// ```
     #[must_use]
     pub fn client(mut self, address: IpAddr) -> Self {
         self.client = Some(Text::from(address));
@@ -246,6 +258,18 @@ impl fmt::Debug for CgiView<'_> {
 /// The name of a CGI variable, such as `HTTP_ACCEPT_LANGUAGE`.
 ///
 /// It is compared with a `str` and written without an allocation. `to_string` allocates.
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use tower_environ::CgiView;
+///
+/// let request = Request::get("/").header("accept", "text/html").body(())?;
+/// let view = CgiView::from(&request);
+/// assert!(view.iter().any(|(name, _)| name == "HTTP_ACCEPT"));
+/// # Ok::<_, http::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct CgiName<'a>(Kind<'a>);
 

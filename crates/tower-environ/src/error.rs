@@ -4,6 +4,19 @@ use std::{error::Error, fmt};
 /// its value has another type.
 ///
 /// It is for the log. The names of keys and types are not for the client.
+///
+/// # Examples
+///
+/// ```
+/// use tower_environ::{Environ, Key};
+///
+/// let mut environ = Environ::default();
+/// environ.set(Key::new("app.limit"), 10_u8);
+///
+/// let error = environ.try_get(&Key::<u32>::new("app.limit")).unwrap_err();
+/// assert_eq!(error.to_string(), r#""app.limit" in the environ is a u8 and not a u32"#);
+/// assert!(!error.is_missing());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironError {
     key: Box<str>,

@@ -200,6 +200,18 @@ impl Name {
 }
 
 /// An error of [`Key::parse`]: the name is malformed.
+///
+/// # Examples
+///
+/// ```
+/// use tower_environ::Key;
+///
+/// let error = Key::<u32>::parse("limit").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "a key must have a dot in its name, such as \"app.hello\" (found \"limit\", at byte 5)"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyError {
     kind: Kind,

@@ -117,6 +117,19 @@ where
 }
 
 /// The reason of a mount's [`Rejection`]: the path is not below it.
+///
+/// # Examples
+///
+/// ```
+/// use http::Response;
+/// use tower_environ::NotMounted;
+/// use tower_kit::Rejection;
+///
+/// fn is_not_mounted<B>(response: &Response<B>) -> bool {
+///     Rejection::of(response).is_some_and(|it| it.reason::<NotMounted>().is_some())
+/// }
+/// # assert!(!is_not_mounted(&Response::new(())));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotMounted;
 

@@ -111,6 +111,16 @@ fn starts_with_two_digits(bytes: &[u8]) -> bool {
 }
 
 /// An error of [`MountLayer::new`](crate::MountLayer::new): nothing can be mounted at this path.
+///
+/// # Examples
+///
+/// ```
+/// use tower_environ::MountLayer;
+///
+/// let error = MountLayer::new("wiki").unwrap_err();
+/// let text = "a mount starts with `/`, such as \"/wiki\" (found \"wiki\", at byte 0)";
+/// assert_eq!(error.to_string(), text);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountError {
     kind: Kind,

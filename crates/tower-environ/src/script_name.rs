@@ -102,7 +102,7 @@ impl ScriptName {
 }
 
 /// The part of the raw path that is left after all mounts. It is empty at a mount itself, where the
-/// URI has `/`.
+/// URI has `/`. [`ScriptName`] has an example.
 #[derive(Clone)]
 pub struct PathInfo {
     script_name: ScriptName,

@@ -9,6 +9,22 @@ use crate::{
 };
 
 /// A rule that was broken, and how.
+///
+/// # Examples
+///
+/// ```
+/// use tower_lint::{Rule, Violation};
+///
+/// let violation = Violation {
+///     rule: Rule::AllowMissing,
+///     seen: "405 to POST / without allow".to_owned(),
+/// };
+/// assert_eq!(
+///     violation.to_string(),
+///     "tower-lint, rule 305 (AllowMissing): a 405 has Allow (RFC 9110, section 15.5.6): \
+///      405 to POST / without allow"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The rule.

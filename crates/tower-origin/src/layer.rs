@@ -137,14 +137,24 @@ impl OriginLayer {
     ///
     /// If the server should put a [`PeerAddr`](crate::PeerAddr) into the requests and does not,
     /// every client is trusted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_origin::OriginLayer;
+    ///
+    /// // The server listens on a Unix socket, and only the proxy can open it.
+    /// let layer = OriginLayer::new().trusted_without_address();
+    /// ```
     #[must_use]
     pub fn trusted_without_address(self) -> Self {
         self.with(|rules| rules.trusted_without_address = true)
     }
 
     /// Reads `Forwarded` (RFC 7239) and no X-Forwarded-For, -Proto, -Host and -Port. By default
-    /// either kind of headers is read, and both in one request are rejected. The later of this and
-    /// [`only_x_forwarded`](OriginLayer::only_x_forwarded) counts.
+    /// either kind of headers is read, and both in one request are rejected.
+    ///
+    /// The later call of this and [`only_x_forwarded`](OriginLayer::only_x_forwarded) counts.
     #[must_use]
     pub fn only_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::Forwarded)
@@ -152,8 +162,19 @@ impl OriginLayer {
 
     /// Reads X-Forwarded-For and -Proto and the headers that
     /// [`x_forwarded`](OriginLayer::x_forwarded) names, but no `Forwarded`. By default either kind
-    /// of headers is read, and both in one request are rejected. The later of this and
-    /// [`only_forwarded`](OriginLayer::only_forwarded) counts.
+    /// of headers is read, and both in one request are rejected.
+    ///
+    /// The later call of this and [`only_forwarded`](OriginLayer::only_forwarded) counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_origin::OriginLayer;
+    ///
+    /// // nginx sets X-Forwarded-For and -Proto, and passes `Forwarded` on.
+    /// let layer = OriginLayer::new().trusted(["127.0.0.1"])?.only_x_forwarded();
+    /// # Ok::<(), tower_origin::OriginError>(())
+    /// ```
     #[must_use]
     pub fn only_x_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::XForwarded)
@@ -222,6 +243,15 @@ impl OriginLayer {
     ///
     /// Returns an [`OriginError`] if it is not a host. A pattern such as `*.example.org` is not
     /// one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_origin::OriginLayer;
+    ///
+    /// let layer = OriginLayer::new().hosts(["example.org"])?.default_host("example.org")?;
+    /// # Ok::<(), tower_origin::OriginError>(())
+    /// ```
     pub fn default_host(self, host: &str) -> Result<Self, OriginError> {
         let host = read_all([host], OriginErrorKind::DefaultHost, Host::parse)?.pop();
         Ok(self.with(|rules| rules.default_host = host))
@@ -243,6 +273,16 @@ impl OriginLayer {
     /// # Errors
     ///
     /// Returns an [`OriginError`] if it is not the start of a path, as in a URL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_origin::OriginLayer;
+    ///
+    /// // The proxy passes `/app/page` on as `/page`.
+    /// let layer = OriginLayer::new().prefix("/app")?;
+    /// # Ok::<(), tower_origin::OriginError>(())
+    /// ```
     pub fn prefix(self, prefix: &str) -> Result<Self, OriginError> {
         let read = |text: &str| prefix::parse(text).map(Arc::from);
         let prefix = read_all([prefix], OriginErrorKind::Prefix, read)?.pop();
@@ -301,7 +341,16 @@ fn canonical(net: IpNet) -> IpNet {
     mapped.map_or(net, IpNet::V4)
 }
 
-/// The error of an option of [`OriginLayer`]: what was found and what was expected.
+/// The error of an option of [`OriginLayer`]. Its text has what was found and what was expected.
+///
+/// # Examples
+///
+/// ```
+/// use tower_origin::{OriginErrorKind, OriginLayer};
+///
+/// let error = OriginLayer::new().prefix("app").unwrap_err();
+/// assert_eq!(error.kind(), OriginErrorKind::Prefix);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginError {
     kind: OriginErrorKind,

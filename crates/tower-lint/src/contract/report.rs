@@ -3,6 +3,22 @@ use std::{collections::BTreeMap, fmt};
 use crate::{Rule, Violation};
 
 /// The result of [`check`](super::check): every rule, kept or broken.
+///
+/// # Examples
+///
+/// ```
+/// use tower::{Layer, util::MapErrLayer};
+/// use tower_lint::{Rule, contract};
+///
+/// // The error becomes another one.
+/// let layer = MapErrLayer::new(|_| "something went wrong");
+/// let report = contract::check(|inner| layer.layer(inner));
+/// assert!(report.broken().any(|rule| rule == Rule::ServiceError));
+/// assert_eq!(
+///     report.seen(Rule::ServiceError),
+///     [r#"a failing service: it became "something went wrong""#]
+/// );
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a report that is not checked has no effect"]
 pub struct Report {

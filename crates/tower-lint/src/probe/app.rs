@@ -17,6 +17,21 @@ use tower_service::Service;
 use super::{Body, DropLog, Error, Gate};
 
 /// A request that an [`App`] got.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower::ServiceExt;
+/// use tower_lint::probe::{App, Body, block_on};
+///
+/// let app = App::new(|_| Response::new(Body::default()));
+/// let request = Request::put("/a").body(Body::new(["content".into()]))?;
+/// drop(block_on(app.clone().oneshot(request)));
+/// assert_eq!(app.seen()[0].parts.method, "PUT");
+/// assert_eq!(app.seen()[0].body, "content");
+/// # Ok::<_, http::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The request's head.
