@@ -1,27 +1,32 @@
-//! Entity tags of rewritten bodies (RFC 9110, section 8.8.3): the inner service's, with a mark of the rewriting
-//! put in on the way out and taken out on the way in.
+//! Entity tags of rewritten bodies (RFC 9110, section 8.8.3). They are those of the inner service
+//! with a suffix for the rewriting. A response gets the suffix, and a request loses it.
 
 use std::hash::Hasher;
 
 use http::{HeaderMap, HeaderValue, header::IF_NONE_MATCH};
 use siphasher::sip::SipHasher24;
 
-/// What stands before the mark, in an opaque tag.
+/// The first byte of the suffix of an opaque tag.
 const SIGN: u8 = b'~';
-/// `~`, `s` or `w`, and sixteen digits.
-const MARK: usize = 18;
+/// The length of the suffix: `~`, `s` or `w`, and sixteen digits.
+const SUFFIX: usize = 18;
 
-/// Tells one rewriting from another: two rewriters with the same tag make the same of the same body.
+/// An identifier of a rewriting. Two rewriters with the same tag make the same body of the same
+/// body.
 ///
-/// A response's `ETag` is made weak and gets the tag mixed in, so that a cache's copy is confirmed as long as neither the
-/// inner service's body nor the rewriting changes. It is a hash of 64 bits, the same on every machine and in every release, from which the
-/// parts cannot be read.
+/// A response's `ETag` is made weak, and the tag is mixed in. So a cache's copy is confirmed as
+/// long as neither the inner service's body nor the rewriting changes.
+///
+/// It is a hash of 64 bits, the same on every machine and in every release. The parts cannot be
+/// read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag(u64);
 
 impl Tag {
-    /// The tag of everything that the result depends on but the body: the rewriter's name, its settings, and a
-    /// version that is raised when the code changes.
+    /// Returns the tag of everything that the result depends on, except the body: the rewriter's
+    /// name, its settings, and a version that changes with the code.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use tower_body_rewrite::Tag;
@@ -37,12 +42,13 @@ impl Tag {
         Self(hasher.finish())
     }
 
-    /// The tag of two things together.
+    /// Returns the tag of two rewritings together.
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 ^ other.0)
     }
 
-    /// The rewritten body's entity tag, if the inner one is well-formed. It is weak, since it says of the rewritten bytes no more than that they were made of the same ones.
+    /// Returns the rewritten body's entity tag, if the inner one is well-formed. It is weak,
+    /// because it stands for the inner bytes and not for the rewritten ones.
     pub(crate) fn mix_into(self, etag: &HeaderValue) -> Option<HeaderValue> {
         let EntityTag { weak, opaque } = EntityTag::parse(etag.as_bytes())?;
         let kind = if weak { b'w' } else { b's' };
@@ -52,11 +58,11 @@ impl Tag {
     }
 }
 
-/// An entity tag, taken apart.
+/// The parts of an entity tag.
 #[derive(Clone, Copy)]
 pub(crate) struct EntityTag<'a> {
     weak: bool,
-    /// What stands between the quotes.
+    /// The text between the quotes.
     pub(crate) opaque: &'a [u8],
 }
 
@@ -70,12 +76,12 @@ impl<'a> EntityTag<'a> {
         (!opaque.contains(&b'"')).then_some(Self { weak, opaque })
     }
 
-    /// The inner service's own entity tag and the tag that was mixed into it, if one was.
+    /// Returns the inner service's own entity tag and the tag that was mixed into it, if one was.
     fn unmix(self) -> Option<(Self, Tag)> {
-        let (opaque, mark) = self
+        let (opaque, suffix) = self
             .opaque
-            .split_at_checked(self.opaque.len().checked_sub(MARK)?)?;
-        let [SIGN, kind @ (b's' | b'w'), digits @ ..] = mark else {
+            .split_at_checked(self.opaque.len().checked_sub(SUFFIX)?)?;
+        let [SIGN, kind @ (b's' | b'w'), digits @ ..] = suffix else {
             return None;
         };
         let lower = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -88,17 +94,17 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// The copies that a client has and that came from a layer like this one.
+/// The copies of a client that came from a layer like this one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Copies {
     /// The inner service's opaque tag, and the tag that was mixed into it.
     ours: Vec<(Vec<u8>, Tag)>,
-    /// It has others, too.
+    /// Whether the client has others, too.
     others: bool,
 }
 
 impl Copies {
-    /// Those that `If-None-Match` names (RFC 9110, section 13.1.2).
+    /// Returns the copies that `If-None-Match` names (RFC 9110, section 13.1.2).
     pub(crate) fn named_in(headers: &HeaderMap) -> Self {
         let mut copies = Self::default();
         for (_, unmixed) in members(headers) {
@@ -110,14 +116,14 @@ impl Copies {
         copies
     }
 
-    /// None of them came from a layer like this one.
+    /// Returns whether none of them came from a layer like this one.
     pub(crate) fn are_all_foreign(&self) -> bool {
         self.ours.is_empty()
     }
 
-    /// A 304 with this `ETag` confirms a copy of ours, whose rewriting is this.
+    /// Returns whether a 304 with this `ETag` confirms a copy with the current rewriting.
     ///
-    /// A 304 without one confirms any of those that were asked about, so that all must have this rewriting.
+    /// A 304 without an `ETag` may confirm any of the copies, so all must have this rewriting.
     pub(crate) fn are_confirmed(&self, etag: Option<EntityTag<'_>>, current: Tag) -> bool {
         match etag {
             Some(etag) => self
@@ -128,14 +134,16 @@ impl Copies {
         }
     }
 
-    /// A 304 with this `ETag` is certainly about a copy that did not come from a layer like this one.
+    /// Returns whether a 304 with this `ETag` is certainly about a copy that did not come from a
+    /// layer like this one.
     pub(crate) fn are_beside(&self, etag: Option<EntityTag<'_>>) -> bool {
         etag.is_some_and(|etag| self.ours.iter().all(|(opaque, _)| opaque != etag.opaque))
     }
 }
 
-/// Takes the tags out of `If-None-Match`, so that the inner service finds its own entity tags there, to the byte.
-pub(crate) fn take_tags_out(headers: &mut HeaderMap) {
+/// Removes the tags from `If-None-Match`, so that the inner service finds exactly its own entity
+/// tags there.
+pub(crate) fn remove_tags(headers: &mut HeaderMap) {
     let list: Vec<Vec<u8>> = members(headers)
         .map(|(text, unmixed)| match unmixed {
             Some((inner, _)) => {
@@ -150,7 +158,8 @@ pub(crate) fn take_tags_out(headers: &mut HeaderMap) {
     }
 }
 
-/// The members of `If-None-Match`, and those of them that came from a layer like this one taken apart.
+/// Returns the members of `If-None-Match`, with the parts of those that came from a layer like this
+/// one.
 fn members(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Option<(EntityTag<'_>, Tag)>)> {
     headers
         .get_all(IF_NONE_MATCH)
