@@ -9,9 +9,8 @@ use serde::{
 use tower_kit::secrets::{self, is_secret};
 
 use crate::{
-    Error, ErrorKind, Settings, Value,
-    error::{did_you_mean, misspelt_in_any},
-    slip,
+    Error, ErrorKind, Settings, Value, slip,
+    suggest::{did_you_mean, misspelt_in_any},
 };
 
 /// Makes a `T` of settings. A key that `T` does not know is an error.

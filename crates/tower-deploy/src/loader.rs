@@ -1,18 +1,18 @@
+//! The loader, which puts everything together.
+
 use std::{
-    cell::RefCell,
     fmt, io,
     path::{self, Path, PathBuf},
-    rc::Rc,
 };
 
 #[cfg(feature = "cli")]
 use crate::HttpServer;
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
-    build::Options,
-    context::Resolver,
     ini::{Read, from_disk},
-    role::Role,
+    kind::Role,
+    parts::Options,
+    resolve::Resolver,
     snapshot::Snapshot,
     warnings::Warnings,
 };
@@ -232,16 +232,11 @@ impl Loader {
         // `here` is a whole path, wherever the program was started.
         let whole = |folder: &PathBuf| path::absolute(folder).unwrap_or_else(|_| folder.clone());
         let folder = self.relative_to.as_ref().map(whole);
-        let global = Some(&self.global).filter(|global| !global.is_empty());
-        let global = global.map(|global| Rc::new(RefCell::new(global.clone())));
-        let context = resolver.uri(role, uri, name, folder.as_deref(), global.as_ref());
-        let context =
-            context.map_err(|error| error.asked_from_outside(resolver.start().as_ref()))?;
-        let plan = Plan::new(context, role, &self.registry, &mut resolver)?;
+        let root = resolver.resolve(role, uri, name, folder.as_deref(), &self.global)?;
         if let Some(warnings) = &self.warnings {
-            warnings.planned(&resolver);
+            warnings.planned(resolver.sections());
         }
-        Ok(plan)
+        Ok(Plan { root })
     }
 }
 

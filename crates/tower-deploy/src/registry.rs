@@ -1,84 +1,18 @@
+//! Factories by name.
+
 use std::{collections::HashMap, fmt, panic::Location, sync::Arc};
 
 use serde::de::DeserializeOwned;
-
 use tower_hooks::{BoxHook, Hook};
 
 use crate::{
     App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings,
-    de::from_settings,
-    error::did_you_mean,
+    factory::{Factory, Maker, failed, typed},
     ini::Read,
+    kind::Kind,
     named::{Named, none, whole_values},
+    suggest::did_you_mean,
 };
-
-/// Makes something of what is global, of a section's settings, and of what these name.
-pub(crate) type Make<T> =
-    Box<dyn Fn(&Settings, &Settings, &Parts<'_>) -> Result<T, Error> + Send + Sync>;
-
-/// What is global, a section's settings, and how files are read: which parts these name.
-pub(crate) type Names =
-    dyn Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error> + Send + Sync;
-
-pub(crate) struct Factory {
-    pub(crate) names: Box<Names>,
-    pub(crate) make: Maker,
-}
-
-/// What a factory makes of its settings.
-pub(crate) enum Maker {
-    App(Make<App>),
-    Composite(Make<App>),
-    Filter(Make<Filter>),
-    Hook(Make<BoxHook>),
-    Server(Make<Server>),
-}
-
-/// What a factory makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    App,
-    Composite,
-    Filter,
-    Hook,
-    Server,
-}
-
-impl Factory {
-    pub(crate) fn kind(&self) -> Kind {
-        match self.make {
-            Maker::App(_) => Kind::App,
-            Maker::Composite(_) => Kind::Composite,
-            Maker::Filter(_) => Kind::Filter,
-            Maker::Hook(_) => Kind::Hook,
-            Maker::Server(_) => Kind::Server,
-        }
-    }
-}
-
-impl Kind {
-    fn article(self) -> &'static str {
-        match self {
-            Self::App => "an app",
-            Self::Composite => "a composite",
-            Self::Filter => "a filter",
-            Self::Hook => "a hook",
-            Self::Server => "a server",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::App => "app",
-            Self::Composite => "composite",
-            Self::Filter => "filter",
-            Self::Hook => "hook",
-            Self::Server => "server",
-        })
-    }
-}
 
 /// Names for factories: what `use = egg:NAME#ENTRY`, `use = call:module:function` and `paste.app_factory = module:function` find.
 ///
@@ -96,19 +30,6 @@ pub struct Registry {
 struct Registered {
     factory: Arc<Factory>,
     at: &'static Location<'static>,
-}
-
-fn failed(error: impl Into<BoxError>) -> Error {
-    Error::of_factory("the factory failed", error.into())
-}
-
-/// A factory whose settings are a struct.
-fn typed<T, R, E>(make: impl Fn(&Settings, T) -> Result<R, E> + Send + Sync + 'static) -> Make<R>
-where
-    T: DeserializeOwned,
-    E: Into<BoxError>,
-{
-    Box::new(move |global, local, _| make(global, from_settings(local)?).map_err(failed))
 }
 
 impl Registry {
@@ -328,9 +249,7 @@ impl Registry {
         let others = self.factories.keys().filter(|(other, _)| other == name);
         let others: Vec<Kind> = others.map(|(_, kind)| *kind).collect();
         if let Some(kind) = others.first() {
-            let message = format!("`{name}` is registered as {kind}, not as {}", one_of(kinds));
-            let error = Error::new(ErrorKind::WrongFactory, message);
-            return Err(error.help("the section's type says what is asked for"));
+            return Err(of_another_type(name, *kind, kinds));
         }
         let names = || self.factories.keys().map(|(name, _)| name.as_str());
         let prefix = format!("{module}:");
@@ -372,6 +291,14 @@ const SERVERS_OF_PYTHON: [&str; 13] = [
     "uwsgi",
     "waitress",
 ];
+
+/// Returns the error for a function that is registered, as another type than wanted.
+pub(crate) fn of_another_type(function: &str, kind: Kind, wanted: &[Kind]) -> Error {
+    let wanted = one_of(wanted);
+    let message = format!("`{function}` is registered as {kind}, not as {wanted}");
+    let error = Error::new(ErrorKind::WrongFactory, message);
+    error.help("the section's type says what is asked for")
+}
 
 fn one_of(kinds: &[Kind]) -> String {
     let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();

@@ -7,10 +7,10 @@ use tower_cascade::CascadeLayer;
 use crate::{
     App, Error, ErrorKind, Filter, Parts, Settings,
     de::{Size, from_settings},
-    error::misspelt_in_any,
     ini::Read,
+    kind::Role,
     named::Named,
-    role::Role,
+    suggest::misspelt_in_any,
 };
 
 #[derive(Deserialize)]

@@ -16,8 +16,8 @@ use tower_origin::{OriginLayer, PeerAddr, XForwarded};
 use tower_service::Service;
 
 use crate::{
-    App, Body, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read,
-    named::Named, role::Role,
+    App, Body, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read, kind::Role,
+    named::Named,
 };
 
 /// `egg:tower#environ`: every setting is a value by name, for all requests.

@@ -21,7 +21,7 @@ mod version;
 #[cfg(feature = "cli")]
 pub(crate) use http_filters::access_log;
 
-use crate::{App, Error, Filter, Parts, Registry, Settings, named::none, registry::Maker};
+use crate::{App, Error, Filter, Parts, Registry, Settings, factory::Maker, named::none};
 
 impl Registry {
     /// With the built-in factories: `egg:tower#…`, and those that Paste's and PasteDeploy's own files name.
