@@ -305,12 +305,12 @@ const NOT_COMPILED: [(&str, &str, &str); 3] = [
     (
         "README.md",
         "sh",
-        "the first two are run with these words by tests/{serve,cli}.rs of tower-deploy, the third is what CI runs",
+        "the first two are run with these words by tests/serve.rs and tests/cli of tower-deploy, the third is what CI runs",
     ),
     (
         "crates/tower-deploy/README.md",
         "sh",
-        "a list of commands, which its tests/cli.rs, serve.rs and reload.rs run",
+        "a list of commands, which its tests/cli, serve.rs and reload.rs run",
     ),
     (
         "crates/tower-deploy/README.md",
