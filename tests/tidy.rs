@@ -48,9 +48,8 @@ const DEPENDENCIES: [&str; 31] = [
 ];
 
 /// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 16] = [
+const OF_DEPLOY: [&str; 15] = [
     "arc-swap",
-    "bytesize",
     "futures-util",
     "httpdate",
     "hyper",

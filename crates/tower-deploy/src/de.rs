@@ -349,26 +349,6 @@ impl<'de> IntoDeserializer<'de, Wrong> for Text<'_> {
     }
 }
 
-/// A number of bytes, such as `500`, `64 KiB` or `10 MB`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Size(pub(crate) u64);
-
-impl<'de> de::Deserialize<'de> for Size {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let size = text.trim().parse::<bytesize::ByteSize>().ok();
-        // A number that is too large counts as the largest one.
-        let size = size.filter(|size| size.as_u64() < u64::MAX);
-        size.map(|size| Self(size.as_u64())).ok_or_else(|| {
-            let found = match text.is_empty() {
-                true => "it is empty, and not".to_owned(),
-                false => format!("`{text}` is not"),
-            };
-            de::Error::custom(format!("{found} a size, such as 500, 64 KiB or 10 MB"))
-        })
-    }
-}
-
 /// Keys and values, in order, without their places.
 impl<'de> de::Deserialize<'de> for Settings {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

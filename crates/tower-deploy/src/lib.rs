@@ -26,6 +26,7 @@ mod registry;
 mod reload;
 mod resolve;
 mod serve;
+mod size;
 mod slip;
 mod snapshot;
 mod suggest;
@@ -46,3 +47,4 @@ pub use registry::Registry;
 #[cfg(feature = "reload")]
 pub use reload::Reload;
 pub use serve::{Address, Bound, HttpServer, ParseAddressError, Shutdown, ShutdownTrigger, serve};
+pub use size::{ParseSizeError, Size};

@@ -5,12 +5,8 @@ use serde::Deserialize;
 use tower_cascade::CascadeLayer;
 
 use crate::{
-    App, Error, ErrorKind, Filter, Parts, Settings,
-    de::{Size, from_settings},
-    ini::Read,
-    kind::Role,
-    named::Named,
-    suggest::misspelt_in_any,
+    App, Error, ErrorKind, Filter, Parts, Settings, Size, de::from_settings, ini::Read, kind::Role,
+    named::Named, suggest::misspelt_in_any,
 };
 
 #[derive(Deserialize)]
@@ -31,7 +27,7 @@ impl Default for Cascade {
         Self {
             catch: vec![StatusNumber(404)],
             allow_auth_statuses: false,
-            replay_limit: Size(64 * 1024),
+            replay_limit: Size::new(64 * 1024),
             x_cascade_header: false,
         }
     }
@@ -137,7 +133,7 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
     let mut layer = CascadeLayer::list(apps)
         .statuses(statuses)
         .map_err(|error| wrong(error.to_string(), "write another status"))?
-        .replay_limit(usize::try_from(options.replay_limit.0).unwrap_or(usize::MAX));
+        .replay_limit(usize::try_from(options.replay_limit.bytes()).unwrap_or(usize::MAX));
     if options.allow_auth_statuses {
         layer = layer.allow_auth_statuses();
     }
@@ -154,7 +150,7 @@ mod tests {
     #[test]
     fn the_replay_limit_is_that_of_the_readme() {
         assert!(include_str!("../../README.md").contains("(`replay_limit` = 64 KiB)"));
-        assert_eq!(Cascade::default().replay_limit.0, 65_536);
+        assert_eq!(Cascade::default().replay_limit.bytes(), 65_536);
     }
 
     #[test]

@@ -22,10 +22,7 @@ use tower_kit::{Rejection, status_of};
 use tower_layer::Layer;
 use tracing::{Level, Span};
 
-use crate::{
-    App, Error, ErrorKind, Filter, Parts, Settings,
-    de::{Size, some_time},
-};
+use crate::{App, Error, ErrorKind, Filter, Parts, Settings, Size, de::some_time};
 
 /// `egg:tower#trace`: a line of `tracing` for each response.
 pub(super) fn trace(_: &Settings, (): ()) -> Result<Filter, Infallible> {
@@ -127,7 +124,7 @@ pub(super) struct BodyLimit {
 /// `egg:tower#body-limit`: how large a request's body may be.
 pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, Error> {
     let limit =
-        usize::try_from(settings.limit.0).map_err(|error| Error::setting("limit", error))?;
+        usize::try_from(settings.limit.bytes()).map_err(|error| Error::setting("limit", error))?;
     Ok(Filter::new(RequestBodyLimitLayer::new(limit)))
 }
 
