@@ -5,8 +5,12 @@ use tower_hooks::BoxHook;
 use tower_kit::guard;
 
 use crate::{
-    App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings, de::from_settings, ini::Read,
-    kind::Kind, named::Named,
+    App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings,
+    de::from_settings,
+    effective::{self, Effective},
+    ini::Read,
+    kind::Kind,
+    named::{self, Named},
 };
 
 /// Makes a part of the global values, the settings of its section, and the parts that these name.
@@ -14,13 +18,13 @@ pub(crate) type Make<T> =
     Box<dyn Fn(&Settings, &Settings, &Parts<'_>) -> Result<T, Error> + Send + Sync>;
 
 /// Finds the parts that settings name. It gets the global values, the settings of the section, and
-/// what reads files.
-pub(crate) type Names =
-    dyn Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error> + Send + Sync;
+/// the function that reads files.
+type Names = dyn Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error> + Send + Sync;
 
 pub(crate) struct Factory {
-    pub(crate) names: Box<Names>,
     pub(crate) make: Maker,
+    names: Box<Names>,
+    effective: fn(&Settings) -> Effective,
 }
 
 /// What a factory makes of its settings.
@@ -33,6 +37,33 @@ pub(crate) enum Maker {
 }
 
 impl Factory {
+    /// Returns a factory whose settings name no parts.
+    pub(crate) fn new(make: Maker) -> Self {
+        Self {
+            make,
+            names: Box::new(named::none),
+            effective: effective::unknown,
+        }
+    }
+
+    /// Sets the function that finds the parts.
+    pub(crate) fn names(
+        mut self,
+        names: impl Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.names = Box::new(names);
+        self
+    }
+
+    /// Sets the function that finds the effective values.
+    pub(crate) fn effective(mut self, effective: fn(&Settings) -> Effective) -> Self {
+        self.effective = effective;
+        self
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self.make {
             Maker::App(_) => Kind::App,
@@ -51,6 +82,11 @@ impl Factory {
         read: &Read<'_>,
     ) -> Result<Vec<Named>, Error> {
         guarded(|| (self.names)(global, local, read))
+    }
+
+    /// Returns the effective values for the settings of a section, as far as they are known.
+    pub(crate) fn effective_for(&self, local: &Settings) -> Effective {
+        (self.effective)(local)
     }
 }
 

@@ -9,6 +9,7 @@ mod builtin;
 pub mod cli;
 mod conf;
 mod de;
+mod effective;
 mod error;
 mod factory;
 mod ini;

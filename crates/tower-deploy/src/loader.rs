@@ -194,6 +194,18 @@ impl Loader {
         self.plan(Role::App, uri, &Snapshot::new(&self.read))
     }
 
+    /// Returns the plan of an app together with its server's, if its file has one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn plan_site(&self, uri: &str) -> Result<Plan, Error> {
+        let files = Snapshot::new(&self.read);
+        let plan = self.plan(Role::App, uri, &files)?;
+        let server = self.plan_server(uri, &files)?;
+        Ok(Plan {
+            server: server.map(|server| server.root),
+            ..plan
+        })
+    }
+
     /// The settings that an app would get.
     ///
     /// # Errors
@@ -236,7 +248,7 @@ impl Loader {
         if let Some(warnings) = &self.warnings {
             warnings.planned(resolver.sections());
         }
-        Ok(Plan { root })
+        Ok(Plan { root, server: None })
     }
 }
 

@@ -14,12 +14,20 @@ use crate::{
 /// which it is built.
 pub struct Plan {
     pub(crate) root: Node,
+    /// The server of the same file, if it is shown as well.
+    pub(crate) server: Option<Node>,
 }
 
-/// A tree from the outermost part to the innermost one. A filter is above the app that it wraps, and
-/// the apps of a composite are below it, by their keys. Secrets are not shown.
+/// Writes a tree from the outermost part to the innermost one. A filter is above the app that it
+/// wraps, and the apps of a composite are below it, by their keys.
+///
+/// Built-in factories have all their settings, with their effective values. Those that the file
+/// leaves out are marked as `(default)`. Secrets are not shown.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(server) = &self.server {
+            tree(f, server, "", "", "")?;
+        }
         tree(f, &self.root, "", "", "")
     }
 }
@@ -30,10 +38,14 @@ fn tree(f: &mut impl Write, node: &Node, first: &str, rest: &str, label: &str) -
         What::Object { parts, .. } => {
             writeln!(f, "{first}{label}{}", node.title())?;
             let stem = if parts.is_empty() { "    " } else { "│   " };
-            for (key, value) in node.local.iter() {
-                if !parts.iter().any(|part| part.key == key) {
-                    writeln!(f, "{rest}{stem}{key} = {}", one_line(&value.shown(key)))?;
-                }
+            for setting in node.settings() {
+                let (key, text) = (&setting.key, one_line(&setting.text));
+                let mark = if setting.is_default {
+                    "  (default)"
+                } else {
+                    ""
+                };
+                writeln!(f, "{rest}{stem}{key} = {text}{mark}")?;
             }
             let last = parts.len().saturating_sub(1);
             for (number, part) in parts.iter().enumerate() {
@@ -72,15 +84,21 @@ impl Plan {
     /// Returns the plan as JSON. Every part is an object with `part`, its type.
     ///
     /// - `"app"`, `"composite"`, `"filter"`, `"hook"` and `"server"` have `factory` (its whole
-    ///   name), `global` and `local` (objects of strings, secrets masked). If their settings name
-    ///   parts, they have `parts`, a list of `[label, part]`.
+    ///   name), `global` and `local` (objects of strings, secrets masked), and `effective`, which
+    ///   is `local` with the values that are used, and with defaults as far as they are known. If
+    ///   their settings name parts, they have `parts`, a list of `[label, part]`.
     /// - `"pipeline"` has `filters` and `app`.
     /// - `"filter-app"` and `"filter-with"` have `filter` and `next`.
     ///
-    /// A part that stands in a file has `section`, `file` and `line`.
+    /// A part that stands in a file has `section`, `file` and `line`. The command adds `server` to
+    /// the app.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        json(&self.root)
+        let mut out = json(&self.root);
+        if let Some(server) = &self.server {
+            out["server"] = json(server);
+        }
+        out
     }
 
     /// Returns the plan as a Mermaid flow chart, in which requests go along the arrows.
@@ -90,7 +108,9 @@ impl Plan {
             text: "flowchart TD\n".to_owned(),
             nodes: 0,
         };
-        chart.node(&self.root, &[]);
+        let server = self.server.as_ref();
+        let start = server.map(|server| chart.node(server, &[]));
+        chart.node(&self.root, &start.unwrap_or_default());
         chart.text
     }
 }
@@ -100,6 +120,15 @@ fn settings(settings: &Settings) -> Json {
         .iter()
         .map(|(key, value)| (key.to_owned(), value.shown(key).into()));
     Json::Object(members.collect())
+}
+
+fn effective(node: &Node) -> Json {
+    let settings = node.settings().into_iter();
+    Json::Object(
+        settings
+            .map(|shown| (shown.key.into(), shown.text.into()))
+            .collect(),
+    )
 }
 
 fn json(node: &Node) -> Json {
@@ -113,6 +142,7 @@ fn json(node: &Node) -> Json {
                 "factory": name,
                 "global": settings(&node.global),
                 "local": settings(&node.local),
+                "effective": effective(node),
             });
             if factory.kind() == Kind::Composite || !parts.is_empty() {
                 let parts = parts

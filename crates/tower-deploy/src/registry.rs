@@ -2,15 +2,14 @@
 
 use std::{collections::HashMap, fmt, panic::Location, sync::Arc};
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tower_hooks::{BoxHook, Hook};
 
 use crate::{
-    App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings,
-    factory::{Factory, Maker, failed, typed},
-    ini::Read,
+    App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings, effective,
+    factory::{Factory, Make, Maker, failed, typed},
     kind::Kind,
-    named::{Named, none, whole_values},
+    named::whole_values,
     suggest::did_you_mean,
 };
 
@@ -52,7 +51,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, none, Maker::App(typed(make)))
+        self.add(name, Factory::new(Maker::App(typed(make))))
     }
 
     /// A filter, which goes around an app.
@@ -67,7 +66,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, none, Maker::Filter(typed(make)))
+        self.add(name, Factory::new(Maker::Filter(typed(make))))
     }
 
     /// A composite, an app of apps: settings for which `is_app` is true name an app each, which `make` gets from [`Parts`]; the keys of the others are free.
@@ -85,7 +84,8 @@ impl Registry {
         let make = move |global: &Settings, local: &Settings, parts: &Parts<'_>| {
             make(global, local, parts).map_err(failed)
         };
-        self.add(name, whole_values(is_app), Maker::Composite(Box::new(make)))
+        let factory = Factory::new(Maker::Composite(Box::new(make)));
+        self.add(name, factory.names(whole_values(is_app)))
     }
 
     /// A hook, for `egg:tower#hooks` and for the `middlewares` of a router's JSON file.
@@ -102,7 +102,7 @@ impl Registry {
         E: Into<BoxError>,
     {
         let make = typed(move |global, settings| make(global, settings).map(BoxHook::new));
-        self.add(name, none, Maker::Hook(make))
+        self.add(name, Factory::new(Maker::Hook(make)))
     }
 
     /// A server, which is given an app.
@@ -117,22 +117,28 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, none, Maker::Server(typed(make)))
+        self.add(name, Factory::new(Maker::Server(typed(make))))
+    }
+
+    /// Adds a factory whose settings are a struct that can be shown.
+    #[track_caller]
+    pub(crate) fn shown<T, R, E>(
+        self,
+        name: &str,
+        maker: fn(Make<R>) -> Maker,
+        make: impl Fn(&Settings, T) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: DeserializeOwned + Serialize,
+        E: Into<BoxError>,
+    {
+        let factory = Factory::new(maker(typed(make)));
+        self.add(name, factory.effective(effective::of::<T>))
     }
 
     #[track_caller]
-    pub(crate) fn add(
-        mut self,
-        name: &str,
-        names: impl Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error>
-        + Send
-        + Sync
-        + 'static,
-        make: Maker,
-    ) -> Self {
+    pub(crate) fn add(mut self, name: &str, factory: Factory) -> Self {
         let at = Location::caller();
-        let names = Box::new(names);
-        let factory = Factory { names, make };
         let kind = factory.kind();
         let registered = Registered {
             factory: Arc::new(factory),

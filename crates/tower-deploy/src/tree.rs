@@ -1,8 +1,8 @@
 //! What a file leads to: a tree of parts, each with its factory and its settings.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use crate::{Error, Place, Settings, factory::Factory, kind::Kind};
+use crate::{Error, Place, Settings, Value, factory::Factory, kind::Kind};
 
 /// A part, in the form in which it is built.
 pub(crate) struct Node {
@@ -69,6 +69,38 @@ impl Node {
         }
     }
 
+    /// Returns the settings of a part as they are shown: those of the section, with their effective
+    /// values, and then the defaults.
+    pub(crate) fn settings(&self) -> Vec<Shown<'_>> {
+        let What::Object { factory, parts, .. } = &self.what else {
+            return Vec::new();
+        };
+        let names_part = |key: &str| parts.iter().any(|part| part.key == key);
+        let mut effective = factory.effective_for(&self.local);
+        let written = self.local.iter().map(|(key, value)| {
+            let text = effective.shift_remove(key);
+            let text = text.unwrap_or_else(|| value.text.clone());
+            let value = Value {
+                text,
+                ..value.clone()
+            };
+            Shown {
+                key: key.into(),
+                text: value.shown(key),
+                is_default: false,
+            }
+        });
+        let mut all: Vec<_> = written.collect();
+        all.extend(effective.into_iter().map(|(key, text)| Shown {
+            // A default is no secret.
+            text,
+            key: key.into(),
+            is_default: true,
+        }));
+        all.retain(|shown| !names_part(&shown.key));
+        all
+    }
+
     /// Returns what makes a part, and where that stands. Pipelines and the like are made of other
     /// parts and have no title.
     pub(crate) fn title(&self) -> String {
@@ -85,6 +117,13 @@ impl Node {
             None => format!("{kind} {name}"),
         }
     }
+}
+
+/// A setting with its effective value, in which secrets are masked.
+pub(crate) struct Shown<'a> {
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) text: String,
+    pub(crate) is_default: bool,
 }
 
 impl Location {

@@ -1,15 +1,20 @@
 //! `egg:tower#cascade`: Paste's cascade, as a composite, and as a filter whose last app is the one that it is around.
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower_cascade::CascadeLayer;
 
 use crate::{
-    App, Error, ErrorKind, Filter, Parts, Settings, Size, de::from_settings, ini::Read, kind::Role,
-    named::Named, suggest::misspelt_in_any,
+    App, Error, ErrorKind, Filter, Parts, Settings, Size,
+    de::from_settings,
+    effective::{Effective, values},
+    ini::Read,
+    kind::Role,
+    named::Named,
+    suggest::misspelt_in_any,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(default)]
 struct Cascade {
     catch: Vec<StatusNumber>,
@@ -19,7 +24,7 @@ struct Cascade {
 }
 
 /// In errors of its own, a number that is no status is one.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct StatusNumber(u16);
 
 impl Default for Cascade {
@@ -78,6 +83,11 @@ fn natural(key: &str) -> Vec<(&str, usize, &str)> {
         rest = after;
     }
     pieces
+}
+
+/// Returns the effective values of the options. The other settings name apps.
+pub(super) fn effective(local: &Settings) -> Effective {
+    options(local).map_or_else(|_| Effective::new(), |options| values(&options))
 }
 
 fn options(local: &Settings) -> Result<Cascade, Error> {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use http::request::Parts as RequestParts;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
 use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::{ExceptionLayer, install_panic_hook, to_tracing};
@@ -49,7 +49,7 @@ fn unquoted(value: &str) -> String {
     inner.unwrap_or(value).to_owned()
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Mount {
     path: String,
 }
@@ -60,9 +60,8 @@ pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
-#[derive(Default)]
 pub(super) struct Origin {
     trusted: Vec<String>,
     trusted_without_address: bool,
@@ -73,7 +72,7 @@ pub(super) struct Origin {
 }
 
 /// Which X-Forwarded headers the proxies set besides -For and -Proto.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Said {
     Host,
@@ -114,7 +113,7 @@ pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct ScriptPrefix {
     prefix: String,
     scheme: Option<Scheme>,
@@ -122,7 +121,7 @@ pub(super) struct ScriptPrefix {
     trusted: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Scheme {
     Http,
@@ -180,13 +179,17 @@ fn is_below(path: &str, prefix: &str) -> bool {
         .all(|segment| path.next().is_some_and(|own| own == segment))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Prefix {
     prefix: String,
-    #[serde(default)]
+    #[serde(default = "plain")]
     types: Vec<String>,
     #[serde(default)]
     chunks: bool,
+}
+
+fn plain() -> Vec<String> {
+    vec!["text/plain".to_owned()]
 }
 
 /// `egg:tower#prefix`: before every line of text.
@@ -203,7 +206,7 @@ pub(super) fn prefix(_: &Settings, settings: Prefix) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Replacement {
     replace: String,
     with: String,
@@ -238,7 +241,7 @@ pub(super) fn replace(_: &Settings, settings: Replacement) -> Result<Filter, Err
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Exception {
     debug: bool,
@@ -268,8 +271,8 @@ pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Err
     })
 }
 
-#[derive(Deserialize)]
-struct Hooks {
+#[derive(Deserialize, Serialize)]
+pub(super) struct Hooks {
     hooks: Vec<String>,
     #[serde(default)]
     skip_after_on_abort: bool,

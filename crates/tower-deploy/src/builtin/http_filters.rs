@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 use tower_http::{
     classify::{
@@ -89,7 +89,7 @@ impl ClassifyResponse for Failures {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Timeout {
     #[serde(deserialize_with = "some_time")]
     timeout: Duration,
@@ -116,7 +116,7 @@ pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, Error> 
     )))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct BodyLimit {
     limit: Size,
 }
@@ -128,7 +128,7 @@ pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, Er
     Ok(Filter::new(RequestBodyLimitLayer::new(limit)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct RequestId {
     header: String,
@@ -154,7 +154,7 @@ pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, Er
     Ok(Filter::new(layers.into_inner()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Cors {
     /// `*` is everybody.
     origins: Vec<String>,

@@ -127,7 +127,7 @@ fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Fail
             global,
             format,
         } => {
-            let plan = global.loader(registry).plan_app(&file.uri())?;
+            let plan = global.loader(registry).plan_site(&file.uri())?;
             say(&explained(&plan, format))?;
         }
         Command::Serve(arguments) => serve::run(registry, arguments, log)?,
