@@ -23,7 +23,7 @@ use http::{
 use http_body::Frame;
 use http_body_util::StreamBody;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tower_environ::ScriptName;
 use tower_kit::{Preferences, Rejection};
@@ -43,8 +43,8 @@ const LOOKED_AT: u64 = 64 << 10;
 /// How many bytes of a file are sent at once.
 const CHUNK: usize = 64 << 10;
 
-#[derive(Deserialize)]
-struct Static {
+#[derive(Deserialize, Serialize)]
+pub(super) struct Static {
     document_root: PathBuf,
     /// In seconds.
     cache_max_age: Option<u64>,

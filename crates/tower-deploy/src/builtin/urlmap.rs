@@ -17,8 +17,8 @@ use tower_service::Service;
 
 use super::entity_tag::only;
 use crate::{
-    App, Body, Error, ErrorKind, Parts, Settings, Value, error::misspelt_in_any, ini::Read,
-    named::Named, reason::Reason, role::Role,
+    App, Body, Error, ErrorKind, Parts, Settings, Value, ini::Read, kind::Role, named::Named,
+    reason::Reason, suggest::misspelt_in_any,
 };
 
 const NOT_FOUND: &str = "not_found_app";

@@ -6,24 +6,25 @@ use std::{net::IpAddr, time::Duration};
 
 use http::{HeaderName, Method};
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{headers::check_passed, names::plain, upstream::Address};
 use crate::de::some_time;
 
 /// The settings of the app `proxy`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct ProxySettings {
     /// Where the upstream is.
+    #[serde(skip_serializing)]
     pub(crate) address: Address,
     /// The methods that are passed on; all, if there are none.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub(crate) allowed_request_methods: Vec<AllowedMethod>,
     /// Headers that the upstream does not get.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub(crate) suppress_http_headers: Vec<Suppressed>,
     /// Headers that the upstream gets though it might take their names for others.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub(crate) pass_headers: Vec<Passed>,
     /// Whose name the upstream finds in `Host`.
     #[serde(default)]
@@ -38,12 +39,12 @@ pub(crate) struct ProxySettings {
     #[serde(default = "a_minute", deserialize_with = "some_time")]
     pub(crate) idle_timeout: Duration,
     /// The peers whose forwarding headers are believed.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     pub(crate) trusted: Vec<Network>,
 }
 
 /// Whose name is in the `Host` that the upstream gets. The client's own is in X-Forwarded-Host either way.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HostPolicy {
     /// The upstream's, as its address has it: what Paste and nginx send. The client cannot choose among the sites of a server that has several.

@@ -1,88 +1,19 @@
-//! INI files as Python's `configparser` reads them, with a place for everything.
+//! The parser, which follows `configparser` line by line.
 
-use std::{
-    collections::HashSet,
-    fmt, fs,
-    io::{self, Read as _},
-    ops::Range,
-    path::Path,
-    sync::Arc,
+use std::{collections::HashSet, ops::Range, path::Path, sync::Arc};
+
+use super::document::{DEFAULT, Document, Section, Setting};
+use crate::{
+    Error, ErrorKind, Place,
+    place::{Source, header},
 };
 
-use crate::{Error, ErrorKind, Place, place::Source};
-
-/// The largest file that is read, in bytes.
-pub const LARGEST_FILE: u64 = 1 << 20;
-
-/// The section whose settings are in all others.
-pub(crate) const DEFAULT: &str = "DEFAULT";
-
-/// An INI file, as Python's `configparser` reads it: sections of settings, values over several lines, comments in lines of their own.
-///
-/// It prints as a file that parses to the same.
-pub struct Document {
-    pub(crate) source: Arc<Source>,
-    pub(crate) defaults: Vec<Setting>,
-    pub(crate) sections: Vec<Section>,
-}
-
-/// A section and its settings, in order.
-pub(crate) struct Section {
-    pub(crate) name: String,
-    pub(crate) place: Place,
-    pub(crate) settings: Vec<Setting>,
-}
-
-/// A setting, before interpolation.
-#[derive(Clone)]
-pub(crate) struct Setting {
-    pub(crate) key: String,
-    pub(crate) value: String,
-    pub(crate) key_place: Place,
-    pub(crate) value_place: Place,
-    /// The lines of the value.
-    pub(crate) lines: Arc<[Range<usize>]>,
-}
-
-/// Also what Unicode does not call white space, and Python does.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
-}
-
-/// The part of a text without white space around it.
-fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
-    let part = &text[span.clone()];
-    let start = span.start + (part.len() - part.trim_start_matches(is_space).len());
-    let end = span.end - (part.len() - part.trim_end_matches(is_space).len());
-    start.min(end)..end
-}
-
-/// The lines of a text, without their ends.
-fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let mut rest = 0;
-    std::iter::from_fn(move || {
-        if rest == text.len() {
-            return None;
-        }
-        let start = rest;
-        let end = text[start..].find(['\n', '\r']);
-        let end = end.map_or(text.len(), |end| start + end);
-        let breaks = match &text.as_bytes()[end..] {
-            [b'\r', b'\n', ..] => 2,
-            [] => 0,
-            _ => 1,
-        };
-        rest = end + breaks;
-        Some(start..end)
-    })
-}
-
 impl Document {
-    /// Parses a file's text; `path` is for what is wrong with it.
+    /// Parses the text of a file. Errors name the path.
     ///
     /// # Errors
     ///
-    /// Where it is no INI file, and why.
+    /// The text is no INI file. The error has the position.
     pub fn parse(path: &Path, text: String) -> Result<Self, Error> {
         let source = Arc::new(Source {
             path: path.into(),
@@ -93,121 +24,12 @@ impl Document {
     }
 }
 
-impl Document {
-    /// The sections but for DEFAULT, in order: their names, and their keys with values that are not interpolated.
-    pub fn sections(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = (&str, &str)>)> {
-        let sections = self.sections.iter();
-        sections.map(|section| (section.name.as_str(), pairs(&section.settings)))
-    }
-
-    /// The keys of DEFAULT and their values, which are not interpolated.
-    pub fn defaults(&self) -> impl Iterator<Item = (&str, &str)> {
-        pairs(&self.defaults)
-    }
-}
-
-fn pairs(settings: &[Setting]) -> impl Iterator<Item = (&str, &str)> {
-    settings
-        .iter()
-        .map(|setting| (setting.key.as_str(), setting.value.as_str()))
-}
-
-impl fmt::Display for Document {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.defaults.is_empty() {
-            section(f, DEFAULT, &self.defaults)?;
-        }
-        for own in &self.sections {
-            section(f, &own.name, &own.settings)?;
-        }
-        Ok(())
-    }
-}
-
-fn section(f: &mut fmt::Formatter<'_>, name: &str, settings: &[Setting]) -> fmt::Result {
-    writeln!(f, "[{name}]")?;
-    for (key, value) in pairs(settings) {
-        let mut lines = value.split('\n');
-        writeln!(f, "{key} = {}", lines.next().unwrap_or_default())?;
-        for line in lines {
-            writeln!(f, "    {line}")?;
-        }
-    }
-    writeln!(f)
-}
-
-impl fmt::Debug for Document {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Document")
-            .field("path", &self.source.path)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How a file is read.
-pub(crate) type Read<'a> = dyn Fn(&Path) -> io::Result<Vec<u8>> + Send + Sync + 'a;
-
-/// From the disk, but not more than one byte too many.
-pub(crate) fn from_disk(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if metadata.len() > LARGEST_FILE {
-        let size = metadata.len().to_string();
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, size));
-    }
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn too_large(path: &impl fmt::Display, size: impl fmt::Display) -> Error {
-    let message = format!("{path}: it has {size} bytes, and {LARGEST_FILE} is the most");
-    let error = Error::new(ErrorKind::FileTooLarge, message);
-    error.help("is it the right file? Parts of it can go into files of their own")
-}
-
-/// A file's text.
-pub(crate) fn text(path: &Path, read: &Read<'_>) -> Result<String, Error> {
-    let shown = path.display();
-    let bytes = read(path).map_err(|error| {
-        let help = "is it the right name?";
-        match error.kind() {
-            io::ErrorKind::NotFound => Error::new(
-                ErrorKind::FileNotFound,
-                format!("{shown}: there is no such file"),
-            )
-            .help(help),
-            io::ErrorKind::IsADirectory => Error::new(
-                ErrorKind::IsADirectory,
-                format!("{shown}: it is a directory"),
-            )
-            .help(help),
-            io::ErrorKind::FileTooLarge => too_large(&shown, error),
-            _ => Error::new(ErrorKind::Unreadable, format!("{shown}: it cannot be read"))
-                .caused_by(error.into()),
-        }
-    })?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(too_large(&shown, bytes.len()));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let before = &error.as_bytes()[..at];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        let message = format!("{shown}:{line}: it is not UTF-8, from byte {at} on");
-        Error::new(ErrorKind::NotUtf8, message).help("save it as UTF-8")
-    })
-}
-
 struct Parser<'a> {
     source: &'a Arc<Source>,
     document: Document,
-    /// Whose settings come now: the number of a section, or the defaults.
+    /// The section that the next setting is in.
     current: Option<Target>,
-    /// Where lines that are indented more go.
+    /// The setting that a line with more indent belongs to.
     open: Option<Open>,
     seen: HashSet<(String, Option<String>)>,
 }
@@ -218,7 +40,7 @@ enum Target {
     Section(usize),
 }
 
-/// A setting that may go on in the next line.
+/// A setting whose value may continue in the next line.
 struct Open {
     key: String,
     key_span: Range<usize>,
@@ -272,7 +94,7 @@ impl<'a> Parser<'a> {
         Ok(self.document)
     }
 
-    /// A line that begins something.
+    /// Reads a line that begins a section or a setting.
     fn line(&mut self, content: Range<usize>, indent: usize) -> Result<(), Error> {
         let text = &self.source.text[content.clone()];
         let is_blank = |name: &str| name.trim_matches(is_space).is_empty();
@@ -291,7 +113,7 @@ impl<'a> Parser<'a> {
             return self.section(name, span);
         }
         if let Some(rest) = text.strip_prefix('[').filter(|rest| !rest.contains(']')) {
-            // DIFFERENCE: to `configparser` it is a key, if it has a `:` or `=` in it.
+            // DIFFERENCE: to `configparser` it is a key if it has a `:` or `=` in it.
             let name = rest.split([' ', '\t', ';', '#', '=']).next();
             let name = name.filter(|name| !name.is_empty()).unwrap_or("app:main");
             let error = Error::new(ErrorKind::Syntax, "a section without its `]`");
@@ -374,7 +196,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// What was open has all its lines.
+    /// Ends the setting that is open.
     fn close(&mut self) {
         let (Some(open), Some(current)) = (self.open.take(), self.current) else {
             return;
@@ -382,7 +204,7 @@ impl<'a> Parser<'a> {
         let text = &self.source.text;
         let lines: Vec<&str> = open.lines.iter().map(|line| &text[line.clone()]).collect();
         let value = lines.join("\n").trim_end_matches(is_space).to_owned();
-        // For a mark, the first line that has something is enough.
+        // The first line that is not empty is marked in errors.
         let shown = open.lines.iter().find(|line| !line.is_empty());
         let shown = shown.unwrap_or(&open.key_span).clone();
         let setting = Setting {
@@ -399,11 +221,37 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The name in a line that begins a section: up to the last bracket.
-pub(crate) fn header(line: &str) -> Option<&str> {
-    let name = line.strip_prefix('[')?;
-    let name = &name[..name.rfind(']')?];
-    (!name.is_empty()).then_some(name)
+/// Returns whether Python calls a character white space. Unicode has four fewer.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
+/// Returns the part of a text without white space around it.
+fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
+    let part = &text[span.clone()];
+    let start = span.start + (part.len() - part.trim_start_matches(is_space).len());
+    let end = span.end - (part.len() - part.trim_end_matches(is_space).len());
+    start.min(end)..end
+}
+
+/// Returns the lines of a text, without their ends.
+fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        if rest == text.len() {
+            return None;
+        }
+        let start = rest;
+        let end = text[start..].find(['\n', '\r']);
+        let end = end.map_or(text.len(), |end| start + end);
+        let breaks = match &text.as_bytes()[end..] {
+            [b'\r', b'\n', ..] => 2,
+            [] => 0,
+            _ => 1,
+        };
+        rest = end + breaks;
+        Some(start..end)
+    })
 }
 
 #[cfg(test)]
@@ -441,25 +289,5 @@ mod tests {
         assert_eq!(seen, ["a", "", "b", "", "c"]);
         assert_eq!(lines("").count(), 0);
         assert_eq!(lines("a\n").count(), 1);
-    }
-
-    #[test]
-    fn a_file_of_the_largest_size_is_read_and_no_larger_one() {
-        let path = std::env::temp_dir().join(format!("tower-deploy-size-{}", std::process::id()));
-        let largest = usize::try_from(LARGEST_FILE).unwrap();
-        let read = |size: usize| {
-            fs::write(&path, vec![b'#'; size]).unwrap();
-            text(&path, &from_disk).map(|text| text.len())
-        };
-        let (most, more) = (read(largest), read(largest + 1));
-        fs::remove_file(&path).unwrap();
-        assert_eq!(most.unwrap(), largest);
-        let more = more.unwrap_err();
-        assert_eq!(more.kind(), ErrorKind::FileTooLarge);
-        assert!(
-            more.to_string()
-                .contains("it has 1048577 bytes, and 1048576 is the most"),
-            "{more}"
-        );
     }
 }

@@ -1,27 +1,28 @@
-//! `%(name)s` and `%%`.
+//! Interpolation: `%(name)s` and `%%` in values.
 
 use tower_kit::secrets::is_secret;
 
 use crate::{Error, ErrorKind};
 
-/// How deep one key may refer to the next.
+/// The most keys that refer to one another in turn.
 const DEEPEST: usize = 10;
-/// The longest value that may come of it, in bytes.
+/// The most bytes of a value with names in it.
 const LONGEST: usize = 1 << 16;
-/// How many names may be replaced for one value.
+/// The most names that are replaced for one value.
 const MOST: usize = 10_000;
 
-/// A value by which others may be named.
+/// The value that a name stands for.
 pub(crate) struct Named<'a> {
     pub(crate) text: &'a str,
-    /// Whether it is as somebody wrote it, with `%(name)s` and `%%` in it. What was computed, and what an including file has
-    /// already made something of, is not.
+    /// Whether it is the text of the file, with `%(name)s` and `%%` in it. Values from another file
+    /// are interpolated already.
     pub(crate) is_raw: bool,
-    /// Whether it is a secret whatever it is called.
+    /// Whether it is a secret under any name.
     pub(crate) is_secret: bool,
 }
 
-/// Puts values in the place of names, in the value of a key, and says whether one of them is a secret. `find` is told in which key's value a name stands.
+/// Replaces names in the value of a key. Returns the text, and whether one of the values is a
+/// secret. `find` gets the key in whose value a name stands, and the name.
 pub(crate) fn interpolate<'a>(
     key: &str,
     raw: &str,
