@@ -9,15 +9,14 @@ use http::{
     },
     response,
 };
-use tower_kit::content::RequestKind;
+use tower_kit::{content::RequestKind, entity_tag::EntityTag};
 
 use crate::{
     Rewriter, Tag,
     eligible::Eligible,
     head,
-    headers::only,
     layer::{Choose, Options, ResponseFn},
-    tag::{Copies, EntityTag, take_tags_out},
+    tag::{Copies, take_tags_out},
 };
 
 /// What is kept of a request while the inner service works.
@@ -158,8 +157,7 @@ impl<R: Rewriter> Asked<R> {
 
     /// A 304 to a client that has copies from here.
     fn treat_confirmation(&self, response: &response::Parts) -> Treatment<R> {
-        let etag = only(&response.headers, ETAG);
-        let etag = etag.and_then(|etag| EntityTag::parse(etag.as_bytes()));
+        let etag = EntityTag::of(&response.headers, &ETAG);
         if self.copies.are_beside(etag) {
             return Treatment::Untouched;
         }

@@ -2,13 +2,10 @@
 
 mod cascade;
 mod compression;
-mod conditions;
-mod entity_tag;
 mod files;
 mod filters;
 mod hooks;
 mod http_filters;
-mod range;
 mod router;
 mod routes;
 mod server;
@@ -16,7 +13,6 @@ mod template;
 mod text;
 mod trial;
 mod urlmap;
-mod version;
 
 #[cfg(feature = "cli")]
 pub(crate) use http_filters::access_log;

@@ -9,7 +9,7 @@ use std::{
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
-use super::conditions::Validators;
+use crate::conditions::Validators;
 
 /// The size in bytes of the largest file whose tag is a hash of its content. It is read for each
 /// request.
@@ -25,7 +25,7 @@ const WEB: Duration = Duration::from_secs(631_152_000);
 ///
 /// An archive or a build has set a time in whole seconds, and other content may have the same: Nix
 /// sets 1, npm a day of 1985.
-pub(super) fn validators(
+pub(crate) fn validators(
     file: &mut File,
     metadata: &Metadata,
     now: SystemTime,
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_of_the_web_and_not_of_the_future() {
+    fn static_6_dates_are_of_the_web_and_not_of_the_future() {
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         let now = at(1_800_000_000) + Duration::from_millis(500);
         for (modified, expected, why) in [
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_the_content_counts() {
+    fn static_5_all_of_the_content_counts() {
         let content = vec![b'a'; CHUNK as usize + 1];
         let etag = by_content(&mut &*content).unwrap();
         assert_eq!((etag.len(), etag.starts_with('"')), (34, true));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_gives_parts_of_seconds() {
+    fn static_5_a_clock_gives_parts_of_seconds() {
         let second = Duration::from_secs(1);
         for (time, expected) in [
             (None, None),

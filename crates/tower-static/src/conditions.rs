@@ -7,25 +7,25 @@ use http::{
     header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE},
 };
 
-use super::entity_tag::{EntityTag, members, only};
+use tower_kit::entity_tag::{EntityTag, members, only};
 
 /// How long another change may have the same date: a second, and one more for inexact clocks.
 const SAME_DATE: Duration = Duration::from_secs(2);
 
 /// The headers that distinguish one version of a file from another.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Validators {
+pub(crate) struct Validators {
     /// A strong entity tag.
-    pub(super) etag: Option<HeaderValue>,
+    pub(crate) etag: Option<HeaderValue>,
     /// In whole seconds.
-    pub(super) last_modified: Option<SystemTime>,
+    pub(crate) last_modified: Option<SystemTime>,
 }
 
 impl Validators {
     /// Returns the status that GET and HEAD get instead of the file: 304, 412, or none.
     ///
     /// In the order of section 13.2.2; a date does not count beside entity tags.
-    pub(super) fn status(&self, headers: &HeaderMap) -> Option<StatusCode> {
+    pub(crate) fn status(&self, headers: &HeaderMap) -> Option<StatusCode> {
         let is_as_wanted = match headers.contains_key(IF_MATCH) {
             true => self.is_listed(headers, &IF_MATCH, |own, tag| own.equals_strongly(tag)),
             false => self.is_changed_since(headers, &IF_UNMODIFIED_SINCE) != Some(true),
@@ -41,7 +41,7 @@ impl Validators {
     }
 
     /// Returns whether a part of this version fits what the client has (section 13.1.5).
-    pub(super) fn allow_range(&self, headers: &HeaderMap, now: SystemTime) -> bool {
+    pub(crate) fn allow_range(&self, headers: &HeaderMap, now: SystemTime) -> bool {
         if !headers.contains_key(IF_RANGE) {
             return true;
         }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_fail_are_304_or_412() {
+    fn static_3_conditions_that_fail_are_304_or_412() {
         const MATCH: &str = "if-match";
         const NONE: &str = "if-none-match";
         const SINCE: &str = "if-modified-since";
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_must_be_of_the_version_that_the_client_has() {
+    fn static_4_a_part_is_of_the_version_that_the_client_has() {
         const RANGE: &str = "if-range";
         let old = date() + SAME_DATE;
         let table: [(&[(&str, &str)], bool, &str); 12] = [

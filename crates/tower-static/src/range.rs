@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use http::{HeaderMap, header::RANGE};
 
-use super::entity_tag::only;
+use tower_kit::entity_tag::only;
 
 /// The part of a file that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Selected {
+pub(crate) enum Selected {
     Whole,
     /// Its bytes in this range, which are at least one.
     Part(Range<u64>),
@@ -20,7 +20,7 @@ pub(super) enum Selected {
 ///
 /// A server may always ignore `Range` (section 14.2). It is ignored here if it has another unit
 /// than bytes, if it cannot be read, and if it asks for several parts.
-pub(super) fn selected(headers: &HeaderMap, length: u64) -> Selected {
+pub(crate) fn selected(headers: &HeaderMap, length: u64) -> Selected {
     let value = only(headers, &RANGE).and_then(|value| value.to_str().ok());
     let selected = value.and_then(|value| select(value, length));
     selected.unwrap_or(Selected::Whole)
@@ -89,7 +89,7 @@ mod tests {
     };
 
     #[test]
-    fn a_range_selects_one_part_or_the_whole() {
+    fn static_4_a_range_selects_one_part_or_the_whole() {
         let huge = "99999999999999999999999";
         for (value, expected, why) in [
             ("bytes=0-0", Part(0..1), "both ends count"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_has_no_parts() {
+    fn static_4_an_empty_file_has_no_parts() {
         for (value, expected) in [
             ("bytes=0-", Some(Nothing)),
             ("bytes=0-0", Some(Nothing)),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn two_lines_are_no_range() {
+    fn static_4_two_lines_are_no_range() {
         let range = (RANGE, HeaderValue::from_static("bytes=0-0"));
         let headers = HeaderMap::from_iter([range.clone(), range]);
         assert_eq!(selected(&headers, 12), Whole);

@@ -1,16 +1,12 @@
-//! Conditions and ranges of the app `static` (RFC 9110, sections 13 and 14).
+//! Conditions and ranges (RFC 9110, sections 13 and 14).
 
 use std::fs;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use tower_deploy::App;
+use tower_static::Files;
 
-use super::{
-    ask,
-    files::{Folder, STATIC},
-    get, header,
-};
+use super::{Directory, ask, get, header};
 
 const TEXT: &str = "0123456789ab";
 /// Its time, as dates have it.
@@ -19,21 +15,21 @@ const EARLIER: &str = "Sun, 13 Sep 2020 12:26:39 GMT";
 const LATER: &str = "Sun, 13 Sep 2020 12:26:41 GMT";
 
 /// Returns a site with a file of 12 bytes and an empty one, from 2020.
-fn site(name: &str) -> (Folder, App) {
-    let files = [
-        ("main.ini", STATIC),
-        ("www/a.txt", TEXT),
-        ("www/empty.txt", ""),
-    ];
-    let folder = Folder::new(name, &files);
+fn site(name: &str) -> (Directory, Files) {
+    let directory = Directory::new(name, &[("www/a.txt", TEXT), ("www/empty.txt", "")]);
     for file in ["www/a.txt", "www/empty.txt"] {
-        folder.set_time(file, 1_600_000_000);
+        directory.set_time(file, 1_600_000_000);
     }
-    let app = folder.load("main.ini");
-    (folder, app)
+    let files = directory.files();
+    (directory, files)
 }
 
-async fn send(app: &App, method: &Method, path: &str, headers: &[(&str, &str)]) -> Response<Bytes> {
+async fn send(
+    app: &Files,
+    method: &Method,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Response<Bytes> {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -42,8 +38,8 @@ async fn send(app: &App, method: &Method, path: &str, headers: &[(&str, &str)]) 
 }
 
 #[tokio::test]
-async fn a_range_of_another_version_is_the_whole_file() {
-    let (folder, app) = site("if-range");
+async fn static_4_a_range_of_another_version_is_the_whole_file() {
+    let (directory, app) = site("if-range");
     let etag = get(&app, "/a.txt").await.headers()["etag"].clone();
     let etag = etag.to_str().unwrap();
     let weak = format!("W/{etag}");
@@ -66,7 +62,7 @@ async fn a_range_of_another_version_is_the_whole_file() {
         assert_eq!(header(&response, "etag"), Some(etag), "{why}");
     }
     // A new file has the date of now, which another one of this second has, too.
-    fs::write(folder.0.join("www/a.txt"), TEXT).unwrap();
+    fs::write(directory.0.join("www/a.txt"), TEXT).unwrap();
     let date = get(&app, "/a.txt").await.headers()["last-modified"].clone();
     let headers = [("range", "bytes=4-6"), ("if-range", date.to_str().unwrap())];
     let response = send(&app, &Method::GET, "/a.txt", &headers).await;
@@ -74,8 +70,8 @@ async fn a_range_of_another_version_is_the_whole_file() {
 }
 
 #[tokio::test]
-async fn ranges_of_a_file() {
-    let (_folder, app) = site("ranges");
+async fn static_4_a_range_is_a_part_of_the_file() {
+    let (_directory, app) = site("ranges");
     for (path, method, range, status, content_range, body, why) in [
         (
             "/a.txt",
@@ -203,8 +199,8 @@ async fn ranges_of_a_file() {
 }
 
 #[tokio::test]
-async fn conditions_on_several_lines_are_one_list() {
-    let (_folder, app) = site("lines");
+async fn static_3_conditions_on_several_lines_are_one_list() {
+    let (_directory, app) = site("lines");
     let etag = get(&app, "/a.txt").await.headers()["etag"].clone();
     let etag = etag.to_str().unwrap();
     for (name, status) in [("if-none-match", 304), ("if-match", 200)] {
@@ -221,8 +217,8 @@ async fn conditions_on_several_lines_are_one_list() {
 }
 
 #[tokio::test]
-async fn conditions_are_looked_at_in_order() {
-    let (_folder, app) = site("order");
+async fn static_3_conditions_are_checked_in_order() {
+    let (_directory, app) = site("order");
     let etag = get(&app, "/a.txt").await.headers()["etag"].clone();
     let etag = etag.to_str().unwrap();
     let weak = format!("W/{etag}");
