@@ -18,8 +18,6 @@ mod loader;
 mod named;
 mod place;
 mod plan;
-#[cfg(feature = "proxy")]
-mod proxy;
 mod reason;
 mod registry;
 #[cfg(feature = "reload")]

@@ -6,6 +6,8 @@ mod files;
 mod filters;
 mod hooks;
 mod http_filters;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod router;
 mod routes;
 mod server;
@@ -28,9 +30,7 @@ impl Registry {
         #[cfg(feature = "proxy")]
         let registry = ["tower#proxy", "Paste#proxy"]
             .into_iter()
-            .fold(registry, |registry, name| {
-                registry.app(name, crate::proxy::app)
-            });
+            .fold(registry, |registry, name| registry.app(name, proxy::app));
         let registry = registry
             .app("tower#text", text::text)
             .app("tower#redirect", text::redirect)

@@ -1,82 +1,63 @@
-//! The way of one request.
+//! The story of one request.
 
 use std::{
+    convert::Infallible,
     io,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, PoisonError},
+    task::{Context, Poll},
 };
 
-use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request::Parts,
-};
+use bytes::Buf;
+use http::{HeaderName, Method, Request, Response, StatusCode, Version, request::Parts};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Error as ClientError;
 use tokio::time::{Instant, sleep_until};
 use tower_environ::MountExt;
+use tower_service::Service;
 
-use crate::Body;
-
-use super::{
-    body::{Progress, RequestBody, ResponseBody, Upload},
-    connect::Pool,
-    error::{Chain, Client, ProxyError},
+use crate::{
+    BoxError, HostPolicy, ResponseBody, ResponseFuture, Upstream, UpstreamError,
+    body::{Received, RequestBody},
+    error::{Chain, Client},
     forwarded, headers, host,
     length::Length,
-    settings::{HostPolicy, Network, ProxySettings},
-    upstream::Address,
+    progress::{Progress, Upload},
+    upstream::Options,
 };
 
 /// How many names of dropped headers are logged.
 const MAX_LOGGED: usize = 32;
 
-/// A gateway to one upstream.
-pub(crate) struct Proxy {
-    address: Address,
-    pool: Pool,
-    /// All, if empty.
-    methods: Vec<Method>,
-    /// The same, for `Allow`.
-    allow: HeaderValue,
-    suppressed: Vec<HeaderName>,
-    passed: Vec<HeaderName>,
-    /// The names of headers whose dropping was logged.
-    logged: Mutex<Vec<HeaderName>>,
-    host: HostPolicy,
-    header_timeout: Duration,
-    idle_timeout: Duration,
-    trusted: Vec<Network>,
-}
+impl<B> Service<Request<B>> for Upstream
+where
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
 
-impl Proxy {
-    pub(crate) fn new(settings: ProxySettings) -> Self {
-        let methods = settings.allowed_request_methods;
-        let methods: Vec<Method> = methods.into_iter().map(|method| method.0).collect();
-        let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-        let allow = HeaderValue::from_str(&names.join(", "));
-        let suppressed = settings.suppress_http_headers.into_iter();
-        let passed = settings.pass_headers.into_iter();
-        Self {
-            pool: Pool::new(&settings.address, settings.connect_timeout),
-            address: settings.address,
-            methods,
-            allow: allow.expect("methods are tokens"),
-            suppressed: suppressed.map(|name| name.0).collect(),
-            passed: passed.map(|name| name.0).collect(),
-            logged: Mutex::default(),
-            host: settings.host,
-            header_timeout: settings.header_timeout,
-            idle_timeout: settings.idle_timeout,
-            trusted: settings.trusted,
-        }
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let options = self.options.clone();
+        ResponseFuture::new(async move { options.respond(request).await })
+    }
+}
+
+impl Options {
     /// Returns the upstream's response, or a rejection. If the future or the response's body is
     /// dropped, so is the connection that the request is on.
-    pub(crate) async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn respond<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
         let (parts, body) = request.into_parts();
         let client = Client::of(&parts);
-        let answer = match self.to_upstream(parts, &body) {
+        let response = match self.to_upstream(parts, &body) {
             Ok(head) => {
                 let progress = Progress::new();
                 let body = RequestBody::new(body, progress.clone());
@@ -86,20 +67,25 @@ impl Proxy {
             }
             Err(error) => Err(error),
         };
-        answer.unwrap_or_else(|error| error.response(&client, &self.allow))
+        response.unwrap_or_else(|error| {
+            let allow = self.methods.as_ref().map(|methods| &methods.allow);
+            error.response(&client, allow).map(ResponseBody::own)
+        })
     }
 
-    /// The head of the request to the upstream. The body is not read for it.
-    fn to_upstream(&self, parts: Parts, body: &Body) -> Result<Request<()>, ProxyError> {
+    /// Returns the head of the request to the upstream. The body is not read for it.
+    fn to_upstream(&self, parts: Parts, body: &impl Body) -> Result<Request<()>, UpstreamError> {
         if parts.method == Method::CONNECT {
-            return Err(ProxyError::NoTunnel);
+            return Err(UpstreamError::NoTunnel);
         }
         if headers::is_coded(&parts.headers) {
-            return Err(ProxyError::UnknownCoding);
+            return Err(UpstreamError::UnknownCoding);
         }
         // DIFFERENCE: Paste answers 400.
-        if !self.methods.is_empty() && !self.methods.contains(&parts.method) {
-            return Err(ProxyError::MethodNotAllowed);
+        if let Some(methods) = &self.methods
+            && !methods.list.contains(&parts.method)
+        {
+            return Err(UpstreamError::MethodNotAllowed);
         }
         let named = host::of(&parts.uri, &parts.headers)?;
         let at_mount = parts.path_info().is_empty() && !parts.script_name().is_empty();
@@ -112,7 +98,6 @@ impl Proxy {
         };
         let host = host.unwrap_or_else(|| self.address.host().clone());
         let length = Length::of(&parts.method, &parts.headers, body);
-        let suppressed: Vec<&HeaderName> = self.suppressed.iter().collect();
 
         // A new request: extensions are for those further in here, and one of them would tell the connection how to write headers.
         let mut head = Request::new(());
@@ -126,9 +111,10 @@ impl Proxy {
             headers,
             parts.version,
             forwarding,
-            &suppressed,
+            &self.suppressed,
             host,
             length,
+            &self.via,
         );
         Ok(head)
     }
@@ -157,7 +143,7 @@ impl Proxy {
         &self,
         request: Request<RequestBody>,
         progress: &Progress,
-    ) -> Result<Response<Incoming>, ProxyError> {
+    ) -> Result<Response<Incoming>, UpstreamError> {
         let mut response = pin!(self.pool.request(request));
         let mut timer = pin!(sleep_until(progress.last().1 + self.header_timeout));
         loop {
@@ -172,8 +158,8 @@ impl Proxy {
                     let deadline = since + self.header_timeout;
                     if deadline <= Instant::now() {
                         let error = match upload {
-                            Upload::Awaited => ProxyError::StalledRequest,
-                            Upload::Passed | Upload::Failed => ProxyError::HeaderTimeout,
+                            Upload::Awaited => UpstreamError::StalledRequest,
+                            Upload::Passed | Upload::Failed => UpstreamError::HeaderTimeout,
                         };
                         tracing::warn!(timeout = ?self.header_timeout, "{error}");
                         return Err(error);
@@ -189,15 +175,15 @@ impl Proxy {
         method: &Method,
         response: Response<Incoming>,
         progress: Arc<Progress>,
-    ) -> Result<Response<Body>, ProxyError> {
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // `Upgrade` was not passed on (RFC 9110, section 7.8), so nobody has asked for it.
             tracing::warn!("the upstream switches to a protocol that it was not asked for");
-            return Err(ProxyError::NoAnswer);
+            return Err(UpstreamError::NoAnswer);
         }
         if headers::is_coded(response.headers()) {
             tracing::warn!("the upstream answers in a transfer coding that it was not asked for");
-            return Err(ProxyError::NoAnswer);
+            return Err(UpstreamError::NoAnswer);
         }
         let (mut parts, body) = response.into_parts();
         let closes = headers::closes(parts.version, &parts.headers);
@@ -206,22 +192,22 @@ impl Proxy {
         }
         parts.version = Version::HTTP_11;
         headers::to_client(&mut parts.headers, method, parts.status, &body);
-        let body = ResponseBody::new(body, progress, self.idle_timeout, closes);
-        Ok(Response::from_parts(parts, Body::new(body)))
+        let body = Received::new(body, progress, self.idle_timeout, closes);
+        Ok(Response::from_parts(parts, ResponseBody::of_upstream(body)))
     }
 }
 
 /// Returns the error that the client gets for one of the connection.
-fn error_of(error: &ClientError, upload: Upload) -> ProxyError {
+fn error_of(error: &ClientError, upload: Upload) -> UpstreamError {
     if upload == Upload::Failed {
         // The half that the upstream has got is no whole message to it, so it is not to act on it (RFC 9112, section 8).
         tracing::debug!(error = %Chain(error), "the client broke off");
-        return ProxyError::BrokenRequest;
+        return UpstreamError::BrokenRequest;
     }
     let found = match (error.is_connect(), is_timeout(error)) {
-        (true, true) => ProxyError::ConnectTimeout,
-        (true, false) => ProxyError::Unreachable,
-        (false, _) => ProxyError::NoAnswer,
+        (true, true) => UpstreamError::ConnectTimeout,
+        (true, false) => UpstreamError::Unreachable,
+        (false, _) => UpstreamError::NoAnswer,
     };
     tracing::warn!(error = %Chain(error), "{found}");
     found

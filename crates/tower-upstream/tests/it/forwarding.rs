@@ -4,13 +4,10 @@ use std::net::SocketAddr;
 
 use http::Request;
 use tower::Layer;
-use tower_deploy::{App, Body};
 use tower_environ::MountLayer;
 use tower_origin::{OriginLayer, PeerAddr, XForwarded};
 
-use super::{ask, proxy, sockets::Upstream};
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+use super::{App, Body, OK, ask, at, boxed, sockets::Listener, watched};
 
 /// What a client says who wants to be somebody else.
 const LIES: &[(&str, &str)] = &[
@@ -28,13 +25,15 @@ const LIES: &[(&str, &str)] = &[
 
 /// The lines that say who asked, sorted.
 async fn seen(
-    settings: &str,
+    trusted: &[&str],
     wrap: impl FnOnce(App) -> App,
     peer: Option<&str>,
     headers: &[(&str, &str)],
 ) -> Vec<String> {
-    let upstream = Upstream::bind().await;
-    let app = wrap(proxy(&upstream, settings));
+    let upstream = Listener::bind().await;
+    let app = wrap(watched(
+        at(&upstream).trusted(trusted.iter().copied()).unwrap(),
+    ));
     let mut heads = upstream.answering(OK);
     let mut request = Request::get("/shop/x").header("host", "example.org:8080");
     for (name, value) in headers {
@@ -58,31 +57,31 @@ async fn seen(
 }
 
 #[tokio::test]
-async fn who_is_not_trusted_is_not_believed() {
-    for (settings, peer, client) in [
+async fn upstream_4_a_peer_that_is_not_trusted_is_not_believed() {
+    for (trusted, peer, client) in [
         (
-            "",
+            &[][..],
             Some("192.0.2.1:4000"),
             Some("x-forwarded-for: 192.0.2.1"),
         ),
         (
-            "",
+            &[],
             Some("[2001:db8::1]:4000"),
             Some("x-forwarded-for: 2001:db8::1"),
         ),
         (
-            "",
+            &[],
             Some("[::ffff:192.0.2.1]:4000"),
             Some("x-forwarded-for: 192.0.2.1"),
         ),
         (
-            "trusted = 10.0.0.0/8 ::1\n",
+            &["10.0.0.0/8", "::1"],
             Some("192.0.2.1:4000"),
             Some("x-forwarded-for: 192.0.2.1"),
         ),
-        ("trusted = 0.0.0.0/0\n", None, None),
+        (&["0.0.0.0/0"], None, None),
     ] {
-        let seen = seen(settings, |app| app, peer, LIES).await;
+        let seen = seen(trusted, |inner| inner, peer, LIES).await;
         let mut wanted: Vec<&str> = client.into_iter().collect();
         wanted.extend([
             "x-forwarded-host: example.org:8080",
@@ -94,7 +93,7 @@ async fn who_is_not_trusted_is_not_believed() {
 }
 
 #[tokio::test]
-async fn what_a_trusted_proxy_says_is_kept_and_the_proxy_itself_appended() {
+async fn upstream_4_a_trusted_proxy_is_appended() {
     let says = [
         ("x-forwarded-for", "203.0.113.7"),
         ("x-forwarded-for", "10.0.0.2"),
@@ -109,9 +108,9 @@ async fn what_a_trusted_proxy_says_is_kept_and_the_proxy_itself_appended() {
         ("x_forwarded_for", "6.6.6.6"),
         ("connection", "x-forwarded-for, x-forwarded-proto"),
     ];
-    let mount = |app| App::new(MountLayer::new("/shop").unwrap().layer(app));
+    let mount = |inner| boxed(MountLayer::new("/shop").unwrap().layer(inner));
     for peer in ["10.0.0.1:1", "[::ffff:10.0.0.1]:1"] {
-        let seen = seen("trusted = 192.0.2.1 10.0.0.0/8\n", mount, Some(peer), &says).await;
+        let seen = seen(&["192.0.2.1", "10.0.0.0/8"], mount, Some(peer), &says).await;
         assert_eq!(
             seen,
             [
@@ -128,8 +127,8 @@ async fn what_a_trusted_proxy_says_is_kept_and_the_proxy_itself_appended() {
 }
 
 #[tokio::test]
-async fn what_a_trusted_proxy_does_not_say_is_filled_in() {
-    let seen = seen("trusted = 10.0.0.1\n", |app| app, Some("10.0.0.1:1"), &[]).await;
+async fn upstream_4_missing_headers_of_a_trusted_proxy_are_set() {
+    let seen = seen(&["10.0.0.1"], |inner| inner, Some("10.0.0.1:1"), &[]).await;
     assert_eq!(
         seen,
         [
@@ -142,26 +141,26 @@ async fn what_a_trusted_proxy_does_not_say_is_filled_in() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_that_says_forwarded_is_answered_in_kind() {
+async fn upstream_4_a_proxy_is_appended_to_its_own_kind_of_header() {
     let says = [
         ("forwarded", "for=203.0.113.7;proto=https"),
         ("forwarded", "for=10.0.0.2"),
     ];
-    let trusted = "trusted = 10.0.0.0/8 2001:db8::/32\n";
+    let trusted = &["10.0.0.0/8", "2001:db8::/32"];
     let before = "forwarded: for=203.0.113.7;proto=https, for=10.0.0.2, ";
-    let v4 = seen(trusted, |app| app, Some("10.0.0.1:1"), &says).await;
-    let v6 = seen(trusted, |app| app, Some("[2001:db8::1]:1"), &says).await;
+    let v4 = seen(trusted, |inner| inner, Some("10.0.0.1:1"), &says).await;
+    let v6 = seen(trusted, |inner| inner, Some("[2001:db8::1]:1"), &says).await;
     let own = "proto=http;host=\"example.org:8080\"";
     assert_eq!(v4, [format!("{before}for=10.0.0.1;{own}")]);
     assert_eq!(v6, [format!("{before}for=\"[2001:db8::1]\";{own}")]);
 }
 
 #[tokio::test]
-async fn an_origin_says_who_asked() {
-    let origin = |app| {
+async fn upstream_4_an_origin_names_the_client() {
+    let origin = |inner| {
         let layer = OriginLayer::new().trusted(["10.0.0.0/8"]).unwrap();
         let layer = layer.x_forwarded([XForwarded::Host, XForwarded::Prefix]);
-        App::new(layer.layer(MountLayer::new("/shop").unwrap().layer(app)))
+        boxed(layer.layer(MountLayer::new("/shop").unwrap().layer(inner)))
     };
     let says = [
         ("x-forwarded-for", "6.6.6.6, 203.0.113.7"),
@@ -171,7 +170,7 @@ async fn an_origin_says_who_asked() {
         ("x-real-ip", "6.6.6.6"),
     ];
     assert_eq!(
-        seen("", origin, Some("10.0.0.1:1"), &says).await,
+        seen(&[], origin, Some("10.0.0.1:1"), &says).await,
         [
             "x-forwarded-for: 203.0.113.7",
             "x-forwarded-host: shop.example",
@@ -181,7 +180,7 @@ async fn an_origin_says_who_asked() {
         ]
     );
     assert_eq!(
-        seen("", origin, Some("192.0.2.1:1"), LIES).await,
+        seen(&[], origin, Some("192.0.2.1:1"), LIES).await,
         [
             "x-forwarded-for: 192.0.2.1",
             "x-forwarded-host: example.org:8080",
@@ -193,13 +192,13 @@ async fn an_origin_says_who_asked() {
 }
 
 #[tokio::test]
-async fn a_hidden_client_is_not_named_by_its_proxy() {
-    let origin = |app| {
-        App::new(
+async fn upstream_4_a_hidden_client_is_not_named_by_its_proxy() {
+    let origin = |inner| {
+        boxed(
             OriginLayer::new()
                 .trusted(["10.0.0.0/8"])
                 .unwrap()
-                .layer(app),
+                .layer(inner),
         )
     };
     let peer = Some("10.0.0.1:1");
@@ -216,7 +215,7 @@ async fn a_hidden_client_is_not_named_by_its_proxy() {
         ("x-forwarded-for", "unknown, 10.0.0.2"),
     ] {
         assert_eq!(
-            seen("", origin, peer, &[hidden]).await,
+            seen(&[], origin, peer, &[hidden]).await,
             others,
             "{hidden:?}"
         );
@@ -224,8 +223,8 @@ async fn a_hidden_client_is_not_named_by_its_proxy() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_that_hides_the_client_is_not_named_instead() {
-    let trusted = "trusted = 10.0.0.0/8\n";
+async fn upstream_4_a_proxy_is_not_named_for_a_hidden_client() {
+    let trusted = &["10.0.0.0/8"];
     let peer = Some("10.0.0.1:1");
     for (hidden, first, last) in [
         (
@@ -246,7 +245,7 @@ async fn a_trusted_proxy_that_hides_the_client_is_not_named_instead() {
     ] {
         let mut says = vec![("forwarded", hidden), ("x-forwarded-proto", "https")];
         says.extend(last.map(|last| ("x-forwarded-for", last)));
-        let seen = seen(trusted, |app| app, peer, &says).await;
+        let seen = seen(trusted, |inner| inner, peer, &says).await;
         assert_eq!(seen[0], format!("forwarded: {first}"));
         let named: Vec<&String> = seen
             .iter()

@@ -11,7 +11,7 @@ use http::{
 use tower_environ::MountExt;
 use tower_origin::{Origin, PeerAddr};
 
-use super::{host, names::is_plain, settings::Network};
+use crate::{Network, host, names::is_plain};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

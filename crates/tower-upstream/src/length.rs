@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_the_bodys() {
+    fn upstream_7_the_length_is_the_bodys() {
         let stream = || {
             StreamBody::new(futures_util::stream::empty::<
                 Result<_, std::convert::Infallible>,

@@ -1,46 +1,48 @@
-//! Why the proxy responds itself.
+//! Why an upstream has no response, and what the client gets.
 
 use std::{error::Error, fmt};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
     header::{ACCEPT, ALLOW, CONTENT_TYPE},
     request::Parts,
 };
+use http_body_util::Full;
 use tower_kit::{Preferences, Rejection};
 
-use crate::Body;
-
-/// Why the proxy itself has responded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ProxyError {
-    /// 400: several hosts, or a malformed one.
+/// Why an [`Upstream`](crate::Upstream) has responded itself: the reason of its
+/// [`Rejection`](tower_kit::Rejection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpstreamError {
+    /// 400: the request has several hosts, or a malformed one.
     MalformedHost,
     /// 400: the client's body broke off.
     BrokenRequest,
-    /// 405: not one of the methods that are passed on.
+    /// 405: the method is not one of those that are passed on.
     MethodNotAllowed,
     /// 408: the client's body stopped.
     StalledRequest,
     /// 400: dots in the target could lead out of the address's own path.
     LeadsOut,
-    /// 414: with the address's own path it is too long.
+    /// 414: the target is too long with the address's own path.
     TargetTooLong,
-    /// 501: a transfer coding besides `chunked`.
+    /// 501: the request has a transfer coding besides `chunked`.
     UnknownCoding,
-    /// 501: CONNECT asks for a tunnel, which is a forward proxy's work.
+    /// 501: CONNECT asks for a tunnel, which is the work of a forward proxy.
     NoTunnel,
-    /// 502: no connection.
+    /// 502: no connection to the upstream could be made.
     Unreachable,
-    /// 502: the connection broke, or the response is malformed.
+    /// 502: the connection broke, or the upstream's response is malformed.
     NoAnswer,
-    /// 504: no connection in time.
+    /// 504: no connection to the upstream could be made in time.
     ConnectTimeout,
-    /// 504: no head in time.
+    /// 504: the upstream sent no response head in time.
     HeaderTimeout,
 }
 
-impl ProxyError {
+impl UpstreamError {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::MalformedHost | Self::BrokenRequest | Self::LeadsOut => StatusCode::BAD_REQUEST,
@@ -72,22 +74,26 @@ impl ProxyError {
     }
 
     /// Returns the response. A 405 states the methods that are allowed.
-    pub(crate) fn response(self, client: &Client, allow: &HeaderValue) -> Response<Body> {
+    pub(crate) fn response(
+        self,
+        client: &Client,
+        allow: Option<&HeaderValue>,
+    ) -> Response<Full<Bytes>> {
         let mut rejection = Rejection::new(self.status(), self).with_detail(self.detail());
-        if self == Self::MethodNotAllowed {
+        if let (Self::MethodNotAllowed, Some(allow)) = (self, allow) {
             rejection = rejection.with_header(ALLOW, allow.clone());
         }
-        rejection.response_for(client).map(Body::new)
+        rejection.response_for(client)
     }
 }
 
-impl fmt::Display for ProxyError {
+impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.detail())
     }
 }
 
-impl Error for ProxyError {}
+impl Error for UpstreamError {}
 
 /// What [`Preferences`] are made of. They are read only for a rejection, when the rest of the
 /// request is gone.
@@ -153,36 +159,36 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_the_reason_of_its_rejection() {
+    fn upstream_12_an_error_is_the_reason_of_its_rejection() {
         let allow = HeaderValue::from_static("GET, HEAD");
         for error in [
-            ProxyError::MalformedHost,
-            ProxyError::BrokenRequest,
-            ProxyError::MethodNotAllowed,
-            ProxyError::StalledRequest,
-            ProxyError::LeadsOut,
-            ProxyError::TargetTooLong,
-            ProxyError::UnknownCoding,
-            ProxyError::NoTunnel,
-            ProxyError::Unreachable,
-            ProxyError::NoAnswer,
-            ProxyError::ConnectTimeout,
-            ProxyError::HeaderTimeout,
+            UpstreamError::MalformedHost,
+            UpstreamError::BrokenRequest,
+            UpstreamError::MethodNotAllowed,
+            UpstreamError::StalledRequest,
+            UpstreamError::LeadsOut,
+            UpstreamError::TargetTooLong,
+            UpstreamError::UnknownCoding,
+            UpstreamError::NoTunnel,
+            UpstreamError::Unreachable,
+            UpstreamError::NoAnswer,
+            UpstreamError::ConnectTimeout,
+            UpstreamError::HeaderTimeout,
         ] {
-            let response = error.response(&client(Request::get("/")), &allow);
+            let response = error.response(&client(Request::get("/")), Some(&allow));
             let rejection = Rejection::of(&response).unwrap();
             assert_eq!(rejection.reason(), Some(&error));
             assert_eq!(rejection.detail(), Some(&*error.to_string()));
             assert_eq!(response.status(), error.status());
-            let is_405 = error == ProxyError::MethodNotAllowed;
+            let is_405 = error == UpstreamError::MethodNotAllowed;
             assert_eq!(response.headers().contains_key(ALLOW), is_405);
-            let to_head = error.response(&client(Request::head("/")), &allow);
+            let to_head = error.response(&client(Request::head("/")), Some(&allow));
             assert!(http_body::Body::is_end_stream(to_head.body()));
         }
     }
 
     #[test]
-    fn a_client_has_the_preferences_of_its_request() {
+    fn upstream_12_a_client_has_its_requests_preferences() {
         let grpc = "application/grpc-web+proto";
         for request in [
             Request::get("/"),

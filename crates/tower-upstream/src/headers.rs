@@ -7,50 +7,31 @@ use http::{
 use http_body::Body;
 use tower_kit::content::content_length;
 
-use super::{
-    forwarded::is_forwarding,
+use crate::{
     length::Length,
     names::{is_plain, plain},
+    one_hop::{is_of_one_message, is_ours},
 };
-
-/// Those that are about one connection (RFC 9110, sections 7.6.1, 10.1.4 and 11.7; RFC 7540, section 3.2.1), besides what `Connection` names.
-/// `Trailer` is none of them: it announces fields that are passed on.
-const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Of a request these are made anew, or left out. `Proxy` is in no standard, and becomes the variable `HTTP_PROXY` of a CGI program (CVE-2016-5385 and
-/// others). `Expect` is met here: the server tells the client to go on when the connection to the upstream begins to take the body, and that
-/// connection would not wait for another 100.
-const MADE_ANEW: [&str; 4] = ["content-length", "expect", "host", "proxy"];
 
 /// Makes a request's headers the upstream's.
 pub(crate) fn to_upstream(
     headers: &mut HeaderMap,
     version: Version,
     forwarding: HeaderMap,
-    suppressed: &[&HeaderName],
+    suppressed: &[HeaderName],
     host: HeaderValue,
     length: Length,
+    via_name: &str,
 ) {
     let wants_trailers = takes_trailers(headers);
     remove_named_by_connection(headers);
     remove(headers, |name| is_ours(&plain(name.as_str())));
     headers.extend(forwarding);
-    headers.append(VIA, via(version));
+    headers.append(VIA, via(version, via_name));
     join_cookies(headers);
     remove(headers, |name| {
         let name = plain(name.as_str());
-        suppressed.iter().any(|suppressed| **suppressed == *name)
+        suppressed.iter().any(|suppressed| *suppressed == *name)
     });
     headers.insert(HOST, host);
     length.set(headers);
@@ -79,45 +60,12 @@ pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
     codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
 }
 
-/// Whether no client says this to the upstream.
-fn is_ours(name: &str) -> bool {
-    HOP_BY_HOP.contains(&name) || MADE_ANEW.contains(&name) || is_forwarding(name)
-}
-
-/// Returns whether a field of a response is about one hop, or about how long the message is on it.
-fn is_of_one_message(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(&name.as_str()) || *name == CONTENT_LENGTH
-}
-
 /// Removes the request's headers that the upstream might take for others, except those `passed`
 /// by name, and returns their names.
 pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -> Vec<HeaderName> {
     remove(headers, |name| {
         !is_plain(name.as_str()) && !passed.contains(name)
     })
-}
-
-/// Checks that a header which the settings name can be passed on by its name.
-///
-/// # Errors
-///
-/// Returns a message if the header is passed on anyway, or never.
-pub(crate) fn check_passed(name: &HeaderName) -> Result<(), String> {
-    let plain = plain(name.as_str());
-    if is_ours(&plain) {
-        let why = match is_plain(name.as_str()) {
-            true => "since the proxy removes it or sets it itself".to_owned(),
-            false => format!("since servers take it for `{plain}`"),
-        };
-        return Err(format!("`{name}` is never passed on, {why}"));
-    }
-    if is_plain(name.as_str()) {
-        return Err(format!(
-            "`{name}` is passed on without being named; named are names with other characters \
-             than letters, digits and `-`"
-        ));
-    }
-    Ok(())
 }
 
 /// Makes a response's headers the client's.
@@ -202,14 +150,15 @@ fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 }
 
 /// RFC 9110, section 7.6.3: a gateway has to say so in requests. In responses it may, and does not: they would tell every client what is in between.
-fn via(version: Version) -> HeaderValue {
-    HeaderValue::from_static(match version {
-        Version::HTTP_09 => "0.9 tower-deploy",
-        Version::HTTP_10 => "1.0 tower-deploy",
-        Version::HTTP_2 => "2.0 tower-deploy",
-        Version::HTTP_3 => "3.0 tower-deploy",
-        _ => "1.1 tower-deploy",
-    })
+fn via(version: Version, name: &str) -> HeaderValue {
+    let version = match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2.0",
+        Version::HTTP_3 => "3.0",
+        _ => "1.1",
+    };
+    HeaderValue::from_str(&format!("{version} {name}")).expect("a number and a token are a value")
 }
 
 /// HTTP/2 may part cookies, and HTTP/1.1 has one line of them (RFC 9113, section 8.2.3).
@@ -251,7 +200,15 @@ mod tests {
         let host = HeaderValue::from_static("up");
         let none = HeaderMap::new();
         let length = Length::NoBody;
-        to_upstream(&mut headers, Version::HTTP_11, none, &[], host, length);
+        to_upstream(
+            &mut headers,
+            Version::HTTP_11,
+            none,
+            &[],
+            host,
+            length,
+            "me",
+        );
         let lines = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
@@ -261,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_one_hop_stays_there() {
+    fn upstream_2_a_field_about_one_hop_stays_there() {
         for (given, left) in [
             (vec![("Accept", "*/*")], vec!["accept: */*"]),
             (vec![("Connection", "close"), ("A", "1")], vec!["a: 1"]),
@@ -319,14 +276,14 @@ mod tests {
             ),
         ] {
             let mut left: Vec<String> = left.into_iter().map(String::from).collect();
-            left.extend(["host: up".to_owned(), "via: 1.1 tower-deploy".to_owned()]);
+            left.extend(["host: up".to_owned(), "via: 1.1 me".to_owned()]);
             left.sort();
             assert_eq!(passed(&given), left);
         }
     }
 
     #[test]
-    fn what_is_about_one_hop_is_no_trailer() {
+    fn upstream_2_a_field_about_one_hop_is_no_trailer() {
         let mut trailers = map(&[
             ("Connection", "close"),
             ("Upgrade", "x"),
@@ -352,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coding_that_nobody_undoes_is_seen() {
+    fn upstream_6_an_unknown_transfer_coding_is_found() {
         for (coding, is) in [
             ("chunked", false),
             ("Chunked", false),
@@ -369,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_has_one_length_or_chunks() {
+    fn upstream_7_a_request_has_one_length_or_chunks() {
         for (length, has) in [
             (Length::NoBody, vec![]),
             (Length::Known(7), vec!["content-length: 7"]),
@@ -381,7 +338,7 @@ mod tests {
                 ("connection", "content-length"),
             ]);
             let host = HeaderValue::from_static("up");
-            let suppressed = [&CONTENT_LENGTH, &HOST, &TRANSFER_ENCODING, &VIA];
+            let suppressed = [CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA];
             to_upstream(
                 &mut headers,
                 Version::HTTP_2,
@@ -389,6 +346,7 @@ mod tests {
                 &suppressed,
                 host,
                 length,
+                "me",
             );
             headers.remove(HOST).unwrap();
             let found: Vec<String> = headers
@@ -400,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_ends_as_its_version_and_its_options_say() {
+    fn upstream_11_a_connection_closes_by_version_and_options() {
         let table: [(Version, &[&str], bool); 9] = [
             (Version::HTTP_11, &[], false),
             (Version::HTTP_11, &["close"], true),
@@ -423,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_has_the_length_that_its_body_has() {
+    fn upstream_7_a_response_has_the_length_of_its_body() {
         let ten = || map(&[("content-length", "10")]);
         let both = || map(&[("content-length", "10"), ("transfer-encoding", "chunked")]);
         let full = || Full::new(Bytes::from("0123456789")).boxed();

@@ -1,15 +1,14 @@
 //! Names of fields that an upstream could take for others, and fields that are about one hop.
 
-use http::Request;
+use http::{HeaderName, Request};
 use http_body_util::{BodyExt, StreamBody};
-use tower_deploy::Body;
+use tower_upstream::BuildErrorKind;
 
 use super::{
-    ask, load, proxy,
-    sockets::{Upstream, client, serve},
+    Body, OK, ask, at, proxy,
+    sockets::{Listener, client, serve},
+    watched,
 };
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// Written out here, so that none can be lost in the code (RFC 9110, sections 7.6.1, 10.1.4, 11.7;
 /// RFC 7540, section 3.2.1).
@@ -43,9 +42,9 @@ fn names(head: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_field_about_one_hop_stays_there() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_2_each_field_about_one_hop_stays_there() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let front = serve(app).await;
     for name in ONE_HOP {
         let line = format!("{name}: {}", value(name));
@@ -85,9 +84,9 @@ async fn each_field_about_one_hop_stays_there() {
 }
 
 #[tokio::test]
-async fn several_connection_lines_name_fields_of_a_response() {
-    let upstream = Upstream::bind().await;
-    let front = serve(proxy(&upstream, "")).await;
+async fn upstream_2_several_connection_lines_name_fields() {
+    let upstream = Listener::bind().await;
+    let front = serve(proxy(&upstream)).await;
     let mut wire = client(front).await;
     wire.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
     let lines = "Connection: X-One,, x-two\r\nX-One: 1\r\nX-Two: 2\r\nX-Four: 4\r\nX-Three: 3\r\nX-Three: 33\r\nConnection: \"q\", X-Three\r\n";
@@ -102,7 +101,7 @@ async fn several_connection_lines_name_fields_of_a_response() {
 }
 
 #[tokio::test]
-async fn only_plain_names_reach_the_upstream() {
+async fn upstream_3_only_plain_names_reach_the_upstream() {
     let given = [
         ("SCRIPT_NAME", "/evil"),
         ("PATH_INFO", "/evil"),
@@ -119,22 +118,31 @@ async fn only_plain_names_reach_the_upstream() {
         ("X-Foo-9", "plain"),
     ];
     let ours = ["host", "via", "x-forwarded-for", "x-forwarded-proto"];
-    for (settings, passed) in [
-        ("", &["x-foo-9"][..]),
+    let x_foo = HeaderName::from_static("x.foo");
+    for (passing, suppressed, trusted, passed) in [
+        (&[][..], None, "192.0.2.1", &["x-foo-9"][..]),
         (
-            "pass_headers = X_Foo SCRIPT_NAME\n",
+            &["X_Foo", "SCRIPT_NAME"],
+            None,
+            "192.0.2.1",
             &["script_name", "x-foo-9", "x_foo"],
         ),
-        ("pass_headers = x.foo\n", &["x-foo-9", "x.foo"]),
+        (&["x.foo"], None, "192.0.2.1", &["x-foo-9", "x.foo"]),
         // A suppressed name is suppressed in each spelling.
         (
-            "pass_headers = X_Foo X_Bar\nsuppress_http_headers = x.FOO\n",
+            &["X_Foo", "X_Bar"],
+            Some(x_foo),
+            "192.0.2.1",
             &["x-foo-9", "x_bar"],
         ),
-        ("trusted = 127.0.0.0/8\n", &["x-foo-9"]),
+        (&[], None, "127.0.0.0/8", &["x-foo-9"]),
     ] {
-        let upstream = Upstream::bind().await;
-        let app = proxy(&upstream, settings);
+        let upstream = Listener::bind().await;
+        let with = at(&upstream)
+            .passed_headers(passing.iter().copied())
+            .unwrap();
+        let with = with.suppressed_headers(suppressed).trusted([trusted]);
+        let app = watched(with.unwrap());
         let mut heads = upstream.answering(OK);
         let mut request = Request::get("/");
         for (name, value) in given {
@@ -147,14 +155,14 @@ async fn only_plain_names_reach_the_upstream() {
         let mut names = names(&heads.recv().await.unwrap());
         names.retain(|name| !ours.contains(&&**name));
         names.sort();
-        assert_eq!(names, passed, "{settings}");
+        assert_eq!(names, passed, "{passing:?}");
     }
 }
 
 #[tokio::test]
-async fn a_trailer_with_an_ambiguous_name_does_not_reach_the_upstream() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_3_an_ambiguous_trailer_does_not_reach_the_upstream() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let trailers = [
         ("script_name", "/evil"),
         ("x.sum", "1"),
@@ -180,9 +188,9 @@ async fn a_trailer_with_an_ambiguous_name_does_not_reach_the_upstream() {
 }
 
 #[tokio::test]
-async fn a_response_keeps_its_names() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_3_a_response_keeps_its_names() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let request = Request::get("/").body(Body::default()).unwrap();
     let answer = "HTTP/1.1 200 OK\r\nX_Foo: 1\r\nx.bar: 2\r\ncontent-length: 2\r\n\r\nok";
     let (response, _) = tokio::join!(ask(&app, request), upstream.answers(answer));
@@ -192,7 +200,7 @@ async fn a_response_keeps_its_names() {
 }
 
 #[test]
-fn a_name_that_could_not_be_passed_on_is_a_mistake() {
+fn upstream_3_a_name_that_cannot_be_passed_is_an_error() {
     for (names, error) in [
         (
             "X_Forwarded_For",
@@ -228,19 +236,17 @@ fn a_name_that_could_not_be_passed_on_is_a_mistake() {
         ),
         ("X_(a)", "`X_(a)` is not a header's name, such as X_Token"),
     ] {
-        let found = load(&format!("address = http://h\npass_headers = {names}\n"));
-        let found = found.unwrap_err().to_string();
-        let wanted = format!("[app:main] pass_headers: {error}");
-        assert!(found.ends_with(&wanted), "{found}");
+        let found = at("http://h").passed_headers(names.split(' ')).unwrap_err();
+        assert_eq!(found.kind(), BuildErrorKind::Header);
+        assert_eq!(found.to_string(), error);
     }
 }
 
-#[cfg(feature = "cli")]
 #[tokio::test]
-async fn each_name_that_is_dropped_is_logged_once() {
+async fn upstream_3_each_dropped_name_is_logged_once() {
     let (log, _guard) = crate::log::Log::begin(tracing::Level::INFO);
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let _heads = upstream.answering(OK);
     for number in [1, 1, 2, 1, 2] {
         let request = Request::get("/").header(format!("X_{number}"), "secret");

@@ -1,75 +1,94 @@
-//! Where the upstream is, and what it is asked for.
+//! Where the upstream is, and which target it gets.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
 use http::{
     HeaderValue, Uri,
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 
-use super::error::ProxyError;
+use crate::{BuildError, BuildErrorKind as Kind, UpstreamError};
 
-/// `http://HOST[:PORT][/PATH]` or `unix:/path/to.sock[:/PATH]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Address {
+/// The address of an upstream: `http://HOST[:PORT][/PATH]` or `unix:/path/to.sock[:/PATH]`.
+///
+/// The path is prepended to the path of each request.
+///
+/// ```
+/// use tower_upstream::Address;
+///
+/// let address: Address = "http://10.0.0.5:8080/shop".parse()?;
+/// assert_eq!(address.to_string(), "http://10.0.0.5:8080/shop");
+/// assert!("https://10.0.0.5".parse::<Address>().is_err());
+/// # Ok::<(), tower_upstream::BuildError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
     /// The file of a Unix socket.
     pub(crate) socket: Option<PathBuf>,
     /// `localhost` for a Unix socket, as nginx has it: HTTP/1.1 needs some host.
     authority: Authority,
     host: HeaderValue,
-    /// What goes before each path; empty, or from one slash on.
+    /// The path before each request's path: empty, or from one slash on.
     path: String,
 }
 
 const EXPECTED: &str = "expected http://HOST[:PORT][/PATH] or unix:/path/to.sock[:/PATH]";
 
-impl TryFrom<String> for Address {
-    type Error = String;
+impl FromStr for Address {
+    type Err = BuildError;
 
-    /// No error shows the address: it may hold a password.
-    fn try_from(text: String) -> Result<Self, String> {
+    /// Reads an address. White space around it is ignored.
+    ///
+    /// # Errors
+    ///
+    /// No error shows the address: it may have a password in it.
+    fn from_str(text: &str) -> Result<Self, BuildError> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix("unix:") {
             return Self::unix(rest);
         }
         if text.starts_with("https:") {
-            return Err("there is no TLS to an upstream; expected http: or unix:".to_owned());
+            return wrong(
+                Kind::Scheme,
+                "there is no TLS to an upstream; expected http: or unix:",
+            );
         }
-        let uri: Uri = text
-            .parse()
-            .map_err(|_| format!("it is not a URL; {EXPECTED}"))?;
+        let Ok(uri) = text.parse::<Uri>() else {
+            return unexpected(Kind::Address, "it is not a URL");
+        };
         let Parts {
             scheme: Some(scheme),
             authority: Some(authority),
             ..
         } = uri.clone().into_parts()
         else {
-            return Err(format!("it is not a whole URL; {EXPECTED}"));
+            return unexpected(Kind::Address, "it is not a whole URL");
         };
         if scheme != Scheme::HTTP {
-            return Err(format!("there is no such scheme here; {EXPECTED}"));
+            return unexpected(Kind::Scheme, "there is no such scheme here");
         }
         if authority.as_str().contains('@') {
-            return Err(
-                "a user and a password in it would reach nobody; expected a host".to_owned(),
+            return wrong(
+                Kind::Credentials,
+                "a user and a password in it would reach nobody; expected a host",
             );
         }
         // A parser that cannot read the port must not mean port 80 by that.
         let port = &authority.as_str()[authority.host().len()..];
         if authority.host().is_empty() || (!port.is_empty() && port_of(port).is_none()) {
-            return Err(format!("there is no such host and port; {EXPECTED}"));
+            return unexpected(Kind::Host, "there is no such host and port");
         }
         if text.contains('#') {
-            return Err("a fragment is not sent to a server".to_owned());
+            return wrong(Kind::Path, "a fragment is not sent to a server");
         }
         let host = match port_of(port) {
             Some(80) | None => authority.host(),
             Some(_) => authority.as_str(),
         };
-        let host = HeaderValue::from_str(host).map_err(|_| format!("no host; {EXPECTED}"))?;
+        let Ok(host) = HeaderValue::from_str(host) else {
+            return unexpected(Kind::Host, "no host");
+        };
         Ok(Self {
             socket: None,
             host,
@@ -79,7 +98,45 @@ impl TryFrom<String> for Address {
     }
 }
 
-/// `:PORT`
+impl TryFrom<&str> for Address {
+    type Error = BuildError;
+
+    fn try_from(text: &str) -> Result<Self, BuildError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = BuildError;
+
+    fn try_from(text: String) -> Result<Self, BuildError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.socket {
+            Some(socket) => write!(f, "unix:{}:", socket.display())?,
+            None => write!(f, "http://{}", self.authority)?,
+        }
+        f.write_str(if self.path.is_empty() {
+            "/"
+        } else {
+            &self.path
+        })
+    }
+}
+
+fn wrong<T>(kind: Kind, message: impl Into<Cow<'static, str>>) -> Result<T, BuildError> {
+    Err(BuildError::new(kind, message))
+}
+
+fn unexpected<T>(kind: Kind, found: &str) -> Result<T, BuildError> {
+    wrong(kind, format!("{found}; {EXPECTED}"))
+}
+
+/// Reads `:PORT`.
 fn port_of(text: &str) -> Option<u16> {
     let port = text.strip_prefix(':')?.parse().ok()?;
     (port > 0).then_some(port)
@@ -89,29 +146,32 @@ fn text_of_path(uri: &Uri) -> &str {
     uri.path_and_query().map_or("", PathAndQuery::as_str)
 }
 
-fn base(path: &str) -> Result<String, String> {
+fn base(path: &str) -> Result<String, BuildError> {
     if path.contains('?') {
-        return Err("a query in it would be lost; expected a path at most".to_owned());
+        return wrong(
+            Kind::Path,
+            "a query in it would be lost; expected a path at most",
+        );
     }
     if path.parse::<PathAndQuery>().is_err() || path.starts_with("//") {
-        return Err(format!("the path is none; {EXPECTED}"));
+        return unexpected(Kind::Path, "the path is none");
     }
     Ok(if path == "/" { "" } else { path }.to_owned())
 }
 
 impl Address {
     #[cfg(unix)]
-    fn unix(rest: &str) -> Result<Self, String> {
+    fn unix(rest: &str) -> Result<Self, BuildError> {
         // As nginx has it: the file is up to a colon, and the path after it.
         let (socket, path) = match rest.split_once(":/") {
             Some((socket, _)) => (socket, &rest[socket.len() + 1..]),
             None => (rest, "/"),
         };
         if !socket.starts_with('/') {
-            return Err("the socket's path has to start with a slash, or with %(here)s".to_owned());
+            return wrong(Kind::Socket, "the socket's path has to start with a slash");
         }
         if path.contains('#') {
-            return Err("a fragment is not sent to a server".to_owned());
+            return wrong(Kind::Path, "a fragment is not sent to a server");
         }
         Ok(Self {
             socket: Some(socket.into()),
@@ -122,8 +182,11 @@ impl Address {
     }
 
     #[cfg(not(unix))]
-    fn unix(_: &str) -> Result<Self, String> {
-        Err("there are no Unix sockets here; expected http:".to_owned())
+    fn unix(_: &str) -> Result<Self, BuildError> {
+        wrong(
+            Kind::Scheme,
+            "there are no Unix sockets here; expected http:",
+        )
     }
 
     /// What `Host` says to the upstream.
@@ -140,16 +203,16 @@ impl Address {
     ///
     /// If it is too long to be a URI, or if its dots could lead out of the address's own path: a server that takes them for steps would answer with
     /// what is not meant to be passed on.
-    pub(crate) fn target(&self, uri: &Uri, at_mount: bool) -> Result<Uri, ProxyError> {
+    pub(crate) fn target(&self, uri: &Uri, at_mount: bool) -> Result<Uri, UpstreamError> {
         let asked = match uri.path_and_query() {
             Some(asked) => asked.as_str(),
             None => "/",
         };
         if !self.path.is_empty() && has_dots(uri.path()) {
-            return Err(ProxyError::LeadsOut);
+            return Err(UpstreamError::LeadsOut);
         }
         let whole =
-            |path: String| PathAndQuery::try_from(path).map_err(|_| ProxyError::TargetTooLong);
+            |path: String| PathAndQuery::try_from(path).map_err(|_| UpstreamError::TargetTooLong);
         let path = match asked {
             // About the whole server (RFC 9110, section 9.3.7); it has no path to go before.
             "*" => PathAndQuery::from_static("*"),
@@ -178,12 +241,12 @@ fn has_dots(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Result<Address, String> {
-        text.to_owned().try_into()
+    fn address(text: &str) -> Result<Address, BuildError> {
+        text.parse()
     }
 
     #[test]
-    fn the_path_goes_behind_the_address_as_it_is() {
+    fn upstream_1_a_path_is_appended_to_the_address_as_it_is() {
         for (to, asked, at_mount, target) in [
             ("http://h", "/", false, "/"),
             ("http://h/", "/a?b", false, "/a?b"),
@@ -208,28 +271,22 @@ mod tests {
             ("http://h", "http://evil.example/x", false, "/x"),
             ("http://h", "http://evil.example", false, "/"),
         ] {
-            let found = address(to)
-                .and_then(|to| {
-                    let uri = asked.parse().map_err(|error| format!("{error}"))?;
-                    to.target(&uri, at_mount).map_err(|error| error.to_string())
-                })
-                .map(|uri| {
-                    (
-                        uri.authority().map(ToString::to_string),
-                        text_of_path(&uri).to_owned(),
-                    )
-                });
+            let target_of = |to: &str| {
+                let uri = address(to)
+                    .unwrap()
+                    .target(&asked.parse().unwrap(), at_mount);
+                let uri = uri.unwrap();
+                let authority = uri.authority().map(ToString::to_string);
+                (authority, text_of_path(&uri).to_owned())
+            };
             let authority = if to.contains("80") { "h:80" } else { "h" };
-            assert_eq!(
-                found,
-                Ok((Some(authority.to_owned()), target.to_owned())),
-                "{to} {asked}"
-            );
+            let expected = (Some(authority.to_owned()), target.to_owned());
+            assert_eq!(target_of(to), expected, "{to} {asked}");
         }
     }
 
     #[test]
-    fn dots_do_not_lead_out_of_the_address() {
+    fn upstream_1_dots_do_not_lead_out_of_the_address() {
         let base = address("http://h/base").unwrap();
         for asked in [
             "/..",
@@ -242,12 +299,12 @@ mod tests {
             "/..%5cx",
         ] {
             let target = base.target(&asked.parse().unwrap(), false);
-            assert_eq!(target, Err(ProxyError::LeadsOut), "{asked}");
+            assert_eq!(target, Err(UpstreamError::LeadsOut), "{asked}");
         }
     }
 
     #[test]
-    fn an_address_says_what_host_is() {
+    fn upstream_5_an_address_determines_host() {
         for (to, host) in [
             ("http://example.org", "example.org"),
             ("http://example.org:80/x", "example.org"),
@@ -261,40 +318,69 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_showing_it() {
-        for (text, error) in [
-            ("", "it is not a URL; "),
-            ("localhost:8080", "it is not a whole URL; "),
-            ("/path", "it is not a whole URL; "),
-            ("https://h", "there is no TLS to an upstream"),
-            ("ftp://h", "there is no such scheme here; "),
-            ("http://joe:hunter2@h", "a user and a password"),
-            ("http://h:hunter2", "there is no such host and port; "),
-            ("http://h:99999", "there is no such host and port; "),
-            ("http://h:0", "there is no such host and port; "),
-            ("http://h:", "there is no such host and port; "),
-            ("http://h?q", "a query in it"),
-            ("http://h/a?q", "a query in it"),
-            ("http://h/#f", "a fragment"),
-            ("http://h//evil", "the path is none; "),
-            ("http://h h", "it is not a URL; "),
+    fn upstream_14_an_invalid_address_is_not_shown() {
+        for (text, kind, error) in [
+            ("", Kind::Address, "it is not a URL; "),
+            ("localhost:8080", Kind::Address, "it is not a whole URL; "),
+            ("/path", Kind::Address, "it is not a whole URL; "),
+            ("https://h", Kind::Scheme, "there is no TLS to an upstream"),
+            ("ftp://h", Kind::Scheme, "there is no such scheme here; "),
+            (
+                "http://joe:hunter2@h",
+                Kind::Credentials,
+                "a user and a password",
+            ),
+            (
+                "http://h:hunter2",
+                Kind::Host,
+                "there is no such host and port; ",
+            ),
+            (
+                "http://h:99999",
+                Kind::Host,
+                "there is no such host and port; ",
+            ),
+            ("http://h:0", Kind::Host, "there is no such host and port; "),
+            ("http://h:", Kind::Host, "there is no such host and port; "),
+            ("http://h?q", Kind::Path, "a query in it"),
+            ("http://h/a?q", Kind::Path, "a query in it"),
+            ("http://h/#f", Kind::Path, "a fragment"),
+            ("http://h//evil", Kind::Path, "the path is none; "),
+            ("http://h h", Kind::Address, "it is not a URL; "),
             (
                 "unix:run/x.sock",
+                Kind::Socket,
                 "the socket's path has to start with a slash",
             ),
-            ("unix:/x.sock:/a?q", "a query in it"),
-            ("unix:/x.sock:/a b", "the path is none; "),
-            ("unix:/x.sock:/a#b", "a fragment"),
+            ("unix:/x.sock:/a?q", Kind::Path, "a query in it"),
+            ("unix:/x.sock:/a b", Kind::Path, "the path is none; "),
+            ("unix:/x.sock:/a#b", Kind::Path, "a fragment"),
         ] {
-            let found = address(text).map(|_| ());
-            let found = found.expect_err(text);
+            let found = address(text).expect_err(text);
+            assert_eq!(found.kind(), kind, "{text}: {found}");
+            let found = found.to_string();
             assert!(found.starts_with(error), "{text}: {found}");
             assert!(!found.contains("hunter2"), "{text}: {found}");
         }
     }
 
     #[test]
-    fn a_unix_socket_may_have_a_path() {
+    fn upstream_14_an_address_is_printed_as_it_is_read() {
+        for (text, printed) in [
+            ("http://h", "http://h/"),
+            (" http://h:80/a/ ", "http://h:80/a/"),
+            ("http://[::1]:81", "http://[::1]:81/"),
+            ("unix:/run/x.sock", "unix:/run/x.sock:/"),
+            ("unix:/run/x.sock:/a", "unix:/run/x.sock:/a"),
+        ] {
+            let found = address(text).unwrap();
+            assert_eq!(found.to_string(), printed);
+            assert_eq!(address(printed).unwrap(), found);
+        }
+    }
+
+    #[test]
+    fn upstream_14_a_unix_socket_may_have_a_path() {
         for (text, socket, path) in [
             ("unix:/run/x.sock", "/run/x.sock", ""),
             ("unix:/run/x.sock:/", "/run/x.sock", ""),

@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_taken_for_another_is_not_plain() {
+    fn upstream_3_a_name_that_is_taken_for_another_is_not_plain() {
         for (name, plain_name) in [
             ("accept", "accept"),
             ("x-3", "x-3"),

@@ -15,9 +15,7 @@ use hyper_util::{
 };
 use tower_service::Service;
 
-use crate::BoxError;
-
-use super::{body::RequestBody, upstream::Address};
+use crate::{Address, BoxError, body::RequestBody};
 
 /// Many servers close an idle connection after 60 s or so. This has to be well below, as a request that meets the closing is lost.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,7 +24,8 @@ const POOL_MAX_IDLE: usize = 32;
 /// two arrays of this size for each response: with 512 that costs 0.7 µs, with 2048 2.5 µs.
 const MAX_HEADERS: usize = 512;
 
-/// Connections to one upstream.
+/// Connections to one upstream. A clone shares them.
+#[derive(Clone)]
 pub(crate) enum Pool {
     Tcp(Client<Within<HttpConnector>, RequestBody>),
     #[cfg(unix)]

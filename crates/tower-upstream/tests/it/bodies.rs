@@ -10,15 +10,15 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Method, Request};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
-use tower_deploy::{Body, BoxError};
 
 use super::{
-    SHORT, ask, get, proxy,
-    sockets::{Upstream, client, serve},
+    Body, BoxError, SHORT, ask, at, get, proxy,
+    sockets::{Listener, client, serve},
+    watched,
 };
 
 type Sender = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
@@ -42,9 +42,9 @@ async fn next(body: &mut Body) -> String {
 }
 
 #[tokio::test]
-async fn frames_go_both_ways_as_they_come() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_8_frames_go_both_ways_as_they_come() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let (mut peer, response) = tokio::join!(
@@ -65,9 +65,9 @@ async fn frames_go_both_ways_as_they_come() {
 }
 
 #[tokio::test]
-async fn trailers_go_both_ways() {
-    let upstream = Upstream::bind().await;
-    let front = serve(proxy(&upstream, "")).await;
+async fn upstream_8_trailers_go_both_ways() {
+    let upstream = Listener::bind().await;
+    let front = serve(proxy(&upstream)).await;
     let mut wire = client(front).await;
     wire.write("POST / HTTP/1.1\r\nhost: h\r\nTE: trailers\r\nConnection: TE\r\nTrailer: X-Sum\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nx-sum: 1\r\n\r\n").await;
     let mut peer = upstream.accept().await;
@@ -93,9 +93,9 @@ async fn trailers_go_both_ways() {
 }
 
 #[tokio::test]
-async fn trailers_are_frames_of_the_body() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_8_trailers_are_frames_of_the_body() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let mut trailers = HeaderMap::new();
     trailers.insert("x-sum", "1".parse().unwrap());
     // What no client says in a header, it does not say in a trailer.
@@ -123,17 +123,17 @@ async fn trailers_are_frames_of_the_body() {
 }
 
 #[tokio::test]
-async fn the_body_is_not_touched_before_there_is_a_connection() {
-    let closed = Upstream::bind().await.to_string();
-    let upstream = Upstream::bind().await;
+async fn upstream_8_a_body_is_not_polled_before_a_connection() {
+    let closed = Listener::bind().await.to_string();
+    let upstream = Listener::bind().await;
     for (app, status, touched) in [
-        (proxy(&closed, ""), 502, false),
+        (proxy(&closed), 502, false),
         (
-            proxy(&upstream, "allowed_request_methods = GET\n"),
+            watched(at(&upstream).allowed_methods([Method::GET])),
             405,
             false,
         ),
-        (proxy(&upstream, ""), 200, true),
+        (proxy(&upstream), 200, true),
     ] {
         let is_touched = Arc::new(AtomicBool::new(false));
         let flag = is_touched.clone();
@@ -158,15 +158,15 @@ async fn the_body_is_not_touched_before_there_is_a_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_100_gets_it_when_the_upstream_takes_the_body() {
+async fn upstream_8_a_100_is_sent_when_the_upstream_takes_the_body() {
     let head = "POST / HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
-    let closed = Upstream::bind().await.to_string();
-    let mut wire = client(serve(proxy(&closed, "")).await).await;
+    let closed = Listener::bind().await.to_string();
+    let mut wire = client(serve(proxy(&closed)).await).await;
     wire.write(head).await;
     assert!(wire.head().await.starts_with("HTTP/1.1 502 "));
 
-    let upstream = Upstream::bind().await;
-    let mut wire = client(serve(proxy(&upstream, "")).await).await;
+    let upstream = Listener::bind().await;
+    let mut wire = client(serve(proxy(&upstream)).await).await;
     wire.write(head).await;
     let mut peer = upstream.accept().await;
     assert!(!peer.head().await.contains("expect"));
@@ -179,15 +179,15 @@ async fn a_client_that_waits_for_100_gets_it_when_the_upstream_takes_the_body() 
 }
 
 #[tokio::test]
-async fn what_breaks_off_does_not_end_well() {
+async fn upstream_11_a_broken_response_ends_in_an_error() {
     for (answer, closes) in [
         ("content-length: 10\r\n\r\nhalf", true),
         ("transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", true),
         ("content-length: 10\r\n\r\nhalf", false),
         ("transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", false),
     ] {
-        let upstream = Upstream::bind().await;
-        let app = proxy(&upstream, "idle_timeout = 300ms\n");
+        let upstream = Listener::bind().await;
+        let app = watched(at(&upstream).idle_timeout(SHORT));
         let front = serve(app.clone()).await;
         let serve_one = async || {
             let mut peer = upstream.accept().await;
@@ -217,9 +217,9 @@ async fn what_breaks_off_does_not_end_well() {
 }
 
 #[tokio::test]
-async fn a_response_takes_what_it_takes_as_long_as_it_moves() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "idle_timeout = 300ms\n");
+async fn upstream_9_a_moving_response_has_no_limit() {
+    let upstream = Listener::bind().await;
+    let app = watched(at(&upstream).idle_timeout(SHORT));
     let ((), response) = tokio::join!(
         async {
             let mut peer = upstream.accept().await;
@@ -240,9 +240,9 @@ async fn a_response_takes_what_it_takes_as_long_as_it_moves() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_is_not_an_idle_upstream() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "idle_timeout = 300ms\n");
+async fn upstream_9_a_slow_reader_is_not_an_idle_upstream() {
+    let upstream = Listener::bind().await;
+    let app = watched(at(&upstream).idle_timeout(SHORT));
     let (_peer, response) = tokio::join!(
         async {
             let mut peer = upstream.accept().await;
@@ -267,9 +267,9 @@ async fn a_slow_reader_is_not_an_idle_upstream() {
 }
 
 #[tokio::test]
-async fn an_upload_that_goes_on_keeps_the_response_alive() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "idle_timeout = 300ms\n");
+async fn upstream_9_a_moving_upload_keeps_the_response_alive() {
+    let upstream = Listener::bind().await;
+    let app = watched(at(&upstream).idle_timeout(SHORT));
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let (mut peer, response) = tokio::join!(
@@ -291,9 +291,9 @@ async fn an_upload_that_goes_on_keeps_the_response_alive() {
 }
 
 #[tokio::test]
-async fn who_goes_away_takes_the_upstreams_request_along() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_11_a_client_that_leaves_ends_the_exchange() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     // Before the head, with a body under way:
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();

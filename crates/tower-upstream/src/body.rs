@@ -1,105 +1,46 @@
-//! The two bodies of an exchange, and what each tells about the other.
+//! The two bodies of an exchange.
 
 use std::{
     error, fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
+use tower_kit::EitherBody;
 
-use crate::{Body, BoxError};
-
-use super::{error::Chain, headers};
-
-/// How far the client's body is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Upload {
-    /// With the upstream: it has all, or has not asked for more.
-    Passed,
-    /// It was asked for a frame, and has none.
-    Awaited,
-    /// It broke off.
-    Failed,
-}
-
-/// Whether the upstream still wants the client's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    Yes,
-    /// It refuses, and is not to be disturbed while it says why.
-    NotNow,
-    No,
-}
-
-/// What the two bodies of an exchange know of each other.
-pub(crate) struct Progress(Mutex<State>);
-
-struct State {
-    upload: Upload,
-    since: Instant,
-    wanted: Wanted,
-    /// Of the connection, which waits for the client's body.
-    waker: Option<Waker>,
-}
-
-impl Progress {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State {
-            upload: Upload::Passed,
-            since: Instant::now(),
-            wanted: Wanted::Yes,
-            waker: None,
-        })))
-    }
-
-    /// How far the client's body is, and since when.
-    pub(crate) fn last(&self) -> (Upload, Instant) {
-        let state = self.state();
-        (state.upload, state.since)
-    }
-
-    /// The upstream refuses the rest of the client's body, and closes (RFC 9112, section 9.5).
-    pub(crate) fn pause(&self) {
-        self.state().wanted = Wanted::NotNow;
-    }
-
-    /// Nobody waits for the upstream any more.
-    fn stop(&self) {
-        let mut state = self.state();
-        state.wanted = Wanted::No;
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is locked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::{
+    BoxError,
+    error::Chain,
+    headers,
+    progress::{Progress, Upload, Wanted},
+};
 
 /// The client's body on its way to the upstream. It is polled by the connection only, and only once that has taken the request.
 pub(crate) struct RequestBody {
-    inner: Body,
+    inner: UnsyncBoxBody<Bytes, BoxError>,
     progress: Arc<Progress>,
 }
 
 impl RequestBody {
-    pub(crate) fn new(inner: Body, progress: Arc<Progress>) -> Self {
+    pub(crate) fn new<B>(inner: B, progress: Arc<Progress>) -> Self
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
+        let inner = AsBytes { inner }.boxed_unsync();
         Self { inner, progress }
     }
 }
 
-impl http_body::Body for RequestBody {
+impl Body for RequestBody {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -108,28 +49,52 @@ impl http_body::Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        {
-            let mut state = this.progress.state();
-            state.waker = Some(cx.waker().clone());
-            match state.wanted {
-                Wanted::Yes => {}
-                Wanted::NotNow => return Poll::Pending,
-                // An error, as the connection is of no more use.
-                Wanted::No => return Poll::Ready(Some(Err(Unwanted.into()))),
-            }
+        match this.progress.begin(cx.waker()) {
+            Wanted::Yes => {}
+            Wanted::NotNow => return Poll::Pending,
+            // An error, as the connection is of no more use.
+            Wanted::No => return Poll::Ready(Some(Err(Unwanted.into()))),
         }
         let frame = Pin::new(&mut this.inner).poll_frame(cx);
-        let mut state = this.progress.state();
-        let upload = match &frame {
+        this.progress.note(match &frame {
             Poll::Ready(Some(Err(_))) => Upload::Failed,
             Poll::Ready(_) => Upload::Passed,
-            // Being asked again is no progress.
-            Poll::Pending if state.upload == Upload::Awaited => return frame,
             Poll::Pending => Upload::Awaited,
-        };
-        (state.upload, state.since) = (upload, Instant::now());
-        drop(state);
+        });
         frame.map_ok(without_our_trailers)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+pin_project! {
+    /// A body with its data as `Bytes` and its error in a box. `map_frame` of http-body-util would
+    /// lose the size hint.
+    struct AsBytes<B> {
+        #[pin]
+        inner: B,
+    }
+}
+
+impl<B: Body<Error: Into<BoxError>>> Body for AsBytes<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(self.project().inner.poll_frame(cx));
+        // Of `Bytes` this makes no copy.
+        let to_bytes =
+            |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
+        Poll::Ready(frame.map(|frame| frame.map(to_bytes).map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -155,8 +120,54 @@ fn without_hop_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     frame
 }
 
+/// The body of a response: the upstream's, or the text of a rejection.
+///
+/// It ends in an error if the connection breaks, or if nothing comes for the
+/// [`idle_timeout`](crate::Upstream::idle_timeout). If it is dropped before its end, the connection
+/// to the upstream is closed.
+#[derive(Default)]
+pub struct ResponseBody(EitherBody<Received>);
+
+impl ResponseBody {
+    pub(crate) fn own(body: Full<Bytes>) -> Self {
+        Self(EitherBody::own(body))
+    }
+
+    pub(crate) fn of_upstream(body: Received) -> Self {
+        Self(EitherBody::inner(body))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ResponseBody")
+            .field(&self.size_hint())
+            .finish()
+    }
+}
+
 /// The upstream's body on its way to the client. Dropping it drops the connection, unless it is at its end.
-pub(crate) struct ResponseBody {
+pub(crate) struct Received {
     /// `None` once it has failed.
     inner: Option<Incoming>,
     progress: Arc<Progress>,
@@ -171,7 +182,7 @@ pub(crate) struct ResponseBody {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl ResponseBody {
+impl Received {
     pub(crate) fn new(
         inner: Incoming,
         progress: Arc<Progress>,
@@ -209,7 +220,7 @@ impl ResponseBody {
     }
 }
 
-impl http_body::Body for ResponseBody {
+impl Body for Received {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -251,7 +262,7 @@ impl http_body::Body for ResponseBody {
     }
 }
 
-impl Drop for ResponseBody {
+impl Drop for Received {
     fn drop(&mut self) {
         if self.closes || !self.is_whole {
             self.progress.stop();

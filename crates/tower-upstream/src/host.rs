@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Uri, header::HOST};
 
-use super::error::ProxyError;
+use crate::error::UpstreamError;
 
 /// The host that the client named, if any; well-formed, though nobody vouches for it.
 ///
@@ -10,12 +10,12 @@ use super::error::ProxyError;
 ///
 /// # Errors
 ///
-/// [`ProxyError::MalformedHost`] for several headers and for what is no host (RFC 9112, section 3.2): which of them the upstream would take is not known.
-pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, ProxyError> {
+/// [`UpstreamError::MalformedHost`] for several headers and for what is no host (RFC 9112, section 3.2): which of them the upstream would take is not known.
+pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, UpstreamError> {
     let mut all = headers.get_all(HOST).iter();
     let header = all.next();
     if all.next().is_some() {
-        return Err(ProxyError::MalformedHost);
+        return Err(UpstreamError::MalformedHost);
     }
     let host = match uri.authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
@@ -26,7 +26,7 @@ pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, 
         },
     };
     let host = host.filter(|host| is_host(host.as_bytes()));
-    host.map(Some).ok_or(ProxyError::MalformedHost)
+    host.map(Some).ok_or(UpstreamError::MalformedHost)
 }
 
 /// A name or an address, and perhaps a port; nothing that means something in a header or in a URL.
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_a_port() {
+    fn upstream_5_a_host_is_a_name_or_an_address_and_a_port() {
         for (text, is_one, port_of) in [
             ("example.org", true, None),
             ("a_b-c.example:8080", true, Some(8080)),

@@ -2,15 +2,14 @@
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use tokio::net::TcpSocket;
-use tower_deploy::{App, Body};
 use tower_kit::status_of;
 
 use super::{
-    SHORT, ask,
+    App, Body, SHORT, ask, at,
     bodies::{channel, data},
     get, proxy,
-    sockets::{Upstream, client, serve},
-    text,
+    sockets::{Listener, client, serve},
+    text, watched,
 };
 
 /// Checks that a rejection has this detail, and does not name the upstream.
@@ -23,14 +22,14 @@ async fn assert_rejection(response: Response<Body>, status: u16, words: &str) {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_not_there_is_a_502() {
-    let closed = Upstream::bind().await.to_string();
+async fn upstream_12_an_unreachable_upstream_is_a_502() {
+    let closed = Listener::bind().await.to_string();
     for address in [
         closed.as_str(),
         "http://does-not-exist.invalid",
         "unix:/does/not/exist.sock",
     ] {
-        let response = ask(&proxy(address, ""), get("/")).await;
+        let response = ask(&proxy(address), get("/")).await;
         assert_rejection(
             response,
             502,
@@ -38,7 +37,7 @@ async fn an_upstream_that_is_not_there_is_a_502() {
         )
         .await;
         let head = Request::head("/").body(Body::default()).unwrap();
-        let response = ask(&proxy(address, ""), head).await;
+        let response = ask(&proxy(address), head).await;
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
         assert_eq!(text(response).await, "");
     }
@@ -46,8 +45,8 @@ async fn an_upstream_that_is_not_there_is_a_502() {
 
 /// The request is gone when the upstream fails.
 #[tokio::test]
-async fn a_rejection_is_in_the_format_that_the_client_prefers() {
-    let app = proxy(Upstream::bind().await, "");
+async fn upstream_12_a_rejection_is_in_the_preferred_format() {
+    let app = proxy(Listener::bind().await);
     let detail = "the server behind this one cannot be reached";
     for (name, value, status, body) in [
         ("accept", "text/html", 502, format!("<p>{detail}\n")),
@@ -70,27 +69,8 @@ async fn a_rejection_is_in_the_format_that_the_client_prefers() {
     }
 }
 
-/// The failures of a rejection are those of its status, which is not that on the wire.
-#[cfg(feature = "cli")]
 #[tokio::test]
-async fn a_rejection_for_grpc_is_logged_as_a_failure() {
-    let address = Upstream::bind().await.to_string();
-    let app = super::load(&format!(
-        "address = {address}\nfilter-with = log\n[filter:log]\nuse = egg:tower#trace\n"
-    ));
-    let (log, _guard) = crate::log::Log::begin(tracing::Level::DEBUG);
-    let request = Request::post("/").header("content-type", "application/grpc");
-    let response = ask(&app.unwrap(), request.body(Body::default()).unwrap()).await;
-    assert_eq!(response.status(), StatusCode::OK);
-    let log = log.text();
-    assert!(
-        log.contains("response failed classification=Status code: 502"),
-        "{log}"
-    );
-}
-
-#[tokio::test]
-async fn an_upstream_that_gives_no_answer_is_a_502() {
+async fn upstream_12_an_upstream_without_a_response_is_a_502() {
     for answer in [
         "",
         "HTTP/1.1 200",
@@ -98,16 +78,16 @@ async fn an_upstream_that_gives_no_answer_is_a_502() {
         "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
         "HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
     ] {
-        let upstream = Upstream::bind().await;
+        let upstream = Listener::bind().await;
         let url = upstream.to_string();
         upstream.answering(answer);
-        let response = ask(&proxy(url, ""), get("/")).await;
+        let response = ask(&proxy(url), get("/")).await;
         assert_rejection(response, 502, "the server behind this one gave no answer").await;
     }
 }
 
 #[tokio::test]
-async fn a_connection_that_takes_too_long_is_a_504() {
+async fn upstream_9_a_slow_connection_is_a_504() {
     // A queue that nobody takes anything from, filled.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -119,20 +99,20 @@ async fn a_connection_that_takes_too_long_is_a_504() {
     {
         waiting.push(stream.unwrap());
     }
-    let app = proxy(format!("http://{address}"), "connect_timeout = 100ms\n");
+    let app = watched(at(format!("http://{address}")).connect_timeout(SHORT / 3));
     let response = ask(&app, get("/")).await;
     let words = "the server behind this one could not be reached in time";
     assert_rejection(response, 504, words).await;
 }
 
-/// A proxy with a short time for the head, and what it answers; the upstream accepts and says nothing.
-fn impatient(upstream: &Upstream) -> App {
-    proxy(upstream, "header_timeout = 300ms\n")
+/// Returns a proxy with a short time for the head.
+fn impatient(upstream: &Listener) -> App {
+    watched(at(upstream).header_timeout(SHORT))
 }
 
 #[tokio::test]
-async fn a_head_that_takes_too_long_is_a_504() {
-    let upstream = Upstream::bind().await;
+async fn upstream_9_a_slow_head_is_a_504() {
+    let upstream = Listener::bind().await;
     let app = impatient(&upstream);
     let (mut peer, response) =
         tokio::join!(upstream.answers("HTTP/1.1 200 OK\r\n"), ask(&app, get("/")));
@@ -148,8 +128,8 @@ async fn a_head_that_takes_too_long_is_a_504() {
 }
 
 #[tokio::test]
-async fn an_upload_takes_what_it_takes_as_long_as_it_moves() {
-    let upstream = Upstream::bind().await;
+async fn upstream_9_a_moving_upload_has_no_limit() {
+    let upstream = Listener::bind().await;
     let app = impatient(&upstream);
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
@@ -173,8 +153,8 @@ async fn an_upload_takes_what_it_takes_as_long_as_it_moves() {
 }
 
 #[tokio::test]
-async fn after_the_upload_the_time_for_the_head_runs() {
-    let upstream = Upstream::bind().await;
+async fn upstream_9_the_head_timeout_starts_after_the_upload() {
+    let upstream = Listener::bind().await;
     let app = impatient(&upstream);
     let (sender, body) = channel();
     sender.send(data("x")).await.unwrap();
@@ -185,8 +165,8 @@ async fn after_the_upload_the_time_for_the_head_runs() {
 }
 
 #[tokio::test]
-async fn an_upload_that_stops_is_a_408() {
-    let upstream = Upstream::bind().await;
+async fn upstream_9_an_upload_that_stops_is_a_408() {
+    let upstream = Listener::bind().await;
     let app = impatient(&upstream);
     let (sender, body) = channel();
     sender.send(data("half")).await.unwrap();
@@ -204,10 +184,10 @@ async fn an_upload_that_stops_is_a_408() {
 }
 
 #[tokio::test]
-async fn half_an_upload_is_not_taken_for_a_whole_one() {
+async fn upstream_11_half_an_upload_is_not_a_whole_one() {
     for length in [None, Some("10")] {
-        let upstream = Upstream::bind().await;
-        let app = proxy(&upstream, "");
+        let upstream = Listener::bind().await;
+        let app = proxy(&upstream);
         let (sender, body) = channel();
         let mut request = Request::post("/");
         if let Some(length) = length {
@@ -229,8 +209,8 @@ async fn half_an_upload_is_not_taken_for_a_whole_one() {
         assert!(!upstream.is_asked().await);
     }
     // The same from the wire: the upstream sees an end that is none.
-    let upstream = Upstream::bind().await;
-    let mut wire = client(serve(proxy(&upstream, "")).await).await;
+    let upstream = Listener::bind().await;
+    let mut wire = client(serve(proxy(&upstream)).await).await;
     wire.write("POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")
         .await;
     let mut peer = upstream.accept().await;
@@ -238,65 +218,4 @@ async fn half_an_upload_is_not_taken_for_a_whole_one() {
     drop(wire);
     assert_eq!(peer.rest().await, "\r\n");
     assert!(!upstream.is_asked().await);
-}
-
-#[tokio::test]
-async fn an_answer_before_the_end_of_the_upload_reaches_the_client() {
-    let upstream = Upstream::bind().await;
-    let mut wire = client(serve(proxy(&upstream, "")).await).await;
-    wire.write("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\nbegin")
-        .await;
-    let mut peer = upstream.accept().await;
-    peer.until("begin").await;
-    peer.write(
-        "HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 9\r\n\r\ntoo large",
-    )
-    .await;
-    let head = wire.head().await;
-    assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
-    assert_eq!(wire.until("too large").await, "too large");
-    // RFC 9112, section 9.6: that was the last on this connection.
-    assert_eq!(peer.rest().await, "");
-}
-
-#[tokio::test]
-async fn a_refused_upload_stops_while_the_upstream_says_why() {
-    for (status, has_more) in [("413 Payload Too Large", false), ("200 OK", true)] {
-        let upstream = Upstream::bind().await;
-        let app = proxy(&upstream, "");
-        let (sender, body) = channel();
-        let request = Request::post("/").body(body).unwrap();
-        let (mut peer, response) = tokio::join!(
-            async {
-                let mut peer = upstream.accept().await;
-                peer.head().await;
-                let head = "connection: close\r\ncontent-length: 4\r\n\r\nwh";
-                peer.write(&format!("HTTP/1.1 {status}\r\n{head}")).await;
-                peer
-            },
-            ask(&app, request)
-        );
-        sender.send(data("more")).await.unwrap();
-        assert_eq!(peer.now().await.contains("more"), has_more, "{status}");
-        peer.write("y?").await;
-        assert_eq!(text(response).await, "why?");
-        assert_eq!(peer.rest().await, "");
-        sender.closed().await;
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_leaves_the_connection_open_lets_the_upload_go_on() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
-    let (sender, body) = channel();
-    let request = Request::post("/").body(body).unwrap();
-    let (mut peer, response) = tokio::join!(
-        upstream.answers("HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok"),
-        ask(&app, request)
-    );
-    assert_eq!(text(response).await, "ok");
-    sender.send(data("more")).await.unwrap();
-    drop(sender);
-    assert!(peer.until("0\r\n\r\n").await.ends_with("more\r\n0\r\n\r\n"));
 }

@@ -1,12 +1,14 @@
 //! Connections that are used again, and requests that are not sent again.
 
 use http::{Request, StatusCode};
-use http_body_util::Full;
-use tower_deploy::Body;
+use http_body_util::{BodyExt, Full};
+use tower::ServiceExt;
 
-use super::{ask, get, proxy, sockets::Upstream, text};
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+use super::{
+    App, Body, OK, SHORT, ask, at, get, proxy,
+    sockets::{Listener, Wire},
+    text, watched,
+};
 
 fn post(body: &'static str) -> Request<Body> {
     let body = Body::new(Full::<bytes::Bytes>::from(body));
@@ -14,9 +16,9 @@ fn post(body: &'static str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_10_a_connection_is_used_again() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let requests = async {
         for _ in 0..3 {
             // `TE` is in `Connection`, which must not close it.
@@ -37,9 +39,9 @@ async fn a_connection_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_begun_is_not_sent_again() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_10_a_request_that_was_begun_is_not_sent_again() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     let answers = async {
         let mut peer = upstream.accept().await;
         peer.head().await;
@@ -63,9 +65,9 @@ async fn a_request_that_was_begun_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_meanwhile_costs_no_request() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
+async fn upstream_10_a_closed_connection_costs_no_request() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
     for _ in 0..20 {
         let answers = async {
             let mut peer = upstream.accept().await;
@@ -81,15 +83,66 @@ async fn a_connection_that_was_closed_meanwhile_costs_no_request() {
     }
 }
 
+/// Sends a request, and returns the connection that is kept.
+async fn used(upstream: &Listener, app: &App) -> Wire {
+    let (peer, response) = tokio::join!(upstream.answers(OK), ask(app, get("/")));
+    assert_eq!(text(response).await, "ok");
+    peer
+}
+
+/// A request that ends badly takes its connection along, with the late response on it.
+#[tokio::test]
+async fn upstream_10_a_late_response_is_not_mistaken() {
+    for begun in ["", "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nla"] {
+        let upstream = Listener::bind().await;
+        let app = watched(at(&upstream).header_timeout(SHORT).idle_timeout(SHORT));
+        let mut peer = used(&upstream, &app).await;
+        let late = async {
+            peer.head().await;
+            peer.write(begun).await;
+        };
+        let ((), response) = tokio::join!(late, ask(&app, get("/")));
+        match begun {
+            "" => assert_eq!(response.status().as_u16(), 504),
+            _ => assert!(response.into_body().collect().await.is_err()),
+        }
+        // It may be gone already.
+        peer.try_write("te").await;
+        drop(used(&upstream, &app).await);
+    }
+}
+
+/// hyper's pool counts in real time, so that no paused clock helps.
+#[tokio::test]
+async fn upstream_10_thirty_two_idle_connections_are_kept() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
+    let mut asked = Vec::new();
+    let mut peers = Vec::new();
+    for _ in 0..33 {
+        asked.push(tokio::spawn(app.clone().oneshot(get("/"))));
+        let mut peer = upstream.accept().await;
+        peer.head().await;
+        peers.push(peer);
+    }
+    for (peer, asked) in peers.iter_mut().zip(asked) {
+        peer.write(OK).await;
+        assert_eq!(text(asked.await.unwrap().unwrap()).await, "ok");
+    }
+    let mut closed = 0;
+    for mut peer in peers {
+        closed += usize::from(peer.is_closed().await);
+    }
+    assert_eq!(closed, 1);
+}
+
 #[cfg(unix)]
 #[tokio::test]
-async fn a_unix_socket_is_an_upstream() {
-    use super::sockets::Wire;
-
-    let path = format!("tower-deploy-proxy-{}.sock", std::process::id());
+async fn upstream_14_a_unix_socket_is_an_upstream() {
+    let path = format!("tower-upstream-{}.sock", std::process::id());
     let path = std::env::temp_dir().join(path);
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
-    let app = proxy(format!("unix:{}:/base/", path.display()), "");
+    let app = proxy(format!("unix:{}:/base/", path.display()));
     let answer = async {
         let mut peer = Wire::new(listener.accept().await.unwrap().0);
         let mut all = peer.head().await;
