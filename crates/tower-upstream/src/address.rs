@@ -74,7 +74,7 @@ impl FromStr for Address {
                 "a user and a password in it would reach nobody; expected a host",
             );
         }
-        // A parser that cannot read the port must not mean port 80 by that.
+        // A port that cannot be read must not become port 80.
         let port = &authority.as_str()[authority.host().len()..];
         if authority.host().is_empty() || (!port.is_empty() && port_of(port).is_none()) {
             return unexpected(Kind::Host, "there is no such host and port");
@@ -162,7 +162,7 @@ fn base(path: &str) -> Result<String, BuildError> {
 impl Address {
     #[cfg(unix)]
     fn unix(rest: &str) -> Result<Self, BuildError> {
-        // As nginx has it: the file is up to a colon, and the path after it.
+        // As in nginx, the path comes after a colon.
         let (socket, path) = match rest.split_once(":/") {
             Some((socket, _)) => (socket, &rest[socket.len() + 1..]),
             None => (rest, "/"),
@@ -189,39 +189,41 @@ impl Address {
         )
     }
 
-    /// What `Host` says to the upstream.
+    /// Returns the value of `Host` for the upstream.
     pub(crate) fn host(&self) -> &HeaderValue {
         &self.host
     }
 
-    /// What to ask for, for a request with this URI: the bytes of its path and query as they are, after the address's own path.
-    /// DIFFERENCE: Paste joins them as links are joined, by which `..` and a missing slash at the address's end lead out of its path.
+    /// Returns the target for a request with this URI: the bytes of its path and query as they are,
+    /// after the address's own path. DIFFERENCE: Paste joins them as links are joined, so `..` and
+    /// a missing slash at the end of the address lead out of its path.
     ///
-    /// `at_mount` is where PATH_INFO is empty and the URI can only say `/`.
+    /// `at_mount` means that PATH_INFO is empty, where the URI can only have `/`.
     ///
     /// # Errors
     ///
-    /// If it is too long to be a URI, or if its dots could lead out of the address's own path: a server that takes them for steps would answer with
-    /// what is not meant to be passed on.
+    /// Returns an error if the target is too long for a URI, or if its dots could lead out of the
+    /// address's own path: a server that resolves them would respond with a page that is not meant
+    /// to be passed on.
     pub(crate) fn target(&self, uri: &Uri, at_mount: bool) -> Result<Uri, UpstreamError> {
         let asked = match uri.path_and_query() {
             Some(asked) => asked.as_str(),
             None => "/",
         };
         if !self.path.is_empty() && has_dots(uri.path()) {
-            return Err(UpstreamError::LeadsOut);
+            return Err(UpstreamError::DotSegment);
         }
         let whole =
             |path: String| PathAndQuery::try_from(path).map_err(|_| UpstreamError::TargetTooLong);
         let path = match asked {
-            // About the whole server (RFC 9110, section 9.3.7); it has no path to go before.
+            // It is about the whole server (RFC 9110, section 9.3.7), so it has no path.
             "*" => PathAndQuery::from_static("*"),
             _ if self.path.is_empty() => whole(asked.to_owned())?,
             // `/x` at the mount is `/base`, and `/x/` is `/base/`.
             _ if at_mount => whole(format!("{}{}", self.path, &asked[uri.path().len()..]))?,
             _ => whole(format!("{}{asked}", self.path.trim_end_matches('/')))?,
         };
-        // Put together from its parts, so that `//evil` stays a path.
+        // It is made of parts, so that `//evil` stays a path.
         let mut parts = Parts::default();
         parts.scheme = Some(Scheme::HTTP);
         parts.authority = Some(self.authority.clone());
@@ -230,7 +232,8 @@ impl Address {
     }
 }
 
-/// Whether a segment is `.` or `..`, however it is written; a backslash parts segments to some servers, an encoded slash to others.
+/// Returns whether a segment is `.` or `..`, encoded or not. Some servers split segments at a
+/// backslash, others at an encoded slash.
 fn has_dots(path: &str) -> bool {
     let path = percent_decode_str(path).collect::<Vec<u8>>();
     let mut segments = path.split(|byte| b"/\\".contains(byte));
@@ -299,7 +302,7 @@ mod tests {
             "/..%5cx",
         ] {
             let target = base.target(&asked.parse().unwrap(), false);
-            assert_eq!(target, Err(UpstreamError::LeadsOut), "{asked}");
+            assert_eq!(target, Err(UpstreamError::DotSegment), "{asked}");
         }
     }
 

@@ -18,13 +18,13 @@ use tokio::time::{Instant, Sleep};
 use tower_kit::EitherBody;
 
 use crate::{
-    BoxError,
-    error::Chain,
+    error::{BoxError, Chain},
     headers,
     progress::{Progress, Upload, Wanted},
 };
 
-/// The client's body on its way to the upstream. It is polled by the connection only, and only once that has taken the request.
+/// The client's body on its way to the upstream. Only the connection polls it, after it has taken
+/// the request.
 pub(crate) struct RequestBody {
     inner: UnsyncBoxBody<Bytes, BoxError>,
     progress: Arc<Progress>,
@@ -52,7 +52,7 @@ impl Body for RequestBody {
         match this.progress.begin(cx.waker()) {
             Wanted::Yes => {}
             Wanted::NotNow => return Poll::Pending,
-            // An error, as the connection is of no more use.
+            // It is an error, because the connection is of no more use.
             Wanted::No => return Poll::Ready(Some(Err(Unwanted.into()))),
         }
         let frame = Pin::new(&mut this.inner).poll_frame(cx);
@@ -91,7 +91,7 @@ impl<B: Body<Error: Into<BoxError>>> Body for AsBytes<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(self.project().inner.poll_frame(cx));
-        // Of `Bytes` this makes no copy.
+        // For `Bytes` this makes no copy.
         let to_bytes =
             |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
         Poll::Ready(frame.map(|frame| frame.map(to_bytes).map_err(Into::into)))
@@ -166,19 +166,21 @@ impl fmt::Debug for ResponseBody {
     }
 }
 
-/// The upstream's body on its way to the client. Dropping it drops the connection, unless it is at its end.
+/// The upstream's body on its way to the client. If it is dropped before its end, so is the
+/// connection.
 pub(crate) struct Received {
-    /// `None` once it has failed.
+    /// `None` after it has failed.
     inner: Option<Incoming>,
     progress: Arc<Progress>,
     idle_timeout: Duration,
-    /// Whether the connection ends with the response (RFC 9112, section 9.6), and the rest of the client's body with it.
+    /// Whether the connection ends with the response (RFC 9112, section 9.6), and the rest of the
+    /// client's body with it.
     closes: bool,
-    /// Whether all of it came.
+    /// Whether the whole body has arrived.
     is_whole: bool,
-    /// Since when the next frame is waited for.
+    /// The time since which a reader waits for the next frame.
     waiting: Option<Instant>,
-    /// Made when a frame is waited for the first time.
+    /// It is made when a reader waits for the first time.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -200,8 +202,9 @@ impl Received {
         }
     }
 
-    /// Ready once nothing has moved for too long. Only the time in which somebody waits for a frame counts, so a slow reader is none of the
-    /// upstream's faults; and an upload that goes on moves the exchange, too.
+    /// Becomes ready when nothing has moved for too long. Only time in which a reader waits for a
+    /// frame counts, because a slow reader is not the upstream's fault. A moving upload restarts
+    /// the time.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.waiting.get_or_insert_with(Instant::now);
         loop {
@@ -244,7 +247,8 @@ impl Body for Received {
                 Idle(self.idle_timeout).into()
             }
         };
-        // An error, and no end, so that the client's connection breaks off as well (RFC 9112, section 8).
+        // It is an error and not the end, so the client's connection breaks off as well (RFC 9112,
+        // section 8).
         tracing::warn!(error = %Chain(&*error), "the upstream broke off");
         self.inner = None;
         Poll::Ready(Some(Err(error)))
@@ -270,7 +274,7 @@ impl Drop for Received {
     }
 }
 
-/// The rest of the client's body has nowhere to go.
+/// The upstream does not take the rest of the client's body.
 #[derive(Debug)]
 struct Unwanted;
 
@@ -282,7 +286,7 @@ impl fmt::Display for Unwanted {
 
 impl error::Error for Unwanted {}
 
-/// Nothing came for so long.
+/// The upstream has sent nothing for this time.
 #[derive(Debug)]
 struct Idle(Duration);
 

@@ -1,4 +1,4 @@
-//! Connections to the upstream, and the pool of those that are idle.
+//! Connections to the upstream, and the pool of idle ones.
 
 use std::{
     future::Future,
@@ -15,13 +15,14 @@ use hyper_util::{
 };
 use tower_service::Service;
 
-use crate::{Address, BoxError, body::RequestBody};
+use crate::{Address, body::RequestBody, error::BoxError};
 
-/// Many servers close an idle connection after 60 s or so. This has to be well below, as a request that meets the closing is lost.
+/// Many servers close an idle connection after about 60 seconds. This has to be well below, because
+/// a request on a connection that is being closed is lost.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const POOL_MAX_IDLE: usize = 32;
-/// How many header lines a response may have. hyper's own limit is 100. With another one it makes
-/// two arrays of this size for each response: with 512 that costs 0.7 µs, with 2048 2.5 µs.
+/// The largest number of header lines in a response. hyper's own limit is 100. With another one it
+/// makes two arrays of this size for each response: with 512 that costs 0.7 µs, with 2048 2.5 µs.
 const MAX_HEADERS: usize = 512;
 
 /// Connections to one upstream. A clone shares them.
@@ -44,10 +45,10 @@ impl Pool {
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_max_headers(MAX_HEADERS)
-            // `Host` is set by the service, for every request.
+            // The service sets `Host` in every request.
             .set_host(false)
-            // Only a request that a dying connection has not begun to send goes to the next one. The client gets such a request back whole,
-            // its body never polled, so nothing is sent twice.
+            // Only a request that a closing connection has not begun to send goes to the next one.
+            // Its body has not been polled, so nothing is sent twice.
             .retry_canceled_requests(true);
         #[cfg(unix)]
         if let Some(path) = &address.socket {
@@ -55,7 +56,7 @@ impl Pool {
             return Self::Unix(builder.build(Within::new(connector, connect_timeout)));
         }
         let mut connector = HttpConnector::new();
-        // Small frames of a stream are not to wait for each other.
+        // Otherwise small frames of a stream wait for one another.
         connector.set_nodelay(true);
         Self::Tcp(builder.build(Within::new(connector, connect_timeout)))
     }
@@ -69,7 +70,7 @@ impl Pool {
     }
 }
 
-/// A connector with a time limit, which covers looking the name up and all addresses that it has.
+/// A connector with a time limit, which covers the lookup of the name and all its addresses.
 #[derive(Clone)]
 pub(crate) struct Within<C> {
     inner: C,
@@ -123,7 +124,7 @@ mod unix {
     use tokio::net::UnixStream;
     use tower_service::Service;
 
-    /// Connects to a socket in the file system, whatever the URI.
+    /// Connects to a socket in the file system. The URI does not matter.
     #[derive(Clone)]
     pub(crate) struct Connector(Arc<PathBuf>);
 

@@ -11,6 +11,9 @@ use http::{
 use http_body_util::Full;
 use tower_kit::{Preferences, Rejection};
 
+/// Any error.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
 /// Why an [`Upstream`](crate::Upstream) has responded itself: the reason of its
 /// [`Rejection`](tower_kit::Rejection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +28,7 @@ pub enum UpstreamError {
     /// 408: the client's body stopped.
     StalledRequest,
     /// 400: dots in the target could lead out of the address's own path.
-    LeadsOut,
+    DotSegment,
     /// 414: the target is too long with the address's own path.
     TargetTooLong,
     /// 501: the request has a transfer coding besides `chunked`.
@@ -35,7 +38,7 @@ pub enum UpstreamError {
     /// 502: no connection to the upstream could be made.
     Unreachable,
     /// 502: the connection broke, or the upstream's response is malformed.
-    NoAnswer,
+    NoResponse,
     /// 504: no connection to the upstream could be made in time.
     ConnectTimeout,
     /// 504: the upstream sent no response head in time.
@@ -45,12 +48,12 @@ pub enum UpstreamError {
 impl UpstreamError {
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::MalformedHost | Self::BrokenRequest | Self::LeadsOut => StatusCode::BAD_REQUEST,
+            Self::MalformedHost | Self::BrokenRequest | Self::DotSegment => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::StalledRequest => StatusCode::REQUEST_TIMEOUT,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::NoTunnel | Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::Unreachable | Self::NoAnswer => StatusCode::BAD_GATEWAY,
+            Self::Unreachable | Self::NoResponse => StatusCode::BAD_GATEWAY,
             Self::ConnectTimeout | Self::HeaderTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -62,14 +65,14 @@ impl UpstreamError {
             Self::BrokenRequest => "the request broke off",
             Self::MethodNotAllowed => "this method is not allowed here",
             Self::StalledRequest => "the rest of the request did not come in time",
-            Self::LeadsOut => "the request's path has a segment of dots",
+            Self::DotSegment => "the request's path has a segment of dots",
             Self::TargetTooLong => "the request's target is too long",
             Self::UnknownCoding => "this transfer coding is not known here",
             Self::NoTunnel => "there are no tunnels here",
             Self::Unreachable => "the server behind this one cannot be reached",
-            Self::NoAnswer => "the server behind this one gave no answer",
+            Self::NoResponse => "the server behind this one sent no valid response",
             Self::ConnectTimeout => "the server behind this one could not be reached in time",
-            Self::HeaderTimeout => "the server behind this one did not answer in time",
+            Self::HeaderTimeout => "the server behind this one did not respond in time",
         }
     }
 
@@ -95,8 +98,8 @@ impl fmt::Display for UpstreamError {
 
 impl Error for UpstreamError {}
 
-/// What [`Preferences`] are made of. They are read only for a rejection, when the rest of the
-/// request is gone.
+/// The parts of a request that [`Preferences`] are made of. They are read only for a rejection,
+/// when the rest of the request is gone.
 pub(crate) struct Client {
     pub(crate) method: Method,
     content_type: Option<HeaderValue>,
@@ -133,7 +136,7 @@ impl From<&Client> for Preferences {
     }
 }
 
-/// An error with all its causes, for the log.
+/// Prints an error with all its causes, for the log.
 pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
@@ -166,12 +169,12 @@ mod tests {
             UpstreamError::BrokenRequest,
             UpstreamError::MethodNotAllowed,
             UpstreamError::StalledRequest,
-            UpstreamError::LeadsOut,
+            UpstreamError::DotSegment,
             UpstreamError::TargetTooLong,
             UpstreamError::UnknownCoding,
             UpstreamError::NoTunnel,
             UpstreamError::Unreachable,
-            UpstreamError::NoAnswer,
+            UpstreamError::NoResponse,
             UpstreamError::ConnectTimeout,
             UpstreamError::HeaderTimeout,
         ] {

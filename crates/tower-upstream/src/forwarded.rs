@@ -1,4 +1,5 @@
-//! What the upstream is told about who asked: X-Forwarded-For, -Host, -Proto, -Port and -Prefix, and `Forwarded` (RFC 7239).
+//! The headers that name the client: X-Forwarded-For, -Host, -Proto, -Port and -Prefix, and
+//! `Forwarded` (RFC 7239).
 
 use std::net::IpAddr;
 
@@ -19,14 +20,15 @@ const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// Whether a header, by its name in lower case, says who asked. All that begin with X-Forwarded- count: X-Forwarded-User is as good a lie as
-/// X-Forwarded-For.
+/// Returns whether a header, by its name in lower case, is about the client. All names that begin
+/// with X-Forwarded- count, because X-Forwarded-User can lie as well as X-Forwarded-For.
 pub(crate) fn is_forwarding(name: &str) -> bool {
     matches!(name, "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
 }
 
-/// The forwarding headers for the upstream, instead of all that the request has. They are made before anything is taken off it, so that no
-/// `Connection` header takes them off (as in CVE-2022-31813).
+/// Returns the forwarding headers for the upstream, which replace all those of the request. They
+/// are made before any header is removed, so that no `Connection` header removes them (as in
+/// CVE-2022-31813).
 pub(crate) fn headers(parts: &Parts, host: Option<&HeaderValue>, trusted: &[Network]) -> HeaderMap {
     let peer = parts.extensions.get::<PeerAddr>();
     let peer = peer.map(|peer| peer.0.ip().to_canonical());
@@ -44,7 +46,8 @@ pub(crate) fn headers(parts: &Parts, host: Option<&HeaderValue>, trusted: &[Netw
     headers
 }
 
-/// Nothing of what the peer says. An `Origin` has been read of it by somebody who knows whom to believe.
+/// Returns headers that have nothing of the peer's own headers. An `Origin` counts, because
+/// tower-origin knows which peers to believe.
 fn our_own(host: Option<&HeaderValue>, peer: Option<IpAddr>, origin: Option<&Origin>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let client = match origin {
@@ -70,8 +73,8 @@ fn our_own(host: Option<&HeaderValue>, peer: Option<IpAddr>, origin: Option<&Ori
     headers
 }
 
-/// What the peer says, with what we see of the peer itself. It goes on in the kind of header in which it came: an upstream that finds both kinds
-/// cannot know which one is a proxy's.
+/// Returns the headers of a trusted peer, with the peer's own address. They stay in the kind of
+/// header that the peer uses: an upstream that finds both kinds cannot know which one is a proxy's.
 fn handed_on(
     parts: &Parts,
     host: Option<&HeaderValue>,
@@ -95,7 +98,7 @@ fn handed_on(
         };
         let mut element = format!("for={node};proto={}", scheme(origin));
         if let Some(Ok(host)) = host.map(HeaderValue::to_str) {
-            // A host has nothing in it that would have to be escaped.
+            // A host has no character that has to be escaped.
             element += &format!(";host=\"{host}\"");
         }
         append(&mut headers, &FORWARDED, &element);
@@ -103,7 +106,7 @@ fn handed_on(
             return headers;
         }
     }
-    // Alone, the peer would pass for a client that `Forwarded` hides or names.
+    // Otherwise the peer would stand for a client that `Forwarded` hides or names.
     let names_client = headers.contains_key(FOR) || !headers.contains_key(FORWARDED);
     if let (Some(peer), true) = (peer, names_client) {
         append(&mut headers, &FOR, &peer.to_string());
@@ -120,7 +123,8 @@ fn handed_on(
     headers
 }
 
-/// What has been taken off the path: further out first, and then here.
+/// Sets the prefix that mounts have stripped from the path: that of outer proxies, and then that of
+/// this server.
 fn prefix(headers: &mut HeaderMap, origin: Option<&Origin>, script_name: &str) {
     let outer = headers.get_all(PREFIX).iter().next_back();
     let outer = outer.map_or(
@@ -129,7 +133,7 @@ fn prefix(headers: &mut HeaderMap, origin: Option<&Origin>, script_name: &str) {
     );
     let outer = outer.strip_suffix(b"/").unwrap_or(outer);
     let whole = [outer, script_name.as_bytes()].concat();
-    // As the start of a link it would lead to another host.
+    // A link that begins with two slashes would lead to another host.
     if script_name.is_empty() && headers.contains_key(PREFIX)
         || whole.is_empty()
         || whole.starts_with(b"//")
@@ -145,20 +149,21 @@ fn scheme(origin: Option<&Origin>) -> String {
     origin.map_or(&Scheme::HTTP, Origin::scheme).to_string()
 }
 
-/// The port that the client asked for, if only by the scheme.
+/// Returns the port in the host, or otherwise that of the scheme.
 fn port(named: &HeaderValue, origin: Option<&Origin>) -> u16 {
     let is_https = origin.is_some_and(|origin| *origin.scheme() == Scheme::HTTPS);
     host::port(named).unwrap_or(if is_https { 443 } else { 80 })
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    // Addresses, schemes, hosts and ports are.
+    // Addresses, schemes, hosts and ports are values.
     if let Ok(value) = HeaderValue::from_str(&value) {
         headers.insert(name, value);
     }
 }
 
-/// Appends to a list, and makes it one line: there are those that read only the first, or only the last.
+/// Appends to a list, and makes it one line: some servers read only the first line, others only the
+/// last.
 fn append(headers: &mut HeaderMap, name: &HeaderName, last: &str) {
     let mut list: Vec<u8> = Vec::new();
     for value in headers.get_all(name) {

@@ -12,7 +12,8 @@ use crate::ResponseBody;
 
 /// The future of [`Upstream`](crate::Upstream).
 ///
-/// If it or the response's body is dropped before its end, the connection to the upstream is closed.
+/// If it or the response's body is dropped before its end, the connection to the upstream is
+/// closed.
 pub struct ResponseFuture(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>);
 
 impl ResponseFuture {

@@ -1,4 +1,4 @@
-//! Which headers are for one hop only, and what goes in their place.
+//! The headers of the request to the upstream, and of the response to the client.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
@@ -13,7 +13,7 @@ use crate::{
     one_hop::{is_of_one_message, is_ours},
 };
 
-/// Makes a request's headers the upstream's.
+/// Changes a request's headers into those for the upstream.
 pub(crate) fn to_upstream(
     headers: &mut HeaderMap,
     version: Version,
@@ -37,24 +37,26 @@ pub(crate) fn to_upstream(
     length.set(headers);
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
-        // RFC 9110, section 10.1.4: whoever sends the one sends the other.
+        // RFC 9110, section 10.1.4: a message with `TE` names it in `Connection`.
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
 }
 
-/// Takes off the trailers what is taken off the headers: an upstream may put the ones to the others (RFC 9110, section 6.5.1).
+/// Removes from the trailers what is removed from the headers: an upstream may merge the two (RFC
+/// 9110, section 6.5.1).
 pub(crate) fn trailers_to_upstream(trailers: &mut HeaderMap) {
     remove(trailers, |name| {
         !is_plain(name.as_str()) || is_ours(name.as_str())
     });
 }
 
-/// Takes off the trailers of a response what is about one hop, or would contradict how long it was.
+/// Removes from a response's trailers the fields about one hop, and its length.
 pub(crate) fn trailers_to_client(trailers: &mut HeaderMap) {
     remove(trailers, is_of_one_message);
 }
 
-/// Whether there is a transfer coding besides `chunked`: what it did to a body nobody here would undo (RFC 9112, section 6.1).
+/// Returns whether there is a transfer coding besides `chunked`, which is not decoded here (RFC
+/// 9112, section 6.1).
 pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter().flat_map(members);
     codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
@@ -68,7 +70,7 @@ pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -
     })
 }
 
-/// Makes a response's headers the client's.
+/// Changes a response's headers into those for the client.
 pub(crate) fn to_client<B: Body>(
     headers: &mut HeaderMap,
     method: &Method,
@@ -79,12 +81,14 @@ pub(crate) fn to_client<B: Body>(
     remove_named_by_connection(headers);
     remove(headers, is_of_one_message);
     trim_unfolded(headers);
-    // RFC 9110, section 8.6: to HEAD and in a 304 it is that of the body that is not there; a 204 has none.
+    // RFC 9110, section 8.6: in response to HEAD and in a 304 it is the length of the body that is
+    // left out. A 204 has none.
     let length = match status {
         StatusCode::NO_CONTENT => None,
         StatusCode::NOT_MODIFIED => length,
         _ if method == Method::HEAD => length,
-        // With Transfer-Encoding it does not count (RFC 9112, section 6.3), so it is the body's own word or none.
+        // With Transfer-Encoding it does not count (RFC 9112, section 6.3), so it is that of the
+        // body.
         _ => length.and(body.size_hint().exact()),
     };
     if let Some(length) = length {
@@ -92,7 +96,7 @@ pub(crate) fn to_client<B: Body>(
     }
 }
 
-/// Whether the connection that this response came on ends with it (RFC 9112, section 9.3).
+/// Returns whether the upstream closes the connection after this response (RFC 9112, section 9.3).
 pub(crate) fn closes(version: Version, headers: &HeaderMap) -> bool {
     let has = |option: &[u8]| {
         let mut options = headers.get_all(CONNECTION).iter().flat_map(members);
@@ -101,8 +105,8 @@ pub(crate) fn closes(version: Version, headers: &HeaderMap) -> bool {
     has(b"close") || (version < Version::HTTP_11 && !has(b"keep-alive"))
 }
 
-/// There may be several `Connection` lines, with several names in each. What they name goes, whatever it is; what must not go that way is set
-/// afterwards.
+/// Removes the fields that `Connection` names, on all its lines. Fields that must not be removed
+/// are set afterwards.
 fn remove_named_by_connection(headers: &mut HeaderMap) {
     let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
     for name in lines.iter().flat_map(members) {
@@ -143,13 +147,14 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
     all.any(|member| member.eq_ignore_ascii_case(b"trailers"))
 }
 
-/// The members of a list.
+/// Returns the members of a list.
 fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     let members = value.as_bytes().split(|&byte| byte == b',');
     members.map(<[u8]>::trim_ascii)
 }
 
-/// RFC 9110, section 7.6.3: a gateway has to say so in requests. In responses it may, and does not: they would tell every client what is in between.
+/// Returns the entry for `Via`, which a gateway must send in requests (RFC 9110, section 7.6.3). In
+/// responses it is optional, and would show every client what is in between.
 fn via(version: Version, name: &str) -> HeaderValue {
     let version = match version {
         Version::HTTP_09 => "0.9",
@@ -161,7 +166,8 @@ fn via(version: Version, name: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("{version} {name}")).expect("a number and a token are a value")
 }
 
-/// HTTP/2 may part cookies, and HTTP/1.1 has one line of them (RFC 9113, section 8.2.3).
+/// Joins cookies: HTTP/2 may split them, and HTTP/1.1 has one line of them (RFC 9113, section
+/// 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers
         .get_all(COOKIE)
@@ -293,7 +299,7 @@ mod tests {
         ]);
         trailers_to_client(&mut trailers);
         assert_eq!(trailers, map(&[("x-sum", "1")]));
-        // To the upstream, there is more that is not the client's to say.
+        // To the upstream, more fields are the proxy's own.
         let mut trailers = map(&[
             ("Connection", "close"),
             ("Content-Length", "9"),

@@ -1,16 +1,18 @@
-//! Which host the client asked for.
+//! The host that the client has named.
 
 use http::{HeaderMap, HeaderValue, Uri, header::HOST};
 
 use crate::error::UpstreamError;
 
-/// The host that the client named, if any; well-formed, though nobody vouches for it.
+/// Returns the host that the client has named, if any. It is well-formed, and otherwise unchecked.
 ///
-/// In HTTP/2, and in an absolute URI, it is the URI's authority, which goes before the header (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1).
+/// In HTTP/2, and in an absolute URI, it is the URI's authority, which counts before the header
+/// (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1).
 ///
 /// # Errors
 ///
-/// [`UpstreamError::MalformedHost`] for several headers and for what is no host (RFC 9112, section 3.2): which of them the upstream would take is not known.
+/// Returns [`UpstreamError::MalformedHost`] for several headers and for a malformed host (RFC 9112,
+/// section 3.2), because servers differ in what they take such a host for.
 pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, UpstreamError> {
     let mut all = headers.get_all(HOST).iter();
     let header = all.next();
@@ -20,7 +22,7 @@ pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, 
     let host = match uri.authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
         None => match header {
-            // What has no host says so (RFC 9110, section 7.2).
+            // A target without a host has an empty `Host` (RFC 9110, section 7.2).
             Some(header) if !header.is_empty() => Some(header.clone()),
             _ => return Ok(None),
         },
@@ -29,7 +31,8 @@ pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, 
     host.map(Some).ok_or(UpstreamError::MalformedHost)
 }
 
-/// A name or an address, and perhaps a port; nothing that means something in a header or in a URL.
+/// Returns whether a text is a name or an address, with an optional port. No character of it has a
+/// meaning in a header or in a URL.
 fn is_host(text: &[u8]) -> bool {
     let (name, port) = split_port(text);
     let digits = |port: &[u8]| port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
@@ -47,13 +50,13 @@ fn is_host(text: &[u8]) -> bool {
 
 fn split_port(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     match text.iter().rposition(|&byte| byte == b':') {
-        // Those in the brackets belong to the address.
+        // Colons in brackets belong to the address.
         Some(at) if !text.ends_with(b"]") => (&text[..at], Some(&text[at + 1..])),
         _ => (text, None),
     }
 }
 
-/// The port that a well-formed host names.
+/// Returns the port in a well-formed host.
 pub(crate) fn port(host: &HeaderValue) -> Option<u16> {
     let (_, port) = split_port(host.as_bytes());
     std::str::from_utf8(port?).ok()?.parse().ok()

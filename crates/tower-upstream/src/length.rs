@@ -1,4 +1,4 @@
-//! How long a request's body is, and how that is said.
+//! The length of a request's body, and how it is stated.
 
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -7,20 +7,21 @@ use http::{
 use http_body::Body;
 use tower_kit::content::content_length;
 
-/// How long a request's body is.
+/// The length of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// There is none, and nothing says so.
+    /// There is no body, and the head does not state that.
     NoBody,
     Known(u64),
     Unknown,
 }
 
 impl Length {
-    /// The body knows best: something between it and the server may have changed it. A request without a body has no chunks either.
+    /// Returns the length of a body. The body counts before the head, because a layer may have
+    /// changed it. A request without a body has no chunks either.
     pub(crate) fn of<B: Body>(method: &Method, headers: &HeaderMap, body: &B) -> Self {
         if body.is_end_stream() {
-            // RFC 9110, section 8.6: where a body is usual, its absence is said.
+            // RFC 9110, section 8.6: where a body is usual, its absence is stated.
             let is_usual = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
             return match is_usual || headers.contains_key(CONTENT_LENGTH) {
                 true => Self::Known(0),
@@ -34,7 +35,7 @@ impl Length {
         }
     }
 
-    /// Says it, where nothing else is said about it.
+    /// States the length in a head that states none.
     pub(crate) fn set(self, headers: &mut HeaderMap) {
         match self {
             Self::NoBody => {}
@@ -42,7 +43,7 @@ impl Length {
                 headers.insert(CONTENT_LENGTH, length.into());
             }
             Self::Unknown => {
-                // Said here, as hyper takes a GET for one without a body otherwise, and drops what it has.
+                // Otherwise hyper takes a GET for one without a body, and drops the body.
                 headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
         }

@@ -26,7 +26,5 @@ pub use network::Network;
 pub use one_hop::PassedHeader;
 pub use upstream::{HostPolicy, Upstream};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 #[doc = include_str!("../RULES.md")]
 pub mod rules {}

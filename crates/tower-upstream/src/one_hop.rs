@@ -13,8 +13,8 @@ use crate::{
 /// The name of a request header that may be passed on although it has other characters than
 /// letters, digits and `-`.
 ///
-/// A name that servers may take for a header of the proxy's own is not one. A name that is passed on
-/// anyway is not one either.
+/// A name that servers may take for a header of the proxy's own is not one. A name that is passed
+/// on anyway is not one either.
 ///
 /// ```
 /// use tower_upstream::PassedHeader;
@@ -72,8 +72,8 @@ impl TryFrom<&str> for PassedHeader {
 }
 
 /// The fields that are about one connection (RFC 9110, sections 7.6.1, 10.1.4 and 11.7; RFC 7540,
-/// section 3.2.1), besides those that `Connection` names. `Trailer` is not one of them: it announces
-/// fields that are passed on.
+/// section 3.2.1), besides those that `Connection` names. `Trailer` is not one of them: it
+/// announces fields that are passed on.
 const HOP_BY_HOP: [&str; 10] = [
     "connection",
     "http2-settings",

@@ -1,4 +1,4 @@
-//! What the two bodies of an exchange know of each other.
+//! The state that the two bodies of an exchange share.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -7,14 +7,14 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How far the client's body is.
+/// The state of the client's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upload {
-    /// With the upstream: it has all, or has not asked for more.
+    /// The upstream has taken all of it so far, and has not asked for more.
     Passed,
-    /// It was asked for a frame, and has none.
+    /// The upstream has asked for a frame, and there is none.
     Awaited,
-    /// It broke off.
+    /// The body has failed.
     Failed,
 }
 
@@ -22,19 +22,19 @@ pub(crate) enum Upload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Yes,
-    /// It refuses, and is not to be disturbed while it says why.
+    /// It rejects the body, and must not be disturbed while it sends the reason.
     NotNow,
     No,
 }
 
-/// What the two bodies of an exchange know of each other.
+/// The state that the two bodies of an exchange share.
 pub(crate) struct Progress(Mutex<State>);
 
 struct State {
     upload: Upload,
     since: Instant,
     wanted: Wanted,
-    /// Of the connection, which waits for the client's body.
+    /// The task of the connection, which waits for the client's body.
     waker: Option<Waker>,
 }
 
@@ -48,18 +48,19 @@ impl Progress {
         })))
     }
 
-    /// How far the client's body is, and since when.
+    /// Returns the state of the client's body, and the time since which it has it.
     pub(crate) fn last(&self) -> (Upload, Instant) {
         let state = self.state();
         (state.upload, state.since)
     }
 
-    /// The upstream refuses the rest of the client's body, and closes (RFC 9112, section 9.5).
+    /// Stops the client's body for now: the upstream rejects the rest of it, and closes the
+    /// connection (RFC 9112, section 9.5).
     pub(crate) fn pause(&self) {
         self.state().wanted = Wanted::NotNow;
     }
 
-    /// Nobody waits for the upstream any more.
+    /// Ends the client's body: the client has left, or the connection closes.
     pub(crate) fn stop(&self) {
         let mut state = self.state();
         state.wanted = Wanted::No;
@@ -70,18 +71,18 @@ impl Progress {
         }
     }
 
-    /// Registers the task that polls the client's body, and returns whether the upstream still wants
-    /// it.
+    /// Registers the task that polls the client's body, and returns whether the upstream still
+    /// wants it.
     pub(crate) fn begin(&self, waker: &Waker) -> Wanted {
         let mut state = self.state();
         state.waker = Some(waker.clone());
         state.wanted
     }
 
-    /// Notes what a poll of the client's body has come to.
+    /// Notes the result of a poll of the client's body.
     pub(crate) fn note(&self, upload: Upload) {
         let mut state = self.state();
-        // Being asked again is no progress.
+        // A second poll is no progress.
         if upload == Upload::Awaited && state.upload == Upload::Awaited {
             return;
         }
@@ -89,7 +90,7 @@ impl Progress {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is locked.
+        // No code panics while it is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

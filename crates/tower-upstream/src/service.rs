@@ -18,16 +18,16 @@ use tower_environ::MountExt;
 use tower_service::Service;
 
 use crate::{
-    BoxError, HostPolicy, ResponseBody, ResponseFuture, Upstream, UpstreamError,
+    HostPolicy, ResponseBody, ResponseFuture, Upstream, UpstreamError,
     body::{Received, RequestBody},
-    error::{Chain, Client},
+    error::{BoxError, Chain, Client},
     forwarded, headers, host,
     length::Length,
     progress::{Progress, Upload},
     upstream::Options,
 };
 
-/// How many names of dropped headers are logged.
+/// The largest number of dropped headers that are logged.
 const MAX_LOGGED: usize = 32;
 
 impl<B> Service<Request<B>> for Upstream
@@ -99,7 +99,8 @@ impl Options {
         let host = host.unwrap_or_else(|| self.address.host().clone());
         let length = Length::of(&parts.method, &parts.headers, body);
 
-        // A new request: extensions are for those further in here, and one of them would tell the connection how to write headers.
+        // It is a new request without extensions. One of them would tell the connection how to
+        // write headers.
         let mut head = Request::new(());
         *head.method_mut() = parts.method;
         *head.uri_mut() = target;
@@ -138,7 +139,7 @@ impl Options {
         }
     }
 
-    /// Sends it, and waits for the head of the response.
+    /// Sends a request, and waits for the head of its response.
     async fn exchange(
         &self,
         request: Request<RequestBody>,
@@ -153,7 +154,7 @@ impl Options {
                     return response.map_err(|error| error_of(&error, progress.last().0));
                 }
                 () = &mut timer => {
-                    // An upload may take what it takes, as long as it moves.
+                    // A moving upload has no limit.
                     let (upload, since) = progress.last();
                     let deadline = since + self.header_timeout;
                     if deadline <= Instant::now() {
@@ -177,13 +178,13 @@ impl Options {
         progress: Arc<Progress>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            // `Upgrade` was not passed on (RFC 9110, section 7.8), so nobody has asked for it.
+            // `Upgrade` was not passed on (RFC 9110, section 7.8).
             tracing::warn!("the upstream switches to a protocol that it was not asked for");
-            return Err(UpstreamError::NoAnswer);
+            return Err(UpstreamError::NoResponse);
         }
         if headers::is_coded(response.headers()) {
-            tracing::warn!("the upstream answers in a transfer coding that it was not asked for");
-            return Err(UpstreamError::NoAnswer);
+            tracing::warn!("the upstream responds in a transfer coding that it was not asked for");
+            return Err(UpstreamError::NoResponse);
         }
         let (mut parts, body) = response.into_parts();
         let closes = headers::closes(parts.version, &parts.headers);
@@ -200,14 +201,14 @@ impl Options {
 /// Returns the error that the client gets for one of the connection.
 fn error_of(error: &ClientError, upload: Upload) -> UpstreamError {
     if upload == Upload::Failed {
-        // The half that the upstream has got is no whole message to it, so it is not to act on it (RFC 9112, section 8).
+        // The upstream has half a message, on which it must not act (RFC 9112, section 8).
         tracing::debug!(error = %Chain(error), "the client broke off");
         return UpstreamError::BrokenRequest;
     }
     let found = match (error.is_connect(), is_timeout(error)) {
         (true, true) => UpstreamError::ConnectTimeout,
         (true, false) => UpstreamError::Unreachable,
-        (false, _) => UpstreamError::NoAnswer,
+        (false, _) => UpstreamError::NoResponse,
     };
     tracing::warn!(error = %Chain(error), "{found}");
     found

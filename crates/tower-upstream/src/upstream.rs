@@ -184,8 +184,8 @@ impl Upstream {
         self.with(|options| options.header_timeout = limit)
     }
 
-    /// Sets the time for each further frame of a response. Then the response breaks off. Default: 60
-    /// seconds.
+    /// Sets the time for each further frame of a response. Then the response breaks off. Default:
+    /// 60 seconds.
     ///
     /// Only time in which the body is read counts, and a moving upload restarts it.
     #[must_use]

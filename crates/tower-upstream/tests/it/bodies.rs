@@ -1,4 +1,4 @@
-//! What streams through, and what breaks off.
+//! Bodies that stream through, and bodies that break off.
 
 use std::{
     convert::Infallible,
@@ -23,7 +23,7 @@ use super::{
 
 type Sender = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
 
-/// A body that is sent as a test goes on.
+/// Returns a body, and a sender of its frames.
 pub(super) fn channel() -> (Sender, Body) {
     let (sender, received) = mpsc::channel(9);
     let frames = stream::unfold(received, async |mut received| {
@@ -98,7 +98,7 @@ async fn upstream_8_trailers_are_frames_of_the_body() {
     let app = proxy(&upstream);
     let mut trailers = HeaderMap::new();
     trailers.insert("x-sum", "1".parse().unwrap());
-    // What no client says in a header, it does not say in a trailer.
+    // A client's forwarding field is dropped among the trailers, too.
     trailers.insert("x-forwarded-for", "6.6.6.6".parse().unwrap());
     let (sender, body) = channel();
     sender.send(data("hi")).await.unwrap();
@@ -207,7 +207,7 @@ async fn upstream_11_a_broken_response_ends_in_an_error() {
         // The upstream learns of it.
         assert_eq!(peer.rest().await, "");
 
-        // And so does who listens at the other end.
+        // The client at the other end learns of it, too.
         let mut wire = client(front).await;
         wire.write("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
         let _peer = serve_one().await;
@@ -259,7 +259,7 @@ async fn upstream_9_a_slow_reader_is_not_an_idle_upstream() {
     );
     let mut body = response.into_body();
     assert_eq!(next(&mut body).await, "half");
-    // Asked, and left alone.
+    // The body is polled once, and then left alone.
     let early = tokio::time::timeout(SHORT / 10, body.frame()).await;
     assert!(early.is_err());
     tokio::time::sleep(SHORT * 2).await;
@@ -294,7 +294,7 @@ async fn upstream_9_a_moving_upload_keeps_the_response_alive() {
 async fn upstream_11_a_client_that_leaves_ends_the_exchange() {
     let upstream = Listener::bind().await;
     let app = proxy(&upstream);
-    // Before the head, with a body under way:
+    // Before the head, while a body is sent:
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let asked = tokio::spawn({
@@ -308,7 +308,7 @@ async fn upstream_11_a_client_that_leaves_ends_the_exchange() {
     assert_eq!(peer.rest().await, "");
     sender.closed().await;
 
-    // In the body, with a body under way, too:
+    // In the body, while a body is sent:
     let (sender, body) = channel();
     let request = Request::post("/").body(body).unwrap();
     let (peer, response) = tokio::join!(

@@ -1,4 +1,4 @@
-//! What an upstream does with which nothing is set, and what the README states about it.
+//! An upstream without options, and what the documents state about it.
 
 use http::Request;
 use http_body_util::BodyExt;
@@ -13,6 +13,7 @@ use tower_upstream::{BuildErrorKind, HostPolicy};
 use super::{Body, OK, SHORT, ask, at, get, proxy, sockets::Listener, text};
 
 const README: &str = include_str!("../../README.md");
+const RULES: &str = include_str!("../../RULES.md");
 
 /// The README's table of options, and a request with which none of them is set.
 #[tokio::test]
@@ -40,6 +41,14 @@ async fn the_defaults_are_those_of_the_readme() {
         ]
     );
     assert_eq!(HostPolicy::default(), HostPolicy::Upstream);
+    let rules = RULES.split_whitespace().collect::<Vec<_>>().join(" ");
+    for sentence in [
+        "A response's head may have 512 lines and about 400 kB.",
+        "Each name that is dropped is logged once, up to 32 names.",
+        "32 idle connections are kept, for 30 seconds.",
+    ] {
+        assert!(rules.contains(sentence), "{sentence}");
+    }
 
     let upstream = Listener::bind().await;
     let own = upstream.to_string()["http://".len()..].to_owned();

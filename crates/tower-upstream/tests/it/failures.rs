@@ -1,4 +1,4 @@
-//! Upstreams that are not there, not in time or not right, and clients that break off.
+//! Upstreams that are missing, late or wrong, and clients that break off.
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use tokio::net::TcpSocket;
@@ -82,13 +82,18 @@ async fn upstream_12_an_upstream_without_a_response_is_a_502() {
         let url = upstream.to_string();
         upstream.answering(answer);
         let response = ask(&proxy(url), get("/")).await;
-        assert_rejection(response, 502, "the server behind this one gave no answer").await;
+        assert_rejection(
+            response,
+            502,
+            "the server behind this one sent no valid response",
+        )
+        .await;
     }
 }
 
 #[tokio::test]
 async fn upstream_9_a_slow_connection_is_a_504() {
-    // A queue that nobody takes anything from, filled.
+    // The queue is full, and nothing is accepted.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = socket.listen(1).unwrap();
@@ -119,10 +124,10 @@ async fn upstream_9_a_slow_head_is_a_504() {
     assert_rejection(
         response,
         504,
-        "the server behind this one did not answer in time",
+        "the server behind this one did not respond in time",
     )
     .await;
-    // The request is not left there.
+    // The request is cancelled there.
     assert_eq!(peer.now().await, "");
     assert_eq!(peer.rest().await, "");
 }
@@ -208,7 +213,7 @@ async fn upstream_11_half_an_upload_is_not_a_whole_one() {
         assert!(!peer.rest().await.contains('0'));
         assert!(!upstream.is_asked().await);
     }
-    // The same from the wire: the upstream sees an end that is none.
+    // The same from the wire: the upstream sees no valid end.
     let upstream = Listener::bind().await;
     let mut wire = client(serve(proxy(&upstream)).await).await;
     wire.write("POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")

@@ -1,4 +1,4 @@
-//! What the upstream is told about who asked.
+//! The headers that name the client to the upstream.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use tower_origin::{OriginLayer, PeerAddr, XForwarded};
 
 use super::{App, Body, OK, ask, at, boxed, sockets::Listener, watched};
 
-/// What a client says who wants to be somebody else.
+/// The headers of a client that pretends to be another one.
 const LIES: &[(&str, &str)] = &[
     ("forwarded", "for=6.6.6.6;proto=https"),
     ("x-forwarded-for", "6.6.6.6"),
@@ -23,7 +23,7 @@ const LIES: &[(&str, &str)] = &[
     ("x_forwarded_for", "6.6.6.6"),
 ];
 
-/// The lines that say who asked, sorted.
+/// Returns the lines that name the client, sorted.
 async fn seen(
     trusted: &[&str],
     wrap: impl FnOnce(App) -> App,

@@ -1,4 +1,4 @@
-//! Request lines, and what the two heads have.
+//! Request lines and header lines.
 
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -31,7 +31,7 @@ async fn upstream_1_the_path_is_passed_on_as_it_is() {
             "{head}"
         );
     }
-    // From the wire, too.
+    // The same from the wire.
     let front = serve(proxy(&url)).await;
     for (line, sent) in [
         (
@@ -127,7 +127,7 @@ async fn upstream_2_fields_about_one_hop_stay_there_both_ways() {
             "x-three: 3"
         ]
     );
-    // The connection of the client is not the upstream's to close.
+    // The upstream does not close the client's connection.
     assert_eq!(wire.until("ok").await, "ok");
     wire.write("GET /2 HTTP/1.1\r\nHost: h\r\n\r\n").await;
     assert!(upstream.accept().await.head().await.starts_with("GET /2 "));
@@ -167,7 +167,7 @@ async fn upstream_6_a_tunnel_is_a_501_and_an_upgrade_is_not_passed() {
             "HTTP/1.1 426 Upgrade Required\r\nupgrade: websocket\r\ncontent-length: 0\r\n\r\n",
             "426",
         ),
-        // Nobody has asked for it.
+        // The upstream was not asked for it.
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
             "502",

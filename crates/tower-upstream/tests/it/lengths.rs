@@ -1,4 +1,4 @@
-//! How long bodies are, and how that is stated.
+//! The length of bodies, and how it is stated.
 
 use http::Request;
 
@@ -61,7 +61,7 @@ async fn upstream_7_length_or_chunks_of_a_request_are_kept() {
             "content-length",
             "4\r\nbody\r\n0\r\n\r\n",
         ),
-        // Smuggling: only one of the two is true, and only that goes on.
+        // Smuggling: only one of the two is true, and only that one is passed on.
         (
             "POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
             "transfer-encoding: chunked\r\n",
@@ -84,7 +84,7 @@ async fn upstream_7_length_or_chunks_of_a_request_are_kept() {
 
 #[tokio::test]
 async fn upstream_7_a_wrong_length_in_a_head_is_fixed() {
-    // As after a filter that has read the body.
+    // As after a layer that has read the body.
     let upstream = Listener::bind().await;
     let app = proxy(&upstream);
     let mut heads = upstream.answering(OK);

@@ -1,4 +1,4 @@
-//! Heads of responses that are slightly wrong.
+//! Heads of responses with small faults.
 
 use http::StatusCode;
 use http_body_util::BodyExt;

@@ -46,11 +46,11 @@ async fn upstream_10_a_request_that_was_begun_is_not_sent_again() {
         let mut peer = upstream.accept().await;
         peer.head().await;
         peer.write(OK).await;
-        // On a connection that is used again, where a client might think that it was idle for too long.
+        // This is a kept connection, which may look as if it had been idle for too long.
         let mut seen = peer.head().await;
         seen += &peer.until("money").await;
         drop(peer);
-        // Whoever sends it again does so at once.
+        // A second attempt would come at once.
         let again = upstream.is_asked().await;
         (seen, again)
     };
@@ -74,11 +74,11 @@ async fn upstream_10_a_closed_connection_costs_no_request() {
             assert!(peer.head().await.starts_with("POST "));
             peer.until("whole").await;
             peer.write(OK).await;
-            // Without a `Connection: close`.
+            // It closes without a `Connection: close`.
         };
         let ((), response) = tokio::join!(answers, ask(&app, post("whole")));
         assert_eq!(text(response).await, "ok");
-        // The news of it takes a moment.
+        // The proxy learns of it after a moment.
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
@@ -90,7 +90,7 @@ async fn used(upstream: &Listener, app: &App) -> Wire {
     peer
 }
 
-/// A request that ends badly takes its connection along, with the late response on it.
+/// A request that fails drops its connection, with the late response on it.
 #[tokio::test]
 async fn upstream_10_a_late_response_is_not_mistaken() {
     for begun in ["", "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nla"] {
@@ -106,13 +106,13 @@ async fn upstream_10_a_late_response_is_not_mistaken() {
             "" => assert_eq!(response.status().as_u16(), 504),
             _ => assert!(response.into_body().collect().await.is_err()),
         }
-        // It may be gone already.
+        // The connection may be closed already.
         peer.try_write("te").await;
         drop(used(&upstream, &app).await);
     }
 }
 
-/// hyper's pool counts in real time, so that no paused clock helps.
+/// hyper's pool counts in real time, so a paused clock does not help.
 #[tokio::test]
 async fn upstream_10_thirty_two_idle_connections_are_kept() {
     let upstream = Listener::bind().await;

@@ -1,4 +1,4 @@
-//! Upstreams that say what a test tells them to, and clients that see each byte.
+//! Upstreams that send what a test wants, and clients that see each byte.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -28,7 +28,7 @@ impl Listener {
         Wire::new(self.0.accept().await.unwrap().0)
     }
 
-    /// Takes the head of a request, and answers with this.
+    /// Takes the head of a request, and responds with this.
     pub(crate) async fn answers(&self, answer: &str) -> Wire {
         let mut peer = self.accept().await;
         peer.head().await;
@@ -36,14 +36,15 @@ impl Listener {
         peer
     }
 
-    /// Whether somebody connects within a short time.
+    /// Returns whether a client connects within a short time.
     pub(crate) async fn is_asked(&self) -> bool {
         tokio::time::timeout(super::SHORT, self.0.accept())
             .await
             .is_ok()
     }
 
-    /// Answers one request without a body after the other, each on a connection of its own, and gives their heads.
+    /// Responds to requests without a body, each on a connection of its own, and returns their
+    /// heads.
     pub(crate) fn answering(self, answer: &'static str) -> tokio::sync::mpsc::Receiver<String> {
         let (heads, received) = tokio::sync::mpsc::channel(9);
         tokio::spawn(async move {
@@ -85,7 +86,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Wire<S> {
         self.stream.flush().await.unwrap();
     }
 
-    /// Up to and with this.
+    /// Reads up to and including this.
     pub(crate) async fn until(&mut self, end: &str) -> String {
         if end.is_empty() {
             return String::new();
@@ -114,7 +115,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Wire<S> {
         self.until("\r\n\r\n").await
     }
 
-    /// All up to the end, whether it is an orderly one or not.
+    /// Reads up to the end of the connection, even if it is reset.
     pub(crate) async fn rest(mut self) -> String {
         loop {
             let got = tokio::time::timeout(
@@ -127,7 +128,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// What comes within a short time.
+    /// Reads what comes within a short time.
     pub(crate) async fn now(&mut self) -> String {
         let _ = tokio::time::timeout(super::SHORT, async {
             while self.stream.read_buf(&mut self.read).await.unwrap() > 0 {}
@@ -136,12 +137,12 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Wire<S> {
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
     }
 
-    /// As `write`, where the other end may be gone.
+    /// Writes, even if the other end has closed.
     pub(crate) async fn try_write(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes()).await;
     }
 
-    /// Whether the other end closes the connection within a short time.
+    /// Returns whether the other end closes the connection within a short time.
     pub(crate) async fn is_closed(&mut self) -> bool {
         let read = self.stream.read_buf(&mut self.read);
         let read = tokio::time::timeout(Duration::from_millis(20), read).await;
@@ -153,7 +154,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Wire<S> {
     }
 }
 
-/// A server before an app, which tells it the peer's address.
+/// Serves an app with the peer's address, and returns the server's.
 pub(crate) async fn serve(app: App) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

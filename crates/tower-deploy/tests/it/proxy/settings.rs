@@ -109,13 +109,6 @@ async fn the_defaults_are_those_of_the_readme() {
             ("trusted", "none"),
         ]
     );
-    let readme = README.split_whitespace().collect::<Vec<_>>().join(" ");
-    for sentence in [
-        "A response's head may have 512 lines and about 400 kB.",
-        "Each name that is dropped is logged once, up to 32 names.",
-    ] {
-        assert!(readme.contains(sentence), "{sentence}");
-    }
 
     let upstream = Upstream::bind().await;
     let app = proxy(&upstream, "");
