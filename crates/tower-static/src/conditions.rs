@@ -6,7 +6,6 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE},
 };
-
 use tower_kit::entity_tag::{EntityTag, members, only};
 
 /// How long another change may have the same date: a second, and one more for inexact clocks.

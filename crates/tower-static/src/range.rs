@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use http::{HeaderMap, header::RANGE};
-
 use tower_kit::entity_tag::only;
 
 /// The part of a file that is sent.

@@ -10,7 +10,7 @@ use tower_environ::MountLayer;
 use super::{Body, ask, get, header, site};
 
 #[tokio::test]
-async fn static_9_other_methods_are_404_without_a_file_else_405() {
+async fn static_9_other_methods_are_404_or_with_a_file_405() {
     let site = site("methods");
     let app = site.files();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
