@@ -48,14 +48,12 @@ const DEPENDENCIES: [&str; 31] = [
 ];
 
 /// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 15] = [
+const OF_DEPLOY: [&str; 13] = [
     "arc-swap",
     "futures-util",
-    "httpdate",
     "hyper",
     "hyper-util",
     "listenfd",
-    "mime_guess",
     "notify",
     "sha2",
     "socket2",
@@ -66,8 +64,17 @@ const OF_DEPLOY: [&str; 15] = [
     "tracing-subscriber",
 ];
 
+/// What the crates may depend on besides that do input and output.
+const OF_SERVICES: [(&str, &[&str]); 2] = [
+    (
+        "tower-static",
+        &["futures-util", "httpdate", "mime_guess", "sha2", "tokio"],
+    ),
+    ("tower-upstream", &["hyper", "hyper-util", "tokio"]),
+];
+
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 10] = [
+const NEIGHBOURS: [(&str, &[&str]); 12] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -82,6 +89,8 @@ const NEIGHBOURS: [(&str, &[&str]); 10] = [
             "tower-kit",
             "tower-lint",
             "tower-origin",
+            "tower-static",
+            "tower-upstream",
         ],
     ),
     ("tower-dispatch", &["tower-environ", "tower-kit"]),
@@ -92,6 +101,11 @@ const NEIGHBOURS: [(&str, &[&str]); 10] = [
     // It judges the others, so it has its own tables.
     ("tower-lint", &[]),
     ("tower-origin", &["tower-environ", "tower-kit"]),
+    ("tower-static", &["tower-environ", "tower-kit"]),
+    (
+        "tower-upstream",
+        &["tower-environ", "tower-kit", "tower-origin"],
+    ),
 ];
 
 fn root() -> PathBuf {
@@ -256,7 +270,10 @@ fn dependencies_are_listed(root: &Path) -> Vec<String> {
             let optional = value.get("optional").and_then(toml::Value::as_bool) == Some(true);
             let listed = DEPENDENCIES.contains(&dependency.as_str())
                 || optional && ["axum", "tonic", "tower"].contains(&dependency.as_str())
-                || name == "tower-deploy" && OF_DEPLOY.contains(&dependency.as_str());
+                || name == "tower-deploy" && OF_DEPLOY.contains(&dependency.as_str())
+                || OF_SERVICES
+                    .iter()
+                    .any(|(of, list)| *of == name && list.contains(&dependency.as_str()));
             if !listed && !neighbours.contains(&dependency.as_str()) {
                 wrong.push(format!("{name}: it depends on {dependency}, which is not in DEPENDENCIES of tests/tidy.rs: do without it, or add it there"));
             }

@@ -10,15 +10,14 @@ use http::{
     },
     response,
 };
-use tower_kit::content::RequestKind;
+use tower_kit::{content::RequestKind, entity_tag::EntityTag};
 
 use crate::{
     Rewriter, Tag,
     eligible::Eligible,
     head,
-    headers::only,
     layer::{Choose, Options, ResponseFn},
-    tag::{Copies, EntityTag, remove_tags},
+    tag::{Copies, remove_tags},
 };
 
 /// The state of a request while the inner service works.
@@ -163,8 +162,7 @@ impl<R: Rewriter> Asked<R> {
 
     /// Returns the treatment of a 304 to a client that has copies from a layer like this one.
     fn treat_confirmation(&self, response: &response::Parts) -> Treatment<R> {
-        let etag = only(&response.headers, ETAG);
-        let etag = etag.and_then(|etag| EntityTag::parse(etag.as_bytes()));
+        let etag = EntityTag::of(&response.headers, &ETAG);
         if self.copies.are_beside(etag) {
             return Treatment::Untouched;
         }

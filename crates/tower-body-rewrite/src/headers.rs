@@ -1,9 +1,10 @@
 //! The header fields that change with a body.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName,
     header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG, LAST_MODIFIED},
 };
+use tower_kit::entity_tag::only;
 
 use crate::Tag;
 
@@ -57,7 +58,7 @@ pub fn adapt_headers(headers: &mut HeaderMap, length: Option<u64>, tag: Option<T
         Some(length) => drop(headers.insert(CONTENT_LENGTH, length.into())),
         None => drop(headers.remove(CONTENT_LENGTH)),
     }
-    let etag = only(headers, ETAG).zip(tag);
+    let etag = only(headers, &ETAG).zip(tag);
     match etag.and_then(|(etag, tag)| tag.mix_into(etag)) {
         Some(etag) => drop(headers.insert(ETAG, etag)),
         None => drop(headers.remove(ETAG)),
@@ -68,20 +69,11 @@ pub fn adapt_headers(headers: &mut HeaderMap, length: Option<u64>, tag: Option<T
 /// changed resource, not of the body (RFC 9110, section 8.8), so they are kept.
 pub(crate) fn adapt_outcome(headers: &mut HeaderMap, length: Option<u64>) {
     let validators = [ETAG, LAST_MODIFIED].map(|name| {
-        let value = only(headers, name.clone()).cloned();
+        let value = only(headers, &name).cloned();
         (name, value)
     });
     adapt_headers(headers, length, None);
     for (name, value) in validators {
         headers.extend(value.map(|value| (name, value)));
-    }
-}
-
-/// Returns the value of a header that is not a list. A header on two lines has no value.
-pub(crate) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
-    let mut lines = headers.get_all(name).into_iter();
-    match (lines.next(), lines.next()) {
-        (Some(value), None) => Some(value),
-        _ => None,
     }
 }

@@ -5,6 +5,7 @@ use std::hash::Hasher;
 
 use http::{HeaderMap, HeaderValue, header::IF_NONE_MATCH};
 use siphasher::sip::SipHasher24;
+use tower_kit::entity_tag::{self, EntityTag};
 
 /// The first byte of the suffix of an opaque tag.
 const SIGN: u8 = b'~';
@@ -58,40 +59,21 @@ impl Tag {
     }
 }
 
-/// The parts of an entity tag.
-#[derive(Clone, Copy)]
-pub(crate) struct EntityTag<'a> {
-    weak: bool,
-    /// The text between the quotes.
-    pub(crate) opaque: &'a [u8],
-}
-
-impl<'a> EntityTag<'a> {
-    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
-        let (weak, quoted) = match text.strip_prefix(b"W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, text),
-        };
-        let opaque = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        (!opaque.contains(&b'"')).then_some(Self { weak, opaque })
+/// Returns the inner service's own entity tag and the tag that was mixed into it, if one was.
+fn unmix(tag: EntityTag<'_>) -> Option<(EntityTag<'_>, Tag)> {
+    let (opaque, suffix) = tag
+        .opaque
+        .split_at_checked(tag.opaque.len().checked_sub(SUFFIX)?)?;
+    let [SIGN, kind @ (b's' | b'w'), digits @ ..] = suffix else {
+        return None;
+    };
+    let lower = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if !tag.weak || !digits.iter().all(lower) {
+        return None;
     }
-
-    /// Returns the inner service's own entity tag and the tag that was mixed into it, if one was.
-    fn unmix(self) -> Option<(Self, Tag)> {
-        let (opaque, suffix) = self
-            .opaque
-            .split_at_checked(self.opaque.len().checked_sub(SUFFIX)?)?;
-        let [SIGN, kind @ (b's' | b'w'), digits @ ..] = suffix else {
-            return None;
-        };
-        let lower = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if !self.weak || !digits.iter().all(lower) {
-            return None;
-        }
-        let tag = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        let weak = *kind == b'w';
-        Some((Self { weak, opaque }, Tag(tag)))
-    }
+    let mixed = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    let weak = *kind == b'w';
+    Some((EntityTag { weak, opaque }, Tag(mixed)))
 }
 
 /// The copies of a client that came from a layer like this one.
@@ -146,10 +128,7 @@ impl Copies {
 pub(crate) fn remove_tags(headers: &mut HeaderMap) {
     let list: Vec<Vec<u8>> = members(headers)
         .map(|(text, unmixed)| match unmixed {
-            Some((inner, _)) => {
-                let weak: &[u8] = if inner.weak { b"W/" } else { b"" };
-                [weak, b"\"", inner.opaque, b"\""].concat()
-            }
+            Some((inner, _)) => inner.to_bytes(),
             None => text.to_vec(),
         })
         .collect();
@@ -161,18 +140,6 @@ pub(crate) fn remove_tags(headers: &mut HeaderMap) {
 /// Returns the members of `If-None-Match`, with the parts of those that came from a layer like this
 /// one.
 fn members(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Option<(EntityTag<'_>, Tag)>)> {
-    headers
-        .get_all(IF_NONE_MATCH)
-        .into_iter()
-        .flat_map(|value| {
-            // A comma within quotes is part of the entity tag.
-            let mut quoted = false;
-            value.as_bytes().split(move |&byte| {
-                quoted ^= byte == b'"';
-                byte == b',' && !quoted
-            })
-        })
-        .map(<[u8]>::trim_ascii)
-        .filter(|member| !member.is_empty())
-        .map(|text| (text, EntityTag::parse(text).and_then(EntityTag::unmix)))
+    entity_tag::members(headers, &IF_NONE_MATCH)
+        .map(|text| (text, EntityTag::parse(text).and_then(unmix)))
 }

@@ -19,8 +19,6 @@ mod named;
 mod parts;
 mod place;
 mod plan;
-#[cfg(feature = "proxy")]
-mod proxy;
 mod reason;
 mod registry;
 #[cfg(feature = "reload")]

@@ -2,13 +2,12 @@
 
 mod cascade;
 mod compression;
-mod conditions;
-mod entity_tag;
 mod files;
 mod filters;
 mod hooks;
 mod http_filters;
-mod range;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod router;
 mod routes;
 mod server;
@@ -16,7 +15,6 @@ mod template;
 mod text;
 mod trial;
 mod urlmap;
-mod version;
 
 #[cfg(feature = "cli")]
 pub(crate) use http_filters::access_log;
@@ -37,7 +35,7 @@ impl Registry {
         let registry = ["tower#proxy", "Paste#proxy"]
             .into_iter()
             .fold(registry, |registry, name| {
-                registry.shown(name, Maker::App, crate::proxy::app)
+                registry.shown(name, Maker::App, proxy::app)
             });
         let registry = registry
             .shown("tower#text", Maker::App, text::text)
