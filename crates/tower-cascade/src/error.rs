@@ -6,6 +6,22 @@ use std::{error::Error, fmt};
 /// A rejection's reason is reached by `Rejection::of(&response)` and `reason::<CascadeError>()` of
 /// [`tower_kit::Rejection`]. A body's error is a `Box<dyn Error + Send + Sync>`, which
 /// `downcast_ref::<CascadeError>()` looks into.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request};
+/// use tower::ServiceExt;
+/// use tower_cascade::{Cascade, CascadeError};
+/// use tower_kit::Rejection;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), std::convert::Infallible> {
+/// let empty: [Router; 0] = [];
+/// let response = Cascade::new(empty).oneshot(Request::new(Body::empty())).await?;
+/// let reason = Rejection::of(&response).and_then(Rejection::reason);
+/// assert_eq!(reason, Some(&CascadeError::NoServices));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CascadeError {

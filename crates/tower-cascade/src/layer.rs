@@ -506,6 +506,22 @@ impl<A> CascadeLayer<A> {
     ///
     /// The response falls through whatever its status. So this is for services whose headers you
     /// trust, and not for a proxy. Default: off.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, extract::Request, routing::get};
+    /// use tower::{Layer, ServiceExt};
+    /// use tower_cascade::CascadeLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let first: Router = Router::new().route("/", get(async || ([("x-cascade", "pass")], "first")));
+    /// let last: Router = Router::new().route("/", get(async || "last"));
+    /// let app = CascadeLayer::new(first).x_cascade_header().layer(last);
+    /// let response = app.oneshot(Request::new(Body::empty())).await?;
+    /// assert!(!response.headers().contains_key("x-cascade"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn x_cascade_header(mut self) -> Self {
         self.options.x_cascade = true;

@@ -19,6 +19,17 @@ use crate::{BoxError, ReplayBody, ResponseFuture, future::Run, layer::Options};
 /// its turn comes. [`CascadeLayer`](crate::CascadeLayer) makes it, or [`new`](Self::new).
 ///
 /// A clone is one reference count, so a cascade is `Send` only if its services are `Sync`.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower::Layer;
+/// use tower_cascade::{Cascade, CascadeLayer};
+///
+/// let files: Router = Router::new().route("/robots.txt", get(async || "User-agent: *\n"));
+/// let pages: Router = Router::new().route("/", get(async || "a page"));
+/// let app: Cascade<Router, Router> = CascadeLayer::new(files).layer(pages);
+/// let app: Router = Router::new().fallback_service(app);
+/// ```
 pub struct Cascade<A, S> {
     shared: Arc<Shared<A, S>>,
 }

@@ -75,6 +75,18 @@ pub struct CascadeTrace {
 }
 
 /// A part of a [`CascadeTrace`]: the outcome of one service.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_cascade::{CascadeTrace, Tried};
+///
+/// /// Returns how many services have responded with 404.
+/// fn misses(trace: &CascadeTrace) -> usize {
+///     let miss = Tried::Answered(StatusCode::NOT_FOUND);
+///     trace.tried().iter().filter(|tried| **tried == miss).count()
+/// }
+/// # assert_eq!(misses(&CascadeTrace::default()), 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tried {
