@@ -1,4 +1,4 @@
-//! What the client is told, in the form that it asks for, and what nobody is told.
+//! The response in the format that the client prefers, without secrets.
 
 use std::{
     convert::Infallible,
@@ -19,8 +19,8 @@ async fn breaks<B>(_: Request<B>) -> Result<Response<Full<bytes::Bytes>>, Infall
     panic!("broken")
 }
 
-/// Status, type, and body with `ID` for the incident's id.
-async fn answer(request: Request<()>) -> (u16, String, String) {
+/// Returns status, content type, and body with `ID` for the incident's id.
+async fn response_to(request: Request<()>) -> (u16, String, String) {
     let (layer, incidents) = keeping();
     let response = layer
         .layer(service_fn(breaks))
@@ -40,7 +40,7 @@ async fn answer(request: Request<()>) -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn the_form_is_what_the_client_would_rather_have() {
+async fn exception_2_the_format_is_the_preferred_one() {
     let text = (
         "text/plain; charset=utf-8",
         "500 Internal Server Error\nincident ID\n",
@@ -77,21 +77,21 @@ async fn the_form_is_what_the_client_would_rather_have() {
                 .insert("accept", accept.parse().unwrap());
         }
         let expected = (500, content_type.to_owned(), body.to_owned());
-        assert_eq!(answer(request).await, expected, "{accept:?}");
+        assert_eq!(response_to(request).await, expected, "{accept:?}");
     }
 }
 
 #[tokio::test]
-async fn accept_may_be_on_several_lines() {
+async fn exception_2_accept_may_be_on_several_lines() {
     let request = Request::get("/")
         .header("accept", "text/plain;q=0.5")
         .header("accept", "application/json");
-    let (_, content_type, _) = answer(request.body(()).unwrap()).await;
+    let (_, content_type, _) = response_to(request.body(()).unwrap()).await;
     assert_eq!(content_type, "application/json");
 }
 
 #[tokio::test]
-async fn a_response_to_head_has_a_length_and_no_body() {
+async fn exception_2_a_response_to_head_has_a_length_and_no_body() {
     let app = ExceptionLayer::production(|_| {}).layer(service_fn(breaks));
     for accept in ["text/html", "application/json"] {
         let response = |method| {
@@ -112,7 +112,7 @@ async fn a_response_to_head_has_a_length_and_no_body() {
 }
 
 #[tokio::test]
-async fn an_incident_is_the_reason_of_the_rejection() {
+async fn exception_8_an_incident_is_the_reason_of_the_rejection() {
     let fails = service_fn(|request: Request<()>| {
         assert_ne!(request.uri().path(), "/panic", "broken");
         ready(Err::<Response<Full<bytes::Bytes>>, _>(io::Error::other(
@@ -132,7 +132,7 @@ async fn an_incident_is_the_reason_of_the_rejection() {
             .oneshot(request.body(()).unwrap())
             .await
             .unwrap();
-        // The one extension that there is.
+        // The incident is not an extension itself.
         assert!(response.extensions().get::<Incident>().is_none());
         assert_eq!(tower_kit::status_of(&response), 500, "{content_type}");
         let incident = reason(&response);
@@ -148,7 +148,7 @@ async fn an_incident_is_the_reason_of_the_rejection() {
 }
 
 #[tokio::test]
-async fn an_incident_knows_the_request() {
+async fn exception_1_an_incident_knows_the_request() {
     let (layer, incidents) = keeping();
     let request = Request::builder()
         .method(Method::PUT)
@@ -173,7 +173,7 @@ async fn an_incident_knows_the_request() {
     assert_eq!(incident.error().map(ToString::to_string), None);
 }
 
-/// A request with a secret in every place that has a name.
+/// Returns a request with a secret in every part that has a name.
 pub(crate) fn secretive() -> Request<()> {
     let names = [
         "authorization",
@@ -216,7 +216,7 @@ pub(crate) struct Login {
 }
 
 #[tokio::test]
-async fn no_secret_gets_out_in_production() {
+async fn exception_9_no_secret_is_shown_in_production() {
     let seen = Arc::new(Mutex::new(String::new()));
     let keeps = seen.clone();
     let layer = ExceptionLayer::production(move |incident: &Incident| {
