@@ -233,3 +233,24 @@ impl fmt::Debug for Upstream {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_changes_no_other_clone() {
+        let one = Upstream::new("http://h").unwrap();
+        let two = one.clone().allowed_methods([Method::GET]);
+        assert!(one.options.methods.is_none() && two.options.methods.is_some());
+        // They log each name once together.
+        assert!(Arc::ptr_eq(&one.options.logged, &two.options.logged));
+    }
+
+    #[test]
+    fn upstream_3_a_suppressed_name_is_kept_in_its_plain_form() {
+        let names = ["x_user", "accept", "x.y"].map(HeaderName::from_static);
+        let upstream = Upstream::new("http://h").unwrap().suppressed_headers(names);
+        assert_eq!(upstream.options.suppressed, ["x-user", "accept", "x-y"]);
+    }
+}
