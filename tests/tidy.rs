@@ -47,28 +47,42 @@ const DEPENDENCIES: [&str; 31] = [
     "tracing",
 ];
 
-/// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 16] = [
-    "arc-swap",
-    "bytesize",
-    "futures-util",
-    "httpdate",
-    "hyper",
-    "hyper-util",
-    "listenfd",
-    "mime_guess",
-    "notify",
-    "sha2",
-    "socket2",
-    "tokio",
-    "tokio-io-timeout",
-    "tower",
-    "tower-http",
-    "tracing-subscriber",
+/// What single crates may depend on besides. They do I/O, and so have what layers must not bring.
+const OF_ONE_CRATE: [(&str, &[&str]); 2] = [
+    (
+        "tower-deploy",
+        &[
+            "arc-swap",
+            "bytesize",
+            "futures-util",
+            "httpdate",
+            "hyper",
+            "hyper-util",
+            "mime_guess",
+            "notify",
+            "sha2",
+            "tokio",
+            "tower",
+            "tower-http",
+            "tracing-subscriber",
+        ],
+    ),
+    (
+        "tower-serve",
+        &[
+            "hyper",
+            "hyper-util",
+            "listenfd",
+            "socket2",
+            "tokio",
+            "tokio-io-timeout",
+            "tower",
+        ],
+    ),
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 10] = [
+const NEIGHBOURS: [(&str, &[&str]); 11] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -83,6 +97,7 @@ const NEIGHBOURS: [(&str, &[&str]); 10] = [
             "tower-kit",
             "tower-lint",
             "tower-origin",
+            "tower-serve",
         ],
     ),
     ("tower-dispatch", &["tower-environ", "tower-kit"]),
@@ -93,6 +108,7 @@ const NEIGHBOURS: [(&str, &[&str]); 10] = [
     // It judges the others, so it has its own tables.
     ("tower-lint", &[]),
     ("tower-origin", &["tower-environ", "tower-kit"]),
+    ("tower-serve", &["tower-kit", "tower-origin"]),
 ];
 
 fn root() -> PathBuf {
@@ -257,7 +273,9 @@ fn dependencies_are_listed(root: &Path) -> Vec<String> {
             let optional = value.get("optional").and_then(toml::Value::as_bool) == Some(true);
             let listed = DEPENDENCIES.contains(&dependency.as_str())
                 || optional && ["axum", "tonic", "tower"].contains(&dependency.as_str())
-                || name == "tower-deploy" && OF_DEPLOY.contains(&dependency.as_str());
+                || OF_ONE_CRATE
+                    .iter()
+                    .any(|(of, list)| *of == name && list.contains(&dependency.as_str()));
             if !listed && !neighbours.contains(&dependency.as_str()) {
                 wrong.push(format!("{name}: it depends on {dependency}, which is not in DEPENDENCIES of tests/tidy.rs: do without it, or add it there"));
             }

@@ -25,7 +25,6 @@ mod registry;
 #[cfg(feature = "reload")]
 mod reload;
 mod role;
-mod serve;
 mod show;
 mod slip;
 mod snapshot;
@@ -44,4 +43,3 @@ pub use plan::Plan;
 pub use registry::Registry;
 #[cfg(feature = "reload")]
 pub use reload::Reload;
-pub use serve::{Address, Bound, HttpServer, ParseAddressError, Shutdown, ShutdownTrigger, serve};

@@ -6,7 +6,6 @@ use std::{
 };
 
 #[cfg(feature = "cli")]
-use crate::HttpServer;
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
     build::Options,
@@ -176,7 +175,7 @@ impl Loader {
     ) -> Result<Server, Error> {
         match plan? {
             Some(plan) => plan.root.server(&self.options(files)),
-            None => Ok(Server::http(HttpServer::default())),
+            None => Ok(Server::http(tower_serve::Server::default())),
         }
     }
 

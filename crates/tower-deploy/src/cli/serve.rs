@@ -3,11 +3,12 @@
 use std::io::{self, stdout};
 
 use clap::Args;
+use tower_serve::{Address, Shutdown};
 
 #[cfg(feature = "reload")]
 use super::reload::Kept;
 use super::{Failure, File, Global, LAST_LINES, log::Lines, runtime};
-use crate::{Address, App, Registry, Server, builtin::access_log, serve::Shutdown};
+use crate::{App, Registry, Server, builtin::access_log};
 #[cfg(feature = "reload")]
 use crate::{Reload, reload::Contents};
 

@@ -3,6 +3,7 @@
 mod composites;
 mod compression;
 mod conditions;
+mod connect;
 mod defaults;
 mod files;
 mod filters;

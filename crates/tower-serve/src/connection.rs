@@ -1,0 +1,159 @@
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::sleep,
+};
+use tower::BoxError;
+use tower_origin::PeerAddr;
+use tower_service::Service;
+
+use crate::{
+    limits::Limits,
+    panic::contained,
+    request_body::RequestBody,
+    requests::Requests,
+    stream::{Socket, Stream},
+};
+
+/// How many requests of one HTTP/2 connection may be under way at once.
+const STREAMS: u32 = 200;
+
+/// A connection that was accepted.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Option<PeerAddr>,
+    pub(crate) slot: OwnedSemaphorePermit,
+}
+
+/// How connections are served: one for all of a server.
+pub(crate) struct Protocol {
+    http: auto::Builder<Streams>,
+    limits: Limits,
+}
+
+impl Protocol {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let mut http = auto::Builder::new(Streams);
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .half_close(limits.half_close);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(limits.header_timeout)
+            .keep_alive_timeout(limits.header_timeout)
+            .max_concurrent_streams(STREAMS);
+        Self { http, limits }
+    }
+
+    /// Serves a connection to its end, or to the end of what is under way when the sender of `draining` is gone.
+    pub(crate) async fn serve<S, B>(
+        self: Arc<Self>,
+        accepted: Accepted,
+        app: S,
+        draining: watch::Receiver<()>,
+    ) where
+        S: Service<
+                Request<RequestBody>,
+                Response = Response<B>,
+                Error: Into<BoxError>,
+                Future: Send,
+            > + Clone
+            + Send
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let peer = accepted.peer;
+        match self.run(accepted, app, draining).await {
+            Ok(()) => tracing::debug!(?peer, "a connection ended"),
+            Err(error) => {
+                let error: &(dyn std::error::Error + 'static) = &*error;
+                tracing::debug!(?peer, error, "a connection broke off");
+            }
+        }
+    }
+
+    async fn run<S, B>(
+        &self,
+        accepted: Accepted,
+        app: S,
+        mut draining: watch::Receiver<()>,
+    ) -> Result<(), BoxError>
+    where
+        S: Service<
+                Request<RequestBody>,
+                Response = Response<B>,
+                Error: Into<BoxError>,
+                Future: Send,
+            > + Clone
+            + Send
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let spoke = Arc::new(AtomicBool::new(false));
+        let requests = Requests {
+            app,
+            peer: accepted.peer,
+            body_timeout: self.limits.body_timeout,
+            spoke: Arc::clone(&spoke),
+        };
+        let Accepted { socket, slot, .. } = accepted;
+        let (stream, peer) = Stream::open(socket, slot, self.limits.write_timeout);
+        let connection = self
+            .http
+            .serve_connection_with_upgrades(TokioIo::new(stream), requests);
+        let mut connection = pin!(connection);
+        // hyper's own timer starts when the version of HTTP is known, which it may never be.
+        let mut first_head = pin!(sleep(self.limits.header_timeout));
+        let mut reset = pin!(peer.reset());
+        let (mut waits_for_head, mut is_draining) = (true, false);
+        loop {
+            tokio::select! {
+                // The connection goes first: a request that has come is seen before anything is closed.
+                biased;
+                end = connection.as_mut() => return end,
+                () = reset.as_mut() => return Err("the client reset the connection".into()),
+                () = first_head.as_mut(), if waits_for_head => {
+                    waits_for_head = false;
+                    if !spoke.load(Ordering::Relaxed) {
+                        return Err("no request came in time".into());
+                    }
+                }
+                _ = draining.changed(), if !is_draining => {
+                    // Half of a first head, or of an HTTP/2 preface, may never become a request.
+                    if !spoke.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    is_draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// Runs the streams of HTTP/2 connections as tasks. A stream ends when its connection does.
+#[derive(Clone, Debug)]
+struct Streams;
+
+impl<F> hyper::rt::Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        tokio::spawn(contained(stream));
+    }
+}

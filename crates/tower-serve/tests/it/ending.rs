@@ -1,0 +1,247 @@
+//! How serving ends.
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::sleep,
+};
+
+use super::{
+    protocols::{get, http2},
+    *,
+};
+
+type Frames = mpsc::Sender<Result<Frame<Bytes>, Infallible>>;
+
+/// A body for `/download` that the test sends; the path for all else.
+fn downloads() -> (
+    Frames,
+    impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future = Answer>
+    + Clone
+    + Send
+    + 'static,
+) {
+    let (sender, frames) = mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
+    let frames = Arc::new(Mutex::new(Some(frames)));
+    let app = app(move |request: Request<RequestBody>| {
+        let frames = Arc::clone(&frames);
+        async move {
+            if request.uri().path() != "/download" {
+                return Body::from(request.uri().path().to_owned());
+            }
+            let frames = frames.lock().await.take().unwrap();
+            Body::new(StreamBody::new(stream::unfold(
+                frames,
+                async |mut frames| Some((frames.recv().await?, frames)),
+            )))
+        }
+    });
+    (sender, app)
+}
+
+async fn send(frames: &Frames, text: &'static str) {
+    let frame = Frame::data(Bytes::from(text));
+    frames.send(Ok(frame)).await.unwrap();
+}
+
+async fn is_refused(address: SocketAddr) -> bool {
+    let error = TcpStream::connect(address).await.err();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[tokio::test]
+async fn a_download_under_way_completes_and_nobody_else_comes_in() {
+    let (frames, app) = downloads();
+    let server = run(server(), app).await;
+    let mut client = server.connect().await;
+    client
+        .send("GET /download HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    client.head().await;
+    send(&frames, "one").await;
+
+    server.trigger.signal();
+    sleep(ms(50)).await;
+    assert!(is_refused(server.address).await);
+    send(&frames, "two").await;
+    sleep(ms(50)).await;
+    assert!(!server.task.is_finished());
+    drop(frames);
+    let (rest, _) = client.rest().await;
+    assert_eq!(rest, b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n");
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_download_over_http_2_completes() {
+    let (frames, app) = downloads();
+    let server = run(server(), app).await;
+    let client = http2();
+    let uri = format!("http://{}/download", server.address);
+    let response = client.0.get(uri.parse().unwrap()).await.unwrap();
+    send(&frames, "one").await;
+    server.trigger.signal();
+    sleep(ms(50)).await;
+    assert!(is_refused(server.address).await);
+    send(&frames, "two").await;
+    drop(frames);
+    let body = timeout(PATIENCE, response.into_body().collect()).await;
+    assert_eq!(body.unwrap().unwrap().to_bytes(), "onetwo");
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_that_are_idle_or_never_spoke_are_closed() {
+    let server = run(server(), echo_path()).await;
+    let mut idle = server.connect().await;
+    idle.get("/").await;
+    let mut silent = server.connect().await;
+    let mut stammering = server.connect().await;
+    stammering.send("P").await;
+    let client = http2();
+    get(&client, server.address, "/").await;
+    sleep(ms(50)).await;
+
+    let start = Instant::now();
+    server.trigger.signal();
+    server.ended().await.unwrap();
+    assert!(start.elapsed() < ms(500), "{:?}", start.elapsed());
+    assert_eq!(idle.rest().await.0, b"");
+    assert_eq!(silent.rest().await.0, b"");
+    assert_eq!(stammering.rest().await.0, b"");
+}
+
+#[tokio::test]
+async fn a_request_that_has_come_is_answered_and_the_connection_then_closed() {
+    let slow = app(async |_| {
+        sleep(ms(200)).await;
+        Body::from("late")
+    });
+    let server = run(server(), slow).await;
+    let mut client = server.connect().await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    sleep(ms(50)).await;
+    server.trigger.signal();
+    let answer = client.answer().await;
+    assert!(answer.ends_with("late"), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert_eq!(client.rest().await.0, b"");
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn half_of_a_head_is_not_waited_for() {
+    for half in [
+        "GET /half HTTP/1.1\r\n",
+        "\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let server = run(server(), echo_path()).await;
+        let mut client = server.connect().await;
+        client.send(half).await;
+        let mut later = server.connect().await;
+        later.get("/").await;
+        later.send("GET /half HTTP/1.1\r\n").await;
+        sleep(ms(50)).await;
+        let start = Instant::now();
+        server.trigger.signal();
+        server.ended().await.unwrap();
+        assert!(start.elapsed() < ms(500), "{half}: {:?}", start.elapsed());
+    }
+}
+
+/// `count` requests that never have an answer, over HTTP/1.
+async fn stuck(server: Server, count: usize) -> (Running, Vec<Client>) {
+    let server = run(server, app(|_| std::future::pending())).await;
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut client = server.connect().await;
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        clients.push(client);
+    }
+    sleep(ms(50)).await;
+    (server, clients)
+}
+
+#[tokio::test]
+async fn what_is_not_done_in_time_is_aborted_and_counted() {
+    let (server, mut clients) = stuck(server().drain_timeout(ms(200)), 2).await;
+    let start = Instant::now();
+    server.trigger.signal();
+    let error = server.ended().await.unwrap_err();
+    assert!(start.elapsed() >= ms(200), "{:?}", start.elapsed());
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(
+        error.to_string(),
+        "2 connections were still open 200ms after the signal to end and are aborted"
+    );
+    for client in &mut clients {
+        assert_eq!(client.rest().await.0, b"");
+    }
+}
+
+#[tokio::test]
+async fn the_second_signal_ends_at_once() {
+    let (server, mut clients) = stuck(server(), 1).await;
+    server.trigger.signal();
+    sleep(ms(50)).await;
+    assert!(!server.task.is_finished());
+    let start = Instant::now();
+    server.trigger.signal();
+    let error = server.ended().await.unwrap_err();
+    assert!(start.elapsed() < ms(500), "{:?}", start.elapsed());
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    assert_eq!(
+        error.to_string(),
+        "1 connection was still open at the second signal and is aborted"
+    );
+    assert_eq!(clients[0].rest().await.0, b"");
+}
+
+#[tokio::test]
+async fn without_connections_it_ends_at_the_first_signal() {
+    let server = run(server(), echo_path()).await;
+    server.trigger.signal();
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trigger_that_is_gone_ends_nothing() {
+    let server = run(server(), echo_path()).await;
+    drop(server.trigger);
+    sleep(ms(50)).await;
+    assert!(!server.task.is_finished());
+}
+
+#[tokio::test]
+async fn dropping_the_future_ends_every_connection_of_both_versions() {
+    let (bombs, mut dropped) = mpsc::unbounded_channel();
+    let app = app(move |_| {
+        let (bomb, receiver) = bomb();
+        bombs.send(receiver).unwrap();
+        async move {
+            let _bomb = bomb;
+            std::future::pending().await
+        }
+    });
+    let server = run(server(), app).await;
+    let mut client = server.connect().await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let first = timeout(PATIENCE, dropped.recv()).await.unwrap().unwrap();
+    let address = server.address;
+    let request = tokio::spawn(async move {
+        let uri = format!("http://{address}/").parse().unwrap();
+        http2().0.get(uri).await
+    });
+    let second = timeout(PATIENCE, dropped.recv()).await.unwrap().unwrap();
+
+    server.task.abort();
+    timeout(PATIENCE, first).await.unwrap().unwrap();
+    timeout(PATIENCE, second).await.unwrap().unwrap();
+    assert_eq!(client.rest().await.0, b"");
+    assert!(timeout(PATIENCE, request).await.unwrap().unwrap().is_err());
+    assert!(is_refused(address).await);
+}
