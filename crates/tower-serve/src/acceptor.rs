@@ -11,25 +11,26 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// How long nothing is accepted after an error that is not of one connection. Most often there are too many open
-/// files, and that passes when some are closed.
+/// The pause after an error that is not about one connection. Most often there are too many open
+/// files, which passes when some are closed.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often such errors are worth a line in the log.
+/// The shortest time between two lines in the log about such errors.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Where connections come from.
+/// A source of connections.
 pub(crate) trait Listen {
     type Connection;
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>>;
 }
 
-/// Accepts from several listeners, and no more than there are slots for.
+/// Accepts connections from several listeners, while there are free slots.
 #[derive(Debug)]
 pub(crate) struct Acceptor<L> {
     listeners: Vec<L>,
     slots: Arc<Semaphore>,
-    /// Who is asked first: each in turn, so that a busy one does not keep the others waiting.
+    /// The listener that is polled first. It changes each time, so that a busy listener does not keep
+    /// the others waiting.
     first: usize,
     warned: Option<Instant>,
 }
@@ -44,10 +45,12 @@ impl<L: Listen> Acceptor<L> {
         }
     }
 
-    /// The next connection, with the slot that it holds until it is closed. Dropping the future loses nothing.
+    /// Returns the next connection, with the slot that it holds until it is closed. Dropping the future
+    /// loses no connection.
     pub(crate) async fn accept(&mut self) -> (L::Connection, OwnedSemaphorePermit) {
-        // The slot comes first: who has to wait for one, waits in the system's queue and costs nothing here. Whoever
-        // listens takes it, so that a limit of one does for any number of listeners.
+        // The slot comes first: a connection that has to wait for one waits in the system's queue and
+        // costs nothing here. One slot is for all listeners, so that a limit of one works for any
+        // number of them.
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let slot = slot.expect("this type owns the semaphore and never closes it");
         loop {
@@ -83,7 +86,7 @@ impl<L: Listen> Acceptor<L> {
     }
 }
 
-/// The next connection may well be fine.
+/// Returns whether the next connection may well be fine.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -102,18 +105,18 @@ mod tests {
 
     use super::*;
 
-    /// Gives what it has, the last first, and is then silent.
+    /// Returns its results, the last first, and is then pending.
     struct Fake {
-        gives: RefCell<Vec<Result<u32, io::ErrorKind>>>,
-        asked: Cell<usize>,
+        results: RefCell<Vec<Result<u32, io::ErrorKind>>>,
+        polls: Cell<usize>,
     }
 
-    fn fake(gives: impl IntoIterator<Item = Result<u32, io::ErrorKind>>) -> Fake {
-        let mut gives = Vec::from_iter(gives);
-        gives.reverse();
+    fn fake(results: impl IntoIterator<Item = Result<u32, io::ErrorKind>>) -> Fake {
+        let mut results = Vec::from_iter(results);
+        results.reverse();
         Fake {
-            gives: RefCell::new(gives),
-            asked: Cell::new(0),
+            results: RefCell::new(results),
+            polls: Cell::new(0),
         }
     }
 
@@ -121,15 +124,15 @@ mod tests {
         type Connection = u32;
 
         fn poll_accept(&self, _: &mut Context<'_>) -> Poll<io::Result<u32>> {
-            self.asked.set(self.asked.get() + 1);
-            match self.gives.borrow_mut().pop() {
-                Some(given) => Poll::Ready(given.map_err(io::Error::from)),
+            self.polls.set(self.polls.get() + 1);
+            match self.results.borrow_mut().pop() {
+                Some(result) => Poll::Ready(result.map_err(io::Error::from)),
                 None => Poll::Pending,
             }
         }
     }
 
-    /// How long it took, and who came.
+    /// Returns the time that it took, and the connection.
     async fn accept(acceptor: &mut Acceptor<Fake>) -> (Duration, u32) {
         let start = Instant::now();
         let (connection, _) = acceptor.accept().await;
@@ -137,15 +140,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn too_many_open_files_are_waited_for_and_not_for_nothing() {
+    async fn serve_18_after_other_errors_there_is_a_pause() {
         let busy = Err(io::ErrorKind::Other);
         let mut acceptor = Acceptor::new(vec![fake([busy, busy, busy, Ok(1)])], 1);
         assert_eq!(accept(&mut acceptor).await, (3 * PAUSE, 1));
-        assert_eq!(acceptor.listeners[0].asked.get(), 4);
+        assert_eq!(acceptor.listeners[0].polls.get(), 4);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_is_gone_costs_no_time() {
+    async fn serve_18_a_connection_that_is_gone_costs_no_time() {
         let gone = [
             Err(io::ErrorKind::ConnectionAborted),
             Err(io::ErrorKind::ConnectionReset),
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_stays_broken_is_logged_now_and_then() {
+    async fn serve_18_repeated_errors_are_logged_every_ten_seconds() {
         let mut acceptor = Acceptor::new(vec![fake([])], 1);
         let error = io::Error::from(io::ErrorKind::Other);
         acceptor.warn(&error);
@@ -181,13 +184,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_is_asked_without_a_slot_and_one_slot_does_for_all() {
+    async fn serve_12_nothing_is_accepted_without_a_free_slot() {
         let mut acceptor = Acceptor::new(vec![fake([]), fake([Ok(1), Ok(2)])], 1);
         let (_, slot) = acceptor.accept().await;
-        let asked = acceptor.listeners[1].asked.get();
+        let polls = acceptor.listeners[1].polls.get();
         let waiting = timeout(Duration::from_secs(1), acceptor.accept()).await;
         assert!(waiting.is_err());
-        assert_eq!(acceptor.listeners[1].asked.get(), asked);
+        assert_eq!(acceptor.listeners[1].polls.get(), polls);
         drop(slot);
         assert_eq!(acceptor.accept().await.0, 2);
     }

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 
 use crate::{address::Address, handed_over, listener::Listener};
 
-/// The sockets that were handed over, or else the one of this address.
+/// Returns the sockets that were handed over. Without any, opens the socket of this address.
 pub(crate) async fn open(address: &Address) -> io::Result<Vec<Listener>> {
     let handed_over = handed_over::take()?;
     if !handed_over.is_empty() {
@@ -38,13 +38,13 @@ async fn open_unix(path: &Path) -> io::Result<Listener> {
 
 #[cfg(not(unix))]
 async fn open_unix(_: &Path) -> io::Result<Listener> {
-    let text = "there are no unix sockets on this system (choose an address and a port)";
+    let text = "this system has no Unix sockets (choose an address and a port)";
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
 fn advise(error: io::Error, advice: fn(io::ErrorKind) -> Option<&'static str>) -> io::Error {
     match advice(error.kind()) {
-        // What is not of the system has its advice.
+        // Errors that are not the system's have their advice already.
         Some(advice) if error.raw_os_error().is_some() => {
             io::Error::new(error.kind(), format!("{error} ({advice})"))
         }
@@ -70,11 +70,13 @@ fn tcp_advice(kind: io::ErrorKind) -> Option<&'static str> {
 #[cfg(unix)]
 fn unix_advice(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
-        io::ErrorKind::NotFound => Some("make its directory first"),
+        io::ErrorKind::NotFound => Some("create its directory first"),
         io::ErrorKind::PermissionDenied => {
             Some("choose a directory that this user may write to and search")
         }
-        io::ErrorKind::AddrInUse => Some("somebody made it just now: start one server at a time"),
+        io::ErrorKind::AddrInUse => {
+            Some("another server has just created it: start one server at a time")
+        }
         _ => None,
     }
 }

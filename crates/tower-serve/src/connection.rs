@@ -24,21 +24,21 @@ use crate::{
     limits::Limits,
     panic::contained,
     request_body::RequestBody,
-    requests::Requests,
+    service::ConnectionService,
     stream::{Socket, Stream},
 };
 
-/// How many requests of one HTTP/2 connection may be under way at once.
+/// The largest number of requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 200;
 
-/// A connection that was accepted.
+/// An accepted connection.
 pub(crate) struct Accepted {
     pub(crate) socket: Socket,
     pub(crate) peer: Option<PeerAddr>,
     pub(crate) slot: OwnedSemaphorePermit,
 }
 
-/// How connections are served: one for all of a server.
+/// The configuration of HTTP, which all connections of a server share.
 pub(crate) struct Protocol {
     http: auto::Builder<Streams>,
     limits: Limits,
@@ -59,11 +59,12 @@ impl Protocol {
         Self { http, limits }
     }
 
-    /// Serves a connection to its end, or to the end of what is under way when the sender of `draining` is gone.
+    /// Serves a connection to its end. After the sender of `draining` is dropped, it ends with the
+    /// requests under way.
     pub(crate) async fn serve<S, B>(
         self: Arc<Self>,
         accepted: Accepted,
-        app: S,
+        service: S,
         draining: watch::Receiver<()>,
     ) where
         S: Service<
@@ -77,7 +78,7 @@ impl Protocol {
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let peer = accepted.peer;
-        match self.run(accepted, app, draining).await {
+        match self.run(accepted, service, draining).await {
             Ok(()) => tracing::debug!(?peer, "a connection ended"),
             Err(error) => {
                 let error: &(dyn std::error::Error + 'static) = &*error;
@@ -89,7 +90,7 @@ impl Protocol {
     async fn run<S, B>(
         &self,
         accepted: Accepted,
-        app: S,
+        service: S,
         mut draining: watch::Receiver<()>,
     ) -> Result<(), BoxError>
     where
@@ -103,38 +104,39 @@ impl Protocol {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let spoke = Arc::new(AtomicBool::new(false));
-        let requests = Requests {
-            app,
+        let has_request = Arc::new(AtomicBool::new(false));
+        let service = ConnectionService {
+            inner: service,
             peer: accepted.peer,
             body_timeout: self.limits.body_timeout,
-            spoke: Arc::clone(&spoke),
+            has_request: Arc::clone(&has_request),
         };
         let Accepted { socket, slot, .. } = accepted;
         let (stream, peer) = Stream::open(socket, slot, self.limits.write_timeout);
         let connection = self
             .http
-            .serve_connection_with_upgrades(TokioIo::new(stream), requests);
+            .serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        // hyper's own timer starts when the version of HTTP is known, which it may never be.
+        // hyper's own timer starts when the version of HTTP is known, which may never happen.
         let mut first_head = pin!(sleep(self.limits.header_timeout));
         let mut reset = pin!(peer.reset());
         let (mut waits_for_head, mut is_draining) = (true, false);
         loop {
             tokio::select! {
-                // The connection goes first: a request that has come is seen before anything is closed.
+                // The connection is polled first, so that a request that has come is seen before
+                // the connection is closed.
                 biased;
                 end = connection.as_mut() => return end,
                 () = reset.as_mut() => return Err("the client reset the connection".into()),
                 () = first_head.as_mut(), if waits_for_head => {
                     waits_for_head = false;
-                    if !spoke.load(Ordering::Relaxed) {
+                    if !has_request.load(Ordering::Relaxed) {
                         return Err("no request came in time".into());
                     }
                 }
                 _ = draining.changed(), if !is_draining => {
                     // Half of a first head, or of an HTTP/2 preface, may never become a request.
-                    if !spoke.load(Ordering::Relaxed) {
+                    if !has_request.load(Ordering::Relaxed) {
                         return Ok(());
                     }
                     is_draining = true;
@@ -145,7 +147,7 @@ impl Protocol {
     }
 }
 
-/// Runs the streams of HTTP/2 connections as tasks. A stream ends when its connection does.
+/// Runs the streams of HTTP/2 connections as tasks. A stream ends with its connection.
 #[derive(Clone, Debug)]
 struct Streams;
 

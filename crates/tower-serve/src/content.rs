@@ -1,6 +1,6 @@
 //! Which responses have content, and what their heads state about its length.
 //!
-//! hyper strips content over HTTP/1 only. Over HTTP/2 it would be sent, and clients would end the
+//! hyper removes content over HTTP/1 only. Over HTTP/2 it would send it, and clients would end the
 //! stream with an error.
 
 use std::{
@@ -16,15 +16,15 @@ use http::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_kit::{
-    EitherBody, Preferences, Rejection,
+    EitherBody, Preferences,
     content::{RequestKind, announce_length},
 };
 
-use crate::reason::Reason;
+use crate::fault::Fault;
 
 /// The part of a request that decides what its response may have.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ResponseRules {
     kind: RequestKind,
     is_http_2: bool,
     /// Whether the response may be a 101. There is none over HTTP/1.0 (RFC 9110, section 7.8) and
@@ -32,8 +32,8 @@ pub(crate) struct Asked {
     is_upgrade: bool,
 }
 
-impl Asked {
-    pub(crate) fn by<B>(request: &Request<B>) -> Self {
+impl ResponseRules {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
         Self {
             kind: RequestKind::of(request.method()),
             is_http_2: request.version() == Version::HTTP_2,
@@ -42,40 +42,37 @@ impl Asked {
         }
     }
 
-    /// Returns the app's response as hyper gets it.
+    /// Returns the service's response in the form that hyper sends.
     pub(crate) fn fit<B: Body<Data = Bytes>>(
         self,
         response: Response<B>,
     ) -> Response<ResponseBody<B>> {
-        let Some((status, reason)) = self.fault(&response) else {
+        let Some(fault) = self.fault(&response) else {
             return self.strip(response.map(EitherBody::inner));
         };
+        if fault == Fault::NotFinal {
+            let status = response.status().as_u16();
+            tracing::error!(status, "{fault}: the client gets a 500");
+        }
         // The request is gone, and with it the format that the client prefers.
-        let rejection = Rejection::new(status, Reason(reason));
-        let response = rejection.response_for(Preferences::default());
+        let response = fault.rejection().response_for(Preferences::default());
         self.strip(response.map(EitherBody::own))
     }
 
-    /// Returns why the response cannot be sent, and the status that the client gets instead.
-    fn fault<B: Body>(self, response: &Response<B>) -> Option<(StatusCode, &'static str)> {
+    /// Returns the reason why the response cannot be sent, if there is one.
+    fn fault<B: Body>(self, response: &Response<B>) -> Option<Fault> {
         let status = response.status();
         if status.is_informational() {
-            if status == StatusCode::SWITCHING_PROTOCOLS && self.is_upgrade {
-                return None;
-            }
-            let reason = "the app's response is not a final one";
-            tracing::error!(status = status.as_u16(), "{reason}: the client gets a 500");
-            return Some((StatusCode::INTERNAL_SERVER_ERROR, reason));
+            let is_switch = status == StatusCode::SWITCHING_PROTOCOLS && self.is_upgrade;
+            return (!is_switch).then_some(Fault::NotFinal);
         }
-        // A tunnel has no content (RFC 9110, section 9.3.6). An app that sends some has not looked
+        // A tunnel has no content (RFC 9110, section 9.3.6). A service that sends some has not looked
         // at the method.
         let opens_tunnel = self.kind == RequestKind::Connect && status.is_success();
-        let reason = "the app's response to CONNECT has content";
-        (opens_tunnel && !response.body().is_end_stream())
-            .then_some((StatusCode::NOT_IMPLEMENTED, reason))
+        (opens_tunnel && !response.body().is_end_stream()).then_some(Fault::ContentInTunnel)
     }
 
-    /// Returns a response without content where it has none, and with a head that fits.
+    /// Removes the content of a response that has none, and makes its head consistent with that.
     pub(crate) fn strip<B: Body<Data = Bytes>>(
         self,
         response: Response<EitherBody<B>>,
@@ -120,6 +117,7 @@ impl Asked {
     }
 }
 
+/// Has hyper close the connection after this response of HTTP/1.
 pub(crate) fn close(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
 }
@@ -131,15 +129,15 @@ fn remove_framing(headers: &mut HeaderMap) {
 }
 
 pin_project! {
-    /// A response's body as hyper gets it.
+    /// A response's body in the form that hyper sends.
     #[project = Projected]
     pub(crate) enum ResponseBody<B> {
         Sent {
             #[pin]
             body: EitherBody<B>,
         },
-        // None, but the body does not report that before it is polled. Otherwise hyper would drop
-        // the length that a 304 states over HTTP/1.
+        // No content, but the body does not report that before it is polled. Otherwise hyper would
+        // drop the length that a 304 states over HTTP/1.
         Described,
     }
 }

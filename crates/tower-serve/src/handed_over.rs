@@ -1,4 +1,4 @@
-//! Sockets that a supervisor opened: systemd, systemfd, and whoever else sets `LISTEN_FDS`.
+//! Sockets that a supervisor opened, such as systemd or systemfd, which sets `LISTEN_FDS`.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use tokio::net::UnixListener;
 
 use crate::listener::Listener;
 
-/// All of them; none if there are none for this process. They are there once.
+/// Takes all sockets that are for this process. A second call gets none.
 pub(crate) fn take() -> io::Result<Vec<Listener>> {
     let mut sockets = ListenFd::from_env();
     (0..sockets.len())
@@ -20,7 +20,7 @@ pub(crate) fn take() -> io::Result<Vec<Listener>> {
             let taken = taken.or_else(|_| take_unix(&mut sockets, index));
             taken.map_err(|error| {
                 let text = format!(
-                    "cannot take over socket {} of {} of LISTEN_FDS: {error} (it has to be a TCP or unix stream socket that listens)",
+                    "cannot take over socket {} of {} of LISTEN_FDS: {error} (expected a TCP or Unix stream socket that listens)",
                     index + 1,
                     sockets.len(),
                 );
@@ -46,7 +46,8 @@ fn take_unix(sockets: &mut ListenFd, index: usize) -> io::Result<Listener> {
     Listener::unix(UnixListener::from_std(listener)?, None)
 }
 
-/// One that does not would only be noticed when nobody can connect.
+/// Returns an error if the socket does not listen. Otherwise that would be noticed only because no
+/// client can connect.
 fn listens(socket: &SockRef<'_>) -> io::Result<()> {
     match socket.is_listener()? {
         true => Ok(()),
@@ -58,5 +59,5 @@ fn listens(socket: &SockRef<'_>) -> io::Result<()> {
 }
 
 fn taken() -> io::Error {
-    io::Error::other("it is taken")
+    io::Error::other("it is already taken")
 }

@@ -4,25 +4,27 @@
 mod acceptor;
 mod address;
 mod bind;
+mod bound;
 mod connection;
 mod content;
+mod fault;
 mod handed_over;
 mod limits;
 mod listener;
 mod panic;
-mod reason;
 mod request_body;
 mod request_head;
-mod requests;
 mod server;
+mod service;
 mod shutdown;
 mod stream;
 #[cfg(unix)]
 mod unix;
 
-pub use address::{Address, ParseAddressError};
+pub use address::{Address, ParseAddressError, ParseAddressErrorKind};
+pub use bound::Bound;
 pub use request_body::RequestBody;
-pub use server::{Bound, Server, serve};
+pub use server::{Server, serve};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use tower_origin::PeerAddr;
 

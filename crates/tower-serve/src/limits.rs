@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// How long a client may take, how many there may be, and whether one may stop sending.
+/// The limits of a server, and whether a client may stop sending.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) header_timeout: Duration,
@@ -26,13 +26,14 @@ impl Default for Limits {
     }
 }
 
-/// `Duration::MAX` is how one says "never", and more than a clock can count to. A year is long enough.
+/// Returns a time that can be added to an [`Instant`](tokio::time::Instant). `Duration::MAX`, which
+/// stands for "never", cannot. A year is long enough.
 pub(crate) fn countable(time: Duration) -> Duration {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     time.min(YEAR)
 }
 
-/// None at all would serve nobody; `usize::MAX` is more than a semaphore has.
+/// Returns a number of connections that a semaphore can have, and at least one.
 pub(crate) fn possible(connections: usize) -> usize {
     connections.clamp(1, Semaphore::MAX_PERMITS)
 }

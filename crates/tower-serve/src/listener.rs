@@ -12,7 +12,7 @@ use tower_origin::PeerAddr;
 use crate::unix::SocketFile;
 use crate::{acceptor::Listen, stream::Socket};
 
-/// An open socket that connections come from.
+/// An open socket that accepts connections.
 #[derive(Debug)]
 pub(crate) struct Listener {
     kind: Kind,
@@ -24,7 +24,8 @@ enum Kind {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix {
-        // It goes first: while the listener is open, no other file can have the number by which it knows its own.
+        // It is dropped first: while the listener is open, no other file can have the inode by which
+        // `SocketFile` knows its own.
         _file: Option<SocketFile>,
         listener: UnixListener,
     },
@@ -37,7 +38,7 @@ impl Listener {
         Ok(Self { kind, address })
     }
 
-    /// The file is removed in the end, if it is one's own.
+    /// Returns a listener that removes this file when it is dropped. Without a file it removes none.
     #[cfg(unix)]
     pub(crate) fn unix(listener: UnixListener, file: Option<SocketFile>) -> io::Result<Self> {
         let address = listener.local_addr()?;
@@ -52,7 +53,7 @@ impl Listener {
         Ok(Self { kind, address })
     }
 
-    /// As a client would write it.
+    /// Returns the address in the form that a client uses.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -65,7 +66,7 @@ impl Listen for Listener {
         match &self.kind {
             Kind::Tcp(listener) => {
                 let (stream, peer) = ready!(listener.poll_accept(cx))?;
-                // It is only faster with it, so it may fail.
+                // The option only makes responses faster, so it may fail.
                 let _ = stream.set_nodelay(true);
                 Poll::Ready(Ok((Socket::Tcp(stream), Some(PeerAddr(peer)))))
             }

@@ -72,16 +72,16 @@ impl fmt::Debug for RequestBody {
 }
 
 pin_project! {
-    /// As `tower_http::timeout::TimeoutBody`, but it tells the length and the end of what it holds, does not fail while there is
-    /// a frame, and moves one timer along instead of starting one for each frame.
+    /// A body with a timeout for each frame. `tower_http::timeout::TimeoutBody` reports neither the
+    /// length nor the end, may fail although there is a frame, and starts a timer for each frame.
     struct TimedBody<B> {
-        // Nothing, once it failed: whoever sends is told that nobody reads.
+        // `None` after it has failed: dropping the body shows the client that no service reads it.
         #[pin]
         inner: Option<B>,
         timeout: Duration,
         #[pin]
         sleep: Option<Sleep>,
-        // Whether the timer runs for the frame that is waited for.
+        // Whether the timer runs for the next frame.
         waits: bool,
     }
 }
@@ -158,7 +158,7 @@ mod tests {
         TimedBody::new(inner, SECOND)
     }
 
-    /// A frame after each of these times.
+    /// Returns a body with a frame after each of these times.
     fn frames(
         times: impl IntoIterator<Item = Duration>,
     ) -> impl http_body::Body<Data = Bytes, Error = Infallible> {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_frame_has_the_whole_time() {
+    async fn serve_10_each_frame_has_the_whole_time() {
         let nearly = SECOND * 9 / 10;
         let mut body = pin!(timed(frames([nearly, nearly, nearly, SECOND * 2])));
         for _ in 0..3 {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn time_that_the_reader_takes_does_not_count() {
+    async fn serve_10_time_that_the_reader_takes_does_not_count() {
         let mut body = pin!(timed(frames([SECOND / 2, SECOND / 2])));
         let first = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
         assert!(first.is_pending());
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn length_and_end_are_those_of_the_body() {
+    fn length_and_end_are_those_of_the_inner_body() {
         let body = timed(Full::new(Bytes::from("four")));
         assert_eq!(body.size_hint().exact(), Some(4));
         assert!(!body.is_end_stream());

@@ -1,17 +1,18 @@
-//! Which requests no app gets.
+//! Which requests no service gets.
 
 use std::net::Ipv6Addr;
 
 use http::{
-    HeaderMap, Request, StatusCode, Version,
+    HeaderMap, Request, Version,
     header::{HOST, TRANSFER_ENCODING},
 };
 
-/// Returns the status and the reason for a request that is rejected.
-pub(crate) fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+use crate::fault::Fault;
+
+/// Returns the reason why a request is rejected, if there is one.
+pub(crate) fn fault<B>(request: &Request<B>) -> Option<Fault> {
     if !has_host(request) {
-        let reason = "the request does not name exactly one valid host";
-        return Some((StatusCode::BAD_REQUEST, reason));
+        return Some(Fault::Host);
     }
     fault_of_codings(request.headers())
 }
@@ -48,10 +49,10 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Returns the same for transfer codings that hyper does not decode. hyper removes only `chunked`,
-/// so the app would get an encoded body. A request whose last coding is not `chunked` never comes
+/// so the service would get an encoded body. A request whose last coding is not `chunked` never comes
 /// here: hyper responds with 400 (RFC 9112, sections 6.1 and 6.3). Over HTTP/2 no request with a
 /// coding comes here.
-fn fault_of_codings(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+fn fault_of_codings(headers: &HeaderMap) -> Option<Fault> {
     let lines = headers.get_all(TRANSFER_ENCODING).iter();
     let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     let mut chunked = 0;
@@ -59,14 +60,10 @@ fn fault_of_codings(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
         match coding {
             b"" => {}
             _ if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
-            _ => {
-                let reason = "the request has a transfer coding besides chunked";
-                return Some((StatusCode::NOT_IMPLEMENTED, reason));
-            }
+            _ => return Some(Fault::TransferCoding),
         }
     }
-    let reason = "the request has the transfer coding chunked twice";
-    (chunked > 1).then_some((StatusCode::BAD_REQUEST, reason))
+    (chunked > 1).then_some(Fault::ChunkedTwice)
 }
 
 #[cfg(test)]
@@ -74,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_with_an_optional_port() {
+    fn serve_4_a_host_is_a_name_or_an_address_and_maybe_a_port() {
         let table = [
             ("", true),
             ("example.org", true),

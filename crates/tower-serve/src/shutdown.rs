@@ -2,8 +2,8 @@ use std::{future::pending, io};
 
 use tokio::sync::mpsc;
 
-/// What tells a server to end: at the first signal it takes no more connections and lets requests finish, at the second
-/// it ends at once.
+/// A source of signals that end a server. At the first signal the server accepts no more connections
+/// and lets requests finish. At the second signal it ends at once.
 #[derive(Debug)]
 pub struct Shutdown {
     source: Source,
@@ -22,11 +22,12 @@ enum Source {
 }
 
 impl Shutdown {
-    /// SIGTERM and SIGINT, which is Ctrl-C. From here on they no longer end the process by themselves.
+    /// Returns the signals SIGTERM and SIGINT (Ctrl-C). After this call they no longer end the process
+    /// by themselves.
     ///
     /// # Errors
     ///
-    /// The system does not let itself be listened to.
+    /// The system's error if the signals cannot be handled.
     ///
     /// # Panics
     ///
@@ -42,11 +43,11 @@ impl Shutdown {
         Ok(Self { source })
     }
 
-    /// Ctrl-C. From here on it no longer ends the process by itself.
+    /// Returns the signal Ctrl-C. After this call it no longer ends the process by itself.
     ///
     /// # Errors
     ///
-    /// The system does not let itself be listened to.
+    /// The system's error if the signal cannot be handled.
     ///
     /// # Panics
     ///
@@ -57,7 +58,8 @@ impl Shutdown {
         Ok(Self { source })
     }
 
-    /// What somebody else says. If the trigger and its clones are gone, there are no more signals.
+    /// Returns signals that a program sends itself, and their trigger. When the trigger and its clones
+    /// are dropped, no more signals come.
     #[must_use]
     pub fn manual() -> (ShutdownTrigger, Self) {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -65,7 +67,7 @@ impl Shutdown {
         (ShutdownTrigger { sender }, Self { source })
     }
 
-    /// The next signal. Dropping the future loses none.
+    /// Waits for the next signal. Dropping the future loses no signal.
     pub(crate) async fn signal(&mut self) {
         let signal = match &mut self.source {
             #[cfg(unix)]
@@ -86,16 +88,16 @@ impl Shutdown {
     }
 }
 
-/// Sends the signals of [`Shutdown::manual`].
+/// A sender of the signals of [`Shutdown::manual`].
 #[derive(Clone, Debug)]
 pub struct ShutdownTrigger {
     sender: mpsc::UnboundedSender<()>,
 }
 
 impl ShutdownTrigger {
-    /// The first time to end, the second time to end at once.
+    /// Sends a signal: the first one to end, the second one to end at once.
     pub fn signal(&self) {
-        // A server that has ended needs no signal.
+        // It fails if the server has ended.
         let _ = self.sender.send(());
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutWriter;
 
-/// An accepted connection's socket.
+/// The socket of an accepted connection.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpStream),
@@ -25,7 +25,7 @@ pub(crate) enum Socket {
     Unix(UnixStream),
 }
 
-/// A socket and the slot that it holds. They go together wherever the socket goes, so that an upgraded connection counts
+/// A socket and the slot that it holds. They stay together, so that an upgraded connection counts
 /// until it is closed.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -53,7 +53,8 @@ enum Writer {
 }
 
 impl Stream {
-    /// Writes fail when the peer takes nothing for so long. The timer is not `Unpin`, hence the box.
+    /// Returns a stream whose writes fail if the peer takes nothing for the timeout. It is in a box,
+    /// because the timer is not `Unpin`.
     pub(crate) fn open(
         socket: Socket,
         slot: OwnedSemaphorePermit,
@@ -98,8 +99,8 @@ impl Peer {
 }
 
 impl Writer {
-    /// Writes as soon as the system takes something. `AsyncWrite` would need the half exclusively,
-    /// and [`Peer`] shares it.
+    /// Writes as soon as the system takes bytes. `AsyncWrite` would need the half exclusively, and
+    /// [`Peer`] shares it.
     fn poll(
         &self,
         cx: &mut Context<'_>,
@@ -170,12 +171,12 @@ impl AsyncWrite for Stream {
         })
     }
 
-    /// Without it, hyper copies every body into its own buffer.
+    /// Returns true. Otherwise hyper copies every body into its own buffer.
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    /// A socket has no buffer of its own.
+    /// Does nothing, because a socket has no buffer of its own.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -194,7 +195,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn writes_stay_vectored_all_the_way_to_hyper() {
+    async fn hyper_sees_that_writes_are_vectored() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await;
         let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();

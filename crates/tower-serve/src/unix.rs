@@ -6,7 +6,7 @@ use std::{
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// Opens a socket in the file system, in place of one that nobody listens on any more.
+/// Opens a socket in the file system. Replaces one on which no process listens any more.
 pub(crate) async fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path).await?;
     let listener = UnixListener::bind(path)?;
@@ -14,12 +14,11 @@ pub(crate) async fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> 
     Ok((listener, file))
 }
 
-/// A server that was killed leaves its file behind, and it would be in the way for ever.
+/// Removes the file of a server that was killed. Otherwise no server could listen there again.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
-            let text =
-                "there is something that is not a socket (remove it, or choose another path)";
+            let text = "there is a file that is not a socket (remove it, or choose another path)";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         }
         Ok(_) => {}
@@ -28,7 +27,7 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
     }
     match UnixStream::connect(path).await {
         Ok(_) => {
-            let text = "somebody answers there (end the other server, or choose another path)";
+            let text = "another server answers there (end it, or choose another path)";
             Err(io::Error::new(io::ErrorKind::AddrInUse, text))
         }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -38,17 +37,17 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // A full queue, a socket of another sort, no permission: somebody may well be there.
+        // A full queue, a socket of another type, no permission: a process may well listen there.
         Err(error) => {
             let text = format!(
-                "there is a socket, and whether it is in use cannot be told: {error} (remove it, or choose another path)"
+                "there is a socket that may be in use: {error} (remove it, or choose another path)"
             );
             Err(io::Error::new(io::ErrorKind::AddrInUse, text))
         }
     }
 }
 
-/// The file of a socket of one's own, removed when this is dropped, unless another has taken its place.
+/// The file of the server's own socket. It is removed on drop, unless another file has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -56,7 +55,7 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// The path stays right when the process changes its directory.
+    /// Remembers an absolute path, because the process may change its directory.
     fn new(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: std::path::absolute(path)?,
@@ -68,13 +67,13 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if id(&self.path).is_ok_and(|id| id == self.id) {
-            // Nobody is left to be told. The next server removes it.
+            // If this fails, the next server removes it.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Device and inode: no two files have the same while both are there.
+/// Returns device and inode. No two files have the same while both exist.
 fn id(path: &Path) -> io::Result<(u64, u64)> {
     let metadata = fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))

@@ -10,12 +10,9 @@ use tokio::{sync::mpsc, time::sleep};
 
 use super::*;
 
-/// Reads the body and says how that went.
-fn reader()
--> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future = Answer>
-+ Clone
-+ Send
-+ 'static {
+/// Returns a service that reads the body, and responds with its length, its end and its content or
+/// error.
+fn reader() -> App {
     app(async |request: Request<RequestBody>| {
         let (length, is_over) = {
             let body = request.body();
@@ -33,7 +30,7 @@ fn reader()
 }
 
 #[tokio::test]
-async fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
+async fn serve_19_expect_gets_a_100_when_the_body_is_read() {
     let server = run(server(), reader()).await;
     let mut client = server.connect().await;
     client
@@ -41,55 +38,55 @@ async fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
         .await;
     assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
     client.send("four").await;
-    let answer = client.answer().await;
-    assert!(answer.ends_with("Some(4) false four"), "{answer}");
+    let response = client.response().await;
+    assert!(response.ends_with("Some(4) false four"), "{response}");
 }
 
 #[tokio::test]
-async fn a_client_that_asks_before_it_sends_need_not_send() {
+async fn serve_19_expect_gets_no_100_if_the_body_is_not_read() {
     let server = run(server(), echo_path()).await;
     let mut client = server.connect().await;
     client
         .send("POST /no HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n")
         .await;
-    let answer = client.answer().await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    assert!(answer.ends_with("/no"), "{answer}");
+    let response = client.response().await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(response.ends_with("/no"), "{response}");
 }
 
 #[tokio::test]
-async fn an_app_sees_the_length_and_the_end_of_a_body() {
+async fn serve_10_a_service_sees_the_length_and_end_of_a_body() {
     let server = run(server(), reader()).await;
-    let answer = server.get("/").await;
-    assert!(answer.ends_with("Some(0) true "), "{answer}");
+    let response = server.get("/").await;
+    assert!(response.ends_with("Some(0) true "), "{response}");
     let mut client = server.connect().await;
     client
         .send(
             "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         )
         .await;
-    let answer = client.answer().await;
-    assert!(answer.ends_with("None false abc"), "{answer}");
+    let response = client.response().await;
+    assert!(response.ends_with("None false abc"), "{response}");
 }
 
 #[tokio::test]
-async fn an_upload_that_stalls_ends_with_an_error() {
+async fn serve_10_an_upload_that_stalls_ends_with_an_error() {
     let server = run(server().body_timeout(ms(150)), reader()).await;
     let mut client = server.connect().await;
     client
         .send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nfo")
         .await;
     let start = Instant::now();
-    let answer = client.answer().await;
+    let response = client.response().await;
     assert!(start.elapsed() > ms(100), "{:?}", start.elapsed());
     let error = "Some(4) false TimedOut: the client stopped sending the request's body";
-    assert!(answer.ends_with(error), "{answer}");
-    // What is still to come of the body is no request.
+    assert!(response.ends_with(error), "{response}");
+    // The rest of the body is no request.
     client.rest().await;
 }
 
 #[tokio::test]
-async fn an_upload_that_goes_on_may_take_long() {
+async fn serve_10_an_upload_that_continues_may_take_long() {
     let server = run(server().body_timeout(ms(200)), reader()).await;
     let mut client = server.connect().await;
     client
@@ -99,12 +96,12 @@ async fn an_upload_that_goes_on_may_take_long() {
         sleep(ms(60)).await;
         client.send("x").await;
     }
-    let answer = client.answer().await;
-    assert!(answer.ends_with("xxxxxx"), "{answer}");
+    let response = client.response().await;
+    assert!(response.ends_with("xxxxxx"), "{response}");
 }
 
 #[tokio::test]
-async fn an_upload_that_is_not_read_is_never_taken_for_a_request() {
+async fn serve_10_an_unread_upload_is_never_taken_for_a_request() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let record = Arc::clone(&seen);
     let app = app(move |request: Request<RequestBody>| {
@@ -118,23 +115,23 @@ async fn an_upload_that_is_not_read_is_never_taken_for_a_request() {
         smuggled.len()
     );
 
-    // It comes with its head: it is passed over, and the connection goes on.
+    // It comes with its head. The server skips it and continues.
     let mut client = server.connect().await;
     client.send(format!("{head}{smuggled}")).await;
-    client.answer().await;
+    client.response().await;
     client.get("/after").await;
 
-    // It comes when the answer is there: the connection is closed.
+    // It comes after the response. The server closes the connection.
     let mut client = server.connect().await;
     client.send(head).await;
-    client.answer().await;
+    client.response().await;
     let _ = client.0.write_all(smuggled.as_bytes()).await;
     assert_eq!(client.rest().await.0, b"");
 
     assert_eq!(*seen.lock().unwrap(), ["/upload", "/after", "/upload"]);
 }
 
-/// Large frames for ever, until the bomb is dropped with it.
+/// Returns a body of large frames without an end, which holds the bomb.
 fn endless(bomb: Bomb) -> Body {
     let frame = Bytes::from(vec![b'x'; 64 * 1024]);
     Body::new(StreamBody::new(stream::unfold(bomb, move |bomb| {
@@ -144,7 +141,7 @@ fn endless(bomb: Bomb) -> Body {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_reading_is_dropped() {
+async fn serve_11_a_client_that_stops_reading_is_dropped() {
     let (bomb, dropped) = bomb();
     let bomb = Mutex::new(Some(bomb));
     let app = app(move |_| std::future::ready(endless(bomb.lock().unwrap().take().unwrap())));
@@ -153,13 +150,13 @@ async fn a_client_that_stops_reading_is_dropped() {
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     client.head().await;
     timeout(PATIENCE, dropped).await.unwrap().unwrap();
-    // What was on its way comes, and then the end, which is not the end of the body.
+    // What the system has buffered comes, and then the end, which is not the end of the body.
     let (rest, _) = client.rest().await;
     assert!(!rest.ends_with(b"\r\n0\r\n\r\n"));
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_and_an_app_that_writes_slowly_may_take_long() {
+async fn serve_11_slow_reading_and_slow_writing_may_take_long() {
     let slow = app(async |_| {
         let (sender, frames) = mpsc::channel(1);
         tokio::spawn(async move {

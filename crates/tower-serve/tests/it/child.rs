@@ -1,4 +1,4 @@
-//! The server as a process of its own: what is the process's, and not to be tried in this one.
+//! The server as a process of its own, for signals, limits and inherited sockets.
 #![cfg(unix)]
 
 use std::{
@@ -12,10 +12,10 @@ use tokio::time::sleep;
 
 use super::*;
 
-/// The address that the child is to listen on.
+/// The variable with the address on which the child listens.
 const CHILD: &str = "TOWER_SERVE_TEST_CHILD";
 
-/// Does nothing, but in the child.
+/// Is the child, and does nothing in any other process.
 #[tokio::test]
 async fn the_child_serves() {
     let Ok(address) = std::env::var(CHILD) else {
@@ -37,11 +37,11 @@ async fn the_child_serves() {
     bound.serve(slow, shutdown).await.unwrap();
 }
 
-/// The child, and its output, which it could not write if nobody held it.
+/// The child and its output. Without a reader, the child could not write.
 struct Process(Child, BufReader<ChildStdout>);
 
 impl Process {
-    /// Runs the child through a shell with this before its command, and reads where it listens.
+    /// Runs the child in a shell with this before and after its command, and reads its addresses.
     fn start(
         before: &str,
         after: &str,
@@ -103,21 +103,21 @@ async fn connect(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn sigterm_and_ctrl_c_let_requests_finish() {
+async fn serve_13_sigterm_and_ctrl_c_let_requests_finish() {
     for signal in ["-TERM", "-INT"] {
         let (mut child, addresses) = Process::start("", "", "localhost:0", |_| {});
         let mut client = connect(&addresses[0]).await;
         client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
         sleep(ms(100)).await;
         child.kill(signal);
-        assert!(client.answer().await.ends_with("/slow"));
+        assert!(client.response().await.ends_with("/slow"));
         assert!(child.ended().await.success());
     }
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_process() {
-    // It says so with a panic, which is nothing to read here.
+async fn serve_13_a_second_signal_ends_the_process() {
+    // The child ends with a panic, whose message is not for the log of the tests.
     let (mut child, addresses) = Process::start("", "2>/dev/null", "127.0.0.1:0", |_| {});
     let mut client = connect(&addresses[0]).await;
     client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -130,7 +130,7 @@ async fn a_second_signal_ends_the_process() {
 }
 
 #[tokio::test]
-async fn every_socket_that_was_handed_over_is_served_and_the_address_is_not() {
+async fn serve_16_handed_over_sockets_are_served_instead() {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", tcp.local_addr().unwrap());
     let path = crate::sockets::path("handed-over");
@@ -159,7 +159,7 @@ async fn every_socket_that_was_handed_over_is_served_and_the_address_is_not() {
 }
 
 #[tokio::test]
-async fn sockets_for_another_process_are_left_alone() {
+async fn serve_16_sockets_for_another_process_are_left_alone() {
     let handed_over = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", handed_over.local_addr().unwrap());
     let (_child, addresses) = Process::start(
@@ -182,7 +182,7 @@ async fn sockets_for_another_process_are_left_alone() {
 }
 
 #[tokio::test]
-async fn something_handed_over_that_is_no_listener_is_an_error() {
+async fn serve_16_a_handed_over_file_that_is_no_listener_is_an_error() {
     let output = Command::new("sh")
         .args([
             "-c",
@@ -195,12 +195,12 @@ async fn something_handed_over_that_is_no_listener_is_an_error() {
         .unwrap();
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-    let error = "cannot take over socket 1 of 1 of LISTEN_FDS: fd 3 is not a socket (it has to be a TCP or unix stream socket that listens)";
+    let error = "cannot take over socket 1 of 1 of LISTEN_FDS: fd 3 is not a socket (expected a TCP or Unix stream socket that listens)";
     assert!(text.contains(error), "{text}");
 }
 
 #[tokio::test]
-async fn too_many_open_files_are_survived() {
+async fn serve_18_too_many_open_files_are_survived() {
     let (mut child, addresses) = Process::start("ulimit -n 24;", "", "127.0.0.1:0", |_| {});
     let mut clients = Vec::new();
     for _ in 0..30 {

@@ -1,7 +1,10 @@
 //! The contract of tower and http-body, for a service behind a server: what a client over HTTP/2
 //! sends is what the service gets, and what the service returns is what the client gets.
 
-use std::task::{Context, Poll};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::Uri;

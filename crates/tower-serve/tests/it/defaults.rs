@@ -1,4 +1,4 @@
-//! The times and limits of a server that sets none, and what the README says of them.
+//! The timeouts and limits of a server that sets none, which are also in the README.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -49,12 +49,12 @@ fn the_defaults_are_those_of_the_readme() {
         .map(|line| line.trim().trim_start_matches("///").trim());
     let words = words.collect::<Vec<_>>().join(" ");
     for (method, default) in [
-        ("header_timeout", "10 seconds unless it is set."),
-        ("body_timeout", "60 seconds unless it is set."),
-        ("write_timeout", "60 seconds unless it is set."),
-        ("connections", "10,000 unless it is set,"),
-        ("drain_timeout", "30 seconds unless it is set."),
-        ("allow_half_close", "Off by default."),
+        ("header_timeout", "Default: 10 seconds."),
+        ("body_timeout", "Default: 60 seconds."),
+        ("write_timeout", "Default: 60 seconds."),
+        ("connections", "Default: 10,000."),
+        ("drain_timeout", "Default: 30 seconds."),
+        ("allow_half_close", "Default: off."),
     ] {
         let (before, _) = words.split_once(&format!("pub fn {method}(")).unwrap();
         let (_, own) = before.rsplit_once('}').unwrap();
@@ -63,7 +63,7 @@ fn the_defaults_are_those_of_the_readme() {
 }
 
 #[tokio::test]
-async fn a_head_has_ten_seconds() {
+async fn serve_9_a_head_has_ten_seconds() {
     let server = run(server(), echo_path()).await;
     for has_spoken in [false, true] {
         let mut client = server.connect().await;
@@ -79,13 +79,13 @@ async fn a_head_has_ten_seconds() {
     }
 }
 
-/// Connections are accepted in their order.
+/// Waits for a later connection, because connections are accepted in their order.
 async fn sleep_until_accepted(server: &Running) {
     server.get("/").await;
 }
 
 #[tokio::test]
-async fn a_frame_of_an_upload_has_a_minute() {
+async fn serve_10_a_frame_of_an_upload_has_a_minute() {
     let (called, mut calls) = mpsc::unbounded_channel();
     let app = app(move |request: Request<RequestBody>| {
         called.send(()).unwrap();
@@ -103,15 +103,15 @@ async fn a_frame_of_an_upload_has_a_minute() {
     calls.recv().await.unwrap();
     pause();
     let mut all = Vec::new();
-    // What the client has not sent makes a reset of the end.
+    // The client has not sent all bytes, so a reset is the end.
     let _ = client.0.read_to_end(&mut all).await;
     let all = String::from_utf8(all).unwrap();
-    let said = "the client stopped sending the request's body, 60";
-    assert!(all.ends_with(said), "{all}");
+    let end = "the client stopped sending the request's body, 60";
+    assert!(all.ends_with(end), "{all}");
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_has_a_minute() {
+async fn serve_11_a_client_that_reads_nothing_has_a_minute() {
     let (bomb, dropped) = bomb();
     let bomb = std::sync::Mutex::new(Some(bomb));
     let app = app(move |_| {
@@ -136,7 +136,7 @@ async fn a_client_that_reads_nothing_has_a_minute() {
 }
 
 #[tokio::test]
-async fn requests_have_half_a_minute_to_finish() {
+async fn serve_13_requests_have_half_a_minute_to_finish() {
     let (called, mut calls) = mpsc::unbounded_channel();
     let stuck = app(move |_| {
         called.send(()).unwrap();
@@ -158,7 +158,7 @@ async fn requests_have_half_a_minute_to_finish() {
 }
 
 #[tokio::test]
-async fn an_http_2_connection_has_two_hundred_streams() {
+async fn serve_12_an_http_2_connection_has_two_hundred_streams() {
     let server = run(server(), echo_path()).await;
     let mut client = server.connect().await;
     client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
@@ -173,21 +173,21 @@ async fn an_http_2_connection_has_two_hundred_streams() {
     assert_eq!(streams, Some(&[0, 3, 0, 0, 0, 200][..]));
 }
 
-/// Statuses and methods that change how a body is sent, in turn on one connection.
+/// One connection has statuses and methods in turn that change how a body is sent.
 #[tokio::test]
-async fn a_connection_keeps_nothing_of_the_request_before() {
-    let app = service_fn(|request: Request<RequestBody>| {
+async fn serve_1_a_connection_keeps_nothing_of_the_last_request() {
+    let app = service_fn(async |request: Request<RequestBody>| {
         let mut response = Response::new(Body::from("content"));
         let status = request.uri().path().trim_start_matches('/');
         *response.status_mut() = status.parse().unwrap();
-        Box::pin(async { Ok(response) }) as Answer
+        Ok::<_, Infallible>(response)
     });
     let server = run(server(), app).await;
     let mut client = server.connect().await;
     for method in ["HEAD", "GET", "POST", "OPTIONS"] {
         for status in ["200", "204", "200", "205", "404", "304"] {
             let line = format!("{method} /{status} HTTP/1.1\r\nhost: a\r\n");
-            // An upload that is not read, or none.
+            // The service does not read the upload.
             let upload = match method {
                 "POST" => "content-length: 3\r\n\r\nabc",
                 _ => "\r\n",

@@ -1,4 +1,4 @@
-//! How serving ends.
+//! The end of serving.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -16,14 +16,9 @@ use super::{
 
 type Frames = mpsc::Sender<Result<Frame<Bytes>, Infallible>>;
 
-/// A body for `/download` that the test sends; the path for all else.
-fn downloads() -> (
-    Frames,
-    impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future = Answer>
-    + Clone
-    + Send
-    + 'static,
-) {
+/// Returns a service that responds to `/download` with the frames of the test, and otherwise with the
+/// path.
+fn downloads() -> (Frames, App) {
     let (sender, frames) = mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
     let frames = Arc::new(Mutex::new(Some(frames)));
     let app = app(move |request: Request<RequestBody>| {
@@ -53,7 +48,7 @@ async fn is_refused(address: SocketAddr) -> bool {
 }
 
 #[tokio::test]
-async fn a_download_under_way_completes_and_nobody_else_comes_in() {
+async fn serve_13_a_download_completes_and_new_clients_are_refused() {
     let (frames, app) = downloads();
     let server = run(server(), app).await;
     let mut client = server.connect().await;
@@ -76,7 +71,7 @@ async fn a_download_under_way_completes_and_nobody_else_comes_in() {
 }
 
 #[tokio::test]
-async fn a_download_over_http_2_completes() {
+async fn serve_13_a_download_over_http_2_completes() {
     let (frames, app) = downloads();
     let server = run(server(), app).await;
     let client = http2();
@@ -94,13 +89,13 @@ async fn a_download_over_http_2_completes() {
 }
 
 #[tokio::test]
-async fn connections_that_are_idle_or_never_spoke_are_closed() {
+async fn serve_13_connections_without_a_request_are_closed() {
     let server = run(server(), echo_path()).await;
     let mut idle = server.connect().await;
     idle.get("/").await;
     let mut silent = server.connect().await;
-    let mut stammering = server.connect().await;
-    stammering.send("P").await;
+    let mut stalled = server.connect().await;
+    stalled.send("P").await;
     let client = http2();
     get(&client, server.address, "/").await;
     sleep(ms(50)).await;
@@ -111,11 +106,11 @@ async fn connections_that_are_idle_or_never_spoke_are_closed() {
     assert!(start.elapsed() < ms(500), "{:?}", start.elapsed());
     assert_eq!(idle.rest().await.0, b"");
     assert_eq!(silent.rest().await.0, b"");
-    assert_eq!(stammering.rest().await.0, b"");
+    assert_eq!(stalled.rest().await.0, b"");
 }
 
 #[tokio::test]
-async fn a_request_that_has_come_is_answered_and_the_connection_then_closed() {
+async fn serve_13_a_request_gets_its_response_before_the_close() {
     let slow = app(async |_| {
         sleep(ms(200)).await;
         Body::from("late")
@@ -125,15 +120,15 @@ async fn a_request_that_has_come_is_answered_and_the_connection_then_closed() {
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     sleep(ms(50)).await;
     server.trigger.signal();
-    let answer = client.answer().await;
-    assert!(answer.ends_with("late"), "{answer}");
-    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    let response = client.response().await;
+    assert!(response.ends_with("late"), "{response}");
+    assert!(response.contains("connection: close\r\n"), "{response}");
     assert_eq!(client.rest().await.0, b"");
     server.ended().await.unwrap();
 }
 
 #[tokio::test]
-async fn half_of_a_head_is_not_waited_for() {
+async fn serve_13_half_of_a_head_is_not_waited_for() {
     for half in [
         "GET /half HTTP/1.1\r\n",
         "\r\n",
@@ -153,7 +148,7 @@ async fn half_of_a_head_is_not_waited_for() {
     }
 }
 
-/// `count` requests that never have an answer, over HTTP/1.
+/// Sends `count` requests over HTTP/1 that never get a response.
 async fn stuck(server: Server, count: usize) -> (Running, Vec<Client>) {
     let server = run(server, app(|_| std::future::pending())).await;
     let mut clients = Vec::new();
@@ -167,7 +162,7 @@ async fn stuck(server: Server, count: usize) -> (Running, Vec<Client>) {
 }
 
 #[tokio::test]
-async fn what_is_not_done_in_time_is_aborted_and_counted() {
+async fn serve_13_requests_that_take_too_long_are_aborted() {
     let (server, mut clients) = stuck(server().drain_timeout(ms(200)), 2).await;
     let start = Instant::now();
     server.trigger.signal();
@@ -184,7 +179,7 @@ async fn what_is_not_done_in_time_is_aborted_and_counted() {
 }
 
 #[tokio::test]
-async fn the_second_signal_ends_at_once() {
+async fn serve_13_the_second_signal_ends_at_once() {
     let (server, mut clients) = stuck(server(), 1).await;
     server.trigger.signal();
     sleep(ms(50)).await;
@@ -202,14 +197,14 @@ async fn the_second_signal_ends_at_once() {
 }
 
 #[tokio::test]
-async fn without_connections_it_ends_at_the_first_signal() {
+async fn serve_13_without_connections_the_first_signal_ends_it() {
     let server = run(server(), echo_path()).await;
     server.trigger.signal();
     server.ended().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_trigger_that_is_gone_ends_nothing() {
+async fn serve_13_a_dropped_trigger_ends_nothing() {
     let server = run(server(), echo_path()).await;
     drop(server.trigger);
     sleep(ms(50)).await;
@@ -217,7 +212,7 @@ async fn a_trigger_that_is_gone_ends_nothing() {
 }
 
 #[tokio::test]
-async fn dropping_the_future_ends_every_connection_of_both_versions() {
+async fn serve_13_dropping_the_future_ends_every_connection() {
     let (bombs, mut dropped) = mpsc::unbounded_channel();
     let app = app(move |_| {
         let (bomb, receiver) = bomb();

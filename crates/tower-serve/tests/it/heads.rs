@@ -1,11 +1,11 @@
-//! How long a request's head may take.
+//! The time for a request's head.
 
 use tokio::time::{Instant, sleep};
 
 use super::*;
 
 const TIMEOUT: Duration = ms(200);
-/// The time and what a busy machine adds, and less than twice the time.
+/// The timeout and the delay of a busy machine, and less than twice the timeout.
 const IN_TIME: Duration = ms(390);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -19,7 +19,7 @@ async fn start() -> Running {
 }
 
 #[tokio::test]
-async fn a_client_that_begins_and_stalls_is_dropped() {
+async fn serve_9_a_client_that_begins_and_stalls_is_dropped() {
     let server = start().await;
     for beginning in [
         &b""[..],
@@ -42,7 +42,7 @@ async fn a_client_that_begins_and_stalls_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_byte_now_and_then_buys_no_time() {
+async fn serve_9_a_byte_now_and_then_buys_no_time() {
     let server = start().await;
     let client = server.connect().await;
     let (mut reader, mut writer) = client.0.into_split();
@@ -50,7 +50,7 @@ async fn a_byte_now_and_then_buys_no_time() {
     let writing = tokio::spawn(async move {
         let head = b"PRI * HTTP/1.1\r\nhost: a\r\nx: very slow, and never complete";
         for byte in head {
-            // The end is seen by the reader.
+            // The reader sees the end.
             let _ = writer.write_all(&[*byte]).await;
             sleep(ms(25)).await;
         }
@@ -63,7 +63,7 @@ async fn a_byte_now_and_then_buys_no_time() {
 }
 
 #[tokio::test]
-async fn a_later_head_has_the_same_time() {
+async fn serve_9_a_later_head_has_the_same_time() {
     let server = start().await;
     for beginning in ["", "GET /second HTTP/1.1\r\n"] {
         let mut client = server.connect().await;
@@ -79,7 +79,7 @@ async fn a_later_head_has_the_same_time() {
 }
 
 #[tokio::test]
-async fn the_time_of_an_answer_is_not_the_time_of_a_head() {
+async fn serve_9_the_time_of_a_response_does_not_count() {
     let slow = app(async |_| {
         sleep(TIMEOUT * 2).await;
         Body::from("late")
@@ -91,20 +91,20 @@ async fn the_time_of_an_answer_is_not_the_time_of_a_head() {
 }
 
 #[tokio::test]
-async fn an_http_2_peer_that_is_dead_is_noticed() {
+async fn serve_9_an_http_2_peer_that_is_dead_is_noticed() {
     let server = start().await;
     let mut client = server.connect().await;
     client
         .send([PREFACE, EMPTY_SETTINGS, HEADERS].concat())
         .await;
-    // The answer comes, then a ping, and nobody answers that.
+    // The response comes, then a ping, which this client does not answer.
     let (rest, time) = client.rest().await;
     assert!(rest.windows(1).any(|byte| byte == b"/"));
     assert!(time > TIMEOUT && time < TIMEOUT * 4, "{time:?}");
 }
 
 #[tokio::test]
-async fn an_http_2_peer_that_lives_may_be_idle() {
+async fn serve_9_an_http_2_peer_that_lives_may_be_idle() {
     let server = start().await;
     let client = super::protocols::http2();
     super::protocols::get(&client, server.address, "/a").await;
@@ -129,7 +129,7 @@ async fn no_time_is_too_long_to_count() {
     client
         .send("POST /second HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc")
         .await;
-    assert!(client.answer().await.ends_with("/second"));
+    assert!(client.response().await.ends_with("/second"));
     server.trigger.signal();
     server.ended().await.unwrap();
 }

@@ -13,15 +13,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 
-/// Sends the receiver of a bomb for each request that comes, and then neither responds (`/future`)
-/// nor ends its body (`/body`).
-fn waiting() -> (
-    mpsc::UnboundedReceiver<oneshot::Receiver<()>>,
-    impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future = Answer>
-    + Clone
-    + Send
-    + 'static,
-) {
+/// Returns a service that sends the receiver of a bomb for each request, and then neither responds
+/// (`/future`) nor ends its body (`/body`).
+fn waiting() -> (mpsc::UnboundedReceiver<oneshot::Receiver<()>>, App) {
     let (bombs, requests) = mpsc::unbounded_channel();
     let app = app(move |request: Request<RequestBody>| {
         let (bomb, receiver) = bomb();
@@ -75,7 +69,7 @@ const REQUESTS: [&str; 4] = [
 ];
 
 #[tokio::test]
-async fn a_reset_ends_what_is_under_way() {
+async fn serve_8_a_reset_ends_the_request() {
     for server in [server(), server().allow_half_close()] {
         for request in REQUESTS {
             let (mut requests, app) = waiting();
@@ -93,7 +87,7 @@ async fn a_reset_ends_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_reset_ends_what_is_under_way() {
+async fn serve_8_a_reset_of_a_stream_ends_the_request() {
     for server in [server(), server().allow_half_close()] {
         let (mut requests, app) = waiting();
         let server = run(server, app).await;
@@ -119,7 +113,7 @@ async fn a_stream_that_is_reset_ends_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_sending_has_left_by_default() {
+async fn serve_7_a_client_that_stops_sending_has_left_by_default() {
     for request in &REQUESTS[..2] {
         let (mut requests, app) = waiting();
         let server = run(server(), app).await;
@@ -136,13 +130,7 @@ async fn a_client_that_stops_sending_has_left_by_default() {
 
 /// Returns a service that responds with the path when the test lets it, and to `/stream` in two
 /// frames.
-fn when_told() -> (
-    mpsc::UnboundedReceiver<oneshot::Sender<()>>,
-    impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future = Answer>
-    + Clone
-    + Send
-    + 'static,
-) {
+fn when_told() -> (mpsc::UnboundedReceiver<oneshot::Sender<()>>, App) {
     let (requests, received) = mpsc::unbounded_channel();
     let app = app(move |request: Request<RequestBody>| {
         let path = request.uri().path().to_owned();
@@ -177,7 +165,7 @@ async fn a_while() {
 }
 
 #[tokio::test]
-async fn a_half_closed_client_gets_a_response_that_takes_its_time() {
+async fn serve_7_a_half_closed_client_gets_a_late_response() {
     let (mut requests, server) = half_closing().await;
     let mut client = server.connect().await;
     client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -185,7 +173,7 @@ async fn a_half_closed_client_gets_a_response_that_takes_its_time() {
     let tell = next(&mut requests).await;
     a_while().await;
     tell.send(()).unwrap();
-    assert!(client.answer().await.ends_with("/slow"));
+    assert!(client.response().await.ends_with("/slow"));
     // Nothing more can come, so the server does not wait for it.
     let (rest, time) = client.rest().await;
     assert_eq!(rest, b"");
@@ -193,7 +181,7 @@ async fn a_half_closed_client_gets_a_response_that_takes_its_time() {
 }
 
 #[tokio::test]
-async fn a_half_closed_client_gets_a_response_that_is_streamed() {
+async fn serve_7_a_half_closed_client_gets_a_streamed_response() {
     let (mut requests, server) = half_closing().await;
     for stops_first in [true, false] {
         let mut client = server.connect().await;
@@ -212,7 +200,7 @@ async fn a_half_closed_client_gets_a_response_that_is_streamed() {
 }
 
 #[tokio::test]
-async fn a_half_closed_client_gets_the_responses_to_all_its_requests() {
+async fn serve_7_a_half_closed_client_gets_all_its_responses() {
     let (mut requests, server) = half_closing().await;
     let mut client = server.connect().await;
     for path in ["/one", "/two", "/three"] {
@@ -225,13 +213,13 @@ async fn a_half_closed_client_gets_the_responses_to_all_its_requests() {
         let tell = next(&mut requests).await;
         a_while().await;
         tell.send(()).unwrap();
-        assert!(client.answer().await.ends_with(path));
+        assert!(client.response().await.ends_with(path));
     }
     assert_eq!(client.rest().await.0, b"");
 }
 
 #[tokio::test]
-async fn a_half_closed_client_that_then_resets_has_left() {
+async fn serve_8_a_half_closed_client_that_resets_has_left() {
     for request in &REQUESTS[..3] {
         let (mut requests, app) = waiting();
         let server = run(server().allow_half_close(), app).await;
@@ -250,7 +238,7 @@ async fn a_half_closed_client_that_then_resets_has_left() {
 }
 
 #[tokio::test]
-async fn half_a_request_is_not_waited_for_after_the_end() {
+async fn serve_7_half_a_request_is_not_waited_for_after_the_end() {
     let (requests, server) = half_closing().await;
     drop(requests);
     for half in ["", "GET /half HTTP/1.1\r\nhost:"] {
@@ -270,6 +258,6 @@ async fn half_a_request_is_not_waited_for_after_the_end() {
         let head = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n";
         client.send(format!("{head}{body}")).await;
         stop_sending(&client);
-        assert!(client.answer().await.ends_with(end));
+        assert!(client.response().await.ends_with(end));
     }
 }

@@ -7,17 +7,21 @@
 
 mod bodies;
 mod child;
+mod connect;
 mod content;
 mod contract;
 mod defaults;
 mod ending;
+mod exchange;
 mod heads;
 mod leaving;
 mod limits;
 mod protocols;
+mod rejections;
+mod services;
 mod sockets;
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -28,17 +32,17 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use tower::{BoxError, Service, service_fn};
+use tower::{BoxError, Service, service_fn, util::BoxCloneService};
 use tower_serve::{Address, RequestBody, Server, Shutdown, ShutdownTrigger};
 
-/// What the tests wait for at most.
+/// The longest time that a test waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
-/// On a port that the system chooses.
+/// Returns a server on a port that the system chooses.
 fn server() -> Server {
     Server::new("127.0.0.1:0".parse::<Address>().unwrap())
 }
@@ -74,7 +78,7 @@ impl Running {
         Client(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// The answer to one request on a connection of its own.
+    /// Returns the response to one request on a connection of its own.
     async fn get(&self, path: &str) -> String {
         self.connect().await.get(path).await
     }
@@ -94,11 +98,11 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
     async fn get(&mut self, path: &str) -> String {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n"))
             .await;
-        self.answer().await
+        self.response().await
     }
 
-    /// A head, and as much of a body as it says.
-    async fn answer(&mut self) -> String {
+    /// Returns a head, and as much of a body as it states.
+    async fn response(&mut self) -> String {
         let mut text = self.head().await;
         let length = text.lines().find_map(|line| {
             let length = line.strip_prefix("content-length: ")?;
@@ -124,54 +128,45 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
         String::from_utf8(head).unwrap()
     }
 
-    /// What comes until the server closes the connection, and how long that takes.
+    /// Returns the bytes until the server closes the connection, and the time until then.
     async fn rest(&mut self) -> (Vec<u8>, Duration) {
         let start = Instant::now();
         let mut rest = Vec::new();
-        // Bytes that the server has not read make a reset of the end.
+        // If the server has not read all bytes, a reset is the end.
         let _ = timeout(PATIENCE, self.0.read_to_end(&mut rest))
             .await
             .expect("the connection is open");
         (rest, start.elapsed())
     }
 
-    /// Nothing comes, and the connection is open.
+    /// Returns whether nothing comes for this time, and the connection stays open.
     async fn is_silent_for(&mut self, time: Duration) -> bool {
         let mut byte = [0];
         timeout(time, self.0.read(&mut byte)).await.is_err()
     }
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+type App = BoxCloneService<Request<RequestBody>, Response<Body>, Infallible>;
 
-/// An app that is this function.
-fn app<F, Fut>(
-    answer: F,
-) -> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future = Answer>
-+ Clone
-+ Send
-+ 'static
+/// Returns a service that responds with the body that this function returns.
+fn app<F, Fut>(respond: F) -> App
 where
     F: Fn(Request<RequestBody>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Body> + Send + 'static,
 {
-    let answer = Arc::new(answer);
-    service_fn(move |request| {
-        let body = answer(request);
-        Box::pin(async move { Ok(Response::new(body.await)) }) as Answer
-    })
+    let respond = Arc::new(respond);
+    BoxCloneService::new(service_fn(move |request| {
+        let body = respond(request);
+        async move { Ok(Response::new(body.await)) }
+    }))
 }
 
-/// Says the path.
-fn echo_path()
--> impl Service<Request<RequestBody>, Response = Response<Body>, Error = Infallible, Future = Answer>
-+ Clone
-+ Send
-+ 'static {
+/// Returns a service that responds with the path.
+fn echo_path() -> App {
     app(async |request: Request<RequestBody>| Body::from(request.uri().path().to_owned()))
 }
 
-/// Tells when it is dropped.
+/// Sends a message when it is dropped.
 struct Bomb(Option<oneshot::Sender<()>>);
 
 fn bomb() -> (Bomb, oneshot::Receiver<()>) {

@@ -1,4 +1,4 @@
-//! Where it listens, and what it says where it cannot.
+//! Addresses and sockets, and the errors of those that cannot be used.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ async fn error_of(address: &str) -> io::Error {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named_with_what_to_do() {
+async fn serve_16_an_error_names_a_port_in_use() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap();
     let error = error_of(&address.to_string()).await;
@@ -23,7 +23,7 @@ async fn a_port_in_use_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn an_address_of_another_machine_is_named_with_what_to_do() {
+async fn serve_16_an_error_names_an_address_of_another_machine() {
     let error = error_of("192.0.2.1:80").await;
     assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
     let text = error.to_string();
@@ -35,7 +35,7 @@ async fn an_address_of_another_machine_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_name_is_looked_up() {
+async fn serve_16_a_name_is_looked_up() {
     let server = Server::new("localhost:0".parse().unwrap());
     let server = server.bind().await.unwrap();
     let address = server.addresses().next().unwrap();
@@ -46,7 +46,7 @@ async fn a_name_is_looked_up() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_no_address_is_an_error_of_the_short_form() {
+async fn serve_16_serve_returns_an_error_for_an_invalid_address() {
     let error = tower_serve::serve("8080", echo_path()).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     let text = error.to_string();
@@ -54,7 +54,7 @@ async fn a_text_that_is_no_address_is_an_error_of_the_short_form() {
 }
 
 #[tokio::test]
-async fn the_address_can_be_replaced() {
+async fn serve_16_the_address_can_be_replaced() {
     let server = Server::new("192.0.2.1:80".parse().unwrap());
     let server = server.address("127.0.0.1:0".parse().unwrap());
     assert!(server.bind().await.is_ok());
@@ -76,7 +76,7 @@ mod unix {
 
     use super::*;
 
-    /// A path of its own for each test, and short, as the system demands.
+    /// Returns a path for one test. It is short, as the system demands.
     pub(in super::super) fn path(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("td-{}-{name}", std::process::id()));
         let _ = fs::remove_file(&path);
@@ -116,17 +116,24 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_unix_socket_is_served_without_a_peer_and_its_file_goes_in_the_end() {
+    async fn serve_17_a_request_over_a_unix_socket_has_no_peer() {
+        let path = path("peer");
+        let (_trigger, _task) = serve(&path).await;
+        assert!(connect(&path).await.get("/").await.ends_with("None"));
+    }
+
+    #[tokio::test]
+    async fn serve_16_the_file_is_removed_at_the_end() {
         let path = path("served");
         let (trigger, task) = serve(&path).await;
-        assert!(connect(&path).await.get("/").await.ends_with("None"));
+        connect(&path).await.get("/").await;
         trigger.signal();
         timeout(PATIENCE, task).await.unwrap().unwrap().unwrap();
         assert!(!path.exists());
     }
 
     #[tokio::test]
-    async fn the_file_goes_when_serving_fails_is_dropped_or_never_began() {
+    async fn serve_16_the_file_is_removed_however_serving_ends() {
         let path = path("fails");
         let (trigger, task) = serve(&path).await;
         let mut client = connect(&path).await;
@@ -148,7 +155,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_file_that_nobody_listens_on_is_replaced() {
+    async fn serve_16_a_file_without_a_listener_is_replaced() {
         let path = path("stale");
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
@@ -157,19 +164,19 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_socket_that_somebody_listens_on_is_left_alone() {
+    async fn serve_16_a_file_with_a_listener_stays() {
         let path = path("live");
         let (_trigger, _task) = serve(&path).await;
-        let end = ": somebody answers there (end the other server, or choose another path)";
+        let end = ": another server answers there (end it, or choose another path)";
         assert_refused(&path, io::ErrorKind::AddrInUse, end).await;
         assert!(connect(&path).await.get("/").await.ends_with("None"));
     }
 
     #[tokio::test]
-    async fn what_is_no_socket_of_ours_is_left_alone() {
+    async fn serve_16_other_files_stay() {
         let path = path("file");
         fs::write(&path, "precious").unwrap();
-        let end = ": there is something that is not a socket (remove it, or choose another path)";
+        let end = ": there is a file that is not a socket (remove it, or choose another path)";
         assert_refused(&path, io::ErrorKind::AlreadyExists, end).await;
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         fs::remove_file(&path).unwrap();
@@ -181,7 +188,7 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_socket_that_took_ones_place_is_left_alone() {
+    async fn serve_16_a_file_that_replaced_the_servers_own_stays() {
         let path = path("replaced");
         let (trigger, task) = serve(&path).await;
         fs::remove_file(&path).unwrap();
@@ -192,8 +199,8 @@ mod unix {
     }
 
     #[tokio::test]
-    async fn a_directory_that_is_not_there_is_named() {
-        let end = " (make its directory first)";
+    async fn serve_16_an_error_names_a_missing_directory() {
+        let end = " (create its directory first)";
         let path = Path::new("/nowhere/site.sock");
         assert_refused(path, io::ErrorKind::NotFound, end).await;
     }

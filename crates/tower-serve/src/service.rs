@@ -15,27 +15,27 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::{BoxError, util::MapErr};
-use tower_kit::{Attempt, EitherBody, Rejection};
+use tower_kit::{Attempt, EitherBody};
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
-    content::{Asked, ResponseBody, close},
-    reason::Reason,
+    content::{ResponseBody, ResponseRules, close},
+    fault::Fault,
     request_body::RequestBody,
-    request_head::fault,
+    request_head,
 };
 
-/// The service of one connection.
-pub(crate) struct Requests<S> {
-    pub(crate) app: S,
+/// The service of one connection, as hyper calls it.
+pub(crate) struct ConnectionService<S> {
+    pub(crate) inner: S,
     pub(crate) peer: Option<PeerAddr>,
     pub(crate) body_timeout: Duration,
-    /// Set by the first request.
-    pub(crate) spoke: Arc<AtomicBool>,
+    /// Whether a request has come. The first one sets it.
+    pub(crate) has_request: Arc<AtomicBool>,
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Requests<S>
+impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>> + Clone,
     B: http_body::Body<Data = Bytes>,
@@ -45,20 +45,18 @@ where
     type Future = ResponseFuture<S>;
 
     fn call(&self, request: Request<Incoming>) -> ResponseFuture<S> {
-        self.spoke.store(true, Ordering::Relaxed);
+        self.has_request.store(true, Ordering::Relaxed);
         ResponseFuture {
-            asked: Asked::by(&request),
-            state: match fault(&request) {
-                Some((status, reason)) => {
-                    State::rejected(&request, Rejection::new(status, Reason(reason)))
-                }
+            rules: ResponseRules::of(&request),
+            state: match request_head::fault(&request) {
+                Some(fault) => State::rejected(&request, fault),
                 None => self.begin(request),
             },
         }
     }
 }
 
-impl<S> Requests<S>
+impl<S> ConnectionService<S>
 where
     S: Service<Request<RequestBody>, Error: Into<BoxError>> + Clone,
 {
@@ -69,29 +67,29 @@ where
         }
         // Each request has a clone of its own, since hyper knows no readiness. What the clone has
         // reserved, such as a permit, is released with it if the call does not use it.
-        let app = MapErr::new(self.app.clone(), Into::into as _);
+        let inner = MapErr::new(self.inner.clone(), Into::into as _);
         match request.version() {
-            // Requests run side by side, each called by its own task.
+            // Requests run side by side, and each task calls the service for its own.
             Version::HTTP_2 => State::NotCalled {
-                call: Some((app, request)),
+                call: Some((inner, request)),
             },
             _ => State::Called {
-                attempt: Attempt::new(app, request),
+                attempt: Attempt::new(inner, request),
             },
         }
     }
 }
 
-/// The app with an error that is `Send`, which the future of its readiness holds.
+/// The service with an error that is `Send`, because the future of its readiness holds the error.
 type Boxed<S> = MapErr<S, fn(<S as Service<Request<RequestBody>>>::Error) -> BoxError>;
 
 pin_project! {
-    /// The future of one response. Every response passes it on its way to hyper.
+    /// The future of one response. Every response passes it on the way to hyper.
     pub(crate) struct ResponseFuture<S>
     where
         S: Service<Request<RequestBody>>,
     {
-        asked: Asked,
+        rules: ResponseRules,
         #[pin]
         state: State<S>,
     }
@@ -111,9 +109,10 @@ pin_project! {
 }
 
 impl<S: Service<Request<RequestBody>>> State<S> {
-    /// The connection is closed after the response: what comes next on it may be no request.
-    fn rejected<B>(request: &Request<B>, rejection: Rejection) -> Self {
-        let mut response = rejection.response_for(request);
+    /// Returns the state of a request that is rejected. Over HTTP/1 the connection is closed after the
+    /// response, because the bytes that follow may be no request.
+    fn rejected<B>(request: &Request<B>, fault: Fault) -> Self {
+        let mut response = fault.rejection().response_for(request);
         if request.version() != Version::HTTP_2 {
             close(response.headers_mut());
         }
@@ -135,17 +134,17 @@ where
         loop {
             let attempt = match this.state.as_mut().project() {
                 StateProj::NotCalled { call } => {
-                    let (app, request) = call.take().expect("polled after a panic");
-                    Attempt::new(app, request)
+                    let (inner, request) = call.take().expect("polled after a panic");
+                    Attempt::new(inner, request)
                 }
                 StateProj::Called { attempt } => {
                     let response = ready!(attempt.poll(cx))?;
-                    return Poll::Ready(Ok(this.asked.fit(response)));
+                    return Poll::Ready(Ok(this.rules.fit(response)));
                 }
                 StateProj::Rejected { response } => {
                     let response = response.take().expect("polled after completion");
                     let response = response.map(EitherBody::own);
-                    return Poll::Ready(Ok(this.asked.strip(response)));
+                    return Poll::Ready(Ok(this.rules.strip(response)));
                 }
             };
             this.state.set(State::Called { attempt });
