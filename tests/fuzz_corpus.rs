@@ -7,6 +7,8 @@
 
 #[path = "../fuzz/checks/accept_best.rs"]
 mod accept_best;
+#[path = "../fuzz/checks/address_parse.rs"]
+mod address_parse;
 #[path = "../fuzz/checks/deploy_resolve.rs"]
 mod deploy_resolve;
 #[path = "../fuzz/checks/incident_page.rs"]
@@ -34,8 +36,9 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 13] = [
+const CHECKS: [(&str, fn(&[u8])); 14] = [
     ("accept_best", accept_best::accept_best),
+    ("address_parse", address_parse::address_parse),
     ("deploy_resolve", deploy_resolve::deploy_resolve),
     ("incident_page", incident_page::incident_page),
     ("ini_interpolate", ini_interpolate::ini_interpolate),

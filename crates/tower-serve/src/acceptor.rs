@@ -29,8 +29,8 @@ pub(crate) trait Listen {
 pub(crate) struct Acceptor<L> {
     listeners: Vec<L>,
     slots: Arc<Semaphore>,
-    /// The listener that is polled first. It changes each time, so that a busy listener does not keep
-    /// the others waiting.
+    /// The listener that is polled first. It changes each time, so that a busy listener does not
+    /// keep the others waiting.
     first: usize,
     warned: Option<Instant>,
 }
@@ -45,12 +45,12 @@ impl<L: Listen> Acceptor<L> {
         }
     }
 
-    /// Returns the next connection, with the slot that it holds until it is closed. Dropping the future
-    /// loses no connection.
+    /// Returns the next connection, with the slot that it holds until it is closed. Dropping the
+    /// future loses no connection.
     pub(crate) async fn accept(&mut self) -> (L::Connection, OwnedSemaphorePermit) {
-        // The slot comes first: a connection that has to wait for one waits in the system's queue and
-        // costs nothing here. One slot is for all listeners, so that a limit of one works for any
-        // number of them.
+        // The slot comes first: a connection that has to wait for one waits in the system's queue
+        // and costs nothing here. One slot is for all listeners, so that a limit of one works for
+        // any number of them.
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let slot = slot.expect("this type owns the semaphore and never closes it");
         loop {

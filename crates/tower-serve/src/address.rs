@@ -101,7 +101,8 @@ fn check_tcp(text: &str) -> Result<(), ParseAddressError> {
     Ok(())
 }
 
-/// Returns whether this can be looked up. A name whose last label is a number is a mistyped address.
+/// Returns whether this can be looked up. A name whose last label is a number is a mistyped
+/// address.
 fn is_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

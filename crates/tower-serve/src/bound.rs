@@ -41,26 +41,26 @@ impl Bound {
             .map(|listener| listener.address().to_owned())
     }
 
-    /// Serves until the first signal. Then it closes the sockets and the connections that are idle or
-    /// have not sent a request, and lets requests finish.
+    /// Serves until the first signal. Then it closes the sockets and the connections that are idle
+    /// or have not sent a request, and lets requests finish.
     ///
     /// Each request has a clone of the service, which is made ready and then called. Unless it came
     /// over a Unix socket, the peer's address is in its extensions, as
-    /// [`PeerAddr`](crate::PeerAddr). A panic or an error of the service ends its own connection, or
-    /// in HTTP/2 its own request.
+    /// [`PeerAddr`](crate::PeerAddr). A panic or an error of the service ends its own connection,
+    /// or in HTTP/2 its own request.
     ///
-    /// Where a response has no content (HEAD, 204, 205, 304), the service's body is dropped and never
-    /// polled. Instead of a 1xx the client gets a 500, except a 101 if it asked for an upgrade.
-    /// Instead of a 2xx with content to CONNECT it gets a 501. The module [`rules`](crate::rules) has
-    /// all rules.
+    /// Where a response has no content (HEAD, 204, 205, 304), the service's body is dropped and
+    /// never polled. Instead of a 1xx the client gets a 500, except a 101 if it asked for an
+    /// upgrade. Instead of a 2xx with content to CONNECT it gets a 501. The module
+    /// [`rules`](crate::rules) has all rules.
     ///
     /// Dropping the future ends every connection, except upgraded ones.
     ///
     /// # Errors
     ///
-    /// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut) if connections were still open after
-    /// the drain timeout, and of the kind [`Interrupted`](io::ErrorKind::Interrupted) if they were at
-    /// a second signal. They are aborted.
+    /// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut) if connections were still open
+    /// after the drain timeout, and of the kind [`Interrupted`](io::ErrorKind::Interrupted) if they
+    /// were at a second signal. They are aborted.
     pub async fn serve<S, B>(self, service: S, mut shutdown: Shutdown) -> io::Result<()>
     where
         S: Service<

@@ -66,8 +66,8 @@ impl ResponseRules {
             let is_switch = status == StatusCode::SWITCHING_PROTOCOLS && self.is_upgrade;
             return (!is_switch).then_some(Fault::NotFinal);
         }
-        // A tunnel has no content (RFC 9110, section 9.3.6). A service that sends some has not looked
-        // at the method.
+        // A tunnel has no content (RFC 9110, section 9.3.6). A service that sends some has not
+        // looked at the method.
         let opens_tunnel = self.kind == RequestKind::Connect && status.is_success();
         (opens_tunnel && !response.body().is_end_stream()).then_some(Fault::ContentInTunnel)
     }

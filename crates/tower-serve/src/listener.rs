@@ -24,8 +24,8 @@ enum Kind {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix {
-        // It is dropped first: while the listener is open, no other file can have the inode by which
-        // `SocketFile` knows its own.
+        // It is dropped first: while the listener is open, no other file can have the inode by
+        // which `SocketFile` knows its own.
         _file: Option<SocketFile>,
         listener: UnixListener,
     },
@@ -38,7 +38,8 @@ impl Listener {
         Ok(Self { kind, address })
     }
 
-    /// Returns a listener that removes this file when it is dropped. Without a file it removes none.
+    /// Returns a listener that removes this file when it is dropped. Without a file it removes
+    /// none.
     #[cfg(unix)]
     pub(crate) fn unix(listener: UnixListener, file: Option<SocketFile>) -> io::Result<Self> {
         let address = listener.local_addr()?;

@@ -16,7 +16,8 @@ use tower::BoxError;
 ///
 /// If the client sends nothing for the [`body_timeout`](crate::Server::body_timeout) while the
 /// service waits for a frame, the body ends with an [`io::Error`] of the kind
-/// [`TimedOut`](io::ErrorKind::TimedOut). Other errors are hyper's, for example if the client leaves.
+/// [`TimedOut`](io::ErrorKind::TimedOut). Other errors are hyper's, for example if the client
+/// leaves.
 ///
 /// The [`Default`] is a body without content. A body with content takes one allocation, any other
 /// none.

@@ -17,8 +17,8 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<Fault> {
     fault_of_codings(request.headers())
 }
 
-/// Returns whether exactly one host is named, as HTTP/1.1 requires, and is a host (RFC 9112, section
-/// 3.2). Two readers of two hosts would not agree.
+/// Returns whether exactly one host is named, as HTTP/1.1 requires, and is a host (RFC 9112,
+/// section 3.2). Two readers of two hosts would not agree.
 fn has_host<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -28,8 +28,8 @@ fn has_host<B>(request: &Request<B>) -> bool {
     }
 }
 
-/// Returns whether this is `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section 3.2.2).
-/// The host may be empty, and so may the port.
+/// Returns whether this is `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section
+/// 3.2.2). The host may be empty, and so may the port.
 fn is_host(text: &str) -> bool {
     let (is_name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
@@ -49,9 +49,9 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Returns the same for transfer codings that hyper does not decode. hyper removes only `chunked`,
-/// so the service would get an encoded body. A request whose last coding is not `chunked` never comes
-/// here: hyper responds with 400 (RFC 9112, sections 6.1 and 6.3). Over HTTP/2 no request with a
-/// coding comes here.
+/// so the service would get an encoded body. A request whose last coding is not `chunked` never
+/// comes here: hyper responds with 400 (RFC 9112, sections 6.1 and 6.3). Over HTTP/2 no request
+/// with a coding comes here.
 fn fault_of_codings(headers: &HeaderMap) -> Option<Fault> {
     let lines = headers.get_all(TRANSFER_ENCODING).iter();
     let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));

@@ -14,8 +14,8 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// Serves a service until SIGTERM or Ctrl-C (SIGINT), and then lets requests finish. It is the short
-/// form of a [`Server`] with its defaults and of [`Shutdown::signals`].
+/// Serves a service until SIGTERM or Ctrl-C (SIGINT), and then lets requests finish. It is the
+/// short form of a [`Server`] with its defaults and of [`Shutdown::signals`].
 ///
 /// # Errors
 ///
@@ -58,8 +58,8 @@ where
 
 /// A server for HTTP/1 and HTTP/2 (with prior knowledge), without TLS: an address and limits.
 ///
-/// An upgraded connection (WebSocket) is left to the service. It counts as one of the connections and
-/// has the write timeout. No other limit applies to it.
+/// An upgraded connection (WebSocket) is left to the service. It counts as one of the connections
+/// and has the write timeout. No other limit applies to it.
 ///
 /// In every timeout, zero is no time at all, with which no client is served. A time of more than a
 /// year counts as a year.
@@ -120,9 +120,9 @@ impl Server {
 
     /// Sets the time for a request's head. Default: 10 seconds.
     ///
-    /// The time for the first head begins when the connection is accepted. The time for a later head
-    /// of HTTP/1 begins with the end of the response before it, so it is also how long a connection
-    /// may be idle. After that time the connection is closed.
+    /// The time for the first head begins when the connection is accepted. The time for a later
+    /// head of HTTP/1 begins with the end of the response before it, so it is also how long a
+    /// connection may be idle. After that time the connection is closed.
     ///
     /// An HTTP/2 connection may be idle for longer after its first request. It is pinged at this
     /// interval, and closed if it does not answer a ping within this time.
@@ -145,19 +145,19 @@ impl Server {
 
     /// Sets how long a client may take nothing of what is written to it. Default: 60 seconds.
     ///
-    /// After that time the connection is closed. The timeout is about the connection: an HTTP/2 client
-    /// that reads, and grants a stream no window, is not noticed.
+    /// After that time the connection is closed. The timeout is about the connection: an HTTP/2
+    /// client that reads, and grants a stream no window, is not noticed.
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.limits.write_timeout = countable(timeout);
         self
     }
 
-    /// Sets the largest number of open connections, upgraded ones included. Default: 10,000. At least
-    /// one is always allowed.
+    /// Sets the largest number of open connections, upgraded ones included. Default: 10,000. At
+    /// least one is always allowed.
     ///
-    /// More connections wait in the system's queue until one is closed. Each connection needs an open
-    /// file (`ulimit -n`).
+    /// More connections wait in the system's queue until one is closed. Each connection needs an
+    /// open file (`ulimit -n`).
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.limits.connections = possible(connections);
@@ -174,9 +174,9 @@ impl Server {
     /// Switches on that clients may end their sending side after a request (`nc -N`), over HTTP/1.
     /// They get their response, and then the connection is closed. Default: off.
     ///
-    /// A client that leaves mostly ends its sending side too, and over HTTP/1 nothing else shows that
-    /// it has left. With this option the service works on for such a client, until it sends something.
-    /// A reset still ends a request at once.
+    /// A client that leaves mostly ends its sending side too, and over HTTP/1 nothing else shows
+    /// that it has left. With this option the service works on for such a client, until it sends
+    /// something. A reset still ends a request at once.
     ///
     /// Over HTTP/2, the end of the sending side ends the connection with either setting.
     #[must_use]
@@ -188,17 +188,17 @@ impl Server {
     /// Opens the socket. From here on clients can connect; they wait until [`Bound::serve`].
     ///
     /// A supervisor may hand sockets over instead, as systemd does: `LISTEN_FDS` is in the
-    /// environment, and `LISTEN_PID` is absent or this process. Then all of these sockets are served,
-    /// TCP and Unix, and **the address is not used at all**. The first server of a process takes them
-    /// and removes the variables.
+    /// environment, and `LISTEN_PID` is absent or this process. Then all of these sockets are
+    /// served, TCP and Unix, and **the address is not used at all**. The first server of a process
+    /// takes them and removes the variables.
     ///
     /// The file of a Unix socket on which no process listens any more is replaced. The server's own
     /// file is removed at the end.
     ///
     /// # Errors
     ///
-    /// An error if the server cannot listen on the address, or if a socket that was handed over does
-    /// not listen. It names the address or the socket, and says what to do.
+    /// An error if the server cannot listen on the address, or if a socket that was handed over
+    /// does not listen. It names the address or the socket, and says what to do.
     pub async fn bind(self) -> io::Result<Bound> {
         let listeners = bind::open(&self.address).await?;
         Ok(Bound::new(listeners, self.limits))

@@ -109,8 +109,8 @@ pin_project! {
 }
 
 impl<S: Service<Request<RequestBody>>> State<S> {
-    /// Returns the state of a request that is rejected. Over HTTP/1 the connection is closed after the
-    /// response, because the bytes that follow may be no request.
+    /// Returns the state of a request that is rejected. Over HTTP/1 the connection is closed after
+    /// the response, because the bytes that follow may be no request.
     fn rejected<B>(request: &Request<B>, fault: Fault) -> Self {
         let mut response = fault.rejection().response_for(request);
         if request.version() != Version::HTTP_2 {

@@ -2,8 +2,8 @@ use std::{future::pending, io};
 
 use tokio::sync::mpsc;
 
-/// A source of signals that end a server. At the first signal the server accepts no more connections
-/// and lets requests finish. At the second signal it ends at once.
+/// A source of signals that end a server. At the first signal the server accepts no more
+/// connections and lets requests finish. At the second signal it ends at once.
 #[derive(Debug)]
 pub struct Shutdown {
     source: Source,
@@ -22,8 +22,8 @@ enum Source {
 }
 
 impl Shutdown {
-    /// Returns the signals SIGTERM and SIGINT (Ctrl-C). After this call they no longer end the process
-    /// by themselves.
+    /// Returns the signals SIGTERM and SIGINT (Ctrl-C). After this call they no longer end the
+    /// process by themselves.
     ///
     /// # Errors
     ///
@@ -58,8 +58,8 @@ impl Shutdown {
         Ok(Self { source })
     }
 
-    /// Returns signals that a program sends itself, and their trigger. When the trigger and its clones
-    /// are dropped, no more signals come.
+    /// Returns signals that a program sends itself, and their trigger. When the trigger and its
+    /// clones are dropped, no more signals come.
     #[must_use]
     pub fn manual() -> (ShutdownTrigger, Self) {
         let (sender, receiver) = mpsc::unbounded_channel();

@@ -53,8 +53,8 @@ enum Writer {
 }
 
 impl Stream {
-    /// Returns a stream whose writes fail if the peer takes nothing for the timeout. It is in a box,
-    /// because the timer is not `Unpin`.
+    /// Returns a stream whose writes fail if the peer takes nothing for the timeout. It is in a
+    /// box, because the timer is not `Unpin`.
     pub(crate) fn open(
         socket: Socket,
         slot: OwnedSemaphorePermit,

@@ -16,8 +16,8 @@ use super::{
 
 type Frames = mpsc::Sender<Result<Frame<Bytes>, Infallible>>;
 
-/// Returns a service that responds to `/download` with the frames of the test, and otherwise with the
-/// path.
+/// Returns a service that responds to `/download` with the frames of the test, and otherwise with
+/// the path.
 fn downloads() -> (Frames, App) {
     let (sender, frames) = mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
     let frames = Arc::new(Mutex::new(Some(frames)));
