@@ -107,3 +107,21 @@ impl fmt::Debug for Body {
         f.debug_tuple("Body").field(&self.size_hint()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_the_server_and_one_of_its_own_get_no_box() {
+        let request = Body::new(RequestBody::default());
+        assert!(matches!(request.0, Kind::Request(_)));
+        assert!(matches!(Body::new(request).0, Kind::Request(_)));
+        let body = Body::from("text");
+        assert!(matches!(Body::new(body).0, Kind::Boxed(_)));
+        assert_eq!(
+            size_of::<Body>(),
+            size_of::<UnsyncBoxBody<Bytes, BoxError>>()
+        );
+    }
+}

@@ -5,7 +5,6 @@ use std::{
     rc::Rc,
 };
 
-#[cfg(feature = "cli")]
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
     build::Options,
