@@ -86,8 +86,8 @@ impl Stream {
 
 impl Peer {
     /// Waits until the peer has reset the connection. A read would report it as well, but hyper
-    /// does not always read. It does not while a pipelined request waits or while the app leaves an
-    /// upload unread. With half-closed clients it does not while the app is at work.
+    /// does not always read. It does not while a pipelined request waits or while the service
+    /// leaves an upload unread. With half-closed clients it does not while the service is at work.
     pub(crate) async fn reset(&self) {
         // The only error is that the runtime ends.
         let _ = match &*self.0 {

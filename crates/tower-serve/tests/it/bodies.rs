@@ -12,8 +12,8 @@ use super::*;
 
 /// Returns a service that reads the body, and responds with its length, its end and its content or
 /// error.
-fn reader() -> App {
-    app(async |request: Request<RequestBody>| {
+fn reader() -> BoxService {
+    service(async |request: Request<RequestBody>| {
         let (length, is_over) = {
             let body = request.body();
             (body.size_hint().exact(), body.is_end_stream())
@@ -104,11 +104,11 @@ async fn serve_10_an_upload_that_continues_may_take_long() {
 async fn serve_10_an_unread_upload_is_never_taken_for_a_request() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let record = Arc::clone(&seen);
-    let app = app(move |request: Request<RequestBody>| {
+    let service = service(move |request: Request<RequestBody>| {
         record.lock().unwrap().push(request.uri().path().to_owned());
         std::future::ready(Body::from("unread"))
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     let smuggled = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
     let head = format!(
         "POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n",
@@ -144,8 +144,9 @@ fn endless(bomb: Bomb) -> Body {
 async fn serve_11_a_client_that_stops_reading_is_dropped() {
     let (bomb, dropped) = bomb();
     let bomb = Mutex::new(Some(bomb));
-    let app = app(move |_| std::future::ready(endless(bomb.lock().unwrap().take().unwrap())));
-    let server = run(server().write_timeout(ms(200)), app).await;
+    let service =
+        service(move |_| std::future::ready(endless(bomb.lock().unwrap().take().unwrap())));
+    let server = run(server().write_timeout(ms(200)), service).await;
     let mut client = server.connect().await;
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     client.head().await;
@@ -157,7 +158,7 @@ async fn serve_11_a_client_that_stops_reading_is_dropped() {
 
 #[tokio::test]
 async fn serve_11_slow_reading_and_slow_writing_may_take_long() {
-    let slow = app(async |_| {
+    let slow = service(async |_| {
         let (sender, frames) = mpsc::channel(1);
         tokio::spawn(async move {
             for _ in 0..3 {

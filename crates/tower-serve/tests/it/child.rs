@@ -28,7 +28,7 @@ async fn the_child_serves() {
         println!("\nlistening on {address}");
     }
     println!("\nserving");
-    let slow = app(async |request: Request<RequestBody>| {
+    let slow = service(async |request: Request<RequestBody>| {
         if request.uri().path() == "/slow" {
             sleep(ms(300)).await;
         }

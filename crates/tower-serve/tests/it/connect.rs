@@ -66,7 +66,7 @@ async fn serve_3_a_connect_without_a_tunnel_closes_the_connection() {
 
 #[tokio::test]
 async fn serve_3_a_tunnel_works_over_both_versions() {
-    let app = service_fn(async |mut request: Request<RequestBody>| {
+    let service = service_fn(async |mut request: Request<RequestBody>| {
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             let mut tunnel = TokioIo::new(upgrade.await.unwrap());
@@ -77,7 +77,7 @@ async fn serve_3_a_tunnel_works_over_both_versions() {
         });
         Ok::<_, Infallible>(Response::new(Body::default()))
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     let mut client = server.connect().await;
     client
         .send("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n")

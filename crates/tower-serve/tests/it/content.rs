@@ -114,7 +114,7 @@ async fn serve_1_removed_content_is_dropped_and_never_polled() {
     let (bombs, mut dropped) = tokio::sync::mpsc::unbounded_channel();
     let server = run(
         server(),
-        app(move |_| {
+        service(move |_| {
             let (bomb, receiver) = bomb();
             bombs.send(receiver).unwrap();
             let frames =
@@ -139,7 +139,7 @@ async fn serve_1_removed_content_is_dropped_and_never_polled() {
 /// The lengths are on one line or on several. A 0 is not the length of a response to GET.
 #[tokio::test]
 async fn serve_1_a_304_with_a_zero_among_its_lengths_has_none() {
-    let app = service_fn(async |request: Request<RequestBody>| {
+    let service = service_fn(async |request: Request<RequestBody>| {
         let mut response = Response::new(Body::default());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         let lengths = request.uri().path().split('/').skip(1);
@@ -148,7 +148,7 @@ async fn serve_1_a_304_with_a_zero_among_its_lengths_has_none() {
         }
         Ok::<_, Infallible>(response)
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     for (target, stated) in [
         ("/7", Some("7")),
         ("/0", None),
@@ -166,7 +166,7 @@ async fn serve_1_a_304_with_a_zero_among_its_lengths_has_none() {
 /// The names are written out here, so that none can get lost in the code.
 #[tokio::test]
 async fn serve_1_no_framing_is_left_without_content() {
-    let app = service_fn(async |request: Request<RequestBody>| {
+    let service = service_fn(async |request: Request<RequestBody>| {
         let mut response = Response::new(Body::default());
         let status = request.uri().path().trim_start_matches('/').parse();
         *response.status_mut() = status.unwrap_or(StatusCode::OK);
@@ -181,7 +181,7 @@ async fn serve_1_no_framing_is_left_without_content() {
         }
         Ok::<_, Infallible>(response)
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     for (request, length) in [
         ("GET /204", None),
         ("GET /205", Some("\r\ncontent-length: 0\r\n")),

@@ -87,7 +87,7 @@ async fn sleep_until_accepted(server: &Running) {
 #[tokio::test]
 async fn serve_10_a_frame_of_an_upload_has_a_minute() {
     let (called, mut calls) = mpsc::unbounded_channel();
-    let app = app(move |request: Request<RequestBody>| {
+    let service = service(move |request: Request<RequestBody>| {
         called.send(()).unwrap();
         async {
             let start = Instant::now();
@@ -95,7 +95,7 @@ async fn serve_10_a_frame_of_an_upload_has_a_minute() {
             Body::from(format!("{error}, {}", in_seconds(start.elapsed())))
         }
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     let mut client = server.connect().await;
     client
         .send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nfo")
@@ -114,7 +114,7 @@ async fn serve_10_a_frame_of_an_upload_has_a_minute() {
 async fn serve_11_a_client_that_reads_nothing_has_a_minute() {
     let (bomb, dropped) = bomb();
     let bomb = std::sync::Mutex::new(Some(bomb));
-    let app = app(move |_| {
+    let service = service(move |_| {
         let bomb = bomb.lock().unwrap().take();
         let frame = Bytes::from(vec![b'x'; 64 * 1024]);
         let frames = stream::unfold(bomb, move |bomb| {
@@ -123,7 +123,7 @@ async fn serve_11_a_client_that_reads_nothing_has_a_minute() {
         });
         std::future::ready(Body::new(StreamBody::new(frames)))
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     let mut client = server.connect().await;
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     client.head().await;
@@ -138,7 +138,7 @@ async fn serve_11_a_client_that_reads_nothing_has_a_minute() {
 #[tokio::test]
 async fn serve_13_requests_have_half_a_minute_to_finish() {
     let (called, mut calls) = mpsc::unbounded_channel();
-    let stuck = app(move |_| {
+    let stuck = service(move |_| {
         called.send(()).unwrap();
         std::future::pending::<Body>()
     });
@@ -176,13 +176,13 @@ async fn serve_12_an_http_2_connection_has_two_hundred_streams() {
 /// One connection has statuses and methods in turn that change how a body is sent.
 #[tokio::test]
 async fn serve_1_a_connection_keeps_nothing_of_the_last_request() {
-    let app = service_fn(async |request: Request<RequestBody>| {
+    let service = service_fn(async |request: Request<RequestBody>| {
         let mut response = Response::new(Body::from("content"));
         let status = request.uri().path().trim_start_matches('/');
         *response.status_mut() = status.parse().unwrap();
         Ok::<_, Infallible>(response)
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     let mut client = server.connect().await;
     for method in ["HEAD", "GET", "POST", "OPTIONS"] {
         for status in ["200", "204", "200", "205", "404", "304"] {

@@ -18,10 +18,10 @@ type Frames = mpsc::Sender<Result<Frame<Bytes>, Infallible>>;
 
 /// Returns a service that responds to `/download` with the frames of the test, and otherwise with
 /// the path.
-fn downloads() -> (Frames, App) {
+fn downloads() -> (Frames, BoxService) {
     let (sender, frames) = mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
     let frames = Arc::new(Mutex::new(Some(frames)));
-    let app = app(move |request: Request<RequestBody>| {
+    let service = service(move |request: Request<RequestBody>| {
         let frames = Arc::clone(&frames);
         async move {
             if request.uri().path() != "/download" {
@@ -34,7 +34,7 @@ fn downloads() -> (Frames, App) {
             )))
         }
     });
-    (sender, app)
+    (sender, service)
 }
 
 async fn send(frames: &Frames, text: &'static str) {
@@ -49,8 +49,8 @@ async fn is_refused(address: SocketAddr) -> bool {
 
 #[tokio::test]
 async fn serve_13_a_download_completes_and_new_clients_are_refused() {
-    let (frames, app) = downloads();
-    let server = run(server(), app).await;
+    let (frames, service) = downloads();
+    let server = run(server(), service).await;
     let mut client = server.connect().await;
     client
         .send("GET /download HTTP/1.1\r\nhost: a\r\n\r\n")
@@ -72,8 +72,8 @@ async fn serve_13_a_download_completes_and_new_clients_are_refused() {
 
 #[tokio::test]
 async fn serve_13_a_download_over_http_2_completes() {
-    let (frames, app) = downloads();
-    let server = run(server(), app).await;
+    let (frames, service) = downloads();
+    let server = run(server(), service).await;
     let client = http2();
     let uri = format!("http://{}/download", server.address);
     let response = client.0.get(uri.parse().unwrap()).await.unwrap();
@@ -111,7 +111,7 @@ async fn serve_13_connections_without_a_request_are_closed() {
 
 #[tokio::test]
 async fn serve_13_a_request_gets_its_response_before_the_close() {
-    let slow = app(async |_| {
+    let slow = service(async |_| {
         sleep(ms(200)).await;
         Body::from("late")
     });
@@ -150,7 +150,7 @@ async fn serve_13_half_of_a_head_is_not_waited_for() {
 
 /// Sends `count` requests over HTTP/1 that never get a response.
 async fn stuck(server: Server, count: usize) -> (Running, Vec<Client>) {
-    let server = run(server, app(|_| std::future::pending())).await;
+    let server = run(server, service(|_| std::future::pending())).await;
     let mut clients = Vec::new();
     for _ in 0..count {
         let mut client = server.connect().await;
@@ -214,7 +214,7 @@ async fn serve_13_a_dropped_trigger_ends_nothing() {
 #[tokio::test]
 async fn serve_13_dropping_the_future_ends_every_connection() {
     let (bombs, mut dropped) = mpsc::unbounded_channel();
-    let app = app(move |_| {
+    let service = service(move |_| {
         let (bomb, receiver) = bomb();
         bombs.send(receiver).unwrap();
         async move {
@@ -222,7 +222,7 @@ async fn serve_13_dropping_the_future_ends_every_connection() {
             std::future::pending().await
         }
     });
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     let mut client = server.connect().await;
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let first = timeout(PATIENCE, dropped.recv()).await.unwrap().unwrap();

@@ -12,7 +12,7 @@ use super::*;
 
 /// Returns a service that responds as the path describes: `/STATUS`, `/STATUS/HOW`, with the query
 /// as Content-Length.
-pub(super) fn scripted() -> App {
+pub(super) fn scripted() -> BoxService {
     BoxCloneService::new(service_fn(async |request: Request<RequestBody>| {
         let path = request.uri().path().trim_start_matches('/').to_owned();
         let (status, how) = path.split_once('/').unwrap_or((&path, "content"));

@@ -80,7 +80,7 @@ async fn serve_9_a_later_head_has_the_same_time() {
 
 #[tokio::test]
 async fn serve_9_the_time_of_a_response_does_not_count() {
-    let slow = app(async |_| {
+    let slow = service(async |_| {
         sleep(TIMEOUT * 2).await;
         Body::from("late")
     });

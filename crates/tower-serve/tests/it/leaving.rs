@@ -15,9 +15,9 @@ use super::*;
 
 /// Returns a service that sends the receiver of a bomb for each request, and then neither responds
 /// (`/future`) nor ends its body (`/body`).
-fn waiting() -> (mpsc::UnboundedReceiver<oneshot::Receiver<()>>, App) {
+fn waiting() -> (mpsc::UnboundedReceiver<oneshot::Receiver<()>>, BoxService) {
     let (bombs, requests) = mpsc::unbounded_channel();
-    let app = app(move |request: Request<RequestBody>| {
+    let service = service(move |request: Request<RequestBody>| {
         let (bomb, receiver) = bomb();
         bombs.send(receiver).unwrap();
         async move {
@@ -35,7 +35,7 @@ fn waiting() -> (mpsc::UnboundedReceiver<oneshot::Receiver<()>>, App) {
             Body::new(StreamBody::new(frames))
         }
     });
-    (requests, app)
+    (requests, service)
 }
 
 /// Closes the connection with a reset.
@@ -72,8 +72,8 @@ const REQUESTS: [&str; 4] = [
 async fn serve_8_a_reset_ends_the_request() {
     for server in [server(), server().allow_half_close()] {
         for request in REQUESTS {
-            let (mut requests, app) = waiting();
-            let server = run(server.clone(), app).await;
+            let (mut requests, service) = waiting();
+            let server = run(server.clone(), service).await;
             let mut client = server.connect().await;
             client.send(request).await;
             let bomb = next(&mut requests).await;
@@ -89,8 +89,8 @@ async fn serve_8_a_reset_ends_the_request() {
 #[tokio::test]
 async fn serve_8_a_reset_of_a_stream_ends_the_request() {
     for server in [server(), server().allow_half_close()] {
-        let (mut requests, app) = waiting();
-        let server = run(server, app).await;
+        let (mut requests, service) = waiting();
+        let server = run(server, service).await;
         let socket = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
         let (mut sender, connection) = handshake(TokioExecutor::new(), socket).await.unwrap();
         tokio::spawn(connection);
@@ -115,8 +115,8 @@ async fn serve_8_a_reset_of_a_stream_ends_the_request() {
 #[tokio::test]
 async fn serve_7_a_client_that_stops_sending_has_left_by_default() {
     for request in &REQUESTS[..2] {
-        let (mut requests, app) = waiting();
-        let server = run(server(), app).await;
+        let (mut requests, service) = waiting();
+        let server = run(server(), service).await;
         let mut client = server.connect().await;
         client.send(request).await;
         let bomb = next(&mut requests).await;
@@ -130,33 +130,33 @@ async fn serve_7_a_client_that_stops_sending_has_left_by_default() {
 
 /// Returns a service that responds with the path when the test lets it, and to `/stream` in two
 /// frames.
-fn when_told() -> (mpsc::UnboundedReceiver<oneshot::Sender<()>>, App) {
+fn when_released() -> (mpsc::UnboundedReceiver<oneshot::Sender<()>>, BoxService) {
     let (requests, received) = mpsc::unbounded_channel();
-    let app = app(move |request: Request<RequestBody>| {
+    let service = service(move |request: Request<RequestBody>| {
         let path = request.uri().path().to_owned();
-        let (tell, told) = oneshot::channel();
-        requests.send(tell).unwrap();
+        let (release, released) = oneshot::channel();
+        requests.send(release).unwrap();
         async move {
             if path != "/stream" {
-                told.await.unwrap();
+                released.await.unwrap();
                 return Body::from(path);
             }
             let frame = |text: &'static [u8]| Ok::<_, Infallible>(Frame::data(Bytes::from(text)));
             let last = stream::once(async move {
-                told.await.unwrap();
+                released.await.unwrap();
                 frame(b"last")
             });
             let frames = stream::iter([frame(b"first")]).chain(last);
             Body::new(StreamBody::new(frames))
         }
     });
-    (received, app)
+    (received, service)
 }
 
 async fn half_closing() -> (mpsc::UnboundedReceiver<oneshot::Sender<()>>, Running) {
-    let (requests, app) = when_told();
+    let (requests, service) = when_released();
     let server = server().allow_half_close();
-    (requests, run(server, app).await)
+    (requests, run(server, service).await)
 }
 
 /// Waits until the end of the client's side has come to the server.
@@ -170,9 +170,9 @@ async fn serve_7_a_half_closed_client_gets_a_late_response() {
     let mut client = server.connect().await;
     client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     stop_sending(&client);
-    let tell = next(&mut requests).await;
+    let release = next(&mut requests).await;
     a_while().await;
-    tell.send(()).unwrap();
+    release.send(()).unwrap();
     assert!(client.response().await.ends_with("/slow"));
     // Nothing more can come, so the server does not wait for it.
     let (rest, time) = client.rest().await;
@@ -190,10 +190,10 @@ async fn serve_7_a_half_closed_client_gets_a_streamed_response() {
             stop_sending(&client);
         }
         client.head().await;
-        let tell = next(&mut requests).await;
+        let release = next(&mut requests).await;
         stop_sending(&client);
         a_while().await;
-        tell.send(()).unwrap();
+        release.send(()).unwrap();
         let (body, _) = client.rest().await;
         assert_eq!(body, b"5\r\nfirst\r\n4\r\nlast\r\n0\r\n\r\n");
     }
@@ -210,9 +210,9 @@ async fn serve_7_a_half_closed_client_gets_all_its_responses() {
     }
     stop_sending(&client);
     for path in ["/one", "/two", "/three"] {
-        let tell = next(&mut requests).await;
+        let release = next(&mut requests).await;
         a_while().await;
-        tell.send(()).unwrap();
+        release.send(()).unwrap();
         assert!(client.response().await.ends_with(path));
     }
     assert_eq!(client.rest().await.0, b"");
@@ -221,8 +221,8 @@ async fn serve_7_a_half_closed_client_gets_all_its_responses() {
 #[tokio::test]
 async fn serve_8_a_half_closed_client_that_resets_has_left() {
     for request in &REQUESTS[..3] {
-        let (mut requests, app) = waiting();
-        let server = run(server().allow_half_close(), app).await;
+        let (mut requests, service) = waiting();
+        let server = run(server().allow_half_close(), service).await;
         let mut client = server.connect().await;
         client.send(request).await;
         stop_sending(&client);
@@ -248,7 +248,7 @@ async fn serve_7_half_a_request_is_not_waited_for_after_the_end() {
         let (_, time) = client.rest().await;
         assert!(time < Duration::from_secs(5), "{half}: {time:?}");
     }
-    let reads = app(async |request: Request<RequestBody>| {
+    let reads = service(async |request: Request<RequestBody>| {
         let body = request.into_body().collect().await;
         Body::from(if body.is_err() { "broken" } else { "whole" })
     });

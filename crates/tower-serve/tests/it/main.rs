@@ -53,7 +53,7 @@ struct Running {
     task: JoinHandle<io::Result<()>>,
 }
 
-async fn run<S, B>(server: Server, app: S) -> Running
+async fn run<S, B>(server: Server, service: S) -> Running
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
@@ -65,7 +65,7 @@ where
     let url = bound.addresses().next().unwrap();
     let address = url.strip_prefix("http://").unwrap().parse().unwrap();
     let (trigger, shutdown) = Shutdown::manual();
-    let task = tokio::spawn(bound.serve(app, shutdown));
+    let task = tokio::spawn(bound.serve(service, shutdown));
     Running {
         address,
         trigger,
@@ -146,10 +146,10 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
     }
 }
 
-type App = BoxCloneService<Request<RequestBody>, Response<Body>, Infallible>;
+type BoxService = BoxCloneService<Request<RequestBody>, Response<Body>, Infallible>;
 
 /// Returns a service that responds with the body that this function returns.
-fn app<F, Fut>(respond: F) -> App
+fn service<F, Fut>(respond: F) -> BoxService
 where
     F: Fn(Request<RequestBody>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Body> + Send + 'static,
@@ -162,8 +162,8 @@ where
 }
 
 /// Returns a service that responds with the path.
-fn echo_path() -> App {
-    app(async |request: Request<RequestBody>| Body::from(request.uri().path().to_owned()))
+fn echo_path() -> BoxService {
+    service(async |request: Request<RequestBody>| Body::from(request.uri().path().to_owned()))
 }
 
 /// Sends a message when it is dropped.

@@ -82,7 +82,7 @@ async fn serve_19_both_versions_are_spoken_at_one_address() {
 
 #[tokio::test]
 async fn serve_17_each_request_has_the_address_of_its_peer() {
-    let peer = app(async |request: Request<RequestBody>| {
+    let peer = service(async |request: Request<RequestBody>| {
         let peer = request.extensions().get::<PeerAddr>().unwrap();
         Body::from(peer.0.to_string())
     });

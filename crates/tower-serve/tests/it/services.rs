@@ -144,11 +144,11 @@ impl Service<Request<RequestBody>> for OneAtATime {
 
 #[tokio::test]
 async fn serve_14_an_idle_connection_holds_no_readiness() {
-    let app = OneAtATime {
+    let service = OneAtATime {
         permits: Arc::new(Semaphore::new(1)),
         permit: None,
     };
-    let server = run(server(), app).await;
+    let server = run(server(), service).await;
     let mut idle = server.connect().await;
     assert!(idle.get("/rejected").await.ends_with("rejected"));
     assert!(server.get("/").await.ends_with("served"));
@@ -202,7 +202,7 @@ async fn serve_15_an_error_ends_the_connection() {
 
 #[tokio::test]
 async fn serve_15_a_panic_ends_one_connection_and_nothing_else() {
-    let panicking = app(async |request: Request<RequestBody>| {
+    let panicking = service(async |request: Request<RequestBody>| {
         assert_ne!(request.uri().path(), "/panic", "as it was asked to");
         Body::from("fine")
     });

@@ -92,14 +92,14 @@ mod unix {
         let address = format!("unix:{}", path.display());
         assert_eq!(Vec::from_iter(bound.addresses()), [address]);
         let (trigger, shutdown) = Shutdown::manual();
-        let app = app(async |request: Request<RequestBody>| {
+        let service = service(async |request: Request<RequestBody>| {
             if request.uri().path() == "/stuck" {
                 std::future::pending::<()>().await;
             }
             let peer = request.extensions().get::<PeerAddr>();
             Body::from(format!("{peer:?}"))
         });
-        (trigger, tokio::spawn(bound.serve(app, shutdown)))
+        (trigger, tokio::spawn(bound.serve(service, shutdown)))
     }
 
     async fn connect(path: &Path) -> Client<UnixStream> {
