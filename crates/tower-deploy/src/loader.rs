@@ -5,8 +5,6 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
-#[cfg(feature = "cli")]
-use crate::HttpServer;
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
     ini::{Read, from_disk},
@@ -176,7 +174,7 @@ impl Loader {
     ) -> Result<Server, Error> {
         match plan? {
             Some(plan) => plan.root.server(&self.options(files)),
-            None => Ok(Server::http(HttpServer::default())),
+            None => Ok(Server::http(tower_serve::Server::default())),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{self, stdout};
 
 use clap::Args;
+use tower_serve::{Address, Shutdown};
 
 #[cfg(feature = "reload")]
 use super::reload::Kept;
@@ -13,7 +14,7 @@ use super::{
     log::LAST_LINES,
     runtime::runtime,
 };
-use crate::{Address, App, Registry, Server, builtin::access_log, serve::Shutdown};
+use crate::{App, Registry, Server, builtin::access_log};
 #[cfg(feature = "reload")]
 use crate::{Reload, reload::Contents};
 
