@@ -77,6 +77,8 @@ filter egg:tower#body-limit  [filter:limit] x.ini:9
 filter egg:tower#origin  [filter:origin] x.ini:12
     trusted = 10.0.0.0/8 ::1
     trusted_without_address = no  (default)
+    only_forwarded = no  (default)
+    only_x_forwarded = no  (default)
     https = no  (default)
 filter egg:tower#cors  [filter:cors] x.ini:16
     origins = https://example.org
