@@ -548,7 +548,7 @@ impl<A: fmt::Debug> fmt::Debug for CascadeLayer<A> {
 
 type Guard = Arc<dyn Fn(&request::Parts) -> bool + Send + Sync>;
 
-/// Whether the services are tried for a request.
+/// The conditions on which the services are tried for a request.
 #[derive(Clone, Default)]
 pub(crate) struct Guards(Vec<Guard>);
 

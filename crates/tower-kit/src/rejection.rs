@@ -107,7 +107,7 @@ impl Rejection {
         self
     }
 
-    /// Sets the preferences for a response that is made where the request is not at hand, as with
+    /// Sets the preferences for a response that is made without access to the request, as with
     /// axum's `IntoResponse`. Default: text.
     ///
     /// ```
