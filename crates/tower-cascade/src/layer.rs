@@ -1,3 +1,5 @@
+//! The layer: the services to try, and the options that decide when a request falls through.
+
 use std::{
     any::{Any, type_name},
     fmt,

@@ -1,3 +1,5 @@
+//! A rejection: the response that a layer makes itself, and the reason for the log.
+
 use std::{
     borrow::Cow,
     error::Error,
