@@ -1,3 +1,5 @@
+//! The reasons of a cascade's own responses, and the errors of a body that it has recorded.
+
 use std::{error::Error, fmt};
 
 /// An error of a cascade: the reason of its own rejections, or the error of a request's body that

@@ -176,7 +176,7 @@ where
     }
 }
 
-/// A request as it came, and what has happened to it so far.
+/// A request as it came, and the state of its way along the services.
 pub(crate) struct Run<A, S, B> {
     parts: Parts,
     replay: Replay<B>,
@@ -279,13 +279,13 @@ fn has_pass<T>(response: &Response<T>) -> bool {
 /// Rack's name for [`Pass`].
 const X_CASCADE: &str = "x-cascade";
 
-/// What is still to be done to the final response.
+/// The work that is left for the final response.
 struct End<A, S> {
     shared: Arc<Shared<A, S>>,
     notes: Notes,
 }
 
-/// What the final response takes from those that fell through.
+/// The parts that the final response takes from those that fell through.
 #[derive(Default)]
 struct Notes {
     /// The `Allow` of each 405.

@@ -1,3 +1,5 @@
+//! The layer: the services to try, and the options that decide when a request falls through.
+
 use std::{
     any::{Any, type_name},
     fmt,
@@ -548,7 +550,7 @@ impl<A: fmt::Debug> fmt::Debug for CascadeLayer<A> {
 
 type Guard = Arc<dyn Fn(&request::Parts) -> bool + Send + Sync>;
 
-/// Whether the services are tried for a request.
+/// The conditions on which the services are tried for a request.
 #[derive(Clone, Default)]
 pub(crate) struct Guards(Vec<Guard>);
 

@@ -1,3 +1,5 @@
+//! The service: it starts each request's way along the services.
+
 use std::{
     fmt,
     sync::Arc,

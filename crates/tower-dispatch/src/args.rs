@@ -1,3 +1,5 @@
+//! The path parameters of a request, as the endpoint and its layers see them.
+
 use std::{
     fmt::{self, Display},
     sync::Arc,

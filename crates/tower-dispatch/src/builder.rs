@@ -1,3 +1,5 @@
+//! The builder: routes in their order, and the errors of routes that cannot be used.
+
 use std::{error::Error, fmt, marker::PhantomData, sync::Arc};
 
 use http::Method;

@@ -1,3 +1,5 @@
+//! The response body of a boxed endpoint.
+
 use std::any::Any;
 
 use bytes::Bytes;

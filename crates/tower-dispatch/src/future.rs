@@ -1,3 +1,5 @@
+//! The response future of a dispatcher: that of the endpoint, or the dispatcher's own response.
+
 use std::{
     fmt,
     future::Future,

@@ -1,3 +1,5 @@
+//! The dispatcher as a service: it passes a request to its endpoint, or responds itself.
+
 use std::{
     fmt::{self, Display},
     sync::Arc,

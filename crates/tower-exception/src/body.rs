@@ -1,3 +1,5 @@
+//! The response body: the inner body under guard, and its end after a failure.
+
 use std::{
     error::Error,
     fmt, mem,

@@ -1,3 +1,5 @@
+//! The response future: the inner future under guard, and then the page or the response.
+
 use std::{
     convert::Infallible,
     fmt,

@@ -1,3 +1,5 @@
+//! An incident: one panic or error, with its phase, its request and its id.
+
 use std::{
     error::Error,
     fmt::{self, Write},

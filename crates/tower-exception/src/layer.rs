@@ -1,3 +1,5 @@
+//! The layer: the report and the options of production and of development.
+
 use std::{
     error::Error,
     fmt,

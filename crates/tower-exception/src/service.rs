@@ -1,3 +1,5 @@
+//! The service: readiness and calls under guard, and a fresh clone after a failure.
+
 use std::{
     convert::Infallible,
     error::Error,

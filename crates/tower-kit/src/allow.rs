@@ -1,3 +1,5 @@
+//! The `Allow` header, as the union of several.
+
 use std::collections::BTreeSet;
 
 use http::{HeaderMap, HeaderValue, Method, header::ALLOW};

@@ -1,3 +1,5 @@
+//! One call of a service that is made ready when its turn comes.
+
 use std::{
     fmt,
     future::Future,

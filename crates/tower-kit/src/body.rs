@@ -1,3 +1,5 @@
+//! The body of a layer that may respond itself.
+
 use std::{
     fmt,
     pin::Pin,

@@ -1,3 +1,5 @@
+//! The future of a layer that may respond itself.
+
 use std::{
     fmt,
     future::Future,

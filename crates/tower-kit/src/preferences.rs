@@ -1,3 +1,5 @@
+//! The format of an error response, as a client prefers it.
+
 use http::{
     HeaderMap, HeaderValue, Method, Request,
     header::{ACCEPT, CONTENT_TYPE},

@@ -1,3 +1,5 @@
+//! A rejection: the response that a layer makes itself, and the reason for the log.
+
 use std::{
     borrow::Cow,
     error::Error,
@@ -107,7 +109,7 @@ impl Rejection {
         self
     }
 
-    /// Sets the preferences for a response that is made where the request is not at hand, as with
+    /// Sets the preferences for a response that is made without access to the request, as with
     /// axum's `IntoResponse`. Default: text.
     ///
     /// ```

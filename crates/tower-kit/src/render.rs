@@ -1,3 +1,5 @@
+//! A layer that renders rejections in a user's own way.
+
 use std::{
     fmt,
     future::Future,

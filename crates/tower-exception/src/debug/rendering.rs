@@ -1,3 +1,5 @@
+//! A page or a text that is made on a thread of its own.
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},

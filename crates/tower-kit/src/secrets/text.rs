@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::{REDACTED, decoded, has_encoded_secret, is_secret};
 
 /// Returns a text without the values of secret fields, as `Debug`, JSON, forms and queries write
-/// fields, and without what [`urls`] removes. Parts that are encoded as in a URL are replaced as a
-/// whole if they have a secret in them.
+/// fields. The parts that [`urls`] removes are removed, too. Parts that are encoded as in a URL are
+/// replaced as a whole if they have a secret in them.
 ///
 /// ```
 /// use tower_kit::secrets::fields;
@@ -91,7 +91,7 @@ fn separator_length(text: &[u8], quoted: bool) -> Option<usize> {
         });
     let sign = match text.get(close) {
         Some(b':' | b'=') => close,
-        // What was taken for the end of a name had the sign in it.
+        // The sign was within the supposed end of a name.
         _ if quoted && quote > 0 && text[quote..close].contains(&b',') => {
             return Some(close);
         }
@@ -121,8 +121,8 @@ fn line_length(text: &[u8]) -> usize {
     end.unwrap_or(text.len())
 }
 
-/// Returns how many bytes a value has. It ends with the line, or with what ends a field, an element
-/// or a parameter outside of quotes and brackets.
+/// Returns the number of bytes of a value. It ends with the line, or with a sign that ends a field,
+/// an element or a parameter outside of quotes and brackets.
 fn value_length(text: &[u8]) -> usize {
     // JSON within a string has escaped quotes.
     const QUOTES: [&[u8]; 2] = [b"\"", b"\\\""];
@@ -186,7 +186,7 @@ pub fn urls(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns the length of user and password at the start of a URL after its scheme. A password may
-/// have in it what ends an authority.
+/// contain signs that end an authority.
 fn user(url: &str) -> Option<usize> {
     let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
     if let Some(at) = url[..authority].rfind('@') {
