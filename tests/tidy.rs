@@ -6,10 +6,15 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+#[path = "tidy/prose.rs"]
+mod prose;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+use prose::{lines_are_narrow, rules_are_tested, words_are_plain};
 
 /// What published crates may depend on, besides each other. Another one goes in here with a reason in
 /// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
@@ -530,7 +535,7 @@ fn links(text: &str) -> Vec<Link> {
 
 type Check = fn(&Path) -> Vec<String>;
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 10] = [
     manifests_inherit,
     readme_is_the_crate_doc,
     contract_is_tested,
@@ -538,6 +543,9 @@ const CHECKS: [Check; 7] = [
     nothing_is_ignored,
     snippets_are_compiled,
     readmes_are_whole_on_crates_io,
+    words_are_plain,
+    lines_are_narrow,
+    rules_are_tested,
 ];
 
 #[test]
