@@ -1,5 +1,5 @@
-//! Lines with a prefix: frames of 64 KiB through the layer, beside what cannot be saved, copying them and looking for their newlines, and beside
-//! what anybody would write first.
+//! Lines with a prefix: frames of 64 KiB through the layer, beside what cannot be saved, copying
+//! them and looking for their newlines, and beside what most people write first.
 
 use std::{convert::Infallible, hint::black_box};
 

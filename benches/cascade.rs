@@ -35,8 +35,8 @@ fn guard_skips() -> Subject {
     Subject::new(layer.layer(service_fn(answers)))
 }
 
-/// A clone of a browser's request head, and no cascade. It is the first clone, which makes shared texts of
-/// some that were not.
+/// A clone of a browser's request head, and no cascade. It is the first clone, which makes shared
+/// texts of some that were not.
 fn parts_clone() -> Subject {
     Subject::new(service_fn(async |request: Request<ReqBody>| {
         let (parts, body) = request.into_parts();

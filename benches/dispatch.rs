@@ -1,4 +1,5 @@
-//! Lookups: the route that a path leads to, and its path parameters. Nothing around them is measured.
+//! Lookups: the route that a path leads to, and its path parameters. Nothing around them is
+//! measured.
 
 use std::hint::black_box;
 
@@ -38,8 +39,8 @@ fn regexes(templates: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// In an order that is always the same and that nobody can guess (Fisher and Yates, with the generator of Knuth's
-/// MMIX).
+/// In an order that is always the same and looks random (Fisher and Yates, with the generator of
+/// Knuth's MMIX).
 fn shuffled(mut paths: Vec<String>) -> Vec<String> {
     let mut state: u64 = 42;
     for at in (1..paths.len()).rev() {
@@ -99,7 +100,7 @@ fn github_regexes() -> Vec<Regex> {
     regexes.collect()
 }
 
-/// "For each pattern: match, else next", as the ancestors have it.
+/// "For each pattern: match, otherwise next", as link.wsgi and the article have it.
 fn plain_loop() -> Subject {
     let regexes = github_regexes();
     Subject::lookups(&shuffled(paths(&github())), move |path| {
@@ -113,7 +114,7 @@ fn plain_loop() -> Subject {
     })
 }
 
-/// The same by somebody who knows that asking for groups takes longer.
+/// The same by an author who knows that a search for groups takes longer.
 fn is_match_loop() -> Subject {
     let regexes = github_regexes();
     Subject::lookups(&shuffled(paths(&github())), move |path| {
@@ -141,7 +142,8 @@ fn actix() -> Subject {
     })
 }
 
-/// Routes as a large site has them: services, versions and resources, each with the same few actions.
+/// Routes as a large site has them: services, versions and resources, each with the same few
+/// actions.
 fn site(routes: usize) -> Vec<String> {
     const ACTIONS: [&str; 10] = [
         "",

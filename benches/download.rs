@@ -1,14 +1,16 @@
-//! How much memory does the prefix layer take for bodies that are hard on it, beside the same bodies without it?
+//! How much memory does the prefix layer take for bodies that are hard on it, beside the same
+//! bodies without it?
 //!
-//! `cargo run --release -p benches --bin download` prints for a body of 1 GiB without a newline, one of 1 GiB of newlines, both in frames of 64 KiB,
-//! and one of a single frame of 64 MiB of newlines, with and without the layer, each in a process of its own:
+//! `cargo run --release -p benches --bin download` prints for a body of 1 GiB without a newline,
+//! one of 1 GiB of newlines, both in frames of 64 KiB, and one of a single frame of 64 MiB of
+//! newlines, with and without the layer, each in a process of its own:
 //!
 //! ```text
 //! download BODY LAYER BYTES bytes, SECONDS s, PEAK KiB
 //! ```
 //!
-//! and for each body by how much the peaks differ. It fails where bytes are missing or a difference is more than 4 MiB. It
-//! asks Linux for the peak (`VmHWM`).
+//! and for each body by how much the peaks differ. It fails where bytes are missing or a difference
+//! is more than 4 MiB. It asks Linux for the peak (`VmHWM`).
 
 use std::{
     convert::Infallible,

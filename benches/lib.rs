@@ -55,8 +55,8 @@ impl Subject {
         Self::with(browser_request, service)
     }
 
-    /// A service that takes requests and is done with each before the next: from the call to the last frame of the
-    /// body. Making the requests is not measured.
+    /// A service that takes requests and is done with each before the next: from the call to the
+    /// last frame of the body. Making the requests is not measured.
     fn with<S, R, B>(request: fn() -> Request<R>, mut service: S) -> Self
     where
         S: Service<Request<R>, Response = Response<B>, Error = Infallible> + 'static,
@@ -76,8 +76,8 @@ impl Subject {
         }
     }
 
-    /// Takes the texts one after the other, and goes on where it was. They lie side by side: a server's path has just been
-    /// read, so it is at hand.
+    /// Takes the texts one after the other, and goes on where it was. They lie side by side: a
+    /// server's path has just been read, so it is at hand.
     fn lookups(texts: &[String], mut look_up: impl FnMut(&str) + 'static) -> Self {
         let all = texts.concat();
         let ends = texts.iter().scan(0, |end, text| {
@@ -290,7 +290,7 @@ impl Pair {
         self
     }
 
-    /// What is taken off both, if there is something.
+    /// The part that is subtracted from both, if there is one.
     #[must_use]
     pub fn base(&self) -> Option<Subject> {
         self.less.map(|less| less())

@@ -1,5 +1,5 @@
-//! What each layer adds to a request: the time of a service with the layer, less that of the bare service.
-//! The two take turns in the same run, so that a busy machine slows both.
+//! What each layer adds to a request: the time of a service with the layer, less that of the bare
+//! service. The two take turns in the same run, so that a busy machine slows both.
 
 #![allow(
     missing_docs,

@@ -67,7 +67,7 @@ async fn serves<B>(
 const OTHERS: &[&str] = &["/", "/about"];
 const THIS: &[&str] = &["/", "/hello/John"];
 
-/// Two routes, and whoever is asked for anything else.
+/// Two routes, and a fallback for all other paths.
 fn routes<B: Send + 'static>(
     route: Answer,
 ) -> impl Service<

@@ -1,5 +1,5 @@
-//! A gigabyte goes through an app that answers 404 without reading it, to one that hashes it: is the hash right, and how much
-//! memory does the server take, beside one without a cascade?
+//! A gigabyte goes through an app that answers 404 without reading it, to one that hashes it: is
+//! the hash right, and how much memory does the server take, beside one without a cascade?
 //!
 //! `cargo run --release -p benches --bin upload` prints for HTTP/1 and HTTP/2, with and without:
 //!
@@ -7,8 +7,8 @@
 //! upload VERSION SERVER SECONDS s, PEAK KiB
 //! ```
 //!
-//! and for each version by how much the peaks differ. It fails where a hash is wrong or a difference is more than 2 MiB. It
-//! asks Linux for the peak (`VmHWM`).
+//! and for each version by how much the peaks differ. It fails where a hash is wrong or a
+//! difference is more than 2 MiB. It asks Linux for the peak (`VmHWM`).
 
 use std::{
     convert::Infallible,

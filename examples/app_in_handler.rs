@@ -1,5 +1,5 @@
-//! An app that is called from inside an axum handler, as Pylons has a WSGI app in a controller: the handler decides who may
-//! see it, and what becomes of its answer.
+//! An app that is called from inside an axum handler, as Pylons has a WSGI app in a controller: the
+//! handler decides who may see it, and what becomes of its answer.
 //!
 //! `cargo run -p examples --bin app-in-handler`, then `curl http://127.0.0.1:8080/docs/notes.txt?key=open`.
 

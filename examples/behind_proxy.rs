@@ -1,5 +1,5 @@
-//! A wiki below `/wiki`, behind a trusted proxy that takes `/team` off the path: the links in its pages are absolute and
-//! lead where the reader came from.
+//! A wiki below `/wiki`, behind a trusted proxy that takes `/team` off the path: the links in its
+//! pages are absolute and lead where the reader came from.
 //!
 //! `cargo run -p examples --bin behind-proxy`, then, as the proxy would do it:
 //!
@@ -28,7 +28,7 @@ struct Args {
 /// A page that says where it is, who reads it, and where the next one is.
 async fn page(origin: Origin, request: Request) -> Result<Html<String>, StatusCode> {
     let (parts, _) = request.into_parts();
-    // A host that is not on the list has been refused, so there is somebody who vouches for it.
+    // A host that is not on the list has been rejected, so this one is vouched for.
     let (Some(here), Some(wiki)) = (origin.url(&parts), origin.application_url(&parts)) else {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     };

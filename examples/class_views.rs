@@ -1,4 +1,5 @@
-//! Class-based views, as link.wsgi has them: one object for all requests, and a method of it for each HTTP method.
+//! Class-based views, as link.wsgi has them: one object for all requests, and a method of it for
+//! each HTTP method.
 //!
 //! `cargo run -p examples --bin class-views`, then `curl -X POST -d 'buy milk' http://127.0.0.1:8080/notes` and
 //! `curl http://127.0.0.1:8080/notes/0`.

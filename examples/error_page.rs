@@ -1,5 +1,5 @@
-//! The error page in development: a panic, and an error of the application's own with its sources, around an axum application. With
-//! `--production` the client learns an id and nothing else.
+//! The error page in development: a panic, and an error of the application's own with its sources,
+//! around an axum application. With `--production` the client learns an id and nothing else.
 //!
 //! `cargo run -p examples --bin error-page`, then open `http://127.0.0.1:8080/`.
 
@@ -25,7 +25,7 @@ struct Args {
     /// Shows clients nothing but an id.
     #[arg(long)]
     production: bool,
-    /// Puts the traceback behind what was sent, as the ancestor did.
+    /// Appends the traceback to the body that was sent so far, as the article does.
     #[arg(long)]
     append: bool,
 }
@@ -158,5 +158,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn snapshot() -> SnapshotLayer {
     SnapshotLayer::new()
         .show::<Environ>("environ")
-        .show::<UrlArgs>("url args")
+        .show::<UrlArgs>("path parameters")
 }

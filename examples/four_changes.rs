@@ -1,5 +1,6 @@
-//! The four things that a middleware can change, one layer each: the environ, the status, the headers and the body of what
-//! passes through it. Two of the layers are ours, two are tower-http's.
+//! The four things that a middleware can change, one layer each: the environ, the status, the
+//! headers and the body of what passes through it. Two of the layers are ours, two are
+//! tower-http's.
 //!
 //! `cargo run -p examples --bin four-changes`, then `curl -i http://127.0.0.1:8080/`.
 

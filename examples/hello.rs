@@ -1,5 +1,6 @@
-//! The application of Armin Ronacher's WSGI introduction, whole: a greeting by query string, an ordered list of regexes that
-//! match the path without its leading slashes, and its ExceptionMiddleware around them, which shows tracebacks in the browser.
+//! The application of Armin Ronacher's WSGI introduction, whole: a greeting by query string, an
+//! ordered list of regexes that match the path without its leading slashes, and its
+//! ExceptionMiddleware around them, which shows tracebacks in the browser.
 //!
 //! `cargo run -p examples --bin hello`, then open `http://127.0.0.1:8080/?subject=John` or `/hello/John`.
 
@@ -48,7 +49,7 @@ async fn hello(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     page(format!("<p>Hello {}!</p>\n", encode_text(subject)))
 }
 
-/// Whoever asks for nobody in particular breaks it.
+/// A greeting for `nobody` panics.
 async fn nobody(_: Request<Body>) -> Result<Response<Body>, Infallible> {
     panic!("there is nobody to greet")
 }

@@ -1,5 +1,5 @@
-//! Pylons' KeyAdder in axum: a middleware that puts a value under a name into every request, and a handler that
-//! asks for it by that name.
+//! Pylons' KeyAdder in axum: a middleware that puts a value under a name into every request, and a
+//! handler that asks for it by that name.
 //!
 //! `cargo run -p examples --bin key-adder`, then `curl http://127.0.0.1:8080/`.
 

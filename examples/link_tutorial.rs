@@ -1,5 +1,6 @@
-//! The application of link.wsgi's tutorial, whole: routes to functions and to a class with a method for each HTTP method, a middleware
-//! that sees each request with its handler's route before and after, and what its JSON file says as a table in code.
+//! The application of link.wsgi's tutorial, whole: routes to functions and to a class with a method
+//! for each HTTP method, a middleware that sees each request with its handler's route before and
+//! after, and what its JSON file says as a table in code.
 //!
 //! `cargo run -p examples --bin link-tutorial`, then `curl -i http://127.0.0.1:8080/hello`, and `/counter` with GET, POST and
 //! DELETE. Without `user=` in the query there is no `/counter`.
@@ -92,8 +93,8 @@ impl Hook for MyMiddleware {
     }
 }
 
-/// What the tutorial's JSON says: patterns, as Python's `re.match` takes them, each with its methods and their handlers; and
-/// the middlewares.
+/// What the tutorial's JSON says: patterns, as Python's `re.match` takes them, each with its
+/// methods and their handlers; and the middlewares.
 fn router()
 -> Result<Dispatch<tower_dispatch::Endpoint<Body, Infallible>>, Box<dyn std::error::Error>> {
     let counter = View::new(Counter::default())

@@ -1,5 +1,5 @@
-//! A page that loads itself again when the server was restarted: every HTML page gets a script put before its `</body>`, and the script
-//! listens at `/live-reload`.
+//! A page that loads itself again when the server was restarted: every HTML page gets a script in
+//! front of its `</body>`, and the script listens at `/live-reload`.
 //!
 //! `cargo run -p examples --bin live-reload`, open `http://127.0.0.1:8080/`, change `PAGE`, and run it again.
 

@@ -1,4 +1,5 @@
-//! Incidents in the application's own log: one event at level ERROR each, with the id that the client was told.
+//! Incidents in the application's own log: one event at level ERROR each, with the id that the
+//! client was told.
 //!
 //! `cargo run -p examples --bin report-to-tracing`, then `curl -i http://127.0.0.1:8080/panic`.
 

@@ -1,4 +1,5 @@
-//! REST and gRPC on one port, in either order: an axum router and tonic's routes, without a rule for which request is whose.
+//! REST and gRPC on one port, in either order: an axum router and tonic's routes, without a rule
+//! for which request is whose.
 //!
 //! `cargo run -p examples --bin rest-and-grpc`, then `curl http://127.0.0.1:8080/hello`, and any gRPC client at the same address.
 //! `--rest-first` has the other order.

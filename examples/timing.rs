@@ -1,5 +1,5 @@
-//! How long requests take, those too that nobody waited for: one line for each, written when its last byte was taken or the
-//! client was gone.
+//! How long requests take, also those whose client left: one line for each, written when its last
+//! byte was taken or the client was gone.
 //!
 //! `cargo run -p examples --bin timing`, then `curl http://127.0.0.1:8080/`, `curl -m 1 http://127.0.0.1:8080/slow` (which
 //! gives up), and `curl http://127.0.0.1:8080/stream | head -c 100`.
@@ -75,7 +75,7 @@ async fn slow() -> &'static str {
     "at last\n"
 }
 
-/// A line every millisecond, for as long as somebody reads.
+/// A line every millisecond, for as long as the client reads.
 async fn long() -> Body {
     let lines = stream::repeat_with(|| Ok::<_, Infallible>("another line\n"));
     Body::from_stream(lines.then(async |line| {

@@ -1,7 +1,7 @@
-//! A service that answers for every path, as gRPC's services do, beside an axum router with a fallback of its own: two that
-//! cannot be merged can be tried in turn.
+//! A service that answers for every path, as gRPC's services do, beside an axum router with a
+//! fallback of its own: two that cannot be merged can be tried in turn.
 //!
-//! `cargo run -p examples --bin two-fallbacks`, then `curl -i http://127.0.0.1:8080/nobody` and
+//! `cargo run -p examples --bin two-fallbacks`, then `curl -i http://127.0.0.1:8080/missing` and
 //! `curl -i -X POST -H 'Content-Type: application/grpc' http://127.0.0.1:8080/hello.Greeter/Bye`.
 
 use std::{convert::Infallible, net::SocketAddr};

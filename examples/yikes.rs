@@ -1,5 +1,6 @@
-//! The filter of Armin Ronacher's WSGI introduction, on a bare hyper server: "yikes:" before every line that an application answers, or with
-//! `--chunks`, as the article had it, before every item that it yields.
+//! The filter of Armin Ronacher's WSGI introduction, on a bare hyper server: "yikes:" before every
+//! line that an application answers, or with `--chunks`, as the article had it, before every item
+//! that it yields.
 //!
 //! `cargo run -p examples --bin yikes`, then `curl -i http://127.0.0.1:8080/`.
 
@@ -53,7 +54,8 @@ async fn main() -> std::io::Result<()> {
         false => PrefixLayer::new("yikes: "),
     };
     let service = ServiceBuilder::new()
-        // A request may be asked twice, the second time with an empty body. Hyper's own cannot be made, a box of one can.
+        // A request may be asked twice, the second time with an empty body. Hyper's own cannot be
+        // made, a box of one can.
         .layer(MapRequestBodyLayer::new(|body: Incoming| body.boxed()))
         .layer(yikes)
         .service(service_fn(application));

@@ -136,7 +136,7 @@ async fn an_upload_that_the_second_app_refuses_is_never_sent() {
         first_answer(&server, 5_000_000).await,
         "HTTP/1.1 413 Payload Too Large"
     );
-    // hyper asks for the body when somebody polls it, and not before.
+    // hyper asks for the body when it is polled, and not before.
     assert_eq!(first_answer(&server, 1000).await, "HTTP/1.1 100 Continue");
     server.stop().await.unwrap();
 }

@@ -1,4 +1,5 @@
-//! The snippets of documents that belong to no crate, as doc tests. Those of a crate's README are its own.
+//! The snippets of documents that belong to no crate, as doc tests. Those of a crate's README are
+//! its own.
 
 #[cfg(doctest)]
 #[doc = include_str!("../docs/recipes.md")]

@@ -1,5 +1,5 @@
-//! Every phase in which something can go wrong, on real sockets: what the client saw, one incident, one report, and a server that
-//! goes on.
+//! Every phase in which something can go wrong, on real sockets: what the client saw, one incident,
+//! one report, and a server that goes on.
 
 #![allow(
     clippy::unwrap_used,
@@ -129,7 +129,8 @@ impl Future for Answer {
     }
 }
 
-/// Two frames of data and trailers, with a pause before each but the first, so that the ones before are on their way.
+/// Two frames of data and trailers, with a pause before each but the first, so that the ones before
+/// are on their way.
 struct Frames {
     at: At,
     how: How,
@@ -178,7 +179,8 @@ async fn every_phase_on_the_wire() {
     let whole = (200, Ok("one two"));
     let page = (500, Ok("page"));
     let broken_off = (200, Err(()));
-    // Where and how; then what the client sees, and in which phase the incident is, if the head was sent.
+    // Where and how; then what the client sees, and in which phase the incident is, if the head was
+    // sent.
     let table = [
         (At::Nowhere, How::Panic, whole, None),
         (At::Ready, How::Error, page, Some((Phase::Ready, false))),

@@ -1,4 +1,5 @@
-//! Hooks through real sockets: how requests end as a server ends them, uploads that are denied, and the route that a hook sees.
+//! Hooks through real sockets: how requests end as a server ends them, uploads that are denied, and
+//! the route that a hook sees.
 
 #![allow(
     clippy::unwrap_used,
@@ -190,7 +191,7 @@ async fn a_client_that_goes_away_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_further_out_and_panicked_here() {
+async fn a_panic_is_a_500_in_outer_layers() {
     let ends = Ends::default();
     let app = ServiceBuilder::new()
         .layer(ExceptionLayer::production(|_| {}))
@@ -206,8 +207,8 @@ async fn a_panic_is_a_500_further_out_and_panicked_here() {
     server.stop().await.unwrap();
 }
 
-/// Sends an upload of so many bytes, which look like requests, to `/denied`, and then another request on the same
-/// connection. Gives all that came back.
+/// Sends an upload of so many bytes, which look like requests, to `/denied`, and then another
+/// request on the same connection. Gives all that came back.
 async fn upload_and_get(server: &Server, length: usize, waits: bool) -> String {
     const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let address = server.uri("");

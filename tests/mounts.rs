@@ -1,5 +1,5 @@
-//! Mounts of every kind in one another: SCRIPT_NAME and PATH_INFO are always the raw path, and all spellings of a
-//! path lead to the same place.
+//! Mounts of every kind in one another: SCRIPT_NAME and PATH_INFO are always the raw path, and all
+//! spellings of a path lead to the same place.
 
 #![allow(
     clippy::unwrap_used,

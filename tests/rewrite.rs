@@ -1,4 +1,5 @@
-//! The body rewriters in front of a real file service, beside a real compression layer, on real sockets.
+//! The body rewriters in front of a real file service, beside a real compression layer, on real
+//! sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -90,8 +91,9 @@ async fn ask(
         .await
 }
 
-/// What came, as a row of the table: status, `Content-Length`, `ETag`, whether it is compressed, and the text. Whether the file was read
-/// before its head was sent is the file service's affair; if it was, a rewritten body's length is known, and must be right.
+/// What came, as a row of the table: status, `Content-Length`, `ETag`, whether it is compressed,
+/// and the text. Whether the file was read before its head was sent is the file service's affair;
+/// if it was, a rewritten body's length is known, and must be right.
 fn row(got: Got) -> (u16, Option<String>, Option<String>, bool, String) {
     let header = |name| got.header(name).map(str::to_owned);
     let (mut length, etag) = (header("content-length"), header("etag"));
@@ -237,14 +239,15 @@ async fn files_with_and_without_compression() {
             };
             let gzip = ("accept-encoding", "gzip");
             table.push((get.clone(), "/notes.txt", vec![gzip], zipped));
-            // Of a HEAD that is known to be short tower-http does not say that GET would be compressed.
+            // Of a HEAD that is known to be short tower-http does not say that GET would be
+            // compressed.
             let (status, length, etag, compressed, _) = match compression {
                 Compression::Inside => whole(),
                 _ => zipped,
             };
             let zipped_head = (status, length, etag, compressed, "");
-            // tower-http compresses what has no known length, a body that is not there too; hyper keeps it back over HTTP/1
-            // only. In axum the router does.
+            // tower-http compresses what has no known length, a body that is not there too; hyper
+            // keeps it back over HTTP/1 only. In axum the router does.
             if (compression, version) != (Compression::Outside, Http::Two) {
                 table.push((Method::HEAD, "/notes.txt", vec![gzip], zipped_head));
             }
@@ -357,7 +360,8 @@ async fn streaming(content_type: &'static str) -> (Server, mpsc::Sender<&'static
 
 #[tokio::test]
 async fn each_frame_reaches_the_client_before_the_next_is_made() {
-    // An event, and half a line: nothing waits for more, but for what may be the beginning of "two".
+    // An event, and half a line: nothing waits for more, but for what may be the beginning of
+    // "two".
     let events = [
         ("data: one\n\n", "data: one\n\n"),
         ("data: two\n\n", "data: zwei\n\n"),

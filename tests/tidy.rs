@@ -1,5 +1,5 @@
-//! Reads the tree and says what to do where it is untidy. Each rule is a function from a repository's folder to
-//! what is wrong with it, so that it can be tried on an untidy one.
+//! Reads the tree and says what to do where it is untidy. Each rule is a function from a
+//! repository's folder to what is wrong with it, so that it can be tried on an untidy one.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,8 +16,8 @@ use std::{
 
 use prose::{lines_are_narrow, rules_are_tested, words_are_plain};
 
-/// What published crates may depend on, besides each other. Another one goes in here with a reason in
-/// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
+/// What published crates may depend on, besides each other. Another one goes in here with a reason
+/// in ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
 const DEPENDENCIES: [&str; 31] = [
     "aho-corasick",
     "annotate-snippets",
@@ -299,7 +299,7 @@ fn nothing_is_ignored(root: &Path) -> Vec<String> {
     wrong
 }
 
-/// The README's Rust is that of examples, which are built and run, but for the words between.
+/// The README's Rust is that of examples, which are built and run, except for the words between.
 const QUOTED: [(&str, usize, &str); 2] = [
     ("README.md", 0, "examples/axum/cascade.rs"),
     ("README.md", 1, "examples/site/stack.rs"),
@@ -401,7 +401,8 @@ fn differences(path: &str, snippet: &str, root: &Path, example: &str) -> Vec<Str
     let mut rest = text.as_str();
     for line in snippet.lines() {
         let line = line.split("//").next().unwrap_or_default();
-        // What the example takes from its caller, or spells over several lines, counts by its beginning.
+        // What the example takes from its caller, or spells over several lines, counts by its
+        // beginning.
         let line = squeeze(line)
             .replace("(to_stderr))", "(")
             .replace("(not_found)", "(service_fn(not_found))");

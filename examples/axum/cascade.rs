@@ -1,4 +1,5 @@
-//! tower-cascade alone in axum: where one router answers 404, the next one is asked, with the whole request.
+//! tower-cascade alone in axum: where one router answers 404, the next one is asked, with the whole
+//! request.
 //!
 //! `cargo run -p examples --bin axum-cascade`, then `curl -d 'a body' http://127.0.0.1:8080/orders/8`.
 

@@ -1,4 +1,5 @@
-//! tower-lint alone in axum, in development: what an app breaks of HTTP's rules is on standard error.
+//! tower-lint alone in axum, in development: what an app breaks of HTTP's rules is on standard
+//! error.
 //!
 //! `cargo run -p examples --bin axum-lint`, then `curl -i http://127.0.0.1:8080/`.
 

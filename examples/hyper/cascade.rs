@@ -1,4 +1,5 @@
-//! tower-cascade alone on a plain hyper server: a folder's files, and where there is none, a service.
+//! tower-cascade alone on a plain hyper server: a folder's files, and where there is none, a
+//! service.
 //!
 //! `cargo run -p examples --bin hyper-cascade`, then `curl http://127.0.0.1:8080/notes.txt`.
 

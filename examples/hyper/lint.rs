@@ -1,4 +1,5 @@
-//! tower-lint alone on a plain hyper server, in development: what a service breaks of HTTP's rules is on standard error.
+//! tower-lint alone on a plain hyper server, in development: what a service breaks of HTTP's rules
+//! is on standard error.
 //!
 //! `cargo run -p examples --bin hyper-lint`, then `curl -i http://127.0.0.1:8080/`.
 

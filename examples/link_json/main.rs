@@ -1,5 +1,5 @@
-//! link.wsgi's router from its own JSON file: the file names handlers and middlewares, and the program registers them under these names.
-//! `cargo run -p examples --bin link-json -- serve examples/link_json/site.ini`, then `curl 'http://127.0.0.1:8080/hello?user=John'`; without a user
+//! link.wsgi's router from its own JSON file: the file names handlers and middlewares, and the
+//! program registers them under these names. `cargo run -p examples --bin link-json -- serve examples/link_json/site.ini`, then `curl 'http://127.0.0.1:8080/hello?user=John'`; without a user
 //! the middleware answers. `POST /counter?user=John` counts.
 
 use std::{
@@ -33,7 +33,7 @@ fn counter(_: &Settings, (): ()) -> Result<App, Infallible> {
     })))
 }
 
-/// Lets nobody through who has no name.
+/// Rejects a request without a name.
 struct Authentication;
 
 impl Hook for Authentication {

@@ -1,5 +1,5 @@
-//! What Pylons did in every application's `middleware.py`, `Cascade([StaticURLParser(…), loadapp('config:development.ini')])`, in an axum app
-//! that has routes of its own: `cargo run -p examples --bin loadapp`, then `curl http://127.0.0.1:8080/about`, `/notes.txt` and `/hello/John`.
+//! What Pylons did in every application's `middleware.py`, `Cascade([StaticURLParser(…),
+//! loadapp('config:development.ini')])`, in an axum app that has routes of its own: `cargo run -p examples --bin loadapp`, then `curl http://127.0.0.1:8080/about`, `/notes.txt` and `/hello/John`.
 
 use std::{io, net::SocketAddr, path::Path};
 

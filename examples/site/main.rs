@@ -1,4 +1,5 @@
-//! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini beside it says much the same without Rust.
+//! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini
+//! beside it says much the same without Rust.
 
 mod stack;
 

@@ -99,7 +99,7 @@ async fn hello<B>(request: Request<B>) -> Answer {
     Ok(text(format!("{hello}\n")))
 }
 
-/// Greets whoever the body names.
+/// Greets the name in the body.
 async fn hello_sender<B>(request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,

@@ -1,5 +1,5 @@
-//! Static files, then an axum API, then the one page of a single-page application for what a browser navigates to. What is
-//! missing stays 404: `/app.js` and `/api/x` are no pages.
+//! Static files, then an axum API, then the one page of a single-page application for what a
+//! browser navigates to. What is missing stays 404: `/app.js` and `/api/x` are no pages.
 //!
 //! `cargo run -p examples --bin spa`, then open `http://127.0.0.1:8080/orders/7`.
 

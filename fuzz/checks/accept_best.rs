@@ -1,5 +1,5 @@
-//! Whatever `Accept` says, what comes of it is one of the offers or none, and asking for it again changes nothing. The fuzz target and the test
-//! that replays its corpus share this file.
+//! Whatever `Accept` says, what comes of it is one of the offers or none, and asking for it again
+//! changes nothing. The fuzz target and the test that replays its corpus share this file.
 
 use http::HeaderValue;
 use tower_kit::accept::best;

@@ -1,5 +1,5 @@
-//! Whatever two files say, it is known what they lead to, or what is wrong. The fuzz target and the test that replays its
-//! corpus share this file.
+//! Whatever two files say, it is known what they lead to, or what is wrong. The fuzz target and the
+//! test that replays its corpus share this file.
 
 use std::{convert::Infallible, path::Path};
 

@@ -1,5 +1,5 @@
-//! Whatever stands in an incident, its page has the same elements and attributes, and its JSON parses. The fuzz target and
-//! the test that replays its corpus share this file.
+//! Whatever stands in an incident, its page has the same elements and attributes, and its JSON
+//! parses. The fuzz target and the test that replays its corpus share this file.
 
 use std::{
     convert::Infallible,

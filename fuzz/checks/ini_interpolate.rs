@@ -1,5 +1,5 @@
-//! Interpolation is what its rules say, ends, and does not grow beyond its bounds. The fuzz target and the test that replays its
-//! corpus share this file.
+//! Interpolation is what its rules say, ends, and does not grow beyond its bounds. The fuzz target
+//! and the test that replays its corpus share this file.
 
 use std::{convert::Infallible, path::Path};
 

@@ -1,11 +1,12 @@
-//! However a path is mounted, one mount in another, SCRIPT_NAME and PATH_INFO are the raw path, and a mount by
-//! segments agrees with one by bytes.
+//! However a path is mounted, one mount in another, SCRIPT_NAME and PATH_INFO are the raw path, and
+//! a mount by segments agrees with one by bytes.
 
 use http::Request;
 use tower::{Layer, Service};
 use tower_environ::{MountExt, MountLayer, ScriptName};
 
-/// Lines: the path, then mounts from the outside in; one that begins with a digit takes so many bytes.
+/// Lines: the path, then mounts from the outside in; one that begins with a digit takes so many
+/// bytes.
 pub(crate) fn mount_nest(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -1,6 +1,6 @@
-//! Whatever a client writes into its target, `Host`, `Forwarded`, X-Forwarded-For and headers that its proxies do not
-//! set, it is refused or it is itself: no hop that is not trusted chooses the client or the scheme, and no host that is not
-//! served gets into a URL.
+//! Whatever a client writes into its target, `Host`, `Forwarded`, X-Forwarded-For and headers that
+//! its proxies do not set, it is refused or it is itself: no hop that is not trusted chooses the
+//! client or the scheme, and no host that is not served gets into a URL.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -11,8 +11,9 @@ use tower_origin::{Origin, OriginLayer, PeerAddr};
 /// Who really asks.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
-/// The first byte is a set of flags; then come, a line each, the client's target, its `Host`, what it writes into headers
-/// that nobody sets, and the lines of the header which the proxies go on with.
+/// The first byte is a set of flags; then come, a line each, the client's target, its `Host`, what
+/// it writes into headers that no proxy sets, and the lines of the header which the proxies go on
+/// with.
 pub(crate) fn origin_resolve(data: &[u8]) {
     let Some((&flags, lines)) = data.split_first() else {
         return;

@@ -1,11 +1,11 @@
-//! However a body is cut, its lines get the prefix that the line rule says. The fuzz target and the test
-//! that replays its corpus share this file.
+//! However a body is cut, its lines get the prefix that the line rule says. The fuzz target and the
+//! test that replays its corpus share this file.
 
 use bytes::Bytes;
 use tower_body_rewrite::{Prefix, Rewriter, Sink};
 
-/// The first byte says how long the prefix is, the second how many cuts there are; then come the prefix, the
-/// lengths of the chunks before each cut, and the body.
+/// The first byte says how long the prefix is, the second how many cuts there are; then come the
+/// prefix, the lengths of the chunks before each cut, and the body.
 pub(crate) fn prefix_rewrite(data: &[u8]) {
     let Some((&[prefix, cuts], rest)) = data.split_first_chunk() else {
         return;

@@ -1,11 +1,12 @@
-//! However a body is cut, strings are replaced as a reading of the whole would have it. The fuzz target and the test that replays
-//! its corpus share this file.
+//! However a body is cut, strings are replaced as a reading of the whole would have it. The fuzz
+//! target and the test that replays its corpus share this file.
 
 use bytes::Bytes;
 use tower_body_rewrite::{Replace, Rewriter, Sink};
 
-/// The first byte says what to do: 1 once, 2 ignoring case, and in the rest how many pairs. Each pair is the lengths of its strings,
-/// in half a byte each, and the strings. Then come the number of cuts, the lengths of the chunks before each, and the body.
+/// The first byte says what to do: 1 once, 2 ignoring case, and in the rest how many pairs. Each
+/// pair is the lengths of its strings, in half a byte each, and the strings. Then come the number
+/// of cuts, the lengths of the chunks before each, and the body.
 pub(crate) fn replace_rewrite(data: &[u8]) {
     let Some((&options, rest)) = data.split_first() else {
         return;

@@ -1,5 +1,5 @@
-//! The compiled table finds what the plain loop "for each pattern: does it match? if not, the next" finds: the same
-//! pattern, in the same place, with the same groups.
+//! The compiled table finds what the plain loop "for each pattern: does it match? if not, the next"
+//! finds: the same pattern, in the same place, with the same groups.
 
 use regex::Regex;
 use tower_dispatch::{Pattern, Table};

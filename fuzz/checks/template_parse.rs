@@ -1,4 +1,5 @@
-//! A text is a template or has a place where it is none; what a template says of a path is found in that path.
+//! A text is a template or has a place where it is none; what a template says of a path is found in
+//! that path.
 
 use tower_dispatch::{Pattern, Table};
 

@@ -1,5 +1,6 @@
-//! Holds `CgiView` against wsgiref, Python's own CGI-speaking server: the same bytes, parsed by hyper, give the same
-//! variables, but for the DIFFERENCEs listed here. `make_table.py` has made the table.
+//! Holds `CgiView` against wsgiref, Python's own CGI-speaking server: the same bytes, parsed by
+//! hyper, give the same variables, except for the DIFFERENCEs listed here. `make_table.py` has made
+//! the table.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +35,7 @@ const DIFFERENCES: [(&str, &str); 2] = [
     ("SERVER_SOFTWARE", "each server names itself"),
     (
         "REMOTE_HOST",
-        "nobody looks the client's name up; RFC 3875 has it optional, and wsgiref empty",
+        "no server looks up the client's name; RFC 3875 has it optional, and wsgiref empty",
     ),
 ];
 
@@ -113,7 +114,8 @@ async fn the_variables_are_those_of_wsgiref() {
         if expected["CONTENT_LENGTH"].is_empty() {
             expected.remove("CONTENT_LENGTH");
         }
-        // DIFFERENCE: wsgiref makes a type up where there is none; RFC 3875, section 4.1.3, wants it left out.
+        // DIFFERENCE: wsgiref makes a type up where there is none; RFC 3875, section 4.1.3, wants
+        // it left out.
         let head = line["request"].as_str().unwrap();
         if !head.contains("Content-Type") && expected["CONTENT_TYPE"] == b"text/plain" {
             expected.remove("CONTENT_TYPE");

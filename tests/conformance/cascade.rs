@@ -24,9 +24,9 @@ use tower_deploy::{Loader, Registry, Settings};
 
 use crate::{Verdict, bytes, sockets};
 
-type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
-type Asked = tower_cascade::ReplayBody<AnyBody>;
-type App = BoxCloneSyncService<Request<Asked>, Response<AnyBody>, Raised>;
+type BoxedBody = UnsyncBoxBody<Bytes, BoxError>;
+type Asked = tower_cascade::ReplayBody<BoxedBody>;
+type App = BoxCloneSyncService<Request<Asked>, Response<BoxedBody>, Raised>;
 
 /// What an app raises.
 #[derive(Clone, Debug, PartialEq)]
@@ -193,7 +193,7 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         "body": latin1(&body),
         "apps": seen_apps.collect::<Vec<_>>(),
     });
-    // Whoever raises before it returns has not answered, whatever it has begun.
+    // An app that raises before it returns has no response, whatever it has begun.
     let in_call = paste["raised_in"] == "call";
     let unless_raised = |value: &Value| if in_call { Value::Null } else { value.clone() };
     let expected_apps = paste["apps"].as_array().into_iter().flatten().enumerate();
@@ -341,7 +341,7 @@ fn through_a_socket(vector: &Value) -> Verdict {
     )
 }
 
-fn any<B>(body: B) -> AnyBody
+fn any<B>(body: B) -> BoxedBody
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
@@ -391,7 +391,7 @@ async fn read(body: impl Body<Data = Bytes>, limit: Option<u64>) -> Vec<u8> {
     read
 }
 
-fn answer(description: &Value, counts: Arc<Counts>) -> Response<AnyBody> {
+fn answer(description: &Value, counts: Arc<Counts>) -> Response<BoxedBody> {
     let chunks = description["body"].as_array().into_iter().flatten();
     let mut items: VecDeque<_> = chunks.map(|chunk| Ok(bytes(chunk).into())).collect();
     let when = description["when"].as_str().unwrap_or_default();
@@ -432,7 +432,8 @@ fn latin1(bytes: &[u8]) -> Value {
         .into()
 }
 
-/// A section of a file: the apps that it names, in order, and after which statuses the next one is asked.
+/// A section of a file: the apps that it names, in order, and after which statuses the next one is
+/// asked.
 fn factory(vector: &Value) -> Verdict {
     let paste = &vector["expect"]["paste"];
     let texts = |value: &Value| -> Vec<String> {

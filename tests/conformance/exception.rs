@@ -1,5 +1,5 @@
-//! The article's ExceptionMiddleware, by what `append_traceback` makes of it; and error pages, by their negotiation and their
-//! escaping.
+//! The article's ExceptionMiddleware, by what `append_traceback` makes of it; and error pages, by
+//! their negotiation and their escaping.
 
 #![allow(
     clippy::unwrap_used,

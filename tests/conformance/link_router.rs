@@ -1,5 +1,6 @@
-//! link.wsgi's router, its middlewares and its response object. The router is a dispatcher in which the first path match
-//! decides, the middlewares are hooks around its endpoints; what the response object does is here.
+//! link.wsgi's router, its middlewares and its response object. The router is a dispatcher in which
+//! the first path match decides, the middlewares are hooks around its endpoints; what the response
+//! object does is here.
 
 use std::{
     collections::HashMap,
@@ -36,7 +37,7 @@ struct LinkResponse {
     status: Option<u16>,
     headers: Vec<(String, String)>,
     content: Option<Value>,
-    /// What Python keeps for ending a program, which nobody catches.
+    /// What Python keeps for ending a program, which no code catches.
     exits: bool,
 }
 
@@ -298,7 +299,8 @@ impl Hook for Middleware {
     }
 }
 
-/// The routes; a pattern that is repeated keeps its first place and has its last value, as in a Python dict.
+/// The routes; a pattern that is repeated keeps its first place and has its last value, as in a
+/// Python dict.
 fn routes(vector: &Value) -> Vec<(&str, &serde_json::Map<String, Value>)> {
     let mut routes: Vec<(&str, _)> = Vec::new();
     for route in list(&vector["urlpatterns"]) {
@@ -365,7 +367,7 @@ fn router(
             has_methods = true;
         }
         if !has_methods {
-            // It matches, and has no method that anybody asks for.
+            // It matches, and has no method that a request could have.
             let never = service_fn(
                 async |_: Request<Body>| -> Result<Response<Body>, BoxError> { raise() },
             );

@@ -1,6 +1,6 @@
-//! Holds the crates against what their Python, Ruby and Perl ancestors do: the tables in `tests/vectors`, or in the
-//! folder that `CONFORMANCE_VECTORS` names. A file that is not there is absent; an `op`
-//! that no runner knows fails.
+//! Holds the crates against what their Python, Ruby and Perl ancestors do: the tables in
+//! `tests/vectors`, or in the folder that `CONFORMANCE_VECTORS` names. A file that is not there is
+//! absent; an `op` that no runner knows fails.
 
 mod cascade;
 mod dispatch;

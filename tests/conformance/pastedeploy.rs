@@ -1,4 +1,5 @@
-//! PasteDeploy: what is built of a file, in which order, with which settings, and what is wrong with those that cannot be.
+//! PasteDeploy: what is built of a file, in which order, with which settings, and what is wrong
+//! with those that cannot be.
 
 use std::{
     cell::Cell,
@@ -116,7 +117,8 @@ impl Fakes {
         Self { registry, ..self }
     }
 
-    /// `wrap` of a filter factory, `makewrap` of a filter app factory, which is called with the app.
+    /// `wrap` of a filter factory, `makewrap` of a filter app factory, which is called with the
+    /// app.
     fn filter(self, name: &str, factory: &'static str, wraps: &'static str) -> Self {
         let events = self.events.clone();
         let registry = self.registry.filter(name, move |global, local: Settings| {

@@ -1,4 +1,5 @@
-//! The same once more, through a server: what is asked is written as bytes, and what comes back is read to its end.
+//! The same once more, through a server: what is asked is written as bytes, and what comes back is
+//! read to its end.
 
 use std::{io, sync::OnceLock};
 

@@ -1,4 +1,5 @@
-//! Paste's URLMap: through tower-deploy's `urlmap`, from a file, and one mount at a path through `MountLayer`, too.
+//! Paste's URLMap: through tower-deploy's `urlmap`, from a file, and one mount at a path through
+//! `MountLayer`, too.
 
 use std::{
     convert::Infallible,

@@ -13,7 +13,8 @@ use crate::{Failure, level::Level};
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(250);
 
-/// What glibc is told, so that its memory is what the server holds: by itself it keeps what was freed, in as many arenas as there are threads.
+/// What glibc is told, so that its memory is what the server holds: by itself it keeps what was
+/// freed, in as many arenas as there are threads.
 const GIVE_BACK: [(&str, &str); 3] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "65536"),

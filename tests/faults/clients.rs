@@ -1,5 +1,5 @@
-//! Clients that misbehave, or that ask for what misbehaves. Each function is one turn of one client; it fails where the server has not done
-//! what it should.
+//! Clients that misbehave, or that ask for what misbehaves. Each function is one turn of one
+//! client; it fails where the server has not done what it should.
 
 use std::{io, time::Duration};
 
@@ -24,7 +24,7 @@ use crate::{
 
 type Turn = Result<(), Failure>;
 
-/// What the system's buffers hold at most of a response that nobody reads.
+/// What the system's buffers hold at most of a response that is not read.
 const BUFFERED: usize = 16 << 20;
 /// How much longer than its timeout a busy machine may take to close something.
 const GRACE: Duration = Duration::from_secs(4);
@@ -83,7 +83,8 @@ pub(crate) async fn resets(address: &str, random: &mut Random) -> Turn {
     Ok(())
 }
 
-/// A head, or a body, of a byte a second. A head has a time as a whole; a body may go on, since something of it comes.
+/// A head, or a body, of a byte a second. A head has a time as a whole; a body may go on, since
+/// something of it comes.
 pub(crate) async fn byte_a_second(address: &str, random: &mut Random) -> Turn {
     let mut stream = TcpStream::connect(address).await?;
     if random.below(2) == 0 {

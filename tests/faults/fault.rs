@@ -54,8 +54,8 @@ impl Fault {
         matches!(self, Self::Connections).then_some(256)
     }
 
-    /// How many clients there are at once, and how long each waits between two turns: bounded, so that neither ports nor the processor
-    /// run out.
+    /// How many clients there are at once, and how long each waits between two turns: bounded, so
+    /// that neither ports nor the processor run out.
     fn rate(self) -> (usize, Duration) {
         let (clients, millis) = match self {
             Self::StopsReading => (16, 100),
@@ -72,7 +72,8 @@ impl Fault {
         (clients, Duration::from_millis(millis))
     }
 
-    /// Starts the clients. Each gives up where the server has not done what it should; dropping the set closes all their connections.
+    /// Starts the clients. Each gives up where the server has not done what it should; dropping the
+    /// set closes all their connections.
     pub(crate) fn start(self, address: &str) -> JoinSet<String> {
         let (clients, pause) = self.rate();
         self.start_some(address, clients, pause)

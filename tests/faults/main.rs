@@ -1,15 +1,18 @@
-//! Clients and apps that misbehave, one kind after the other, beside normal traffic: does every normal request succeed, and is everything given
-//! back afterwards?
+//! Clients and apps that misbehave, one kind after the other, beside normal traffic: does every
+//! normal request succeed, and is everything given back afterwards?
 //!
-//! `cargo run --release -p tests --bin faults` starts a server as a process of its own for each fault, and prints a row of a table:
+//! `cargo run --release -p tests --bin faults` starts a server as a process of its own for each
+//! fault, and prints a row of a table:
 //!
 //! ```text
 //! fault | normal requests (failed) | p50 p99 ms | memory before/most/after MiB | tasks before/after | files before/after | ok
 //! ```
 //!
-//! It fails where a normal request did, where the server has not done what it should, where a request never finished, where tasks, files or
-//! memory are not given back within ten seconds of quiet (20 % and 2 MiB of memory may stay), or where the server could not drain. `--seconds N` is how long
-//! each fault takes, `--only WORD` tries those with that word in their names. It asks Linux (`/proc/self`), and everything is on 127.0.0.1.
+//! It fails where a normal request did, where the server has not done what it should, where a
+//! request never finished, where tasks, files or memory are not given back within ten seconds of
+//! quiet (20 % and 2 MiB of memory may stay), or where the server could not drain. `--seconds N` is
+//! how long each fault takes, `--only WORD` tries those with that word in their names. It asks
+//! Linux (`/proc/self`), and everything is on 127.0.0.1.
 //!
 //! `faults soak --minutes N` is all of it at once, at a low rate and with reloads: see `soak.rs`.
 

@@ -61,7 +61,8 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
         for _ in io::stdin().lines().map_while(Result::ok) {
             match level(&runtime, &counts) {
                 Ok(level) => println!("{level}"),
-                // At the limit of open files nothing in /proc can be opened, and the parent wants to know just that.
+                // At the limit of open files nothing in /proc can be opened, and the parent wants
+                // to know just that.
                 Err(error) => println!("{error}"),
             }
             let _ = io::stdout().flush();
@@ -71,7 +72,8 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
     Ok(server.serve(app, shutdown).await?)
 }
 
-/// Hides the panics that are asked for, and no others. It comes before the exception layer, which puts its own hook around this one.
+/// Hides the panics that are asked for, and no others. It comes before the exception layer, which
+/// puts its own hook around this one.
 fn quiet_panics() {
     let shows = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

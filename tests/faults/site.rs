@@ -146,8 +146,8 @@ async fn panics<B>(_: Request<B>) -> Answer {
     panic!("{PANIC}")
 }
 
-/// Two frames, and then an error in the place of the third. It comes later: what has not left hyper's buffer when a body fails is not sent, the head
-/// neither.
+/// Two frames, and then an error instead of the third. It comes later: what has not left hyper's
+/// buffer when a body fails is not sent, the head neither.
 async fn drops<B>(_: Request<B>) -> Answer {
     let error = stream::once(async {
         sleep(SLOW.0).await;

@@ -1,7 +1,8 @@
-//! A server for `just load`: the page of a few KB by itself, or in five layers whose first app is in memory, on one thread.
+//! A server for `just load`: the page of a few KB by itself, or in five layers whose first app is
+//! in memory, on one thread.
 //!
-//! `load bare`, `load stack`, or `load service`, where the first app is not looked up but takes a request of its own. It says where it listens, and
-//! ends at SIGTERM.
+//! `load bare`, `load stack`, or `load service`, where the first app is not looked up but takes a
+//! request of its own. It says where it listens, and ends at SIGTERM.
 
 use std::{convert::Infallible, env, error::Error, future::ready};
 
@@ -17,7 +18,8 @@ use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
 use tower_kit::EitherBody;
 
-/// Without it, blocks of more than a KB, as the headers of a browser's request take, go glibc's slow way, and how slow depends on what else there is.
+/// Without it, blocks of more than a KB, as the headers of a browser's request take, go glibc's
+/// slow way, and how slow depends on what else there is.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -25,7 +25,7 @@ CRATES = {
     "tower-lint": ("app", [("/", 200, "fine")]),
     "tower-deploy": ("app", [("/", 200, "Hello")]),
 }
-# The host that origin's snippet serves; nobody else minds.
+# The host that origin's snippet serves; no other one minds.
 HOST = "example.org"
 
 # What the snippets use, by the name in a path, and how it is added.

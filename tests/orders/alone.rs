@@ -1,4 +1,5 @@
-//! Each layer by itself, watched on both sides, around apps of three kinds: they answer as without it.
+//! Each layer by itself, watched on both sides, around apps of three kinds: they answer as without
+//! it.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! tower-http's layers that put an empty body of the inner type into an answer of their own, directly around each layer: they ask for `Default`.
+//! tower-http's layers that put an empty body of the inner type into an answer of their own,
+//! directly around each layer: they ask for `Default`.
 
 use std::{convert::Infallible, time::Duration};
 

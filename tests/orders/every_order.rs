@@ -30,8 +30,8 @@ async fn all_requests(orders: &[Vec<Kind>]) {
     }
 }
 
-/// All orders in which the origin is outside of the environ, which both do nothing but put something into the request; the mount below has
-/// them either way round.
+/// All orders in which the origin is outside of the environ, which both do nothing but put
+/// something into the request; the mount below has them either way round.
 fn orders() -> Vec<Vec<Kind>> {
     let mut orders = permutations(&UNMOUNTED);
     orders.retain(|order| Order(order).outside(Kind::Origin, Kind::Environ));
@@ -53,7 +53,7 @@ async fn a_layer_matters_to_what_answers_inside_of_it_and_to_nothing_else_second
 #[tokio::test]
 async fn a_stack_without_a_layer_answers_as_if_that_layer_did_not_matter() {
     for left_out in UNMOUNTED {
-        // Without these two there is nobody to answer.
+        // Without these two there is no response.
         if matches!(left_out, Kind::Cascade | Kind::Dispatch) {
             continue;
         }
@@ -62,8 +62,9 @@ async fn a_stack_without_a_layer_answers_as_if_that_layer_did_not_matter() {
     }
 }
 
-/// SCRIPT_NAME and PATH_INFO are the raw path, and the URL is the client's, wherever the mount stands; what stands outside of a mount answers for
-/// the whole path, and what stands inside for the rest of it.
+/// SCRIPT_NAME and PATH_INFO are the raw path, and the URL is the client's, wherever the mount
+/// stands; what stands outside of a mount answers for the whole path, and what stands inside for
+/// the rest of it.
 #[tokio::test]
 async fn a_mount_shares_the_path_out_wherever_it_stands() {
     let layers = Layers::new();

@@ -1,5 +1,5 @@
-//! Orders that are a mistake, each beside the one that was meant, and how one notices. What the compiler refuses is in the README of
-//! tower-exception.
+//! Orders that are a mistake, each beside the one that was meant, and how one notices. What the
+//! compiler refuses is in the README of tower-exception.
 
 use std::{future::pending, net::Ipv4Addr, sync::mpsc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! The requests that every stack is asked, and what has to come back: a property of where layers stand to one another, never of one order.
+//! The requests that every stack is asked, and what has to come back: a property of where layers
+//! stand to one another, never of one order.
 
 use std::{error::Error, panic::AssertUnwindSafe};
 
@@ -240,7 +241,8 @@ impl Order<'_> {
         self.check_notes(who, what, notes);
     }
 
-    /// One incident for what breaks inside of the exception layer, and one end for each request that the hooks were entered with.
+    /// One incident for what breaks inside of the exception layer, and one end for each request
+    /// that the hooks were entered with.
     pub(crate) fn check_notes(self, who: Who, what: What, notes: &Notes) {
         let breaks = matches!(what, What::Panic | What::Error | What::BreaksOff);
         let caught = breaks && self.around(Kind::Exception, who);
@@ -263,7 +265,8 @@ impl Order<'_> {
         assert_eq!(notes.ends, expected);
     }
 
-    /// Who is asked at last: a method that a dispatcher as a layer does not know goes on, and its own answer comes after.
+    /// Who is asked at last: a method that a dispatcher as a layer does not know goes on, and its
+    /// own answer comes after.
     fn entered(self, who: Who, what: What) -> Who {
         match what {
             What::Plain(405, ..) => Who::Rest,

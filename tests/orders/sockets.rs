@@ -1,4 +1,5 @@
-//! Whole stacks in three orders on real sockets: by themselves, around axum's router, and inside of its routing.
+//! Whole stacks in three orders on real sockets: by themselves, around axum's router, and inside of
+//! its routing.
 
 use std::convert::Infallible;
 
@@ -12,8 +13,9 @@ use crate::{
     support::{Server, VERSIONS},
 };
 
-/// The one of ARCHITECTURE.md; one in which what answers stands outside of what changes answers; and one with the exception layer in the
-/// middle. Without an exception layer around the routes a server would break off the connection.
+/// The one of ARCHITECTURE.md; one in which what answers stands outside of what changes answers;
+/// and one with the exception layer in the middle. Without an exception layer around the routes a
+/// server would break off the connection.
 const ORDERS: [[Kind; 7]; 3] = [
     [
         Kind::Exception,
@@ -51,7 +53,7 @@ enum Axum {
     Outside,
 }
 
-/// For a server, which has nobody to give an error to. In these orders there is none.
+/// For a server, which cannot pass an error on. In these orders there is none.
 fn infallible<B>(
     stack: Stack,
 ) -> impl Service<

@@ -27,7 +27,8 @@ pub(crate) const HELLO: Key<&'static str> = Key::new("orders.hello");
 pub(crate) const PREFIX: &str = "yikes: ";
 pub(crate) const MOUNTED_AT: &str = "/at";
 
-/// Any service, whatever it is made of. It may fail, so that layers may stand outside of the exception layer.
+/// Any service, whatever it is made of. It may fail, so that layers may stand outside of the
+/// exception layer.
 pub(crate) type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
 pub(crate) fn boxed<S, B>(service: S) -> Stack

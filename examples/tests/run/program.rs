@@ -35,7 +35,8 @@ impl Program {
     pub(crate) async fn start_by(path: &str, args: &[&str]) -> Self {
         let mut child = Command::new(path)
             .args(args)
-            // A long backtrace would fill the pipe, which is read only when there is a log to be read.
+            // A long backtrace would fill the pipe, which is read only when there is a log to be
+            // read.
             .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

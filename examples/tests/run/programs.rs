@@ -186,7 +186,7 @@ async fn site_finishes_what_it_has_begun_after_a_signal() {
             .unwrap();
         assert_eq!(told, *b"HTTP/1.1 100 Continue\r\n\r\n");
 
-        // Somebody who never says anything is not waited for.
+        // A client that sends nothing does not delay the end.
         let _silent = TcpStream::connect(address).await.unwrap();
 
         let pid = site.child.id().unwrap().to_string();
