@@ -10,3 +10,4 @@ mod program;
 mod programs;
 mod rejections;
 mod rest_and_grpc;
+mod start;
