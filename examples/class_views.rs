@@ -1,5 +1,5 @@
-//! Class-based views, as link.wsgi has them: one object for all requests, and a method of it for
-//! each HTTP method.
+//! Class-based views, as in link.wsgi: one object for all requests, with a method for each HTTP
+//! method.
 //!
 //! `cargo run -p examples --bin class-views`, then `curl -X POST -d 'buy milk' http://127.0.0.1:8080/notes` and
 //! `curl http://127.0.0.1:8080/notes/0`.
@@ -30,7 +30,7 @@ const LIMIT: usize = 1024;
 
 type Answer = Result<Response<Body>, Infallible>;
 
-/// What both views are about.
+/// The notes, which both views share.
 type Texts = Arc<Mutex<Vec<Option<String>>>>;
 
 fn with<T>(texts: &Texts, work: impl FnOnce(&mut Vec<Option<String>>) -> T) -> T {

@@ -86,7 +86,7 @@ impl Service<Request<Body>> for Greeter {
                 "/hello.Greeter/Hello" => Grpc::new(Text).unary(service_fn(hello), request).await,
                 "/hello.Greeter/Later" => {
                     let mut response = Status::unimplemented("not yet").into_http();
-                    // It means what it says: no other service is asked.
+                    // `Final`: this response does not fall through.
                     response.extensions_mut().insert(Final);
                     response
                 }
@@ -101,7 +101,7 @@ async fn hello(name: tonic::Request<Bytes>) -> Result<tonic::Response<Bytes>, St
     Ok(tonic::Response::new(format!("Hello {name} by gRPC").into()))
 }
 
-/// Messages of text instead of protobuf, so that this example needs no compiler for it.
+/// Messages of text instead of protobuf, so that this example needs no protobuf compiler.
 #[derive(Clone)]
 struct Text;
 

@@ -2,8 +2,8 @@
 //! PasteDeploy's smallest pipeline, and the same with its filter twice.
 //!
 //! `cargo run -p examples --bin minimal -- serve examples/minimal/minimal.ini`, or
-//! `…/minimal.ini#twice`; `explain` instead of `serve` shows what the file leads to, `check` says
-//! what is wrong with it, and `request FILE GET / --trace` what each part does.
+//! `…/minimal.ini#twice`. `explain` instead of `serve` shows the stack, `check` reports errors, and
+//! `request FILE GET / --trace` shows what each part does.
 
 use std::{convert::Infallible, process::ExitCode};
 

@@ -1,5 +1,5 @@
 //! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini
-//! beside it says much the same without Rust.
+//! beside it has much the same without Rust.
 
 mod stack;
 
@@ -10,7 +10,7 @@ use tower::BoxError;
 use tower_deploy::{Address, Body, HttpServer, Shutdown};
 use tower_exception::to_stderr;
 
-/// Serves a folder of files and a handful of routes through five tower layers.
+/// Serves a directory of files and a few routes through five tower layers.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.

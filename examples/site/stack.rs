@@ -1,4 +1,4 @@
-//! The site: five layers over a folder of files and a handful of routes.
+//! The site: five layers over a directory of files and a few routes.
 
 use std::{
     convert::Infallible,
@@ -59,7 +59,8 @@ where
     Ok(ServiceBuilder::new()
         .layer(ExceptionLayer::production(report))
         .layer(EnvironLayer::new(HELLO, "Hello World"))
-        // The prefix layer may have to ask twice, and an empty body of hyper's own cannot be made.
+        // The prefix layer may call its service twice, the second time with an empty body. Hyper's
+        // own body cannot be made empty.
         .layer(MapRequestBodyLayer::new(|body: B| {
             body.map_err(Into::<BoxError>::into).boxed_unsync()
         }))
@@ -123,7 +124,7 @@ async fn hello_name<B>(request: Request<B>) -> Answer {
     Ok(text(format!("Hello {name}\n")))
 }
 
-/// Answers with the length and the SHA-256 of what it got, however much that is.
+/// Responds with the length and the SHA-256 of the body, without a limit.
 async fn upload<B>(request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -150,7 +151,7 @@ async fn panics<B>(_: Request<B>) -> Answer {
 
 async fn not_found<B>(request: Request<B>) -> Answer {
     let page = match *request.method() {
-        // HTTP/2 has no patience with a body there.
+        // HTTP/2 allows no body here.
         Method::HEAD => "",
         _ => {
             "<!DOCTYPE html>\n<title>Not found</title>\n<p>There is no such page. <a href=\"/\">Start</a>\n"

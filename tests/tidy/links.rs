@@ -14,8 +14,15 @@ pub(crate) fn links_lead_somewhere(root: &Path) -> Vec<String> {
         let path = file.strip_prefix(root).unwrap_or(&file).display();
         for link in links(&without_snippets(&read(&file))) {
             let Some(target) = link.target else { continue };
-            // crates.io and others are not asked.
-            if target.contains("://") || target.starts_with("mailto:") {
+            // Other sites are not asked.
+            if target.contains("://") {
+                continue;
+            }
+            // crates.io shows it without the repository, so it may have anchors only, which
+            // `readmes_are_whole_on_crates_io` checks.
+            let is_of_a_crate =
+                file.starts_with(root.join("crates")) && file.ends_with("README.md");
+            if is_of_a_crate && !target.starts_with('#') {
                 continue;
             }
             let (to, anchor) = target.split_once('#').unwrap_or((&target, ""));
