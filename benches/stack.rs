@@ -17,7 +17,7 @@ use tower_kit::EitherBody;
 use super::{ReqBody, Subject, answers, not_found};
 
 const HELLO: Key<&'static str> = Key::new("bench.hello");
-/// In lines, as a text is.
+/// A text of lines.
 static PAGE: [u8; 4096] = {
     let mut page = [b'x'; 4096];
     let mut at = 63;

@@ -1,5 +1,5 @@
-//! Basic authentication as a hook (RFC 7617). An unknown user gets a 401 with `WWW-Authenticate`. The
-//! name of a known user is in the request's extensions.
+//! Basic authentication as a hook (RFC 7617). An unknown user gets a 401 with `WWW-Authenticate`.
+//! The name of a known user is in the request's extensions.
 //!
 //! `cargo run -p examples --bin authentication`, then `curl -i http://127.0.0.1:8080/` and `curl -u ann:secret http://127.0.0.1:8080/`.
 

@@ -1,5 +1,5 @@
-//! The error page in development, for an axum application: a panic, and an error of its own with its
-//! sources. With `--production` the client gets an id and nothing else.
+//! The error page in development, for an axum application: a panic, and an error of its own with
+//! its sources. With `--production` the client gets an id and nothing else.
 //!
 //! `cargo run -p examples --bin error-page`, then open `http://127.0.0.1:8080/`.
 

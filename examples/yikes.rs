@@ -1,6 +1,6 @@
 //! The filter of Armin Ronacher's WSGI introduction, on a bare hyper server: "yikes:" before every
-//! line of a response, or with `--chunks`, as in the article, before every item that the application
-//! yields.
+//! line of a response, or with `--chunks`, as in the article, before every item that the
+//! application yields.
 //!
 //! `cargo run -p examples --bin yikes`, then `curl -i http://127.0.0.1:8080/`.
 

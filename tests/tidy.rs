@@ -762,7 +762,7 @@ fn what_is_untidy_is_named_with_what_to_do() {
         assert_eq!(readme(text), [format!("{at} {expected}")]);
     }
     for text in [
-        "`[x]` and `a [y]`, [site](https://example.org), [above](#rules)".to_owned(),
+        "## Rules\n\n`[x]` and `a [y]`, [site](https://example.org), [above](#rules)".to_owned(),
         format!(
             "[`Lint`], [new]({docs}/struct.Lint.html#method.new)\n\n[`Lint`]: {docs}/struct.Lint.html"
         ),

@@ -1,5 +1,5 @@
-//! tower-origin alone in axum: the client and the URL of a request, as reported by a trusted proxy on
-//! this machine.
+//! tower-origin alone in axum: the client and the URL of a request, as reported by a trusted proxy
+//! on this machine.
 //!
 //! `cargo run -p examples --bin axum-origin`, then
 //! `curl -H 'Forwarded: for=192.0.2.1;host=example.org;proto=https' http://127.0.0.1:8080/`.

@@ -1,5 +1,5 @@
-//! tower-cascade alone on a plain hyper server: the files of a directory, and a service for all other
-//! paths.
+//! tower-cascade alone on a plain hyper server: the files of a directory, and a service for all
+//! other paths.
 //!
 //! `cargo run -p examples --bin hyper-cascade`, then `curl http://127.0.0.1:8080/notes.txt`.
 

@@ -1,5 +1,5 @@
-//! tower-lint alone on a plain hyper server, in development: standard error has the rules of HTTP that
-//! a service breaks.
+//! tower-lint alone on a plain hyper server, in development: standard error has the rules of HTTP
+//! that a service breaks.
 //!
 //! `cargo run -p examples --bin hyper-lint`, then `curl -i http://127.0.0.1:8080/`.
 

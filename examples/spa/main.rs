@@ -1,5 +1,6 @@
 //! Static files, then an axum API, then the page of a single-page application for all other paths
-//! that a browser navigates to. Missing files and orders stay 404: `/app.js` and `/api/x` are no pages.
+//! that a browser navigates to. Missing files and orders stay 404: `/app.js` and `/api/x` are no
+//! pages.
 //!
 //! `cargo run -p examples --bin spa`, then open `http://127.0.0.1:8080/orders/7`.
 

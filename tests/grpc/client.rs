@@ -44,7 +44,7 @@ impl Wire {
     }
 }
 
-/// What came back.
+/// The response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// Of HTTP, if there was one.

@@ -1,4 +1,4 @@
-//! What holds in whatever order the layers are.
+//! Properties that hold in every order of the layers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +8,7 @@ use crate::{
 };
 use http::Method;
 
-/// Says which order and which request it was.
+/// Names the order and the request.
 fn in_order(order: &[Kind], request: &str, check: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(check)) {
         eprintln!("that was {request} in the order {order:?}");
@@ -30,8 +30,8 @@ async fn all_requests(orders: &[Vec<Kind>]) {
     }
 }
 
-/// All orders in which the origin is outside of the environ, which both do nothing but put
-/// something into the request; the mount below has them either way round.
+/// All orders in which the origin is outside of the environ, because both only add to the request.
+/// The orders with a mount, below, have both.
 fn orders() -> Vec<Vec<Kind>> {
     let mut orders = permutations(&UNMOUNTED);
     orders.retain(|order| Order(order).outside(Kind::Origin, Kind::Environ));
@@ -62,9 +62,8 @@ async fn a_stack_without_a_layer_answers_as_if_that_layer_did_not_matter() {
     }
 }
 
-/// SCRIPT_NAME and PATH_INFO are the raw path, and the URL is the client's, wherever the mount
-/// stands; what stands outside of a mount answers for the whole path, and what stands inside for
-/// the rest of it.
+/// SCRIPT_NAME and PATH_INFO are the raw path, and the URL is the client's, wherever the mount is.
+/// Services outside of a mount respond for the whole path, and services inside of it for the rest.
 #[tokio::test]
 async fn a_mount_shares_the_path_out_wherever_it_stands() {
     let layers = Layers::new();

@@ -13,9 +13,9 @@ use crate::{
     support::{Server, VERSIONS},
 };
 
-/// The one of ARCHITECTURE.md; one in which what answers stands outside of what changes answers;
-/// and one with the exception layer in the middle. Without an exception layer around the routes a
-/// server would break off the connection.
+/// The order of ARCHITECTURE.md; one in which the layers that respond are outside of the layers
+/// that change responses; and one with the exception layer in the middle. Without an exception
+/// layer around the routes a server would break off the connection.
 const ORDERS: [[Kind; 7]; 3] = [
     [
         Kind::Exception,
@@ -53,7 +53,7 @@ enum Axum {
     Outside,
 }
 
-/// For a server, which cannot pass an error on. In these orders there is none.
+/// For a server, which cannot pass an error on. These orders have no error.
 fn infallible<B>(
     stack: Stack,
 ) -> impl Service<
@@ -135,7 +135,7 @@ async fn all_requests(axum: Axum) {
                 });
                 Order(order).check(&authority, path, (who, what), &came, &notes);
             }
-            // The last one was broken off; the server goes on.
+            // The last response was broken off; the server still works.
             let got = server.get(version, "/page").await;
             assert_eq!(got.text(), "<p>\n<p>\n");
             assert_eq!(got.header("content-type"), Some("text/html"));

@@ -4,7 +4,7 @@ use http::{Response, StatusCode};
 
 use crate::program::Program;
 
-/// Both programs of a layer, which listen where their argument says.
+/// Both programs of a layer, which listen on the address in their argument.
 async fn both(axum: &str, hyper: &str) -> [Program; 2] {
     [
         Program::start_by(axum, &["127.0.0.1:0"]).await,

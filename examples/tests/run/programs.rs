@@ -1,4 +1,4 @@
-//! The larger examples, each by what it shows.
+//! The larger examples, and what each of them shows.
 
 use std::time::Duration;
 
@@ -224,7 +224,7 @@ async fn site_finishes_what_it_has_begun_after_a_signal() {
 async fn key_adder_greets_with_what_the_layers_have_left() {
     let program = Program::start(env!("CARGO_BIN_EXE_key-adder")).await;
     assert_eq!(program.get("/").await.body(), "Hello World\n");
-    // One of both layers is only around the route before.
+    // One of the two layers is only around the earlier route.
     assert_eq!(program.get("/alone").await.body(), "Hello nobody\n");
 }
 
