@@ -96,7 +96,7 @@ async fn breaks_off(_: Request<Body>) -> Result<Response<Body>, OrderError> {
 
 async fn index() -> Html<&'static str> {
     Html(
-        "<!DOCTYPE html>\n<title>Break it</title>\n<ul><li><a href=\"/sum/2\">a sum</a><li><a href=\"/sum/5\">a panic</a><li><a href=\"/order\">an error</a><li><a href=\"/stream\">half an answer</a></ul>\n",
+        "<!DOCTYPE html>\n<title>Break it</title>\n<ul><li><a href=\"/sum/2\">a sum</a><li><a href=\"/sum/5\">a panic</a><li><a href=\"/order\">an error</a><li><a href=\"/stream\">half a response</a></ul>\n",
     )
 }
 

@@ -33,17 +33,17 @@ struct Args {
     bind: SocketAddr,
 }
 
-type Answer = Result<Response<Body>, Infallible>;
+type HttpResult = Result<Response<Body>, Infallible>;
 
-fn text(text: impl Into<Body>) -> Answer {
+fn text(text: impl Into<Body>) -> HttpResult {
     Ok(Response::new(text.into()))
 }
 
-async fn hello(_: Request<Body>) -> Answer {
+async fn hello(_: Request<Body>) -> HttpResult {
     text("Hello world\n")
 }
 
-async fn goodbye(_: Request<Body>) -> Answer {
+async fn goodbye(_: Request<Body>) -> HttpResult {
     text("Goodbye\n")
 }
 
@@ -52,11 +52,11 @@ async fn goodbye(_: Request<Body>) -> Answer {
 struct Counter(AtomicU64);
 
 impl Counter {
-    async fn get(self: Arc<Self>, _: Request<Body>) -> Answer {
+    async fn get(self: Arc<Self>, _: Request<Body>) -> HttpResult {
         text(format!("{}\n", self.0.load(Ordering::Relaxed)))
     }
 
-    async fn post(self: Arc<Self>, _: Request<Body>) -> Answer {
+    async fn post(self: Arc<Self>, _: Request<Body>) -> HttpResult {
         text(format!("{}\n", self.0.fetch_add(1, Ordering::Relaxed) + 1))
     }
 }

@@ -126,7 +126,7 @@ async fn first_answer(server: &Server, length: usize) -> String {
 }
 
 #[tokio::test]
-async fn an_upload_that_the_second_app_refuses_is_never_sent() {
+async fn an_upload_that_the_second_service_rejects_is_never_sent() {
     let limited = ServiceBuilder::new()
         .layer(RequestBodyLimitLayer::new(1000))
         .service(Router::new().route("/upload", put(async |body: Bytes| body.len().to_string())));

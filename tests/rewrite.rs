@@ -433,7 +433,7 @@ async fn a_body_limit_goes_around_the_prefix_in_one_service_builder() {
 
 /// The second call passes the limit, so a video still seeks.
 #[tokio::test]
-async fn a_part_of_a_text_is_asked_for_again_inside_of_a_limit() {
+async fn a_range_of_a_text_passes_the_limit_in_the_second_call() {
     let folder = files("limit");
     let app = ServiceBuilder::new()
         .layer(RequestBodyLimitLayer::new(3))

@@ -206,7 +206,7 @@ async fn what_has_no_file_is_dispatched() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_incident_and_the_server_goes_on() {
+async fn a_panic_is_an_incident_and_the_server_still_works() {
     let (server, incidents) = site().await;
     for version in VERSIONS {
         let got = server.get(version, "/panic").await;

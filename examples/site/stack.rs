@@ -25,7 +25,7 @@ const HELLO: Key<&'static str> = Key::new("site.hello");
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-type Answer = Result<Response<Full<Bytes>>, BoxError>;
+type HttpResult = Result<Response<Full<Bytes>>, BoxError>;
 
 /// The whole stack, for any server's body type.
 pub(crate) fn site<B>(
@@ -93,7 +93,7 @@ fn no_such_file(error: &BoxError) -> bool {
     )
 }
 
-async fn hello<B>(request: Request<B>) -> Answer {
+async fn hello<B>(request: Request<B>) -> HttpResult {
     let hello = request
         .environ(&HELLO)
         .ok_or("no layer has set site.hello")?;
@@ -101,7 +101,7 @@ async fn hello<B>(request: Request<B>) -> Answer {
 }
 
 /// Greets the name in the body.
-async fn hello_sender<B>(request: Request<B>) -> Answer
+async fn hello_sender<B>(request: Request<B>) -> HttpResult
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -116,7 +116,7 @@ where
     Ok(text(format!("Hello {}\n", String::from_utf8_lossy(&name))))
 }
 
-async fn hello_name<B>(request: Request<B>) -> Answer {
+async fn hello_name<B>(request: Request<B>) -> HttpResult {
     let args = request.extensions().get::<UrlArgs>();
     let name = args
         .and_then(|args| args.name("name"))
@@ -125,7 +125,7 @@ async fn hello_name<B>(request: Request<B>) -> Answer {
 }
 
 /// Responds with the length and the SHA-256 of the body, without a limit.
-async fn upload<B>(request: Request<B>) -> Answer
+async fn upload<B>(request: Request<B>) -> HttpResult
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -145,11 +145,11 @@ where
     Ok(response(StatusCode::OK, "application/json", json))
 }
 
-async fn panics<B>(_: Request<B>) -> Answer {
+async fn panics<B>(_: Request<B>) -> HttpResult {
     panic!("this route always panics")
 }
 
-async fn not_found<B>(request: Request<B>) -> Answer {
+async fn not_found<B>(request: Request<B>) -> HttpResult {
     let page = match *request.method() {
         // HTTP/2 allows no body here.
         Method::HEAD => "",

@@ -41,7 +41,7 @@ async fn answered(stack: &Stack, method: &Method, path: &str) -> Answered {
 }
 
 #[tokio::test]
-async fn an_app_in_one_layer_answers_as_without_it() {
+async fn a_service_in_one_layer_responds_as_without_it() {
     let layers = Layers::new();
     let paths = ["/", "/page", "/text", "/notes.txt", "/nowhere", "/%ff"];
     let methods = [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS];

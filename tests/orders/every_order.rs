@@ -41,17 +41,17 @@ fn orders() -> Vec<Vec<Kind>> {
 
 // Two tests, for two cores.
 #[tokio::test]
-async fn a_layer_matters_to_what_answers_inside_of_it_and_to_nothing_else_first_half() {
+async fn a_layer_matters_to_inner_responses_alone_first_half() {
     all_requests(&orders()[..1260]).await;
 }
 
 #[tokio::test]
-async fn a_layer_matters_to_what_answers_inside_of_it_and_to_nothing_else_second_half() {
+async fn a_layer_matters_to_inner_responses_alone_second_half() {
     all_requests(&orders()[1260..]).await;
 }
 
 #[tokio::test]
-async fn a_stack_without_a_layer_answers_as_if_that_layer_did_not_matter() {
+async fn a_stack_without_a_layer_responds_as_if_it_did_not_matter() {
     for left_out in UNMOUNTED {
         // Without these two there is no response.
         if matches!(left_out, Kind::Cascade | Kind::Dispatch) {

@@ -128,7 +128,7 @@ async fn a_text_that_is_compressed_inside_of_the_prefix_layer_has_no_prefix() {
 }
 
 #[tokio::test]
-async fn lint_finds_the_gzip_stream_that_compression_makes_of_an_answer_to_head() {
+async fn lint_finds_the_gzip_stream_of_compression_for_head() {
     let told = Told::default();
     let stack = boxed(
         (told.lint(), CompressionLayer::new(), PrefixLayer::new("")).layer(boxed(service_fn(long))),
@@ -204,8 +204,7 @@ async fn a_body_that_was_taken_outside_of_a_cascade_is_there_for_none_of_its_app
 }
 
 #[tokio::test]
-async fn an_error_that_a_cascade_should_take_for_no_answer_is_hidden_by_an_exception_layer_inside()
-{
+async fn an_inner_exception_layer_hides_an_error_from_the_cascade() {
     let told = Told::default();
     let plain = MapRequestBodyLayer::new(Body::new);
     let last = || plain.layer(boxed(service_fn(ok)));
@@ -219,7 +218,7 @@ async fn an_error_that_a_cascade_should_take_for_no_answer_is_hidden_by_an_excep
 }
 
 #[tokio::test]
-async fn a_timeout_is_no_incident_on_either_side_and_hooks_outside_of_it_see_an_answer() {
+async fn a_timeout_is_no_incident_and_outer_hooks_see_a_response() {
     let told = Told::default();
     let timeout =
         || TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_millis(1));
@@ -268,7 +267,7 @@ async fn a_mount_inside_of_axums_routing_comes_after_the_choice_of_the_route() {
 }
 
 #[tokio::test]
-async fn inside_of_axums_routing_lint_reports_what_axum_mends_later() {
+async fn inside_axums_routing_lint_reports_what_axum_changes_later() {
     let told = Told::default();
     let router = || Router::new().route("/text", get(async || "text"));
     let inside = axum_app(router().layer(told.lint()));

@@ -146,16 +146,16 @@ async fn all_requests(axum: Axum) {
 }
 
 #[tokio::test]
-async fn a_stack_on_a_socket_answers_as_it_does_without_one() {
+async fn a_stack_on_a_socket_responds_as_without_one() {
     all_requests(Axum::Not).await;
 }
 
 #[tokio::test]
-async fn a_stack_around_axums_router_answers_as_around_any_app() {
+async fn a_stack_around_axums_router_responds_as_around_any_service() {
     all_requests(Axum::Inside).await;
 }
 
 #[tokio::test]
-async fn a_stack_inside_of_axums_routing_answers_as_around_it() {
+async fn a_stack_inside_of_axums_routing_responds_as_around_it() {
     all_requests(Axum::Outside).await;
 }

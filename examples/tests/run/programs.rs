@@ -34,7 +34,7 @@ async fn link_tutorial_routes_counts_and_denies() {
 }
 
 #[tokio::test]
-async fn authentication_asks_who_it_is() {
+async fn authentication_rejects_unknown_users() {
     let app = Program::start(env!("CARGO_BIN_EXE_authentication")).await;
     let basic = |credentials| [("authorization", credentials)];
     for denied in [
@@ -142,7 +142,7 @@ app egg:minimal#main  [app:minimal] minimal.ini:6
 }
 
 #[tokio::test]
-async fn site_serves_logs_its_incidents_and_goes_on() {
+async fn site_serves_and_logs_its_incidents() {
     let mut site = Program::start(env!("CARGO_BIN_EXE_site")).await;
     let page = std::fs::read(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -505,7 +505,7 @@ async fn two_fallbacks_each_have_their_own() {
 }
 
 #[tokio::test]
-async fn app_in_handler_shows_the_app_to_whom_it_may() {
+async fn app_in_handler_shows_the_app_to_allowed_clients() {
     let app = Program::start(env!("CARGO_BIN_EXE_app-in-handler")).await;
     assert_eq!(
         app.get("/docs/notes.txt").await.status(),
