@@ -34,7 +34,7 @@ type Docs = tower::util::BoxCloneSyncService<Request, Response, std::convert::In
 fn docs() -> Result<Docs, Box<dyn std::error::Error>> {
     let files = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("site/files");
     let rest = Router::new().route("/today", get(async || "nothing new today\n"));
-    // A directory without its slash is then a 404, so it shadows no route.
+    // Then a directory is a 404, so it shadows no route.
     let files = ServeDir::new(files).append_index_html_on_directories(false);
     let docs = CascadeLayer::new(files).layer(rest);
     let docs = ServiceBuilder::new()
