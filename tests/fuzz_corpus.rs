@@ -7,8 +7,14 @@
 
 #[path = "../fuzz/checks/accept_best.rs"]
 mod accept_best;
+#[path = "../fuzz/checks/address_parse.rs"]
+mod address_parse;
 #[path = "../fuzz/checks/deploy_resolve.rs"]
 mod deploy_resolve;
+#[path = "../fuzz/checks/entity_tag_list.rs"]
+mod entity_tag_list;
+#[path = "../fuzz/checks/files_respond.rs"]
+mod files_respond;
 #[path = "../fuzz/checks/incident_page.rs"]
 mod incident_page;
 #[path = "../fuzz/checks/ini_interpolate.rs"]
@@ -34,9 +40,12 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 13] = [
+const CHECKS: [(&str, fn(&[u8])); 16] = [
     ("accept_best", accept_best::accept_best),
+    ("address_parse", address_parse::address_parse),
     ("deploy_resolve", deploy_resolve::deploy_resolve),
+    ("entity_tag_list", entity_tag_list::entity_tag_list),
+    ("files_respond", files_respond::files_respond),
     ("incident_page", incident_page::incident_page),
     ("ini_interpolate", ini_interpolate::ini_interpolate),
     ("ini_parse", ini_parse::ini_parse),

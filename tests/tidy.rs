@@ -56,15 +56,12 @@ const DEPENDENCIES: [&str; 31] = [
 ];
 
 /// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 16] = [
+const OF_DEPLOY: [&str; 13] = [
     "arc-swap",
-    "bytesize",
     "futures-util",
-    "httpdate",
     "hyper",
     "hyper-util",
     "listenfd",
-    "mime_guess",
     "notify",
     "sha2",
     "socket2",
@@ -75,8 +72,17 @@ const OF_DEPLOY: [&str; 16] = [
     "tracing-subscriber",
 ];
 
+/// What the crates may depend on besides that do input and output.
+const OF_SERVICES: [(&str, &[&str]); 2] = [
+    (
+        "tower-static",
+        &["futures-util", "httpdate", "mime_guess", "sha2", "tokio"],
+    ),
+    ("tower-upstream", &["hyper", "hyper-util", "tokio"]),
+];
+
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 10] = [
+const NEIGHBOURS: [(&str, &[&str]); 12] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -91,6 +97,8 @@ const NEIGHBOURS: [(&str, &[&str]); 10] = [
             "tower-kit",
             "tower-lint",
             "tower-origin",
+            "tower-static",
+            "tower-upstream",
         ],
     ),
     ("tower-dispatch", &["tower-environ", "tower-kit"]),
@@ -101,6 +109,11 @@ const NEIGHBOURS: [(&str, &[&str]); 10] = [
     // It judges the others, so it has its own tables.
     ("tower-lint", &[]),
     ("tower-origin", &["tower-environ", "tower-kit"]),
+    ("tower-static", &["tower-environ", "tower-kit"]),
+    (
+        "tower-upstream",
+        &["tower-environ", "tower-kit", "tower-origin"],
+    ),
 ];
 
 fn root() -> PathBuf {
@@ -265,7 +278,10 @@ fn dependencies_are_listed(root: &Path) -> Vec<String> {
             let optional = value.get("optional").and_then(toml::Value::as_bool) == Some(true);
             let listed = DEPENDENCIES.contains(&dependency.as_str())
                 || optional && ["axum", "tonic", "tower"].contains(&dependency.as_str())
-                || name == "tower-deploy" && OF_DEPLOY.contains(&dependency.as_str());
+                || name == "tower-deploy" && OF_DEPLOY.contains(&dependency.as_str())
+                || OF_SERVICES
+                    .iter()
+                    .any(|(of, list)| *of == name && list.contains(&dependency.as_str()));
             if !listed && !neighbours.contains(&dependency.as_str()) {
                 wrong.push(format!("{name}: it depends on {dependency}, which is not in DEPENDENCIES of tests/tidy.rs: do without it, or add it there"));
             }
@@ -319,12 +335,12 @@ const NOT_COMPILED: [(&str, &str, &str); 4] = [
     (
         "README.md",
         "sh",
-        "the first two are run with these words by tests/{serve,cli}.rs of tower-deploy, the third is what CI runs",
+        "the first two are run with these words by tests/serve.rs and tests/cli of tower-deploy, the third is what CI runs",
     ),
     (
         "crates/tower-deploy/README.md",
         "sh",
-        "a list of commands, which its tests/cli.rs, serve.rs and reload.rs run",
+        "a list of commands, which its tests/cli, serve.rs and reload.rs run",
     ),
     (
         "crates/tower-deploy/README.md",

@@ -22,6 +22,8 @@ CRATES = {
     "tower-body-rewrite": ("app", [("/", 200, "outer: inner: one\nouter: inner: two\n")]),
     "tower-exception": ("app", [("/divide/2", 200, "3"), ("/divide/0", 500, r"500 Internal Server Error\nincident [0-9a-f]{32}\n")]),
     "tower-hooks": ("around", [("/", 200, "fine")]),
+    "tower-static": ("app", [("/api", 200, "an API"), ("/nowhere", 404, "404 Not Found\n")]),
+    "tower-upstream": ("app", [("/new", 200, "new")]),
     "tower-lint": ("app", [("/", 200, "fine")]),
     "tower-deploy": ("app", [("/", 200, "Hello")]),
 }

@@ -1,4 +1,5 @@
-//! What a request says about how its response is treated, and what becomes of the request on its way in.
+//! The conditions and ranges of a request: they decide how its response is treated, and the inner
+//! service sees them changed.
 
 use std::sync::Arc;
 
@@ -9,48 +10,50 @@ use http::{
     },
     response,
 };
-use tower_kit::content::RequestKind;
+use tower_kit::{content::RequestKind, entity_tag::EntityTag};
 
 use crate::{
     Rewriter, Tag,
     eligible::Eligible,
     head,
-    headers::only,
     layer::{Choose, Options, ResponseFn},
-    tag::{Copies, EntityTag, take_tags_out},
+    tag::{Copies, remove_tags},
 };
 
-/// What is kept of a request while the inner service works.
+/// The state of a request while the inner service works.
 pub(crate) struct Asked<R> {
     options: Arc<Options<R>>,
     kind: RequestKind,
     is_get: bool,
-    /// What `from_request` made of this request.
+    /// The function that `from_request` made of this request.
     choose: Option<Box<ResponseFn<R>>>,
-    /// It has a condition that entity tags decide.
+    /// Whether the request has a condition on entity tags.
     conditional: bool,
     copies: Copies,
 }
 
-/// What is done to a response.
+/// The treatment of a response.
 pub(crate) enum Treatment<R> {
-    /// It passes untouched.
+    /// It passes unchanged.
     Untouched,
     /// It has no body, but its headers change as if it had one.
     HeadersOnly(R, Option<Tag>),
+    /// Its body is rewritten.
     Rewritten(R, Option<Tag>),
-    /// As the one before, and the validators are not the body's.
+    /// Its body is rewritten, and its validators are not those of the body.
     Outcome(R),
-    /// It is a part of a body that should be rewritten, or it may confirm a copy that is out of date: the inner service is asked
-    /// for the whole.
+    /// It is a part of a body that should be rewritten, or it may confirm an outdated copy. The
+    /// inner service is called again for the whole response.
     AskAgain,
-    /// It may be one. If it turns out that the whole is not rewritten, this response stands.
+    /// It may be a part of a body that should be rewritten. The inner service is called again. If
+    /// the whole response is not rewritten, this response stands.
     AskAgainToBeSure,
 }
 
 impl<R> Asked<R> {
-    /// Reads a request's head and changes what the inner service must not see; `None` if its response is to be left
-    /// alone. With it comes the head with which the inner service can be asked again, if it may come to that.
+    /// Reads a request's head, and changes the fields that the inner service must not see. Returns
+    /// `None` if the response passes unchanged. The second value is the head for a second call, if
+    /// there may be one.
     pub(crate) fn read<B>(
         options: &Arc<Options<R>>,
         request: &mut Request<B>,
@@ -60,7 +63,8 @@ impl<R> Asked<R> {
         {
             return None;
         }
-        // One pass, since most requests have neither: to look up a name costs as much as to compare it with those of a dozen lines.
+        // It is one pass, because most requests have neither. To look up a name costs as much as to
+        // compare it with a dozen names.
         let (mut conditional, mut ranged) = (false, false);
         for name in request.headers().keys() {
             conditional |= *name == IF_NONE_MATCH;
@@ -91,7 +95,7 @@ impl<R> Asked<R> {
     fn read_conditions<B>(&mut self, request: &mut Request<B>) -> Option<Request<()>> {
         let copies = Copies::named_in(request.headers());
         match *request.method() {
-            // The content is gone once it was asked; nobody has to know ranges or conditions.
+            // The content can be sent only once. A server may ignore ranges and conditions.
             Method::GET | Method::HEAD if has_content(request.headers()) => {
                 remove_range(request.headers_mut());
                 None
@@ -100,19 +104,19 @@ impl<R> Asked<R> {
                 if copies.are_all_foreign() && !request.headers().contains_key(RANGE) {
                     return None;
                 }
-                // The client's own words, but for the range.
+                // The head as the client sent it, except for the range.
                 let mut again = head::copied(request);
                 remove_range(again.headers_mut());
                 if !copies.are_all_foreign() {
-                    take_tags_out(request.headers_mut());
+                    remove_tags(request.headers_mut());
                     self.copies = copies;
                 }
                 Some(again)
             }
-            // "Only if it is not what I have", before a change: what it has is a rewritten copy.
+            // A condition of a change. The client's copy may be rewritten.
             _ => {
                 if !copies.are_all_foreign() {
-                    take_tags_out(request.headers_mut());
+                    remove_tags(request.headers_mut());
                 }
                 None
             }
@@ -121,7 +125,7 @@ impl<R> Asked<R> {
 }
 
 impl<R: Rewriter> Asked<R> {
-    /// Whether the response's status and type say already that it is left alone.
+    /// Returns whether a response with this status and type passes unchanged.
     pub(crate) fn passes<B>(&self, response: &Response<B>) -> bool {
         let types = &self.options.types;
         !matches!(
@@ -135,7 +139,7 @@ impl<R: Rewriter> Asked<R> {
         if response.status == StatusCode::NOT_MODIFIED && !self.copies.are_all_foreign() {
             return self.treat_confirmation(response);
         }
-        // Its type may be the error page's.
+        // Its type may be that of the error page.
         if response.status == StatusCode::RANGE_NOT_SATISFIABLE && can_ask_again {
             return Treatment::AskAgainToBeSure;
         }
@@ -156,17 +160,16 @@ impl<R: Rewriter> Asked<R> {
         }
     }
 
-    /// A 304 to a client that has copies from here.
+    /// Returns the treatment of a 304 to a client that has copies from a layer like this one.
     fn treat_confirmation(&self, response: &response::Parts) -> Treatment<R> {
-        let etag = only(&response.headers, ETAG);
-        let etag = etag.and_then(|etag| EntityTag::parse(etag.as_bytes()));
+        let etag = EntityTag::of(&response.headers, &ETAG);
         if self.copies.are_beside(etag) {
             return Treatment::Untouched;
         }
         if Eligible::of_copy(self.kind, response, &self.options.types) == Eligible::No {
             return Treatment::AskAgain;
         }
-        // What would be done to the 200 that it stands for.
+        // The treatment is that of the 200 that it stands for.
         let mut whole = response.clone();
         whole.status = StatusCode::OK;
         match self.rewriter(&whole) {
@@ -188,8 +191,8 @@ impl<R: Rewriter> Asked<R> {
     }
 }
 
-/// Whether a request's content begins after its head, as far as the head says (RFC 9112, section 6). HTTP/2 may leave it open; content of GET
-/// means nothing in general (RFC 9110, section 9.3.1).
+/// Returns whether a request has content, according to its head (RFC 9112, section 6). In HTTP/2
+/// the head may not show it. Content of GET has no meaning in general (RFC 9110, section 9.3.1).
 fn has_content(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
         || headers
@@ -198,7 +201,7 @@ fn has_content(headers: &HeaderMap) -> bool {
             .any(|length| length != "0")
 }
 
-/// A server may always ignore `Range` (RFC 9110, section 14.2).
+/// Removes the range of a request. A server may always ignore it (RFC 9110, section 14.2).
 fn remove_range(headers: &mut HeaderMap) {
     headers.remove(RANGE);
     headers.remove(IF_RANGE);

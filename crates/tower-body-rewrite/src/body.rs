@@ -10,8 +10,8 @@ use pin_project_lite::pin_project;
 
 use crate::{Rewriter, Sink, Tag, adapt_headers};
 
-/// So much output, in bytes, is handed on before more is made. Input is rewritten in pieces, each of so many bytes that it makes no more than
-/// four times this, so that one large frame does not multiply in memory.
+/// The output in bytes after which rewriting pauses until it is read. A piece of input makes at
+/// most four times as much, so that one large frame does not multiply in memory.
 const OUTPUT: usize = 64 * 1024;
 /// The smallest and the largest piece of input, in bytes.
 const SMALLEST_PIECE: usize = 64;
@@ -28,42 +28,43 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<B: Body, R> {
-        // The inner body as it is.
+        // The inner body, unchanged.
         Untouched { #[pin] inner: B },
-        // None: it answers HEAD, or is a 304.
+        // No body: a response to HEAD, or a 304.
         Withheld { length: Option<u64> },
-        // In a box, since it is read before it has its place in the response, and large.
+        // It is boxed, because it is read before it is in the response, and because it is large.
         Rewriting { rewriting: Pin<Box<Rewriting<B, R>>> },
     }
 }
 
 pin_project! {
-    /// What goes on between the inner body and the reader.
+    /// The state between the inner body and the reader.
     pub(crate) struct Rewriting<B: Body, R> {
         #[pin]
         inner: B,
         rewriter: R,
         tag: Option<Tag>,
-        // What is left of the inner body's last frame.
+        // The rest of the inner body's last frame.
         input: Bytes,
-        // How much of it to take at once, at the most.
+        // The maximum length of a piece of it.
         piece: usize,
         output: Sink,
         end: End<B::Error>,
     }
 }
 
-/// What follows when the output is drained.
+/// The end of the body, after the output is drained.
 enum End<E> {
-    /// More of the inner body.
+    /// More of the inner body follows.
     NotYet,
-    /// This last frame: the trailers, or the inner body's error.
+    /// This last frame follows: the trailers, or the inner body's error.
     Last(Result<Frame<Bytes>, E>),
-    /// Nothing.
+    /// Nothing follows.
     Done,
 }
 
-/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
+/// Returns an empty body. tower-http's CORS and timeouts need it, because they may replace the
+/// response.
 impl<B: Body, R> Default for ResponseBody<B, R> {
     fn default() -> Self {
         Self {
@@ -79,12 +80,13 @@ impl<B: Body, R> ResponseBody<B, R> {
         }
     }
 
-    /// Of an answer to HEAD: nobody knows how long it would have been. A framework would make a Content-Length of it.
+    /// Returns the body of a response to HEAD. Its length is unknown. A framework would make a
+    /// Content-Length of an exact one.
     pub(crate) fn of_head() -> Self {
         Self::withheld(None)
     }
 
-    /// Of a 304: there is nothing that a layer further out might want to compress.
+    /// Returns the body of a 304. Its length is zero, so an outer layer does not compress it.
     pub(crate) fn of_not_modified() -> Self {
         Self::withheld(Some(0))
     }
@@ -125,7 +127,7 @@ where
         match &self.kind {
             Kind::Untouched { inner } => inner.is_end_stream(),
             Kind::Withheld { .. } => true,
-            // The inner body's end is not enough: a rewriter may have something left to say.
+            // The inner body's end is not enough, because the rewriter may have more to write.
             Kind::Rewriting { rewriting } => {
                 matches!(rewriting.end, End::Done) && rewriting.output.len() == 0
             }
@@ -160,9 +162,10 @@ where
         }
     }
 
-    /// Rewrites the first frame if it is there, and gives the new body's length if that was all and not too much.
+    /// Rewrites the first frame if it is ready. Returns the new body's length if that was the only
+    /// frame and not too large.
     pub(crate) fn read_ahead(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<u64> {
-        // The one frame, and then whatever says that it was the only one.
+        // The frame, and then the end that shows that it was the only one.
         for _ in 0..2 {
             let Poll::Ready(()) = self.as_mut().poll_inner(cx) else {
                 return None;
@@ -202,7 +205,7 @@ where
         }
     }
 
-    /// Takes what comes next from the inner body.
+    /// Takes the next frame of the inner body.
     fn poll_inner(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let frame = match this.inner.is_end_stream() {
@@ -215,7 +218,7 @@ where
                     this.rewriter.begin_frame(this.output);
                     *this.input = data;
                 }
-                // Trailers end a body, and may say of it what its head may.
+                // Trailers end a body, and may have the same fields about it as its head.
                 Err(mut frame) => {
                     if let Some(trailers) = frame.trailers_mut() {
                         adapt_headers(trailers, None, *this.tag);
@@ -236,7 +239,7 @@ where
         Poll::Ready(())
     }
 
-    /// Rewrites what is left of the input until there is enough output.
+    /// Rewrites the rest of the input until there is enough output.
     fn rewrite_input(self: Pin<&mut Self>) {
         let this = self.project();
         while !this.input.is_empty() && this.output.len() < OUTPUT {
@@ -252,7 +255,8 @@ where
 }
 
 impl<B: Body, R> Rewriting<B, R> {
-    /// Only what waits in the output is sure: a rewriter may shorten or lengthen the rest.
+    /// Only the bytes in the output are certain, because a rewriter may shorten or lengthen the
+    /// rest.
     fn size_hint(&self) -> SizeHint {
         let waiting = self.output.len() as u64;
         let mut hint = SizeHint::default();

@@ -1,4 +1,4 @@
-//! Which responses are rewritten: the rule, read from a response's head alone.
+//! The rule for the responses that are rewritten. It needs only a response's head.
 
 use http::{
     HeaderMap, HeaderName, StatusCode,
@@ -9,14 +9,15 @@ use tower_kit::content::RequestKind;
 
 use crate::media_types::{MediaTypes, parameters};
 
-/// What a response is to a rewriter.
+/// The kind of a response for a rewriter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Eligible {
-    /// Nothing: it passes untouched.
+    /// A response that passes unchanged.
     No,
     /// A part of a body that would be rewritten.
     Part,
-    /// The head of a response that would be rewritten, without the body (RFC 9110, sections 9.3.2 and 15.4.5).
+    /// The head of a response that would be rewritten, without the body (RFC 9110, sections 9.3.2
+    /// and 15.4.5).
     HeadOnly,
     /// Head and body.
     Whole,
@@ -24,14 +25,15 @@ pub(crate) enum Eligible {
 
 impl Eligible {
     pub(crate) fn of(request: RequestKind, response: &Parts, types: &MediaTypes) -> Self {
-        // The type first: most responses are of another one.
+        // The type is first, because most responses have another one.
         match types.find_in(&response.headers) {
             Some(content_type) => Self::of_type(request, response, content_type),
             None => Self::No,
         }
     }
 
-    /// Of a 304 that confirms a copy which was rewritten, so that its type is one of these if it is not named.
+    /// Returns the kind of a 304 that confirms a rewritten copy. If it names no type, its type is
+    /// one of these.
     pub(crate) fn of_copy(request: RequestKind, response: &Parts, types: &MediaTypes) -> Self {
         if response.headers.contains_key(CONTENT_TYPE) {
             Self::of(request, response, types)
@@ -46,7 +48,7 @@ impl Eligible {
         // A 304 and a response to HEAD stand for a response to GET.
         let has_content =
             status == StatusCode::NOT_MODIFIED || RequestKind::Other.has_content(status);
-        // The charset last: it takes the longest.
+        // The charset is last, because it takes the longest.
         if !has_content
             || request == RequestKind::Connect
             || is_encoded(headers)
@@ -64,11 +66,11 @@ impl Eligible {
     }
 }
 
-/// Whether the type's charset is none of UTF-16 and UTF-32, where the byte 0x0A is a half or a quarter of many characters. Where the
-/// parameters cannot be read, or name two charsets, nobody knows.
+/// Returns whether the byte 0x0A is always a line feed in the type's charset. It is not in UTF-16
+/// and UTF-32. It is unknown if the parameters are malformed or name two charsets.
 fn has_line_feeds(content_type: &str) -> bool {
-    // IANA's names and aliases of what has more than one byte for each character, without `cs` in front and
-    // without punctuation.
+    // IANA's names and aliases of charsets with more than one byte for each character, without a
+    // prefix `cs` and without punctuation.
     const WIDE: [&str; 6] = ["utf16", "utf32", "ucs2", "ucs4", "iso10646", "unicode"];
 
     let mut charset = None;
@@ -96,17 +98,18 @@ fn has_line_feeds(content_type: &str) -> bool {
     })
 }
 
-/// RFC 9110, section 8.4: the bytes are text only once every coding is taken off.
+/// Returns whether the body is encoded. Then its bytes are text only after decoding (RFC 9110,
+/// section 8.4).
 fn is_encoded(headers: &HeaderMap) -> bool {
     tokens(headers, CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }
 
-/// RFC 9111, section 5.2.2.6.
+/// Returns whether `Cache-Control` has `no-transform` (RFC 9111, section 5.2.2.6).
 fn forbids_transformation(headers: &HeaderMap) -> bool {
     tokens(headers, CACHE_CONTROL).any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
 }
 
-/// The members of a list header.
+/// Returns the members of a list header.
 fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(name)
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_is_rewritten_and_nothing_else() {
+    fn body_rewrite_4_only_plain_text_is_rewritten() {
         let table = [
             ("text/plain", Eligible::Whole),
             ("text/plain; charset=utf-8", Eligible::Whole),
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_and_the_method_decide_whether_there_is_a_body_to_rewrite() {
+    fn body_rewrite_5_the_status_and_the_method_decide() {
         let table = [
             (Method::GET, 200, Eligible::Whole),
             (Method::POST, 201, Eligible::Whole),
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn encoded_partial_and_protected_bodies_are_left_alone() {
+    fn body_rewrite_5_encoded_and_protected_bodies_pass() {
         let table = [
             ("content-encoding", "gzip", Eligible::No),
             ("content-encoding", "identity, br", Eligible::No),
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn no_transform_is_found_beside_what_cannot_be_read() {
+    fn body_rewrite_5_no_transform_is_found_beside_other_bytes() {
         let mut response = Response::builder()
             .header("content-type", "text/plain")
             .header(

@@ -1,11 +1,13 @@
-/// A request body that can be empty. Every body with a [`Default`] is one.
+/// A trait for request bodies that can be empty. Every body with a [`Default`] has it.
 ///
-/// The layers need it if they call the inner service a second time, without content.
+/// The layers need it because they may call the inner service a second time, without content.
 ///
-/// `hyper::body::Incoming` and the body of tower-http's `RequestBodyLimitLayer` have none. A
-/// `MapRequestBodyLayer::new(tower_kit::EitherBody::inner)` directly around
+/// `hyper::body::Incoming` and the body of tower-http's `RequestBodyLimitLayer` have no `Default`.
+/// A `MapRequestBodyLayer::new(tower_kit::EitherBody::inner)` directly around
 /// [`RewriteLayer`](crate::RewriteLayer) or [`PrefixLayer`](crate::PrefixLayer) makes a body that
-/// has one, without an allocation:
+/// has one, without an allocation.
+///
+/// # Examples
 ///
 /// ```
 /// use axum::{Router, routing::post};

@@ -24,10 +24,10 @@ pin_project! {
     pub struct ResponseFuture<S: Service<Request<B>>, B, R> {
         #[pin]
         turn: Turn<S, B>,
-        // `None` if the response is left alone, whatever it is.
+        // `None` if the response passes unchanged in any case.
         asked: Option<Asked<R>>,
         again: Option<Box<Again<S, B>>>,
-        // The first answer, if it may stand. In a box, since few have one.
+        // The first response, if it may stand. It is boxed, because few requests have one.
         first: Option<Box<S::Response>>,
     }
 }
@@ -35,13 +35,13 @@ pin_project! {
 pin_project! {
     #[project = TurnProj]
     enum Turn<S: Service<Request<B>>, B> {
-        Answering { #[pin] answer: S::Future },
-        // The service is being made ready for the second time.
+        Calling { #[pin] future: S::Future },
+        // The service is made ready for the second call.
         GettingReady { again: Box<Again<S, B>> },
     }
 }
 
-/// What the inner service is asked with the second time, without content.
+/// The second call of the inner service, without content.
 pub(crate) struct Again<S, B> {
     service: S,
     request: Option<Request<B>>,
@@ -67,12 +67,12 @@ impl<S: Service<Request<B>>, B> Again<S, B> {
 impl<S: Service<Request<B>>, B, R> ResponseFuture<S, B, R> {
     #[inline]
     pub(crate) fn new(
-        answer: S::Future,
+        future: S::Future,
         asked: Option<Asked<R>>,
         again: Option<Box<Again<S, B>>>,
     ) -> Self {
         Self {
-            turn: Turn::Answering { answer },
+            turn: Turn::Calling { future },
             asked,
             again,
             first: None,
@@ -91,20 +91,20 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let answer = match this.turn.as_mut().project() {
-                TurnProj::Answering { answer } => answer,
+            let future = match this.turn.as_mut().project() {
+                TurnProj::Calling { future } => future,
                 TurnProj::GettingReady { again } => {
                     match (ready!(again.poll(cx)), this.first.take()) {
-                        (Ok(answer), first) => {
+                        (Ok(future), first) => {
                             *this.first = first;
-                            this.turn.set(Turn::Answering { answer });
+                            this.turn.set(Turn::Calling { future });
                             continue;
                         }
                         (Err(error), first) => return Poll::Ready(stands_or(first, error)),
                     }
                 }
             };
-            let response = match ready!(answer.poll(cx)) {
+            let response = match ready!(future.poll(cx)) {
                 Ok(response) => response,
                 Err(error) => return Poll::Ready(stands_or(this.first.take(), error)),
             };
@@ -121,7 +121,7 @@ where
             if let Treatment::AskAgain | Treatment::AskAgainToBeSure = treatment
                 && let Some(again) = this.again.take()
             {
-                // What is not kept is let go of before the service is asked to be ready.
+                // A response that is not kept is dropped before the service is made ready.
                 *this.first = to_be_sure.then(|| Box::new(Response::from_parts(head, body)));
                 this.turn.set(Turn::GettingReady { again });
                 continue;
@@ -135,7 +135,7 @@ where
     }
 }
 
-/// A first answer that may stand does so if the second question fails.
+/// Returns a first response that may stand, or otherwise the error of the second call.
 fn stands_or<B: Body, R, E>(
     first: Option<Box<Response<B>>>,
     error: E,
@@ -184,7 +184,7 @@ where
     Response::from_parts(head, body)
 }
 
-/// The new body, and its length if it is known.
+/// Returns the new body, and its length if it is known.
 fn rewrite<B, R>(
     rewriter: R,
     tag: Option<Tag>,

@@ -1,10 +1,12 @@
-//! The head of a request that stays where it is: to take it apart and put it together again would move all of it twice.
+//! The head of a request, without moving it. `into_parts` and `from_parts` would move all of it
+//! twice.
 
 use std::mem::swap;
 
 use http::{Request, request::Parts};
 
-/// Shows a request's head. For a few layers it is needed, so that it is not in the way of the others.
+/// Calls a function with a request's head. Few layers need it, so it is not inlined into the path
+/// of the others.
 #[cold]
 #[inline(never)]
 pub(crate) fn shown<B, T>(request: &mut Request<B>, show: impl FnOnce(&Parts) -> T) -> T {
@@ -16,7 +18,7 @@ pub(crate) fn shown<B, T>(request: &mut Request<B>, show: impl FnOnce(&Parts) ->
     shown
 }
 
-/// The same head.
+/// Returns a copy of the head.
 pub(crate) fn copied<B>(request: &Request<B>) -> Request<()> {
     let mut head = Request::new(());
     head.method_mut().clone_from(request.method());

@@ -1,29 +1,35 @@
 //! The header fields that change with a body.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName,
     header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG, LAST_MODIFIED},
 };
+use tower_kit::entity_tag::only;
 
 use crate::Tag;
 
-/// Makes the headers of a response true again after its body has been changed, for any middleware that changes bodies.
+/// Adapts the headers of a response to its new body. It is for any middleware that changes bodies.
 ///
-/// `length` is the new body's, in bytes, if it is known. `tag` says what was done to the body, see [`Tag`]; without one no validator
-/// can be kept.
+/// `length` is the length of the new body in bytes, if it is known. `tag` identifies the change,
+/// see [`Tag`]. Without a tag, no validator is kept.
 ///
-/// | field | what becomes of it | source |
+/// | field | effect | source |
 /// |---|---|---|
-/// | `Content-Length` | the new length, or removed: hyper then sends the body in chunks | RFC 9110, section 8.6 |
-/// | `ETag` | weak and with the tag mixed in, or removed: a strong one speaks of the bytes | RFC 9110, sections 8.8.1 and 8.8.3 |
-/// | `Last-Modified` | removed: a date cannot say with what the body was rewritten | RFC 9110, section 8.8.2 |
-/// | `Accept-Ranges` | removed: ranges would count other bytes | RFC 9110, section 14.3 |
-/// | `Content-Digest`, `Repr-Digest` | removed: checksums of other bytes | RFC 9530, sections 2 and 3 |
-/// | `Digest`, `Content-MD5` | removed: their forerunners | RFC 3230, RFC 1864 |
+/// | `Content-Length` | the new length, or removed; hyper then sends the body in chunks | RFC 9110, section 8.6 |
+/// | `ETag` | weak and with the tag mixed in, or removed, because a strong one stands for the bytes | RFC 9110, sections 8.8.1 and 8.8.3 |
+/// | `Last-Modified` | removed, because a date cannot identify the rewriting | RFC 9110, section 8.8.2 |
+/// | `Accept-Ranges` | removed, because ranges would count other bytes | RFC 9110, section 14.3 |
+/// | `Content-Digest`, `Repr-Digest` | removed, because they are checksums of other bytes | RFC 9530, sections 2 and 3 |
+/// | `Digest`, `Content-MD5` | removed, as the predecessors of these | RFC 3230, RFC 1864 |
 ///
-/// Everything else is kept: `Content-Type`, `Vary` and `Cache-Control` are whoever changes the body's to know, and `Transfer-Encoding` is the server's. The head of a
-/// response to HEAD and of a 304 describes the response to GET (RFC 9110, sections 9.3.2 and 15.4.5), and trailers may hold digests: all of
-/// them go through here as well. A body that is encoded or is a part of one should not be changed to begin with.
+/// All other fields are kept. The middleware is responsible for `Content-Type`, `Vary` and
+/// `Cache-Control`, the server for `Transfer-Encoding`.
+///
+/// Adapt the head of a response to HEAD and of a 304, too, because they describe the response to
+/// GET (RFC 9110, sections 9.3.2 and 15.4.5). Adapt trailers, because they may have digests. Do not
+/// change a body that is encoded, or that is a part of one.
+///
+/// # Examples
 ///
 /// ```
 /// # use http::{HeaderMap, HeaderValue, header};
@@ -52,31 +58,22 @@ pub fn adapt_headers(headers: &mut HeaderMap, length: Option<u64>, tag: Option<T
         Some(length) => drop(headers.insert(CONTENT_LENGTH, length.into())),
         None => drop(headers.remove(CONTENT_LENGTH)),
     }
-    let etag = only(headers, ETAG).zip(tag);
+    let etag = only(headers, &ETAG).zip(tag);
     match etag.and_then(|(etag, tag)| tag.mix_into(etag)) {
         Some(etag) => drop(headers.insert(ETAG, etag)),
         None => drop(headers.remove(ETAG)),
     }
 }
 
-/// The same for the answer to a change: its validators are those of what was changed, which its body is not (RFC 9110, section
-/// 8.8).
+/// Adapts the headers of a response to a change, such as PUT. Its validators are those of the
+/// changed resource, not of the body (RFC 9110, section 8.8), so they are kept.
 pub(crate) fn adapt_outcome(headers: &mut HeaderMap, length: Option<u64>) {
     let validators = [ETAG, LAST_MODIFIED].map(|name| {
-        let value = only(headers, name.clone()).cloned();
+        let value = only(headers, &name).cloned();
         (name, value)
     });
     adapt_headers(headers, length, None);
     for (name, value) in validators {
         headers.extend(value.map(|value| (name, value)));
-    }
-}
-
-/// Returns the value of a header that is not a list. On two lines, it has none.
-pub(crate) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
-    let mut lines = headers.get_all(name).into_iter();
-    match (lines.next(), lines.next()) {
-        (Some(value), None) => Some(value),
-        _ => None,
     }
 }

@@ -5,12 +5,32 @@ use tower_layer::Layer;
 
 use crate::{MediaTypeError, Rewrite, media_types::MediaTypes};
 
-/// Chooses by a response's head.
+/// Chooses a rewriter by a response's head.
 pub(crate) type ResponseFn<R> = dyn Fn(&response::Parts) -> Option<R> + Send;
 type RequestFn<R> = dyn Fn(&request::Parts) -> Box<ResponseFn<R>> + Send + Sync;
 
-/// A layer that rewrites the bodies of responses with a [`Rewriter`](crate::Rewriter) that a function
-/// returns.
+/// A layer that rewrites the bodies of responses with a [`Rewriter`](crate::Rewriter) that a
+/// function returns.
+///
+/// The [rules](crate::rules) list the responses that are rewritten.
+///
+/// # Examples
+///
+/// ```
+/// use http::response;
+/// use tower_body_rewrite::{Replace, RewriteLayer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A script before the end of every page, but not in error pages.
+/// let script = "<script src=\"/live.js\"></script></body>";
+/// let script = Replace::ignoring_case([("</body>", script)])?.once();
+/// let layer = RewriteLayer::new(move |response: &response::Parts| {
+///     response.status.is_success().then(|| script.clone())
+/// });
+/// let layer = layer.types(["text/html"])?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct RewriteLayer<R> {
     pub(crate) options: Arc<Options<R>>,
 }
@@ -28,21 +48,25 @@ pub(crate) enum Choose<R> {
 }
 
 impl<R> RewriteLayer<R> {
-    /// Returns a layer whose function is called for every response that may be rewritten (the README
-    /// lists them). It returns the rewriter of the body, or `None` to leave the response unchanged.
+    /// Returns a layer whose function is called for every response that may be rewritten. The
+    /// function returns the rewriter of the body, or `None` to leave the response unchanged.
     ///
-    /// About a 304 to a client that has a rewritten copy it is asked too, as about the 200 that it stands for, to compare the
-    /// [tag](crate::Rewriter::tag) with that of the copy. Its headers are the 304's, which has seldom a `Content-Type`; if the tag is another one,
-    /// the whole is asked for.
+    /// It is also called for a 304 to a client that has a rewritten copy, with the status 200
+    /// instead, to compare the [tag](crate::Rewriter::tag) with that of the copy. The headers are
+    /// those of the 304, which often has no `Content-Type`. If the tags differ, the inner service
+    /// is called again for the whole response.
     pub fn new(choose: impl Fn(&response::Parts) -> Option<R> + Send + Sync + 'static) -> Self {
         Self::choosing(Choose::ByResponse(Arc::new(choose)))
     }
 
-    /// Returns a layer whose function is called with each request's head, before the inner service. It
-    /// returns the function for the response, as in [`new`](Self::new). That one is boxed, which is
-    /// an allocation if it captures something.
+    /// Returns a layer whose function is called with each request's head, before the inner service.
+    /// It returns the function for the response, as in [`new`](Self::new). That one is boxed, which
+    /// is an allocation if it captures something.
     ///
-    /// What depends on a request's headers belongs into the response's `Vary`, which is the inner service's to say.
+    /// If the rewriting depends on a request's headers, the inner service should name them in
+    /// `Vary`.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use http::{request, response};
@@ -81,11 +105,12 @@ impl<R> RewriteLayer<R> {
         }
     }
 
-    /// Replaces the media types that are rewritten. They have no parameters. Default: `text/plain`.
+    /// Replaces the media types that are rewritten. They have no parameters. By default it is only
+    /// `text/plain`.
     ///
     /// # Errors
     ///
-    /// A [`MediaTypeError`] if a name is not that of a media type.
+    /// Returns a [`MediaTypeError`] if a name is not that of a media type.
     pub fn types<'a>(
         self,
         types: impl IntoIterator<Item = &'a str>,
@@ -95,7 +120,15 @@ impl<R> RewriteLayer<R> {
     }
 
     /// Adds a condition for requests. Responses to requests that do not meet all conditions are
-    /// unchanged, and so are these requests. Default: no condition.
+    /// unchanged, and so are these requests. By default there is no condition.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_body_rewrite::PrefixLayer;
+    ///
+    /// let layer = PrefixLayer::new("> ").only(|request| request.uri.path().starts_with("/log"));
+    /// ```
     #[must_use]
     pub fn only(self, only: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
         self.with(|options| {
@@ -106,9 +139,20 @@ impl<R> RewriteLayer<R> {
         })
     }
 
-    /// Switches on that requests get `Accept-Encoding: identity`. It is for an inner service that
-    /// would encode its bodies, because an encoded body is not rewritten. An outer compression layer
-    /// still sees what the client accepts. Default: off.
+    /// Sets `Accept-Encoding: identity` in requests, so that the inner service does not encode its
+    /// bodies. By default it is off.
+    ///
+    /// It is for an inner service that would encode its bodies, because an encoded body is not
+    /// rewritten. An outer compression layer still sees the encodings that the client accepts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_body_rewrite::{Prefix, RewriteLayer};
+    ///
+    /// // The inner service is a proxy of a server that compresses.
+    /// let layer = RewriteLayer::new(|_| Some(Prefix::new("> "))).identity();
+    /// ```
     #[must_use]
     pub fn identity(self) -> Self {
         self.with(|options| options.identity = true)

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod asked;
 mod body;
@@ -30,3 +31,6 @@ pub use rewriter::Rewriter;
 pub use service::Rewrite;
 pub use sink::Sink;
 pub use tag::Tag;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

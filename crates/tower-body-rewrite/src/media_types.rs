@@ -35,7 +35,7 @@ impl MediaTypes {
         Self { names, tag }
     }
 
-    /// Every one of them, or the first that is not just text.
+    /// Returns these types if all are `text/plain`, or otherwise an error with the first other one.
     pub(crate) fn only_plain_text(self) -> Result<Self, MediaTypeError> {
         match self.names.iter().find(|name| *name != "text/plain") {
             None => Ok(self),
@@ -46,10 +46,10 @@ impl MediaTypes {
         }
     }
 
-    /// The response's Content-Type, if there is one, legible, and of one of these types.
+    /// Returns the response's Content-Type if it is valid and one of these types.
     pub(crate) fn find_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let value = headers.get(CONTENT_TYPE)?;
-        // Most are of another type, and are done here.
+        // Most responses have another type, which this check finds.
         let start = value.as_bytes().trim_ascii_start();
         let begins_with = |name: &String| {
             let start = start.get(..name.len());
@@ -58,7 +58,7 @@ impl MediaTypes {
         if !self.names.iter().any(begins_with) {
             return None;
         }
-        // Of two, who knows which one a client takes?
+        // Clients may use either of two.
         if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
             return None;
         }
@@ -72,7 +72,7 @@ impl MediaTypes {
         included.then_some(content_type)
     }
 
-    /// What is rewritten is part of what a rewriting is.
+    /// Returns a tag of the types, which are part of what identifies a rewriting.
     pub(crate) fn tag(&self) -> Tag {
         self.tag
     }
@@ -110,13 +110,13 @@ pub(crate) fn parameters(content_type: &str) -> impl Iterator<Item = Option<(&st
         })
 }
 
-/// RFC 9110, section 5.6.2.
+/// Returns whether a text is a token (RFC 9110, section 5.6.2).
 fn is_token(text: &str) -> bool {
     let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_char)
 }
 
-/// RFC 9110, section 5.6.4.
+/// Returns whether a text is a quoted string (RFC 9110, section 5.6.4).
 fn is_quoted(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('"') else {
         return false;
@@ -133,6 +133,15 @@ fn is_quoted(text: &str) -> bool {
 }
 
 /// The error of a list of media types: a name in it is not accepted.
+///
+/// # Examples
+///
+/// ```
+/// use tower_body_rewrite::{MediaTypeErrorKind, PrefixLayer};
+///
+/// let error = PrefixLayer::new("> ").types(["text/*"]).unwrap_err();
+/// assert_eq!(error.kind(), MediaTypeErrorKind::NotAMediaType);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaTypeError {
     found: String,
@@ -145,7 +154,7 @@ pub struct MediaTypeError {
 pub enum MediaTypeErrorKind {
     /// The name is not that of a media type without wildcards and parameters.
     NotAMediaType,
-    /// The prefix depends on the request, and is escaped for no other type than `text/plain`.
+    /// The prefix is made of request data, and is not escaped for other types than `text/plain`.
     NotForRequestData,
 }
 
@@ -164,7 +173,7 @@ impl fmt::Display for MediaTypeError {
                 "expected a media type such as \"text/html\", without wildcards and parameters"
             }
             MediaTypeErrorKind::NotForRequestData => {
-                "expected \"text/plain\", since a prefix that a request decides about is not escaped for another type"
+                "expected \"text/plain\", because a prefix made of request data is not escaped for another type"
             }
         })?;
         write!(f, ", found {:?}", self.found)
@@ -180,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_is_found_whatever_stands_around_it() {
+    fn body_rewrite_4_a_type_is_found_with_its_parameters() {
         let types = MediaTypes::parse(["text/plain", "text/x"]).unwrap();
         for (content_type, found) in [
             ("text/plain", true),
@@ -204,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_may_be_empty_and_quoted() {
+    fn body_rewrite_5_parameters_may_be_empty_and_quoted() {
         let charset = Some(("charset", "utf-8"));
         let table: [(&str, &[Option<(&str, &str)>], &str); 17] = [
             ("text/plain", &[], "none"),
@@ -260,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_a_media_type_is_refused() {
+    fn body_rewrite_14_a_name_that_is_not_a_media_type() {
         for name in ["html", "", "text/*", "*/*", "text/html; charset=utf-8"] {
             let error = MediaTypes::parse(["text/html", name]).unwrap_err();
             assert_eq!(

@@ -1,20 +1,33 @@
-//! The line rule: a prefix stands at the start of the body and after every LF that at least one byte
-//! follows. So an empty body stays empty, and a final newline opens no new line.
+//! The line rule: the prefix is at the start of the body and after every LF that is followed by at
+//! least one byte. So an empty body stays empty, and a final newline begins no new line.
 //!
-//! And the chunk rule, which is the ancestor's: a prefix stands before every chunk. DIFFERENCE: here one has to ask for it, and no space is added.
+//! The chunk rule: the prefix is before every chunk.
+//!
+//! DIFFERENCE: Ronacher's filter has the chunk rule only, and adds a space. Here the chunk rule is
+//! opt-in, and no space is added.
 
 use bytes::Bytes;
 use memchr::memchr_iter;
 
 use crate::{Rewriter, Sink, Tag, sink::COPY_BELOW};
 
-/// From this length on, in bytes, a prefix is shared instead of copied.
+/// The length in bytes from which a prefix is shared instead of copied.
 const LONG: usize = 1024;
 
-/// Puts a prefix before every line, or before every chunk.
+/// A rewriter that prepends a prefix to every line, or to every chunk.
 ///
-/// Only LF (0x0A) ends a line. The prefix is bytes and is not looked at: it may hold newlines itself,
-/// and they open no lines.
+/// Only LF (0x0A) ends a line. The prefix may be any bytes. Newlines in it begin no lines.
+///
+/// # Examples
+///
+/// ```
+/// use tower_body_rewrite::{Prefix, Rewriter, Sink};
+///
+/// let (mut prefix, mut sink) = (Prefix::new("> "), Sink::default());
+/// prefix.rewrite("one\ntwo\n".into(), &mut sink);
+/// prefix.finish(&mut sink);
+/// assert_eq!(sink.next_frame().as_deref(), Some(&b"> one\n> two\n"[..]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Prefix {
     prefix: Bytes,
@@ -24,16 +37,16 @@ pub struct Prefix {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
-    /// The next byte of the body, if there is one, is the first of a line.
+    /// The next byte of the body, if there is one, begins a line.
     LineStart,
-    /// It is not.
+    /// The next byte of the body does not begin a line.
     WithinLine,
-    /// Lines are not looked at.
+    /// Lines do not count.
     Chunk,
 }
 
 impl Prefix {
-    /// A rewriter for one body, line by line.
+    /// Creates a rewriter for one body that prepends the prefix to every line.
     #[must_use]
     pub fn new(prefix: impl Into<Bytes>) -> Self {
         let prefix = prefix.into();
@@ -44,18 +57,20 @@ impl Prefix {
         }
     }
 
-    /// A rewriter for one body, chunk by chunk, see [`PrefixLayer::chunks`](crate::PrefixLayer::chunks).
+    /// Creates a rewriter for one body that prepends the prefix to every chunk, see
+    /// [`PrefixLayer::chunks`](crate::PrefixLayer::chunks).
     #[must_use]
     pub fn chunks(prefix: impl Into<Bytes>) -> Self {
         Self {
             prefix: prefix.into(),
-            // How the body is cut decides, too.
+            // The result depends on how the body is cut.
             tag: None,
             place: Place::Chunk,
         }
     }
 
-    /// Where the first whole line is short, most are: they are copied, and so many prefixes with them.
+    /// Reserves room for a chunk of short lines, which are copied with their prefixes. If the first
+    /// whole line is short, most lines are.
     fn make_room(&self, chunk: &[u8], out: &mut Sink) {
         let mut newlines = memchr_iter(b'\n', &chunk[..chunk.len().min(COPY_BELOW)]);
         let start = match self.place {
@@ -137,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_stands_before_every_line() {
+    fn body_rewrite_1_a_prefix_is_before_every_line() {
         let table: [(&[&[u8]], &[u8], &str); 11] = [
             (&[], b"", "no body stays no body"),
-            (&[b"", b""], b"", "nor do empty chunks make a line"),
+            (&[b"", b""], b"", "empty chunks make no line either"),
             (&[b"a"], b"> a", "one line without an end"),
-            (&[b"a\n"], b"> a\n", "a final newline opens no line"),
+            (&[b"a\n"], b"> a\n", "a final newline begins no line"),
             (&[b"\n\n"], b"> \n> \n", "empty lines are lines"),
             (&[b"a\nb"], b"> a\n> b", "two lines"),
             (&[b"a\n", b"b"], b"> a\n> b", "a cut after the newline"),
@@ -161,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn a_newline_in_the_prefix_opens_no_line() {
+    fn body_rewrite_1_a_newline_in_the_prefix_begins_no_line() {
         assert_eq!(rewritten("\n-", [&b"a\nb"[..]]), b"\n-a\n\n-b");
     }
 
     #[test]
-    fn a_long_line_is_handed_on_without_a_copy() {
+    fn a_long_line_is_passed_without_a_copy() {
         let line = Bytes::from(vec![b'x'; 4096]);
         let mut sink = Sink::default();
         Prefix::new("> ").rewrite(line.clone(), &mut sink);

@@ -1,4 +1,4 @@
-//! Fixed strings in place of others, wherever the chunks are cut.
+//! Replaces fixed strings, which may be cut by the chunks.
 
 use std::{borrow::Cow, error::Error, fmt, sync::Arc};
 
@@ -7,11 +7,17 @@ use bytes::{Buf, Bytes};
 
 use crate::{Rewriter, Sink, Tag, sink::COPY_BELOW};
 
-/// Puts other strings in the place of given ones, as nginx's `sub_filter` does.
+/// A rewriter that replaces fixed strings by others, as nginx's `sub_filter` does.
 ///
-/// The body is read once from its start: the string that begins first is replaced, of several that begin at one place the one given
-/// first, and reading goes on behind it. What was put in is not read again. Strings are bytes. Of the body no more is held back than the end
-/// of a chunk with which one of the strings may begin.
+/// The body is read once from its start. The string that begins first is replaced. Of several that
+/// begin at one position, it is the first one in the list. Reading continues after it, so
+/// replacements are not read again. Strings are bytes, and nothing is escaped.
+///
+/// HTML is not parsed: a string is also found in a comment and in a script.
+///
+/// Of the body it holds back only the end of a chunk that may be the beginning of a string.
+///
+/// # Examples
 ///
 /// ```
 /// # use tower_body_rewrite::{Replace, RewriteLayer};
@@ -26,9 +32,9 @@ use crate::{Rewriter, Sink, Tag, sink::COPY_BELOW};
 pub struct Replace {
     strings: Arc<Strings>,
     once: bool,
-    /// The end of what has come so far, if it may be the beginning of a string.
+    /// The end of the bytes so far, if it may be the beginning of a string.
     held: Vec<u8>,
-    /// Which strings were replaced, if each is only once.
+    /// The strings that were replaced, if each is replaced once.
     used: Vec<bool>,
 }
 
@@ -36,23 +42,25 @@ pub struct Replace {
 struct Strings {
     search: AhoCorasick,
     new: Vec<Bytes>,
-    /// All that can be found, in the order of their bytes; in lower case where case makes no difference.
+    /// All strings that can be found, in the order of their bytes. They are in lower case if case
+    /// is ignored.
     sorted: Vec<Box<[u8]>>,
     longest: usize,
-    /// The most that a byte of what is found becomes.
+    /// The maximum number of output bytes for a byte of a string.
     growth: usize,
     ignore_case: bool,
-    /// Every string is as long as the one that takes its place.
+    /// Whether every string is as long as its replacement.
     same_length: bool,
     tag: Tag,
 }
 
 impl Replace {
-    /// Pairs of strings, the old and the new one.
+    /// Creates a rewriter from pairs of strings, the old and the new one.
     ///
     /// # Errors
     ///
-    /// No pair, an old string that is empty, or more of them than a search can be built for.
+    /// Returns a [`ReplaceError`] if there is no pair, if an old string is empty, or if the old
+    /// strings are too many or too long.
     pub fn new<F, T>(pairs: impl IntoIterator<Item = (F, T)>) -> Result<Self, ReplaceError>
     where
         F: AsRef<[u8]>,
@@ -61,11 +69,23 @@ impl Replace {
         Self::build(pairs, false)
     }
 
-    /// As [`new`](Self::new), and ASCII letters are found in upper and in lower case.
+    /// Creates a rewriter as [`new`](Self::new) does, which ignores the case of ASCII letters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_body_rewrite::{Replace, Rewriter, Sink};
+    ///
+    /// let (mut replace, mut sink) = (Replace::ignoring_case([("</body>", "!")])?, Sink::default());
+    /// replace.rewrite("Hello</BODY>".into(), &mut sink);
+    /// replace.finish(&mut sink);
+    /// assert_eq!(sink.next_frame().as_deref(), Some(&b"Hello!"[..]));
+    /// # Ok::<(), tower_body_rewrite::ReplaceError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// Returns the errors of [`new`](Self::new).
     pub fn ignoring_case<F, T>(
         pairs: impl IntoIterator<Item = (F, T)>,
     ) -> Result<Self, ReplaceError>
@@ -76,7 +96,19 @@ impl Replace {
         Self::build(pairs, true)
     }
 
-    /// Replaces each string only where it is found first.
+    /// Replaces each string only once, at its first position. By default every string is replaced.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_body_rewrite::{Replace, Rewriter, Sink};
+    ///
+    /// let (mut replace, mut sink) = (Replace::new([("a", "b")])?.once(), Sink::default());
+    /// replace.rewrite("aaa".into(), &mut sink);
+    /// replace.finish(&mut sink);
+    /// assert_eq!(sink.next_frame().as_deref(), Some(&b"baa"[..]));
+    /// # Ok::<(), tower_body_rewrite::ReplaceError>(())
+    /// ```
     #[must_use]
     pub fn once(mut self) -> Self {
         self.once = true;
@@ -104,7 +136,8 @@ impl Replace {
             .ascii_case_insensitive(ignore_case)
             .build(&old)
             .map_err(|error| ReplaceError(Reason::TooLarge(error)))?;
-        // A string that begins with an earlier one is never found, and nothing has to wait for it.
+        // A string that begins with an earlier one of the list is never found, so no byte is held
+        // back for it.
         let found = old.iter().enumerate().filter(|(at, old)| {
             let first = search.find(old.as_ref());
             first.is_some_and(|first| first.pattern().as_usize() == *at)
@@ -148,8 +181,8 @@ impl Replace {
         })
     }
 
-    /// Writes the string that was found at the start of the text, or what takes its place, and says whether anything is left
-    /// to be looked for.
+    /// Writes the string that was found at the start of the text, or its replacement. Returns
+    /// whether there are strings left to find.
     fn put(&mut self, which: usize, text: &mut Bytes, length: usize, out: &mut Sink) -> bool {
         if self.once && std::mem::replace(&mut self.used[which], true) {
             pass_front(text, length, out);
@@ -166,7 +199,8 @@ impl Replace {
 }
 
 impl Strings {
-    /// The first place up to `last` where a string may begin that goes on behind the text.
+    /// Returns the first position up to `last` at which a string may begin that ends after the
+    /// text.
     fn undecided(&self, text: &[u8], last: usize) -> Option<usize> {
         let border = text.len().saturating_sub(self.longest - 1);
         if last < border {
@@ -210,7 +244,7 @@ impl Rewriter for Replace {
     }
 
     fn finish(&mut self, out: &mut Sink) {
-        // What could have gone on does not; but within it a shorter string may have been found.
+        // The held bytes are not the beginning of a string, but may include a shorter one.
         let mut text = Bytes::from(std::mem::take(&mut self.held));
         let strings = self.strings.clone();
         while let Some(found) = strings.search.find(&text) {
@@ -254,6 +288,15 @@ fn fold(text: &[u8], ignore_case: bool) -> Cow<'_, [u8]> {
 }
 
 /// The error of a list of strings to replace.
+///
+/// # Examples
+///
+/// ```
+/// use tower_body_rewrite::{Replace, ReplaceErrorKind};
+///
+/// let error = Replace::new([("", "a")]).unwrap_err();
+/// assert_eq!(error.kind(), ReplaceErrorKind::Empty);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReplaceError(Reason);
 
@@ -326,15 +369,15 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_replaced_in_the_order_in_which_they_begin() {
+    fn body_rewrite_2_strings_are_replaced_in_their_order() {
         let replace = Replace::new([("abc", "1"), ("b", "2"), ("bcd", "3"), ("é", "e")]).unwrap();
         let table: [(&[&str], &str); 8] = [
             (&["xabcx"], "x1x"),
             (&["xa", "b", "cx"], "x1x"),
-            // What might have been the first string was the second.
+            // The beginning of the first string was the second one.
             (&["xab", "x"], "xa2x"),
             (&["xab"], "xa2"),
-            // The second is given before the third, which is never found.
+            // The second is before the third in the list, so the third is never found.
             (&["bcd"], "2cd"),
             (&["abab", "cab"], "a21a2"),
             (&["caf", "é"], "cafe"),
@@ -350,12 +393,12 @@ mod tests {
     }
 
     #[test]
-    fn once_each_string_is_replaced_where_it_comes_first() {
+    fn body_rewrite_2_once_replaces_at_the_first_position() {
         let replace = Replace::new([("a", "1"), ("b", "2")]).unwrap().once();
         assert_eq!(through(replace.clone(), ["aa", "bab"]), "1a2ab");
         assert_eq!(through(replace, ["bb"]), "2b");
 
-        // Then nothing is looked for, and nothing waits.
+        // Then there is nothing left to find, and nothing is held back.
         let mut replace = Replace::new([("ab", "")]).unwrap().once();
         let mut sink = Sink::default();
         replace.rewrite(Bytes::from_static(b"ab."), &mut sink);
@@ -364,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn case_is_of_no_account_if_it_is_said_so() {
+    fn body_rewrite_2_case_can_be_ignored() {
         let pairs = [("</Body>", "!")];
         let replace = Replace::ignoring_case(pairs).unwrap();
         assert_eq!(through(replace, ["é</BO", "dy></body", ">"]), "é!!");
@@ -373,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_held_back_than_what_may_be_the_beginning_of_a_string() {
+    fn body_rewrite_3_only_the_beginning_of_a_string_is_held() {
         let mut replace =
             Replace::new([("abcabd", ""), ("bx", ""), ("b", "2"), ("bcc", "")]).unwrap();
         let mut sink = Sink::default();
@@ -383,7 +426,7 @@ mod tests {
             ("bc", Some("a2c")),
             ("z", Some("a2cz")),
             ("b", None),
-            // "bcc" is never found, since "b" is given before it.
+            // "bcc" is never found, because "b" is before it in the list.
             ("c", Some("2c")),
         ];
         for (chunk, expected) in table {
@@ -398,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_fails_gives_what_was_held_back_as_it_is() {
+    fn body_rewrite_10_held_bytes_come_before_an_error() {
         let mut replace = Replace::new([("abc", ""), ("b", "2")]).unwrap();
         let mut sink = Sink::default();
         replace.rewrite(Bytes::from_static(b"ab"), &mut sink);
@@ -407,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_decides_about_tag_and_length() {
+    fn body_rewrite_6_the_strings_decide_tag_and_length() {
         let tags = [
             Replace::new([("a", "b")]),
             Replace::new([("a", "c")]),
@@ -435,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_that_cannot_be_found_are_refused() {
+    fn body_rewrite_14_strings_that_cannot_be_found() {
         let none: [(&str, &str); 0] = [];
         let table = [
             (

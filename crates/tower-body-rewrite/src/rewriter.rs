@@ -1,13 +1,15 @@
-//! What a rewriter is.
+//! The trait of rewriters.
 
 use bytes::Bytes;
 
 use crate::{Sink, Tag};
 
-/// Turns the bytes of one response body into other bytes.
+/// A trait for rewriters. A rewriter turns the bytes of one response body into other bytes.
 ///
-/// The result must not depend on how the body is cut into chunks. A rewriter may hold back the bytes
-/// whose fate the next chunk decides, and nothing else: whoever reads the body is waiting.
+/// The result must not depend on how the body is cut into chunks. A rewriter holds back only bytes
+/// that depend on the next chunk, because the client is waiting.
+///
+/// # Examples
 ///
 /// ```
 /// use bytes::Bytes;
@@ -16,10 +18,10 @@ use crate::{Sink, Tag};
 /// use tower::{Layer, ServiceExt, service_fn};
 /// use tower_body_rewrite::{RewriteLayer, Rewriter, Sink, Tag};
 ///
-/// /// Line feeds for CR LF.
+/// /// Replaces CR LF by LF.
 /// #[derive(Clone, Default)]
 /// struct Unix {
-///     /// A CR was the last byte; what it becomes the next one decides.
+///     /// The last byte was a CR, and the next byte decides about it.
 ///     held: bool,
 /// }
 ///
@@ -42,12 +44,12 @@ use crate::{Sink, Tag};
 ///         }
 ///     }
 ///
-///     // Without it, a CR would be missing from what came before an error.
+///     // Without this, a CR before an error would be missing.
 ///     fn abandon(&mut self, out: &mut Sink) {
 ///         self.finish(out);
 ///     }
 ///
-///     // Without it, the response's `ETag` would be removed.
+///     // Without this, the response's `ETag` would be removed.
 ///     fn tag(&self) -> Option<Tag> {
 ///         Some(Tag::of([&b"unix"[..]]))
 ///     }
@@ -65,46 +67,52 @@ use crate::{Sink, Tag};
 /// # }
 /// ```
 pub trait Rewriter {
-    /// A frame of the body begins, whose bytes follow in one chunk or in several; in none if it is empty. What
-    /// is a frame is an accident of how the body is made and sent, so there is seldom anything to do here.
+    /// Begins a frame of the body. By default it does nothing.
+    ///
+    /// The bytes of the frame follow in one or more chunks, or in none if it is empty. Few
+    /// rewriters need it, because the boundaries of frames have no meaning in HTTP.
     fn begin_frame(&mut self, out: &mut Sink) {
         let _ = out;
     }
 
-    /// Takes the next bytes of the body, never an empty chunk and never more than 64 KiB of a frame at once, and writes what
-    /// becomes of them.
+    /// Rewrites the next bytes of the body. A chunk is never empty, and has at most 64 KiB.
     fn rewrite(&mut self, chunk: Bytes, out: &mut Sink);
 
-    /// The body has ended well: writes what was held back, and a footer if there is one.
+    /// Finishes a body that has ended without an error: writes the bytes that were held back, and a
+    /// footer if there is one. By default it does nothing.
     fn finish(&mut self, out: &mut Sink) {
         let _ = out;
     }
 
-    /// The body has failed: writes what was held back and nothing else. The error follows.
+    /// Abandons a body that has failed: writes the bytes that were held back, and nothing else. The
+    /// error follows. By default it does nothing.
     fn abandon(&mut self, out: &mut Sink) {
         let _ = out;
     }
 
-    /// What tells this rewriting from every other one. With it a rewritten response keeps its `ETag`, made weak and with the
-    /// tag mixed in, and is confirmed by 304; without it, which is the default, the `ETag` is removed.
+    /// Returns a tag that identifies this rewriting. By default there is none.
     ///
-    /// Asked before the first chunk.
+    /// With a tag, a rewritten response keeps its `ETag`, made weak and with the tag mixed in, and
+    /// a 304 can confirm it. Without a tag, the `ETag` is removed.
+    ///
+    /// It is called before the first chunk.
     fn tag(&self) -> Option<Tag> {
         None
     }
 
-    /// At most how many bytes are copied to the output for each byte that is taken. A large frame is cut into pieces accordingly, so that a
-    /// little of it is rewritten at a time. Default: 16.
+    /// Returns how many bytes are copied to the output for each byte of input, at most. By default
+    /// it is 16.
     ///
-    /// Asked before the first chunk.
+    /// A large frame is cut into pieces accordingly, so that only a small part of it is rewritten
+    /// at a time. It is called before the first chunk.
     fn growth(&self) -> usize {
         16
     }
 
-    /// How many bytes become of a body of so many, if that does not depend on which they are. It is then
-    /// promised in `Content-Length`. Default: nobody knows.
+    /// Returns the length of the new body for a body of this length, if it does not depend on the
+    /// bytes. It becomes the `Content-Length`. By default it is `None`, for an unknown length.
     ///
-    /// Asked before the first chunk.
+    /// It is called before the first chunk.
     fn new_length(&self, length: u64) -> Option<u64> {
         let _ = length;
         None

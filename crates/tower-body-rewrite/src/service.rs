@@ -15,7 +15,10 @@ use crate::{
 /// The service that [`RewriteLayer`] and [`PrefixLayer`](crate::PrefixLayer) make.
 ///
 /// The inner service may be called twice for a request, the second time without content. So it must
-/// be `Clone`, and the request's body must be an [`EmptyBody`].
+/// be `Clone`, and the request's body must be an [`EmptyBody`]. A clone is made ready for the
+/// second call.
+///
+/// Its readiness and its errors are those of the inner service.
 pub struct Rewrite<S, R> {
     pub(crate) inner: S,
     pub(crate) layer: RewriteLayer<R>,
@@ -42,8 +45,8 @@ where
         let again = again
             .flatten()
             .map(|head| Again::new(self.inner.clone(), head));
-        let answer = self.inner.call(request);
-        ResponseFuture::new(answer, asked, again)
+        let future = self.inner.call(request);
+        ResponseFuture::new(future, asked, again)
     }
 }
 

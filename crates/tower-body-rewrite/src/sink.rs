@@ -2,29 +2,42 @@ use std::{collections::VecDeque, ops::Range};
 
 use bytes::Bytes;
 
-/// A slice below this many bytes is copied into the neighbouring output instead of becoming a frame.
+/// The length in bytes below which a slice is copied into the output instead of becoming a frame.
 pub(crate) const COPY_BELOW: usize = 1024;
 
-/// Where a [`Rewriter`](crate::Rewriter) writes to. What is written leaves as data frames, in order.
+/// The output of a [`Rewriter`](crate::Rewriter). It becomes data frames, in order.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_body_rewrite::Sink;
+///
+/// let mut sink = Sink::default();
+/// sink.put(b"copied, ");
+/// sink.pass(Bytes::from_static(b"passed"));
+/// assert_eq!(sink.next_frame().as_deref(), Some(&b"copied, passed"[..]));
+/// assert_eq!(sink.next_frame(), None);
+/// ```
 #[derive(Debug, Default)]
 pub struct Sink {
-    /// Whole frames, in front of `tail`.
+    /// Complete frames, which are before `tail`.
     frames: VecDeque<Bytes>,
-    /// The bytes of them.
+    /// The number of bytes in them.
     queued: usize,
-    /// The frame that is being put together.
+    /// The frame that is not complete.
     tail: Vec<u8>,
-    /// How often as much as the chunk that is being rewritten is still to come, before the output is handed on.
+    /// The number of chunks that follow the current one before the output is read.
     more_to_come: usize,
 }
 
 impl Sink {
-    /// Writes bytes by copying them.
+    /// Writes bytes, and copies them.
     pub fn put(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
     }
 
-    /// Writes bytes by handing them on; only a short slice is copied.
+    /// Writes bytes without a copy. Only a slice below 1 KiB is copied.
     pub fn pass(&mut self, bytes: Bytes) {
         if bytes.len() < COPY_BELOW {
             self.put(&bytes);
@@ -35,35 +48,35 @@ impl Sink {
         }
     }
 
-    /// Writes a part of a chunk by handing it on; only a short one is copied.
+    /// Writes a part of a chunk without a copy. Only a part below 1 KiB is copied.
     ///
     /// # Panics
     ///
-    /// If the chunk has no such part.
+    /// Panics if the part is not within the chunk.
     pub fn pass_part(&mut self, chunk: &Bytes, part: Range<usize>) {
         if part.len() < COPY_BELOW {
-            // A slice of its own would take and release a handle.
+            // A slice would acquire and release a handle.
             self.put(&chunk[part]);
         } else {
             self.pass(chunk.slice(part));
         }
     }
 
-    /// Makes room for so many bytes that are about to be put for a chunk, and for as many for each chunk that is about to follow. What is not
-    /// used of it is given back.
+    /// Reserves room for the bytes that are put for a chunk, and for as many for each chunk that
+    /// follows. Unused room is released.
     pub fn reserve(&mut self, bytes: usize) {
         if self.tail.capacity() - self.tail.len() < bytes {
             self.tail.reserve(bytes * (1 + self.more_to_come));
         }
     }
 
-    /// So many chunks are about to follow.
+    /// Sets the number of chunks that follow.
     pub(crate) fn expect(&mut self, more_to_come: usize) {
         self.more_to_come = more_to_come;
     }
 
-    /// Takes the next frame out; `None` when nothing is left. The layer does this, and so does whoever tries
-    /// a rewriter without one.
+    /// Removes and returns the next frame, or `None` if there is none. The layer calls it. Tests of
+    /// a rewriter can call it too.
     pub fn next_frame(&mut self) -> Option<Bytes> {
         if self.frames.is_empty() {
             self.close_tail();
@@ -73,7 +86,7 @@ impl Sink {
         Some(frame)
     }
 
-    /// How many bytes are waiting.
+    /// Returns the number of bytes that are waiting.
     pub(crate) fn len(&self) -> usize {
         self.queued + self.tail.len()
     }
@@ -95,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_and_passed_leaves_in_order() {
+    fn bytes_leave_in_the_order_in_which_they_were_written() {
         let long = Bytes::from(vec![b'x'; COPY_BELOW]);
         let mut sink = Sink::default();
         sink.put(b"a");

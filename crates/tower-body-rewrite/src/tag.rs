@@ -1,27 +1,33 @@
-//! Entity tags of rewritten bodies (RFC 9110, section 8.8.3): the inner service's, with a mark of the rewriting
-//! put in on the way out and taken out on the way in.
+//! Entity tags of rewritten bodies (RFC 9110, section 8.8.3). They are those of the inner service
+//! with a suffix for the rewriting. A response gets the suffix, and a request loses it.
 
 use std::hash::Hasher;
 
 use http::{HeaderMap, HeaderValue, header::IF_NONE_MATCH};
 use siphasher::sip::SipHasher24;
+use tower_kit::entity_tag::{self, EntityTag};
 
-/// What stands before the mark, in an opaque tag.
+/// The first byte of the suffix of an opaque tag.
 const SIGN: u8 = b'~';
-/// `~`, `s` or `w`, and sixteen digits.
-const MARK: usize = 18;
+/// The length of the suffix: `~`, `s` or `w`, and sixteen digits.
+const SUFFIX: usize = 18;
 
-/// Tells one rewriting from another: two rewriters with the same tag make the same of the same body.
+/// An identifier of a rewriting. Two rewriters with the same tag make the same body of the same
+/// body.
 ///
-/// A response's `ETag` is made weak and gets the tag mixed in, so that a cache's copy is confirmed as long as neither the
-/// inner service's body nor the rewriting changes. It is a hash of 64 bits, the same on every machine and in every release, from which the
-/// parts cannot be read.
+/// A response's `ETag` is made weak, and the tag is mixed in. So a cache's copy is confirmed as
+/// long as neither the inner service's body nor the rewriting changes.
+///
+/// It is a hash of 64 bits, the same on every machine and in every release. The parts cannot be
+/// read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag(u64);
 
 impl Tag {
-    /// The tag of everything that the result depends on but the body: the rewriter's name, its settings, and a
-    /// version that is raised when the code changes.
+    /// Returns the tag of everything that the result depends on, except the body: the rewriter's
+    /// name, its settings, and a version that changes with the code.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use tower_body_rewrite::Tag;
@@ -37,12 +43,13 @@ impl Tag {
         Self(hasher.finish())
     }
 
-    /// The tag of two things together.
+    /// Returns the tag of two rewritings together.
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 ^ other.0)
     }
 
-    /// The rewritten body's entity tag, if the inner one is well-formed. It is weak, since it says of the rewritten bytes no more than that they were made of the same ones.
+    /// Returns the rewritten body's entity tag, if the inner one is well-formed. It is weak,
+    /// because it stands for the inner bytes and not for the rewritten ones.
     pub(crate) fn mix_into(self, etag: &HeaderValue) -> Option<HeaderValue> {
         let EntityTag { weak, opaque } = EntityTag::parse(etag.as_bytes())?;
         let kind = if weak { b'w' } else { b's' };
@@ -52,53 +59,34 @@ impl Tag {
     }
 }
 
-/// An entity tag, taken apart.
-#[derive(Clone, Copy)]
-pub(crate) struct EntityTag<'a> {
-    weak: bool,
-    /// What stands between the quotes.
-    pub(crate) opaque: &'a [u8],
+/// Returns the inner service's own entity tag and the tag that was mixed into it, if one was.
+fn unmix(tag: EntityTag<'_>) -> Option<(EntityTag<'_>, Tag)> {
+    let (opaque, suffix) = tag
+        .opaque
+        .split_at_checked(tag.opaque.len().checked_sub(SUFFIX)?)?;
+    let [SIGN, kind @ (b's' | b'w'), digits @ ..] = suffix else {
+        return None;
+    };
+    let lower = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if !tag.weak || !digits.iter().all(lower) {
+        return None;
+    }
+    let mixed = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    let weak = *kind == b'w';
+    Some((EntityTag { weak, opaque }, Tag(mixed)))
 }
 
-impl<'a> EntityTag<'a> {
-    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
-        let (weak, quoted) = match text.strip_prefix(b"W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, text),
-        };
-        let opaque = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        (!opaque.contains(&b'"')).then_some(Self { weak, opaque })
-    }
-
-    /// The inner service's own entity tag and the tag that was mixed into it, if one was.
-    fn unmix(self) -> Option<(Self, Tag)> {
-        let (opaque, mark) = self
-            .opaque
-            .split_at_checked(self.opaque.len().checked_sub(MARK)?)?;
-        let [SIGN, kind @ (b's' | b'w'), digits @ ..] = mark else {
-            return None;
-        };
-        let lower = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if !self.weak || !digits.iter().all(lower) {
-            return None;
-        }
-        let tag = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        let weak = *kind == b'w';
-        Some((Self { weak, opaque }, Tag(tag)))
-    }
-}
-
-/// The copies that a client has and that came from a layer like this one.
+/// The copies of a client that came from a layer like this one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Copies {
     /// The inner service's opaque tag, and the tag that was mixed into it.
     ours: Vec<(Vec<u8>, Tag)>,
-    /// It has others, too.
+    /// Whether the client has others, too.
     others: bool,
 }
 
 impl Copies {
-    /// Those that `If-None-Match` names (RFC 9110, section 13.1.2).
+    /// Returns the copies that `If-None-Match` names (RFC 9110, section 13.1.2).
     pub(crate) fn named_in(headers: &HeaderMap) -> Self {
         let mut copies = Self::default();
         for (_, unmixed) in members(headers) {
@@ -110,14 +98,14 @@ impl Copies {
         copies
     }
 
-    /// None of them came from a layer like this one.
+    /// Returns whether none of them came from a layer like this one.
     pub(crate) fn are_all_foreign(&self) -> bool {
         self.ours.is_empty()
     }
 
-    /// A 304 with this `ETag` confirms a copy of ours, whose rewriting is this.
+    /// Returns whether a 304 with this `ETag` confirms a copy with the current rewriting.
     ///
-    /// A 304 without one confirms any of those that were asked about, so that all must have this rewriting.
+    /// A 304 without an `ETag` may confirm any of the copies, so all must have this rewriting.
     pub(crate) fn are_confirmed(&self, etag: Option<EntityTag<'_>>, current: Tag) -> bool {
         match etag {
             Some(etag) => self
@@ -128,20 +116,19 @@ impl Copies {
         }
     }
 
-    /// A 304 with this `ETag` is certainly about a copy that did not come from a layer like this one.
+    /// Returns whether a 304 with this `ETag` is certainly about a copy that did not come from a
+    /// layer like this one.
     pub(crate) fn are_beside(&self, etag: Option<EntityTag<'_>>) -> bool {
         etag.is_some_and(|etag| self.ours.iter().all(|(opaque, _)| opaque != etag.opaque))
     }
 }
 
-/// Takes the tags out of `If-None-Match`, so that the inner service finds its own entity tags there, to the byte.
-pub(crate) fn take_tags_out(headers: &mut HeaderMap) {
+/// Removes the tags from `If-None-Match`, so that the inner service finds exactly its own entity
+/// tags there.
+pub(crate) fn remove_tags(headers: &mut HeaderMap) {
     let list: Vec<Vec<u8>> = members(headers)
         .map(|(text, unmixed)| match unmixed {
-            Some((inner, _)) => {
-                let weak: &[u8] = if inner.weak { b"W/" } else { b"" };
-                [weak, b"\"", inner.opaque, b"\""].concat()
-            }
+            Some((inner, _)) => inner.to_bytes(),
             None => text.to_vec(),
         })
         .collect();
@@ -150,20 +137,9 @@ pub(crate) fn take_tags_out(headers: &mut HeaderMap) {
     }
 }
 
-/// The members of `If-None-Match`, and those of them that came from a layer like this one taken apart.
+/// Returns the members of `If-None-Match`, with the parts of those that came from a layer like this
+/// one.
 fn members(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Option<(EntityTag<'_>, Tag)>)> {
-    headers
-        .get_all(IF_NONE_MATCH)
-        .into_iter()
-        .flat_map(|value| {
-            // A comma within quotes is part of the entity tag.
-            let mut quoted = false;
-            value.as_bytes().split(move |&byte| {
-                quoted ^= byte == b'"';
-                byte == b',' && !quoted
-            })
-        })
-        .map(<[u8]>::trim_ascii)
-        .filter(|member| !member.is_empty())
-        .map(|text| (text, EntityTag::parse(text).and_then(EntityTag::unmix)))
+    entity_tag::members(headers, &IF_NONE_MATCH)
+        .map(|text| (text, EntityTag::parse(text).and_then(unmix)))
 }

@@ -46,9 +46,9 @@ pin_project! {
             run: Option<Run<A, S, B>>,
         },
         Last { #[pin] attempt: Attempt<S, Request<ReplayBody<B>>>, end: End<A, S> },
-        // The list is empty. In a box, since all requests move this.
+        // The list is empty. The response is in a box, since all requests move this.
         Rejected { response: Option<Box<Response<Full<Bytes>>>> },
-        // Between two: what a service's future holds is given back before the next one is called.
+        // Between two services: the future of the first is dropped before the next one is called.
         Over,
     }
 }
@@ -139,7 +139,7 @@ where
                 } => {
                     let result = ready!(attempt.poll(cx)).map_err(Into::into);
                     let next = *index + 1;
-                    // Dropping it on any way out ends the recording.
+                    // Dropping it ends the recording, however this function is left.
                     let mut run = run.take().expect("`Trying` is left with the response");
                     if let Some(result) = run.judge(result) {
                         return Poll::Ready(result);
@@ -151,7 +151,7 @@ where
                 StateProj::Last { attempt, end } => {
                     let mut response = ready!(attempt.poll(cx))?;
                     if !end.changes_nothing() {
-                        response = end.answered(response);
+                        response = end.complete(response);
                     }
                     let body = |body| EitherBody::inner(Either::Right(body));
                     return Poll::Ready(Ok(response.map(body)));
@@ -176,7 +176,7 @@ where
     }
 }
 
-/// A request as it came, and what has become of it so far.
+/// A request as it came, and what has happened to it so far.
 pub(crate) struct Run<A, S, B> {
     parts: Parts,
     replay: Replay<B>,
@@ -211,7 +211,7 @@ impl<A, S, B> Run<A, S, B> {
         Request::from_parts(self.parts.clone(), body)
     }
 
-    /// Returns a service's result if it is the final one. Otherwise nothing is left of it, and the
+    /// Returns a service's result if it is the final one. Otherwise the result is dropped, and the
     /// request is as it came.
     fn judge<BodyA, BodyS, E: 'static>(
         &mut self,
@@ -230,7 +230,7 @@ impl<A, S, B> Run<A, S, B> {
                     Some(Ok(self.end.finish(response).map(EitherBody::own)))
                 }
             },
-            // Without the body, no other service can be asked.
+            // Without the body, no other service can be called.
             Err(error) if !self.falls_through(&error) || self.replay.rewind().is_err() => {
                 Some(Err(error))
             }
@@ -249,7 +249,7 @@ impl<A, S, B> Run<A, S, B> {
         (errors.any_method || self.parts.method.is_idempotent()) && errors.contain(error)
     }
 
-    /// Returns a response if it is the final one. Otherwise nothing is left of it.
+    /// Returns a response if it is the final one. Otherwise it is dropped.
     fn verdict<T>(&mut self, mut response: Response<T>) -> Option<Response<T>> {
         let options = &self.end.shared.options;
         let extensions = response.extensions();
@@ -258,14 +258,14 @@ impl<A, S, B> Run<A, S, B> {
         let status = status_of(&response);
         let (rule, method) = (&options.rule, &self.parts.method);
         if is_final || !passes && !rule.falls_through(method, status, &mut response) {
-            return Some(self.end.answered(response));
+            return Some(self.end.complete(response));
         }
         if status == StatusCode::METHOD_NOT_ALLOWED {
             let allow = response.headers().get_all(ALLOW);
             self.end.notes.allow.extend(allow.iter().cloned());
         }
         if options.trace {
-            self.end.notes.answered(&mut response);
+            self.end.notes.add(&mut response);
         }
         None
     }
@@ -276,7 +276,7 @@ fn has_pass<T>(response: &Response<T>) -> bool {
     lines.any(|value| value == "pass")
 }
 
-/// Rack's word for [`Pass`].
+/// Rack's name for [`Pass`].
 const X_CASCADE: &str = "x-cascade";
 
 /// What is still to be done to the final response.
@@ -294,8 +294,8 @@ struct Notes {
 }
 
 impl Notes {
-    /// Notes a service's response, or what it has tried itself if it is a cascade.
-    fn answered<T>(&mut self, response: &mut Response<T>) {
+    /// Adds a service's response, or the services that it has tried itself if it is a cascade.
+    fn add<T>(&mut self, response: &mut Response<T>) {
         match response.extensions_mut().remove::<CascadeTrace>() {
             Some(inner) => self.tried.extend(inner.tried),
             None => self.tried.push(Tried::Answered(status_of(response))),
@@ -312,9 +312,9 @@ impl<A, S> End<A, S> {
 
     /// Completes the final response of a service.
     #[inline]
-    fn answered<T>(&mut self, mut response: Response<T>) -> Response<T> {
+    fn complete<T>(&mut self, mut response: Response<T>) -> Response<T> {
         if self.shared.options.trace {
-            self.notes.answered(&mut response);
+            self.notes.add(&mut response);
         }
         self.finish(response)
     }

@@ -19,5 +19,8 @@ pub use rule::StatusError;
 pub use service::Cascade;
 pub use verdict::{CascadeTrace, Final, Pass, Tried};
 
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}
+
 /// An error of any type, as tower and axum have it.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! Responses that need only the head of a request.
+//! A layer for responses that need only the head of a request.
 
 use std::{
     fmt,

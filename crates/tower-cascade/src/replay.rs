@@ -1,4 +1,4 @@
-//! Recording a request's body as an app reads it, and giving it to the next app from its start.
+//! Records a request's body while a service reads it, and replays it to the next service.
 
 use std::{
     fmt,
@@ -18,19 +18,37 @@ use pin_project_lite::pin_project;
 
 use crate::{BoxError, CascadeError};
 
-/// Frames shorter than this many bytes are recorded in one piece with their neighbours, so that a body
+/// Frames shorter than this many bytes are recorded in one piece with their neighbours. So a body
 /// of many small frames costs no more memory than its bytes.
 const JOIN_BELOW: usize = 512;
 
 pin_project! {
     /// The body of a request to a service of a cascade.
     ///
-    /// A service that wants another body type gets it from a function before it. In axum, with the
-    /// feature `axum`, `.map_request(ReplayBody::into_axum)` makes `axum::body::Body` of it; that is
-    /// what `axum::middleware::from_fn` needs, see [`into_axum`](Self::into_axum).
+    /// For a service that another one may follow it is the original body, recorded while it is
+    /// read. For the last one it is the recorded frames, and then the rest of the original body.
+    /// Its errors are boxed: those of the original body, or a [`CascadeError`].
     ///
-    /// For a service that another one may follow it is the original body, recorded while it is read.
-    /// For the last one it is the recorded frames, and then the rest of the original body.
+    /// A service made from a closure names its request type, or takes any. A service that needs
+    /// another body type gets it from `tower::util::MapRequestLayer`. In axum, with the feature
+    /// `axum`, `.map_request(ReplayBody::into_axum)` makes `axum::body::Body` of it, which
+    /// `axum::middleware::from_fn` needs.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full};
+    /// use tower::BoxError;
+    /// use tower_cascade::ReplayBody;
+    ///
+    /// /// A service of a cascade.
+    /// async fn echo(
+    ///     request: Request<ReplayBody<Full<Bytes>>>,
+    /// ) -> Result<Response<Full<Bytes>>, BoxError> {
+    ///     let body = request.into_body().collect().await?.to_bytes();
+    ///     Ok(Response::new(body.into()))
+    /// }
+    /// ```
     pub struct ReplayBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -40,23 +58,23 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<B> {
-        // Nothing more comes.
+        // There are no more frames.
         Ended,
         // The original body, of which nothing was read yet. It is not recorded.
         Original { #[pin] body: B },
         // The original body, recorded while it is read.
         Recorded { tape: SharedTape<B> },
-        // What was recorded, and then the rest of the original body, which is not recorded.
+        // The recorded frames, and then the rest of the original body, which is not recorded.
         Replayed { frames: vec::IntoIter<Recorded>, source: Source<B> },
     }
 }
 
-/// The tape is taken out when the body goes on to the next app.
+/// The tape is taken out when the next service gets the body.
 type SharedTape<B> = Arc<Shared<B>>;
 
 struct Shared<B> {
     tape: Mutex<Option<Tape<B>>>,
-    /// Nobody will ask for the recording.
+    /// The recording is not needed any more.
     unwanted: AtomicBool,
 }
 
@@ -68,13 +86,14 @@ impl<B> Shared<B> {
         })
     }
 
-    /// A body that panicked while it was polled has left the tape consistent: its source has failed.
+    /// A body that panicked while it was polled has left the tape consistent: its source has
+    /// failed.
     fn lock(&self) -> MutexGuard<'_, Option<Tape<B>>> {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Throws away what was recorded, if nobody will ask for it. Whoever polls the body does it afterwards: the poll may have
-    /// dropped whatever ends the recording, on the same thread.
+    /// Drops the recorded frames if they are not needed any more. Each poll of the body calls this
+    /// afterwards: the poll may have dropped the [`Reading`], on the same thread.
     fn clean_up(&self) {
         if !self.unwanted.load(Ordering::SeqCst) {
             return;
@@ -93,20 +112,21 @@ impl<B> Shared<B> {
 
 /// The cascade's hold on a request's body. Dropping it ends the recording.
 pub(crate) enum Replay<B> {
-    /// Nobody has had it, or it has not a single frame.
-    // DIFFERENCE: Paste copies it now, before anybody asks for it, and only if it has a Content-Length.
+    /// No service has had it, or it has no frames.
+    // DIFFERENCE: Paste copies it now, before an application reads it, and only if it has a
+    // Content-Length.
     Original(B),
-    /// An app has had it.
-    // In a box, since most requests have no body that an app reads, and all of them move this.
+    /// A service has had it.
+    // In a box, since most requests have no body that a service reads, and all of them move this.
     Rewound(Box<Tape<B>>),
-    /// An app has it.
+    /// A service has it.
     Reading(Reading<B>),
-    /// It is handed on.
+    /// The last service has it.
     Gone,
 }
 
 impl<B> Default for ReplayBody<B> {
-    /// An empty body, for layers that ask again without one.
+    /// Returns an empty body, for layers that send a second request without a body.
     fn default() -> Self {
         Self { kind: Kind::Ended }
     }
@@ -160,8 +180,8 @@ impl<B> Replay<B> {
         Self::Original(body)
     }
 
-    /// The body for an app that another one may follow. Of the recording no more than `limit` bytes are kept, by all apps
-    /// together.
+    /// Returns the body for a service that another one may follow. No more than `limit` bytes of
+    /// the recording are kept, for all services together.
     pub(crate) fn attempt(&mut self, limit: usize) -> ReplayBody<B>
     where
         B: Body,
@@ -173,7 +193,7 @@ impl<B> Replay<B> {
             }
             Self::Original(body) => Tape::new(body, limit),
             Self::Rewound(tape) => *tape,
-            // Nobody asks then; a body that fails is not taken for a whole one.
+            // This is not called then. A body that fails is not taken for a whole one.
             Self::Reading(_) | Self::Gone => return ReplayBody::taken(),
         };
         let tape = Shared::new(Some(tape));
@@ -183,11 +203,11 @@ impl<B> Replay<B> {
         }
     }
 
-    /// Takes the body back from the app that had it, wherever that app may have put it.
+    /// Takes the body back from the service that had it, wherever that service keeps it.
     ///
     /// # Errors
     ///
-    /// Where more was read than the limit.
+    /// Returns an error if more was read than the limit.
     pub(crate) fn rewind(&mut self) -> Result<(), CascadeError> {
         let Self::Reading(Reading(shared)) = self else {
             return Ok(());
@@ -198,7 +218,7 @@ impl<B> Replay<B> {
         if let Some(reader) = tape.reader.take()
             && Arc::strong_count(shared) > 1
         {
-            // The app has kept its body; to be told that it is its own no longer.
+            // The service has kept its body. It is woken to read that the body was taken back.
             reader.wake();
         }
         tape.rewind()?;
@@ -209,7 +229,7 @@ impl<B> Replay<B> {
         Ok(())
     }
 
-    /// The body for an app that no other follows.
+    /// Returns the body for a service that no other follows.
     #[inline]
     pub(crate) fn last(self) -> ReplayBody<B> {
         let kind = match self {
@@ -224,7 +244,7 @@ impl<B> Replay<B> {
     }
 }
 
-/// Nobody will ask for a recording that is dropped.
+/// Dropping it means that the recording is not needed any more.
 pub(crate) struct Reading<B>(SharedTape<B>);
 
 impl<B> Drop for Reading<B> {
@@ -234,7 +254,7 @@ impl<B> Drop for Reading<B> {
     }
 }
 
-/// A frame that can be given again.
+/// A frame that can be replayed.
 #[derive(Clone, Debug)]
 enum Recorded {
     Data(Bytes),
@@ -257,16 +277,16 @@ impl Recorded {
     }
 }
 
-/// The original body, or what became of it.
+/// The original body, or how it ended.
 enum Source<B> {
-    /// Nobody has polled it.
+    /// It was not polled.
     Unread(B),
-    /// Somebody has, so it must not move.
+    /// It was polled, so it must not move.
     Reading(Pin<Box<B>>),
     Ended,
-    /// It gave an error, or panicked. Whoever reads on must be told once.
+    /// It failed or panicked. Each reader after that gets one error.
     Failed {
-        told: bool,
+        reported: bool,
     },
 }
 
@@ -275,13 +295,13 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        // A body that panics in here has failed; one that is over is dropped at once, since it may hold a
-        // permit, or a file.
-        let mut body = match std::mem::replace(self, Self::Failed { told: false }) {
+        // A body that panics in here has failed. A body that has ended is dropped at once, since it
+        // may hold a permit or a file.
+        let mut body = match std::mem::replace(self, Self::Failed { reported: false }) {
             Self::Unread(body) => Box::pin(body),
             Self::Reading(body) => body,
-            Self::Failed { told: false } => {
-                *self = Self::Failed { told: true };
+            Self::Failed { reported: false } => {
+                *self = Self::Failed { reported: true };
                 return Poll::Ready(Some(Err(CascadeError::BodyFailed.into())));
             }
             over => {
@@ -292,7 +312,7 @@ where
         let polled = body.as_mut().poll_frame(cx);
         *self = match &polled {
             Poll::Pending | Poll::Ready(Some(Ok(_))) => Self::Reading(body),
-            Poll::Ready(Some(Err(_))) => Self::Failed { told: true },
+            Poll::Ready(Some(Err(_))) => Self::Failed { reported: true },
             Poll::Ready(None) => Self::Ended,
         };
         polled.map_err(Into::into)
@@ -303,7 +323,7 @@ where
             Self::Unread(body) => body.is_end_stream(),
             Self::Reading(body) => body.is_end_stream(),
             Self::Ended => true,
-            Self::Failed { told } => *told,
+            Self::Failed { reported } => *reported,
         }
     }
 
@@ -311,31 +331,31 @@ where
         match self {
             Self::Unread(body) => body.size_hint(),
             Self::Reading(body) => body.size_hint(),
-            Self::Ended | Self::Failed { told: true } => SizeHint::with_exact(0),
-            Self::Failed { told: false } => SizeHint::default(),
+            Self::Ended | Self::Failed { reported: true } => SizeHint::with_exact(0),
+            Self::Failed { reported: false } => SizeHint::default(),
         }
     }
 }
 
-/// A body that is being read, and what was read of it.
+/// A body that is being read, and the frames that were read.
 pub(crate) struct Tape<B> {
     source: Source<B>,
     frames: Vec<Recorded>,
-    /// The next of them for a reader who has them again; `None` once it reads on in the source.
+    /// The index of the next recorded frame, or `None` once the reader has reached the source.
     next: Option<usize>,
     /// Short frames, to be recorded as one.
     joined: BytesMut,
     recording: Recording,
-    /// Who waits for the next frame.
+    /// The task that waits for the next frame.
     reader: Option<Waker>,
 }
 
 enum Recording {
-    /// So many more bytes fit.
+    /// There is room for `left` more bytes.
     On { left: usize, limit: usize },
-    /// The limit was passed: what was read before is gone.
+    /// The limit was passed, and the recorded frames were dropped.
     Overrun(CascadeError),
-    /// Nobody will ask for it.
+    /// The recording is not needed any more.
     Off,
 }
 
@@ -382,7 +402,7 @@ impl<B> Tape<B> {
         }
     }
 
-    /// Ends the recording, and gives away to be dropped what was recorded and is not to be read again.
+    /// Ends the recording. Returns the frames that will not be read again, for the caller to drop.
     fn stop(&mut self, recording: Recording) -> impl Sized + use<B> {
         self.recording = recording;
         let waiting = match &mut self.next {
@@ -394,16 +414,16 @@ impl<B> Tape<B> {
         (frames, joined, self.reader.take())
     }
 
-    /// For the next reader, who begins at the start.
+    /// Rewinds to the start, for the next reader.
     fn rewind(&mut self) -> Result<(), CascadeError> {
         if let Recording::Overrun(exceeded) = self.recording {
             return Err(exceeded);
         }
         self.close_joined();
         self.next = Some(0);
-        // The next reader has not been told.
-        if let Source::Failed { told } = &mut self.source {
-            *told = false;
+        // The next reader has not had the error.
+        if let Source::Failed { reported } = &mut self.source {
+            *reported = false;
         }
         Ok(())
     }
@@ -417,8 +437,8 @@ impl<B> Tape<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    /// The next frame, and a waker that is not needed any more: dropping one may run anything, so it is not
-    /// done here, under the lock.
+    /// Returns the next frame, and a waker that is not needed any more. Dropping a waker may run
+    /// any code, so it is not dropped here, under the lock.
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -512,7 +532,7 @@ where
     }
 }
 
-/// The length of recorded frames, and then of the rest.
+/// Returns the length of recorded frames and of the rest together.
 fn size_hint<B>(frames: &[Recorded], source: &Source<B>) -> SizeHint
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,

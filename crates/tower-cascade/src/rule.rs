@@ -1,4 +1,4 @@
-//! Which responses fall through to the next service.
+//! The rule that decides which responses fall through to the next service.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -10,7 +10,7 @@ use tower_kit::{
 
 type Predicate = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
 
-/// A response falls through if any part of the rule says so, and if nothing forbids it.
+/// A response falls through if any part of the rule names it, and if nothing forbids it.
 #[derive(Clone)]
 pub(crate) struct Rule {
     pub(crate) statuses: Vec<StatusCode>,
@@ -68,11 +68,11 @@ impl Rule {
         is_safe && is_final(status).is_ok() && (self.auth_statuses || !is_auth(status))
     }
 
-    /// Returns why the statuses contradict the rest of the rule.
+    /// Returns the error if the statuses contradict the rest of the rule.
     pub(crate) fn contradiction(&self) -> Option<StatusError> {
         let mut statuses = self.statuses.iter();
         let status = *statuses.find(|status| is_auth(**status) && !self.auth_statuses)?;
-        let reason = "the next service would respond to a request that one has refused; if this is \
+        let reason = "the next service would respond to a request that one has rejected; if this is \
             meant, call allow_auth_statuses()";
         Some(StatusError { status, reason })
     }
@@ -103,8 +103,8 @@ pub(crate) fn is_final(status: StatusCode) -> Result<(), StatusError> {
     Err(StatusError { status, reason })
 }
 
-/// gRPC's status 12 in the head: nothing of a message was sent. A rejection for gRPC-Web has it in
-/// its body.
+/// Returns whether gRPC's status 12 is in the head, so that no part of a message was sent. A
+/// rejection for gRPC-Web has it in its body.
 fn is_unimplemented(head: &Parts) -> bool {
     if let Some(rejection) = Rejection::of_head(head) {
         return rejection.status() == StatusCode::NOT_FOUND;
@@ -117,8 +117,17 @@ fn is_unimplemented(head: &Parts) -> bool {
             .is_some_and(|code| code == "12")
 }
 
-/// An error of [`CascadeLayer::statuses`](crate::CascadeLayer::statuses): a response with this status
-/// cannot fall through.
+/// An error of [`CascadeLayer::statuses`](crate::CascadeLayer::statuses): a response with this
+/// status cannot fall through.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_cascade::CascadeLayer;
+///
+/// let error = CascadeLayer::new(()).statuses([StatusCode::NO_CONTENT]).unwrap_err();
+/// assert_eq!(error.status(), StatusCode::NO_CONTENT);
+/// assert!(error.to_string().ends_with("it is a success"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusError {
     status: StatusCode,
@@ -215,7 +224,7 @@ mod tests {
                 text,
                 format!(
                     "{name} cannot fall through to the next service: the next service would respond \
-                     to a request that one has refused; if this is meant, call allow_auth_statuses()"
+                     to a request that one has rejected; if this is meant, call allow_auth_statuses()"
                 )
             );
             assert!(!falls_through(&rule, &Method::GET, response(code, &[])));
@@ -226,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn cascade_10_after_a_5xx_only_idempotent_requests_fall_through() {
+    fn cascade_10_after_a_5xx_only_idempotent_ones_fall_through() {
         let by_status = Rule {
             statuses: vec![status(404), status(503)],
             ..Rule::default()

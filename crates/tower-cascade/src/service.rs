@@ -15,11 +15,21 @@ use crate::{BoxError, ReplayBody, ResponseFuture, future::Run, layer::Options};
 
 /// A service that tries services in turn: some of one type, and then a last one.
 ///
-/// Each of them is a service for requests with a [`ReplayBody`], and is cloned for a request when its
-/// turn comes. [`CascadeLayer`](crate::CascadeLayer) makes it, or [`new`](Self::new).
+/// Each of them is a service for requests with a [`ReplayBody`], and is cloned for a request when
+/// its turn comes. [`CascadeLayer`](crate::CascadeLayer) makes it, or [`new`](Self::new).
 ///
-/// A clone is one reference count, so all services are `Sync` where a cascade goes from thread to
-/// thread.
+/// A clone is one reference count, so a cascade is `Send` only if its services are `Sync`.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower::Layer;
+/// use tower_cascade::{Cascade, CascadeLayer};
+///
+/// let files: Router = Router::new().route("/robots.txt", get(async || "User-agent: *\n"));
+/// let pages: Router = Router::new().route("/", get(async || "a page"));
+/// let app: Cascade<Router, Router> = CascadeLayer::new(files).layer(pages);
+/// let app: Router = Router::new().fallback_service(app);
+/// ```
 pub struct Cascade<A, S> {
     shared: Arc<Shared<A, S>>,
 }
@@ -28,7 +38,7 @@ pub struct Cascade<A, S> {
 #[derive(Debug)]
 pub(crate) struct Shared<A, S> {
     pub(crate) firsts: Box<[A]>,
-    /// `None` is that of an empty list.
+    /// `None` for an empty list.
     pub(crate) last: Option<S>,
     pub(crate) options: Options,
 }
@@ -37,7 +47,24 @@ impl<A> Cascade<A, A> {
     /// Returns a service that tries services of one type in turn. The response of the last one is
     /// returned, whatever its status. An empty list responds with 404.
     ///
-    /// For a list with options, see [`CascadeLayer::list`](crate::CascadeLayer::list).
+    /// For a list with options, see [`CascadeLayer::list`](crate::CascadeLayer::list). Services of
+    /// different types are boxed.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, extract::Request, routing::get};
+    /// use tower::ServiceExt;
+    /// use tower_cascade::Cascade;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let router = |path| -> Router { Router::new().route(path, get(async || "found")) };
+    /// let routers = ["/one", "/two"].map(router);
+    /// let app = Cascade::new(routers);
+    /// let request = Request::get("/two").body(Body::empty())?;
+    /// assert_eq!(app.oneshot(request).await?.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(services: impl IntoIterator<Item = A>) -> Self {
         crate::CascadeLayer::list(services).service()
     }
@@ -89,9 +116,9 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<A, S, B>;
 
-    /// Always ready. Which services a request will need is not known before it is there, and a
-    /// readiness that is taken and not used would hold a permit; so each service is made ready when
-    /// its turn comes.
+    /// Returns that the cascade is ready, always. It does not know which services a request will
+    /// need, and a readiness that is not used would hold a permit. So each service is made ready
+    /// when its turn comes.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }

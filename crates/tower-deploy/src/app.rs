@@ -1,6 +1,6 @@
 use std::{
     convert::Infallible,
-    error, fmt,
+    fmt,
     future::{Future, poll_fn},
     io,
     pin::Pin,
@@ -13,10 +13,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Body, HttpServer, Shutdown};
-
-/// Any error.
-pub type BoxError = Box<dyn error::Error + Send + Sync>;
+use crate::{Body, BoxError, HttpServer, Shutdown};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 

@@ -1,4 +1,4 @@
-//! Settings, interpolated.
+//! Settings with interpolated values.
 
 use std::{fmt, ops::Range, sync::Arc};
 

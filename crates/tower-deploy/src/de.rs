@@ -9,9 +9,8 @@ use serde::{
 use tower_kit::secrets::{self, is_secret};
 
 use crate::{
-    Error, ErrorKind, Settings, Value,
-    error::{did_you_mean, misspelt_in_any},
-    slip,
+    Error, ErrorKind, Settings, Value, slip,
+    suggest::{did_you_mean, misspelt_in_any},
 };
 
 /// Makes a `T` of settings. A key that `T` does not know is an error.
@@ -347,26 +346,6 @@ impl<'de> IntoDeserializer<'de, Wrong> for Text<'_> {
 
     fn into_deserializer(self) -> Self {
         self
-    }
-}
-
-/// A number of bytes, such as `500`, `64 KiB` or `10 MB`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Size(pub(crate) u64);
-
-impl<'de> de::Deserialize<'de> for Size {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let size = text.trim().parse::<bytesize::ByteSize>().ok();
-        // A number that is too large counts as the largest one.
-        let size = size.filter(|size| size.as_u64() < u64::MAX);
-        size.map(|size| Self(size.as_u64())).ok_or_else(|| {
-            let found = match text.is_empty() {
-                true => "it is empty, and not".to_owned(),
-                false => format!("`{text}` is not"),
-            };
-            de::Error::custom(format!("{found} a size, such as 500, 64 KiB or 10 MB"))
-        })
     }
 }
 

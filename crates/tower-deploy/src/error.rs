@@ -1,3 +1,5 @@
+//! Errors in a file, with their positions.
+
 use std::{error, fmt};
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
@@ -6,7 +8,10 @@ use tower_kit::secrets::is_secret;
 
 use crate::Place;
 
-/// What is wrong with a file, or with what it asks for.
+/// Any error.
+pub type BoxError = Box<dyn error::Error + Send + Sync>;
+
+/// An error in a file, or in what it asks for.
 ///
 /// `Display` is one line with the place, the section, the key and what would be right; [`report`](Self::report) shows the
 /// line of the file with a mark under the fault.
@@ -24,7 +29,7 @@ struct Inner {
     is_asked_from_outside: bool,
     section: Option<String>,
     key: Option<String>,
-    source: Option<Box<dyn error::Error + Send + Sync>>,
+    source: Option<BoxError>,
 }
 
 /// What sort of mistake it is.
@@ -123,7 +128,7 @@ impl Error {
     }
 
     /// What somebody else's code gives; an error of a part in it is not wrapped.
-    pub(crate) fn of_factory(message: &str, error: Box<dyn error::Error + Send + Sync>) -> Self {
+    pub(crate) fn of_factory(message: &str, error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
             Err(error) => Self::new(ErrorKind::Factory, message).caused_by(error),
@@ -183,7 +188,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn caused_by(mut self, source: Box<dyn error::Error + Send + Sync>) -> Self {
+    pub(crate) fn caused_by(mut self, source: BoxError) -> Self {
         self.inner.source = Some(source);
         self
     }
@@ -303,46 +308,4 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         self.inner.source.as_deref().map(|source| source as _)
     }
-}
-
-/// What was probably meant.
-pub(crate) fn did_you_mean<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let scored = known.into_iter().map(|known| {
-        let (a, b) = (name.to_lowercase(), known.to_lowercase());
-        (strsim::jaro_winkler(&a, &b), known)
-    });
-    let best = scored.max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(score, _)| *score > 0.8)
-        .map(|(_, known)| known)
-}
-
-/// Returns whether a key looks like a misspelt one of those that say how a section is read.
-fn is_like(key: &str, known: &str) -> bool {
-    let key = key.to_lowercase().replace('_', "-");
-    let most = if known.len() > 4 { 2 } else { 1 };
-    // `text` is not `next`.
-    key.chars().next() == known.chars().next() && strsim::osa_distance(&key, known) <= most
-}
-
-/// Returns what was probably meant by a key that is misspelt, or has no `=` behind it.
-pub(crate) fn misspelt(key: &str, known: &[&str]) -> Option<String> {
-    let word = key.split_whitespace().next()?;
-    let meant = known.iter().find(|known| is_like(word, known))?;
-    Some(match word == key {
-        true => format!("did you mean `{meant}`?"),
-        false => format!("did you mean `{meant} = …`?"),
-    })
-}
-
-/// The same for the keys that any section may have.
-pub(crate) fn misspelt_in_any(key: &str) -> Option<String> {
-    let setter = || {
-        let (word, name) = key.split_once(char::is_whitespace)?;
-        let meant = ["set", "get"].into_iter().find(|set| is_like(word, set))?;
-        Some(format!("did you mean `{meant} {}`?", name.trim_start()))
-    };
-    setter().or_else(|| misspelt(key, &["filter-with", "require"]))
 }

@@ -8,40 +8,42 @@ mod builtin;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod conf;
-mod context;
 mod de;
+mod effective;
 mod error;
-mod file;
+mod factory;
 mod ini;
-mod interpolate;
+mod kind;
 mod loader;
 mod named;
+mod parts;
 mod place;
 mod plan;
-#[cfg(feature = "proxy")]
-mod proxy;
 mod reason;
 mod registry;
 #[cfg(feature = "reload")]
 mod reload;
-mod role;
+mod resolve;
 mod serve;
-mod show;
+mod size;
 mod slip;
 mod snapshot;
+mod suggest;
 mod trace;
+mod tree;
 mod warnings;
 
-pub use app::{App, AppFuture, BoxError, Filter, Server};
+pub use app::{App, AppFuture, Filter, Server};
 pub use body::Body;
-pub use build::Parts;
 pub use conf::{Settings, Value};
-pub use error::{Error, ErrorKind};
+pub use error::{BoxError, Error, ErrorKind};
 pub use ini::{Document, LARGEST_FILE};
 pub use loader::{AppConfig, Loader};
+pub use parts::Parts;
 pub use place::Place;
 pub use plan::Plan;
 pub use registry::Registry;
 #[cfg(feature = "reload")]
 pub use reload::Reload;
 pub use serve::{Address, Bound, HttpServer, ParseAddressError, Shutdown, ShutdownTrigger, serve};
+pub use size::{ParseSizeError, Size};

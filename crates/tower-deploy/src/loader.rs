@@ -1,18 +1,18 @@
+//! The loader, which puts everything together.
+
 use std::{
-    cell::RefCell,
     fmt, io,
     path::{self, Path, PathBuf},
-    rc::Rc,
 };
 
 #[cfg(feature = "cli")]
 use crate::HttpServer;
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
-    build::Options,
-    context::Resolver,
     ini::{Read, from_disk},
-    role::Role,
+    kind::Role,
+    parts::Options,
+    resolve::Resolver,
     snapshot::Snapshot,
     warnings::Warnings,
 };
@@ -194,6 +194,18 @@ impl Loader {
         self.plan(Role::App, uri, &Snapshot::new(&self.read))
     }
 
+    /// Returns the plan of an app together with its server's, if its file has one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn plan_site(&self, uri: &str) -> Result<Plan, Error> {
+        let files = Snapshot::new(&self.read);
+        let plan = self.plan(Role::App, uri, &files)?;
+        let server = self.plan_server(uri, &files)?;
+        Ok(Plan {
+            server: server.map(|server| server.root),
+            ..plan
+        })
+    }
+
     /// The settings that an app would get.
     ///
     /// # Errors
@@ -232,16 +244,11 @@ impl Loader {
         // `here` is a whole path, wherever the program was started.
         let whole = |folder: &PathBuf| path::absolute(folder).unwrap_or_else(|_| folder.clone());
         let folder = self.relative_to.as_ref().map(whole);
-        let global = Some(&self.global).filter(|global| !global.is_empty());
-        let global = global.map(|global| Rc::new(RefCell::new(global.clone())));
-        let context = resolver.uri(role, uri, name, folder.as_deref(), global.as_ref());
-        let context =
-            context.map_err(|error| error.asked_from_outside(resolver.start().as_ref()))?;
-        let plan = Plan::new(context, role, &self.registry, &mut resolver)?;
+        let root = resolver.resolve(role, uri, name, folder.as_deref(), &self.global)?;
         if let Some(warnings) = &self.warnings {
-            warnings.planned(&resolver);
+            warnings.planned(resolver.sections());
         }
-        Ok(plan)
+        Ok(Plan { root, server: None })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a section's settings name: the parts that its factory gets.
 
-use crate::{Error, Place, Settings, Value, conf::Origin, ini::Read, role::Role};
+use crate::{Error, Place, Settings, Value, conf::Origin, ini::Read, kind::Role};
 
 /// One part, by its name.
 pub(crate) struct Named {

@@ -1,4 +1,4 @@
-//! Where something stands in a file.
+//! Positions in files.
 
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
@@ -79,7 +79,7 @@ impl Place {
             let rest = &self.source.text[self.span.clone()];
             return Some(rest).filter(|rest| !rest.is_empty());
         }
-        lines.find_map(crate::ini::header)
+        lines.find_map(header)
     }
 
     /// Whether the line, or the one before, may hold what nobody should see.
@@ -99,6 +99,13 @@ impl Place {
     fn before(&self) -> &str {
         &self.source.text[..self.span.start]
     }
+}
+
+/// Returns the name in a line that begins a section: everything up to the last bracket.
+pub(crate) fn header(line: &str) -> Option<&str> {
+    let name = line.strip_prefix('[')?;
+    let name = &name[..name.rfind(']')?];
+    (!name.is_empty()).then_some(name)
 }
 
 /// As Python reads a text file.

@@ -1,84 +1,17 @@
+//! Factories by name.
+
 use std::{collections::HashMap, fmt, panic::Location, sync::Arc};
 
-use serde::de::DeserializeOwned;
-
+use serde::{Serialize, de::DeserializeOwned};
 use tower_hooks::{BoxHook, Hook};
 
 use crate::{
-    App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings,
-    de::from_settings,
-    error::did_you_mean,
-    ini::Read,
-    named::{Named, none, whole_values},
+    App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings, effective,
+    factory::{Factory, Make, Maker, failed, typed},
+    kind::Kind,
+    named::whole_values,
+    suggest::did_you_mean,
 };
-
-/// Makes something of what is global, of a section's settings, and of what these name.
-pub(crate) type Make<T> =
-    Box<dyn Fn(&Settings, &Settings, &Parts<'_>) -> Result<T, Error> + Send + Sync>;
-
-/// What is global, a section's settings, and how files are read: which parts these name.
-pub(crate) type Names =
-    dyn Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error> + Send + Sync;
-
-pub(crate) struct Factory {
-    pub(crate) names: Box<Names>,
-    pub(crate) make: Maker,
-}
-
-/// What a factory makes of its settings.
-pub(crate) enum Maker {
-    App(Make<App>),
-    Composite(Make<App>),
-    Filter(Make<Filter>),
-    Hook(Make<BoxHook>),
-    Server(Make<Server>),
-}
-
-/// What a factory makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    App,
-    Composite,
-    Filter,
-    Hook,
-    Server,
-}
-
-impl Factory {
-    pub(crate) fn kind(&self) -> Kind {
-        match self.make {
-            Maker::App(_) => Kind::App,
-            Maker::Composite(_) => Kind::Composite,
-            Maker::Filter(_) => Kind::Filter,
-            Maker::Hook(_) => Kind::Hook,
-            Maker::Server(_) => Kind::Server,
-        }
-    }
-}
-
-impl Kind {
-    fn article(self) -> &'static str {
-        match self {
-            Self::App => "an app",
-            Self::Composite => "a composite",
-            Self::Filter => "a filter",
-            Self::Hook => "a hook",
-            Self::Server => "a server",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::App => "app",
-            Self::Composite => "composite",
-            Self::Filter => "filter",
-            Self::Hook => "hook",
-            Self::Server => "server",
-        })
-    }
-}
 
 /// Names for factories: what `use = egg:NAME#ENTRY`, `use = call:module:function` and `paste.app_factory = module:function` find.
 ///
@@ -96,19 +29,6 @@ pub struct Registry {
 struct Registered {
     factory: Arc<Factory>,
     at: &'static Location<'static>,
-}
-
-fn failed(error: impl Into<BoxError>) -> Error {
-    Error::of_factory("the factory failed", error.into())
-}
-
-/// A factory whose settings are a struct.
-fn typed<T, R, E>(make: impl Fn(&Settings, T) -> Result<R, E> + Send + Sync + 'static) -> Make<R>
-where
-    T: DeserializeOwned,
-    E: Into<BoxError>,
-{
-    Box::new(move |global, local, _| make(global, from_settings(local)?).map_err(failed))
 }
 
 impl Registry {
@@ -131,7 +51,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, none, Maker::App(typed(make)))
+        self.add(name, Factory::new(Maker::App(typed(make))))
     }
 
     /// A filter, which goes around an app.
@@ -146,7 +66,7 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, none, Maker::Filter(typed(make)))
+        self.add(name, Factory::new(Maker::Filter(typed(make))))
     }
 
     /// A composite, an app of apps: settings for which `is_app` is true name an app each, which `make` gets from [`Parts`]; the keys of the others are free.
@@ -164,7 +84,8 @@ impl Registry {
         let make = move |global: &Settings, local: &Settings, parts: &Parts<'_>| {
             make(global, local, parts).map_err(failed)
         };
-        self.add(name, whole_values(is_app), Maker::Composite(Box::new(make)))
+        let factory = Factory::new(Maker::Composite(Box::new(make)));
+        self.add(name, factory.names(whole_values(is_app)))
     }
 
     /// A hook, for `egg:tower#hooks` and for the `middlewares` of a router's JSON file.
@@ -181,7 +102,7 @@ impl Registry {
         E: Into<BoxError>,
     {
         let make = typed(move |global, settings| make(global, settings).map(BoxHook::new));
-        self.add(name, none, Maker::Hook(make))
+        self.add(name, Factory::new(Maker::Hook(make)))
     }
 
     /// A server, which is given an app.
@@ -196,22 +117,28 @@ impl Registry {
         T: DeserializeOwned,
         E: Into<BoxError>,
     {
-        self.add(name, none, Maker::Server(typed(make)))
+        self.add(name, Factory::new(Maker::Server(typed(make))))
+    }
+
+    /// Adds a factory whose settings are a struct that can be shown.
+    #[track_caller]
+    pub(crate) fn shown<T, R, E>(
+        self,
+        name: &str,
+        maker: fn(Make<R>) -> Maker,
+        make: impl Fn(&Settings, T) -> Result<R, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: DeserializeOwned + Serialize,
+        E: Into<BoxError>,
+    {
+        let factory = Factory::new(maker(typed(make)));
+        self.add(name, factory.effective(effective::of::<T>))
     }
 
     #[track_caller]
-    pub(crate) fn add(
-        mut self,
-        name: &str,
-        names: impl Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error>
-        + Send
-        + Sync
-        + 'static,
-        make: Maker,
-    ) -> Self {
+    pub(crate) fn add(mut self, name: &str, factory: Factory) -> Self {
         let at = Location::caller();
-        let names = Box::new(names);
-        let factory = Factory { names, make };
         let kind = factory.kind();
         let registered = Registered {
             factory: Arc::new(factory),
@@ -328,9 +255,7 @@ impl Registry {
         let others = self.factories.keys().filter(|(other, _)| other == name);
         let others: Vec<Kind> = others.map(|(_, kind)| *kind).collect();
         if let Some(kind) = others.first() {
-            let message = format!("`{name}` is registered as {kind}, not as {}", one_of(kinds));
-            let error = Error::new(ErrorKind::WrongFactory, message);
-            return Err(error.help("the section's type says what is asked for"));
+            return Err(of_another_type(name, *kind, kinds));
         }
         let names = || self.factories.keys().map(|(name, _)| name.as_str());
         let prefix = format!("{module}:");
@@ -372,6 +297,14 @@ const SERVERS_OF_PYTHON: [&str; 13] = [
     "uwsgi",
     "waitress",
 ];
+
+/// Returns the error for a function that is registered, as another type than wanted.
+pub(crate) fn of_another_type(function: &str, kind: Kind, wanted: &[Kind]) -> Error {
+    let wanted = one_of(wanted);
+    let message = format!("`{function}` is registered as {kind}, not as {wanted}");
+    let error = Error::new(ErrorKind::WrongFactory, message);
+    error.help("the section's type says what is asked for")
+}
 
 fn one_of(kinds: &[Kind]) -> String {
     let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();

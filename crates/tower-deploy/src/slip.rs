@@ -2,7 +2,7 @@
 
 use tower_kit::secrets::{fields, is_secret};
 
-use crate::{Error, Place, Value, ini::header};
+use crate::{Error, Place, Value, place::header};
 
 /// A likely reason why a value is wrong.
 struct Slip<'a> {

@@ -4,9 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use indexmap::IndexMap;
 
-use crate::{Error, Place, context::Resolver, ini::Section};
+use crate::{Error, Place, ini::Section};
 #[cfg(feature = "cli")]
-use crate::{ErrorKind, error::did_you_mean, ini::DEFAULT, role::Role};
+use crate::{
+    ErrorKind,
+    ini::DEFAULT,
+    kind::{Kind, Prefix, Role, Title},
+    suggest::did_you_mean,
+};
 
 /// The warnings of a file that was planned and built.
 #[derive(Default)]
@@ -22,19 +27,17 @@ impl Warnings {
         all.extend(found);
     }
 
-    /// Notes the sections that one plan has named. Sections are unnamed if no plan of the file
-    /// names them.
-    pub(crate) fn planned(&self, resolver: &Resolver<'_>) {
+    /// Notes the sections that one plan has named, which come with `true`. Sections are unnamed if
+    /// no plan of the file names them.
+    pub(crate) fn planned<'a>(&self, sections: impl Iterator<Item = (&'a Section, bool)> + Clone) {
         let mut unnamed = self.unnamed.lock().unwrap_or_else(PoisonError::into_inner);
         let unnamed = unnamed.get_or_insert_with(|| {
-            let all = resolver.sections();
+            let all = sections.clone();
             let all = all.map(|(section, _)| (section.name.clone(), section.place.clone()));
             all.collect()
         });
-        for (Section { name, .. }, is_named) in resolver.sections() {
-            if is_named {
-                unnamed.shift_remove(name);
-            }
+        for (Section { name, .. }, _) in sections.filter(|(_, is_named)| *is_named) {
+            unnamed.shift_remove(name);
         }
     }
 
@@ -55,27 +58,21 @@ impl Warnings {
 /// programs.
 #[cfg(feature = "cli")]
 fn of_unnamed(title: &str, place: &Place) -> Option<Error> {
-    let unnamed = || Error::new(ErrorKind::Settings, "nothing names this section").at(Some(place));
-    let Some((prefix, name)) = title.split_once(':') else {
-        let meant = did_you_mean(title, [DEFAULT])?;
-        return Some(unnamed().help(format!("did you mean [{meant}]?")));
-    };
-    let name = name.trim();
-    let role = Role::of(prefix);
-    if name == "main" && role.is_some() {
-        // It is loaded by itself.
-        return None;
-    }
-    let help = match role {
-        Some(Role::App) => {
-            format!("name it, or take it out; it is loaded by itself as FILE#{name}")
+    let Title { prefix, name } = Title::parse(title);
+    let help = match prefix {
+        Prefix::None => format!("did you mean [{}]?", did_you_mean(title, [DEFAULT])?),
+        Prefix::Unknown(prefix) => {
+            let meant = did_you_mean(prefix, Kind::all_prefixes())?;
+            format!("did you mean [{meant}:{name}]?")
         }
-        Some(Role::Server) => "only [server:main] serves; take it out".to_owned(),
-        Some(_) => "name it, or take it out".to_owned(),
-        None => format!(
-            "did you mean [{}:{name}]?",
-            did_you_mean(prefix, Role::all_prefixes())?
-        ),
+        // It is loaded by itself.
+        Prefix::Known(..) if name == "main" => return None,
+        Prefix::Known(kind, _) => match kind.role() {
+            Role::App => format!("name it, or take it out; it is loaded by itself as FILE#{name}"),
+            Role::Server => "only [server:main] serves; take it out".to_owned(),
+            Role::Filter | Role::Hook => "name it, or take it out".to_owned(),
+        },
     };
-    Some(unnamed().help(help))
+    let error = Error::new(ErrorKind::Settings, "nothing names this section");
+    Some(error.at(Some(place)).help(help))
 }

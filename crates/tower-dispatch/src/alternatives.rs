@@ -44,8 +44,8 @@
 //!
 //! # Why it ends, and its cost
 //!
-//! It descends through the regex once. Repetitions are written out, so they are what could grow:
-//! the limits for alternatives, for classes and for the bytes of literals stop them. A pattern
+//! It descends through the regex once. Repetitions are written out, so they could grow. The limits
+//! for alternatives, for classes and for the bytes of literals stop them. A pattern
 //! beyond a limit is compiled up to the part that exceeds it, and the rest is its suffix. So a
 //! pattern takes time in proportion to its text, times these limits at most.
 
@@ -68,7 +68,8 @@ const MAX_LITERAL_BYTES: u32 = 4096;
 pub(crate) struct Compiled {
     pub(crate) pattern: Pattern,
     pub(crate) alternatives: Vec<Alternative>,
-    /// What has to match after the alternative, and whether it has to begin exactly there.
+    /// The regex that has to match after the alternative, and whether it has to begin exactly
+    /// there.
     pub(crate) suffix: Option<(Hir, Anchored)>,
 }
 
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn alternatives_are_in_the_order_of_the_regex() {
+    fn dispatch_1_alternatives_are_in_the_order_of_the_regex() {
         let table = [
             ("", ""),
             ("^/a/b$", "/a/b"),
@@ -402,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_beside_each_other_are_one() {
+    fn dispatch_1_adjacent_literals_are_one() {
         let pattern = Pattern::regex("/a(b)(?:c)/[0-9]+(d)e").unwrap();
         let (alternatives, _) = compile(pattern.hir(), Anchored::Yes);
         let parts = &alternatives[0].parts;
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_begins_where_it_is_ambiguous() {
+    fn dispatch_1_a_suffix_begins_where_a_class_is_ambiguous() {
         let table = [
             // The part after a class may belong to it.
             ("/a/([^/]+)x", "/a/ - | ..."),

@@ -13,6 +13,26 @@ use crate::{Pattern, UrlForError, path::Path, spans::Spans, url_for::Named};
 ///
 /// The values are percent-decoded, and an encoded slash is a slash in them. So a value that names a
 /// file must be checked before it is used as one, see [`safe_path`](Self::safe_path).
+///
+/// ```
+/// use axum::{Extension, body::Body, http::Request, routing::get};
+/// use tower::ServiceExt;
+/// use tower_dispatch::{Dispatch, UrlArgs};
+///
+/// async fn tags(Extension(args): Extension<UrlArgs>) -> String {
+///     assert_eq!((args.get(0), args.name("name")), (Some("a/b"), Some("a/b")));
+///     assert_eq!(args.pattern(), "/v2/{*name}/tags");
+///     args.parse().unwrap_or_default()
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let urls = Dispatch::builder().get("/v2/{*name}/tags", get(tags)).build()?;
+/// let response = urls.oneshot(Request::get("/v2/a/b/tags").body(Body::empty())?).await?;
+/// assert_eq!(response.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct UrlArgs {
     pub(crate) path: Path,

@@ -255,6 +255,18 @@ fn covering(dfa: &Dfa, hir: &Hir, no_path: &str, pairs: &mut usize) -> Option<BT
 /// The routes that can never be reached, see [`Dispatch::audit`](crate::Dispatch::audit).
 ///
 /// Its `Display` is a line for each of them.
+///
+/// ```
+/// use axum::{body::Body, routing::get};
+/// use tower_dispatch::{Dispatch, Endpoint};
+///
+/// let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
+///     .get("/users/{id:int}", get(async || "a user"))
+///     .get("/users/{name}", get(async || "a user"))
+///     .build()?;
+/// assert!(urls.audit().is_empty(), "{}", urls.audit());
+/// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
     pub(crate) unreachable: Vec<Unreachable>,
@@ -264,6 +276,20 @@ pub struct Audit {
 }
 
 /// A route that no request reaches.
+///
+/// ```
+/// use axum::{body::Body, routing::get};
+/// use tower_dispatch::{Dispatch, Endpoint};
+///
+/// let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
+///     .get("/{*path}", get(async || "a page"))
+///     .get("/about", get(async || "never"))
+///     .build()?;
+/// let audit = urls.audit();
+/// let about = &audit.unreachable()[0];
+/// assert_eq!((about.route(), about.covered_by()), (1, &[0][..]));
+/// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable {
     pub(crate) route: usize,

@@ -20,6 +20,25 @@ use crate::{
 /// `M` decides how endpoints become one type. With [`Boxed`](crate::Boxed) an endpoint is any
 /// service with the error of all others, with [`Fallible`](crate::Fallible) any service, and with
 /// [`Typed`](crate::Typed) a service of the type `E`.
+///
+/// ```
+/// use axum::{body::Body, http::Request, routing::{get, post}};
+/// use tower::ServiceExt;
+/// use tower_dispatch::Dispatch;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let urls = Dispatch::builder()
+///     .get("/orders[/{id:int}]", get(async || "orders"))
+///     .post("/orders", post(async || "ordered"))
+///     .route("/{*path}", get(async || "a page"))
+///     .build()?;
+/// let response = urls.oneshot(Request::delete("/orders").body(Body::empty())?).await?;
+/// // The last route takes every method, and its endpoint responds.
+/// assert_eq!(response.headers()["allow"], "GET,HEAD");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct Builder<E, M> {
     routes: Vec<Route<E>>,
@@ -112,6 +131,18 @@ impl<E, M> Builder<E, M> {
 
     /// Sets the name of the route that was added last. It is for [`Dispatch::url_for`], and in the
     /// request's [`UrlArgs`](crate::UrlArgs).
+    ///
+    /// ```
+    /// use axum::{body::Body, routing::get};
+    /// use tower_dispatch::{Dispatch, Endpoint};
+    ///
+    /// let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
+    ///     .get("/users/{id:int}", get(async || "a user"))
+    ///     .name("user")
+    ///     .build()?;
+    /// assert_eq!(urls.url_for("user", &[("id", &7)]).as_deref(), Ok("/users/7"));
+    /// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+    /// ```
     pub fn name(mut self, name: &str) -> Self {
         match self.routes.last_mut() {
             Some(Route {
@@ -144,9 +175,15 @@ impl<E, M> Builder<E, M> {
     /// request with its [`UrlArgs`](crate::UrlArgs), and no request without a route.
     ///
     /// A route with a layer also takes the CORS preflights for its methods, so that tower-http's
-    /// `CorsLayer` has a response to them. The endpoint never sees a preflight: within the layers
-    /// it meets the dispatcher's own response to OPTIONS. With [`Dispatch::typed`] it does not get
-    /// that far, since endpoints stay as they are; put CORS around the whole dispatcher there.
+    /// `CorsLayer` has a response to them. An endpoint for methods other than OPTIONS never sees a
+    /// preflight. Within the layers it gets the dispatcher's own response to OPTIONS. A CORS layer
+    /// that is put around one endpoint by hand sees no preflight: add that endpoint with
+    /// `.method(Method::OPTIONS, …)` too, or use this method.
+    ///
+    /// The dispatcher's own 404, 405 and 400 are outside of the layer, so they have no CORS
+    /// headers. Nor has a preflight for a method that the route lacks. For these, and with
+    /// [`Dispatch::typed`], whose endpoints stay as they are, put the CORS layer around the whole
+    /// dispatcher.
     ///
     /// ```
     /// use axum::{body::Body, http::Request, routing::post};
@@ -192,13 +229,50 @@ impl<E, M> Builder<E, M> {
     /// Switches on that patterns match the path without its leading slashes.
     ///
     /// All patterns have to be regexes then, since templates and mounts begin with a slash.
+    /// Default: off.
+    ///
+    /// ```
+    /// use axum::{body::Body, http::Request, routing::get};
+    /// use tower::ServiceExt;
+    /// use tower_dispatch::{Dispatch, Pattern};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let urls = Dispatch::builder()
+    ///     .route(Pattern::regex_search(r"^hello/?$")?, get(async || "Hello"))
+    ///     .without_leading_slashes()
+    ///     .build()?;
+    /// let response = urls.oneshot(Request::get("/hello/").body(Body::empty())?).await?;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn without_leading_slashes(mut self) -> Self {
         self.rules.without_leading_slashes = true;
         self
     }
 
     /// Switches on that the first route whose path matches decides. If neither it nor another route
-    /// with the same pattern has the method, the response is 405, whatever matches later.
+    /// with the same pattern has the method, the response is 405, whatever matches later. Default:
+    /// off.
+    ///
+    /// ```
+    /// use axum::{body::Body, http::Request, routing::{get, put}};
+    /// use tower::ServiceExt;
+    /// use tower_dispatch::Dispatch;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let routes = || Dispatch::builder()
+    ///     .get("/a", get(async || "a"))
+    ///     .put("/{x}", put(async || "any"));
+    /// for (urls, status) in [(routes(), 200), (routes().first_path_match_decides(), 405)] {
+    ///     let request = Request::put("/a").body(Body::empty())?;
+    ///     assert_eq!(urls.build()?.oneshot(request).await?.status(), status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn first_path_match_decides(mut self) -> Self {
         self.rules.first_path_match_decides = true;
         self
@@ -282,11 +356,27 @@ impl<B, Err, M> Builder<Endpoint<B, Err>, M> {
     /// route a mount has its position in the order.
     ///
     /// Only the prefix has to be decodable. The service is responsible for the rest.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, http::Request, routing::get};
+    /// use tower::ServiceExt;
+    /// use tower_dispatch::Dispatch;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let wiki: Router = Router::new().route("/pages", get(async || "the pages"));
+    /// let urls = Dispatch::builder().mount("/{tenant}/wiki", wiki).build()?;
+    /// let response = urls.oneshot(Request::get("/acme/wiki/pages").body(Body::empty())?).await?;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn mount(self, prefix: &str, app: impl IntoEndpoint<Endpoint<B, Err>, M>) -> Self {
         self.add(Methods::All, Pattern::mount(prefix), app.into_endpoint())
     }
 
-    /// Adds a class-based view for the methods that it has. Later routes may have the others.
+    /// Adds a class-based view for the methods that it has, see [`View`]. Later routes may have the
+    /// others.
     // DIFFERENCE: link.wsgi makes the object at the first request, and a view that lacks the method
     // is the end.
     pub fn view<T>(
@@ -330,6 +420,17 @@ impl<E, M> fmt::Debug for Builder<E, M> {
 }
 
 /// An error of routes that are not a [`Dispatch`].
+///
+/// ```
+/// use axum::{body::Body, routing::get};
+/// use tower_dispatch::{BuildDispatchErrorKind, Dispatch};
+///
+/// let builder = Dispatch::builder().get("/users/{id", get(async || "a user"));
+/// # let builder: tower_dispatch::Builder<tower_dispatch::Endpoint<Body>, _> = builder;
+/// let error = builder.build().unwrap_err();
+/// assert_eq!(error.kind(), BuildDispatchErrorKind::Pattern);
+/// assert_eq!(error.route(), Some(0));
+/// ```
 #[derive(Clone, Debug)]
 pub struct BuildDispatchError {
     kind: BuildDispatchErrorKind,
@@ -371,7 +472,7 @@ impl BuildDispatchError {
     }
 
     /// Returns the index of the route that cannot be used, from 0 in the order in which routes were
-    /// added. It is `None` if it takes all of them together.
+    /// added. It is `None` if the error is about all of them together.
     #[must_use]
     pub fn route(&self) -> Option<usize> {
         self.route

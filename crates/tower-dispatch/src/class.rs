@@ -1,7 +1,7 @@
-//! Scans: how many bytes at the start of a text are characters of a class.
+//! Scans: the number of bytes at the start of a text whose characters are in a class.
 //!
-//! The number of characters may have bounds, as in the regex `/([0-9]{4})/([^/]+)`. The tree scans all
-//! digits and compares their number afterwards: `/2026/a` has four, and the search goes on.
+//! The number of characters may have bounds, as in the regex `/([0-9]{4})/([^/]+)`. The tree scans
+//! all digits and compares their number afterwards. `/2026/a` has four, and the search continues.
 //! `/202/a` has too few and `/20261/a` too many, and both end there, because a literal `/` follows,
 //! which is not in the class. So no search with fewer digits can match either.
 
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scan_ends_before_the_first_character_not_in_the_class() {
+    fn dispatch_1_a_scan_ends_at_a_character_not_in_the_class() {
         let table = [
             ("[^/]", "ab/c", 2),
             ("[^/]", "é日/", 5),

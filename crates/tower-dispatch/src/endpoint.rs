@@ -30,7 +30,17 @@ type EndpointResult<Err> = Result<Response<EndpointBody>, Err>;
 ///
 /// A clone is a reference count. A call boxes the future and the response body, except a `Full`.
 /// The service inside is cloned for each call. It is called at once if it is ready, and otherwise
-/// by the future.
+/// by the future. The errors of its body are `BoxError`, with the service's own inside.
+///
+/// ```
+/// use axum::{body::Body, routing::get};
+/// use tower_dispatch::{BuildDispatchError, Dispatch, Endpoint};
+///
+/// fn urls() -> Result<Dispatch<Endpoint<Body>>, BuildDispatchError> {
+///     Dispatch::builder().get("/", get(async || "a page")).build()
+/// }
+/// assert!(urls().is_ok());
+/// ```
 pub struct Endpoint<B, Err = Infallible> {
     call: Arc<dyn Fn(Request<B>) -> EndpointFuture<Err> + Send + Sync>,
 }
@@ -65,14 +75,44 @@ impl<B, Err> fmt::Debug for Endpoint<B, Err> {
 
 /// Marks a [`Builder`](crate::Builder) whose endpoints become [`Endpoint`]s and have the same
 /// error.
+///
+/// ```
+/// use axum::{body::Body, routing::get};
+/// use tower_dispatch::{Boxed, Builder, Dispatch, Endpoint};
+///
+/// fn pages() -> Builder<Endpoint<Body>, Boxed> {
+///     Dispatch::builder().get("/", get(async || "a page"))
+/// }
+/// assert!(pages().build().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Boxed {}
 
 /// Marks a [`Builder`](crate::Builder) whose endpoints become [`Endpoint`]s with [`BoxError`].
+///
+/// ```
+/// use axum::{body::Body, routing::get};
+/// use tower_dispatch::{BoxError, Builder, Dispatch, Endpoint, Fallible};
+///
+/// fn pages() -> Builder<Endpoint<Body, BoxError>, Fallible> {
+///     Dispatch::fallible().get("/", get(async || "a page"))
+/// }
+/// assert!(pages().build().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Fallible {}
 
 /// Marks a [`Builder`](crate::Builder) whose endpoints are of one type, and are not boxed.
+///
+/// ```
+/// use axum::Router;
+/// use tower_dispatch::{Builder, Dispatch, Typed};
+///
+/// fn routers(pages: Router, files: Router) -> Builder<Router, Typed> {
+///     Dispatch::typed().route("/files/{*path}", files).route("/{*path}", pages)
+/// }
+/// assert!(routers(Router::new(), Router::new()).build().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Typed {}
 

@@ -9,7 +9,7 @@ use crate::{ParseArgsError, UrlArgs};
 
 /// An extractor for the path parameters as a value, see [`UrlArgs::parse`].
 ///
-/// It takes the place of axum's `Path`, which only axum's own router can fill. In an endpoint of a
+/// It replaces axum's `Path`, which only axum's own router can fill. In an endpoint of a
 /// dispatcher `Path` responds with 500 and "No paths parameters found for matched route". Use
 /// `Args(id): Args<u32>` where you would write `Path(id): Path<u32>`.
 ///
@@ -30,7 +30,6 @@ use crate::{ParseArgsError, UrlArgs};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tower::BoxError> {
-///
 /// let urls = Dispatch::builder()
 ///     .route("/add/{a:int}/{b:int}", get(async |Args((a, b)): Args<(u64, u64)>| {
 ///         format!("{}", a.saturating_add(b))

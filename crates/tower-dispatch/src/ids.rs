@@ -42,12 +42,12 @@ ids! {
 }
 
 impl AlternativeId {
-    /// Stands where there is none. It is larger than all others.
+    /// Means that there is no alternative. It is larger than all others.
     pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
 impl NodeId {
-    /// Stands where there is none.
+    /// Means that there is no node.
     pub(crate) const NONE: Self = Self(u32::MAX);
 }
 

@@ -20,12 +20,74 @@ use crate::{BoxError, Dispatch, ResponseFuture, not_dispatched, routes::Outcome}
 
 /// A layer that puts a dispatcher in front of a service. Requests without a route fall through to
 /// it.
+///
+/// The errors of a response's body are `BoxError`, with the service's own inside.
+///
+/// # In axum
+///
+/// In axum, where services are infallible, so are the endpoints. An endpoint with an error gets
+/// there through `ExceptionLayer` of tower-exception, or any layer that makes a response of it.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower::Layer;
+/// use tower_dispatch::{Dispatch, DispatchLayer};
+///
+/// let urls = Dispatch::builder()
+///     // `.get`, and not `.route`, which leaves 405 to the endpoint.
+///     .get("/v2/{*name}/tags", get(async || "tags"))
+///     .build()?;
+///
+/// // As a service, for paths without a route of the router:
+/// let fallback: Router = Router::new().fallback_service(urls.clone());
+/// // As a layer inside axum's routing, before the routes and the fallback that exist by then:
+/// let router: Router = Router::new()
+///     .route("/", get(async || "a page"))
+///     .layer(DispatchLayer::new(urls.clone()));
+/// // As a layer around the whole router, before its other layers:
+/// let app: Router = Router::new().fallback_service(DispatchLayer::new(urls).layer(router));
+/// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+/// ```
+///
+/// If axum and the dispatcher have routes for the same path, only the layer around the whole router
+/// sees axum's `Allow`. Inside of it, axum adds its own afterwards, to every response for that path
+/// that has none yet.
+///
+/// # Errors
+///
+/// The endpoints' error is converted into that of the wrapped service (`Into`). `Infallible`
+/// converts into `BoxError`. For an error type of your own, convert at the endpoint:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_dispatch::{Dispatch, DispatchLayer};
+///
+/// #[derive(Debug)]
+/// struct MyError;
+///
+/// async fn endpoint(_: Request<()>) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+///     Ok(Response::default())
+/// }
+///
+/// async fn rest(_: Request<()>) -> Result<Response<Full<Bytes>>, MyError> {
+///     Err(MyError)
+/// }
+///
+/// let endpoint = service_fn(endpoint).map_err(|never| -> MyError { match never {} });
+/// let urls = Dispatch::builder().route("/", endpoint).build()?;
+/// let app = DispatchLayer::new(urls).layer(service_fn(rest));
+/// let response = app.oneshot(Request::new(()));
+/// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+/// ```
 pub struct DispatchLayer<E> {
     dispatch: Dispatch<E>,
 }
 
 impl<E> DispatchLayer<E> {
-    /// Makes a layer of a dispatcher.
+    /// Returns a layer that puts this dispatcher in front of a service.
     ///
     /// Requests with an undecodable path, a path without a route, another method or OPTIONS fall
     /// through to the wrapped service as they came. If the path had a route for another method and
@@ -34,6 +96,23 @@ impl<E> DispatchLayer<E> {
     ///
     /// A 405 that replaces a 404 keeps the headers of the 404, except those that describe its
     /// content.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, http::Request, routing::get};
+    /// use tower::{Layer, ServiceExt};
+    /// use tower_dispatch::{Dispatch, DispatchLayer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let urls = Dispatch::builder().get("/a/{*path}", get(async || "dispatched")).build()?;
+    /// let app = DispatchLayer::new(urls).layer(Router::new().route("/", get(async || "a page")));
+    /// for (path, status) in [("/a/b/c", 200), ("/", 200), ("/none", 404)] {
+    ///     let request = Request::get(path).body(Body::empty())?;
+    ///     assert_eq!(app.clone().oneshot(request).await?.status(), status);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(dispatch: Dispatch<E>) -> Self {
         Self { dispatch }
     }
@@ -68,6 +147,16 @@ impl<E, S> Layer<S> for DispatchLayer<E> {
 type LayerBody<E, S> = EitherBody<Either<E, S>>;
 
 /// The service that [`DispatchLayer`] makes.
+///
+/// ```
+/// use axum::{Router, body::Body, routing::get};
+/// use tower::Layer;
+/// use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, WithDispatch};
+///
+/// let urls = Dispatch::builder().get("/a/{*path}", get(async || "dispatched")).build()?;
+/// let app: WithDispatch<Endpoint<Body>, Router> = DispatchLayer::new(urls).layer(Router::new());
+/// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+/// ```
 pub struct WithDispatch<E, S> {
     dispatch: Dispatch<E>,
     inner: S,
@@ -84,7 +173,7 @@ where
     type Error = S::Error;
     type Future = LayerResponseFuture<E, S, B>;
 
-    /// Always ready. The future waits for the service that gets the request.
+    /// Returns that it is ready, always. The future waits for the service that gets the request.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }

@@ -49,3 +49,6 @@ pub use service::Dispatch;
 pub use table::{Match, Table, TableError};
 pub use url_for::{UrlForError, UrlForErrorKind};
 pub use view::View;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -13,14 +13,26 @@ use tower_kit::{Allow, Preferences, Rejection, content};
 use crate::DecodePathError;
 
 /// The reason of a dispatcher's [`Rejection`].
+///
+/// ```
+/// use http::Response;
+/// use tower_dispatch::NotDispatched;
+/// use tower_kit::Rejection;
+///
+/// fn has_no_route<B>(response: &Response<B>) -> bool {
+///     let reason = Rejection::of(response).and_then(Rejection::reason);
+///     reason == Some(&NotDispatched::NotFound)
+/// }
+/// # assert!(!has_no_route(&Response::new(())));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotDispatched {
-    /// 400: the path cannot be decoded.
+    /// The path cannot be decoded. It is the reason of a 400.
     UndecodablePath(DecodePathError),
-    /// 404: no route matches the path.
+    /// No route matches the path. It is the reason of a 404.
     NotFound,
-    /// 405: routes match the path, with the methods in `Allow`.
+    /// Routes match the path, with the methods in `Allow`. It is the reason of a 405.
     MethodNotAllowed,
 }
 
@@ -77,7 +89,7 @@ pub(crate) fn instead_of_not_found<B>(
     head.status = own.status;
     content::remove_content_headers(&mut head.headers);
     for (name, value) in own.headers.iter() {
-        // All lines of these restrict what caches do. The 404's must not get lost.
+        // All lines of these restrict caches. The 404's must not get lost.
         if name != CACHE_CONTROL && name != VARY {
             head.headers.insert(name, value.clone());
         } else if head.headers.get_all(name).iter().all(|line| line != value) {

@@ -27,8 +27,8 @@ impl UrlArgs {
     /// # Errors
     ///
     /// Returns a [`ParseArgsError`] with the parameter that does not parse, or with a wrong number
-    /// of parameters. Its [`is_permanent`](ParseArgsError::is_permanent) tells a mistake in the
-    /// program from an invalid value.
+    /// of parameters. Its [`is_permanent`](ParseArgsError::is_permanent) distinguishes a mistake in
+    /// the program from an invalid value.
     ///
     /// # Examples
     ///
@@ -48,6 +48,18 @@ impl UrlArgs {
 }
 
 /// An error of path parameters that do not have the requested type.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_dispatch::{ParseArgsError, UrlArgs};
+///
+/// fn id(args: &UrlArgs) -> Result<u32, StatusCode> {
+///     args.parse().map_err(|error: ParseArgsError| match error.is_permanent() {
+///         true => StatusCode::INTERNAL_SERVER_ERROR,
+///         false => StatusCode::BAD_REQUEST,
+///     })
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseArgsError {
     /// The name of a parameter, or its position from 0.
@@ -99,7 +111,7 @@ impl ParseArgsError {
         }
     }
 
-    /// Makes the error of a type that no path of this route could give.
+    /// Makes the error of a type that no path of this route can have.
     pub(crate) fn permanent(reason: impl fmt::Display) -> Self {
         Self {
             cause: Cause::Program,

@@ -9,8 +9,8 @@ use std::{error::Error, fmt, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
 
-/// Stands for an encoded slash while patterns are matched: one byte for one byte, so that spans
-/// hold. It is the ASCII character made for that, SUB.
+/// The byte that stands for an encoded slash while patterns are matched. It is one byte for one
+/// byte, so that spans stay valid. It is the ASCII character made for that, SUB.
 const STAND_IN: u8 = 0x1A;
 
 /// A path in the form in which its parameters are read. A clone never copies the text.
@@ -117,6 +117,17 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// An error of a path that cannot be percent-decoded.
+///
+/// ```
+/// use tower_dispatch::DecodePathError;
+///
+/// fn index(error: &DecodePathError) -> Option<usize> {
+///     match error {
+///         DecodePathError::InvalidEscape { index, .. } => Some(*index),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodePathError {
@@ -166,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_decoded_once() {
+    fn dispatch_5_a_path_is_decoded_once() {
         let table = [
             ("/", "/", "/"),
             ("/a/b?c=%2F", "/a/b", "/a/b"),
@@ -188,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_segments_of_a_path_may_be_decodable() {
+    fn dispatch_11_the_first_segments_may_be_decodable() {
         let table = [
             ("/a/b", "/a/b"),
             ("/a/%zz/b", "/a/"),
@@ -203,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undecodable_path_is_an_error_with_an_index() {
+    fn dispatch_5_an_undecodable_path_is_an_error_with_an_index() {
         let escape = "the path has a `%` without two hexadecimal digits after it, at byte";
         let utf8 = "the path, percent-decoded, is not UTF-8 after its first";
         let table = [

@@ -16,7 +16,16 @@ use crate::{
 /// back-reference. Except for `(?m)`, `$` is the very end of the path and never the position before
 /// a final newline.
 ///
-/// A clone is a reference count: what is parsed is shared.
+/// A clone is a reference count, which shares the parsed pattern.
+///
+/// ```
+/// use tower_dispatch::Pattern;
+///
+/// let template = Pattern::template("/users/{id:int}")?;
+/// let regex = Pattern::regex("/users/([0-9]+)")?;
+/// assert_eq!(template.as_str(), "/users/{id:int}");
+/// # Ok::<(), tower_dispatch::PatternError>(())
+/// ```
 ///
 /// [`regex`]: https://docs.rs/regex/latest/regex/#syntax
 #[derive(Clone)]
@@ -42,8 +51,8 @@ pub(crate) enum Kind {
 impl Pattern {
     /// Parses a regex for the whole path (Python's `re.fullmatch`).
     ///
-    /// The name of a constructor tells which part of a path has to match. `$` is the very end of
-    /// the path, and never the position before a line feed.
+    /// The name of a constructor is that of the part of a path that has to match. `$` is the very
+    /// end of the path, and never the position before a line feed.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -115,6 +124,15 @@ impl Pattern {
     /// A segment may have several parameters. The earlier one takes as much as it can. The end of a
     /// template may be optional: `/posts[/{page:int}]`. If it is missing from a path, its
     /// parameters are `None`.
+    ///
+    /// ```
+    /// use tower_dispatch::{Pattern, Table};
+    ///
+    /// let table = Table::new(&[Pattern::template("/{name}[.{format:any(json,xml)}]")?])?;
+    /// assert!(table.find("/users.json").is_some());
+    /// assert!(table.find("/users/7").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -262,7 +280,7 @@ fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
     for segment in above.split('/').skip(1) {
         column += 1;
         let reason = match segment {
-            "" => "a mount has something between its slashes",
+            "" => "a mount has no empty segment",
             "." | ".." => "a mount has no `.` or `..` segment, which clients resolve",
             _ => {
                 column += segment.chars().count();
@@ -290,7 +308,7 @@ fn within_segments(prefix: &str, above: &Hir) -> Result<(), PatternError> {
                 .find(&format!("{{{name}"))
                 .or_else(|| prefix.find("{*"));
             let column = prefix[..at.unwrap_or(0)].chars().count() + 1;
-            let reason = "a parameter of a mount is one segment or a part of one: it matches no slash, and not nothing";
+            let reason = "a parameter of a mount is one segment or a part of one: it matches no slash and is not empty";
             Err(PatternError::new(prefix, column, reason))
         }
         _ => Ok(()),
@@ -330,6 +348,17 @@ pub(crate) fn parse_regex(regex: &str) -> Result<Hir, SyntaxError> {
 }
 
 /// An error of a text that is not a valid [`Pattern`].
+///
+/// ```
+/// use tower_dispatch::Pattern;
+///
+/// let error = Pattern::template("/users/:id").unwrap_err();
+/// assert_eq!(error.column(), 8);
+/// assert_eq!(
+///     error.to_string(),
+///     "pattern \"/users/:id\", column 8: did you mean `{id}`?"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError {
     pattern: Box<str>,
@@ -372,7 +401,7 @@ impl fmt::Display for PatternError {
 
 impl Error for PatternError {}
 
-/// Lets builder methods take a [`Pattern`] where a text that is parsed is expected.
+/// Allows that builder methods take a [`Pattern`] as well as a text that they parse.
 impl From<Infallible> for PatternError {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -384,7 +413,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_invalid_regex_is_an_error_with_a_column() {
+    fn dispatch_17_an_invalid_regex_is_an_error_with_a_column() {
         let table = [
             ("/a(b", 3, "pattern \"/a(b\", column 3: unclosed group"),
             (

@@ -1,8 +1,8 @@
-//! CORS preflights: a browser asks with OPTIONS whether a page of another origin may send a
-//! request.
+//! CORS preflights: requests with OPTIONS, by which a browser finds out whether a page of another
+//! origin may send a request.
 //!
-//! The layers of the route that this request would go to have to see the preflight. The endpoint
-//! must not see it: it would do what the page is not yet allowed to ask for.
+//! The layers of the route for that request have to see the preflight. The endpoint must not see
+//! it, since the page is not allowed to send the request yet.
 
 use bytes::Bytes;
 use http::{
@@ -14,7 +14,7 @@ use tower_kit::Allow;
 
 use crate::not_dispatched;
 
-/// In a preflight's extensions: the methods of all routes for its path.
+/// An extension of a preflight, with the methods of all routes for its path.
 #[derive(Clone)]
 pub(crate) struct Preflight(pub(crate) Allow);
 

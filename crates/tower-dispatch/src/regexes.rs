@@ -17,17 +17,19 @@ pub(crate) const PATTERN_LIMIT: usize = 10 << 20;
 /// The memory, in bytes, for the states that a search of one pattern makes.
 pub(crate) const CACHE_CAPACITY: usize = 256 << 10;
 
-/// For each pattern the regex of its suffix, if it has one.
+/// The regex of each pattern's suffix, if the pattern has one.
 #[derive(Debug)]
 pub(crate) struct SuffixRegexes {
     regexes: Vec<Option<(meta::Regex, Anchored)>>,
 }
 
 impl SuffixRegexes {
+    /// Compiles the suffixes of all patterns.
+    ///
     /// # Errors
     ///
-    /// A [`TableError`] if one of them takes more than [`PATTERN_LIMIT`], or all of them more than
-    /// the limit.
+    /// Returns a [`TableError`] if one of them takes more than [`PATTERN_LIMIT`], or all of them
+    /// more than the limit.
     pub(crate) fn new(all: &[Compiled], limit: usize) -> Result<Self, TableError> {
         let config = meta::Config::new()
             .nfa_size_limit(Some(PATTERN_LIMIT))

@@ -32,7 +32,7 @@ pub(crate) struct Route<E> {
 }
 
 impl<E> Route<E> {
-    /// Whether the last group is not a parameter, but the rest of the path.
+    /// Returns whether the last group is the rest of the path, and not a parameter.
     fn is_mounted(&self) -> bool {
         self.pattern.kind() == Kind::Mount
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Methods {
 }
 
 impl Methods {
-    /// Whether a method is among them. HEAD is, if GET is.
+    /// Returns whether a method is among them. HEAD is, if GET is.
     pub(crate) fn take(&self, method: &Method) -> bool {
         match self {
             Self::All => true,
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_with_another_method_lets_later_routes_try() {
+    fn dispatch_6_another_method_lets_later_routes_try() {
         let routes = routes(&[
             (Some(Method::GET), "/a"),
             (Some(Method::PUT), "/{x}"),
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_for_head_goes_before_or_after_one_for_get_by_order() {
+    fn dispatch_6_routes_for_head_and_get_go_by_order() {
         for (first, second) in [(Method::HEAD, Method::GET), (Method::GET, Method::HEAD)] {
             let routes = routes(&[(Some(first), "/a"), (Some(second), "/a")]);
             assert_eq!(find(&routes, &Method::HEAD, "/a"), Some(Ok(0)));
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_route_for_get_loses_the_body_of_its_head() {
+    fn dispatch_6_only_a_route_for_get_drops_the_body_of_head() {
         let table = [
             (None, Method::HEAD, false),
             (Some(Method::HEAD), Method::HEAD, false),

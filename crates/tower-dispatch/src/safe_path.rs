@@ -72,18 +72,31 @@ impl UrlArgs {
 }
 
 /// An error of a path parameter that is not a path below a directory.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_dispatch::{UnsafePath, UrlArgs};
+///
+/// fn status(args: &UrlArgs) -> StatusCode {
+///     match args.safe_path("path") {
+///         Ok(_) => StatusCode::OK,
+///         Err(UnsafePath::Absent) => StatusCode::NOT_FOUND,
+///         Err(_) => StatusCode::BAD_REQUEST,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnsafePath {
-    /// There is no group of that name, or it took no part in the match.
+    /// No group has that name, or it took no part in the match.
     Absent,
-    /// It begins at the root of the file system, or with a drive.
+    /// The path begins at the root of the file system, or with a drive.
     Absolute,
-    /// It has a `..` segment.
+    /// The path has a `..` segment.
     Parent,
-    /// It has a NUL, at which some systems end it.
+    /// The path has a NUL, at which some systems end it.
     Nul,
-    /// It has a backslash, which some systems take for a slash.
+    /// The path has a backslash, which some systems take for a slash.
     Backslash,
 }
 

@@ -19,7 +19,50 @@ use crate::{
 /// A service that passes each request to the endpoint of the first route that matches.
 ///
 /// In a [`DispatchLayer`](crate::DispatchLayer) requests without a route fall through to another
-/// service.
+/// service. The errors of the endpoints and of their bodies pass unchanged.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::{BodyExt, Full};
+/// use tower::{BoxError, ServiceExt, service_fn};
+/// use tower_dispatch::{Dispatch, Pattern, UrlArgs};
+///
+/// async fn hello<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, BoxError> {
+///     let args = request.extensions().get::<UrlArgs>();
+///     let name = args.and_then(|args| args.get(0)).unwrap_or("World");
+///     Ok(Response::new(format!("Hello {name}").into()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let urls = Dispatch::builder()
+///     .get("/hello", service_fn(hello))
+///     .route("/hello/{name}", service_fn(hello))
+///     .route(Pattern::regex("/(?:hi|hey)/(.+)")?, service_fn(hello))
+///     .build()?;
+///
+/// for (path, greeting) in [("/hello/J%C3%B6rg", "Hello Jörg"), ("/hey/a/b", "Hello a/b")] {
+///     let response = urls.clone().oneshot(Request::get(path).body(())?).await?;
+///     assert_eq!(response.into_body().collect().await?.to_bytes(), greeting);
+/// }
+/// let response = urls.oneshot(Request::put("/hello").body(())?).await?;
+/// assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+/// assert_eq!(response.headers()["allow"], "GET, HEAD, OPTIONS");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors of this crate
+///
+/// | error | of | distinguished by |
+/// |---|---|---|
+/// | [`BuildDispatchError`](crate::BuildDispatchError) | [`build`](crate::Builder::build) | `kind()`, `route()`, `source()` |
+/// | [`PatternError`](crate::PatternError) | a pattern | `pattern()`, `column()` |
+/// | [`TableError`](crate::TableError) | patterns together | `index()`, `limit()` |
+/// | [`UrlForError`] | [`url_for`](Self::url_for) | `kind()`, `route()` |
+/// | [`ParseArgsError`](crate::ParseArgsError) | [`UrlArgs::parse`](crate::UrlArgs::parse), the extractors | `is_permanent()`, `parameter()`, `source()` |
+/// | [`DecodePathError`](crate::DecodePathError), [`UnsafePath`](crate::UnsafePath) | a path, a value | the variants |
 pub struct Dispatch<E> {
     pub(crate) routes: Arc<Routes<E>>,
 }
@@ -95,13 +138,50 @@ impl Dispatch<Endpoint<axum::body::Body>> {
 }
 
 impl<E> Dispatch<E> {
-    /// Starts a dispatcher whose endpoints are all of one type. Nothing is boxed.
+    /// Starts a dispatcher whose endpoints are all of one type. They are not boxed.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use http::{Request, Response};
+    /// use tower::service_fn;
+    /// use tower_dispatch::Dispatch;
+    ///
+    /// async fn page(request: Request<()>) -> Result<Response<String>, Infallible> {
+    ///     Ok(Response::new(request.uri().path().to_owned()))
+    /// }
+    ///
+    /// let urls = Dispatch::typed()
+    ///     .get("/a", service_fn(page))
+    ///     .get("/b", service_fn(page))
+    ///     .build()?;
+    /// # let _ = tower::ServiceExt::oneshot(urls, Request::new(()));
+    /// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+    /// ```
     pub fn typed() -> Builder<E, Typed> {
         Builder::new()
     }
 
     /// Returns the routes that can never be reached, because earlier ones take all their paths. It
     /// takes milliseconds for a hundred routes. Use it in a test, or for a log line at the start.
+    ///
+    /// ```
+    /// use axum::{body::Body, routing::get};
+    /// use tower_dispatch::{Dispatch, Endpoint};
+    ///
+    /// let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
+    ///     .get("/users/{name}", get(async || "a user"))
+    ///     .get("/users/{id:int}", get(async || "never"))
+    ///     .build()?;
+    /// let audit = urls.audit();
+    /// assert_eq!(audit.unreachable()[0].route(), 1);
+    /// assert_eq!(
+    ///     audit.to_string(),
+    ///     "route 1 (GET /users/{id:int}) is never reached: \
+    ///      route 0 (GET /users/{name}) takes all its paths\n"
+    /// );
+    /// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+    /// ```
     #[must_use]
     pub fn audit(&self) -> Audit {
         self.routes.audit()
@@ -109,8 +189,9 @@ impl<E> Dispatch<E> {
 
     /// Returns a path that leads to the route with this name, with these parameters.
     ///
-    /// It is percent-encoded, and relative to where the dispatcher is mounted. The optional end of
-    /// a pattern is left out if its parameters have no value.
+    /// It is percent-encoded, and relative to the place where the dispatcher is mounted. Prepend
+    /// `request.script_name()` of tower-environ's `MountExt`. The optional end of a pattern is left
+    /// out if its parameters have no value. If an earlier route takes the path, it leads there.
     ///
     /// # Errors
     ///
@@ -154,8 +235,8 @@ where
     type Error = E::Error;
     type Future = ResponseFuture<E, B>;
 
-    /// Always ready, since only a request decides which endpoint it needs. If that is not ready,
-    /// the future waits for it.
+    /// Returns that it is ready, always, since only a request decides which endpoint it needs. If
+    /// that is not ready, the future waits for it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }

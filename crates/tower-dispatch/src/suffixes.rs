@@ -35,7 +35,7 @@ pub(crate) const FEW: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Suffixes {
     list: Vec<Suffix>,
-    /// All of them at once, if they are more than a few.
+    /// The automaton of all of them, if they are more than a few.
     automaton: Option<Automaton>,
 }
 

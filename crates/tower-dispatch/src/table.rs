@@ -77,6 +77,17 @@ use crate::{
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
 
 /// A compiled list of patterns that finds the first one that matches a path.
+///
+/// ```
+/// use tower_dispatch::{Pattern, Table};
+///
+/// let patterns = [Pattern::template("/users/{id:int}")?, Pattern::regex("/users/(.+)")?];
+/// let table = Table::new(&patterns)?;
+/// for (path, index) in [("/users/7", 0), ("/users/a/b", 1)] {
+///     assert_eq!(table.find(path).map(|found| found.index()), Some(index));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Table {
     names: Vec<Box<[Option<Box<str>>]>>,
@@ -123,6 +134,17 @@ impl Table {
 }
 
 /// The pattern that matched, and the parts of the path that its groups matched.
+///
+/// ```
+/// use tower_dispatch::{Pattern, Table};
+///
+/// let path = "/users/7";
+/// let table = Table::new(&[Pattern::template("/users/{id:int}")?])?;
+/// let found = table.find(path).ok_or("no match")?;
+/// let values: Vec<_> = found.spans().flatten().map(|span| &path[span]).collect();
+/// assert_eq!(values, ["7"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
     pub(crate) pattern: PatternIndex,
@@ -184,6 +206,14 @@ impl Search {
 }
 
 /// An error of patterns that are each valid, but too large for a table.
+///
+/// ```
+/// use tower_dispatch::{Pattern, Table};
+///
+/// let error = Table::new(&[Pattern::regex(r"(\w{100}){100}")?]).unwrap_err();
+/// assert_eq!((error.index(), error.limit()), (Some(0), Some(10 * 1024 * 1024)));
+/// # Ok::<(), tower_dispatch::PatternError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TableError {
     /// The pattern, if one alone is too large.
@@ -224,8 +254,8 @@ impl TableError {
         }
     }
 
-    /// Returns the index of the pattern that is too large, from 0. It is `None` if it takes all of
-    /// them together.
+    /// Returns the index of the pattern that is too large, from 0. It is `None` if only all of them
+    /// together are.
     #[must_use]
     pub fn index(&self) -> Option<usize> {
         self.pattern.as_ref().map(|(index, _)| index.index())
@@ -272,10 +302,10 @@ mod tests {
 
     use super::*;
 
-    /// Each limit, in bytes, and the text of the README for it.
+    /// Each limit, in bytes, and the text of the rule for it.
     #[test]
-    fn limits_are_what_the_readme_says() {
-        const README: &str = include_str!("../README.md");
+    fn dispatch_19_the_limits_are_the_documented_ones() {
+        const RULES: &str = include_str!("../RULES.md");
         let table = [
             (
                 TABLE_LIMIT,
@@ -300,11 +330,11 @@ mod tests {
         ];
         for (limit, expected, words) in table {
             assert_eq!(limit, expected, "{words}");
-            let readme = README.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(readme.contains(words), "{words}");
+            let rules = RULES.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(rules.contains(words), "{words}");
         }
         assert_eq!(crate::suffixes::FEW, 4);
-        assert!(README.contains("More than four from"));
+        assert!(RULES.contains("More than four suffixes from the same node"));
     }
 
     fn find(patterns: &[Pattern], path: &str) -> Option<Match> {
@@ -318,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_pattern_that_matches_wins() {
+    fn dispatch_1_the_first_pattern_that_matches_wins() {
         let patterns = ["/a/.*", "/a/b", "/.*"].map(|regex| Pattern::regex(regex).unwrap());
         for (path, expected) in [("/a/b", Some(0)), ("/a", Some(2)), ("a", None)] {
             assert_eq!(
@@ -331,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn the_constructor_says_where_a_regex_is_anchored() {
+    fn dispatch_2_the_constructor_decides_the_anchors() {
         type Constructor = fn(&str) -> Result<Pattern, crate::PatternError>;
         let table: [(Constructor, &str, &str, bool); 12] = [
             (Pattern::regex, "/a", "/a", true),
@@ -358,14 +388,14 @@ mod tests {
     }
 
     #[test]
-    fn a_search_takes_the_leftmost_match() {
+    fn dispatch_2_a_search_takes_the_leftmost_match() {
         let pattern = Pattern::regex_search("(b+)").unwrap();
         let spans: Vec<_> = find(&[pattern], "abbab").unwrap().spans().collect();
         assert_eq!(spans, [Some(1..3)]);
     }
 
     #[test]
-    fn an_earlier_pattern_wins_over_a_suffix_found_before_it() {
+    fn dispatch_1_an_earlier_pattern_wins_over_a_found_suffix() {
         let patterns = [
             Pattern::template("/{x}/c").unwrap(),
             Pattern::regex("/a/(.*)c").unwrap(),
@@ -377,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_counts_characters() {
+    fn dispatch_2_a_class_counts_characters() {
         let pattern = Pattern::regex("/[a-zü]{2,3}").unwrap();
         for (path, expected) in [
             ("/ü", false),
@@ -394,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_for_the_tree_too() {
+    fn dispatch_19_the_limit_is_for_the_tree_too() {
         let templates = (0..10).map(|i| format!("/{i}{}", "x".repeat(1_000)));
         let patterns: Vec<_> = templates
             .map(|text| Pattern::template(&text).unwrap())
@@ -405,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_are_equal_if_all_their_groups_are() {
+    fn dispatch_4_matches_are_equal_if_all_their_groups_are() {
         for template in ["/{a}", "/{a}[/{b}]", "/{a}-{b}-{c}-{d}-{e}"] {
             let patterns = [Pattern::template(template).unwrap()];
             let one = find(&patterns, "/a-b-c-d-e");
@@ -419,14 +449,14 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_took_no_part_is_absent() {
+    fn dispatch_4_a_group_that_took_no_part_is_absent() {
         let pattern = Pattern::regex("/(a)?(b?)(c)").unwrap();
         let spans: Vec<_> = find(&[pattern], "/c").unwrap().spans().collect();
         assert_eq!(spans, [None, Some(1..1), Some(1..2)]);
     }
 
     #[test]
-    fn patterns_that_take_too_much_memory_are_rejected() {
+    fn dispatch_19_patterns_of_too_much_memory_are_rejected() {
         let small = Pattern::regex(r".*\w").unwrap();
         for too_large in [r"(\w{100}){100}", r"(?:\w{100}){100}"] {
             let patterns = [small.clone(), Pattern::regex(too_large).unwrap()];
@@ -448,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_for_all_automata_of_a_search_together() {
+    fn dispatch_19_the_limit_is_for_all_automata_together() {
         let stem = |stem: &'static str| (0..5).map(move |i| format!(r"/{stem}/.*\w{i}"));
         let fit = |regexes: Vec<String>, limit: usize| {
             let patterns: Vec<_> = (regexes.iter())
@@ -476,8 +506,8 @@ mod tests {
     }
 
     #[test]
-    fn time_grows_in_proportion_to_the_length_of_the_path() {
-        // Half of them leave the tree at places of their own, half at the same place.
+    fn dispatch_2_time_is_linear_in_the_length_of_the_path() {
+        // Half of them leave the tree at nodes of their own, half at the same node.
         let regexes = (0..500).flat_map(|i| [format!("/a{i}/(.+)/b"), format!("/(.+)/b{i}/c")]);
         let patterns: Vec<_> = regexes
             .map(|regex| Pattern::regex(&regex).unwrap())
@@ -492,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn no_long_path_is_hostile() {
+    fn dispatch_2_no_long_path_is_hostile() {
         let one = |regex: &str| vec![Pattern::regex(regex).unwrap()];
         let few = (0..4).map(|i| Pattern::regex(&format!("/.*[a-c]{{300}}x{i}")).unwrap());
         for (patterns, path) in [
@@ -510,17 +540,17 @@ mod tests {
     }
 
     #[test]
-    fn time_grows_with_the_path_and_not_with_a_hostile_one() {
+    fn dispatch_2_a_hostile_path_takes_linear_time() {
         let templates = (0..500).map(|i| format!("/{{lang}}/{{a}}-{{b}}.{{c}}-r{i}/{{*y}}"));
         let mut patterns: Vec<Pattern> = templates
             .map(|template| Pattern::template(&template).unwrap())
             .collect();
-        // More states than the cache holds: an engine that gave up there took a second for this.
+        // More states than the cache has room for. An engine that gave up there took a second.
         let table = Table::new(&patterns).unwrap();
         let path = format!("/en/{}", "a-b.c-r".repeat(30));
         assert!(time(&table, &path) < Duration::from_millis(500));
-        // The automaton cannot decide `\b` beside a letter that is not ASCII: an engine that then
-        // kept track of all patterns took a second for this.
+        // The automaton cannot decide `\b` beside a letter that is not ASCII. An engine that then
+        // kept track of all patterns took a second.
         patterns.truncate(100);
         patterns.push(Pattern::regex(r".*\bx").unwrap());
         let table = Table::new(&patterns).unwrap();
@@ -565,7 +595,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn the_table_finds_what_the_plain_loop_finds(
+        fn dispatch_1_the_table_finds_what_the_plain_loop_finds(
             regexes in proptest::collection::vec((regex(), 0..3_usize), 1..6),
             path in "[abé/\n]{0,8}",
         ) {

@@ -8,7 +8,7 @@ pub(crate) type SyntaxError = (usize, String);
 /// Parses a template into the regex that it stands for, without anchors.
 pub(crate) fn parse(template: &str) -> Result<Hir, SyntaxError> {
     if !template.starts_with('/') {
-        return Err((1, "a template starts with `/`".into()));
+        return Err((1, "a template begins with `/`".into()));
     }
     let mut parser = Parser {
         template,
@@ -21,7 +21,7 @@ pub(crate) fn parse(template: &str) -> Result<Hir, SyntaxError> {
         None => Ok(hir),
         Some(_) => Err((
             parser.column(),
-            "a `]` that closes nothing; write a regex to match one".into(),
+            "a `]` without a `[`; write a regex to match one".into(),
         )),
     }
 }
@@ -59,7 +59,7 @@ impl<'a> Parser<'a> {
                 '{' => self.parameter()?,
                 '[' => self.optional_tail()?,
                 '}' => {
-                    let reason = "a `}` that closes nothing; write `}}` for a brace";
+                    let reason = "a `}` without a `{`; write `}}` for a brace";
                     return Err((self.column(), reason.into()));
                 }
                 _ => {
@@ -84,7 +84,7 @@ impl<'a> Parser<'a> {
         self.depth += 1;
         self.advance(1);
         if self.rest.starts_with(']') {
-            return Err((column, "an optional tail with nothing in it".into()));
+            return Err((column, "an empty optional tail".into()));
         }
         let tail = self.sequence()?;
         if self.rest.is_empty() {
@@ -94,7 +94,7 @@ impl<'a> Parser<'a> {
         self.depth -= 1;
         let ends = self.rest.is_empty() || self.depth > 0 && self.rest.starts_with(']');
         if !ends {
-            let reason = "only the end of a template is optional: nothing may follow its `]`";
+            let reason = "only the end of a template is optional: its `]` is the last character";
             return Err((self.column(), reason.into()));
         }
         Ok(Hir::repetition(Repetition {
@@ -158,7 +158,7 @@ impl<'a> Parser<'a> {
             ));
         }
         if self.names.contains(&name) {
-            return Err((column + 1, format!("the name `{name}` is given twice")));
+            return Err((column + 1, format!("duplicate name `{name}`")));
         }
         self.names.push(name);
         let index = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_matches_the_whole_path() {
+    fn dispatch_3_a_template_matches_the_whole_path() {
         let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
         let uuid_path = format!("/{uuid}");
         let table: &[(&str, &str, Option<&[&str]>)] = &[
@@ -357,17 +357,17 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_template_is_an_error_with_a_column() {
+    fn dispatch_17_an_invalid_template_is_an_error_with_a_column() {
         let table = [
-            ("", "pattern \"\", column 1: a template starts with `/`"),
-            ("a", "pattern \"a\", column 1: a template starts with `/`"),
+            ("", "pattern \"\", column 1: a template begins with `/`"),
+            ("a", "pattern \"a\", column 1: a template begins with `/`"),
             (
                 "/é{x",
                 "pattern \"/é{x\", column 3: a `{` that is not closed; write `{{` for a brace",
             ),
             (
                 "/x}",
-                "pattern \"/x}\", column 3: a `}` that closes nothing; write `}}` for a brace",
+                "pattern \"/x}\", column 3: a `}` without a `{`; write `}}` for a brace",
             ),
             (
                 "/{x y}",
@@ -379,7 +379,7 @@ mod tests {
             ),
             (
                 "/{x}/{x}",
-                "pattern \"/{x}/{x}\", column 7: the name `x` is given twice",
+                "pattern \"/{x}/{x}\", column 7: duplicate name `x`",
             ),
             (
                 "/a/:id/b",
@@ -399,23 +399,20 @@ mod tests {
             ),
             (
                 "/a]",
-                "pattern \"/a]\", column 3: a `]` that closes nothing; write a regex to match one",
+                "pattern \"/a]\", column 3: a `]` without a `[`; write a regex to match one",
             ),
             (
                 "/a[b]]",
-                "pattern \"/a[b]]\", column 6: only the end of a template is optional: nothing may follow its `]`",
+                "pattern \"/a[b]]\", column 6: only the end of a template is optional: its `]` is the last character",
             ),
-            (
-                "/a[]",
-                "pattern \"/a[]\", column 3: an optional tail with nothing in it",
-            ),
+            ("/a[]", "pattern \"/a[]\", column 3: an empty optional tail"),
             (
                 "/a[/{b}]/c",
-                "pattern \"/a[/{b}]/c\", column 9: only the end of a template is optional: nothing may follow its `]`",
+                "pattern \"/a[/{b}]/c\", column 9: only the end of a template is optional: its `]` is the last character",
             ),
             (
                 "/a[/{b}[/{c}]d]",
-                "pattern \"/a[/{b}[/{c}]d]\", column 14: only the end of a template is optional: nothing may follow its `]`",
+                "pattern \"/a[/{b}[/{c}]d]\", column 14: only the end of a template is optional: its `]` is the last character",
             ),
             (
                 "/[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a[a]]]]]]]]]]]]]]]]]",

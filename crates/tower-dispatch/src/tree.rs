@@ -136,7 +136,7 @@ impl<T> Slice<T> {
 /// A literal, and then the end of the path, a child, or an edge.
 #[derive(Debug)]
 struct Node {
-    /// Without its first byte if a jump table leads here, because that has compared it already.
+    /// The literal, without its first byte if a jump table leads here, since that has compared it.
     literal: Slice<u8>,
     /// The first entry of its jump table.
     jumps: JumpId,
@@ -183,7 +183,7 @@ struct Leaf {
     groups: Slice<Group>,
 }
 
-/// Where each class ends, in bytes of the path. The first entry is the start of the path.
+/// The end of each class, in bytes of the path. The first entry is the start of the path.
 type Ends = [u32; MAX_CLASSES + 1];
 
 /// An edge that is still to be followed.
@@ -328,7 +328,7 @@ impl Tree {
     }
 }
 
-/// Whether the number of characters is within these bounds.
+/// Returns whether the number of characters is within these bounds.
 fn is_within(text: &[u8], min: u32, max: Option<u32>) -> bool {
     if min <= 1 && max.is_none() {
         return text.len() >= min as usize;
@@ -346,7 +346,8 @@ fn span(group: Group, ends: &Ends) -> Span {
     }
 }
 
-/// Literals are short: to compare them here is faster than a call (`dispatch/github`).
+/// Strips a literal. Literals are short, so the comparison here is faster than a call
+/// (`dispatch/github`).
 fn strip<'a>(left: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
     let (start, after) = left.split_at_checked(literal.len())?;
     (literal.is_empty() || start == literal).then_some(after)

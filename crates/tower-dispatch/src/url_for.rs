@@ -162,7 +162,7 @@ impl Reverse {
         mistake(UrlForErrorKind::NotFillable, message)
     }
 
-    /// Adds the text that a part of the pattern stands for.
+    /// Appends the text of a part of the pattern.
     fn render(
         &self,
         hir: &Hir,
@@ -203,7 +203,7 @@ impl Reverse {
     }
 }
 
-/// Whether there is a value for a group in this part of a pattern.
+/// Returns whether there is a value for a group in this part of a pattern.
 fn has_value(hir: &Hir, values: Values<'_>) -> bool {
     match hir.kind() {
         HirKind::Capture(group) => {
@@ -218,7 +218,7 @@ fn has_value(hir: &Hir, values: Values<'_>) -> bool {
     }
 }
 
-/// Whether the pattern finds these values in this path, and no others.
+/// Returns whether the pattern finds these values in this path, and no others.
 fn leads_back(
     table: &Table,
     names: &[Option<Box<str>>],
@@ -258,6 +258,19 @@ fn mistake(kind: UrlForErrorKind, message: impl Into<String>) -> Mistake {
 
 /// An error of [`Dispatch::url_for`](crate::Dispatch::url_for) and of [`UrlArgs::url_for`].
 ///
+/// ```
+/// use axum::{body::Body, routing::get};
+/// use tower_dispatch::{Dispatch, Endpoint, UrlForErrorKind};
+///
+/// let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
+///     .get("/users/{id:int}", get(async || "a user"))
+///     .name("user")
+///     .build()?;
+/// let error = urls.url_for("user", &[("id", &"x")]).unwrap_err();
+/// assert_eq!((error.kind(), error.route()), (UrlForErrorKind::NoMatch, "user"));
+/// # Ok::<(), tower_dispatch::BuildDispatchError>(())
+/// ```
+///
 /// [`UrlArgs::url_for`]: crate::UrlArgs::url_for
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlForError {
@@ -293,7 +306,7 @@ impl UrlForError {
         self.kind
     }
 
-    /// Returns the name of the route that was asked for.
+    /// Returns the name of the requested route.
     #[must_use]
     pub fn route(&self) -> &str {
         &self.route

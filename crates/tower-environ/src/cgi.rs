@@ -1,5 +1,5 @@
-//! A request as CGI programs and WSGI apps see it: [RFC 3875](https://www.rfc-editor.org/rfc/rfc3875#section-4.1)
-//! and [PEP 3333](https://peps.python.org/pep-3333/#environ-variables).
+//! The CGI variables of a request ([RFC 3875](https://www.rfc-editor.org/rfc/rfc3875#section-4.1),
+//! [PEP 3333](https://peps.python.org/pep-3333/#environ-variables)).
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
@@ -13,16 +13,18 @@ use tower_kit::secrets;
 
 use crate::script_name;
 
-/// A request's CGI variables, read off it one by one.
+/// A view of a request as CGI variables.
 ///
-/// Nothing is collected: names are compared and written without being made, and values are slices of the request,
-/// but for a header that is there several times and a path with something encoded in it. Values are bytes, since
-/// headers and decoded paths may be any: PATH_INFO may hold slashes that were encoded, `..` and NUL, so check it before it names a file, and let it decide about no
-/// access.
+/// It does not collect the variables. Names are compared and written without an allocation. Values
+/// are slices of the request, except for a repeated header and a path with escapes.
 ///
-/// `Debug` shows all variables. Values that are secret by the name of their header or parameter are
-/// replaced, see [`tower_kit::secrets`], and so are those of headers that are
-/// [marked as sensitive](http::HeaderValue::set_sensitive). `get` and `iter` return all values.
+/// Values are bytes, because headers and decoded paths may have any. PATH_INFO may have decoded
+/// slashes, `..` and NUL. Check it before you use it as the name of a file, and do not use it to
+/// decide about access.
+///
+/// `Debug` shows all variables without secrets. A value is secret if [`tower_kit::secrets`] lists
+/// the name of its header or parameter, or if it is [marked as
+/// sensitive](http::HeaderValue::set_sensitive). `get` and `iter` return all values.
 ///
 /// # Examples
 ///
@@ -74,22 +76,35 @@ impl<'a> CgiView<'a> {
         }
     }
 
-    /// Gives SERVER_NAME and SERVER_PORT, which the request itself does not know: the name under which the server is
-    /// addressed and the port on which it listens. Without them both are left out.
+    /// Sets SERVER_NAME and SERVER_PORT: the server's name and the port on which it listens. By
+    /// default both are absent, because the request does not have them.
     #[must_use]
     pub fn server(mut self, name: &'a str, port: u16) -> Self {
         self.server = Some((name, Text::from(port)));
         self
     }
 
-    /// Gives REMOTE_ADDR. Without it the variable is left out.
+    /// Sets REMOTE_ADDR. By default it is absent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_environ::CgiView;
+    ///
+    /// let request = Request::new(());
+    /// let view = CgiView::from(&request).client("192.0.2.1".parse()?);
+    /// assert_eq!(view.get("REMOTE_ADDR").as_deref(), Some(&b"192.0.2.1"[..]));
+    /// # Ok::<_, std::net::AddrParseError>(())
+    /// ```
     #[must_use]
     pub fn client(mut self, address: IpAddr) -> Self {
         self.client = Some(Text::from(address));
         self
     }
 
-    /// The value of one variable, such as `HTTP_ACCEPT`; `None` if the request has none of that name.
+    /// Returns the value of one variable, such as `HTTP_ACCEPT`. It is `None` if the request has no
+    /// variable of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         let header = || {
@@ -100,8 +115,8 @@ impl<'a> CgiView<'a> {
             .or_else(|| header().map(|header| self.joined(header)))
     }
 
-    /// Names and values of all variables. Those of RFC 3875 come first, then those of the headers in the order of
-    /// the header map.
+    /// Returns the names and values of all variables. Those of RFC 3875 are first. Those of the
+    /// headers follow in the order of the header map.
     pub fn iter(&self) -> impl Iterator<Item = (CgiName<'_>, Cow<'_, [u8]>)> {
         let meta = META.into_iter();
         let meta = meta.filter_map(|name| Some((CgiName(Kind::Meta(name)), self.meta(name)?)));
@@ -121,7 +136,7 @@ impl<'a> CgiView<'a> {
             "SCRIPT_NAME" => return Some(percent_decode_str(self.script_name).into()),
             "PATH_INFO" => return Some(percent_decode_str(self.path_info).into()),
             "QUERY_STRING" => self.uri.query().unwrap_or_default().as_bytes(),
-            // DIFFERENCE: wsgiref makes up `text/plain` where there is none.
+            // DIFFERENCE: wsgiref sets `text/plain` if the header is missing.
             "CONTENT_TYPE" => header(CONTENT_TYPE)?,
             "CONTENT_LENGTH" => header(CONTENT_LENGTH)?,
             "REMOTE_ADDR" => self.client.as_ref()?.as_bytes(),
@@ -130,26 +145,28 @@ impl<'a> CgiView<'a> {
         Some(bytes.into())
     }
 
-    /// The names of the headers that are variables, and that of the host, wherever it is said.
+    /// Returns the names of the headers that are variables, and `Host` if the URI or a header names
+    /// the host.
     fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         let host = self.authority().map(|_| &HOST);
         let headers = self.headers.keys().filter(|name| self.is_shown(name));
         host.into_iter().chain(headers)
     }
 
-    /// The host that the URI names, which goes before the `Host` header (RFC 9112, section 3.2.2) and stands for it
-    /// in HTTP/2 (RFC 9113, section 8.3.1).
+    /// Returns the host that the URI names. It counts before the `Host` header (RFC 9112, section
+    /// 3.2.2), and in HTTP/2 it replaces the header (RFC 9113, section 8.3.1).
     fn authority(&self) -> Option<&'a str> {
         let authority = self.uri.authority()?.as_str();
         Some(authority.rsplit('@').next().unwrap_or(authority))
     }
 
     fn is_shown(&self, name: &HeaderName) -> bool {
-        // These two have names of their own.
+        // These two are variables without `HTTP_`.
         *name != CONTENT_TYPE
             && *name != CONTENT_LENGTH
             && !(*name == HOST && (self.uri.authority().is_some() || self.single(name).is_none()))
-            // DIFFERENCE: CGI programs take HTTP_PROXY for their own setting (https://httpoxy.org).
+            // DIFFERENCE: wsgiref sets HTTP_PROXY. CGI programs read it as the setting of their own
+            // proxy (https://httpoxy.org).
             && name.as_str() != "proxy"
             && is_plain(name.as_str())
     }
@@ -163,7 +180,8 @@ impl<'a> CgiView<'a> {
         values.all(|value| value == first).then(|| first.as_bytes())
     }
 
-    /// The values of a header, joined as RFC 9110, section 5.3, and for cookies RFC 9113, section 8.2.3, have it.
+    /// Returns the values of a header, joined as in RFC 9110, section 5.3, and for cookies as in
+    /// RFC 9113, section 8.2.3.
     fn joined(&self, name: &HeaderName) -> Cow<'a, [u8]> {
         if let (&HOST, Some(host)) = (name, self.authority()) {
             return host.as_bytes().into();
@@ -171,7 +189,7 @@ impl<'a> CgiView<'a> {
         if *name == HOST {
             return self.single(name).unwrap_or_default().into();
         }
-        // DIFFERENCE: wsgiref joins with a bare comma, cookies too, which no cookie parser takes apart again.
+        // DIFFERENCE: wsgiref joins with a bare comma. For cookies no parser can undo that.
         let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
         let values = self.headers.get_all(name);
         match (values.iter().next(), values.iter().count()) {
@@ -237,8 +255,21 @@ impl fmt::Debug for CgiView<'_> {
     }
 }
 
-/// The name of a CGI variable, such as `HTTP_ACCEPT_LANGUAGE`. It is compared with text and written without being
-/// made; `to_string` makes it.
+/// The name of a CGI variable, such as `HTTP_ACCEPT_LANGUAGE`.
+///
+/// It is compared with a `str` and written without an allocation. `to_string` allocates.
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use tower_environ::CgiView;
+///
+/// let request = Request::get("/").header("accept", "text/html").body(())?;
+/// let view = CgiView::from(&request);
+/// assert!(view.iter().any(|(name, _)| name == "HTTP_ACCEPT"));
+/// # Ok::<_, http::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct CgiName<'a>(Kind<'a>);
 
@@ -293,14 +324,14 @@ impl fmt::Debug for CgiName<'_> {
 
 /// Returns whether a header's name has only letters, digits and hyphens.
 ///
-/// DIFFERENCE: `x_user` would pass for `x-user`, which a proxy may have taken care to set. To the
-/// programs that read the variables, `.` and the rest may stand for `_` too.
+/// DIFFERENCE: in wsgiref, `x_user` and `x-user` are the same variable, which only a proxy may be
+/// allowed to set. Programs that read the variables may also take `.` and other characters for `_`.
 fn is_plain(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// The variables of RFC 3875 that are no headers, or are so under names of their own.
+/// The variables of RFC 3875 that do not begin with `HTTP_`.
 const META: [&str; 12] = [
     "GATEWAY_INTERFACE",
     "SERVER_SOFTWARE",
@@ -328,7 +359,7 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// A port or an address as text, where it is. No address is longer than 45 characters.
+/// A port or an address as text, without an allocation. No address has more than 45 characters.
 #[derive(Clone)]
 struct Text {
     bytes: [u8; 45],
@@ -346,7 +377,7 @@ impl<T: fmt::Display> From<T> for Text {
         use std::io::Write;
         let mut bytes = [0; 45];
         let mut rest = &mut bytes[..];
-        // What does not fit is left out, and all of these do.
+        // All ports and addresses fit.
         let _ = write!(rest, "{value}");
         let left = rest.len();
         Self {

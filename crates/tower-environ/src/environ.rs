@@ -1,4 +1,4 @@
-//! The bag of values that travels with a request.
+//! The map of named values that a request carries.
 
 use std::{
     any::{Any, type_name, type_name_of_val},
@@ -17,6 +17,21 @@ use crate::{
 /// four values need no allocation besides their own.
 ///
 /// `Debug` shows all values except those of a [`Key::secret`].
+///
+/// # Examples
+///
+/// ```
+/// use tower_environ::{Environ, Key};
+///
+/// const LIMIT: Key<u32> = Key::new("app.limit");
+/// const RETRIES: Key<u32> = Key::new("app.retries");
+///
+/// let mut environ = Environ::default();
+/// environ.set(LIMIT, 10);
+/// environ.set(RETRIES, 3);
+/// assert_eq!(environ.get(&LIMIT), Some(&10));
+/// assert_eq!(format!("{environ:?}"), r#"{"app.limit": 10, "app.retries": 3}"#);
+/// ```
 #[derive(Clone, Default)]
 pub struct Environ {
     /// Filled from the left.
@@ -57,14 +72,14 @@ impl Environ {
         self.entries().map(Entry::name)
     }
 
-    /// Returns names and printable values, in the order in which the names were first set. The value
-    /// of a [`Key::secret`] prints as `<secret>`.
+    /// Returns names and printable values, in the order in which the names were first set. The
+    /// value of a [`Key::secret`] prints as `<secret>`.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &dyn fmt::Debug)> {
         self.entries()
             .map(|entry| (entry.name(), entry.printable()))
     }
 
-    /// Sets an entry, unless there is one of that name and it is to stay.
+    /// Sets an entry. If `stays`, an earlier entry of that name is kept.
     #[inline]
     pub(crate) fn put(&mut self, entry: &Entry, stays: bool) {
         for place in &mut self.first {
@@ -102,7 +117,8 @@ impl fmt::Debug for Environ {
 /// A name with its value. Cloning one never allocates.
 #[derive(Clone)]
 pub(crate) enum Entry {
-    /// Static text under a static name, the commonest of all: to copy it is cheaper than to count who holds it.
+    /// Static text under a static name, the most frequent kind. A copy of it is cheaper than a
+    /// reference count.
     Text {
         name: &'static str,
         value: &'static str,
@@ -152,7 +168,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// An entry whose value is printed.
+/// Creates an entry whose value `Debug` shows.
 pub(crate) fn shown<T: fmt::Debug + Send + Sync + 'static>(name: Name, value: T) -> Entry {
     let text = (&value as &dyn Any).downcast_ref();
     if let (&Name::Static(name), Some(&value)) = (&name, text) {
@@ -162,13 +178,13 @@ pub(crate) fn shown<T: fmt::Debug + Send + Sync + 'static>(name: Name, value: T)
     Entry::Shared(Arc::new(Named { name, value }))
 }
 
-/// An entry whose value is not.
+/// Creates an entry whose value `Debug` does not show.
 pub(crate) fn hidden<T: Send + Sync + 'static>(name: Name, value: T) -> Entry {
     let value = Hidden(value);
     Entry::Shared(Arc::new(Named { name, value }))
 }
 
-/// Anything that can be shared between threads, with what is needed to read and to print it.
+/// A value that threads can share, with its type and its `Debug`.
 pub(crate) trait Value: fmt::Debug + Send + Sync {
     fn any(&self) -> &dyn Any;
     fn type_name(&self) -> &'static str;
@@ -217,12 +233,12 @@ mod tests {
     const ONE: Key<u32> = Key::new("test.one");
     const TWO: Key<u32> = Key::new("test.two");
     const ONE_AS_TEXT: Key<String> = Key::new("test.one");
-    /// Has no `Debug`.
+    /// A type without `Debug`.
     struct Password(&'static str);
     const PASSWORD: Key<Password> = Key::secret("test.password");
 
     #[test]
-    fn two_values_of_one_type_live_side_by_side() {
+    fn environ_2_two_values_of_one_type_are_two_entries() {
         let mut environ = Environ::default();
         environ.set(ONE, 1);
         environ.set(TWO, 2);
@@ -230,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_value_wins_and_keeps_its_place() {
+    fn environ_3_the_later_value_wins_and_keeps_its_position() {
         let mut environ = Environ::default();
         environ.set(ONE, 1);
         environ.set(TWO, 2);
@@ -244,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_does_not_see_what_is_set_in_the_other() {
+    fn environ_7_a_clone_does_not_see_later_values_of_the_other() {
         let mut first = Environ::default();
         first.set(ONE, 1);
         let mut second = first.clone();
@@ -254,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_parsed_at_run_time_finds_the_constant_ones_value() {
+    fn environ_1_a_parsed_key_finds_the_value_of_a_constant() {
         let mut environ = Environ::default();
         environ.set(ONE, 1);
         let secret = Key::<u32>::parse_secret("test.one").unwrap();
@@ -266,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_names_and_values_in_order_but_no_secret() {
+    fn environ_6_debug_shows_values_in_order_but_no_secret() {
         let mut environ = Environ::default();
         environ.set(TWO, 2);
         environ.set(PASSWORD, Password("swordfish"));
@@ -279,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_is_explained() {
+    fn environ_5_an_error_has_the_names_or_the_type() {
         let text = |environ: &Environ| environ.try_get(&ONE).unwrap_err().to_string();
         let mut environ = Environ::default();
         assert_eq!(
@@ -302,7 +318,7 @@ mod tests {
         const PASSWORD_AS_TEXT: Key<&str> = Key::new("test.password");
         let error = environ.try_get(&PASSWORD_AS_TEXT).unwrap_err();
         let found = std::any::type_name::<Password>();
-        let words = format!("\"test.password\" in the environ is a {found} and not a &str");
-        assert_eq!(error.to_string(), words);
+        let message = format!("\"test.password\" in the environ is a {found} and not a &str");
+        assert_eq!(error.to_string(), message);
     }
 }

@@ -1,8 +1,22 @@
 use std::{error::Error, fmt};
 
-/// Why a key has no value to give.
+/// An error of [`EnvironExt::try_environ`](crate::EnvironExt::try_environ): the key is missing, or
+/// its value has another type.
 ///
-/// It is for the log: names of keys and types are not for the client.
+/// It is for the log. The names of keys and types are not for the client.
+///
+/// # Examples
+///
+/// ```
+/// use tower_environ::{Environ, Key};
+///
+/// let mut environ = Environ::default();
+/// environ.set(Key::new("app.limit"), 10_u8);
+///
+/// let error = environ.try_get(&Key::<u32>::new("app.limit")).unwrap_err();
+/// assert_eq!(error.to_string(), r#""app.limit" in the environ is a u8 and not a u32"#);
+/// assert!(!error.is_missing());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironError {
     key: Box<str>,
@@ -11,30 +25,30 @@ pub struct EnvironError {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    /// These are there.
+    /// The names that are set.
     Missing(Box<[Box<str>]>),
     WrongType {
-        asked: &'static str,
+        expected: &'static str,
         found: &'static str,
     },
 }
 
 impl EnvironError {
-    pub(crate) fn missing<'a>(key: &str, there: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn missing<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> Self {
         Self {
             key: key.into(),
-            kind: Kind::Missing(there.map(Into::into).collect()),
+            kind: Kind::Missing(names.map(Into::into).collect()),
         }
     }
 
-    pub(crate) fn wrong_type(key: &str, asked: &'static str, found: &'static str) -> Self {
+    pub(crate) fn wrong_type(key: &str, expected: &'static str, found: &'static str) -> Self {
         Self {
             key: key.into(),
-            kind: Kind::WrongType { asked, found },
+            kind: Kind::WrongType { expected, found },
         }
     }
 
-    /// Whether no layer has set the key; otherwise one has, with another type.
+    /// Returns `true` if no layer has set the key. Otherwise a layer has set it with another type.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self.kind, Kind::Missing(_))
@@ -45,9 +59,9 @@ impl fmt::Display for EnvironError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.key;
         match &self.kind {
-            Kind::Missing(there) => {
+            Kind::Missing(names) => {
                 write!(f, "the environ has no {key:?}: ")?;
-                match there.split_first() {
+                match names.split_first() {
                     None => f.write_str("no layer has set anything"),
                     Some((first, others)) => {
                         write!(f, "it has {first:?}")?;
@@ -55,8 +69,11 @@ impl fmt::Display for EnvironError {
                     }
                 }
             }
-            Kind::WrongType { asked, found } => {
-                write!(f, "{key:?} in the environ is a {found} and not a {asked}")
+            Kind::WrongType { expected, found } => {
+                write!(
+                    f,
+                    "{key:?} in the environ is a {found} and not a {expected}"
+                )
             }
         }
     }

@@ -8,7 +8,7 @@ use tower_kit::Rejection;
 
 use crate::{Environ, EnvironError, EnvironExt, Key, PathInfo, ScriptName};
 
-/// Names a key and the type of its value, for the extractor [`Env`].
+/// A trait for a type that names a key and the type of its value, for the extractor [`Env`].
 ///
 /// # Examples
 ///
@@ -39,10 +39,11 @@ pub trait EnvironKey {
     const KEY: Key<Self::Value>;
 }
 
-/// Extracts a clone of the value of one key.
+/// An extractor of axum that clones the value of one key.
 ///
 /// If no layer has set it, or if it was set with another type, the client gets a 500. The reason of
-/// that [`Rejection`] is the [`EnvironError`]. As `Option<Env<K>>` it is `None` if no layer has set it.
+/// that [`Rejection`] is the [`EnvironError`]. An `Option<Env<K>>` is `None` if no layer has set
+/// the key. [`EnvironKey`] has an example.
 pub struct Env<K: EnvironKey>(pub K::Value);
 
 impl<K: EnvironKey<Value: fmt::Debug>> fmt::Debug for Env<K> {
@@ -72,12 +73,12 @@ impl<K: EnvironKey, S: Sync> OptionalFromRequestParts<S> for Env<K> {
     }
 }
 
-/// Returns a 500 that tells the client nothing of the error.
+/// Returns a 500 that shows the client nothing of the error.
 fn rejection(error: EnvironError, parts: &Parts) -> Rejection {
     Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, error).with_preferences(parts)
 }
 
-/// The whole bag; an empty one where no layer has set anything.
+/// Extracts all values. The environ is empty if no layer has set anything.
 impl<S: Sync> FromRequestParts<S> for Environ {
     type Rejection = Infallible;
 
@@ -86,7 +87,7 @@ impl<S: Sync> FromRequestParts<S> for Environ {
     }
 }
 
-/// What mounts have taken, axum's `nest` among them.
+/// Extracts the part of the path that mounts and axum's `nest` have stripped.
 impl<S: Sync> FromRequestParts<S> for ScriptName {
     type Rejection = Infallible;
 
@@ -95,7 +96,7 @@ impl<S: Sync> FromRequestParts<S> for ScriptName {
     }
 }
 
-/// What is left of the path.
+/// Extracts the part of the path that is left.
 impl<S: Sync> FromRequestParts<S> for PathInfo {
     type Rejection = Infallible;
 

@@ -1,8 +1,9 @@
-//! The grammar of a key: two or more non-empty segments of `[A-Za-z0-9_-]`, joined by dots.
+//! The grammar of a key's name: two or more non-empty segments of `[A-Za-z0-9_-]`, separated by
+//! dots.
 //!
-//! WSGI (PEP 3333, "environ Variables") asks that whatever a server or a middleware adds to the
-//! environ be named in a way unique to it, and the habit since Paste is a dotted name. Here the
-//! habit is the rule, so that no key can stand for a CGI variable (`SCRIPT_NAME` has no dot).
+//! A dot is required, so that no key has the name of a CGI variable: `SCRIPT_NAME` has no dot.
+//!
+//! DIFFERENCE: in WSGI (PEP 3333, "environ Variables") a dotted name is a convention.
 
 use std::{fmt, sync::Arc};
 
@@ -13,8 +14,8 @@ const MAX_LEN: usize = 255;
 
 /// The name and the type of a value in the [`Environ`](crate::Environ).
 ///
-/// Two keys with one name stand for the same entry, whatever their types; two keys with one type and
-/// different names stand for two entries.
+/// Keys with the same name stand for one entry, also if their types differ. Keys of one type with
+/// different names stand for different entries.
 ///
 /// # Examples
 ///
@@ -34,23 +35,28 @@ const MAX_LEN: usize = 255;
 /// ```
 pub struct Key<T> {
     name: Name,
-    /// Makes the entry. It is chosen where it is known whether the value may be shown.
+    /// Makes the entry. The constructor chooses it, because it knows whether `Debug` shows the
+    /// value.
     entry: fn(Name, T) -> Entry,
 }
 
 impl<T: fmt::Debug + Send + Sync + 'static> Key<T> {
-    /// A key for a `const` or `static`, where a malformed name is a compile error. (Setting a value takes the
-    /// key: a `static` is cloned for that, at no cost.)
+    /// Creates a key with a fixed name, for a `const` or a `static`. A malformed name in a `const`
+    /// is a compile error.
     ///
-    /// A name is two segments or more of letters, digits, `_` and `-` (ASCII) with dots between, at most 255 bytes, and not below `wsgi.` or `tower.`, in any case.
+    /// A name has two or more segments of ASCII letters, digits, `_` and `-`, separated by dots. It
+    /// has at most 255 bytes. It does not begin with `wsgi.` or `tower.`, in lower or upper case.
     ///
-    /// The value is shown wherever an [`Environ`](crate::Environ), or a layer that sets it, is printed; [`Key::secret`] is for those that
-    /// must not be, or cannot.
+    /// `Debug` of an [`Environ`](crate::Environ), or of a layer that sets the value, shows the
+    /// value. Use [`Key::secret`] for a value that must not be shown, or that has no `Debug`.
+    ///
+    /// Functions that set a value take the key by value. A `static` is cloned for that, which does
+    /// not allocate.
     ///
     /// # Panics
     ///
-    /// Outside of a constant, where a malformed name can only be found at run time. For names that
-    /// come from configuration use [`Key::parse`].
+    /// Panics if the name is malformed and the call is not in a constant. Use [`Key::parse`] for
+    /// names that come from configuration.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
@@ -59,11 +65,24 @@ impl<T: fmt::Debug + Send + Sync + 'static> Key<T> {
         }
     }
 
-    /// A key whose name is only known at run time, from a configuration file for instance.
+    /// Creates a key whose name is known only at run time, for example from a configuration file.
     ///
     /// # Errors
     ///
-    /// A [`KeyError`] that says what is wrong with the name, and where.
+    /// Returns a [`KeyError`] if the name is malformed. It has the fault and its position.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_environ::Key;
+    ///
+    /// let key = Key::<u32>::parse("app.limit")?;
+    /// assert_eq!(key.name(), "app.limit");
+    ///
+    /// let error = Key::<u32>::parse("app..limit").unwrap_err();
+    /// assert_eq!(error.position(), 4);
+    /// # Ok::<(), tower_environ::KeyError>(())
+    /// ```
     pub fn parse(name: &str) -> Result<Self, KeyError> {
         let name = Name::parse(name)?;
         Ok(Self { name, entry: shown })
@@ -71,12 +90,27 @@ impl<T: fmt::Debug + Send + Sync + 'static> Key<T> {
 }
 
 impl<T: Send + Sync + 'static> Key<T> {
-    /// Like [`Key::new`], for a value that is never printed: a password, or something too large to read, or of
-    /// a type without [`Debug`](fmt::Debug).
+    /// Creates a key whose value `Debug` never shows. The rules for its name are those of
+    /// [`Key::new`].
+    ///
+    /// It is for passwords, for values that are too large to read, and for types without
+    /// [`Debug`](fmt::Debug).
     ///
     /// # Panics
     ///
-    /// As [`Key::new`] does.
+    /// Panics in the cases in which [`Key::new`] panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_environ::{Environ, Key};
+    ///
+    /// const PASSWORD: Key<&'static str> = Key::secret("app.password");
+    ///
+    /// let mut environ = Environ::default();
+    /// environ.set(PASSWORD, "swordfish");
+    /// assert_eq!(format!("{environ:?}"), r#"{"app.password": <secret>}"#);
+    /// ```
     #[must_use]
     pub const fn secret(name: &'static str) -> Self {
         Self {
@@ -85,11 +119,11 @@ impl<T: Send + Sync + 'static> Key<T> {
         }
     }
 
-    /// [`Key::secret`] for a name that is only known at run time.
+    /// Creates a [`Key::secret`] whose name is known only at run time.
     ///
     /// # Errors
     ///
-    /// As [`Key::parse`].
+    /// Returns a [`KeyError`] if the name is malformed.
     pub fn parse_secret(name: &str) -> Result<Self, KeyError> {
         let name = Name::parse(name)?;
         Ok(Self {
@@ -100,7 +134,7 @@ impl<T: Send + Sync + 'static> Key<T> {
 }
 
 impl<T> Key<T> {
-    /// The name, such as `test.hello`.
+    /// Returns the name, such as `test.hello`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.name.as_str()
@@ -140,17 +174,17 @@ pub(crate) enum Name {
 
 impl Name {
     const fn new(name: &'static str) -> Self {
-        if let Some((offence, _)) = offence(name.as_bytes()) {
-            panic!("{}", offence.message());
+        if let Some((kind, _)) = error_in(name.as_bytes()) {
+            panic!("{}", kind.message());
         }
         Self::Static(name)
     }
 
     fn parse(name: &str) -> Result<Self, KeyError> {
-        match offence(name.as_bytes()) {
+        match error_in(name.as_bytes()) {
             None => Ok(Self::Shared(name.into())),
-            Some((offence, position)) => Err(KeyError {
-                offence,
+            Some((kind, position)) => Err(KeyError {
+                kind,
                 position,
                 name: name.into(),
             }),
@@ -165,16 +199,28 @@ impl Name {
     }
 }
 
-/// Why a name is not a key.
+/// An error of [`Key::parse`]: the name is malformed.
+///
+/// # Examples
+///
+/// ```
+/// use tower_environ::Key;
+///
+/// let error = Key::<u32>::parse("limit").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "a key must have a dot in its name, such as \"app.hello\" (found \"limit\", at byte 5)"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyError {
-    offence: Offence,
+    kind: Kind,
     position: usize,
     name: String,
 }
 
 impl KeyError {
-    /// Where in the name the offence is, in bytes from its start.
+    /// Returns the position of the fault, in bytes from the start of the name.
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
@@ -192,7 +238,7 @@ impl fmt::Display for KeyError {
         write!(
             f,
             "{} (found {shown:?}{cut}, at byte {})",
-            self.offence.message(),
+            self.kind.message(),
             self.position
         )
     }
@@ -201,7 +247,7 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Offence {
+enum Kind {
     Empty,
     NoDot,
     EmptySegment,
@@ -210,12 +256,12 @@ enum Offence {
     TooLong,
 }
 
-impl Offence {
+impl Kind {
     const fn message(self) -> &'static str {
         match self {
             Self::Empty => "a key must have a name, such as \"app.hello\"",
             Self::NoDot => "a key must have a dot in its name, such as \"app.hello\"",
-            Self::EmptySegment => "a key must have something before, between and after its dots",
+            Self::EmptySegment => "a key must not have an empty segment",
             Self::Character => "a key may only hold ASCII letters, digits, `_`, `-` and dots",
             Self::Reserved => "keys under \"wsgi.\" and \"tower.\" are reserved",
             Self::TooLong => "a key may have at most 255 bytes",
@@ -223,38 +269,38 @@ impl Offence {
     }
 }
 
-/// The first offence against the grammar and the byte at which it stands. One function serves the
-/// compiler and the run time, so it is written with what a `const fn` can do.
-const fn offence(name: &[u8]) -> Option<(Offence, usize)> {
+/// Returns the first fault of a name and its position in bytes. It is a `const fn`, because the
+/// compiler checks constants with it and [`Key::parse`] checks other names.
+const fn error_in(name: &[u8]) -> Option<(Kind, usize)> {
     if name.is_empty() {
-        return Some((Offence::Empty, 0));
+        return Some((Kind::Empty, 0));
     }
     if name.len() > MAX_LEN {
-        return Some((Offence::TooLong, MAX_LEN));
+        return Some((Kind::TooLong, MAX_LEN));
     }
     let mut dotted = false;
     let mut in_segment = false;
     let mut at = 0;
     while at < name.len() {
         match name[at] {
-            b'.' if !in_segment => return Some((Offence::EmptySegment, at)),
+            b'.' if !in_segment => return Some((Kind::EmptySegment, at)),
             b'.' => {
                 dotted = true;
                 in_segment = false;
             }
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => in_segment = true,
-            _ => return Some((Offence::Character, at)),
+            _ => return Some((Kind::Character, at)),
         }
         at += 1;
     }
     if !dotted {
-        return Some((Offence::NoDot, at));
+        return Some((Kind::NoDot, at));
     }
     if !in_segment {
-        return Some((Offence::EmptySegment, at));
+        return Some((Kind::EmptySegment, at));
     }
     if starts_with(name, b"wsgi.") || starts_with(name, b"tower.") {
-        return Some((Offence::Reserved, 0));
+        return Some((Kind::Reserved, 0));
     }
     None
 }
@@ -279,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_two_or_more_segments_joined_by_dots() {
+    fn environ_1_a_key_is_two_or_more_segments_joined_by_dots() {
         for name in [
             "a.b",
             "test.hello",
@@ -293,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_key_says_what_is_wrong_and_where() {
+    fn environ_1_an_error_has_the_fault_and_its_position() {
         let long = format!("a.{}", "b".repeat(10_000));
         let table = [
             (
@@ -314,15 +360,15 @@ mod tests {
             ),
             (
                 ".a",
-                "a key must have something before, between and after its dots (found \".a\", at byte 0)",
+                "a key must not have an empty segment (found \".a\", at byte 0)",
             ),
             (
                 "a.",
-                "a key must have something before, between and after its dots (found \"a.\", at byte 2)",
+                "a key must not have an empty segment (found \"a.\", at byte 2)",
             ),
             (
                 "a..b",
-                "a key must have something before, between and after its dots (found \"a..b\", at byte 2)",
+                "a key must not have an empty segment (found \"a..b\", at byte 2)",
             ),
             (
                 "a. b",
@@ -374,7 +420,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a key must have a dot in its name, such as \"app.hello\"")]
-    fn a_key_made_at_run_time_panics_with_the_same_words() {
+    fn environ_1_a_key_made_at_run_time_panics_if_malformed() {
         let _ = Key::<()>::new(std::hint::black_box("hello"));
     }
 }

@@ -26,3 +26,6 @@ pub use mount::{Mount, MountLayer, NotMounted};
 pub use prefix::MountError;
 pub use script_name::{MountExt, PathInfo, ScriptName};
 pub use service::WithEnviron;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -15,25 +15,57 @@ use crate::{
     prefix::{MountError, Prefix},
 };
 
-/// Puts a service below a path: it sees the path without that prefix, and the prefix in SCRIPT_NAME.
+/// A layer that mounts a service below a path. The service sees the rest of the path in the URI,
+/// and the path of the mount in SCRIPT_NAME ([`MountExt`](crate::MountExt)).
 ///
-/// A request that is not below it gets a 404, a [`Rejection`] for the reason [`NotMounted`], so in a
-/// cascade it falls through to the next app. Many mounts side by side are what a dispatcher is for.
+/// A request that is not below the path gets a 404. In a cascade it falls through to the next
+/// service. The 404 is a [`Rejection`] for the reason [`NotMounted`], so it is in the client's
+/// format or in gRPC. For several mounts side by side, use `Dispatch::mount` of tower-dispatch.
+///
+/// SCRIPT_NAME includes the prefix of an axum `nest` inside of a mount. With the feature `axum` it
+/// also includes that of a `nest` outside of all mounts. Without the feature, a
+/// `MountLayer::new("/")` around everything has the same effect.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use tower::{BoxError, Layer, ServiceExt, service_fn};
+/// use tower_environ::MountLayer;
+///
+/// async fn path(request: Request<()>) -> Result<Response<String>, BoxError> {
+///     Ok(Response::new(request.uri().path().to_owned()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = MountLayer::new("/wiki")?.layer(service_fn(path));
+///
+/// let response = app.clone().oneshot(Request::get("/wiki/Start").body(())?).await?;
+/// assert_eq!(response.status(), StatusCode::OK);
+/// let response = app.oneshot(Request::get("/blog").body(())?).await?;
+/// assert_eq!(response.status(), StatusCode::NOT_FOUND);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct MountLayer {
     prefix: Prefix,
 }
 
 impl MountLayer {
-    /// Mounts at a path such as `/wiki`, written as it is read: decoded. A slash at the end says nothing more.
+    /// Creates a layer that mounts a service at a path such as `/wiki`. The path is written
+    /// decoded. A slash at its end has no effect.
     ///
-    /// At `/` nothing is taken off; such a mount outside of everything lets [`MountExt`](crate::MountExt) see what
-    /// others, who leave no trace, take off further in. Braces are braces: what a template is for, `Dispatch::mount` of
-    /// tower-dispatch does.
+    /// A mount at `/` strips nothing. Around everything else, it keeps the whole path, so that
+    /// [`MountExt`](crate::MountExt) also knows of prefixes that other code strips.
+    ///
+    /// Braces have no meaning here. `Dispatch::mount` of tower-dispatch has path parameters.
     ///
     /// # Errors
     ///
-    /// A [`MountError`] if it does not start with a slash, or has an empty segment, a `.` or `..` or a `%41` in it.
+    /// Returns a [`MountError`] if the path does not start with a slash, or if it has an empty
+    /// segment, a `.` or `..` segment, or an escape such as `%41`.
     pub fn new(prefix: &str) -> Result<Self, MountError> {
         Prefix::parse(prefix).map(|prefix| Self { prefix })
     }
@@ -51,6 +83,8 @@ impl<S> Layer<S> for MountLayer {
 }
 
 /// The service that [`MountLayer`] makes.
+///
+/// Its readiness and its errors are those of the inner service. Bodies pass unchanged.
 #[derive(Clone, Debug)]
 pub struct Mount<S> {
     inner: S,
@@ -83,6 +117,19 @@ where
 }
 
 /// The reason of a mount's [`Rejection`]: the path is not below it.
+///
+/// # Examples
+///
+/// ```
+/// use http::Response;
+/// use tower_environ::NotMounted;
+/// use tower_kit::Rejection;
+///
+/// fn is_not_mounted<B>(response: &Response<B>) -> bool {
+///     Rejection::of(response).is_some_and(|it| it.reason::<NotMounted>().is_some())
+/// }
+/// # assert!(!is_not_mounted(&Response::new(())));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotMounted;
 

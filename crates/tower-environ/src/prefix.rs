@@ -1,13 +1,17 @@
 //! The rule of a mount: which paths are below it.
 //!
-//! Paths are compared segment by segment, each decoded once, so that `/%61dmin` and `/admin` are the same
-//! place. An encoded slash stays inside its segment: `/wiki%2Fx` is not below `/wiki` (RFC 3986, section 2.2).
+//! Paths are compared segment by segment. Each segment is decoded once, so `/%61dmin` is `/admin`.
+//! An encoded slash does not end a segment: `/wiki%2Fx` is not below `/wiki` (RFC 3986, section
+//! 2.2).
+//!
+//! DIFFERENCE: Paste's URLMap takes several slashes for one, and decodes before it looks for
+//! slashes.
 
 use std::{error::Error, fmt, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 
-/// Where something is mounted, as decoded segments.
+/// The path of a mount, as decoded segments.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Prefix {
     segments: Arc<[Box<str>]>,
@@ -15,13 +19,13 @@ pub(crate) struct Prefix {
 
 impl Prefix {
     pub(crate) fn parse(text: &str) -> Result<Self, MountError> {
-        let offence = |offence, position| MountError {
-            offence,
+        let error = |kind, position| MountError {
+            kind,
             position,
             text: text.into(),
         };
         let Some(below_root) = text.strip_prefix('/') else {
-            return Err(offence(Offence::NoSlash, 0));
+            return Err(error(Kind::NoSlash, 0));
         };
         let mut segments = Vec::new();
         let mut position = 1;
@@ -31,13 +35,13 @@ impl Prefix {
             .split('/')
         {
             if segment.is_empty() && text.len() > 1 {
-                return Err(offence(Offence::EmptySegment, position));
+                return Err(error(Kind::EmptySegment, position));
             }
             if matches!(segment, "." | "..") {
-                return Err(offence(Offence::DotSegment, position));
+                return Err(error(Kind::DotSegment, position));
             }
             if let Some(at) = first_escape(segment) {
-                return Err(offence(Offence::Encoded, position + at));
+                return Err(error(Kind::Encoded, position + at));
             }
             position += segment.len() + 1;
             segments.push(segment.into());
@@ -50,7 +54,8 @@ impl Prefix {
         })
     }
 
-    /// How many bytes of a raw path are the mount's; `None` if the path is not below it.
+    /// Returns the length in bytes of the mount's part of a raw path, or `None` if the path is not
+    /// below the mount.
     pub(crate) fn of(&self, path: &str) -> Option<usize> {
         let mut end = 0;
         for expected in &*self.segments {
@@ -82,7 +87,8 @@ impl fmt::Debug for Prefix {
     }
 }
 
-/// Whether a raw segment is this text, percent-encoded or not. One with a broken escape is no text.
+/// Returns whether a raw segment is this text, percent-encoded or not. A segment with a broken
+/// escape is not equal to any text.
 fn decodes_to(raw: &str, text: &str) -> bool {
     if !raw.contains('%') {
         return raw == text;
@@ -92,7 +98,7 @@ fn decodes_to(raw: &str, text: &str) -> bool {
         && percent_decode_str(raw).eq(text.bytes())
 }
 
-/// Where `%` and two hexadecimal digits stand in the text.
+/// Returns the position of the first `%` that is followed by two hexadecimal digits.
 fn first_escape(text: &str) -> Option<usize> {
     let mut signs = text.match_indices('%');
     signs
@@ -104,16 +110,26 @@ fn starts_with_two_digits(bytes: &[u8]) -> bool {
     matches!(bytes, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
-/// Why nothing can be mounted at a path.
+/// An error of [`MountLayer::new`](crate::MountLayer::new): nothing can be mounted at this path.
+///
+/// # Examples
+///
+/// ```
+/// use tower_environ::MountLayer;
+///
+/// let error = MountLayer::new("wiki").unwrap_err();
+/// let text = "a mount starts with `/`, such as \"/wiki\" (found \"wiki\", at byte 0)";
+/// assert_eq!(error.to_string(), text);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountError {
-    offence: Offence,
+    kind: Kind,
     position: usize,
     text: Box<str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Offence {
+enum Kind {
     NoSlash,
     EmptySegment,
     DotSegment,
@@ -121,7 +137,7 @@ enum Offence {
 }
 
 impl MountError {
-    /// Where in the mount the offence is, in bytes from its start.
+    /// Returns the position of the fault, in bytes from the start of the path.
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
@@ -130,17 +146,17 @@ impl MountError {
 
 impl fmt::Display for MountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = match self.offence {
-            Offence::NoSlash => "a mount starts with `/`, such as \"/wiki\"",
-            Offence::EmptySegment => "a mount has something between its slashes",
-            Offence::DotSegment => "a mount has no `.` or `..` segment, which clients resolve",
-            Offence::Encoded => {
+        let message = match self.kind {
+            Kind::NoSlash => "a mount starts with `/`, such as \"/wiki\"",
+            Kind::EmptySegment => "a mount has something between its slashes",
+            Kind::DotSegment => "a mount has no `.` or `..` segment, which clients resolve",
+            Kind::Encoded => {
                 "a mount is compared with the decoded path: write the character and not its code"
             }
         };
         write!(
             f,
-            "{words} (found {:?}, at byte {})",
+            "{message} (found {:?}, at byte {})",
             self.text, self.position
         )
     }
@@ -153,17 +169,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mount_is_compared_segment_by_segment_each_decoded_once() {
+    fn environ_10_segments_are_compared_each_decoded_once() {
         let table = [
             ("/", "/", Some(0), "everything is below the root"),
-            ("/", "", Some(0), "even what has no path"),
-            ("/", "*", Some(0), "and what asks for the whole server"),
+            ("/", "", Some(0), "even a URI without a path"),
+            ("/", "*", Some(0), "and a request for the whole server"),
             ("/a", "/a", Some(2), ""),
-            ("/a/", "/a", Some(2), "a slash at the end says nothing more"),
+            ("/a/", "/a", Some(2), "a slash at the end has no effect"),
             ("/a", "/a/", Some(2), ""),
             ("/a", "/a/b", Some(2), ""),
             ("/a", "/a//b", Some(2), ""),
-            ("/a", "/ab", None, "a segment is compared whole"),
+            ("/a", "/ab", None, "a segment is compared as a whole"),
             ("/ab", "/a", None, ""),
             ("/a", "/", None, ""),
             ("/a", "", None, ""),
@@ -195,8 +211,8 @@ mod tests {
             ("/Jörg", "/J%C3%B6rg/x", Some(10), ""),
             ("/a b", "/a%20b", Some(6), ""),
             ("/100%", "/100%25", Some(7), ""),
-            ("/100%", "/100%", None, "a broken escape is nothing"),
-            ("/a%zz", "/a%zz", None, "a broken escape is nothing"),
+            ("/100%", "/100%", None, "a broken escape equals no text"),
+            ("/a%zz", "/a%zz", None, "a broken escape equals no text"),
             ("/a%zz", "/a%25zz", Some(7), ""),
             ("/a", "/%FFa", None, ""),
         ];
@@ -207,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_mount_says_what_is_wrong_and_where() {
+    fn environ_10_an_error_has_the_fault_and_its_position() {
         let table = [
             (
                 "",
@@ -246,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_is_shown_as_it_is_meant() {
+    fn debug_of_a_mount_shows_its_path() {
         for (mount, shown) in [("/", "/"), ("/a/b/", "/a/b"), ("/J/", "/J")] {
             let prefix = Prefix::parse(mount).unwrap();
             assert_eq!(prefix.to_string(), shown);

@@ -1,27 +1,45 @@
-//! SCRIPT_NAME and PATH_INFO: which part of the path led here, and which part is left
+//! SCRIPT_NAME and PATH_INFO: the part of the path that mounts have stripped, and the rest
 //! ([PEP 3333](https://peps.python.org/pep-3333/#environ-variables)).
 //!
-//! The raw path is kept once, as the first mount saw it, and both names are slices of it: put together they are
-//! always that path again. Where the one ends and the other begins is told by the request's URI, which every mount
-//! shortens, whoever made it: a `MountLayer`, a dispatcher, axum's `nest`.
+//! The raw path is kept once, as the first mount saw it. Both names are slices of it, so together
+//! they are always that path. The boundary follows from the request's URI, because every mount
+//! shortens its path: a `MountLayer`, a dispatcher, axum's `nest`.
 
 use std::fmt;
 
 use http::{Extensions, Request, Uri, request::Parts, uri::PathAndQuery};
 
-/// The part of the raw path that mounts have taken, such as `/wiki`; empty outside of mounts.
+/// The part of the raw path that mounts have stripped, such as `/wiki`. It is empty outside of
+/// mounts.
 ///
-/// As an extension it is what the innermost mount has left; [`MountExt::script_name`] also sees what others have
-/// stripped since.
+/// The one in a request's extensions is that of the innermost mount of this workspace.
+/// [`MountExt::script_name`] also includes what other code has stripped after it.
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use tower_environ::{PathInfo, ScriptName};
+///
+/// let mut request = Request::get("/wiki/Start").body(())?;
+/// // As a mount at `/wiki` does:
+/// assert!(ScriptName::grow(&mut request, "/wiki".len()));
+///
+/// let (uri, extensions) = (request.uri(), request.extensions());
+/// assert_eq!(ScriptName::of(uri, extensions).as_str(), "/wiki");
+/// assert_eq!(PathInfo::of(uri, extensions).as_str(), "/Start");
+/// assert_eq!(uri, "/Start");
+/// # Ok::<(), http::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ScriptName {
-    /// As the first mount saw it. `None` for a URI without a path.
+    /// The raw path, as the first mount saw it. It is `None` for a URI without a path.
     path: Option<PathAndQuery>,
     len: usize,
 }
 
 impl ScriptName {
-    /// Of a request with this URI and these extensions.
+    /// Returns the SCRIPT_NAME of a request with this URI and these extensions.
     #[must_use]
     pub fn of(uri: &Uri, extensions: &Extensions) -> Self {
         let (path, len) = split(uri, extensions);
@@ -31,16 +49,17 @@ impl ScriptName {
         }
     }
 
-    /// The raw text: not decoded, since nothing decoded can be put together with the rest again.
+    /// Returns the raw text. It is not decoded, because decoded parts cannot be joined to the raw
+    /// path again.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.raw().get(..self.len).unwrap_or_default()
     }
 
-    /// Moves the first `by` bytes of a request's path over to its SCRIPT_NAME. That is what a mount does.
+    /// Moves the first `by` bytes of a request's path to its SCRIPT_NAME, as a mount does.
     ///
-    /// The URI keeps the rest of its path, and `/` where nothing is left. `false`, and no change, where those bytes
-    /// do not end at the end of a segment.
+    /// The URI keeps the rest of its path, or `/` if nothing is left. If the first `by` bytes do
+    /// not end at the end of a segment, this returns `false` and changes nothing.
     pub fn grow<B>(request: &mut Request<B>, by: usize) -> bool {
         let path = request.uri().path();
         let Some(rest) = path.get(by..) else {
@@ -52,7 +71,8 @@ impl ScriptName {
             return false;
         }
         if !nothing_left && grown.path_info() != path {
-            // Somebody has rewritten the URI since the last mount: from here on, that is the path.
+            // Other code has rewritten the URI after the last mount. From here on, that is the
+            // path.
             let rewritten = format!("{}{path}", grown.as_str());
             grown.path = PathAndQuery::try_from(rewritten).ok();
         }
@@ -81,14 +101,15 @@ impl ScriptName {
     }
 }
 
-/// The part of the raw path that is left to whoever has the request: empty at a mount itself, where the URI has `/`.
+/// The part of the raw path that is left after all mounts. It is empty at a mount itself, where the
+/// URI has `/`. [`ScriptName`] has an example.
 #[derive(Clone)]
 pub struct PathInfo {
     script_name: ScriptName,
 }
 
 impl PathInfo {
-    /// Of a request with this URI and these extensions.
+    /// Returns the PATH_INFO of a request with this URI and these extensions.
     #[must_use]
     pub fn of(uri: &Uri, extensions: &Extensions) -> Self {
         Self {
@@ -96,23 +117,48 @@ impl PathInfo {
         }
     }
 
-    /// The raw text: not decoded.
+    /// Returns the raw text. It is not decoded.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.script_name.path_info()
     }
 }
 
-/// `request.script_name()` and `request.path_info()`, on a request and on its parts.
+/// A trait that adds `script_name()` and `path_info()` to a request and to its parts.
 ///
-/// Both are raw, slices of the path as the first mount saw it, and together they are that path. A layer below that mount
-/// that rewrites the path, and does not just shorten it, changes neither until the next mount, whose path is then the
-/// rewritten one. But for a path that becomes `/`: that is what a mount leaves that takes the whole.
+/// Both are raw slices of the path as the first mount saw it. Together they are that path.
+///
+/// A layer below a mount may rewrite the path instead of shortening it. Then neither name changes
+/// until the next mount, for which the rewritten path is the path. A path rewritten to `/` is the
+/// exception: it looks as if a mount had stripped the whole path.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use tower::{BoxError, Layer, ServiceExt, service_fn};
+/// use tower_environ::{MountExt, MountLayer};
+///
+/// async fn wiki(request: Request<()>) -> Result<Response<Full<bytes::Bytes>>, BoxError> {
+///     assert_eq!(request.script_name(), "/wiki");
+///     assert_eq!(request.path_info(), "/Start");
+///     Ok(Response::default())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let app = MountLayer::new("/wiki")?.layer(service_fn(wiki));
+/// let response = app.oneshot(Request::get("/wiki/Start").body(())?).await?;
+/// assert_eq!(response.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 pub trait MountExt {
-    /// The part of the path that mounts have taken; empty outside of mounts.
+    /// Returns the part of the path that mounts have stripped. It is empty outside of mounts.
     fn script_name(&self) -> &str;
 
-    /// The part of the path that is left; empty at a mount itself.
+    /// Returns the part of the path that is left. It is empty at a mount itself.
     fn path_info(&self) -> &str;
 }
 
@@ -136,30 +182,30 @@ impl MountExt for Parts {
     }
 }
 
-/// SCRIPT_NAME and PATH_INFO.
+/// Returns SCRIPT_NAME and PATH_INFO.
 pub(crate) fn names<'a>(uri: &'a Uri, extensions: &'a Extensions) -> (&'a str, &'a str) {
     let (path, at) = split(uri, extensions);
     let raw = path.map_or("", PathAndQuery::path);
     raw.split_at_checked(at).unwrap_or((raw, ""))
 }
 
-/// The raw path, and how much of it is SCRIPT_NAME.
+/// Returns the raw path, and the length of SCRIPT_NAME in it.
 fn split<'a>(uri: &'a Uri, extensions: &'a Extensions) -> (Option<&'a PathAndQuery>, usize) {
     let (path, taken) = match extensions.get::<ScriptName>() {
         Some(mounted) => (mounted.path.as_ref(), mounted.len),
         None => (original(extensions).unwrap_or(uri).path_and_query(), 0),
     };
     let raw = path.map_or("", PathAndQuery::path);
-    // All that mounts do to a path is to take something off its start.
+    // A mount only strips the start of a path.
     let left = match raw.strip_suffix(uri.path()) {
         Some(script_name) => Some(script_name.len()),
-        // Where they leave nothing, the URI has `/`.
+        // If nothing is left, the URI has `/`.
         None => (uri.path() == "/").then_some(raw.len()),
     };
     (path, left.filter(|left| *left >= taken).unwrap_or(taken))
 }
 
-/// The URI before axum's `nest` has stripped it.
+/// Returns the URI as it was before axum's `nest` stripped it.
 #[cfg(feature = "axum")]
 fn original(extensions: &Extensions) -> Option<&Uri> {
     let original = extensions.get::<axum::extract::OriginalUri>();
@@ -171,7 +217,7 @@ fn original(_: &Extensions) -> Option<&Uri> {
     None
 }
 
-/// Of the text; whatever else the paths have does not count.
+/// Compares the texts. The rest of the two paths does not count.
 impl PartialEq for ScriptName {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
@@ -180,7 +226,7 @@ impl PartialEq for ScriptName {
 
 impl Eq for ScriptName {}
 
-/// Of the text; whatever else the paths have does not count.
+/// Compares the texts. The rest of the two paths does not count.
 impl PartialEq for PathInfo {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()

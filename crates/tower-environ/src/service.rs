@@ -6,6 +6,8 @@ use tower_service::Service;
 use crate::{Environ, EnvironLayer, environ::Entry, layer::Source};
 
 /// The service that [`EnvironLayer`] makes.
+///
+/// Its readiness, its errors and its responses are those of the inner service.
 #[derive(Clone, Debug)]
 pub struct WithEnviron<S> {
     pub(crate) inner: S,
@@ -46,8 +48,8 @@ impl EnvironLayer {
     }
 }
 
-/// Shows a request's head. The body stays where it is, and the function where it is: otherwise every request would
-/// be copied once more for it.
+/// Calls a function with a request's head. The body is not moved, and this function is not inlined.
+/// Otherwise every request would be copied once more.
 #[cold]
 #[inline(never)]
 fn with_parts<B, T>(request: &mut Request<B>, show: impl FnOnce(&Parts) -> T) -> T {

@@ -1,4 +1,4 @@
-//! Where a panic happened.
+//! The location of a panic and the calls that led there.
 
 use std::{
     fmt, panic,
@@ -8,6 +8,15 @@ use std::{
 };
 
 /// The position of a panic in a source file, as the compiler recorded it.
+///
+/// ```
+/// use tower_exception::Incident;
+///
+/// fn file_and_line(incident: &Incident) -> Option<(&str, u32)> {
+///     let location = incident.location()?;
+///     Some((location.file(), location.line()))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PanicLocation {
     file: String,
@@ -24,7 +33,8 @@ impl PanicLocation {
         }
     }
 
-    /// Returns the file as the compiler was given it: relative to the workspace for its own crates.
+    /// Returns the file's path as the compiler got it: relative to the workspace for its own
+    /// crates.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
@@ -50,6 +60,16 @@ impl fmt::Display for PanicLocation {
 }
 
 /// A call that led to a panic.
+///
+/// ```
+/// use tower_exception::{CallFrame, Incident};
+///
+/// /// Returns the innermost function of the application's own code.
+/// fn function(incident: &Incident) -> Option<&str> {
+///     let frame = incident.frames().iter().find(|frame| frame.is_application())?;
+///     Some(frame.function())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallFrame {
     function: String,
@@ -86,7 +106,7 @@ impl CallFrame {
     }
 }
 
-/// What the panic hook has recorded about a panic.
+/// The data that the panic hook has recorded about a panic.
 pub(crate) struct Trace {
     pub(crate) location: Option<PanicLocation>,
     pub(crate) thread: Thread,
@@ -104,8 +124,8 @@ impl Trace {
         }
     }
 
-    /// The calls, the innermost first, from the code that panicked to the guard that caught it. The first time, this looks up names and
-    /// lines, which can take a second.
+    /// Returns the calls, the innermost first, from the code that panicked to the guard that caught
+    /// it. The first call looks up names and lines, which can take a second.
     pub(crate) fn frames(&self) -> &[CallFrame] {
         self.frames.get_or_init(|| {
             let raw = self
@@ -158,7 +178,7 @@ fn between(mut frames: Vec<CallFrame>) -> Vec<CallFrame> {
     frames
 }
 
-/// The last functions of the panic machinery, by how a panic began.
+/// The last functions of the panic machinery. The way in which a panic began decides which it is.
 const BEGINNINGS: [&str; 4] = [
     "rust_begin_unwind",
     "__rustc::rust_begin_unwind",
@@ -166,7 +186,7 @@ const BEGINNINGS: [&str; 4] = [
     "core::panicking::panic_fmt",
 ];
 
-/// This crate's guard, or what it is inlined into.
+/// Returns whether this is the crate's guard, or the function that it is inlined into.
 fn is_guard(frame: &CallFrame) -> bool {
     let name = frame.function.trim_start_matches('<');
     let ours = ["guard", "future", "body", "service"];
@@ -179,7 +199,7 @@ fn is_guard(frame: &CallFrame) -> bool {
             .is_some_and(|file| file.contains("tower-exception") && file.ends_with("/src/guard.rs"))
 }
 
-/// What stands between the guard and the code under it.
+/// Returns whether the function stands between the guard and the code under it.
 fn is_catching(frame: &CallFrame) -> bool {
     const NAMES: [&str; 5] = ["catch_unwind", "do_call", "try", "__rust_try", "call_once"];
     let name = frame.function.as_str();
@@ -190,13 +210,14 @@ fn is_catching(frame: &CallFrame) -> bool {
         || name.starts_with("tower_kit::guard::catch")
 }
 
-/// A function's name without what its types are made of, where that is long.
+/// Returns a function's name. A long one is without the arguments of its types.
 fn short(name: &str) -> String {
     const LONG: usize = 60;
     if name.len() <= LONG {
         return name.to_owned();
     }
-    // `<A<B> as C<D>>::e<F>`: what stands in the outer brackets at the start says which function it is.
+    // `<A<B> as C<D>>::e<F>`: the outer brackets at the start are kept, since they identify the
+    // function.
     let mut keep = u32::from(name.starts_with('<'));
     let (mut out, mut depth, mut before) = (String::new(), 0, ' ');
     for c in name.chars() {
@@ -209,7 +230,7 @@ fn short(name: &str) -> String {
                     out.push(c);
                 }
             }
-            // Not that of `->`.
+            // The `>` of `->` does not count.
             '>' if before != '-' && depth > 0 => {
                 if depth <= keep {
                     out.push(c);
@@ -239,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_lose_what_their_types_are_made_of() {
+    fn exception_18_long_names_lose_their_type_arguments() {
         let long = "a".repeat(60);
         let table = [
             ("main::total".to_owned(), "main::total".to_owned()),
@@ -260,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_applications_own_files_are_neither_rusts_nor_a_registrys() {
+    fn exception_18_application_files_are_distinguished() {
         let table = [
             ("/home/me/app/src/main.rs", true),
             ("src/main.rs", true),
@@ -289,8 +310,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_calls_between_the_panic_and_the_guard_are_shown() {
-        // However the panic begins, and whatever the guard is inlined into.
+    fn exception_18_calls_between_panic_and_guard_are_shown() {
+        // In whatever way the panic begins, and into whatever the guard is inlined.
         for beginning in [
             "rust_begin_unwind",
             "__rustc::rust_begin_unwind",
@@ -322,13 +343,13 @@ mod tests {
                 assert_eq!(shown, expected, "{beginning} {guard}");
             }
         }
-        // Without either, all of them.
+        // Without either, all calls are shown.
         assert_eq!(between(["a", "try"].map(frame).into()).len(), 2);
         assert!(between(Vec::new()).is_empty());
     }
 
     #[test]
-    fn what_catches_a_panic_is_not_shown() {
+    fn exception_18_functions_that_catch_are_not_shown() {
         let table = [
             ("std::panicking::try", true),
             ("std::panicking::catch_unwind", true),

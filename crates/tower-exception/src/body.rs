@@ -21,12 +21,36 @@ use crate::{
 };
 
 pin_project! {
-    /// The body of a response that went through [`Exception`](crate::Exception): the inner body under
-    /// guard, or the text of an incident.
+    /// The body of a response that went through [`Exception`](crate::Exception): the inner body
+    /// under guard, or the text of an incident.
     ///
     /// A body that fails after its head was sent ends with its [`Incident`] as the error. The error
     /// makes the server break the response off: the connection is closed without the last chunk
-    /// (HTTP/1), or the stream is reset (HTTP/2). So the client can tell the part from the whole.
+    /// (HTTP/1), or the stream is reset (HTTP/2). So the client can distinguish the part from the
+    /// whole.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full, StreamBody};
+    /// use tower::{BoxError, Layer, ServiceExt, service_fn};
+    /// use tower_exception::ExceptionLayer;
+    /// # use http_body::Frame;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let app = ExceptionLayer::production(|_| {}).layer(service_fn(async |_: Request<()>| {
+    ///     let start = Ok(Frame::data(Bytes::from("the start")));
+    ///     let frames = [start, Err(std::io::Error::other("the disk is gone"))];
+    ///     let body = StreamBody::new(futures_util::stream::iter(frames));
+    ///     Ok::<_, BoxError>(Response::new(body))
+    /// }));
+    /// let body = app.oneshot(Request::new(())).await?.into_body();
+    /// let incident = body.collect().await.unwrap_err();
+    /// assert!(incident.is_head_sent());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -54,7 +78,7 @@ pin_project! {
         Own { #[pin] body: Full<Bytes> },
         // The inner body has failed and is dropped, and its failure is reported.
         Aborted,
-        // So it has, and a text about it is being made.
+        // The same, and a text about the failure is being made.
         Appending { text: Appended, incident: Incident },
     }
 }
@@ -65,7 +89,7 @@ type Appended = Rendering<Bytes>;
 type Appended = std::convert::Infallible;
 
 pin_project! {
-    // Where the inner body is.
+    // The place of the inner body.
     #[project = PlaceProj]
     pub(crate) enum Place<B> {
         Here { #[pin] body: B },
@@ -78,7 +102,7 @@ pin_project! {
     // A body that was read before it had its place in the response.
     pub(crate) struct ReadAhead<B> {
         first: Option<Frame<Bytes>>,
-        // A body need not bear to be asked after its end.
+        // A body may panic if it is polled after its end.
         ended: bool,
         ending: Ending,
         #[pin]
@@ -224,7 +248,8 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// An empty body. tower-http's layers for CORS and timeouts need it for responses of their own.
+/// Returns an empty body. tower-http's layers for CORS and timeouts need it for responses of their
+/// own.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::own(Full::default())
@@ -240,10 +265,7 @@ where
 
     #[cfg_attr(
         not(feature = "debug"),
-        allow(
-            clippy::never_loop,
-            reason = "only in debug there is something after a failure"
-        )
+        allow(clippy::never_loop, reason = "a frame follows a failure only in debug")
     )]
     fn poll_frame(
         self: Pin<&mut Self>,
@@ -287,7 +309,8 @@ where
                 && let Some(debug) = watch.debug()
             {
                 let text = debug.append(&incident, *markup);
-                // Under guard: after a panic the body's `Drop` may well panic too, which is the same incident.
+                // Under guard: after a panic the body's `Drop` may panic too, which is the same
+                // incident.
                 let _ = catch(|| kind.set(Kind::Appending { text, incident }));
                 continue;
             }
@@ -315,7 +338,7 @@ where
     }
 }
 
-/// What is left if so much was read already.
+/// Returns the size hint of a first frame of this length and of the rest together.
 fn with_first(first: u64, rest: &SizeHint) -> SizeHint {
     let mut hint = SizeHint::new();
     if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(first)) {
@@ -329,14 +352,14 @@ fn with_first(first: u64, rest: &SizeHint) -> SizeHint {
     hint
 }
 
-/// Why a body does not go on.
+/// The failure of a body or a future.
 pub(crate) enum Failure {
     /// An inner layer has reported it.
     Reported(Incident),
     New(Cause),
 }
 
-/// Asks the inner body for a frame, under guard.
+/// Polls the inner body for a frame, under guard.
 pub(crate) fn poll_inner<B>(
     body: Pin<&mut B>,
     cx: &mut Context<'_>,
@@ -353,9 +376,10 @@ where
     }
 }
 
-/// What a body says of itself, or what says nothing if it panics. Then the next frame is the incident.
-fn hint<T: Default>(watch: &Watch, say: impl FnOnce() -> T) -> T {
-    catch(say).unwrap_or_else(|panic| {
+/// Returns a hint of a body, or the default if it panics. In that case the next frame is the
+/// incident.
+fn hint<T: Default>(watch: &Watch, hint: impl FnOnce() -> T) -> T {
+    catch(hint).unwrap_or_else(|panic| {
         watch
             .broken()
             .get_or_init(|| watch.incident(Phase::Body, true, panic));

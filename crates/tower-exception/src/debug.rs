@@ -1,4 +1,4 @@
-//! The page that a developer sees instead of the id: who may see it, and how it is made.
+//! The page that a developer sees instead of the id.
 
 mod lock;
 mod page;
@@ -47,6 +47,23 @@ type Peer = dyn Fn(&request::Parts) -> Option<IpAddr> + Send + Sync;
 /// - No header names a client of a proxy. The peer of a proxy on this machine is loopback, too.
 /// - The request comes from no page of another site, as far as the browser reports that (`Origin`,
 ///   `Sec-Fetch-Site`).
+///
+/// The page has no script and loads nothing, and its content security policy forbids both. A client
+/// that prefers text or JSON gets the same content in that format. If the page cannot be made, the
+/// client gets production's response.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use axum::extract::ConnectInfo;
+/// use tower_exception::DebugPage;
+///
+/// let page = DebugPage::new(|head| {
+///     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
+///     peer.map(|peer| peer.0.ip())
+/// });
+/// let page = page.hosts(["dev.example"]).sources("/home/me/app");
+/// ```
 #[derive(Clone)]
 pub struct DebugPage {
     peer: Arc<Peer>,
@@ -73,8 +90,8 @@ impl DebugPage {
     /// Switches the page on in release builds, too, for clients with a loopback address. Default:
     /// off.
     ///
-    /// **Not behind a proxy**: a proxy on this machine that sets no forwarding header would show the
-    /// page to all its clients.
+    /// **Do not use it behind a proxy**: a proxy on this machine that sets no forwarding header
+    /// would show the page to all its clients.
     #[must_use]
     pub fn force(mut self) -> Self {
         self.forced = true;
@@ -97,12 +114,21 @@ impl DebugPage {
         self
     }
 
-    /// Switches on that the text of an error is appended to the body that was sent so far, which
-    /// then ends well. Default: off, the response is broken off.
+    /// Switches on that the text of an error is appended to the body that was sent so far. The body
+    /// then ends without an error. Default: off, the response is broken off.
     ///
     /// The text is appended only where the page would be shown, and only to `text/plain` and
     /// `text/html`. The response must not be a part (206). It must have no encoding, no length in
     /// its head, and no trailers so far.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    ///
+    /// use tower_exception::{DebugPage, ExceptionLayer, to_stderr};
+    ///
+    /// let page = DebugPage::new(|_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST))).append_traceback();
+    /// let layer = ExceptionLayer::debug(to_stderr, page);
+    /// ```
     #[must_use]
     pub fn append_traceback(mut self) -> Self {
         self.appends = true;
@@ -133,7 +159,7 @@ impl DebugPage {
         Rendering::start(move || response(&incident, sources.as_deref()))
     }
 
-    /// Returns the text that follows what was sent.
+    /// Returns the text that is appended to the body.
     pub(crate) fn append(&self, incident: &Incident, to: Markup) -> Rendering<Bytes> {
         let (incident, sources) = (incident.clone(), self.sources.clone());
         Rendering::start(move || {

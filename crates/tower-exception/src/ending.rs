@@ -10,7 +10,7 @@ use tower_kit::grpc::{self, Flavor, Protocol};
 
 use crate::{Incident, messages::Messages, watch::Watch};
 
-/// How a body ends that fails after its head was sent.
+/// The end of a body that fails after its head was sent.
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// The response is broken off, so that the client does not take the part for the whole.
@@ -29,7 +29,7 @@ impl Ending {
     pub(crate) fn of<B>(response: &Response<B>, watch: &Watch) -> Self {
         let headers = response.headers();
         let mut types = headers.get_all(CONTENT_TYPE).into_iter();
-        // With a length, the client would take what follows for the rest, or never see its end.
+        // With a length, the client would take the next bytes for the rest, or never see its end.
         let (Some(content_type), None, false) = (
             types.next(),
             types.next(),
@@ -72,7 +72,7 @@ impl Ending {
         let trailers = grpc::trailers(incident.status(), &message);
         match self {
             Self::Trailers => Some(Frame::trailers(trailers)),
-            Self::Message(protocol, messages) if messages.may_go_on() => {
+            Self::Message(protocol, messages) if messages.may_end() => {
                 Some(Frame::data(grpc::last_message(*protocol, &trailers)))
             }
             _ => None,

@@ -55,7 +55,7 @@ pin_project! {
     }
 }
 
-/// An incident that takes the place of the response.
+/// An incident instead of the response.
 struct Failed {
     incident: Incident,
     #[cfg(feature = "debug")]
@@ -105,7 +105,7 @@ impl<F> ResponseFuture<F> {
     }
 }
 
-type Answer<B> = Poll<Result<Response<ResponseBody<B>>, Infallible>>;
+type Output<B> = Poll<Result<Response<ResponseBody<B>>, Infallible>>;
 
 impl<F, B, E> Future for ResponseFuture<F>
 where
@@ -115,7 +115,7 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, Infallible>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Answer<B> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Output<B> {
         let this = self.as_mut().project();
         let KindProj::Running { future } = this.kind.project() else {
             return self.poll_failed(cx);
@@ -147,7 +147,7 @@ where
             },
             Err(panic) => Failure::New(panic.into()),
         };
-        // After a panic its `Drop` may well panic, too, which is the same incident.
+        // After a panic its `Drop` may panic too, which is the same incident.
         let mut this = self.as_mut().project();
         let _ = catch(|| this.kind.set(Kind::Gone));
         let watch = take(this.watch);
@@ -155,11 +155,11 @@ where
     }
 }
 
-/// Returns whether the body is asked for a frame before its head is sent. It is asked if it has
-/// content of unknown length. A body that knows its length has its content at hand, most often, and
+/// Returns whether the body is polled for a frame before its head is sent. It is polled if it has
+/// content of unknown length. A body that knows its length mostly has its content at hand, and
 /// would have to move into a box for this.
 fn begins_first<B: Body>(response: &Response<B>, watch: &Watch) -> Result<bool, Payload> {
-    // Without content there is nothing that a 500 could replace.
+    // A 500 cannot replace a response without content.
     if !RequestKind::of(watch.method()).has_content(response.status()) {
         return Ok(false);
     }
@@ -167,7 +167,7 @@ fn begins_first<B: Body>(response: &Response<B>, watch: &Watch) -> Result<bool, 
 }
 
 impl<F> ResponseFuture<F> {
-    /// The inner future has answered. The answer stands, whatever its `Drop` does.
+    /// Drops the inner future, which has responded. The response stays, whatever that `Drop` does.
     fn end(self: Pin<&mut Self>) -> Watch {
         let mut this = self.project();
         let dropped = catch(|| this.kind.set(Kind::Gone));
@@ -178,14 +178,15 @@ impl<F> ResponseFuture<F> {
         watch
     }
 
-    /// Before the head goes out the body is asked once, without waiting: what fails at once can still become a 500.
+    /// Polls the body once before the head is sent, without waiting. A body that fails at once can
+    /// still become a 500.
     #[cold]
     fn begin<B>(
         self: Pin<&mut Self>,
         response: Response<B>,
         watch: Watch,
         cx: &mut Context<'_>,
-    ) -> Answer<B>
+    ) -> Output<B>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
@@ -212,7 +213,7 @@ impl<F> ResponseFuture<F> {
         failure: Failure,
         watch: Watch,
         cx: &mut Context<'_>,
-    ) -> Answer<B> {
+    ) -> Output<B> {
         let incident = match failure {
             Failure::Reported(incident) => incident,
             Failure::New(cause) => watch.incident(phase, false, cause),
@@ -223,10 +224,10 @@ impl<F> ResponseFuture<F> {
     }
 
     #[cold]
-    fn poll_failed<B>(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Answer<B> {
+    fn poll_failed<B>(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Output<B> {
         let mut this = self.project();
         let KindProj::Failed { failed } = this.kind.as_mut().project() else {
-            panic!("a future is polled after it has given its response");
+            panic!("polled after completion");
         };
         let response = ready!(failed.poll(cx));
         this.kind.set(Kind::Gone);
@@ -236,7 +237,7 @@ impl<F> ResponseFuture<F> {
 
 fn take(watch: &mut Option<Watch>) -> Watch {
     let watch = watch.take();
-    watch.expect("it is there as long as the future is")
+    watch.expect("the watch was taken before the end of the future")
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {

@@ -1,4 +1,4 @@
-//! Running user code without unwinding past it.
+//! A guard that runs user code without unwinding past it.
 
 pub(crate) use tower_kit::guard::{Payload, discard};
 
@@ -11,10 +11,10 @@ pub(crate) struct Panic {
     pub(crate) trace: Option<Trace>,
 }
 
-/// Runs a function, see [`tower_kit::guard::catch`]. To know more of a panic, make a [`Panic`] of
-/// the payload before other code runs under the guard.
+/// Runs a function, see [`tower_kit::guard::catch`]. The caller makes a [`Panic`] of the payload
+/// before other code runs under the guard.
 ///
-/// That is not done here, so that the result is not moved once more.
+/// It is not made here, so that the result is not moved once more.
 #[inline]
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     hook::forget();
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_becomes_its_message() {
+    fn exception_1_a_panic_has_its_message() {
         fn message(f: impl FnOnce()) -> Option<String> {
             catch(f).err().map(|payload| Panic::from(payload).message)
         }

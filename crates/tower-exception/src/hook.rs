@@ -27,8 +27,8 @@ struct Seen {
     trace: Trace,
 }
 
-/// The mark by which the payload of a panic is recognized. A panic that was caught elsewhere is not
-/// taken for the next one, and a panic that is resumed is still the same.
+/// The property by which the payload of a panic is recognized. A panic that was caught elsewhere is
+/// not taken for the next one, and a panic that is resumed is still the same.
 enum Payload {
     Text(String),
     Other(TypeId),
@@ -42,8 +42,8 @@ impl Payload {
         }
     }
 
-    /// Returns whether it is the same payload. A formatted message is a `String` here, and may be of
-    /// another type in the hook.
+    /// Returns whether it is the same payload. A formatted message is a `String` here, and may be
+    /// of another type in the hook.
     fn is(&self, payload: &(dyn Any + Send)) -> bool {
         match (self, message(payload)) {
             (Self::Text(seen), Some(text)) => seen == text,
@@ -53,17 +53,30 @@ impl Payload {
     }
 }
 
-/// Installs the panic hook that gives incidents their location and their backtrace. Call it once, at
-/// the start of `main`.
+/// Installs the panic hook that gives incidents their location and their backtrace. Call it once,
+/// at the start of `main`.
 ///
-/// The previous hook is called after it, so its output and the reports of other tools stay the same.
-/// A second call does nothing, and neither does a call from a thread that panics. If other code sets
-/// a hook that does not call the previous one, call this function after that.
+/// The previous hook is called after it, so its output and the reports of other tools stay the
+/// same. A second call does nothing, and neither does a call from a thread that panics. If other
+/// code sets a hook that does not call the previous one, call this function after that.
 ///
 /// The hook captures a backtrace of every panic in the process, with any `RUST_BACKTRACE`. It
 /// captures addresses only. Names and lines are looked up when [`Incident::frames`] is first
 /// called. If no [`ExceptionLayer`](crate::ExceptionLayer) catches a panic, only the last few of
 /// each thread are kept.
+///
+/// Rust's own hook writes each panic to standard error, so with [`to_stderr`](crate::to_stderr) a
+/// panic is there twice. A hook that does nothing, set before this call, silences it.
+///
+/// ```
+/// use std::panic;
+///
+/// use tower_exception::install_panic_hook;
+///
+/// // Also silences panics that no layer catches.
+/// panic::set_hook(Box::new(|_| {}));
+/// install_panic_hook();
+/// ```
 ///
 /// [`Incident::frames`]: crate::Incident::frames
 pub fn install_panic_hook() {
@@ -80,7 +93,8 @@ pub fn install_panic_hook() {
     });
 }
 
-/// Records a panic. No user code runs here, because a second panic within a hook aborts the process.
+/// Records a panic. No user code runs here, because a second panic within a hook aborts the
+/// process.
 fn see(info: &PanicHookInfo<'_>) {
     let seen = Seen {
         payload: Payload::of(info.payload()),
@@ -95,8 +109,9 @@ fn see(info: &PanicHookInfo<'_>) {
     SEEN.set(true);
 }
 
-/// Forgets panics that other code has caught: the next one is another panic.
-// Inlined without its rare part: it runs eight times for each request (`overhead/exception-good-path`).
+/// Clears panics that other code has caught. The next one is another panic.
+// Inlined without its rare part: it runs eight times for each request
+// (`overhead/exception-good-path`).
 #[inline]
 pub(crate) fn forget() {
     if SEEN.get() {
@@ -128,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_panics_that_are_caught_elsewhere_the_last_eight_are_kept() {
+    fn exception_18_the_last_eight_other_panics_are_kept() {
         install_panic_hook();
         for _ in 0..20 {
             assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err());

@@ -22,7 +22,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 const INCIDENT_ID: HeaderName = HeaderName::from_static("x-incident-id");
 
-/// How many errors of a chain are shown, at the most: a chain may be a loop.
+/// The most errors of a chain that are shown. A chain may be a loop.
 const CHAIN_LIMIT: usize = 32;
 
 /// A panic or an error, with the phase, the request and an id.
@@ -57,6 +57,15 @@ struct Inner {
 }
 
 /// The part of a request's life in which an incident happened.
+///
+/// ```
+/// use tower_exception::{Incident, Phase};
+///
+/// fn is_from_the_body(incident: &Incident) -> bool {
+///     incident.phase() == Phase::Body
+/// }
+/// assert_eq!(Phase::Body.to_string(), "the body");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
@@ -66,8 +75,8 @@ pub enum Phase {
     Call,
     /// The future of the response was polled.
     Future,
-    /// The body of the response was read. [`Incident::is_head_sent`] tells whether the head had been
-    /// sent by then.
+    /// The body of the response was read. [`Incident::is_head_sent`] returns whether the head had
+    /// been sent by then.
     Body,
     /// The future was dropped, before or after it had returned its response, or the body was
     /// dropped, before or after its end.
@@ -167,14 +176,14 @@ impl Incident {
         &self.inner.id
     }
 
-    /// Returns where in the life of the request it happened.
+    /// Returns the part of the request's life in which it happened.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.inner.phase
     }
 
-    /// Returns whether the response's head had been sent by then. If so, the response cannot become a
-    /// 500.
+    /// Returns whether the response's head had been sent by then. If so, the response cannot become
+    /// a 500.
     #[must_use]
     pub fn is_head_sent(&self) -> bool {
         self.inner.head_sent
@@ -216,11 +225,11 @@ impl Incident {
         self.trace()?.thread.name()
     }
 
-    /// Returns the calls that led to the panic, the innermost first, up to the layer's own guard. Empty
-    /// for an error, and without [`install_panic_hook`](crate::install_panic_hook).
+    /// Returns the calls that led to the panic, the innermost first, up to the layer's own guard.
+    /// Empty for an error, and without [`install_panic_hook`](crate::install_panic_hook).
     ///
-    /// The first call looks up names and lines, which can take a second. So do not call it on a thread
-    /// that drives requests.
+    /// The first call looks up names and lines, which can take a second. So do not call it on a
+    /// thread that drives requests.
     #[must_use]
     pub fn frames(&self) -> &[CallFrame] {
         self.trace().map_or(&[], |trace| trace.frames())
@@ -244,7 +253,8 @@ impl Incident {
     }
 
     /// Returns the request's URI without user and password. Values of parameters whose names are
-    /// those of secrets are `redacted`.
+    /// those of secrets are `redacted`. Inside of `Router::nest` the path is the part below the
+    /// prefix.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.redacted().0
@@ -271,7 +281,8 @@ impl Incident {
     }
 
     /// Returns the names and the `Debug` texts of the extensions that a
-    /// [`SnapshotLayer`](crate::SnapshotLayer) has shown, without secret fields. Empty in production.
+    /// [`SnapshotLayer`](crate::SnapshotLayer) has shown, without secret fields. Empty in
+    /// production.
     pub fn shown(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.inner
             .shown
@@ -279,8 +290,8 @@ impl Incident {
             .map(|(name, text)| (*name, text.as_str()))
     }
 
-    /// Returns the request's URI with its secrets: the whole query, and user and password. Your code
-    /// is responsible for where they go.
+    /// Returns the request's URI with its secrets: the whole query, and user and password. Your
+    /// code is responsible for where they go.
     #[must_use]
     pub fn unredacted_uri(&self) -> &Uri {
         &self.inner.request.uri
@@ -319,22 +330,22 @@ impl Incident {
     }
 }
 
-/// An error and its sources, as far as anybody wants to know them.
+/// Returns an error and its sources, at most [`CHAIN_LIMIT`] of them.
 pub(crate) fn chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source()).take(CHAIN_LIMIT)
 }
 
-/// What an error says, whatever its `Display` does, without user and password of URLs.
-pub(crate) fn say(error: &(dyn Error + 'static)) -> String {
+/// Returns the text of an error, whatever its `Display` does, without user and password of URLs.
+pub(crate) fn text_of(error: &(dyn Error + 'static)) -> String {
     match catch(|| error.to_string()) {
-        Ok(said) => secrets::urls(&said).into_owned(),
+        Ok(text) => secrets::urls(&text).into_owned(),
         Err(_) => "(its Display panicked)".to_owned(),
     }
 }
 
-/// One line for a log, with the path and without the query.
+/// Writes one line for a log, with the path and without the query.
 impl fmt::Display for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (id, phase) = (self.id(), self.phase());
@@ -361,14 +372,14 @@ impl fmt::Display for Incident {
     }
 }
 
-/// Without the query, as in the line.
+/// Writes the path without the query, as in the line.
 impl fmt::Debug for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incident")
             .field("id", &self.id())
             .field("phase", &self.phase())
             .field("panic", &self.panic_message().map(secrets::urls))
-            .field("error", &self.error().map(say))
+            .field("error", &self.error().map(text_of))
             .field("method", &self.method())
             .field("path", &self.uri().path())
             .finish()
@@ -382,13 +393,13 @@ impl Error for Incident {
     }
 }
 
-/// Escapes what would end or falsify a line.
+/// Escapes characters that would end or falsify a line.
 struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         text.chars().try_for_each(|c| match c {
-            // The other line ends that a reader may know, and what turns the direction of the text.
+            // Other line ends, and characters that change the direction of the text.
             '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 write!(self.0, "{}", c.escape_unicode())
             }
@@ -400,8 +411,8 @@ impl Write for OneLine<'_, '_> {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Returns 128 random bits from the operating system. If there are none, the id is zeros, so that
-/// the incident is reported all the same.
+/// Returns 128 random bits from the operating system. If there are none, the id is zeros, and the
+/// incident is reported nevertheless.
 fn new_id() -> Arc<str> {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
@@ -435,13 +446,13 @@ mod tests {
             .body(())
             .unwrap();
         let mut head = RequestHead::default();
-        head.take_down(&request, true);
+        head.record(&request, true);
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Incident::new(phase, false, cause, status, head.read(), Vec::new())
     }
 
     #[test]
-    fn its_line_says_all_but_the_query_and_cannot_be_broken() {
+    fn exception_22_a_line_has_no_query_and_is_escaped() {
         let panic = incident(
             Phase::Call,
             panic("\"one\"\ntwo\u{1b}[31m\u{2028}\u{202e}é"),
@@ -465,13 +476,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_says_nothing_of_query_and_userinfo() {
+    fn exception_9_debug_text_has_no_query_and_no_password() {
         let incident = incident(Phase::Call, panic(""));
         assert!(!format!("{incident:?}").contains("secret"));
     }
 
     #[test]
-    fn ids_are_long_and_differ() {
+    fn exception_2_ids_are_long_and_differ() {
         let ids: std::collections::HashSet<Arc<str>> = (0..1000).map(|_| new_id()).collect();
         assert_eq!(ids.len(), 1000);
         let (one, other) = (
@@ -486,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_that_never_ends_is_cut() {
+    fn exception_22_an_endless_chain_is_cut() {
         #[derive(Debug)]
         struct Ouroboros;
         impl fmt::Display for Ouroboros {

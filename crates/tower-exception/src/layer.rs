@@ -17,10 +17,83 @@ use crate::{
 
 /// A layer that makes a reported [`Incident`] of each panic and each error of a service.
 ///
+/// The layer is for servers. The inner service is cloned when it has failed, so it must be `Clone`.
+/// Its error becomes `Infallible`, and the error of the response's body is the incident.
+///
+/// # Examples
+///
+/// ```
+/// use std::{convert::Infallible, sync::mpsc};
+///
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::{BodyExt, Full};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+/// use tower_exception::{ExceptionLayer, Incident};
+///
+/// async fn breaks(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+///     panic!("the sky is falling")
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (report, reports) = mpsc::channel();
+/// let app = ServiceBuilder::new()
+///     .layer(ExceptionLayer::production(move |incident: &Incident| {
+///         let _ = report.send(incident.clone());
+///     }))
+///     .service(service_fn(breaks));
+///
+/// let response = app.oneshot(Request::get("/sky").body(())?).await?;
+/// assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+/// let body = response.into_body().collect().await?.to_bytes();
+///
+/// let incident = reports.recv()?;
+/// assert_eq!(incident.panic_message(), Some("the sky is falling"));
+/// assert_eq!(body, format!("500 Internal Server Error\nincident {}\n", incident.id()));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # In axum
+///
+/// `Router::layer` puts the layer inside of axum's routing, for the routes and the fallback that
+/// exist by then. Around the whole router, it is for the router's other layers too.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower::Layer;
+/// use tower_exception::{ExceptionLayer, to_stderr};
+///
+/// let router: Router = Router::new()
+///     .route("/", get(async || "fine"))
+///     .layer(ExceptionLayer::production(to_stderr));
+/// let around = ExceptionLayer::production(to_stderr).layer(router);
+/// let app: Router = Router::new().fallback_service(around);
+/// ```
+///
+/// The compiler rejects a layer that can fail outside of this one, since axum wants `Infallible`:
+///
+/// ```compile_fail,E0277
+/// use std::convert::Infallible;
+///
+/// use axum::{Router, routing::get};
+/// use tower::{BoxError, ServiceBuilder, util::MapErrLayer};
+/// use tower_exception::{ExceptionLayer, to_stderr};
+///
+/// let fallible = MapErrLayer::new(|never: Infallible| -> BoxError { match never {} });
+/// let router: Router = Router::new()
+///     .route("/", get(async || "fine"))
+///     .layer(ServiceBuilder::new().layer(fallible).layer(ExceptionLayer::production(to_stderr)));
+/// ```
+///
+/// # An error response of your own
+///
 /// The response is a [`Rejection`](tower_kit::Rejection) whose reason is the incident. Use
-/// [`RenderLayer`](tower_kit::RenderLayer) around this layer for an error response of your own. It
-/// works for every body type, for responses to HEAD and for gRPC. In axum its function returns
-/// whatever is `IntoResponse`:
+/// [`RenderLayer`](tower_kit::RenderLayer) around this layer to render it in your own way. In axum
+/// its function returns whatever is `IntoResponse`. Otherwise it returns a response with any body,
+/// for example `Full<Bytes>`. The response to a HEAD has no body in any case. A gRPC client gets
+/// the response only if that is gRPC, for example one of `tonic::Status::into_http`.
 ///
 /// ```
 /// use axum::{Json, Router, response::IntoResponse};
@@ -46,11 +119,19 @@ pub struct ExceptionLayer {
 }
 
 impl ExceptionLayer {
-    /// Returns a layer for production. The client gets 500 with the incident's id and nothing else;
-    /// a gRPC client gets the same as gRPC. `report` gets the incident.
+    /// Returns a layer for production. The client gets a 500 with the incident's id and nothing
+    /// else, and a gRPC client gets the same as gRPC. `report` gets the incident.
     ///
-    /// `report` is called on the request's task and must not block: hand slow work to a channel. If it
-    /// panics, the incident goes to standard error.
+    /// `report` is called on the request's task and must not block. Hand slow work to a channel. If
+    /// it panics, the incident goes to standard error. [`to_stderr`](crate::to_stderr) and, with
+    /// the feature `tracing`, `to_tracing` are such functions.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tower_exception::{ExceptionLayer, to_stderr};
+    ///
+    /// let app: Router = Router::new().layer(ExceptionLayer::production(to_stderr));
+    /// ```
     pub fn production(report: impl Fn(&Incident) + Send + Sync + 'static) -> Self {
         Self {
             options: Arc::new(Options {
@@ -63,8 +144,8 @@ impl ExceptionLayer {
         }
     }
 
-    /// Returns a layer for development. The client gets a page with the panic or the error, the calls
-    /// that led there, and the request. `report` gets the incident, as in production.
+    /// Returns a layer for development. The client gets a page with the panic or the error, the
+    /// calls that led there, and the request. `report` gets the incident, as in production.
     ///
     /// Only a browser on this machine gets the page. [`DebugPage`] has the conditions and the
     /// options. All headers of the request are kept, redacted. The page is made on a thread of its
@@ -81,7 +162,7 @@ impl ExceptionLayer {
     ///     peer.map(|peer| peer.0.ip())
     /// });
     /// let app: Router = Router::new().layer(ExceptionLayer::debug(to_stderr, page));
-    /// // Without this there is no address, and so never a page. `axum::serve(listener, …)` takes it.
+    /// // Without this there is no address, and so never a page. `axum::serve` takes it.
     /// let service = app.into_make_service_with_connect_info::<SocketAddr>();
     /// # let _ = service;
     /// ```
@@ -104,6 +185,15 @@ impl ExceptionLayer {
     /// Switches on that the headers of every request are kept until its response has ended, for
     /// [`Incident::headers`]. That is at least one allocation. Default: off. The layer for
     /// development always keeps them.
+    ///
+    /// ```
+    /// use tower_exception::{ExceptionLayer, Incident};
+    ///
+    /// let layer = ExceptionLayer::production(|incident: &Incident| {
+    ///     eprintln!("{incident} {:?}", incident.headers());
+    /// });
+    /// let layer = layer.headers();
+    /// ```
     #[must_use]
     pub fn headers(self) -> Self {
         self.with(|options| options.headers = true)
@@ -114,9 +204,9 @@ impl ExceptionLayer {
     /// [`UploadError`](crate::UploadError), 500 for all others.
     ///
     /// The function is called with the error and then with each of its sources, also within a
-    /// `BoxError`. The first status decides; one below 400 or above 599 counts as none. Functions
-    /// that were added before are called before. The feature `tower` has `tower_status`, for the errors of
-    /// tower's own layers.
+    /// `BoxError`. The first status decides, and one below 400 or above 599 counts as none.
+    /// Functions are called in the order in which they were added. The feature `tower` has
+    /// `tower_status`, for the errors of tower's own layers.
     ///
     /// ```
     /// use http::StatusCode;

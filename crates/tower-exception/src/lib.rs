@@ -37,6 +37,9 @@ pub use status::UploadError;
 #[cfg(feature = "tower")]
 pub use status::tower_status;
 
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}
+
 /// The page exists only with its feature:
 ///
 #[cfg_attr(feature = "debug", doc = "```")]

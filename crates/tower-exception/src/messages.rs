@@ -41,7 +41,7 @@ impl Messages {
             self.grouped += 1;
             if self.grouped == self.group.len() {
                 self.grouped = 0;
-                // Group by group, since each may be padded.
+                // Each group is decoded alone, since each may be padded.
                 match BASE64_STANDARD.decode(self.group) {
                     Ok(bytes) => self.bytes(&bytes),
                     Err(_) => self.ended = true,
@@ -72,7 +72,7 @@ impl Messages {
     }
 
     /// Returns whether another message may follow here.
-    pub(crate) fn may_go_on(&self) -> bool {
+    pub(crate) fn may_end(&self) -> bool {
         !self.ended && (self.grouped, self.prefixed, self.left) == (0, 0, 0)
     }
 }
@@ -81,27 +81,27 @@ impl Messages {
 mod tests {
     use super::*;
 
-    /// Returns the result of `may_go_on` after each of these.
+    /// Returns the result of `may_end` after each of these.
     fn after(protocol: Protocol, frames: &[&[u8]]) -> Vec<bool> {
         let mut messages = Messages::new(protocol);
-        assert!(messages.may_go_on());
-        let mut said = Vec::new();
+        assert!(messages.may_end());
+        let mut results = Vec::new();
         for frame in frames {
             messages.follow(frame);
-            said.push(messages.may_go_on());
+            results.push(messages.may_end());
         }
-        said
+        results
     }
 
     #[test]
-    fn the_end_of_a_message_is_found_however_it_is_cut() {
+    fn exception_6_the_end_of_a_message_is_found_in_any_cut() {
         let bytes = b"\0\0\0\0\x02ab\x01\0\0\0\0\0\0\0\x01\0c";
         // The bytes after which a message ends.
         let ends = [7, 12];
         for cut in 0..=bytes.len() {
             let (one, other) = bytes.split_at(cut);
-            let said = after(Protocol::Web, &[one, other]);
-            assert_eq!(said, [cut == 0 || ends.contains(&cut), false], "{cut}");
+            let results = after(Protocol::Web, &[one, other]);
+            assert_eq!(results, [cut == 0 || ends.contains(&cut), false], "{cut}");
         }
         assert_eq!(after(Protocol::Web, &[&bytes[..12], b""]), [true, true]);
         // A length has four bytes.
@@ -112,15 +112,15 @@ mod tests {
     }
 
     #[test]
-    fn text_may_be_padded_and_cut_anywhere() {
+    fn exception_6_base64_may_be_padded_and_cut_anywhere() {
         let message = BASE64_STANDARD.encode(b"\0\0\0\0\x02ab");
         for cut in 1..message.len() {
             let (one, other) = message.split_at(cut);
-            let said = after(
+            let results = after(
                 Protocol::WebText,
                 &[one.as_bytes(), other.as_bytes(), message.as_bytes()],
             );
-            assert_eq!(said, [false, true, true], "{cut}");
+            assert_eq!(results, [false, true, true], "{cut}");
         }
         // Padded in the middle of a message.
         let (one, other) = (
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_follows_the_trailers() {
+    fn exception_6_nothing_follows_the_trailers() {
         for message in [&b"\x80\0\0\0\x02ab"[..], b"\x81\0\0\0\x02ab"] {
             assert_eq!(
                 after(Protocol::Web, &[message, b"\0\0\0\0\0"]),

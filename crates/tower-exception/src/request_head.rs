@@ -1,4 +1,4 @@
-//! What is kept of a request's head: taken down for every request, read for hardly any.
+//! The part of a request's head that is kept. It is recorded for every request, and rarely read.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use http::{
 
 use tower_kit::{Preferences, grpc::Flavor};
 
-/// A request's head, taken down.
+/// A request's head, recorded.
 #[derive(Default)]
 pub(crate) struct RequestHead {
     method: Method,
@@ -42,7 +42,7 @@ pub(crate) struct Head {
 }
 
 impl RequestHead {
-    pub(crate) fn take_down<B>(&mut self, request: &Request<B>, with_headers: bool) {
+    pub(crate) fn record<B>(&mut self, request: &Request<B>, with_headers: bool) {
         let (uri, headers) = (request.uri(), request.headers());
         self.method.clone_from(request.method());
         self.version = request.version();
@@ -53,7 +53,8 @@ impl RequestHead {
             _ => self.uri = Some(uri.clone()),
         }
         self.target = self.text.len();
-        // One pass, as far as need be: to look up a name costs as much as to compare it with those of a dozen lines.
+        // One pass, as far as needed. A lookup of a name costs as much as a comparison with a dozen
+        // lines.
         for (name, value) in headers {
             match *name {
                 HOST => take_line(&mut self.text, &mut self.host, value),
@@ -62,7 +63,7 @@ impl RequestHead {
                 _ => {}
             }
         }
-        // Of several the first, as tonic has it.
+        // The first of several counts, as in tonic.
         if self.method == Method::POST
             && let Some(content_type) = headers.get(CONTENT_TYPE)
             && Flavor::of(content_type.as_bytes()).is_some()
@@ -109,7 +110,7 @@ impl RequestHead {
         }
     }
 
-    /// Forgets everything except the room for so much text.
+    /// Clears all fields, and keeps memory for at most `room` bytes of text.
     pub(crate) fn clear(&mut self, room: usize) {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
@@ -121,7 +122,7 @@ impl RequestHead {
     }
 }
 
-/// Takes down one line of a header. All lines of a name, which come one after the other, become one.
+/// Records one line of a header. All lines of a name, which are adjacent, become one.
 fn take_line(text: &mut Vec<u8>, lines: &mut Option<Lines>, value: &HeaderValue) {
     let (start, was_sensitive) = match lines {
         Some(lines) => {
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kept_headers_are_found_in_any_order_and_forgotten() {
+    fn exception_21_kept_headers_are_found_and_cleared() {
         let lines = [
             ("x-first", "1"),
             ("host", "example.org"),
@@ -164,7 +165,7 @@ mod tests {
                 request.headers_mut().append(name, value);
             }
             let mut head = RequestHead::default();
-            head.take_down(&request, true);
+            head.record(&request, true);
             let read = head.read();
             assert_eq!((read.method, read.version), (method, Version::HTTP_2));
             assert_eq!(read.uri, "http://example.org/a?b");
@@ -176,10 +177,10 @@ mod tests {
             }
             assert_eq!(read.headers.unwrap().len(), lines.len());
 
-            // Each field, so that nothing of this request is in the next one's.
+            // Every field is checked, so that the next request has no data of this one.
             head.clear(0);
             let next = Request::builder().uri("/c").header("accept", "image/png");
-            head.take_down(&next.body(()).unwrap(), false);
+            head.record(&next.body(()).unwrap(), false);
             let read = head.read();
             assert_eq!((read.method, read.version), (Method::GET, Version::HTTP_11));
             assert_eq!(read.uri, "/c");
@@ -190,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn room_for_a_long_text_is_given_back() {
+    fn exception_21_memory_for_a_long_text_is_released() {
         let mut head = RequestHead::default();
         let uri = format!("/{}", "a".repeat(9000));
-        head.take_down(&Request::get(uri).body(()).unwrap(), false);
+        head.record(&Request::get(uri).body(()).unwrap(), false);
         head.clear(4096);
         let room = head.text.capacity();
         assert!((4096..9000).contains(&room), "{room}");

@@ -19,15 +19,23 @@ use crate::{
 };
 
 /// The service that [`ExceptionLayer`] makes. It never fails.
+///
+/// ```
+/// use axum::Router;
+/// use tower::Layer;
+/// use tower_exception::{Exception, ExceptionLayer, to_stderr};
+///
+/// let app: Exception<Router> = ExceptionLayer::production(to_stderr).layer(Router::new());
+/// ```
 pub struct Exception<S> {
     /// `None` after a failure: a service that has failed must not be used again.
     pub(crate) inner: Option<S>,
     pub(crate) shared: Arc<Shared<S>>,
-    /// Why the service could not be made ready. The next call responds with it.
+    /// The failure of the service to become ready. The next call responds with it.
     pub(crate) failed: Option<Failed>,
 }
 
-/// Why a service could not be made ready.
+/// The failure of a service to become ready.
 pub(crate) struct Failed {
     cause: Cause,
     /// Whether this is the cause of the original of a clone. A caller that does not make the clone
@@ -35,14 +43,16 @@ pub(crate) struct Failed {
     is_inherited: bool,
 }
 
-/// What all clones of a service share, so that a clone costs one clone of the inner service and not two.
+/// The part that all clones of a service share, so that a clone costs one clone of the inner
+/// service and not two.
 pub(crate) struct Shared<S> {
-    /// What a fresh inner service is cloned from. The lock is only taken after a failure, and makes it `Sync`.
+    /// The service that a fresh inner service is cloned from. The lock is taken only after a
+    /// failure, and makes it `Sync`.
     pub(crate) original: Mutex<S>,
     pub(crate) layer: ExceptionLayer,
 }
 
-/// Somebody else's `Clone` may have panicked under the lock; the service is what it was.
+/// User code's `Clone` may have panicked under the lock, which does not change the service.
 fn lock<S>(original: &Mutex<S>) -> MutexGuard<'_, S> {
     original.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -56,8 +66,7 @@ where
     type Error = Infallible;
     type Future = ResponseFuture<S::Future>;
 
-    /// Forwards readiness, but for its error: since there is none to give, that waits for the call, where
-    /// there is a client to answer to.
+    /// Forwards readiness. An error waits for the call, where there is a client to respond to.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         if let Some(failed) = &self.failed
             && !failed.is_inherited

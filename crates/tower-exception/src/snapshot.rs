@@ -45,7 +45,7 @@ struct Show {
 
 #[cfg_attr(
     not(feature = "debug"),
-    allow(dead_code, reason = "only the page asks")
+    allow(dead_code, reason = "only the page needs it")
 )]
 trait Shown: Any + Send + Sync {
     fn text(&self) -> String;
@@ -58,7 +58,7 @@ impl<T: fmt::Debug + Any + Send + Sync> Shown for T {
 }
 
 impl SnapshotLayer {
-    /// Returns a layer that shows nothing yet.
+    /// Returns a layer that shows no extensions yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -67,8 +67,8 @@ impl SnapshotLayer {
     /// Adds the extension of this type, under this name. If layers add several under one name, the
     /// last one is shown.
     ///
-    /// If the name is that of a secret (`session`, `auth`, `key`, `pass`), the whole value is hidden,
-    /// see [`tower_kit::secrets::is_secret`].
+    /// If the name is that of a secret (`session`, `auth`, `key`, `pass`), the whole value is
+    /// hidden, see [`tower_kit::secrets::is_secret`].
     #[must_use]
     pub fn show<T: Clone + fmt::Debug + Send + Sync + 'static>(self, name: &'static str) -> Self {
         let show = Show {
@@ -100,6 +100,14 @@ impl<S> Layer<S> for SnapshotLayer {
 }
 
 /// The service that [`SnapshotLayer`] makes.
+///
+/// ```
+/// use axum::Router;
+/// use tower::Layer;
+/// use tower_exception::{Snapshot, SnapshotLayer};
+///
+/// let app: Snapshot<Router> = SnapshotLayer::new().show::<u32>("number").layer(Router::new());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Snapshot<S> {
     inner: S,

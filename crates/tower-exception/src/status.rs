@@ -33,7 +33,7 @@ pub(crate) fn of(error: &(dyn Error + 'static), functions: &[StatusOf]) -> Statu
                     .then_some(StatusCode::BAD_REQUEST)
             })
     };
-    // The functions and the sources are other people's code.
+    // The functions and the sources are user code.
     catch(find)
         .ok()
         .flatten()
@@ -65,8 +65,11 @@ pub fn tower_status(error: &(dyn Error + 'static)) -> Option<StatusCode> {
 /// A client that leaves in the middle of an upload makes the request's body fail. A service that
 /// passes that error on looks as if it had failed itself: the errors of a client that the service
 /// uses have the same types. So [`mark`](UploadError::mark) the errors of the request's body,
-/// inside the [`ExceptionLayer`](crate::ExceptionLayer). The incident's status is then 400, and
-/// [`to_stderr`](crate::to_stderr) leaves it out.
+/// inside the [`ExceptionLayer`](crate::ExceptionLayer). The incident is reported like any other.
+/// Its status is then 400, and [`to_stderr`](crate::to_stderr) leaves it out.
+///
+/// A handler that unwraps the error of an upload panics, which is a 500. A response whose head was
+/// sent cannot become a 400. An upload that fails after that ends the response.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request};
@@ -91,9 +94,9 @@ pub struct UploadError {
 impl UploadError {
     /// Marks an error of a request's body: returns an `UploadError` whose source it is.
     ///
-    /// An error that is or has a `LengthLimitError` is returned as it is. It comes from a body limit
-    /// in an outer layer, and is a 413. So it is for axum's extractors too, if the error was taken
-    /// out of an `axum::Error` first, as above: they look for it at a certain depth.
+    /// An error that is or has a `LengthLimitError` is returned as it is. It comes from a body
+    /// limit in an outer layer, and is a 413. So it is for axum's extractors too, if the error was
+    /// taken out of an `axum::Error` first, as above: they look for it at a certain depth.
     pub fn mark(error: impl Into<BoxError>) -> BoxError {
         let source = error.into();
         if incident::chain(&*source).any(|error| error.is::<LengthLimitError>()) {

@@ -1,4 +1,4 @@
-//! What is kept of a request while it is under way, and how an incident is made of what goes wrong.
+//! The data that is kept of a request while it is handled, and the incident that is made of it.
 
 use std::{
     cell::RefCell,
@@ -28,11 +28,11 @@ pub(crate) struct Options {
     pub(crate) debug: Option<DebugPage>,
 }
 
-/// What it takes to make an incident of what goes wrong with a request, and to tell of it.
+/// The data that is needed to make an incident of a request's failure, and to report it.
 ///
-/// It goes from the call to the future to the body of every request, and is looked at for hardly any. So it is a box, which is moved cheaply; the box
-/// comes out of the thread's stock and goes back there, which costs no allocation; and the request's texts are copied
-/// into it, which costs less than to share them.
+/// Every request moves it from the call to the future to the body, and few read it. So it is a box,
+/// which is moved cheaply. The box is taken from the thread's stock and returned there, which costs
+/// no allocation. The request's texts are copied into it, which costs less than to share them.
 pub(crate) struct Watch {
     /// `None` while it is dropped.
     record: Option<Box<Record>>,
@@ -47,12 +47,12 @@ struct Record {
     broken: OnceLock<Incident>,
 }
 
-/// How many boxes a thread keeps, and how many bytes of text in each, at the most.
+/// The most boxes that a thread keeps, and the most bytes of text in each.
 const STOCK: usize = 64;
 const TEXT: usize = 4096;
 
 thread_local! {
-    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
+    #[allow(clippy::vec_box, reason = "the boxes themselves are kept")]
     static UNUSED: RefCell<Vec<Box<Record>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -60,7 +60,7 @@ impl Watch {
     pub(crate) fn new<B>(options: &Arc<Options>, request: &mut Request<B>) -> Self {
         let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
         let mut record = unused.ok().flatten().unwrap_or_default();
-        record.head.take_down(request, options.headers);
+        record.head.record(request, options.headers);
         record.options = Some(options.clone());
         #[cfg(feature = "debug")]
         if let Some(debug) = &options.debug {
@@ -87,7 +87,7 @@ impl Watch {
         head.is_grpc().then(|| head.read().preferences)
     }
 
-    /// What asking the body about itself has done. There, nobody can be told.
+    /// Returns the incident of a body that has panicked in its hints, which cannot return an error.
     pub(crate) fn broken(&self) -> &OnceLock<Incident> {
         &self.record().broken
     }
@@ -116,12 +116,12 @@ impl Watch {
         let head = record.head.read();
         let incident = Incident::new(phase, head_sent, cause, status, head, shown);
         if let Some(options) = &record.options {
-            report::tell(&options.report, &incident);
+            report::send(&options.report, &incident);
         }
         incident
     }
 
-    /// How to make the page, if the client may see it.
+    /// Returns the page, if the client may see it.
     #[cfg(feature = "debug")]
     pub(crate) fn debug(&self) -> Option<&DebugPage> {
         let record = self.record();
@@ -135,7 +135,7 @@ impl Drop for Watch {
         let Some(mut record) = self.record.take() else {
             return;
         };
-        // All of it is named here, so that no field keeps what was another request's.
+        // All fields are named here, so that none keeps data of another request.
         let Record {
             options,
             head,
@@ -143,13 +143,13 @@ impl Drop for Watch {
             album,
             broken,
         } = &mut *record;
-        // Dropping it may drop what a report holds, and snapshots: other people's code.
+        // This may drop a report and snapshots, which are user code.
         discard(options.take());
         #[cfg(feature = "debug")]
         discard(album.take());
         discard(broken.take());
         head.clear(TEXT);
-        // A thread that ends has no stock any more.
+        // A thread that ends has no stock.
         let _ = UNUSED.try_with(|unused| {
             if let Ok(mut unused) = unused.try_borrow_mut()
                 && unused.len() < STOCK

@@ -1,4 +1,5 @@
-//! The panic hook that there was is called, too. It is one for the whole process, so this is a process of its own.
+//! The previous panic hook is called too. The hook is one for the whole process, so this test has a
+//! process of its own.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +22,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_exception::{ExceptionLayer, Incident, install_panic_hook};
 
 #[tokio::test]
-async fn the_hook_that_there_was_is_called_once_for_each_panic() {
+async fn exception_18_the_previous_hook_is_called_once_per_panic() {
     static CALLED: AtomicUsize = AtomicUsize::new(0);
     panic::set_hook(Box::new(|_| {
         CALLED.fetch_add(1, Ordering::SeqCst);
@@ -43,7 +44,7 @@ async fn the_hook_that_there_was_is_called_once_for_each_panic() {
         app.clone().oneshot(Request::new(())).await.unwrap();
         assert_eq!(CALLED.load(Ordering::SeqCst), round);
     }
-    // One that is nobody's request.
+    // A panic outside of all requests.
     assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err());
     assert_eq!(CALLED.load(Ordering::SeqCst), 4);
     let incidents = incidents.lock().unwrap();

@@ -115,7 +115,7 @@ impl<'a> PlainName<'a> {
     }
 }
 
-/// How much a client wants an offer, by one of its ranges.
+/// The rank of an offer for a client, by one of its ranges.
 #[derive(Clone, Copy)]
 struct Rank {
     quality: f32,
@@ -269,13 +269,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_is_the_offer_that_the_client_prefers() {
+    fn kit_6_the_best_is_the_offer_that_the_client_prefers() {
         const OFFERS: [&str; 3] = ["text/plain", "text/html", "application/json"];
         let table = [
             ("*/*", Some(0)),
             ("text/html, text/plain", Some(0)),
             ("text/html, text/plain;q=0.9", Some(1)),
-            // Of equal weights the more exact range wins. The most exact range decides about an offer.
+            // Of equal weights the more exact range wins. The most exact range decides about an
+            // offer.
             ("*/*, application/json", Some(2)),
             ("text/*, application/json;q=0.9", Some(0)),
             ("text/plain;q=0, */*", Some(1)),

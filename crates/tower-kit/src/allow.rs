@@ -45,7 +45,7 @@ impl Allow {
     ///
     /// # Panics
     ///
-    /// Never: methods are tokens, and so is a list of them a valid value.
+    /// It never panics: methods are tokens, so a list of them is a valid value.
     #[must_use]
     pub fn to_header(&self) -> HeaderValue {
         let methods: Vec<&str> = self.0.iter().map(String::as_str).collect();

@@ -9,7 +9,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 pin_project! {
-    /// One call of a clone that belongs to this request: its readiness, then its response.
+    /// A future for one call of a service that belongs to this request: its readiness, then its
+    /// response.
     ///
     /// It is for a service that learns only from the request which inner service it needs. Such a
     /// service is always ready itself, and the inner one is made ready when its turn comes.
@@ -42,8 +43,8 @@ pin_project! {
         S: Service<Request>,
     {
         Called { #[pin] future: S::Future },
-        // The request waits until the service is ready for it: backpressure shows as waiting. In a
-        // box, since all requests move this, and few wait.
+        // The request waits until the service is ready for it: backpressure shows as waiting. It is
+        // in a box, since all requests move this, and few wait.
         Waiting { service: Box<(S, Option<Request>)> },
         Failed { error: Option<S::Error> },
     }
@@ -53,10 +54,11 @@ impl<S, Request> Attempt<S, Request>
 where
     S: Service<Request>,
 {
-    /// Calls the service at once if it is ready. Otherwise the future calls it when it is.
+    /// Returns the future of this call. It calls the service at once if that is ready, and
+    /// otherwise when it is.
     #[inline]
     pub fn new(mut service: S, request: Request) -> Self {
-        // Which task to wake is known when this is polled, and then the service is asked again.
+        // The task to wake is known when this future is polled. Then the service is polled again.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => State::Called {
                 future: service.call(request),

@@ -13,11 +13,21 @@ pin_project! {
     /// The body of a response from a layer that may respond itself: the inner body, or the layer's
     /// own bytes.
     ///
-    /// Errors are those of the inner body, unchanged. For a layer with two inner services, the inner
-    /// body is `http_body_util::Either`.
+    /// Errors are those of the inner body, unchanged. For a layer with two inner services, the
+    /// inner body is `http_body_util::Either`.
     ///
     /// It has a [`Default`], an empty body, so that layers such as tower-http's `CorsLayer` and
     /// `TimeoutLayer` may go directly around the layer.
+    ///
+    /// ```
+    /// use http_body::Body;
+    /// use tower_kit::EitherBody;
+    ///
+    /// let own: EitherBody<String> = EitherBody::own("a rejection");
+    /// let inner = EitherBody::inner("a page".to_owned());
+    /// assert_eq!(own.size_hint().exact(), Some(11));
+    /// assert_eq!(inner.size_hint().exact(), Some(6));
+    /// ```
     pub struct EitherBody<B> {
         #[pin]
         kind: Kind<B>,

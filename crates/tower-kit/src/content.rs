@@ -1,4 +1,4 @@
-//! Which responses have content, and what their heads state about it (RFC 9110, RFC 9112).
+//! The responses that have content, and the fields that describe it (RFC 9110, RFC 9112).
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
@@ -12,15 +12,23 @@ use http_body::Body;
 
 /// The part of a request that decides whether its response has content.
 ///
-/// It is made from the method that the client sent. An inner layer may change the method, but the
-/// client and the server go by the original one.
+/// It is made from the method that the client sent. An inner layer may change the method, but for
+/// the client and the server the original one decides.
+///
+/// ```
+/// use http::Method;
+/// use tower_kit::content::RequestKind;
+///
+/// assert_eq!(RequestKind::of(&Method::HEAD), RequestKind::Head);
+/// assert_eq!(RequestKind::of(&Method::PUT), RequestKind::Other);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RequestKind {
-    /// HEAD. No response to it has content.
+    /// The method is HEAD. No response to it has content.
     Head,
-    /// CONNECT. A 2xx response to it begins a tunnel and has no content.
+    /// The method is CONNECT. A 2xx response to it begins a tunnel and has no content.
     Connect,
-    /// Any other method.
+    /// The method is another one.
     #[default]
     Other,
 }
@@ -72,8 +80,19 @@ fn status_has_content(status: StatusCode) -> bool {
 
 /// Returns the length that `Content-Length` states, in bytes.
 ///
-/// Several lines count if they are equal. Returns `None` if there is no line, if lines differ, or if
-/// the value is not a number in decimal digits (RFC 9110, section 8.6; RFC 9112, section 6.3).
+/// Several lines count if they are equal. Returns `None` if there is no line, if lines differ, or
+/// if the value is not a number in decimal digits (RFC 9110, section 8.6; RFC 9112, section 6.3).
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::CONTENT_LENGTH};
+/// use tower_kit::content::content_length;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.append(CONTENT_LENGTH, HeaderValue::from_static("7"));
+/// assert_eq!(content_length(&headers), Some(7));
+/// headers.append(CONTENT_LENGTH, HeaderValue::from_static("8"));
+/// assert_eq!(content_length(&headers), None);
+/// ```
 #[must_use]
 pub fn content_length(headers: &HeaderMap) -> Option<u64> {
     let mut lines = headers.get_all(CONTENT_LENGTH).iter();
@@ -86,12 +105,21 @@ pub fn content_length(headers: &HeaderMap) -> Option<u64> {
     length.parse().ok()
 }
 
-/// States in the response to a HEAD the length that a GET would have got, if the body knows it
+/// Sets the length in the response to a HEAD that a GET would have got, if the body knows it
 /// (RFC 9110, section 9.3.2). Call it before the body is dropped.
 ///
 /// The head stays as it is if it states a length or a transfer coding already, and if a response
 /// with this status has no content. An empty body does not count, because some services drop the
 /// content of a HEAD themselves.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use tower_kit::content::announce_length;
+///
+/// let mut headers = HeaderMap::new();
+/// announce_length(StatusCode::OK, &mut headers, &"a page".to_owned());
+/// assert_eq!(headers["content-length"], "6");
+/// ```
 pub fn announce_length(status: StatusCode, headers: &mut HeaderMap, body: &impl Body) {
     if !status_has_content(status)
         || headers.contains_key(CONTENT_LENGTH)
@@ -129,8 +157,19 @@ const OF_THE_CONTENT: [HeaderName; 17] = [
 /// Removes the fields that describe a response's content, for a response whose content is replaced.
 ///
 /// All other fields stay. They are about the request, the connection or the client: CORS, cookies,
-/// request ids. `Cache-Control`, `Expires` and `Vary` stay too. They control who may keep a response
-/// for this URL, and `no-store` must not get lost.
+/// request ids. `Cache-Control`, `Expires` and `Vary` stay too. They control who may keep a
+/// response for this URL, and `no-store` must not get lost.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::{ETAG, SET_COOKIE}};
+/// use tower_kit::content::remove_content_headers;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(ETAG, HeaderValue::from_static("\"1\""));
+/// headers.insert(SET_COOKIE, HeaderValue::from_static("a=b"));
+/// remove_content_headers(&mut headers);
+/// assert!(!headers.contains_key(ETAG) && headers.contains_key(SET_COOKIE));
+/// ```
 pub fn remove_content_headers(headers: &mut HeaderMap) {
     for name in OF_THE_CONTENT {
         headers.remove(name);
@@ -231,7 +270,7 @@ mod tests {
 
     /// The names are written out here, so that none can get lost in the code.
     #[test]
-    fn kit_4_what_describes_the_content_goes_with_it() {
+    fn kit_4_fields_of_the_content_are_removed_with_it() {
         let gone = [
             "accept-ranges",
             "age",

@@ -13,7 +13,41 @@ use pin_project_lite::pin_project;
 use crate::EitherBody;
 
 pin_project! {
-    /// The future of a layer that may respond itself: the inner future, or the layer's own response.
+    /// The future of a layer that may respond itself: the inner future, or the layer's own
+    /// response.
+    ///
+    /// ```
+    /// use std::task::{Context, Poll};
+    ///
+    /// use http::{Request, Response, StatusCode};
+    /// use tower::Service;
+    /// use tower_kit::{EitherBody, EitherFuture, Rejection};
+    ///
+    /// /// Responds with 404 to `/secret`, and calls the inner service for all other paths.
+    /// struct Hide<S>(S);
+    ///
+    /// impl<S, B, ResBody> Service<Request<B>> for Hide<S>
+    /// where
+    ///     S: Service<Request<B>, Response = Response<ResBody>>,
+    /// {
+    ///     type Response = Response<EitherBody<ResBody>>;
+    ///     type Error = S::Error;
+    ///     type Future = EitherFuture<S::Future>;
+    ///
+    ///     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    ///         self.0.poll_ready(cx)
+    ///     }
+    ///
+    ///     fn call(&mut self, request: Request<B>) -> Self::Future {
+    ///         if request.uri().path() != "/secret" {
+    ///             return EitherFuture::inner(self.0.call(request));
+    ///         }
+    ///         let error = std::io::Error::other("it is hidden");
+    ///         let rejection = Rejection::new(StatusCode::NOT_FOUND, error);
+    ///         EitherFuture::own(rejection.response_for(&request))
+    ///     }
+    /// }
+    /// ```
     pub struct EitherFuture<F> {
         #[pin]
         state: State<F>,
@@ -24,7 +58,7 @@ pin_project! {
     #[project = StateProj]
     enum State<F> {
         Inner { #[pin] future: F },
-        // In a box, since all requests move this.
+        // The response is in a box, since all requests move this.
         Own { response: Option<Box<Response<Full<Bytes>>>> },
     }
 }

@@ -23,26 +23,43 @@ pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
 pub const TRAILERS_FLAG: u8 = 0x80;
 
 /// A protocol of the gRPC family.
+///
+/// ```
+/// use tower_kit::grpc::{Flavor, Protocol};
+///
+/// let flavor = Flavor::of(b"application/grpc-web-text").unwrap();
+/// assert_eq!(flavor.protocol(), Protocol::WebText);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// `application/grpc`: the status is in HTTP's trailers, or in the head if there is no message.
+    /// The protocol of `application/grpc`. The status is in HTTP's trailers, or in the head if
+    /// there is no message.
     Native,
-    /// `application/grpc-web`: the status is in a message of its own, the last one.
+    /// The protocol of `application/grpc-web`. The status is in a message of its own, the last one.
     Web,
-    /// `application/grpc-web-text`: the same in base64, which may be padded at any message.
+    /// The protocol of `application/grpc-web-text`. It is the same in base64, which may be padded
+    /// at any message.
     WebText,
 }
 
 /// The encoding of messages that a content type names after a plus sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Codec {
-    /// None, or one that is not in this list. A response without a message needs none.
+    /// The content type names no codec, or one that is not in this list. A response without a
+    /// message needs none.
     Unnamed,
     Proto,
     Json,
 }
 
 /// A content type of gRPC: a protocol and the encoding of its messages.
+///
+/// ```
+/// use tower_kit::grpc::Flavor;
+///
+/// let flavor = Flavor::of(b"application/grpc+proto; charset=utf-8").unwrap();
+/// assert_eq!(flavor.content_type(), "application/grpc+proto");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flavor {
     protocol: Protocol,
@@ -153,9 +170,21 @@ const LONGEST_MESSAGE: usize = 1024;
 
 /// Returns the trailers that end a call with the code of this HTTP status. The message is cut after
 /// 1024 bytes and percent-encoded.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_kit::grpc::{Protocol, last_message, trailers};
+///
+/// let trailers = trailers(StatusCode::NOT_FOUND, "no such order");
+/// assert_eq!(trailers["grpc-status"], "12");
+/// assert_eq!(trailers["grpc-message"], "no such order");
+/// // gRPC-Web has them in a message.
+/// let message = last_message(Protocol::Web, &trailers);
+/// assert!(message.ends_with(b"grpc-message:no such order\r\n"));
+/// ```
 #[must_use]
 pub fn trailers(status: StatusCode, message: &str) -> HeaderMap {
-    /// All but printable ASCII, and the percent sign.
+    /// All characters except printable ASCII, and the percent sign.
     const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
     let mut trailers = HeaderMap::with_capacity(2);
     trailers.insert(GRPC_STATUS, code(status).into());

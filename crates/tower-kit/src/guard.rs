@@ -1,4 +1,4 @@
-//! Running user code without unwinding past it.
+//! A guard that runs user code without unwinding past it.
 
 use std::{
     any::Any,
@@ -13,6 +13,13 @@ use std::{
 use pin_project_lite::pin_project;
 
 /// The payload of a panic. Dropping it never panics, although its own `Drop` may.
+///
+/// ```
+/// use tower_kit::guard::{catch, message};
+///
+/// let payload = catch(|| panic!("the sky is falling")).unwrap_err();
+/// assert_eq!(message(payload.value()), Some("the sky is falling"));
+/// ```
 pub struct Payload(Option<Box<dyn Any + Send>>);
 
 impl Payload {
@@ -23,7 +30,18 @@ impl Payload {
         self.0.as_deref().unwrap_or(&())
     }
 
-    /// Lets the panic continue, without another call of the panic hook.
+    /// Resumes the panic, without another call of the panic hook.
+    ///
+    /// ```
+    /// use tower_kit::guard::catch;
+    ///
+    /// let outer = catch(|| {
+    ///     if let Err(payload) = catch(|| panic!("first")) {
+    ///         payload.resume();
+    ///     }
+    /// });
+    /// assert!(outer.is_err());
+    /// ```
     pub fn resume(mut self) {
         if let Some(payload) = self.0.take() {
             resume_unwind(payload);
@@ -47,12 +65,19 @@ impl fmt::Debug for Payload {
 
 /// Runs a function. Returns the payload if it panics.
 ///
-/// A panic may leave what the function borrows half changed. Callers drop it or replace it, and use
-/// it for nothing else.
+/// A panic may leave values that the function borrows half changed. Callers drop or replace them,
+/// and do not use them otherwise.
+///
+/// ```
+/// use tower_kit::guard::catch;
+///
+/// assert_eq!(catch(|| 7).ok(), Some(7));
+/// assert!(catch(|| panic!("the sky is falling")).is_err());
+/// ```
 ///
 /// # Errors
 ///
-/// The payload of the panic.
+/// Returns the payload of the panic.
 #[inline]
 pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Payload(Some(payload)))
@@ -74,10 +99,24 @@ pub fn message(payload: &(dyn Any + Send)) -> Option<&str> {
     }
 }
 
-/// Drops a value whose `Drop` may panic.
+/// Drops a value whose `Drop` may panic. The panic does not unwind further.
+///
+/// ```
+/// use tower_kit::guard::discard;
+///
+/// struct Bomb;
+///
+/// impl Drop for Bomb {
+///     fn drop(&mut self) {
+///         panic!("dropped");
+///     }
+/// }
+///
+/// discard(Bomb);
+/// ```
 pub fn discard<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // What panics in `Drop` may do so again when this is dropped (rust-lang/rust#86027).
+        // The payload may panic again when it is dropped (rust-lang/rust#86027).
         mem::forget(panic);
     }
 }
@@ -85,6 +124,16 @@ pub fn discard<T>(value: T) {
 pin_project! {
     /// A future that returns the payload if the inner future panics. It must not be polled again
     /// after that.
+    ///
+    /// ```
+    /// use tower_kit::guard::{Catch, catch_future};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let future: Catch<_> = catch_future(async { panic!("the sky is falling") });
+    /// assert!(future.await.is_err());
+    /// # }
+    /// ```
     #[derive(Debug)]
     pub struct Catch<F> {
         #[pin]

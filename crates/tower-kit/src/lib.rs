@@ -6,6 +6,7 @@ mod allow;
 mod attempt;
 mod body;
 pub mod content;
+pub mod entity_tag;
 mod future;
 pub mod grpc;
 pub mod guard;

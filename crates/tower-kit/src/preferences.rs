@@ -6,10 +6,23 @@ use http::{
 
 use crate::{accept, content::RequestKind, grpc::Flavor};
 
-/// What a response needs to know of its request: the format that the client prefers, and whether
-/// the response has a body.
+/// The properties of a request that its error response depends on: the format that the client
+/// prefers, and whether the response has a body.
 ///
-/// It is a small copied value, so that a layer can keep it after the request is gone.
+/// It is a small copied value, so that a layer can keep it after the request is dropped.
+///
+/// ```
+/// use http::{Request, StatusCode};
+/// use tower_kit::{Preferences, Rejection};
+///
+/// let request = Request::get("/").header("accept", "application/json").body(())?;
+/// let preferences = Preferences::from(&request);
+/// drop(request);
+/// let error = std::io::Error::other("the database is down");
+/// let response = Rejection::new(StatusCode::BAD_GATEWAY, error).response_for(preferences);
+/// assert_eq!(response.headers()["content-type"], "application/json");
+/// # Ok::<(), http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Preferences {
     kind: RequestKind,
@@ -17,24 +30,33 @@ pub struct Preferences {
 }
 
 /// The format of an error response.
+///
+/// ```
+/// use http::Request;
+/// use tower_kit::{Format, Preferences};
+///
+/// let request = Request::post("/").header("content-type", "application/grpc").body(())?;
+/// assert!(matches!(Preferences::from(&request).format(), Format::Grpc(_)));
+/// # Ok::<(), http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// `text/plain`.
+    /// The format is `text/plain`.
     #[default]
     Text,
-    /// `text/html`.
+    /// The format is `text/html`.
     Html,
-    /// `application/problem+json` (RFC 9457).
+    /// The format is `application/problem+json` (RFC 9457).
     Problem,
-    /// `application/json`, with the members of a problem.
+    /// The format is `application/json`, with the members of a problem.
     Json,
-    /// gRPC or gRPC-Web: a 200 with a `grpc-status`.
+    /// The format is gRPC or gRPC-Web: a 200 with a `grpc-status`.
     Grpc(Flavor),
 }
 
-/// In the order of preference. If none is acceptable, the first is used: an error in another format
-/// is better than a 406.
+/// The formats in the order of preference. If none is acceptable, the first is used: an error in
+/// another format is better than a 406.
 const OFFERS: [(&str, Format); 4] = [
     ("text/plain", Format::Text),
     ("text/html", Format::Html),
@@ -67,7 +89,7 @@ impl Preferences {
     /// ```
     #[must_use]
     pub fn new(method: &Method, headers: &HeaderMap) -> Self {
-        // Of several content types the first, as tonic has it.
+        // The first of several content types counts, as in tonic.
         let content_type = headers.get(CONTENT_TYPE);
         Self::read(method, content_type, || headers.get_all(ACCEPT))
     }

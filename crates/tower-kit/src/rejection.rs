@@ -21,7 +21,7 @@ use crate::{
     grpc::{self, Flavor, GRPC_STATUS, Protocol},
 };
 
-/// Why a layer has responded itself, and what the client gets to know about it.
+/// The reason for which a layer has responded itself, and the part of it that the client gets.
 ///
 /// [`response_for`](Self::response_for) makes an error response in the protocol and the format
 /// that the client prefers, and leaves the rejection in the response's extensions. Loggers, error
@@ -55,7 +55,7 @@ pub struct Rejection {
     preferences: Preferences,
     detail: Option<Cow<'static, str>>,
     id: Option<Arc<str>>,
-    /// Empty in a response's extensions: they are in its head.
+    /// The list is empty in a response's extensions, since the headers are in its head.
     headers: Vec<(HeaderName, HeaderValue)>,
     error: Arc<dyn Error + Send + Sync>,
 }
@@ -63,7 +63,8 @@ pub struct Rejection {
 impl Rejection {
     /// Returns a rejection with this status, for this reason.
     ///
-    /// The status is that of an error, 400 to 599. It is the status of the response, except in gRPC.
+    /// The status is that of an error, 400 to 599. It is the status of the response, except in
+    /// gRPC.
     pub fn new(status: StatusCode, error: impl Error + Send + Sync + 'static) -> Self {
         Self {
             status,
@@ -82,7 +83,17 @@ impl Rejection {
         self
     }
 
-    /// Sets the id under which the log has more about this, and which the client gets. Default: none.
+    /// Sets the id that the client gets, under which the log has more about this. Default: none.
+    ///
+    /// ```
+    /// use http::{Request, StatusCode};
+    /// use tower_kit::Rejection;
+    ///
+    /// let error = std::io::Error::other("the disk is gone");
+    /// let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, error).with_id("7f3a");
+    /// let response = rejection.response_for(&Request::new(()));
+    /// assert_eq!(Rejection::of(&response).and_then(Rejection::id), Some("7f3a"));
+    /// ```
     #[must_use]
     pub fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = Some(id.into());
@@ -98,6 +109,17 @@ impl Rejection {
 
     /// Sets the preferences for a response that is made where the request is not at hand, as with
     /// axum's `IntoResponse`. Default: text.
+    ///
+    /// ```
+    /// use http::{Request, StatusCode};
+    /// use tower_kit::{Format, Rejection};
+    ///
+    /// let request = Request::get("/").header("accept", "text/html").body(())?;
+    /// let error = std::io::Error::other("the disk is gone");
+    /// let rejection = Rejection::new(StatusCode::BAD_GATEWAY, error).with_preferences(&request);
+    /// assert_eq!(rejection.preferences().format(), Format::Html);
+    /// # Ok::<(), http::Error>(())
+    /// ```
     #[must_use]
     pub fn with_preferences(mut self, preferences: impl Into<Preferences>) -> Self {
         self.preferences = preferences.into();
@@ -256,8 +278,8 @@ impl Rejection {
         response
     }
 
-    /// gRPC has its status in the head if there is no message ("Trailers-Only"). gRPC-Web has it in
-    /// the body as well, because a page of another origin may not read the head.
+    /// Returns the response in gRPC. Without a message the status is in the head ("Trailers-Only").
+    /// gRPC-Web has it in the body, because a page of another origin may not read the head.
     fn into_grpc(self, flavor: Flavor) -> Response<Full<Bytes>> {
         let name = || Cow::from(reason(self.status));
         let mut message = self.detail.clone().unwrap_or_else(name);
@@ -322,7 +344,7 @@ impl Rejection {
         })
     }
 
-    /// The members of a problem (RFC 9457, section 3.1), and the id as an extension.
+    /// Returns the members of a problem (RFC 9457, section 3.1), and the id as an extension.
     fn problem(&self) -> Bytes {
         let string = |text: &str| serde_json::Value::from(text);
         let (status, reason) = (self.status.as_str(), string(reason(self.status)));
@@ -342,7 +364,7 @@ impl Rejection {
     }
 }
 
-/// Returns what is written. Writing to a string does not fail.
+/// Returns the text that the function writes. Writing to a string does not fail.
 fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> Bytes {
     let mut out = String::with_capacity(256);
     let _ = write(&mut out);
@@ -353,6 +375,18 @@ fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> Bytes {
 /// otherwise that of its head.
 ///
 /// They differ for clients of gRPC, whose rejections are a 200 on the wire.
+///
+/// ```
+/// use http::{Request, StatusCode};
+/// use tower_kit::{Rejection, status_of};
+///
+/// let request = Request::post("/").header("content-type", "application/grpc").body(())?;
+/// let error = std::io::Error::other("no such order");
+/// let response = Rejection::new(StatusCode::NOT_FOUND, error).response_for(&request);
+/// assert_eq!(response.status(), StatusCode::OK);
+/// assert_eq!(status_of(&response), StatusCode::NOT_FOUND);
+/// # Ok::<(), http::Error>(())
+/// ```
 #[inline]
 #[must_use]
 pub fn status_of<B>(response: &Response<B>) -> StatusCode {
@@ -364,6 +398,16 @@ pub fn status_of<B>(response: &Response<B>) -> StatusCode {
 ///
 /// A client of gRPC takes such a response for a fault of the connection. So a layer makes a
 /// rejection of it, see [`Rejection::of_plain_error`] and [`Rejection::response_instead_of`].
+///
+/// ```
+/// use http::Response;
+/// use tower_kit::is_plain_error;
+///
+/// let response = Response::builder().status(503).header("content-type", "text/plain").body(())?;
+/// assert!(is_plain_error(&response));
+/// assert!(!is_plain_error(&Response::new(())));
+/// # Ok::<(), http::Error>(())
+/// ```
 #[must_use]
 pub fn is_plain_error<B>(response: &Response<B>) -> bool {
     let status = response.status();
@@ -403,8 +447,8 @@ impl Error for Rejection {
     }
 }
 
-/// In the format of [`with_preferences`](Rejection::with_preferences), which is text if nothing sets
-/// it: axum does not show the request to a response.
+/// Makes a response in the format of [`with_preferences`](Rejection::with_preferences), which is
+/// text by default: axum does not show the request to a response.
 #[cfg(feature = "axum")]
 impl axum_core::response::IntoResponse for Rejection {
     fn into_response(self) -> axum_core::response::Response {

@@ -80,6 +80,17 @@ impl<F> fmt::Debug for RenderLayer<F> {
 }
 
 /// The service of [`RenderLayer`].
+///
+/// ```
+/// use http::Response;
+/// use tower::{Layer, service_fn};
+/// use tower_kit::{Rejection, RenderLayer};
+///
+/// let render = RenderLayer::new(|_: &Rejection| None::<Response<String>>);
+/// let app = render.layer(service_fn(async |_: http::Request<()>| {
+///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+/// }));
+/// ```
 #[derive(Clone)]
 pub struct Render<S, F> {
     inner: S,

@@ -1,4 +1,4 @@
-//! Which values of a request must not be shown: in a log, an error page or a trace.
+//! The values of a request that must not be shown: in a log, an error page or a trace.
 //!
 //! Names decide, and [`HeaderValue::is_sensitive`]. There is one list of names for headers,
 //! parameters, fields and settings, so that a value which is hidden in one place is not shown in
@@ -18,12 +18,24 @@ pub use self::{
     text::{fields, urls},
 };
 
-/// Replaces what is not shown.
+/// The text that replaces a value that must not be shown.
 pub const REDACTED: &str = "[redacted]";
 
 /// Returns the headers without secrets: values that are secret by name or marked as sensitive are
 /// replaced by [`REDACTED`]. A value that is marked makes all values of its name secret. In other
 /// values, secrets in fields and URLs are replaced, see [`fields`].
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::{ACCEPT, COOKIE}};
+/// use tower_kit::secrets;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(COOKIE, HeaderValue::from_static("session=1"));
+/// headers.insert(ACCEPT, HeaderValue::from_static("text/html"));
+/// let shown = secrets::headers(&headers);
+/// assert_eq!(shown[COOKIE], secrets::REDACTED);
+/// assert_eq!(shown[ACCEPT], "text/html");
+/// ```
 #[must_use]
 pub fn headers(headers: &HeaderMap) -> HeaderMap {
     let redacted = headers.iter().map(|(name, value)| {
@@ -38,6 +50,19 @@ pub fn headers(headers: &HeaderMap) -> HeaderMap {
 
 /// Returns whether the values of this header must not be shown: by its name, or because one of them
 /// is marked as sensitive.
+///
+/// ```
+/// use http::{HeaderMap, HeaderName, HeaderValue, header::{ACCEPT, AUTHORIZATION}};
+/// use tower_kit::secrets::is_secret_header;
+///
+/// let mut headers = HeaderMap::new();
+/// let mut value = HeaderValue::from_static("7");
+/// value.set_sensitive(true);
+/// headers.insert("x-own", value);
+/// assert!(is_secret_header(&headers, &HeaderName::from_static("x-own")));
+/// assert!(is_secret_header(&headers, &AUTHORIZATION));
+/// assert!(!is_secret_header(&headers, &ACCEPT));
+/// ```
 #[must_use]
 pub fn is_secret_header(headers: &HeaderMap, name: &HeaderName) -> bool {
     let mut values = headers.get_all(name).iter();
@@ -56,6 +81,14 @@ fn header(value: &HeaderValue) -> HeaderValue {
 
 /// Returns a URI without user and password, and without the values of parameters that are secret by
 /// name or that have a secret in them. Names are decoded before they are compared.
+///
+/// ```
+/// use http::Uri;
+/// use tower_kit::secrets;
+///
+/// let uri = Uri::from_static("https://me:pass@example.org/a?token=1&page=2");
+/// assert_eq!(secrets::uri(&uri), "https://example.org/a?token=redacted&page=2");
+/// ```
 #[must_use]
 pub fn uri(uri: &Uri) -> Uri {
     let mut parts = uri.clone().into_parts();
@@ -94,7 +127,7 @@ fn parameters(text: &str, separators: &[char]) -> String {
     out
 }
 
-/// A URL within a URL within a URL is encoded as many times.
+/// The most times that a text is decoded. A URL within a URL within a URL is encoded so often.
 const MOST_DECODINGS: usize = 3;
 
 fn decoded(text: &str) -> Cow<'_, str> {

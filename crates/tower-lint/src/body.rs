@@ -24,7 +24,7 @@ pin_project! {
     }
 }
 
-/// What a body has promised and what it has given.
+/// The promises of a body, and its frames so far.
 #[derive(Debug)]
 struct Ledger {
     layer: LintLayer,
@@ -33,11 +33,11 @@ struct Ledger {
     forbids_content: Option<Rule>,
     content_length: Option<u64>,
     given: u64,
-    /// The strictest bounds on the total that its size hints have drawn.
+    /// The strictest bounds on the total of its size hints.
     at_least: u64,
     at_most: u64,
-    /// It said that it was at its end.
-    said_end: bool,
+    /// Whether it reported that it is at its end.
+    reported_end: bool,
     trailers: bool,
     state: State,
 }
@@ -49,7 +49,7 @@ enum State {
     Failed,
 }
 
-/// A body of a layer that answers by itself. Nothing was promised of it, and it is not watched.
+/// Returns the body of a layer that responds itself. It has no promises and is not checked.
 impl<B: Body + Default> Default for LintBody<B> {
     fn default() -> Self {
         let (parts, ()) = Response::new(()).into_parts();
@@ -68,15 +68,16 @@ impl<B: Body> LintBody<B> {
             given: 0,
             at_least: 0,
             at_most: u64::MAX,
-            said_end: false,
+            reported_end: false,
             trailers: false,
             state: State::Open,
         };
-        ledger.hear(&inner);
-        // A body that a client got for HEAD over HTTP/2 has GET's length as its hint, and is at its end.
+        ledger.record_hints(&inner);
+        // The body of a client's response to HEAD over HTTP/2 has GET's length as its hint, and is
+        // at its end.
         if let Some(rule) = ledger.forbids_content
             && ledger.at_least > 0
-            && !ledger.said_end
+            && !ledger.reported_end
         {
             let least = ledger.at_least;
             ledger.violation(rule, format!("a body of at least {least} bytes"));
@@ -102,7 +103,7 @@ impl<B: Body> Body for LintBody<B> {
             );
         }
         if ledger.state == State::Open {
-            ledger.hear(&*this.inner);
+            ledger.record_hints(&*this.inner);
         }
         let frame = ready!(this.inner.as_mut().poll_frame(cx));
         match &frame {
@@ -110,10 +111,10 @@ impl<B: Body> Body for LintBody<B> {
             Some(Err(_)) => ledger.state = State::Failed,
             None => ledger.end(),
         }
-        // A reader may leave it at that.
+        // A reader may stop here.
         if let Some(Ok(_)) = frame {
-            ledger.hear(&*this.inner);
-            if ledger.said_end {
+            ledger.record_hints(&*this.inner);
+            if ledger.reported_end {
                 ledger.total();
             }
         }
@@ -131,14 +132,14 @@ impl<B: Body> Body for LintBody<B> {
 
 impl Ledger {
     fn violation(&self, rule: Rule, seen: impl fmt::Display) {
-        let seen = format!("the body of the answer to {}: {seen}", self.asked);
+        let seen = format!("the body of the response to {}: {seen}", self.asked);
         self.layer.violation(rule, seen);
     }
 
-    /// Takes down what the body says of what is still to come.
-    fn hear<B: Body>(&mut self, body: &B) {
-        self.said_end = body.is_end_stream();
-        // A `SizeHint` that is put together in the wrong order panics.
+    /// Records the body's hints about the frames to come.
+    fn record_hints<B: Body>(&mut self, body: &B) {
+        self.reported_end = body.is_end_stream();
+        // A `SizeHint` panics if its lower bound is set above its upper bound.
         let Ok(hint) = catch_unwind(AssertUnwindSafe(|| body.size_hint())) else {
             return self.violation(Rule::SizeHintOrder, "size_hint panicked");
         };
@@ -148,7 +149,7 @@ impl Ledger {
         }
         if self.at_least > self.at_most {
             let (least, most) = (self.at_least, self.at_most);
-            let seen = format!("its hints say at least {least} bytes and at most {most}");
+            let seen = format!("its hints are at least {least} bytes and at most {most}");
             self.violation(Rule::SizeHintWrong, seen);
             (self.at_least, self.at_most) = (0, u64::MAX);
         }
@@ -164,7 +165,7 @@ impl Ledger {
         };
         if self.state == State::Ended {
             self.violation(Rule::FrameAfterEnd, format!("{what} came after the end"));
-        } else if self.said_end {
+        } else if self.reported_end {
             self.violation(
                 Rule::EndStreamWrong,
                 format!("{what} came although is_end_stream was true"),
@@ -183,12 +184,12 @@ impl Ledger {
         let given = self.given;
         if given > self.at_most {
             let most = self.at_most;
-            let seen = format!("its hints said at most {most} bytes, it has given {given}");
+            let seen = format!("its hint was at most {most} bytes, it has {given}");
             self.violation(Rule::SizeHintWrong, seen);
             self.at_most = u64::MAX;
         }
         if let Some(length) = self.content_length.filter(|length| given > *length) {
-            let seen = format!("Content-Length is {length}, it has given {given} bytes");
+            let seen = format!("Content-Length is {length}, it has {given} bytes");
             self.violation(Rule::ContentLengthWrong, seen);
             self.content_length = None;
         }
@@ -201,12 +202,12 @@ impl Ledger {
         self.state = State::Ended;
     }
 
-    /// Holds what was given against what was promised; once, since the promises are kept then.
+    /// Compares the number of bytes with the promises, once.
     fn total(&mut self) {
         let given = self.given;
         if given < self.at_least {
             let least = self.at_least;
-            let seen = format!("its hints said at least {least} bytes, it ended after {given}");
+            let seen = format!("its hint was at least {least} bytes, it ended after {given}");
             self.violation(Rule::SizeHintWrong, seen);
         }
         self.at_least = 0;

@@ -46,9 +46,9 @@ where
             let seen = format!("the future of {} was polled again", this.asked);
             this.layer.violation(Rule::FuturePolledAfterDone, seen);
         }
-        let answer = ready!(this.inner.poll(cx));
+        let result = ready!(this.inner.poll(cx));
         *this.done = true;
-        Poll::Ready(answer.map(|response| {
+        Poll::Ready(result.map(|response| {
             let (parts, body) = response.into_parts();
             this.layer.head(this.asked, &parts);
             let body = LintBody::new(body, this.asked.clone(), &parts, this.layer.clone());

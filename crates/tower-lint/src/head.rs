@@ -1,4 +1,4 @@
-//! What a response's head must and must not say, given what was asked.
+//! The rules for a response's head, which depend on the request.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use http::{
 
 use crate::Rule;
 
-/// What is kept of a request.
+/// The parts of a request that the rules need.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
@@ -37,7 +37,8 @@ impl fmt::Display for Asked {
     }
 }
 
-/// Returns the rule that forbids content in a response like this, whatever its headers say.
+/// Returns the rule that forbids content in a response with this status, independent of its
+/// headers.
 pub(crate) fn forbids_content(asked: &Asked, status: StatusCode) -> Option<Rule> {
     match status {
         _ if opens_a_tunnel(asked, status) => Some(Rule::ContentOfConnect),
@@ -57,7 +58,7 @@ fn opens_a_tunnel(asked: &Asked, status: StatusCode) -> bool {
 /// Returns the number of bytes that Content-Length promises of this response's body.
 pub(crate) fn content_length(asked: &Asked, response: &Parts) -> Option<u64> {
     match forbids_content(asked, response.status) {
-        // There, it is the length of another body, or has no meaning.
+        // In these it is the length of another body, or has no meaning.
         Some(Rule::BodyNotAllowed | Rule::ContentOfConnect) => None,
         _ => length(&response.headers),
     }
@@ -70,7 +71,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     digits.then(|| text.parse().ok()).flatten()
 }
 
-/// Everything that is wrong with a head.
+/// Returns the violations of a head.
 pub(crate) fn violations(asked: &Asked, response: &Parts) -> Vec<(Rule, String)> {
     let headers = &response.headers;
     let status = response.status;
@@ -105,13 +106,13 @@ pub(crate) fn violations(asked: &Asked, response: &Parts) -> Vec<(Rule, String)>
     if malformed {
         violations.push((
             Rule::ContentLengthMalformed,
-            format!("{lengths:?} in the answer to {asked}"),
+            format!("{lengths:?} in the response to {asked}"),
         ));
     }
     if !lengths.is_empty() && headers.contains_key(TRANSFER_ENCODING) {
         violations.push((
             Rule::ContentLengthWithTransferEncoding,
-            format!("both in the answer to {asked}"),
+            format!("both in the response to {asked}"),
         ));
     }
 
@@ -127,7 +128,7 @@ pub(crate) fn violations(asked: &Asked, response: &Parts) -> Vec<(Rule, String)>
             if headers.contains_key(&name) {
                 violations.push((
                     Rule::ConnectionHeaders,
-                    format!("{name} in the answer to {asked}"),
+                    format!("{name} in the response to {asked}"),
                 ));
             }
         }

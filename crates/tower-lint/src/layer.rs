@@ -8,12 +8,28 @@ use crate::{
     head::{self, Asked},
 };
 
-/// A rule that was broken.
+/// A rule that was broken, and how.
+///
+/// # Examples
+///
+/// ```
+/// use tower_lint::{Rule, Violation};
+///
+/// let violation = Violation {
+///     rule: Rule::AllowMissing,
+///     seen: "405 to POST / without allow".to_owned(),
+/// };
+/// assert_eq!(
+///     violation.to_string(),
+///     "tower-lint, rule 305 (AllowMissing): a 405 has Allow (RFC 9110, section 15.5.6): \
+///      405 to POST / without allow"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which rule.
+    /// The rule.
     pub rule: Rule,
-    /// What was seen instead.
+    /// The observation that breaks the rule.
     pub seen: String,
 }
 
@@ -23,8 +39,38 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Watches a service and the bodies of its responses, in development: the caller of the service,
-/// the service itself, and the reader of the bodies. Nothing is changed on the way.
+/// A layer that checks a service and the bodies of its responses while an application runs. It is
+/// for development.
+///
+/// It checks the caller of the service, the service, and the reader of the bodies. It changes
+/// nothing.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Empty;
+/// use tower::{BoxError, Layer, ServiceExt, service_fn};
+/// use tower_lint::{LintLayer, Rule};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let broken = Arc::new(Mutex::new(Vec::new()));
+/// let rules = broken.clone();
+/// let lint = LintLayer::new().report(move |violation| rules.lock().unwrap().push(violation.rule));
+///
+/// // A 405 without `Allow`.
+/// let service = service_fn(async |_: Request<()>| {
+///     let mut response = Response::new(Empty::<bytes::Bytes>::new());
+///     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+///     Ok::<_, BoxError>(response)
+/// });
+/// lint.layer(service).oneshot(Request::new(())).await?;
+/// assert_eq!(*broken.lock().unwrap(), [Rule::AllowMissing]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct LintLayer {
     report: Arc<dyn Fn(&Violation) + Send + Sync>,
@@ -32,7 +78,7 @@ pub struct LintLayer {
 }
 
 impl LintLayer {
-    /// A violation panics, where it happens.
+    /// Creates a layer that panics at a violation.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -41,16 +87,29 @@ impl LintLayer {
         }
     }
 
-    /// A violation is told to this function instead, and the request goes on.
+    /// Calls this function at a violation instead of panicking. The request continues. By default a
+    /// violation panics.
     #[must_use]
     pub fn report(mut self, report: impl Fn(&Violation) + Send + Sync + 'static) -> Self {
         self.report = Arc::new(report);
         self
     }
 
-    /// Sets that the lint is inside axum's routing, as with `Router::layer`; by default it is not.
-    /// Inside, the lint does not report responses that axum completes later: content in a response
-    /// to HEAD (rule 302), a 405 without Allow (rule 305).
+    /// Ignores the responses that axum completes after this layer. By default they are reported.
+    ///
+    /// It is for a lint inside axum's routing, as with `Router::layer`. The responses are those to
+    /// HEAD with content (rule 302), and a 405 without Allow (rule 305).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tower_lint::LintLayer;
+    ///
+    /// let app: Router = Router::new()
+    ///     .route("/", get(async || "fine"))
+    ///     .layer(LintLayer::new().in_axum());
+    /// ```
     #[must_use]
     pub fn in_axum(mut self) -> Self {
         self.in_axum = true;
@@ -63,7 +122,7 @@ impl LintLayer {
         head::forbids_content(asked, status).filter(|_| !dropped)
     }
 
-    /// Reports everything that is wrong with a response's head.
+    /// Reports the violations of a response's head.
     pub(crate) fn head(&self, asked: &Asked, response: &Parts) {
         for (rule, seen) in head::violations(asked, response) {
             if !(self.in_axum && rule == Rule::AllowMissing) {

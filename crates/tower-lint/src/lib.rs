@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
 pub mod contract;
@@ -14,3 +15,6 @@ pub use future::LintFuture;
 pub use layer::{LintLayer, Violation};
 pub use rule::Rule;
 pub use service::Lint;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -1,15 +1,28 @@
-//! The rules: what each asks for, and who says so.
+//! The rules: the text and the source of each.
 
 use std::fmt;
 
-/// Something that tower, http-body or HTTP asks of a service, a body or a layer.
+/// A rule of tower, http-body or HTTP for a service, a body or a layer.
 ///
-/// Numbers are stable: 1xx are about calling services, 2xx about bodies, 3xx about response heads, 4xx about
-/// layers (only [`contract::check`](crate::contract::check) knows those).
+/// The numbers are stable. Rules 1xx are about calls of services, 2xx about bodies, 3xx about
+/// response heads, 4xx about layers. Only [`contract::check`](crate::contract::check) checks rules
+/// 4xx.
+///
+/// # Examples
+///
+/// ```
+/// use tower_lint::Rule;
+///
+/// let rule = Rule::AllowMissing;
+/// assert_eq!(
+///     rule.to_string(),
+///     "rule 305 (AllowMissing): a 405 has Allow (RFC 9110, section 15.5.6)"
+/// );
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// 101: a service is called only after it said that it is ready.
+    /// 101: a service is called only after it reported that it is ready.
     CallWithoutReady = 101,
     /// 102: one readiness is for one call.
     CallTwiceOnOneReady = 102,
@@ -19,13 +32,13 @@ pub enum Rule {
     UsedAfterFailed = 104,
     /// 201: a body is not polled after it failed.
     BodyPolledAfterEnd = 201,
-    /// 202: a body gives nothing after its end.
+    /// 202: a body has no frame after its end.
     FrameAfterEnd = 202,
     /// 203: a size hint's lower bound is not above its upper bound.
     SizeHintOrder = 203,
-    /// 204: a body has as many bytes as its size hints said.
+    /// 204: a body has as many bytes as its size hints promise.
     SizeHintWrong = 204,
-    /// 205: a body that says it is at its end gives no further frame.
+    /// 205: a body that reports its end has no further frame.
     EndStreamWrong = 205,
     /// 206: trailers are a body's last frame.
     FrameAfterTrailers = 206,
@@ -43,35 +56,36 @@ pub enum Rule {
     WwwAuthenticateMissing = 306,
     /// 307: a 206 has Content-Range, or is multipart/byteranges.
     ContentRangeMissing = 307,
-    /// 308: a response over HTTP/2 has no header that is about the connection.
+    /// 308: a response over HTTP/2 has no header about the connection.
     ConnectionHeaders = 308,
     /// 309: a 205 has no content.
     ContentOfReset = 309,
     /// 310: a 2xx to CONNECT has no Content-Length, no Transfer-Encoding and no content.
     ContentOfConnect = 310,
-    /// 401: the inner service gets method, URI, version, headers and extensions as they came.
+    /// 401: the inner service gets method, URI, version, headers and extensions of the request; a
+    /// layer may add headers and extensions.
     RequestHead = 401,
-    /// 402: the inner service gets the request's bytes and trailers as they came.
+    /// 402: the inner service gets the bytes and trailers of the request's body.
     RequestBody = 402,
-    /// 403: the client gets status, version, headers and extensions of the inner service's response;
-    /// a layer may add headers and extensions.
+    /// 403: the client gets status, version, headers and extensions of the inner service's
+    /// response; a layer may add headers and extensions.
     ResponseHead = 403,
-    /// 404: the client gets the response's bytes and trailers as the inner service gave them.
+    /// 404: the client gets the bytes and trailers of the inner service's response body.
     ResponseBody = 404,
     /// 405: the inner service's error reaches the caller, itself or as a source.
     ServiceError = 405,
     /// 406: the error of the inner service's poll_ready reaches the caller.
     ReadyError = 406,
-    /// 407: the inner body's error reaches the reader, after what came before it.
+    /// 407: the inner body's error reaches the reader, after the data before it.
     BodyError = 407,
     /// 408: a request to an inner service that is not ready reaches it later, and once.
     ///
-    /// A layer that is always ready, and calls the inner service at once, has other rules against
-    /// it: 101, 102, 406 and 409.
+    /// A layer that is always ready, and calls the inner service at once, breaks other rules: 101,
+    /// 102, 406 and 409.
     Readiness = 408,
     /// 409: a waiting task is woken when the inner future or body can continue.
     Wake = 409,
-    /// 410: dropping a future or a body, at any point, drops what is inside, once.
+    /// 410: a future or a body that is dropped, at any point, drops its inner one, once.
     Drop = 410,
 }
 
@@ -120,13 +134,13 @@ impl Rule {
         self as u16
     }
 
-    /// Returns what the rule asks for.
+    /// Returns the text of the rule.
     #[must_use]
     pub fn text(self) -> &'static str {
         self.entry().0
     }
 
-    /// Returns the document or the trait that asks for it.
+    /// Returns the source of the rule: a document or a method of a trait.
     #[must_use]
     pub fn source(self) -> &'static str {
         self.entry().1
@@ -139,26 +153,24 @@ impl Rule {
         const FRAME: &str = "http_body::Body::poll_frame";
         const HINT: &str = "http_body::Body::size_hint";
         const END: &str = "http_body::Body::is_end_stream";
-        const LAYER: &str = "a layer leaves alone what it is not about";
+        const LAYER: &str = "a layer changes only what it is responsible for";
+        const DROP: &str = "std::ops::Drop::drop";
         match self {
             Self::CallWithoutReady => (
-                "a service is called only after it said that it is ready",
+                "a service is called only after it reported that it is ready",
                 CALL,
             ),
             Self::CallTwiceOnOneReady => ("one readiness is for one call", CALL),
             Self::FuturePolledAfterDone => ("a future is not polled after it is done", FUTURE),
             Self::UsedAfterFailed => ("a service whose poll_ready failed is not used again", READY),
             Self::BodyPolledAfterEnd => ("a body is not polled after it failed", FRAME),
-            Self::FrameAfterEnd => ("a body gives nothing after its end", FRAME),
+            Self::FrameAfterEnd => ("a body has no frame after its end", FRAME),
             Self::SizeHintOrder => (
                 "a size hint's lower bound is not above its upper bound",
                 HINT,
             ),
-            Self::SizeHintWrong => ("a body has as many bytes as its size hints said", HINT),
-            Self::EndStreamWrong => (
-                "a body that says it is at its end gives no further frame",
-                END,
-            ),
+            Self::SizeHintWrong => ("a body has as many bytes as its size hints promise", HINT),
+            Self::EndStreamWrong => ("a body that reports its end has no further frame", END),
             Self::FrameAfterTrailers => {
                 ("trailers are a body's last frame", "RFC 9110, section 6.5")
             }
@@ -186,7 +198,7 @@ impl Rule {
                 "RFC 9110, section 15.3.7",
             ),
             Self::ConnectionHeaders => (
-                "a response over HTTP/2 has no header that is about the connection",
+                "a response over HTTP/2 has no header about the connection",
                 "RFC 9113, section 8.2.2",
             ),
             Self::ContentOfReset => ("a 205 has no content", "RFC 9110, section 15.3.6"),
@@ -195,11 +207,12 @@ impl Rule {
                 "RFC 9110, section 9.3.6",
             ),
             Self::RequestHead => (
-                "the inner service gets method, URI, version, headers and extensions as they came",
+                "the inner service gets method, URI, version, headers and extensions of the request; \
+                 a layer may add headers and extensions",
                 LAYER,
             ),
             Self::RequestBody => (
-                "the inner service gets the request's bytes and trailers as they came",
+                "the inner service gets the bytes and trailers of the request's body",
                 LAYER,
             ),
             Self::ResponseHead => (
@@ -208,7 +221,7 @@ impl Rule {
                 LAYER,
             ),
             Self::ResponseBody => (
-                "the client gets the response's bytes and trailers as the inner service gave them",
+                "the client gets the bytes and trailers of the inner service's response body",
                 LAYER,
             ),
             Self::ServiceError => (
@@ -220,7 +233,7 @@ impl Rule {
                 READY,
             ),
             Self::BodyError => (
-                "the inner body's error reaches the reader, after what came before it",
+                "the inner body's error reaches the reader, after the data before it",
                 FRAME,
             ),
             Self::Readiness => (
@@ -232,8 +245,9 @@ impl Rule {
                 FUTURE,
             ),
             Self::Drop => (
-                "dropping a future or a body, at any point, drops what is inside, once",
-                "WSGI's close(), PEP 3333",
+                "a future or a body that is dropped, at any point, drops its inner one, once",
+                // DIFFERENCE: in WSGI (PEP 3333), each middleware calls close() itself.
+                DROP,
             ),
         }
     }
@@ -256,21 +270,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_rules_are_listed_once_by_number_and_in_the_readme() {
+    fn all_rules_are_listed_once_by_number_and_in_rules_md() {
         assert!(
             Rule::ALL
                 .windows(2)
                 .all(|pair| pair[0].number() < pair[1].number())
         );
-        let readme = include_str!("../README.md");
+        let rules = include_str!("../RULES.md");
         for rule in Rule::all() {
             let row = format!(
-                "| {} | `{rule:?}` | {} | {} |",
+                "| LINT-{} | `{rule:?}` | {} | {} |",
                 rule.number(),
                 rule.text(),
                 rule.source()
             );
-            assert!(readme.contains(&row), "the README lacks this row:\n{row}");
+            assert!(rules.contains(&row), "RULES.md lacks this row:\n{row}");
         }
     }
 }

@@ -7,6 +7,8 @@ use tower_service::Service;
 use crate::{LintBody, LintFuture, LintLayer, Rule, head::Asked};
 
 /// The service that [`LintLayer`] makes.
+///
+/// Its readiness, its errors and its responses are those of the inner service.
 #[derive(Debug)]
 pub struct Lint<S> {
     inner: S,
@@ -14,7 +16,7 @@ pub struct Lint<S> {
     layer: LintLayer,
 }
 
-/// What this very instance has said when it was last asked. A clone was not asked yet.
+/// The last result of this instance's `poll_ready`. A clone has none.
 #[derive(Clone, Copy, Debug)]
 enum Readiness {
     NotAsked,
@@ -67,17 +69,15 @@ where
             Readiness::Ready => {}
             Readiness::NotAsked => self.layer.violation(
                 Rule::CallWithoutReady,
-                format!("{asked} was given to an instance that never said that it was ready"),
+                format!("{asked} was sent to an instance that never reported that it is ready"),
             ),
             Readiness::Used => self.layer.violation(
                 Rule::CallTwiceOnOneReady,
-                format!(
-                    "{asked} was given to an instance whose readiness was used up by another call"
-                ),
+                format!("{asked} was sent to an instance whose readiness was used by another call"),
             ),
             Readiness::Failed => self.layer.violation(
                 Rule::UsedAfterFailed,
-                format!("{asked} was given to an instance whose poll_ready had failed"),
+                format!("{asked} was sent to an instance whose poll_ready had failed"),
             ),
         }
         LintFuture::new(self.inner.call(request), asked, self.layer.clone())

@@ -3,8 +3,34 @@ use std::fmt;
 use http::StatusCode;
 use tower_kit::Rejection;
 
-/// The reason of the layer's [`Rejection`], a 400. It is for the log, because it has what was found.
-/// The client is told only which rule the request broke.
+/// The reason of the layer's [`Rejection`], a 400.
+///
+/// It is for the log, because it has what was found. The client sees only which rule the request
+/// broke.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use tower::{BoxError, Layer, ServiceExt, service_fn};
+/// use tower_kit::Rejection;
+/// use tower_origin::{BadOrigin, OriginLayer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// async fn inner(_: Request<()>) -> Result<Response<Full<bytes::Bytes>>, BoxError> {
+///     Ok(Response::default())
+/// }
+/// let app = OriginLayer::new().hosts(["example.org"])?.layer(service_fn(inner));
+///
+/// let request = Request::get("/").header("host", "evil.example").body(())?;
+/// let response = app.oneshot(request).await?;
+/// let reason: Option<&BadOrigin> = Rejection::of(&response).and_then(Rejection::reason);
+/// assert_eq!(reason, Some(&BadOrigin::UnknownHost("evil.example".into())));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadOrigin {
@@ -13,20 +39,24 @@ pub enum BadOrigin {
     /// In HTTP/2 and later, `Host` and `:authority` differ (RFC 9113, section 8.3.1). A port that
     /// is the scheme's own makes no difference.
     HostsDiffer,
-    /// This is no host, or no port. The `&str` is the header's name, or `:authority`.
+    /// The value is not a host, or its port is not a port. The `&str` is the header's name, or
+    /// `:authority`.
     MalformedHost(&'static str, Box<str>),
     /// The request names no host. The layer has a list of hosts, but no
     /// [`default_host`](crate::OriginLayer::default_host).
     NoHost,
-    /// This host is none of those that are served.
+    /// The host is not on the list of hosts.
     UnknownHost(Box<str>),
-    /// A trusted proxy passes both `Forwarded` and X-Forwarded-* headers on: one of them may be the
-    /// client's own. [`only_forwarded`](crate::OriginLayer::only_forwarded) and
+    /// The request of a trusted proxy has both `Forwarded` and X-Forwarded-* headers. One of them
+    /// may be the client's own. [`only_forwarded`](crate::OriginLayer::only_forwarded) and
     /// [`only_x_forwarded`](crate::OriginLayer::only_x_forwarded) name the one that the proxy sets.
     TwoKinds,
-    /// A header from a trusted proxy is malformed: its name; the part of the header line, or of the
-    /// one parameter, that shows the error; the position of the error in bytes; and what was
-    /// expected there.
+    /// A header from a trusted proxy is malformed. The fields are, in this order:
+    ///
+    /// - the header's name
+    /// - the part of the header line, or of the parameter, around the error
+    /// - the position of the error in bytes
+    /// - the text of what was expected there
     Malformed(&'static str, Box<str>, usize, &'static str),
 }
 
@@ -44,7 +74,7 @@ impl BadOrigin {
         Self::MalformedHost(name, shown(value, 0))
     }
 
-    /// Returns what the client is told.
+    /// Returns the text for the client.
     fn detail(&self) -> &'static str {
         match self {
             Self::SeveralHosts => "the request names several hosts",

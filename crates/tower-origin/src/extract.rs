@@ -10,6 +10,19 @@ use crate::Origin;
 
 /// The reason of the extractor's [`Rejection`], a 500: the request has no [`Origin`], because no
 /// [`OriginLayer`](crate::OriginLayer) is around the router.
+///
+/// # Examples
+///
+/// ```
+/// use http::Response;
+/// use tower_kit::Rejection;
+/// use tower_origin::NoOrigin;
+///
+/// fn has_no_layer<B>(response: &Response<B>) -> bool {
+///     Rejection::of(response).is_some_and(|it| it.reason::<NoOrigin>().is_some())
+/// }
+/// # assert!(!has_no_layer(&Response::new(())));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoOrigin;
 
@@ -21,8 +34,9 @@ impl fmt::Display for NoOrigin {
 
 impl std::error::Error for NoOrigin {}
 
-/// A handler takes an `Origin`, or an `Option<Origin>` if there may be no layer. In tests,
-/// `MockConnectInfo` goes around the layer, so it is added after it.
+/// Extracts the origin. An `Option<Origin>` is `None` if there is no layer.
+///
+/// In tests, `MockConnectInfo` is outside of the layer, so it is added after it.
 ///
 /// ```
 /// use std::net::SocketAddr;

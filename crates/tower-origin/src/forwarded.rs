@@ -1,16 +1,22 @@
 //! The grammar of the `Forwarded` header ([RFC 7239, section
-//! 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)), to the letter, except for habits of
-//! proxies that do not change where anything ends. These are white space around semicolons, a `:`,
-//! `[` or `]` without quotes, an IPv6 address without brackets, and no value at all.
+//! 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)).
 //!
-//! A client may write the start of the header and a trusted proxy goes on behind it. Whatever is not well-formed is an
-//! error as a whole: a quote that the client has left open would otherwise swallow what the proxy says.
+//! It also allows deviations of real proxies that do not change where elements and values end:
+//!
+//! - white space around semicolons
+//! - a `:`, `[` or `]` without quotes
+//! - an IPv6 address without brackets
+//! - an empty value
+//!
+//! A client may write the start of the header, to which a trusted proxy appends. A malformed header
+//! is an error as a whole. Otherwise a quote that the client leaves open could hide the element of
+//! the proxy.
 
 use std::borrow::Cow;
 
 use crate::node::Node;
 
-/// What one proxy says of the request that it got.
+/// The report of one proxy about the request that it got.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Element {
     pub(crate) node: Option<Node>,
@@ -18,11 +24,11 @@ pub(crate) struct Element {
     pub(crate) proto: Option<Box<str>>,
 }
 
-/// What is wrong, and at which byte.
-pub(crate) type Offence = (usize, &'static str);
+/// The position of an error in bytes, and its message.
+pub(crate) type ParseError = (usize, &'static str);
 
 /// Reads the elements of one header line, the first proxy's first.
-pub(crate) fn parse(line: &str) -> Result<Vec<Element>, Offence> {
+pub(crate) fn parse(line: &str) -> Result<Vec<Element>, ParseError> {
     let mut parser = Parser { line, at: 0 };
     let mut elements = Vec::new();
     loop {
@@ -58,8 +64,9 @@ impl<'a> Parser<'a> {
         self.at = self.line.len() - self.rest().trim_start_matches([' ', '\t']).len();
     }
 
-    /// Pairs with semicolons between; there may be nothing where a pair could stand. `None` without any pair.
-    fn element(&mut self) -> Result<Option<Element>, Offence> {
+    /// Reads pairs that are separated by semicolons. A pair may be missing. Returns `None` if all
+    /// are.
+    fn element(&mut self) -> Result<Option<Element>, ParseError> {
         let mut element = Element::default();
         let (mut some, mut seen) = (false, [false; 3]);
         loop {
@@ -68,13 +75,13 @@ impl<'a> Parser<'a> {
             let name = self.while_is(is_token);
             if !name.is_empty() {
                 some = true;
-                // Nobody reads the others.
+                // Other parameters are not used.
                 let known = ["for", "host", "proto"];
                 let known = known
                     .iter()
                     .position(|known| name.eq_ignore_ascii_case(known));
                 if known.is_some_and(|known| std::mem::replace(&mut seen[known], true)) {
-                    return Err((start, "a parameter that is there already"));
+                    return Err((start, "a duplicate parameter"));
                 }
                 if !self.eat('=') {
                     return Err((self.at, "expected `=` after the parameter's name"));
@@ -84,8 +91,9 @@ impl<'a> Parser<'a> {
                 match known {
                     Some(0) => {
                         let node = Node::parse(&value);
-                        let words = "expected an address, `unknown` or `_name`; IPv6 in brackets";
-                        element.node = Some(node.ok_or((start, words))?);
+                        let expected =
+                            "expected an address, `unknown` or `_name`; IPv6 in brackets";
+                        element.node = Some(node.ok_or((start, expected))?);
                     }
                     Some(1) => element.host = Some(value.into()),
                     Some(_) => element.proto = Some(value.into()),
@@ -99,7 +107,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn value(&mut self) -> Result<Cow<'a, str>, Offence> {
+    fn value(&mut self) -> Result<Cow<'a, str>, ParseError> {
         if self.eat('"') {
             return self.quoted().map(Cow::Owned);
         }
@@ -114,8 +122,8 @@ impl<'a> Parser<'a> {
         &rest[..end]
     }
 
-    /// What follows a quote, up to the next that has no backslash before it.
-    fn quoted(&mut self) -> Result<String, Offence> {
+    /// Reads the text after a quote, up to the next quote without a backslash before it.
+    fn quoted(&mut self) -> Result<String, ParseError> {
         let open = self.at - 1;
         let mut text = String::new();
         let mut escaped = false;
@@ -135,7 +143,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// RFC 9110, section 5.6.2.
+/// Returns whether a character may be in a token (RFC 9110, section 5.6.2).
 fn is_token(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
 }
@@ -153,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_read_in_their_order() {
+    fn origin_4_elements_are_read_in_their_order() {
         let table = [
             (
                 "for=192.0.2.60;proto=http;by=203.0.113.43",
@@ -208,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_says_where() {
+    fn origin_4_an_error_has_its_position() {
         let pair = "expected `=` after the parameter's name";
         let node = "expected an address, `unknown` or `_name`; IPv6 in brackets";
         let end = "expected `,`, `;` or the end";
@@ -229,11 +237,8 @@ mod tests {
             ("for=\"1.2.3.4\"x", (13, end)),
             ("for=1.2.3.4 for=1.2.3.4", (12, end)),
             ("=1.2.3.4", (0, end)),
-            (
-                "for=1.2.3.4;FOR=1.2.3.5",
-                (12, "a parameter that is there already"),
-            ),
-            // What a client has opened, and what a proxy appends.
+            ("for=1.2.3.4;FOR=1.2.3.5", (12, "a duplicate parameter")),
+            // A client leaves a quote open, and a proxy appends its element.
             (
                 "for=\"_a, for=203.0.113.9",
                 (4, "a quote that is not closed"),
@@ -245,8 +250,8 @@ mod tests {
                 (2, "a quote that is not closed"),
             ),
         ];
-        for (line, offence) in table {
-            assert_eq!(parse(line), Err(offence), "{line}");
+        for (line, error) in table {
+            assert_eq!(parse(line), Err(error), "{line}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The grammar of a host, stricter than RFC 3986, section 3.2.2: what stands in a URL is a name of letters, digits,
-//! `-` and `_`, or an address, and nothing that a link, a log or a cache key could trip over.
+//! The grammar of a host, which is stricter than RFC 3986, section 3.2.2. A host is a name of
+//! letters, digits, `-` and `_`, or an address. It has no character that is special in a link, a
+//! log or a cache key.
 
 use std::{
     fmt,
@@ -8,10 +9,10 @@ use std::{
 
 use http::uri::Scheme;
 
-/// The longest name, in bytes: that of the DNS.
+/// The maximum length of a name in bytes, as in the DNS.
 const MAX_LEN: usize = 253;
 
-/// A host, in lower case and without a dot at its end, and the port if there was one.
+/// A host in lower case and without a dot at its end, and its port if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
     pub(crate) name: Box<str>,
@@ -19,7 +20,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Reads the value of a `Host` header. `None` if it is no host; an empty one is none either.
+    /// Reads the value of a `Host` header. Returns `None` if it is not a host, for example if it is
+    /// empty.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (name, rest) = match text.strip_prefix('[') {
             Some(rest) => {
@@ -35,7 +37,7 @@ impl Host {
         let port = match rest.strip_prefix(':') {
             None if rest.is_empty() => None,
             None => return None,
-            // RFC 3986, section 3.2.3: no port after the colon is the default port.
+            // RFC 3986, section 3.2.3: an empty port is the default port.
             Some("") => None,
             Some(port) => Some(self::port(port)?),
         };
@@ -58,13 +60,13 @@ pub(crate) fn default_port(scheme: &Scheme) -> u16 {
     if *scheme == Scheme::HTTPS { 443 } else { 80 }
 }
 
-/// A port in decimal digits and nothing else.
+/// Reads a port, which has only decimal digits.
 pub(crate) fn port(text: &str) -> Option<u16> {
     let digits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
-/// A name or an IPv4 address.
+/// Reads a name or an IPv4 address.
 fn name(text: &str) -> Option<Box<str>> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let label = |label: &str| {
@@ -74,7 +76,8 @@ fn name(text: &str) -> Option<Box<str>> {
     if name.len() > MAX_LEN || !name.split('.').all(label) {
         return None;
     }
-    // Where the last label is a number, some clients read an address: `127.1` and `0x7f.1` are 127.0.0.1 to them.
+    // If the last label is a number, some clients read an address: for them `127.1` and `0x7f.1`
+    // are 127.0.0.1.
     let last = name.rsplit('.').next().unwrap_or_default();
     let number = match last.strip_prefix("0x") {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
@@ -86,16 +89,17 @@ fn name(text: &str) -> Option<Box<str>> {
     Some(name.into())
 }
 
-/// Hosts that are served, on one port or on any.
+/// A pattern of hosts that are served, on one port or on any.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct HostPattern {
     host: Host,
-    /// Whether it is not the name itself, but all names below it.
+    /// Whether the pattern is for all names below this name, and not for the name itself.
     below: bool,
 }
 
 impl HostPattern {
-    /// Reads `example.org`, `*.example.org`, `192.0.2.1` or `[2001:db8::1]`, each perhaps with a port.
+    /// Reads `example.org`, `*.example.org`, `192.0.2.1` or `[2001:db8::1]`, each perhaps with a
+    /// port.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, below) = match text.strip_prefix("*.") {
             Some(domain) => (domain, true),
@@ -105,7 +109,7 @@ impl HostPattern {
         Some(Self { host, below })
     }
 
-    /// Returns whether a host is one of them, in a request of this scheme.
+    /// Returns whether a host matches, in a request of this scheme.
     pub(crate) fn matches(&self, host: &Host, scheme: &Scheme) -> bool {
         let name = match host.name.strip_suffix(&*self.host.name) {
             Some("") => !self.below,
@@ -136,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn origin_8_a_host_is_a_name_or_an_address_with_a_port() {
         let table = [
             ("example.org", "example.org", None),
             ("EXAMPLE.Org", "example.org", None),
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_host() {
+    fn origin_8_nothing_else_is_a_host() {
         for text in [
             "",
             ".",
@@ -220,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_a_host_or_all_below_a_domain() {
+    fn origin_9_a_pattern_is_a_host_or_all_below_a_domain() {
         let matches = |pattern, host| {
             HostPattern::parse(pattern)
                 .unwrap()

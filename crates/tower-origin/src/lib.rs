@@ -22,3 +22,6 @@ pub use origin::Origin;
 pub use peer::PeerAddr;
 pub use resolve::XForwarded;
 pub use service::WithOrigin;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -1,17 +1,17 @@
-//! Who sent a request on: the nodes of `Forwarded` (RFC 7239, section 6) and of X-Forwarded-For, which has no grammar
-//! but habits.
+//! The nodes that forwarded a request: those of `Forwarded` (RFC 7239, section 6), and those of
+//! X-Forwarded-For, which has no grammar, only conventions.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::host;
 
-/// A hop, as the proxy that it came to has seen it.
+/// A hop, as the next proxy saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Address(IpAddr, Option<u16>),
     /// The other end of a Unix socket.
     Local,
-    /// The proxy does not know, or does not tell.
+    /// The proxy does not know the hop, or hides it.
     Hidden,
 }
 
@@ -24,7 +24,7 @@ impl Node {
             return Some(Self::Address(address, None));
         }
         let (name, port) = match text.rsplit_once(':') {
-            // Those in the brackets belong to the address.
+            // A colon in brackets is part of the address.
             Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
             _ => (text, None),
         };
@@ -66,7 +66,7 @@ fn without_brackets(text: &str) -> Option<IpAddr> {
     (!ambiguous).then(|| address.to_canonical())
 }
 
-/// `_` and at least one more character (RFC 7239, section 6.3).
+/// Returns whether a text is `_` and at least one more character (RFC 7239, section 6.3).
 fn is_obfuscated(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     text.len() > 1 && text.starts_with('_') && text.bytes().all(legal)
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_an_address_or_hidden() {
+    fn origin_4_a_node_is_an_address_or_hidden() {
         let table = [
             ("192.0.2.1", address("192.0.2.1", None)),
             ("192.0.2.1:8080", address("192.0.2.1", Some(8080))),
@@ -112,8 +112,8 @@ mod tests {
         assert_eq!(Node::parse_bare("unix:"), Some(Node::Local));
         assert_eq!(Node::parse("unix:"), None);
         assert_eq!(Node::parse("fe80::1%eth0"), None);
-        // Habit has no ports after addresses without brackets, the grammar has none without
-        // brackets at all.
+        // By convention, X-Forwarded-For has no port after an address without brackets. In
+        // `Forwarded` it may be one.
         for text in ["2001:db8::9:81", "::1:80", "1::2:3"] {
             assert_eq!(Node::parse_bare(text), address(text, None), "{text}");
             assert_eq!(Node::parse(text), None, "{text}");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_node() {
+    fn origin_4_nothing_else_is_a_node() {
         for text in [
             "",
             " ",

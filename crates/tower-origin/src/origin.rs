@@ -6,12 +6,26 @@ use tower_environ::MountExt;
 
 use crate::host::{Host, default_port};
 
-/// Who asked for a request, and for which URL. It is in the request's extensions.
+/// The client of a request, and the URL that the client requested. It is in the request's
+/// extensions.
+///
+/// # Examples
+///
+/// ```
+/// use http::request::Parts;
+/// use tower_origin::Origin;
+///
+/// fn log_line(parts: &Parts) -> Option<String> {
+///     let origin: &Origin = parts.extensions.get()?;
+///     let client = origin.client()?;
+///     Some(format!("{client} {} {}", origin.scheme(), origin.host()?))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub(crate) scheme: Scheme,
     pub(crate) host: Option<Host>,
-    /// Whether the layer was given the host: listed, or as the default.
+    /// Whether the host is on the layer's list or its default host.
     pub(crate) vouched: bool,
     pub(crate) client: Option<IpAddr>,
     pub(crate) client_port: Option<u16>,
@@ -19,34 +33,34 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The scheme of the client's own connection: `http` or `https`.
+    /// Returns the scheme of the client's own connection: `http` or `https`.
     #[must_use]
     pub fn scheme(&self) -> &Scheme {
         &self.scheme
     }
 
-    /// The host that the client asked for, in lower case, an IPv6 address in brackets; without the port. `None` if
-    /// the request names none and the layer has no
+    /// Returns the host that the client requested, without the port. It is in lower case, and an
+    /// IPv6 address is in brackets. It is `None` if the request names no host and the layer has no
     /// [`default_host`](crate::OriginLayer::default_host).
     ///
-    /// It is well-formed, but unless the layer was given a list of hosts it is just what the client says.
+    /// It is well-formed. Without a list of hosts it may be any host that the client sends.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.host.as_ref().map(|host| &*host.name)
     }
 
-    /// The port that the client asked for: the one that it named, or that of the scheme.
+    /// Returns the port that the client requested: the one that it named, or that of the scheme.
     #[must_use]
     pub fn port(&self) -> u16 {
         let named = self.host.as_ref().map(|host| host.port(&self.scheme));
         named.unwrap_or_else(|| default_port(&self.scheme))
     }
 
-    /// Host and port as they stand in a URL: the port only if it is not the scheme's own. `None` where
-    /// [`host`](Origin::host) is.
+    /// Returns host and port as in a URL, with the port only if it is not the scheme's own. It is
+    /// `None` if [`host`](Origin::host) is.
     ///
-    /// Like that one it is the client's word where there is no list of hosts: make links with [`url`](Origin::url) or
-    /// [`application_url`](Origin::application_url).
+    /// Without a list of hosts it may be any host that the client sends. Make links with
+    /// [`url`](Origin::url) or [`application_url`](Origin::application_url).
     #[must_use]
     pub fn authority(&self) -> Option<String> {
         let mut host = self.host.clone()?;
@@ -54,33 +68,40 @@ impl Origin {
         Some(host.to_string())
     }
 
-    /// The address of the client: of the last hop that is not a trusted proxy. `None` if it is not known, or hidden
-    /// by a proxy.
+    /// Returns the address of the client: of the last hop that is not a trusted proxy. It is `None`
+    /// if it is not known, or if a proxy hides it.
     ///
-    /// Where all hops are trusted it is the first of them: one of your own that asks by itself.
+    /// If all hops are trusted it is the first of them, because then one of your own hosts is the
+    /// client.
     #[must_use]
     pub fn client(&self) -> Option<IpAddr> {
         self.client
     }
 
-    /// The port of the client's end of the connection, where it is known.
+    /// Returns the port of the client's end of the connection, if it is known.
     #[must_use]
     pub fn client_port(&self) -> Option<u16> {
         self.client_port
     }
 
-    /// What the proxies have taken off the path, such as `/app`; empty if nothing.
+    /// Returns the prefix that the proxies have stripped from the path, such as `/app`, or an empty
+    /// text.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The absolute URL that the client asked for: scheme, host, port unless it is the scheme's own, prefix, the path
-    /// as the server saw it, and the query. What no URL has, and clients send all the same, is encoded: quotes,
-    /// backslashes, bytes beyond ASCII.
+    /// Returns the absolute URL that the client requested.
     ///
-    /// `None` where nobody vouches for the host: a link made of what a client says leads its next reader to
-    /// wherever that client likes. [`OriginLayer::hosts`](crate::OriginLayer::hosts) says who is vouched for.
+    /// It has the scheme, the host, the port if it is not the scheme's own, the prefix, the path as
+    /// the server saw it, and the query. Characters that are not legal in a URL are encoded,
+    /// because clients send them: quotes, backslashes, bytes beyond ASCII.
+    ///
+    /// It is `None` if the host is not on the list of
+    /// [`OriginLayer::hosts`](crate::OriginLayer::hosts) and not the default host. Otherwise a
+    /// client could choose where a link leads its next reader.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use bytes::Bytes;
@@ -112,7 +133,7 @@ impl Origin {
     #[must_use]
     pub fn url(&self, parts: &Parts) -> Option<String> {
         let mut url = self.application_url(parts)?;
-        // `*`, in OPTIONS, is no path (RFC 9110, section 7.1).
+        // `*` in OPTIONS is not a path (RFC 9110, section 7.1).
         if parts.path_info().starts_with('/') {
             url.extend(legal(parts.path_info()));
         }
@@ -123,10 +144,22 @@ impl Origin {
         Some(url)
     }
 
-    /// The absolute URL of the application: up to where it is mounted, without a slash at the end. What is to be linked
-    /// is appended, beginning with a slash.
+    /// Returns the absolute URL of the application, up to the end of its mount. It has no slash at
+    /// its end. To make a link, append a path that begins with a slash.
     ///
-    /// `None` where [`url`](Origin::url) is.
+    /// It is `None` if [`url`](Origin::url) is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use tower_origin::Origin;
+    ///
+    /// fn login(parts: &Parts) -> Option<String> {
+    ///     let origin: &Origin = parts.extensions.get()?;
+    ///     Some(format!("{}/login", origin.application_url(parts)?))
+    /// }
+    /// ```
     #[must_use]
     pub fn application_url(&self, parts: &Parts) -> Option<String> {
         let authority = self.authority().filter(|_| self.vouched)?;
@@ -136,7 +169,7 @@ impl Origin {
     }
 }
 
-/// What RFC 3986 has in no path and no query, though `http::Uri` lets it pass.
+/// The characters that `http::Uri` accepts in a path or a query, and RFC 3986 does not.
 const ILLEGAL: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

@@ -19,7 +19,10 @@ use http::Extensions;
 /// use tower::{ServiceExt, util::MapRequest};
 /// use tower_origin::PeerAddr;
 ///
-/// fn with_peer<S, B>(app: S, peer: SocketAddr) -> MapRequest<S, impl FnMut(Request<B>) -> Request<B> + Clone>
+/// fn with_peer<S, B>(
+///     app: S,
+///     peer: SocketAddr,
+/// ) -> MapRequest<S, impl FnMut(Request<B>) -> Request<B> + Clone>
 /// where
 ///     S: tower::Service<Request<B>>,
 /// {
@@ -32,7 +35,7 @@ use http::Extensions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// Returns the peer's address, wherever the server left it.
+/// Returns the peer's address from the extension that the server has inserted.
 pub(crate) fn of(extensions: &Extensions) -> Option<SocketAddr> {
     let peer = extensions.get::<PeerAddr>().map(|peer| peer.0);
     #[cfg(feature = "axum")]
@@ -42,8 +45,8 @@ pub(crate) fn of(extensions: &Extensions) -> Option<SocketAddr> {
     peer
 }
 
-/// Returns the address that axum's server left. A mock counts after a connection, as with axum's
-/// own extractor.
+/// Returns the address that axum's server has inserted. A mock counts after a connection, as with
+/// axum's own extractor.
 #[cfg(feature = "axum")]
 fn axum(extensions: &Extensions) -> Option<SocketAddr> {
     use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
@@ -54,7 +57,7 @@ fn axum(extensions: &Extensions) -> Option<SocketAddr> {
         .or_else(|| mock().map(|mock| mock.0))
 }
 
-/// Returns the address that tonic's server left, over TLS too.
+/// Returns the address that tonic's server has inserted, over TLS too.
 #[cfg(feature = "tonic")]
 fn tonic(extensions: &Extensions) -> Option<SocketAddr> {
     let info = extensions.get::<tonic::transport::server::TcpConnectInfo>();

@@ -1,20 +1,22 @@
-//! The grammar of a path prefix: one that can be put before a path in a link and leads nowhere else.
+//! The grammar of a path prefix. A link that begins with it cannot lead to another host or path.
 
-/// What a prefix should be.
+/// The part of an error message that describes a prefix.
 pub(crate) const EXPECTED: &str =
     "expected a path such as `/app`, without empty or dot segments, query or fragment";
 
-/// Reads `/app`, `/a/b/` or `/`, as it stands in a URL; without the slash at the end, so that `/` is nothing.
+/// Reads a prefix as it is in a URL: `/app`, `/a/b/` or `/`. Returns it without the slash at the
+/// end, so `/` is empty.
 pub(crate) fn parse(text: &str) -> Option<&str> {
     let segments = text.strip_suffix('/').unwrap_or(text);
     if segments.is_empty() && text == "/" {
         return Some("");
     }
-    let segments_are_segments = segments.strip_prefix('/')?.split('/').all(is_segment);
-    segments_are_segments.then_some(segments)
+    let are_segments = segments.strip_prefix('/')?.split('/').all(is_segment);
+    are_segments.then_some(segments)
 }
 
-/// Of the characters of RFC 3986, section 3.3, and neither `.` nor `..`, encoded or not.
+/// Returns whether a segment has only the characters of RFC 3986, section 3.3, and is not `.` or
+/// `..`, encoded or not.
 fn is_segment(segment: &str) -> bool {
     let mut rest = segment.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -34,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_a_path_that_leads_nowhere_else() {
+    fn origin_6_a_prefix_is_a_path_of_legal_segments() {
         let table = [
             ("/", Some("")),
             ("/app", Some("/app")),

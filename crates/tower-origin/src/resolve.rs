@@ -1,8 +1,8 @@
-//! The rule: whose word counts for what.
+//! The rule: which headers count.
 //!
-//! A header counts if the peer, who sent it, is trusted, and of a list that several proxies have written only the end
-//! that trusted ones have: from the right, as far as and including the first hop that is none of them. That hop is
-//! the client.
+//! A header counts if the peer that sent it is trusted. If several proxies have written a list,
+//! only the entries of trusted proxies count. They are read from the right, up to the first hop
+//! that is not a trusted proxy. That hop is the client.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -29,13 +29,13 @@ const X_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// What the layer was told.
+/// The configuration of the layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) trusted: Vec<IpNet>,
     pub(crate) trusted_without_address: bool,
     pub(crate) kind: Kind,
-    /// What counts besides X-Forwarded-For and -Proto.
+    /// The headers that count besides X-Forwarded-For and -Proto.
     pub(crate) extra: Vec<XForwarded>,
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) default_host: Option<Host>,
@@ -43,7 +43,7 @@ pub(crate) struct Rules {
     pub(crate) prefix: Option<Arc<str>>,
 }
 
-/// Which headers the proxies set.
+/// The kind of headers that the proxies set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Either,
@@ -51,24 +51,36 @@ pub(crate) enum Kind {
     XForwarded,
 }
 
-/// A header that many proxies do not set, and pass on if a client does. Those that the proxies do set are named to
-/// [`OriginLayer::x_forwarded`](crate::OriginLayer::x_forwarded).
+/// A header that counts only if [`OriginLayer::x_forwarded`](crate::OriginLayer::x_forwarded) names
+/// it, because many proxies do not set it and pass it on if a client sends it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_origin::{OriginLayer, XForwarded};
+///
+/// // The proxy sets X-Forwarded-For, -Proto and -Host, and drops the others.
+/// let layer = OriginLayer::new()
+///     .trusted(["10.0.0.0/8"])?
+///     .x_forwarded([XForwarded::Host]);
+/// # Ok::<(), tower_origin::OriginError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum XForwarded {
-    /// X-Forwarded-Host: the host that the client asked for, perhaps with the port.
+    /// X-Forwarded-Host: the host that the client requested, perhaps with the port.
     Host,
-    /// X-Forwarded-Port: the port that the client asked for.
+    /// X-Forwarded-Port: the port that the client requested.
     Port,
-    /// X-Forwarded-Prefix: what the proxy has taken off the path. It also counts beside `Forwarded`, which has nothing
-    /// of the kind.
+    /// X-Forwarded-Prefix: the prefix that the proxy has stripped from the path. It also counts
+    /// beside `Forwarded`, which has no such parameter.
     Prefix,
 }
 
-/// What trusted proxies say.
+/// The report of the trusted proxies.
 #[derive(Default)]
-struct Said {
-    /// The client's end, or that it is hidden; `None` if nothing is said of it.
+struct Report {
+    /// The client's end, or that it is hidden. It is `None` if the proxies report nothing of it.
     client: Option<Node>,
     scheme: Option<Scheme>,
     host: Option<Host>,
@@ -84,22 +96,22 @@ impl Rules {
         headers: &HeaderMap,
         peer: Option<SocketAddr>,
     ) -> Result<Origin, BadOrigin> {
-        let (authority, header) = asked(uri, headers)?;
+        let (authority, header) = named_hosts(uri, headers)?;
         let peer = peer.map(|peer| (peer.ip().to_canonical(), peer.port()));
         let trusted = match peer {
             Some((address, _)) => self.trusts(address),
             None => self.trusted_without_address,
         };
-        // DIFFERENCE: PasteDeploy's PrefixMiddleware believes whoever says it.
-        let mut said = match (trusted, self.kind) {
-            (false, _) => Said::default(),
+        // DIFFERENCE: PasteDeploy's PrefixMiddleware trusts every peer.
+        let mut report = match (trusted, self.kind) {
+            (false, _) => Report::default(),
             (true, Kind::Either) => self.either(headers)?,
             (true, Kind::Forwarded) => self.forwarded(headers)?,
             (true, Kind::XForwarded) => self.x_forwarded(headers)?,
         };
-        // What the layer was told goes before what is said.
+        // The prefix of the configuration counts before the one in the header.
         if trusted && self.prefix.is_none() && self.reads(XForwarded::Prefix) {
-            said.prefix = last(
+            report.prefix = last(
                 headers,
                 &PREFIX,
                 "X-Forwarded-Prefix",
@@ -107,31 +119,31 @@ impl Rules {
                 |text| prefix::parse(text).map(Arc::from),
             )?;
         }
-        let scheme = said.scheme.as_ref().unwrap_or(&self.scheme).clone();
+        let scheme = report.scheme.as_ref().unwrap_or(&self.scheme).clone();
         // In HTTP/1 the target's host counts before the header's (RFC 9112, section 3.2.2).
         if version >= Version::HTTP_2
             && let (Some(authority), Some(header)) = (&authority, &header)
         {
             // A proxy that ends TLS may send `http` here and `https` in its header.
             let target = [uri.scheme().unwrap_or(&scheme)];
-            let mut schemes = target.into_iter().chain(&said.scheme);
+            let mut schemes = target.into_iter().chain(&report.scheme);
             if !schemes.any(|scheme| authority.is_same(header, scheme)) {
                 return Err(BadOrigin::HostsDiffer);
             }
         }
-        let (client, client_port) = match said.client {
+        let (client, client_port) = match report.client {
             Some(Node::Address(address, port)) => (Some(address), port),
             Some(Node::Hidden | Node::Local) => (None, None),
-            // A proxy that says something, and not for whom.
-            None if said.scheme.is_some() || said.host.is_some() || said.port.is_some() => {
+            // A proxy reports something, but no client.
+            None if report.scheme.is_some() || report.host.is_some() || report.port.is_some() => {
                 (None, None)
             }
             None => peer.unzip(),
         };
-        let named = said.host.or(authority).or(header);
+        let named = report.host.or(authority).or(header);
         let is_named = named.is_some();
         let mut host = named.or_else(|| self.default_host.clone());
-        if let (Some(host), Some(port)) = (&mut host, said.port) {
+        if let (Some(host), Some(port)) = (&mut host, report.port) {
             host.port = Some(port);
         }
         // DIFFERENCE: WSGI's `construct_url` takes any `Host`.
@@ -149,7 +161,7 @@ impl Rules {
             host,
             client,
             client_port,
-            prefix: self.prefix.clone().or(said.prefix).unwrap_or_default(),
+            prefix: self.prefix.clone().or(report.prefix).unwrap_or_default(),
         })
     }
 
@@ -162,7 +174,7 @@ impl Rules {
         hosts.any(|pattern| pattern.matches(host, scheme))
     }
 
-    fn either(&self, headers: &HeaderMap) -> Result<Said, BadOrigin> {
+    fn either(&self, headers: &HeaderMap) -> Result<Report, BadOrigin> {
         if !headers.contains_key(FORWARDED) {
             return self.x_forwarded(headers);
         }
@@ -185,7 +197,7 @@ impl Rules {
         self.extra.contains(&header)
     }
 
-    fn forwarded(&self, headers: &HeaderMap) -> Result<Said, BadOrigin> {
+    fn forwarded(&self, headers: &HeaderMap) -> Result<Report, BadOrigin> {
         let mut elements = Vec::new();
         for line in headers.get_all(FORWARDED) {
             let bad =
@@ -194,44 +206,45 @@ impl Rules {
             let line = forwarded::parse(text).map_err(|(at, expected)| bad(at, expected))?;
             elements.extend(line);
         }
-        let mut said = Said::default();
+        let mut report = Report::default();
         for element in elements.into_iter().rev() {
-            // An element in which a hop is not named is a hop that is not known.
+            // An element without `for` is a hop that is not known.
             let node = element.node.unwrap_or(Node::Hidden);
-            said.client = Some(node);
-            // The first proxy knows best what the client has asked; if it says nothing, the next one's word counts.
+            report.client = Some(node);
+            // The first proxy saw the client's request. If it reports nothing, the next one's
+            // report counts.
             if let Some(host) = element.host.filter(|host| !host.is_empty()) {
                 let bad = || BadOrigin::malformed_host("Forwarded", host.as_bytes());
-                said.host = Some(Host::parse(&host).ok_or_else(bad)?);
+                report.host = Some(Host::parse(&host).ok_or_else(bad)?);
             }
             if let Some(proto) = element.proto.filter(|proto| !proto.is_empty()) {
                 let bad = || BadOrigin::malformed("Forwarded", proto.as_bytes(), 0, SCHEME);
-                said.scheme = Some(scheme(&proto).ok_or_else(bad)?);
+                report.scheme = Some(scheme(&proto).ok_or_else(bad)?);
             }
             if !self.is_proxy(node) {
                 break;
             }
         }
-        Ok(said)
+        Ok(report)
     }
 
-    fn x_forwarded(&self, headers: &HeaderMap) -> Result<Said, BadOrigin> {
-        let mut said = Said::default();
+    fn x_forwarded(&self, headers: &HeaderMap) -> Result<Report, BadOrigin> {
+        let mut report = Report::default();
         for (line, at, entry) in entries(headers, &FOR) {
             let text = std::str::from_utf8(entry).ok();
             let node = text.and_then(Node::parse_bare).ok_or_else(|| {
                 let expected = "expected an address or `unknown` in each entry up to the client's";
                 BadOrigin::malformed("X-Forwarded-For", line.as_bytes(), at, expected)
             })?;
-            said.client = Some(node);
+            report.client = Some(node);
             if !self.is_proxy(node) {
                 break;
             }
         }
-        // Of these there is only the nearest proxy's word that is sure to be a proxy's.
-        said.scheme = last(headers, &PROTO, "X-Forwarded-Proto", SCHEME, scheme)?;
+        // In these headers only the last value is surely that of a proxy.
+        report.scheme = last(headers, &PROTO, "X-Forwarded-Proto", SCHEME, scheme)?;
         if self.reads(XForwarded::Port) {
-            said.port = last(
+            report.port = last(
                 headers,
                 &PORT,
                 "X-Forwarded-Port",
@@ -240,7 +253,7 @@ impl Rules {
             )?;
         }
         if self.reads(XForwarded::Host) {
-            said.host = last(
+            report.host = last(
                 headers,
                 &X_HOST,
                 "X-Forwarded-Host",
@@ -248,7 +261,7 @@ impl Rules {
                 Host::parse,
             )?;
         }
-        Ok(said)
+        Ok(report)
     }
 
     fn is_proxy(&self, node: Node) -> bool {
@@ -262,7 +275,7 @@ impl Rules {
 
 const SCHEME: &str = "expected `http` or `https`";
 
-/// The schemes of WebSockets are what some proxies say of the request that opens one.
+/// Reads a scheme. Some proxies report the scheme of a WebSocket for the request that opens one.
 fn scheme(text: &str) -> Option<Scheme> {
     let is = |scheme: &str| text.eq_ignore_ascii_case(scheme);
     if is("https") || is("wss") {
@@ -275,7 +288,7 @@ fn scheme(text: &str) -> Option<Scheme> {
 }
 
 /// Returns the hosts that the request itself names: in its target, and in its header.
-fn asked(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>), BadOrigin> {
+fn named_hosts(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>), BadOrigin> {
     let parse = |name, value: &[u8]| {
         let host = std::str::from_utf8(value).ok().and_then(Host::parse);
         host.ok_or_else(|| BadOrigin::malformed_host(name, value))
@@ -296,8 +309,8 @@ fn asked(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>),
     Ok((authority, header))
 }
 
-/// What stands between the commas of all lines of a header, from the last to the first, with its line and its place
-/// there.
+/// Returns the entries of all lines of a header, from the last to the first, with their line and
+/// their position in it. Entries are separated by commas.
 fn entries<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -308,7 +321,7 @@ fn entries<'a>(
         let entries = line.as_bytes().rsplit(|byte| *byte == b',');
         entries.filter_map(move |entry| {
             let start = end - entry.len();
-            // The comma before it belongs to no entry.
+            // The comma before it is not part of an entry.
             end = start.saturating_sub(1);
             let at = start + (entry.len() - entry.trim_ascii_start().len());
             let entry = entry.trim_ascii();
@@ -317,7 +330,7 @@ fn entries<'a>(
     })
 }
 
-/// The last entry of a header, read.
+/// Returns the last entry of a header, parsed.
 fn last<T>(
     headers: &HeaderMap,
     name: &HeaderName,

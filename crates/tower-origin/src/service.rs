@@ -12,6 +12,8 @@ use tower_service::Service;
 use crate::{peer, resolve::Rules};
 
 /// The service that [`OriginLayer`](crate::OriginLayer) makes.
+///
+/// Its readiness and its errors are those of the inner service. Bodies pass unchanged.
 #[derive(Clone, Debug)]
 pub struct WithOrigin<S> {
     pub(crate) inner: S,

@@ -189,3 +189,41 @@ async fn origin_believes_the_proxy_on_this_machine() {
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     }
 }
+
+#[tokio::test]
+async fn static_serves_files_and_parts_of_them() {
+    let program = Program::start_by(env!("CARGO_BIN_EXE_axum-static"), &["127.0.0.1:0"]).await;
+    let notes = include_str!("../../site/files/notes.txt");
+    let response = program.get("/notes.txt").await;
+    assert_eq!(text(&response), notes);
+    assert_eq!(response.headers()["cache-control"], "max-age=60");
+    let tag = response.headers()["etag"].to_str().unwrap();
+    let range = [("range", "bytes=0-4"), ("if-range", tag)];
+    let part = program.get_with("/notes.txt", &range).await;
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(text(&part), &notes[..5]);
+    let copy = program
+        .get_with("/notes.txt", &[("if-none-match", tag)])
+        .await;
+    assert_eq!(copy.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(text(&program.get("/time").await), "late\n");
+    let nowhere = program.get("/nowhere").await;
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn upstream_gets_the_requests_without_a_route() {
+    let old = Program::start_by(env!("CARGO_BIN_EXE_axum-static"), &["127.0.0.1:0"]).await;
+    let upstream = env!("CARGO_BIN_EXE_axum-upstream");
+    let program = Program::start_by(upstream, &["127.0.0.1:0", &old.url]).await;
+    let notes = include_str!("../../site/files/notes.txt");
+    let response = program
+        .get_with("/notes.txt", &[("range", "bytes=0-4")])
+        .await;
+    assert_eq!(response.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(text(&response), &notes[..5]);
+    assert_eq!(text(&program.get("/new").await), "new\n");
+    drop(old);
+    let failed = program.get("/notes.txt").await;
+    assert_eq!(failed.status(), StatusCode::BAD_GATEWAY);
+}

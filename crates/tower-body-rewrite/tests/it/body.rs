@@ -1,4 +1,4 @@
-//! What becomes of a response's body, frame by frame.
+//! The body of a response, frame by frame.
 
 use std::{
     convert::Infallible,
@@ -32,10 +32,10 @@ fn trailers() -> Step {
     Step::Trailers(trailers)
 }
 
-type Answer = Ready<Result<Response<Body>, Infallible>>;
+type ResponseResult = Ready<Result<Response<Body>, Infallible>>;
 
-/// Answers one request with this body.
-fn answering(body: Body) -> ServiceFn<impl FnMut(Request<()>) -> Answer + Clone> {
+/// Responds to one request with this body.
+fn responding(body: Body) -> ServiceFn<impl FnMut(Request<()>) -> ResponseResult + Clone> {
     let body = Arc::new(Mutex::new(Some(body)));
     service_fn(move |_| {
         let mut response = Response::new(body.lock().unwrap().take().expect("one request"));
@@ -52,7 +52,7 @@ async fn through<R: Rewriter + 'static>(
 ) -> (ResponseBody<Body, R>, Arc<AtomicUsize>) {
     let body = Body::new(steps.iter().cloned());
     let alive = body.polls();
-    let response = layer.layer(answering(body)).oneshot(Request::new(()));
+    let response = layer.layer(responding(body)).oneshot(Request::new(()));
     (response.await.unwrap().into_body(), alive)
 }
 
@@ -61,7 +61,7 @@ async fn prefixed(steps: &[Step]) -> ResponseBody<Body, Prefix> {
     through(layer, steps).await.0
 }
 
-/// Polls once with nobody to wake.
+/// Polls once without a waker.
 fn poll<B: http_body::Body + Unpin>(
     body: &mut B,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
@@ -78,19 +78,19 @@ fn next_data<B: http_body::Body<Data = Bytes, Error = Error> + Unpin>(
 }
 
 #[tokio::test]
-async fn trailers_come_once_after_the_last_data() {
+async fn body_rewrite_10_trailers_come_after_the_last_data() {
     let body = prefixed(&["a\n".into(), "b".into(), trailers()]).await;
     assert!(!body.is_end_stream());
     let collected = body.collect().await.unwrap();
     let trailers = collected.trailers().unwrap();
     assert_eq!(trailers["x-sum"], "1");
-    // It was one of the body that is not sent.
+    // It was a digest of the inner body.
     assert!(!trailers.contains_key("content-digest"));
     assert_eq!(collected.to_bytes(), "> a\n> b");
 }
 
 #[tokio::test]
-async fn what_came_before_an_error_is_delivered_before_it() {
+async fn body_rewrite_10_data_before_an_error_is_delivered() {
     let mut body = prefixed(&["a\nb".into(), FAIL, "never".into()]).await;
     assert_eq!(next_data(&mut body).unwrap(), "> a\n> b");
     assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(GONE)))));
@@ -101,7 +101,7 @@ async fn what_came_before_an_error_is_delivered_before_it() {
 }
 
 #[tokio::test]
-async fn nothing_waits_for_the_end_of_a_line() {
+async fn body_rewrite_3_nothing_waits_for_the_end_of_a_line() {
     let steps = [
         "half a li".into(),
         Step::Yield,
@@ -109,7 +109,7 @@ async fn nothing_waits_for_the_end_of_a_line() {
         "ne\n".into(),
         Step::Yield,
     ];
-    // The first frame was read for the head's sake, and what comes next was waited for.
+    // The first frame was read for the head, and the next one was polled.
     let mut body = prefixed(&steps).await;
     assert_eq!(next_data(&mut body).unwrap(), "> half a li");
     assert!(poll(&mut body).is_pending());
@@ -118,7 +118,7 @@ async fn nothing_waits_for_the_end_of_a_line() {
 }
 
 #[tokio::test]
-async fn an_empty_frame_neither_ends_the_body_nor_gets_a_prefix() {
+async fn body_rewrite_1_an_empty_frame_gets_no_prefix() {
     let body = prefixed(&["".into(), "a\n".into(), "".into(), "b".into()]).await;
     assert_eq!(body.collect().await.unwrap().to_bytes(), "> a\n> b");
     let body = prefixed(&["".into()]).await;
@@ -126,7 +126,7 @@ async fn an_empty_frame_neither_ends_the_body_nor_gets_a_prefix() {
 }
 
 #[tokio::test]
-async fn chunk_by_chunk_every_frame_gets_one_prefix() {
+async fn body_rewrite_1_by_chunk_every_frame_gets_one_prefix() {
     const LONG: &str = match std::str::from_utf8(&[b'\n'; 1 << 17]) {
         Ok(text) => text,
         Err(_) => panic!(),
@@ -139,7 +139,7 @@ async fn chunk_by_chunk_every_frame_gets_one_prefix() {
 
 #[tokio::test]
 async fn a_large_frame_does_not_multiply_in_memory() {
-    // A calm stretch, and then one where every byte becomes many.
+    // A part without newlines, and then a part in which every byte becomes many.
     let frame = Bytes::from(["x".repeat(1 << 18), "\n".repeat(1 << 17)].concat());
     async fn largest<R: Rewriter + 'static>(
         layer: RewriteLayer<R>,
@@ -181,7 +181,7 @@ async fn a_long_prefix_is_shared_and_not_copied() {
 }
 
 #[tokio::test]
-async fn the_size_hint_promises_no_more_than_what_waits() {
+async fn body_rewrite_12_the_hint_counts_only_waiting_bytes() {
     let mut body = prefixed(&["a\n".into(), Step::Yield]).await;
     let hint = body.size_hint();
     assert_eq!((hint.lower(), hint.upper()), (4, None));
@@ -193,11 +193,11 @@ async fn the_size_hint_promises_no_more_than_what_waits() {
 }
 
 #[tokio::test]
-async fn a_hint_that_lies_is_not_believed() {
+async fn body_rewrite_12_a_false_inner_hint_does_not_count() {
     for lie in [0, 1, u64::MAX] {
         let inner = Body::new(["a\nb".into(), Step::Yield, "\nc".into()]);
         let app =
-            PrefixLayer::new("> ").layer(answering(inner.claim_hint(SizeHint::with_exact(lie))));
+            PrefixLayer::new("> ").layer(responding(inner.claim_hint(SizeHint::with_exact(lie))));
         let response = app.oneshot(Request::new(())).await.unwrap();
         assert!(!response.headers().contains_key(CONTENT_LENGTH));
         let body = response.into_body();
@@ -227,22 +227,22 @@ impl Rewriter for Dot {
 }
 
 #[tokio::test]
-async fn a_length_is_promised_where_it_is_known() {
+async fn body_rewrite_6_the_length_is_set_if_it_is_known() {
     const LARGE: &str = match std::str::from_utf8(&[b'\n'; 1 << 17]) {
         Ok(text) => text,
         Err(_) => panic!(),
     };
     let dot = RewriteLayer::new(|_| Some(Dot));
     let long = RewriteLayer::new(|_| Some(Prefix::new(vec![b'x'; 1023])));
-    // The frames, what the service promises, what the layer does then, and why.
+    // The frames, the service's Content-Length, the layer's, and why.
     let table: [(&[Step], _, Option<&str>, &str); 9] = [
         (&[], None, Some("1"), "no body becomes one"),
-        (&["ab".into()], None, Some("3"), "the only frame is there"),
+        (&["ab".into()], None, Some("3"), "the only frame is ready"),
         (
             &["ab".into()],
             Some("7"),
             Some("3"),
-            "and what is there counts",
+            "the frame counts, not the header",
         ),
         (&["".into()], None, Some("1"), "it is empty"),
         (&["ab".into(), "c".into()], None, None, "two frames"),
@@ -294,7 +294,7 @@ async fn a_length_is_promised_where_it_is_known() {
         promised(&dot, Method::HEAD, &["18446744073709551615"], &[]).await,
         None
     );
-    // It is not waited for until all of this is made.
+    // The head does not wait until all of this is rewritten.
     assert_eq!(
         promised(&long, Method::GET, &[], &[LARGE.into()]).await,
         None
@@ -307,10 +307,10 @@ async fn promised<R: Rewriter + 'static>(
     lengths: &[&'static str],
     steps: &[Step],
 ) -> Option<String> {
-    // It does not say how long it is.
+    // The body has no hint about its length.
     let body = Body::new(steps.iter().cloned()).claim_hint(SizeHint::default());
     let lengths = lengths.to_vec();
-    let app = answering(body).map_response(move |mut response| {
+    let app = responding(body).map_response(move |mut response| {
         for length in lengths {
             let length = HeaderValue::from_static(length);
             response.headers_mut().append(CONTENT_LENGTH, length);
@@ -325,11 +325,11 @@ async fn promised<R: Rewriter + 'static>(
     length.map(|length| length.to_str().unwrap().to_owned())
 }
 
-/// Has two frames to say at the end, however it comes.
+/// Writes two frames at the end of a body, also after an error.
 #[derive(Clone)]
-struct LastWords(Bytes);
+struct Footer(Bytes);
 
-impl Rewriter for LastWords {
+impl Rewriter for Footer {
     fn rewrite(&mut self, _: Bytes, _: &mut Sink) {}
 
     fn finish(&mut self, out: &mut Sink) {
@@ -343,15 +343,15 @@ impl Rewriter for LastWords {
 }
 
 #[tokio::test]
-async fn hints_do_not_hide_what_waits_and_what_is_still_to_come() {
-    let words = LastWords(vec![b'x'; 2000].into());
+async fn body_rewrite_12_hints_include_all_bytes_to_come() {
+    let footer = Footer(vec![b'x'; 2000].into());
     for (end, upper) in [
         (&[][..], Some(2000)),
         (&[trailers()], None),
         (&[FAIL], None),
     ] {
-        let words = words.clone();
-        let layer = RewriteLayer::new(move |_| Some(words.clone()));
+        let footer = footer.clone();
+        let layer = RewriteLayer::new(move |_| Some(footer.clone()));
         let (mut body, _) = through(layer, end).await;
         assert_eq!(next_data(&mut body).unwrap().len(), 2000);
         let hint = body.size_hint();
@@ -363,7 +363,7 @@ async fn hints_do_not_hide_what_waits_and_what_is_still_to_come() {
 }
 
 #[tokio::test]
-async fn dropping_the_body_half_way_drops_the_inner_body() {
+async fn body_rewrite_11_dropping_the_body_drops_the_inner_body() {
     let layer = RewriteLayer::new(|_| Some(Prefix::new("> ")));
     let (mut body, alive) = through(layer, &["a\nb\n".into(), "c".into()]).await;
     next_data(&mut body);
@@ -372,7 +372,7 @@ async fn dropping_the_body_half_way_drops_the_inner_body() {
     assert_eq!(Arc::strong_count(&alive), 1);
 }
 
-/// Holds everything back; says how the body ended.
+/// Holds everything back, and writes how the body ended.
 #[derive(Default)]
 struct HoldsBack(Vec<u8>);
 
@@ -392,7 +392,7 @@ impl Rewriter for HoldsBack {
 }
 
 #[tokio::test]
-async fn a_rewriter_finishes_before_the_trailers_and_the_end_and_abandons_before_an_error() {
+async fn body_rewrite_10_a_rewriter_finishes_or_abandons() {
     let layer = RewriteLayer::new(|_| Some(HoldsBack::default()));
     for end in [&["a".into()][..], &["a".into(), trailers()]] {
         let (mut body, _) = through(layer.clone(), end).await;
@@ -406,7 +406,7 @@ async fn a_rewriter_finishes_before_the_trailers_and_the_end_and_abandons_before
 }
 
 #[test]
-fn a_body_that_cannot_be_moved_can_still_be_rewritten() {
+fn a_body_that_cannot_be_moved_can_be_rewritten() {
     struct Unmovable(PhantomPinned);
 
     impl http_body::Body for Unmovable {
@@ -426,8 +426,8 @@ fn a_body_that_cannot_be_moved_can_still_be_rewritten() {
     is_a_body(None::<ResponseBody<Unmovable, Prefix>>);
 }
 
-/// A body that ends within a line, with the beginning of a string or with a string that was
-/// replaced leaves nothing for the next response of the same service.
+/// A body may end within a line, with the beginning of a string or with a string that was replaced.
+/// It leaves nothing for the next response of the same service.
 #[tokio::test]
 async fn a_response_leaves_nothing_for_the_next() {
     async fn twice<R: Rewriter + 'static>(layer: RewriteLayer<R>, first: &[Step]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Conditions and ranges: what the inner service is asked, how often, and what the client hears.
+//! Conditions and ranges: the requests to the inner service, their number, and the response.
 
 use std::{
     convert::Infallible,
@@ -17,17 +17,20 @@ use tower::{Layer, Service, ServiceExt, service_fn, util::ServiceFn};
 use tower_body_rewrite::{Prefix, PrefixLayer, Rewrite, RewriteLayer, Rewriter};
 
 type Body = Full<Bytes>;
-type Answer = Ready<Result<Response<Body>, Infallible>>;
-/// What the inner service was asked, each time.
+type ResponseResult = Ready<Result<Response<Body>, Infallible>>;
+/// The heads of the requests to the inner service.
 type Seen = Arc<Mutex<Vec<request::Parts>>>;
 
-/// How its entity tags are mixed: with "> ", and with another prefix.
+/// The suffixes of its entity tags: with "> ", and with another prefix.
 const CURRENT: &str = "~sf57aebc0d1635a34";
 const FORMER: &str = "~s0123456789abcdef";
 
-/// A file service: `/text`, `/weak` and `/video`, each `one\ntwo\n` under the entity tag "x". Its 304 name no type, as most do, and no entity tag if the
-/// path says so.
-fn files() -> (ServiceFn<impl Fn(Request<Body>) -> Answer + Clone>, Seen) {
+/// Returns a file service with `/text`, `/weak` and `/video`, each `one\ntwo\n` with the entity tag
+/// "x". Its 304 has no type, as most do, and no entity tag if the path ends with "untagged".
+fn files() -> (
+    ServiceFn<impl Fn(Request<Body>) -> ResponseResult + Clone>,
+    Seen,
+) {
     let seen = Seen::default();
     let log = seen.clone();
     let service = service_fn(move |request: Request<Body>| {
@@ -72,7 +75,7 @@ fn file(method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
     let response = Response::builder()
         .header("accept-ranges", "bytes")
         .header("etag", etag);
-    // A 416 names no type, but where the path says so.
+    // A 416 has no type, except if the path ends with "typed".
     let satisfied = matches!(asked_for("range"), None | Some("bytes=4-6"));
     let response = match satisfied {
         true => response.header("content-type", content_type),
@@ -103,7 +106,7 @@ fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> Request<Body
     request.body(Body::default()).unwrap()
 }
 
-/// Status, entity tag and body of the response, and how often the service was asked.
+/// Returns status, entity tag and body of the response, and the requests to the service.
 async fn ask<R: Rewriter + 'static>(
     layer: &RewriteLayer<R>,
     request: Request<Body>,
@@ -126,12 +129,12 @@ fn prefix() -> RewriteLayer<Prefix> {
 const REWRITTEN: &str = "> one\n> two\n";
 
 #[tokio::test]
-async fn a_copy_is_confirmed_while_neither_the_file_nor_the_rewriting_has_changed() {
+async fn body_rewrite_8_a_copy_is_confirmed_until_it_changes() {
     let current = format!("W/\"x{CURRENT}\"");
     let of_weak = current.replace("~s", "~w");
     let former = format!("W/\"x{FORMER}\"");
     let other_file = format!("W/\"y{CURRENT}\"");
-    // The path, what the client has, and what comes back: status, entity tag, how often the service was asked.
+    // The path, the client's copies, and the response: status, entity tag, number of requests.
     let table = [
         ("/text", current.clone(), 304, &current, 1, "its own copy"),
         (
@@ -156,7 +159,7 @@ async fn a_copy_is_confirmed_while_neither_the_file_nor_the_rewriting_has_change
             200,
             &current,
             1,
-            "a copy of what the file was",
+            "a copy of the former file",
         ),
         (
             "/text",
@@ -180,7 +183,7 @@ async fn a_copy_is_confirmed_while_neither_the_file_nor_the_rewriting_has_change
             304,
             &String::new(),
             1,
-            "a 304 that names none",
+            "a 304 without an entity tag",
         ),
         (
             "/text/untagged",
@@ -188,7 +191,7 @@ async fn a_copy_is_confirmed_while_neither_the_file_nor_the_rewriting_has_change
             200,
             &current,
             2,
-            "which one it means is not known",
+            "the 304 may be about either copy",
         ),
         (
             "/text/untagged",
@@ -196,7 +199,7 @@ async fn a_copy_is_confirmed_while_neither_the_file_nor_the_rewriting_has_change
             200,
             &current,
             2,
-            "nor here",
+            "the same with a foreign copy",
         ),
     ];
     for (path, known, status, etag, asked, why) in table {
@@ -219,7 +222,7 @@ async fn a_copy_is_confirmed_while_neither_the_file_nor_the_rewriting_has_change
 }
 
 #[tokio::test]
-async fn the_service_finds_its_own_entity_tags_and_asked_again_the_clients_words() {
+async fn body_rewrite_8_the_service_sees_its_own_entity_tags() {
     let known = format!("W/\"a{CURRENT}\" , \"b\",W/\"x{FORMER}\"");
     let request = request(
         Method::GET,
@@ -242,7 +245,7 @@ async fn the_service_finds_its_own_entity_tags_and_asked_again_the_clients_words
 }
 
 #[tokio::test]
-async fn what_is_not_rewritten_keeps_its_entity_tag_its_304_and_its_ranges() {
+async fn body_rewrite_9_other_types_keep_304_and_ranges() {
     let (status, etag, _, seen) = ask(
         &prefix(),
         request(Method::GET, "/video", &[("if-none-match", "\"x\"")]),
@@ -263,9 +266,9 @@ async fn what_is_not_rewritten_keeps_its_entity_tag_its_304_and_its_ranges() {
         request(Method::GET, "/video", &[("range", "bytes=9-")]),
     )
     .await;
-    // Which type it is of is known after another look at it.
+    // The second response has the type.
     assert_eq!((status, seen.len()), (416, 2));
-    // Nor is a type that it has that of the file.
+    // The type of a 416 is that of the error page.
     for path in ["/video/typed", "/text/mistyped"] {
         let typed = request(Method::GET, path, &[("range", "bytes=9-")]);
         let (status, .., seen) = ask(&prefix(), typed).await;
@@ -281,7 +284,7 @@ async fn what_is_not_rewritten_keeps_its_entity_tag_its_304_and_its_ranges() {
 }
 
 #[tokio::test]
-async fn a_304_about_a_foreign_copy_beside_one_of_ours_passes() {
+async fn body_rewrite_7_a_304_about_a_foreign_copy_passes() {
     let known = format!("\"x\", W/\"y{CURRENT}\"");
     let (status, etag, _, seen) = ask(
         &prefix(),
@@ -292,7 +295,7 @@ async fn a_304_about_a_foreign_copy_beside_one_of_ours_passes() {
 }
 
 #[tokio::test]
-async fn a_part_of_what_is_rewritten_is_asked_for_as_a_whole() {
+async fn body_rewrite_9_a_part_is_requested_as_a_whole() {
     for (path, range) in [
         ("/text", "bytes=4-6"),
         ("/text", "bytes=9-"),
@@ -318,7 +321,7 @@ async fn a_part_of_what_is_rewritten_is_asked_for_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_request_with_content_or_of_another_method_is_asked_once() {
+async fn body_rewrite_15_a_request_with_content_is_sent_once() {
     for content in [("content-length", "1"), ("transfer-encoding", "chunked")] {
         let request = request(Method::GET, "/text", &[content, ("range", "bytes=4-6")]);
         let (status, _, body, seen) = ask(&prefix(), request).await;
@@ -332,7 +335,7 @@ async fn a_request_with_content_or_of_another_method_is_asked_once() {
     let (status, .., seen) = ask(&prefix(), request).await;
     assert_eq!((status, seen.len()), (200, 2));
 
-    // "Only if it is not what I have", before a change.
+    // A condition of a change.
     let known = format!("W/\"x{CURRENT}\"");
     let put = self::request(
         Method::PUT,
@@ -348,7 +351,7 @@ async fn a_request_with_content_or_of_another_method_is_asked_once() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_types_is_a_change_of_the_rewriting() {
+async fn body_rewrite_8_a_change_of_the_types_changes_the_tag() {
     let layer = prefix().types(["text/plain", "text/html"]).unwrap();
     let known = format!("W/\"x{CURRENT}\"");
     let (status, .., seen) = ask(
@@ -360,7 +363,7 @@ async fn a_change_of_the_types_is_a_change_of_the_rewriting() {
 }
 
 #[tokio::test]
-async fn what_is_no_longer_rewritten_is_not_confirmed() {
+async fn body_rewrite_8_a_copy_no_longer_rewritten_is_outdated() {
     let known = format!("W/\"x{CURRENT}\"");
     let layers = [
         RewriteLayer::new(|_| None::<Prefix>),
@@ -374,7 +377,7 @@ async fn what_is_no_longer_rewritten_is_not_confirmed() {
             (200, "\"x\"", "one\ntwo\n")
         );
     }
-    // A type that is named decides; so does what forbids it.
+    // The type of a 304 counts, and so does `no-transform`.
     for (name, value) in [
         ("content-type", "text/html"),
         ("cache-control", "no-transform"),
@@ -404,7 +407,7 @@ async fn what_is_no_longer_rewritten_is_not_confirmed() {
 }
 
 #[tokio::test]
-async fn a_copy_from_before_the_layer_was_there_gets_no_name_of_a_rewritten_one() {
+async fn body_rewrite_7_an_older_copy_keeps_its_entity_tag() {
     let app = prefix().layer(service_fn(async |_: Request<Body>| {
         let response = Response::builder()
             .status(304)
@@ -424,7 +427,7 @@ async fn a_copy_from_before_the_layer_was_there_gets_no_name_of_a_rewritten_one(
 }
 
 #[tokio::test]
-async fn a_rewriter_for_good_answers_only_confirms_their_copies() {
+async fn body_rewrite_8_a_304_counts_as_the_200_it_stands_for() {
     let layer =
         RewriteLayer::new(|response| response.status.is_success().then(|| Prefix::new("> ")));
     let known = format!("W/\"x{CURRENT}\"");
@@ -434,7 +437,7 @@ async fn a_rewriter_for_good_answers_only_confirms_their_copies() {
 }
 
 #[tokio::test]
-async fn the_answer_to_a_change_keeps_the_validators_of_what_was_changed() {
+async fn body_rewrite_15_a_response_to_put_keeps_its_validators() {
     let app = prefix().layer(service_fn(async |_: Request<Body>| {
         let response = Response::builder()
             .header("content-type", "text/plain")
@@ -451,7 +454,7 @@ async fn the_answer_to_a_change_keeps_the_validators_of_what_was_changed() {
 }
 
 #[tokio::test]
-async fn a_first_answer_that_may_stand_does_so_if_the_second_question_fails() {
+async fn body_rewrite_11_a_416_stands_if_the_second_call_fails() {
     for fails in [1, 2] {
         let asked = Arc::new(Mutex::new(0));
         let app = prefix().layer(service_fn(move |request: Request<Body>| {
@@ -461,10 +464,10 @@ async fn a_first_answer_that_may_stand_does_so_if_the_second_question_fails() {
             let response = Response::builder()
                 .status(status)
                 .header("content-range", "bytes 4-6/8");
-            // A 206 without its type is not asked about again, and a 416 is.
+            // After a 206 without a type there is no second call, and after a 416 there is.
             ready(match first {
                 true => Ok(response.body(Body::from(body)).unwrap()),
-                false => Err("no more today"),
+                false => Err("no second response"),
             })
         }));
         let response = app
@@ -474,7 +477,7 @@ async fn a_first_answer_that_may_stand_does_so_if_the_second_question_fails() {
     }
 }
 
-/// Responds with 416 once, and is ready no more, nor are its clones.
+/// Responds with 416 once. After that it is not ready, and its clones are not.
 #[derive(Clone, Default)]
 struct Once(Arc<AtomicBool>);
 
@@ -500,17 +503,17 @@ impl Service<Request<Body>> for Once {
 }
 
 #[tokio::test]
-async fn a_first_416_stands_if_the_service_gets_ready_no_more() {
+async fn body_rewrite_11_a_416_stands_if_the_service_is_not_ready() {
     let request = request(Method::GET, "/", &[("range", "bytes=9-")]);
     let response = prefix().layer(Once::default()).oneshot(request).await;
     assert_eq!(response.unwrap().status(), 416);
 }
 
 #[tokio::test]
-async fn two_layers_confirm_each_their_own() {
-    type Two = Rewrite<Rewrite<ServiceFn<fn(Request<Body>) -> Answer>, Prefix>, Prefix>;
+async fn body_rewrite_8_two_layers_confirm_their_own_copies() {
+    type Two = Rewrite<Rewrite<ServiceFn<fn(Request<Body>) -> ResponseResult>, Prefix>, Prefix>;
     fn two(outer: &[&'static str]) -> Two {
-        let files: fn(Request<Body>) -> Answer = |request| {
+        let files: fn(Request<Body>) -> ResponseResult = |request| {
             let (head, _) = request.into_parts();
             ready(Ok(file(&head.method, head.uri.path(), &head.headers)))
         };
@@ -542,7 +545,7 @@ async fn two_layers_confirm_each_their_own() {
 }
 
 #[tokio::test]
-async fn the_rewriter_of_a_request_is_asked_about_both_answers() {
+async fn body_rewrite_13_from_request_sees_both_responses() {
     let layer = RewriteLayer::from_request(|request| {
         let prefix = request.uri.query().unwrap_or_default().to_owned();
         move |_: &http::response::Parts| Some(Prefix::new(prefix.clone()))
@@ -559,8 +562,8 @@ async fn the_rewriter_of_a_request_is_asked_about_both_answers() {
 }
 
 #[tokio::test]
-async fn what_looks_like_a_mark_and_is_none_goes_in_as_it_is() {
-    let marks = [
+async fn body_rewrite_8_a_foreign_entity_tag_is_not_changed() {
+    let tags = [
         "\"x~s0123456789abcdef\"",
         "W/\"x~t0123456789abcdef\"",
         "W/\"x~s0123456789abcdeF\"",
@@ -570,7 +573,7 @@ async fn what_looks_like_a_mark_and_is_none_goes_in_as_it_is() {
         "x~s0123456789abcdef",
         "W/\"x\"~s0123456789abcdef\"",
     ];
-    for known in marks {
+    for known in tags {
         let (.., seen) = ask(
             &prefix(),
             request(Method::GET, "/text", &[("if-none-match", known)]),
@@ -586,9 +589,9 @@ async fn what_looks_like_a_mark_and_is_none_goes_in_as_it_is() {
     }
 }
 
-/// Of two entity tags or dates, none is the response's.
+/// Of two entity tags or dates, none counts.
 #[tokio::test]
-async fn two_validators_of_one_kind_are_none() {
+async fn body_rewrite_6_two_validators_of_one_kind_are_none() {
     for (status, method, known) in [
         (200, Method::GET, ""),
         (200, Method::PUT, ""),
@@ -612,9 +615,9 @@ async fn two_validators_of_one_kind_are_none() {
     }
 }
 
-/// A 304 with two entity tags does not say which copy it confirms: the whole is asked for.
+/// A 304 with two entity tags may confirm either copy, so the whole is requested.
 #[tokio::test]
-async fn a_304_with_two_entity_tags_confirms_no_copy_by_one() {
+async fn body_rewrite_8_a_304_with_two_entity_tags_confirms_none() {
     let asked = Arc::new(Mutex::new(0));
     let count = asked.clone();
     let app = prefix().layer(service_fn(move |request: Request<Body>| {
@@ -633,7 +636,7 @@ async fn a_304_with_two_entity_tags_confirms_no_copy_by_one() {
             response.body(Body::from("new")).unwrap(),
         ))
     }));
-    // One of ours that is current, and one that is not.
+    // A current copy, and an outdated one.
     let known = format!("W/\"x{CURRENT}\", W/\"y{FORMER}\"");
     let request = request(Method::GET, "/", &[("if-none-match", &known)]);
     let response = app.oneshot(request).await.unwrap();
@@ -643,9 +646,9 @@ async fn a_304_with_two_entity_tags_confirms_no_copy_by_one() {
     );
 }
 
-/// Each line of a length counts: with content, the service is asked once.
+/// With content, the service is called once.
 #[tokio::test]
-async fn a_length_on_another_line_is_a_length() {
+async fn body_rewrite_15_every_line_of_a_length_counts() {
     for (lengths, times) in [
         (&["0"][..], 2),
         (&["0", "3"], 1),

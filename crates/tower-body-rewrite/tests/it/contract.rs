@@ -6,11 +6,11 @@ use tower_body_rewrite::{PrefixLayer, RewriteLayer, Rewriter, Sink};
 use tower_lint::contract;
 
 #[test]
-fn a_response_that_is_left_alone_sees_the_contract_kept() {
+fn body_rewrite_11_an_unchanged_response_keeps_the_contract() {
     contract::check(|inner| PrefixLayer::new("> ").layer(inner)).assert_kept();
 }
 
-/// Changes nothing, but might have.
+/// A rewriter that changes nothing.
 struct Same;
 
 impl Rewriter for Same {
@@ -20,7 +20,7 @@ impl Rewriter for Same {
 }
 
 #[test]
-fn a_rewritten_response_keeps_the_contract() {
+fn body_rewrite_11_a_rewritten_response_keeps_the_contract() {
     let layer = RewriteLayer::new(|_| Some(Same))
         .types(["application/octet-stream"])
         .unwrap();

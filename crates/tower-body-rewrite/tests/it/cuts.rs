@@ -1,4 +1,4 @@
-//! However a body is cut, what comes out is the same, and is what the rules say of the whole.
+//! The result does not depend on how a body is cut, and follows the rules for the whole body.
 
 use std::{
     convert::Infallible,
@@ -15,7 +15,7 @@ use tower::{Layer, Service, service_fn};
 use tower_body_rewrite::{Prefix, Replace, RewriteLayer, Rewriter};
 use tower_lint::probe::{Body, Step};
 
-/// The body through the layer, as these frames, with a pause after each.
+/// Returns the rewritten body of these frames, with or without a pause after each.
 fn through<R: Rewriter + 'static>(
     layer: &RewriteLayer<R>,
     frames: &[Bytes],
@@ -37,7 +37,7 @@ fn through<R: Rewriter + 'static>(
     }));
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(Ok(response)) = pin!(app.call(Request::new(()))).poll(&mut cx) else {
-        panic!("the answer is ready");
+        panic!("the response is not ready");
     };
     let mut body = pin!(response.into_body());
     let mut out = Vec::new();
@@ -61,7 +61,7 @@ fn cut(body: &[u8], cuts: &[Index]) -> Vec<Bytes> {
     frames.collect()
 }
 
-/// The line rule, read off its own words.
+/// The line rule, written as simply as possible.
 fn prefixed(prefix: &[u8], body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for (at, byte) in body.iter().enumerate() {
@@ -73,12 +73,12 @@ fn prefixed(prefix: &[u8], body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// At each place the first of the pairs that is there, and on behind it.
+/// Replaces at each position the first of the pairs that is found, and continues after it.
 fn replaced(pairs: &[(Vec<u8>, Vec<u8>)], once: bool, ignore_case: bool, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut used = vec![false; pairs.len()];
     let mut rest = body;
-    while let Some((first, behind)) = rest.split_first() {
+    while let Some((first, after)) = rest.split_first() {
         let found = pairs.iter().position(|(old, _)| {
             rest.get(..old.len()).is_some_and(|here| match ignore_case {
                 true => here.eq_ignore_ascii_case(old),
@@ -87,13 +87,13 @@ fn replaced(pairs: &[(Vec<u8>, Vec<u8>)], once: bool, ignore_case: bool, body: &
         });
         let Some(at) = found else {
             out.push(*first);
-            rest = behind;
+            rest = after;
             continue;
         };
-        let (here, behind) = rest.split_at(pairs[at].0.len());
+        let (here, after) = rest.split_at(pairs[at].0.len());
         let stays = once && std::mem::replace(&mut used[at], true);
         out.extend_from_slice(if stays { here } else { &pairs[at].1 });
-        rest = behind;
+        rest = after;
     }
     out
 }
@@ -103,11 +103,11 @@ fn cuts() -> impl Strategy<Value = Vec<Index>> {
 }
 
 proptest! {
-    // Together more than 50,000.
+    // Together they have more than 50,000 cases.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(26_000) })]
 
     #[test]
-    fn lines_get_their_prefix_however_the_body_is_cut(
+    fn body_rewrite_3_prefixes_do_not_depend_on_cuts(
         prefix in proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..20),
         body in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..100),
         cuts in cuts(),
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn strings_are_replaced_however_the_body_is_cut(
+    fn body_rewrite_3_strings_do_not_depend_on_cuts(
         pairs in proptest::collection::vec(("[abA]{1,4}", "[abcA]{0,4}"), 1..5),
         body in "[abcAB]{0,60}",
         cuts in cuts(),
@@ -142,8 +142,9 @@ proptest! {
 }
 
 #[test]
-fn long_lines_and_large_frames_are_no_exception() {
-    // Frames of several pieces, lines below and above what is copied, strings that end in the next piece.
+fn body_rewrite_3_long_lines_do_not_depend_on_cuts() {
+    // Frames of several pieces, lines that are copied and that are not, strings that end in the
+    // next piece.
     let lines = (0..400).map(|at| "ab".repeat(at * 7 % 1500) + "\n");
     let body = lines.collect::<String>().into_bytes();
     assert!(body.len() > 3 * 64 * 1024);

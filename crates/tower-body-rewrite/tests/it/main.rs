@@ -1,4 +1,4 @@
-//! The layer around a service, with bodies of every temper.
+//! Tests of the crate's public API.
 
 #![allow(
     clippy::unwrap_used,

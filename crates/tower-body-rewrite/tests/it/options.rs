@@ -1,4 +1,4 @@
-//! What the layers can be told, and what they cost where there is nothing to do.
+//! The options of the layers, and the cost of responses that pass unchanged.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use tower_body_rewrite::{
     MediaTypeErrorKind, Prefix, PrefixLayer, Replace, ReplaceErrorKind, RewriteLayer,
 };
 
-/// Answers with what was accepted, as `text/plain` unless the path says another type.
+/// Responds with the accepted encoding, as `text/plain` or, at `/html`, as `text/html`.
 async fn echo(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     let accepted = request.headers().get("accept-encoding");
     let accepted = accepted.map_or("nothing", |accepted| accepted.to_str().unwrap());
@@ -38,7 +38,7 @@ async fn body(layer: &PrefixLayer, uri: &str) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_prefix_of_each_request() {
+async fn body_rewrite_1_a_prefix_of_each_request() {
     let layer = PrefixLayer::from_fn(|request| format!("{}: ", request.uri.path()));
     assert_eq!(body(&layer, "/a").await, "/a: gzip");
     assert_eq!(body(&layer, "/b").await, "/b: gzip");
@@ -46,7 +46,7 @@ async fn a_prefix_of_each_request() {
 }
 
 #[test]
-fn what_a_request_decides_about_goes_into_plain_text_only() {
+fn body_rewrite_14_request_data_goes_into_plain_text_only() {
     let layer = PrefixLayer::from_fn(|request| request.uri.to_string());
     assert!(layer.clone().types(["TEXT/plain"]).is_ok());
     let error = layer
@@ -55,13 +55,13 @@ fn what_a_request_decides_about_goes_into_plain_text_only() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "expected \"text/plain\", since a prefix that a request decides about is not escaped for another type, found \"text/html\""
+        "expected \"text/plain\", because a prefix made of request data is not escaped for another type, found \"text/html\""
     );
     assert!(layer.types(["text"]).is_err());
 }
 
 #[tokio::test]
-async fn only_some_requests() {
+async fn body_rewrite_16_conditions_and_identity() {
     let layer = PrefixLayer::new("> ")
         .only(|request| request.uri.path() != "/a")
         .only(|request| request.uri.path() != "/b")
@@ -72,7 +72,7 @@ async fn only_some_requests() {
 }
 
 #[tokio::test]
-async fn what_one_layer_is_told_another_one_made_of_it_does_not_hear() {
+async fn body_rewrite_16_an_option_does_not_change_a_clone() {
     let plain = PrefixLayer::new("> ");
     let html = plain.clone().types(["text/html"]).unwrap();
     assert_eq!(body(&plain, "/").await, "> gzip");
@@ -81,8 +81,8 @@ async fn what_one_layer_is_told_another_one_made_of_it_does_not_hear() {
 }
 
 #[test]
-fn a_response_that_is_left_alone_costs_no_allocation() {
-    fn answer(_: Request<()>) -> std::future::Ready<Result<Response<Full<Bytes>>, Infallible>> {
+fn a_response_that_passes_costs_no_allocation() {
+    fn respond(_: Request<()>) -> std::future::Ready<Result<Response<Full<Bytes>>, Infallible>> {
         let mut response = Response::new(Full::from("<p>"));
         let html = http::HeaderValue::from_static("text/html; charset=utf-8");
         response.headers_mut().insert("content-type", html);
@@ -95,8 +95,8 @@ fn a_response_that_is_left_alone_costs_no_allocation() {
     {
         let mut request = Some(request("/"));
         allocation_counter::measure(|| {
-            let answer = service.call(request.take().unwrap()).now_or_never();
-            let mut body = answer.unwrap().unwrap().into_body();
+            let response = service.call(request.take().unwrap()).now_or_never();
+            let mut body = response.unwrap().unwrap().into_body();
             while let Some(frame) = body.frame().now_or_never().unwrap() {
                 frame.unwrap();
             }
@@ -104,15 +104,15 @@ fn a_response_that_is_left_alone_costs_no_allocation() {
         .count_total
     }
 
-    let bare = allocations(service_fn(answer));
+    let bare = allocations(service_fn(respond));
     let layer = RewriteLayer::new(|_| Some(Prefix::new("> ")));
-    assert_eq!(allocations(layer.layer(service_fn(answer))), bare);
+    assert_eq!(allocations(layer.layer(service_fn(respond))), bare);
     let layer = layer.types(["text/html"]).unwrap().only(|_| false);
-    assert_eq!(allocations(layer.layer(service_fn(answer))), bare);
+    assert_eq!(allocations(layer.layer(service_fn(respond))), bare);
 }
 
 #[test]
-fn errors_have_kinds() {
+fn body_rewrite_14_errors_have_kinds() {
     let of = |pairs: &[(&str, &str)]| Replace::new(pairs.to_vec()).unwrap_err().kind();
     assert_eq!(of(&[]), ReplaceErrorKind::NoPairs);
     assert_eq!(of(&[("a", "b"), ("", "c")]), ReplaceErrorKind::Empty);

@@ -1,4 +1,4 @@
-//! What becomes of a response's head.
+//! The head of a response.
 
 use std::{
     convert::Infallible,
@@ -26,13 +26,13 @@ const ABOUT_THE_BODY: [(&str, &str); 8] = [
     ("repr-digest", "sha-256=:x:"),
 ];
 
-type Answer = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+type ResponseResult = Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
-/// Answers every request with this status, this type, `a\nb\n` and all that can be said about it.
-fn answers(
+/// Responds with this status, this type, `a\nb\n` and all headers about the body.
+fn responds(
     status: u16,
     content_type: &'static str,
-) -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
+) -> ServiceFn<impl Fn(Request<()>) -> ResponseResult + Clone> {
     service_fn(move |_| {
         let mut response = Response::builder()
             .status(status)
@@ -51,7 +51,7 @@ fn request(method: Method) -> Request<()> {
     request
 }
 
-/// What is still there of what was said about the body.
+/// Returns the headers about the body that are left.
 fn about_the_body(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
     ABOUT_THE_BODY
         .iter()
@@ -59,20 +59,20 @@ fn about_the_body(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
         .collect()
 }
 
-/// The app's entity tag, made weak and with "> " mixed in.
+/// The inner entity tag, made weak and with "> " mixed in.
 const MIXED: &str = "W/\"x~sf57aebc0d1635a34\"";
 
-fn says_all_of_the_old_body(headers: &HeaderMap) -> bool {
+fn has_all_headers_of_the_old_body(headers: &HeaderMap) -> bool {
     ABOUT_THE_BODY
         .iter()
         .all(|(name, value)| headers.get(*name) == Some(&HeaderValue::from_static(value)))
 }
 
 #[tokio::test]
-async fn a_rewritten_response_loses_what_is_no_longer_true_and_keeps_the_rest() {
-    let app = PrefixLayer::new("> ").layer(answers(200, "text/plain"));
+async fn body_rewrite_6_stale_headers_are_removed_others_kept() {
+    let app = PrefixLayer::new("> ").layer(responds(200, "text/plain"));
     let response = app.oneshot(request(Method::GET)).await.unwrap();
-    // The only frame was there at once, so that the length is known.
+    // The only frame was ready at once, so the length is known.
     let now = [("content-length", "8"), ("etag", MIXED)];
     assert_eq!(about_the_body(response.headers()), now);
     assert_eq!(response.headers()["x-kept"], "kept");
@@ -85,27 +85,28 @@ async fn a_rewritten_response_loses_what_is_no_longer_true_and_keeps_the_rest() 
 }
 
 #[tokio::test]
-async fn head_and_304_get_the_headers_of_the_200_that_they_stand_for() {
-    // A framework would make a Content-Length of HEAD's, and a compression layer would compress what has no length.
+async fn body_rewrite_7_head_and_304_get_the_headers_of_the_200() {
+    // A framework would make a Content-Length of HEAD's length, and a compression layer would
+    // compress a 304 without a length.
     for (method, status, length) in [(Method::HEAD, 200, None), (Method::GET, 304, Some(0))] {
-        let app = PrefixLayer::new("> ").layer(answers(status, "text/plain"));
+        let app = PrefixLayer::new("> ").layer(responds(status, "text/plain"));
         let response = app.oneshot(request(method)).await.unwrap();
         assert_eq!(about_the_body(response.headers()), [("etag", MIXED)]);
         assert_eq!(response.body().size_hint().exact(), length);
-        // There is no body, even if the service has left one.
+        // There is no body, even if the service returns one.
         assert!(response.body().is_end_stream());
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_rewritten_is_not_touched() {
+async fn body_rewrite_5_other_responses_pass_unchanged() {
     let left_alone = [(200, "text/html"), (206, "text/plain"), (204, "text/plain")];
     for (status, content_type) in left_alone {
-        let app = PrefixLayer::new("> ").layer(answers(status, content_type));
+        let app = PrefixLayer::new("> ").layer(responds(status, content_type));
         let response = app.oneshot(request(Method::GET)).await.unwrap();
         assert!(
-            says_all_of_the_old_body(response.headers()),
+            has_all_headers_of_the_old_body(response.headers()),
             "{status} {content_type}"
         );
         assert_eq!(response.body().size_hint().exact(), Some(4));
@@ -117,7 +118,7 @@ async fn what_is_not_rewritten_is_not_touched() {
 }
 
 #[tokio::test]
-async fn a_rejection_in_grpc_is_not_touched_and_text_is_rewritten() {
+async fn body_rewrite_4_a_rejection_in_grpc_passes_unchanged() {
     let rejects = service_fn(async |request: Request<()>| {
         let rejection = Rejection::new(StatusCode::NOT_FOUND, Error("no"));
         Ok::<_, Infallible>(rejection.response_for(&request))
@@ -145,8 +146,8 @@ async fn a_rejection_in_grpc_is_not_touched_and_text_is_rewritten() {
 }
 
 #[tokio::test]
-async fn an_untouched_body_ends_where_the_inner_one_does() {
-    let app = PrefixLayer::new("> ").layer(answers(200, "text/html"));
+async fn body_rewrite_5_an_unchanged_body_ends_with_the_inner_one() {
+    let app = PrefixLayer::new("> ").layer(responds(200, "text/html"));
     let response = app.oneshot(request(Method::GET)).await.unwrap();
     let mut body = response.into_body();
     assert!(!body.is_end_stream());
@@ -154,7 +155,8 @@ async fn an_untouched_body_ends_where_the_inner_one_does() {
     assert!(body.is_end_stream());
 }
 
-/// Says that it is not ready the first time, and refuses to be called unless this very instance was ready.
+/// A service that is not ready the first time, and that returns an error if the instance that is
+/// called was not ready.
 #[derive(Clone, Default)]
 struct Strict {
     asked: bool,
@@ -184,7 +186,7 @@ impl Service<Request<()>> for Strict {
 }
 
 #[tokio::test]
-async fn the_instance_that_was_made_ready_is_called_and_its_error_passes() {
+async fn body_rewrite_11_the_ready_instance_is_called() {
     let mut app = PrefixLayer::new("> ").layer(Strict::default());
     for _ in 0..2 {
         let app = app.ready().await.unwrap();
@@ -194,12 +196,12 @@ async fn the_instance_that_was_made_ready_is_called_and_its_error_passes() {
 }
 
 #[tokio::test]
-async fn other_types_are_rewritten_where_they_are_named() {
+async fn body_rewrite_4_named_types_are_rewritten() {
     let layer = PrefixLayer::new("> ")
         .types(["text/x-log", "text/html"])
         .unwrap();
     for (content_type, expected) in [("text/html", "> a\n> b\n"), ("text/plain", "a\nb\n")] {
-        let app = layer.layer(answers(200, content_type));
+        let app = layer.layer(responds(200, content_type));
         let response = app.oneshot(request(Method::GET)).await.unwrap();
         assert_eq!(
             response.into_body().collect().await.unwrap().to_bytes(),
@@ -209,8 +211,8 @@ async fn other_types_are_rewritten_where_they_are_named() {
 }
 
 #[tokio::test]
-async fn applied_twice_it_gives_two_prefixes() {
-    let app = PrefixLayer::new("1").layer(PrefixLayer::new("2").layer(answers(200, "text/plain")));
+async fn body_rewrite_1_two_layers_add_two_prefixes() {
+    let app = PrefixLayer::new("1").layer(PrefixLayer::new("2").layer(responds(200, "text/plain")));
     let response = app.oneshot(request(Method::GET)).await.unwrap();
     let etag = response.headers()["etag"].to_str().unwrap();
     assert!(
@@ -224,7 +226,7 @@ async fn applied_twice_it_gives_two_prefixes() {
     );
 }
 
-/// Says how long the body was, instead of the body.
+/// Replaces the body by its length.
 #[derive(Default)]
 struct Count(usize);
 
@@ -239,10 +241,10 @@ impl Rewriter for Count {
 }
 
 #[tokio::test]
-async fn the_function_of_a_rewrite_layer_chooses_by_the_response() {
+async fn body_rewrite_13_the_function_chooses_by_the_response() {
     let layer = RewriteLayer::new(|response| response.status.is_success().then(Count::default));
     for (status, expected) in [(200, "4"), (404, "a\nb\n")] {
-        let app = layer.layer(answers(status, "text/plain"));
+        let app = layer.layer(responds(status, "text/plain"));
         let response = app.oneshot(request(Method::GET)).await.unwrap();
         assert_eq!(
             response.into_body().collect().await.unwrap().to_bytes(),
@@ -256,11 +258,11 @@ fn the_layer_and_its_service_are_clone_send_sync_and_static() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
     let layer = PrefixLayer::new("> ");
     check(&layer);
-    check(&layer.layer(answers(200, "text/plain")));
+    check(&layer.layer(responds(200, "text/plain")));
 }
 
 #[test]
-fn an_entity_tag_that_is_there_twice_is_dropped() {
+fn body_rewrite_6_a_duplicate_entity_tag_is_removed() {
     let mut headers = HeaderMap::new();
     for (tags, are_kept) in [(&["\"a\""][..], true), (&["\"a\"", "\"b\""], false)] {
         headers.clear();

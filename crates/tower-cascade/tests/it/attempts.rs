@@ -1,4 +1,4 @@
-//! Which app is asked, with what, and what is left of an answer that does not count.
+//! The services that are called, their requests, and discarded responses.
 
 use std::{
     convert::Infallible,
@@ -16,11 +16,11 @@ use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_cascade::{CascadeLayer, ReplayBody};
 use tower_lint::probe::Body;
 
-use crate::probe::{GONE, Replayed, answer, read, reads_then_answers, trailers};
+use crate::probe::{GONE, Replayed, read, reads_then_responds, trailers, with_status};
 
 type Log = Arc<Mutex<Vec<&'static str>>>;
 
-/// Answers with this status, whatever it is asked, and writes down its name.
+/// Responds with this status to all requests, and logs its name.
 #[derive(Clone)]
 struct App {
     log: Log,
@@ -47,7 +47,7 @@ impl<B> Service<Request<B>> for App {
 
     fn call(&mut self, _: Request<B>) -> Self::Future {
         self.log.lock().unwrap().push(self.name);
-        let mut response = answer(self.status);
+        let mut response = with_status(self.status);
         response
             .headers_mut()
             .insert("x-app", HeaderValue::from_static(self.name));
@@ -60,7 +60,7 @@ fn get() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn only_404_goes_on() {
+async fn cascade_1_only_404_falls_through() {
     for status in 200..600 {
         let status = StatusCode::from_u16(status).unwrap();
         let log = Log::default();
@@ -81,7 +81,7 @@ async fn only_404_goes_on() {
 }
 
 #[tokio::test]
-async fn other_statuses_go_on_where_they_are_named() {
+async fn cascade_1_named_statuses_fall_through() {
     let log = Log::default();
     let statuses = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::BAD_GATEWAY];
     for (method, status, expected) in [
@@ -124,13 +124,13 @@ fn cascade_10_auth_statuses_are_allowed_before_or_after() {
 }
 
 #[tokio::test]
-async fn a_final_405_allows_what_any_app_allows_and_no_other_answer_does() {
+async fn cascade_9_only_a_final_405_unites_allow() {
     async fn allowing<B>(
         status: u16,
         allow: &'static str,
         _: Request<B>,
     ) -> Result<Response<Body>, Infallible> {
-        let mut response = answer(StatusCode::from_u16(status).unwrap());
+        let mut response = with_status(StatusCode::from_u16(status).unwrap());
         response
             .headers_mut()
             .insert("allow", HeaderValue::from_static(allow));
@@ -156,7 +156,7 @@ async fn a_final_405_allows_what_any_app_allows_and_no_other_answer_does() {
 }
 
 #[tokio::test]
-async fn where_all_answer_404_the_last_answer_is_the_answer() {
+async fn cascade_3_the_last_404_is_returned() {
     let log = Log::default();
     let app = CascadeLayer::new(app(&log, "first", StatusCode::NOT_FOUND)).layer(app(
         &log,
@@ -176,7 +176,7 @@ async fn where_all_answer_404_the_last_answer_is_the_answer() {
 }
 
 #[tokio::test]
-async fn layers_are_tried_from_the_outermost() {
+async fn cascade_3_layers_are_tried_from_the_outermost() {
     let log = Log::default();
     let app = ServiceBuilder::new()
         .layer(CascadeLayer::new(app(&log, "a", StatusCode::NOT_FOUND)))
@@ -187,12 +187,12 @@ async fn layers_are_tried_from_the_outermost() {
 }
 
 #[tokio::test]
-async fn stacked_layers_give_every_app_the_whole_body() {
+async fn cascade_2_stacked_layers_replay_the_whole_body() {
     async fn half<B: http_body::Body<Data = Bytes, Error = BoxError>>(
         request: Request<B>,
     ) -> Result<Response<Body>, BoxError> {
         pin!(request.into_body()).frame().await.unwrap()?;
-        Ok(answer(StatusCode::NOT_FOUND))
+        Ok(with_status(StatusCode::NOT_FOUND))
     }
     let app = ServiceBuilder::new()
         .layer(CascadeLayer::new(service_fn(half)))
@@ -200,7 +200,7 @@ async fn stacked_layers_give_every_app_the_whole_body() {
         .service(service_fn(
             async |request: Request<ReplayBody<Replayed>>| {
                 assert_eq!(read(request.into_body()).await, Ok(("abc".into(), false)));
-                Ok::<_, BoxError>(answer(StatusCode::OK))
+                Ok::<_, BoxError>(with_status(StatusCode::OK))
             },
         ));
     let request = Request::new(Body::new(["a".into(), "b".into(), "c".into()]));
@@ -210,7 +210,7 @@ async fn stacked_layers_give_every_app_the_whole_body() {
 #[derive(Clone, Debug, PartialEq)]
 struct Mark(&'static str);
 
-/// Changes everything about a request that can be changed.
+/// Changes all parts of a request that can be changed.
 async fn spoils_the_request(mut request: Request<Replayed>) -> Result<Response<Body>, Infallible> {
     *request.method_mut() = Method::DELETE;
     *request.uri_mut() = Uri::from_static("/spoilt");
@@ -218,17 +218,17 @@ async fn spoils_the_request(mut request: Request<Replayed>) -> Result<Response<B
     request.headers_mut().clear();
     request.extensions_mut().insert(Mark("spoilt"));
     request.extensions_mut().insert("left behind");
-    Ok(answer(StatusCode::NOT_FOUND))
+    Ok(with_status(StatusCode::NOT_FOUND))
 }
 
 #[tokio::test]
-async fn the_next_app_gets_the_request_as_it_came() {
+async fn cascade_2_the_next_service_gets_the_request_as_it_came() {
     let seen: Arc<Mutex<Option<Parts>>> = Arc::default();
     let sees = seen.clone();
     let app = CascadeLayer::new(service_fn(spoils_the_request)).layer(service_fn(
         move |request: Request<Replayed>| {
             *sees.lock().unwrap() = Some(request.into_parts().0);
-            async { Ok::<_, Infallible>(answer(StatusCode::OK)) }
+            async { Ok::<_, Infallible>(with_status(StatusCode::OK)) }
         },
     ));
     let mut request = get();
@@ -253,7 +253,7 @@ async fn the_next_app_gets_the_request_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_request_that_the_guard_turns_away_skips_the_app() {
+async fn cascade_11_an_unmet_condition_skips_the_service() {
     let log = Log::default();
     let app = CascadeLayer::new(app(&log, "first", StatusCode::OK))
         .only(|parts| parts.method == Method::GET)
@@ -268,20 +268,20 @@ async fn a_request_that_the_guard_turns_away_skips_the_app() {
 }
 
 #[tokio::test]
-async fn a_guarded_request_keeps_its_body_and_extensions() {
+async fn cascade_11_a_skipping_request_keeps_body_and_extensions() {
     let app = CascadeLayer::new(service_fn(spoils_the_request))
         .only(|_| false)
         .layer(service_fn(async |request: Request<Replayed>| {
             assert_eq!(request.extensions().get::<Mark>(), Some(&Mark("clean")));
             assert_eq!(read(request.into_body()).await, Ok(("abc".into(), false)));
-            Ok::<_, Infallible>(answer(StatusCode::OK))
+            Ok::<_, Infallible>(with_status(StatusCode::OK))
         }));
     let mut request = Request::new(Body::new(["abc".into()]));
     request.extensions_mut().insert(Mark("clean"));
     app.oneshot(request).await.unwrap();
 }
 
-/// Writes down that it was dropped.
+/// Logs that it was dropped.
 struct DropLog(Log, &'static str);
 
 impl Drop for DropLog {
@@ -291,7 +291,7 @@ impl Drop for DropLog {
 }
 
 #[tokio::test]
-async fn a_discarded_answer_is_dropped_before_the_next_app_is_called() {
+async fn cascade_9_a_discarded_response_is_dropped_before_a_call() {
     let log = Log::default();
     let first = log.clone();
     let app = CascadeLayer::new(service_fn(move |_: Request<Replayed>| {
@@ -299,7 +299,7 @@ async fn a_discarded_answer_is_dropped_before_the_next_app_is_called() {
         let in_response = Arc::new(DropLog(first.clone(), "response"));
         async move {
             let _in_future = in_future;
-            let mut response = answer(StatusCode::NOT_FOUND);
+            let mut response = with_status(StatusCode::NOT_FOUND);
             response.extensions_mut().insert(in_response);
             Ok::<_, Infallible>(response)
         }
@@ -310,7 +310,7 @@ async fn a_discarded_answer_is_dropped_before_the_next_app_is_called() {
 }
 
 #[tokio::test]
-async fn the_first_apps_error_is_converted_and_ends_the_request() {
+async fn cascade_14_an_error_is_converted_and_ends_the_request() {
     #[derive(Debug, PartialEq)]
     struct Broken;
     #[derive(Debug, PartialEq)]
@@ -326,7 +326,7 @@ async fn the_first_apps_error_is_converted_and_ends_the_request() {
         Err::<Response<Body>, _>(Broken)
     }))
     .layer(service_fn(async |_: Request<Replayed>| {
-        Ok::<Response<Body>, AnyError>(answer(StatusCode::OK))
+        Ok::<Response<Body>, AnyError>(with_status(StatusCode::OK))
     }));
     assert_eq!(
         app.oneshot(get()).await.unwrap_err(),
@@ -335,7 +335,7 @@ async fn the_first_apps_error_is_converted_and_ends_the_request() {
 }
 
 #[tokio::test]
-async fn the_winners_body_passes_with_its_trailers_and_its_error() {
+async fn cascade_19_the_final_body_keeps_trailers_and_error() {
     for (steps, expected) in [
         (vec!["a".into(), trailers()], Ok(("a".into(), true))),
         (vec!["a".into(), GONE], Err("the client is gone".to_owned())),
@@ -358,9 +358,9 @@ async fn the_winners_body_passes_with_its_trailers_and_its_error() {
 }
 
 #[test]
-fn the_layer_and_its_service_are_clone_send_sync_and_static() {
+fn cascade_20_layers_are_clone_send_sync_and_static() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
-    let app = service_fn(|request| reads_then_answers(0, StatusCode::OK, request));
+    let app = service_fn(|request| reads_then_responds(0, StatusCode::OK, request));
     let layer = CascadeLayer::new(app).only(|_| true);
     check(&layer);
     check(&layer.layer(app));

@@ -16,7 +16,7 @@ use tower_cascade::{
 use tower_kit::Rejection;
 use tower_lint::probe::{Body, Error, Step};
 
-use crate::probe::{GONE, Replayed, answer, no_answer, read, reads_then_answers, trailers};
+use crate::probe::{GONE, Replayed, not_found, read, reads_then_responds, trailers, with_status};
 
 const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
 
@@ -60,7 +60,7 @@ fn traced<A>(layer: CascadeLayer<A>) -> CascadeLayer<A> {
 }
 
 #[tokio::test]
-async fn cascade_3_services_of_different_types_are_layers_of_their_own() {
+async fn cascade_3_services_of_different_types_are_own_layers() {
     let router: Router = Router::new().route("/router", get(async || "router"));
     let app = ServiceBuilder::new()
         .layer(traced(CascadeLayer::new(service_fn(|request| {
@@ -89,14 +89,14 @@ async fn cascade_3_services_of_different_types_are_layers_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_limit_is_for_all_apps_together() {
+async fn cascade_6_the_limit_is_for_all_services_together() {
     let body = || Body::new(["ab".into(), "cd".into(), "ef".into()]);
     for (limit, status) in [(4, StatusCode::OK), (3, StatusCode::PAYLOAD_TOO_LARGE)] {
-        let app = CascadeLayer::list([no_answer(1), no_answer(2), no_answer(1)])
+        let app = CascadeLayer::list([not_found(1), not_found(2), not_found(1)])
             .replay_limit(limit)
             .layer(service_fn(async |request: Request<Replayed>| {
                 assert_eq!(read(request.into_body()).await.unwrap().0, "abcdef");
-                Ok::<_, Infallible>(answer(StatusCode::OK))
+                Ok::<_, Infallible>(with_status(StatusCode::OK))
             }));
         let response = app.oneshot(Request::new(body())).await.unwrap();
         assert_eq!(response.status(), status);
@@ -107,10 +107,10 @@ async fn the_limit_is_for_all_apps_together() {
 }
 
 #[tokio::test]
-async fn a_content_length_that_lies_does_not_pass_the_limit() {
-    let app = CascadeLayer::new(no_answer(9))
+async fn cascade_6_a_false_content_length_does_not_pass_the_limit() {
+    let app = CascadeLayer::new(not_found(9))
         .replay_limit(3)
-        .layer(no_answer(0));
+        .layer(not_found(0));
     for (length, status) in [("1", 413), ("1000000", 413)] {
         let request = Request::put("/").header("content-length", length);
         let request = request.body(Body::new(["ab".into(), "cd".into()])).unwrap();
@@ -123,17 +123,17 @@ async fn a_content_length_that_lies_does_not_pass_the_limit() {
 }
 
 #[tokio::test]
-async fn whoever_answers_while_reading_gets_all_of_the_body() {
-    // It reads what was recorded, and then the rest, after its answer is the final one.
+async fn cascade_2_a_response_may_read_all_of_the_body_later() {
+    // It reads the recorded frames, and then the rest, after its response is the final one.
     let list = [reads_or_echoes(3, false), reads_or_echoes(1, true)];
-    let app = CascadeLayer::list(list).layer(no_answer(0));
+    let app = CascadeLayer::list(list).layer(not_found(0));
     let body = Body::new(["ab".into(), "c".into(), trailers()]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(read(response.into_body()).await, Ok(("".into(), true)));
 
     let long = Bytes::from(vec![b'x'; 600]);
     let app = CascadeLayer::list([reads_or_echoes(2, false), reads_or_echoes(0, true)]);
-    let app = app.layer(no_answer(0));
+    let app = app.layer(not_found(0));
     let steps = [long.clone(), long.clone(), "end".into()].map(Step::Data);
     let response = app.oneshot(Request::new(Body::new(steps))).await.unwrap();
     assert_eq!(read(response.into_body()).await.unwrap().0.len(), 1203);
@@ -141,7 +141,7 @@ async fn whoever_answers_while_reading_gets_all_of_the_body() {
 }
 
 #[tokio::test]
-async fn a_body_that_failed_fails_for_everyone_after() {
+async fn cascade_7_a_failed_body_fails_for_each_later_service() {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
     let sees = seen.clone();
     let reads_all = service_fn(move |request: Request<Replayed>| {
@@ -149,7 +149,7 @@ async fn a_body_that_failed_fails_for_everyone_after() {
         async move {
             let error = read(request.into_body()).await.unwrap_err();
             sees.lock().unwrap().push(error);
-            Ok::<_, Infallible>(answer(NOT_FOUND))
+            Ok::<_, Infallible>(with_status(NOT_FOUND))
         }
     });
     let app = Cascade::new([reads_all.clone(), reads_all.clone(), reads_all]);
@@ -169,7 +169,7 @@ async fn cascade_11_a_condition_is_for_the_services_of_its_layer() {
     ) -> impl tower::Service<Request<B>, Response = Response<Body>, Error = Infallible> + Clone
     {
         service_fn(move |_: Request<B>| async move {
-            let mut response = answer(if name == "last" {
+            let mut response = with_status(if name == "last" {
                 StatusCode::OK
             } else {
                 NOT_FOUND
@@ -214,10 +214,10 @@ async fn cascade_11_a_condition_is_for_the_services_of_its_layer() {
 }
 
 #[tokio::test]
-async fn an_app_may_pass_or_insist() {
+async fn cascade_13_pass_and_final_override_the_status() {
     let app = |status: u16, extension: &'static str| {
         service_fn(move |_: Request<Replayed>| async move {
-            let mut response = answer(StatusCode::from_u16(status).unwrap());
+            let mut response = with_status(StatusCode::from_u16(status).unwrap());
             if extension.contains("pass") {
                 response.extensions_mut().insert(Pass);
             }
@@ -231,7 +231,8 @@ async fn an_app_may_pass_or_insist() {
             Ok::<_, Infallible>(response)
         })
     };
-    // What the first says, whether Rack's header counts, and what comes out, after the second says 404 and passes, too.
+    // The first service's response, whether Rack's header counts, and the status of the final
+    // response. The second service responds with 404 and passes too.
     let table = [
         (404, "", false, 404),
         (200, "", false, 200),
@@ -260,29 +261,32 @@ async fn an_app_may_pass_or_insist() {
             let response = cascade.oneshot(request).await.unwrap();
             assert_eq!(response.status(), expected, "{status} {extension}");
             let tried = response.extensions().get::<CascadeTrace>().unwrap().tried();
-            let goes_on = !extension.contains("final")
+            let falls_through = !extension.contains("final")
                 && (status == 404 || extension == "pass" || extension == "header" && rack);
             assert_eq!(
                 tried.len(),
-                1 + usize::from(goes_on),
+                1 + usize::from(falls_through),
                 "{status} {extension}"
             );
             let has_header = response.headers().contains_key("x-cascade");
             assert_eq!(
                 has_header,
-                !rack && (goes_on || extension.contains("header"))
+                !rack && (falls_through || extension.contains("header"))
             );
         }
     }
 }
 
 #[tokio::test]
-async fn an_error_is_the_end_or_a_reason_to_go_on() {
+async fn cascade_14_an_error_is_final_or_falls_through() {
     let fails = |text: &'static str| {
         service_fn(move |_: Request<Replayed>| async move { Err::<Response<Body>, _>(Error(text)) })
     };
-    let last =
-        || service_fn(async |_: Request<Replayed>| Ok::<_, BoxError>(answer(StatusCode::ACCEPTED)));
+    let last = || {
+        service_fn(async |_: Request<Replayed>| {
+            Ok::<_, BoxError>(with_status(StatusCode::ACCEPTED))
+        })
+    };
     let request = |method| {
         Request::builder()
             .method(method)
@@ -312,7 +316,7 @@ async fn an_error_is_the_end_or_a_reason_to_go_on() {
         .unwrap_err();
     assert_eq!(error.to_string(), "broken");
 
-    // What is not idempotent is not done again, unless that is asked for, in any order.
+    // A request that is not idempotent does not fall through without the switch, in any order.
     for method in [Method::POST, Method::PATCH, Method::CONNECT] {
         let response = lenient("down").oneshot(request(method.clone())).await;
         assert_eq!(response.unwrap_err().to_string(), "down");
@@ -333,7 +337,7 @@ async fn an_error_is_the_end_or_a_reason_to_go_on() {
     let response = both.layer(last()).oneshot(request(Method::GET)).await;
     assert_eq!(response.unwrap().status(), StatusCode::ACCEPTED);
 
-    // In a list, the last one's error is the answer.
+    // In a list, the last one's error is final.
     let list = CascadeLayer::list([fails("one"), fails("two")])
         .on_error(|_: &Error| true)
         .service();
@@ -344,10 +348,10 @@ async fn an_error_is_the_end_or_a_reason_to_go_on() {
 }
 
 #[tokio::test]
-async fn a_list_is_tried_in_its_order_and_the_last_answer_is_the_answer() {
+async fn cascade_3_a_list_is_tried_in_order_and_its_last_is_final() {
     let app = |status: u16| {
         service_fn(move |request: Request<Replayed>| {
-            reads_then_answers(1, StatusCode::from_u16(status).unwrap(), request)
+            reads_then_responds(1, StatusCode::from_u16(status).unwrap(), request)
         })
     };
     let table: [(&[u16], u16); 6] = [
@@ -386,7 +390,7 @@ async fn a_list_is_tried_in_its_order_and_the_last_answer_is_the_answer() {
 async fn cascade_1_rules_add_up_and_statuses_replace() {
     let first = service_fn(async |request: Request<Replayed>| {
         let status = request.uri().path()[1..].parse().unwrap();
-        let mut response = answer(StatusCode::from_u16(status).unwrap());
+        let mut response = with_status(StatusCode::from_u16(status).unwrap());
         response
             .headers_mut()
             .insert("x-miss", request.headers()["x-miss"].clone());
@@ -424,7 +428,7 @@ async fn cascade_1_rules_add_up_and_statuses_replace() {
         for ((path, miss), falls) in requests.into_iter().zip(falls) {
             let request = Request::get(path).header("x-miss", miss);
             let request = request.body(Body::default()).unwrap();
-            let last = service_fn(|request| reads_then_answers(0, StatusCode::CREATED, request));
+            let last = service_fn(|request| reads_then_responds(0, StatusCode::CREATED, request));
             let response = layer.layer(last).oneshot(request).await.unwrap();
             assert_eq!(response.status() == 201, falls, "{path} {layer:?}");
         }
@@ -432,10 +436,10 @@ async fn cascade_1_rules_add_up_and_statuses_replace() {
 }
 
 #[tokio::test]
-async fn a_final_405_allows_what_any_of_them_allows() {
+async fn cascade_9_a_final_405_after_a_list_unites_allow() {
     let app = |status: u16, allow: &'static str| {
         service_fn(move |_: Request<Replayed>| async move {
-            let mut response = answer(StatusCode::from_u16(status).unwrap());
+            let mut response = with_status(StatusCode::from_u16(status).unwrap());
             response
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static(allow));
@@ -462,7 +466,7 @@ async fn a_final_405_allows_what_any_of_them_allows() {
 }
 
 #[tokio::test]
-async fn in_a_stack_it_is_one_layer() {
+async fn cascade_3_layers_and_routers_stack() {
     let first: Router = Router::new().route("/first", get(async || "first"));
     let second: Router = Router::new().route("/second", get(async || "second"));
     let last: Router = Router::new().route("/", get(async || "last"));
@@ -482,10 +486,10 @@ async fn in_a_stack_it_is_one_layer() {
 }
 
 #[tokio::test]
-async fn a_routers_params_are_its_own() {
+async fn cascade_2_path_parameters_of_a_router_are_its_own() {
     use axum::extract::Path;
 
-    // It matches, and has no answer; what it has left in its request is gone.
+    // It matches and responds with 404. Its own request's extensions are dropped.
     let first = Router::new().route("/{id}/{other}", get(async || NOT_FOUND));
     let second = Router::new().route(
         "/{one}/{two}",
@@ -501,8 +505,8 @@ async fn a_routers_params_are_its_own() {
 }
 
 #[tokio::test]
-async fn requests_without_a_path_are_tried_like_any_other() {
-    let app = CascadeLayer::list([no_answer(0), no_answer(0)]).layer(no_answer(0));
+async fn cascade_1_requests_without_a_path_are_tried_too() {
+    let app = CascadeLayer::list([not_found(0), not_found(0)]).layer(not_found(0));
     for (method, uri) in [("CONNECT", "example.org:443"), ("OPTIONS", "*")] {
         let request = Request::builder()
             .method(method)
@@ -514,28 +518,28 @@ async fn requests_without_a_path_are_tried_like_any_other() {
 }
 
 #[tokio::test]
-async fn with_no_status_every_answer_is_the_answer() {
-    let app = CascadeLayer::new(no_answer(0))
+async fn cascade_1_without_statuses_every_response_is_final() {
+    let app = CascadeLayer::new(not_found(0))
         .statuses([])
         .unwrap()
         .layer(service_fn(async |_: Request<Replayed>| {
-            Ok::<_, Infallible>(answer(StatusCode::OK))
+            Ok::<_, Infallible>(with_status(StatusCode::OK))
         }));
     let response = app.oneshot(Request::new(Body::default())).await.unwrap();
     assert_eq!(response.status(), NOT_FOUND);
 }
 
 #[test]
-fn layers_and_lists_are_clone_send_sync_and_static() {
+fn cascade_20_lists_are_clone_send_sync_and_static() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
-    let layer = CascadeLayer::list([no_answer(0), no_answer(1)])
+    let layer = CascadeLayer::list([not_found(0), not_found(1)])
         .only(|_| true)
         .fall_through_if(|head| head.status == NOT_FOUND)
         .on_error(|_: &Infallible| true);
     check(&layer);
-    check(&layer.layer(no_answer(0)));
+    check(&layer.layer(not_found(0)));
     check(
-        &CascadeLayer::list([no_answer(0)])
+        &CascadeLayer::list([not_found(0)])
             .on_error(|_: &Infallible| true)
             .service(),
     );
@@ -547,13 +551,13 @@ fn layers_and_lists_are_clone_send_sync_and_static() {
 }
 
 #[tokio::test]
-async fn a_trace_has_the_apps_that_were_asked_and_no_others() {
+async fn cascade_15_a_trace_has_the_services_that_were_tried() {
     let (no, yes) = (Tried::Answered(NOT_FOUND), Tried::Answered(StatusCode::OK));
-    // 413 is nobody's answer.
-    let app = CascadeLayer::new(no_answer(2))
+    // 413 is the response of no service.
+    let app = CascadeLayer::new(not_found(2))
         .replay_limit(1)
         .trace()
-        .layer(no_answer(0));
+        .layer(not_found(0));
     let request = || Request::new(Body::new(["ab".into(), "cd".into()]));
     let response = app.oneshot(request()).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
@@ -562,29 +566,30 @@ async fn a_trace_has_the_apps_that_were_asked_and_no_others() {
         [no]
     );
 
-    // A cascade in a cascade: its apps stand in its place, whether it has the answer or not.
+    // A cascade in a cascade: its services stand instead of it, whether it responds with 404 or
+    // not.
     let inner = |status| {
         let last = service_fn(move |_: Request<_>| {
-            std::future::ready(Ok::<_, Infallible>(answer(status)))
+            std::future::ready(Ok::<_, Infallible>(with_status(status)))
         });
-        let inner = CascadeLayer::new(no_answer(1)).trace().layer(last);
+        let inner = CascadeLayer::new(not_found(1)).trace().layer(last);
         inner.map_request(|request: Request<Replayed>| request.map(|_| Body::default()))
     };
     for (status, tried) in [
         (StatusCode::OK, vec![no, no, yes]),
         (NOT_FOUND, vec![no, no, no, no]),
     ] {
-        let middle = CascadeLayer::new(inner(status)).trace().layer(no_answer(0));
+        let middle = CascadeLayer::new(inner(status)).trace().layer(not_found(0));
         let middle =
             middle.map_request(|request: Request<Replayed>| request.map(|_| Body::default()));
-        let outer = CascadeLayer::new(no_answer(0)).trace().layer(middle);
+        let outer = CascadeLayer::new(not_found(0)).trace().layer(middle);
         let response = outer.oneshot(request()).await.unwrap();
         assert_eq!(
             response.extensions().get::<CascadeTrace>().unwrap().tried(),
             tried
         );
     }
-    let outer = CascadeLayer::new(no_answer(0))
+    let outer = CascadeLayer::new(not_found(0))
         .trace()
         .layer(inner(StatusCode::OK));
     let response = outer.oneshot(request()).await.unwrap();
@@ -595,9 +600,9 @@ async fn a_trace_has_the_apps_that_were_asked_and_no_others() {
 }
 
 #[tokio::test]
-async fn racks_header_of_an_inner_cascade_is_heard_outside() {
+async fn cascade_13_racks_header_reaches_an_outer_cascade() {
     let passes = service_fn(async |_: Request<_>| {
-        let mut response = answer(StatusCode::OK);
+        let mut response = with_status(StatusCode::OK);
         let pass = HeaderValue::from_static("pass");
         response.headers_mut().insert("x-cascade", pass);
         Ok::<_, Infallible>(response)
@@ -607,14 +612,14 @@ async fn racks_header_of_an_inner_cascade_is_heard_outside() {
     let outer = CascadeLayer::new(inner)
         .x_cascade_header()
         .layer(service_fn(async |_: Request<Replayed>| {
-            Ok::<_, Infallible>(answer(StatusCode::CREATED))
+            Ok::<_, Infallible>(with_status(StatusCode::CREATED))
         }));
     let response = outer.oneshot(Request::new(Body::default())).await.unwrap();
     assert_eq!(response.status(), StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn an_error_after_too_much_of_the_body_is_that_error() {
+async fn cascade_14_an_error_beyond_the_limit_is_final() {
     let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
         read(request.into_body()).await.unwrap();
         Err::<Response<Body>, _>(Error("down"))
@@ -622,7 +627,7 @@ async fn an_error_after_too_much_of_the_body_is_that_error() {
     .replay_limit(1)
     .on_error(|_: &BoxError| true)
     .layer(service_fn(async |_: Request<Replayed>| {
-        Ok::<_, BoxError>(answer(StatusCode::OK))
+        Ok::<_, BoxError>(with_status(StatusCode::OK))
     }));
     let error = app
         .oneshot(Request::new(Body::new(["ab".into()])))
@@ -632,7 +637,7 @@ async fn an_error_after_too_much_of_the_body_is_that_error() {
 }
 
 #[tokio::test]
-async fn an_app_that_is_not_ready_for_good_counts_as_one_that_fails() {
+async fn cascade_14_failing_to_be_ready_counts_as_an_error() {
     #[derive(Clone)]
     struct Down;
     impl tower::Service<Request<Replayed>> for Down {
@@ -649,7 +654,8 @@ async fn an_app_that_is_not_ready_for_good_counts_as_one_that_fails() {
             unreachable!("it is never ready")
         }
     }
-    let last = service_fn(async |_: Request<Replayed>| Ok::<_, BoxError>(answer(StatusCode::OK)));
+    let last =
+        service_fn(async |_: Request<Replayed>| Ok::<_, BoxError>(with_status(StatusCode::OK)));
     let layer = CascadeLayer::new(Down)
         .on_error(|_: &BoxError| true)
         .trace();
@@ -663,9 +669,10 @@ async fn an_app_that_is_not_ready_for_good_counts_as_one_that_fails() {
 }
 
 #[tokio::test]
-async fn guards_add_up() {
-    let last = service_fn(async |_: Request<Replayed>| Ok::<_, Infallible>(answer(StatusCode::OK)));
-    let first = service_fn(|request| reads_then_answers(0, StatusCode::CREATED, request));
+async fn cascade_11_conditions_add_up() {
+    let last =
+        service_fn(async |_: Request<Replayed>| Ok::<_, Infallible>(with_status(StatusCode::OK)));
+    let first = service_fn(|request| reads_then_responds(0, StatusCode::CREATED, request));
     let app = CascadeLayer::new(first)
         .only(|parts| parts.method == Method::GET)
         .only(|parts| parts.uri.path() == "/")
@@ -681,7 +688,7 @@ async fn guards_add_up() {
 }
 
 #[tokio::test]
-async fn each_service_is_cloned_when_its_turn_comes() {
+async fn cascade_17_each_service_is_cloned_when_its_turn_comes() {
     #[derive(Default)]
     struct Counts(Arc<std::sync::atomic::AtomicUsize>);
     impl Clone for Counts {
@@ -696,7 +703,7 @@ async fn each_service_is_cloned_when_its_turn_comes() {
         let status = if index < 3 { NOT_FOUND } else { StatusCode::OK };
         service_fn(move |request: Request<Replayed>| {
             let _ = &count;
-            reads_then_answers(0, status, request)
+            reads_then_responds(0, status, request)
         })
     };
     // The last one has no turn.
@@ -716,7 +723,7 @@ async fn each_service_is_cloned_when_its_turn_comes() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_that_does_not_count_is_dropped() {
+async fn cascade_9_an_endless_discarded_body_is_dropped() {
     let endless = Bytes::from(vec![b'x'; 10]);
     let step = Step::Endless(endless.clone());
     let app = CascadeLayer::new(service_fn(move |_: Request<Replayed>| {
@@ -725,7 +732,7 @@ async fn an_endless_answer_that_does_not_count_is_dropped() {
         std::future::ready(Ok::<_, Infallible>(response))
     }))
     .layer(service_fn(async |_: Request<Replayed>| {
-        Ok::<_, Infallible>(answer(StatusCode::OK))
+        Ok::<_, Infallible>(with_status(StatusCode::OK))
     }));
     let head = Request::head("/").body(Body::default()).unwrap();
     let response = app.oneshot(head).await.unwrap();
@@ -735,11 +742,11 @@ async fn an_endless_answer_that_does_not_count_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_the_middle_app_reads_again_is_let_go_once_it_has_answered() {
+async fn cascade_4_replayed_frames_are_dropped_once_they_are_read() {
     let frame = || Bytes::from(vec![b'x'; 4096]);
     let frames = [frame(), frame(), frame()];
     let list = [reads_or_echoes(2, false), reads_or_echoes(0, true)];
-    let app = CascadeLayer::list(list).layer(no_answer(0));
+    let app = CascadeLayer::list(list).layer(not_found(0));
     let request = Request::new(Body::new(frames.clone().map(Step::Data)));
     let mut body = app.oneshot(request).await.unwrap().into_body();
     for frame in &frames {
@@ -752,7 +759,7 @@ async fn what_the_middle_app_reads_again_is_let_go_once_it_has_answered() {
 }
 
 #[test]
-fn a_body_that_drops_the_cascade_while_it_is_polled_does_not_lock_it_up() {
+fn cascade_4_a_body_may_drop_the_cascade_while_polled() {
     use std::{
         any::Any,
         convert::Infallible,
@@ -785,8 +792,8 @@ fn a_body_that_drops_the_cascade_while_it_is_polled_does_not_lock_it_up() {
         let kept: Arc<Mutex<Option<ReplayBody<Drops>>>> = Arc::default();
         let keeps = kept.clone();
         let cx = &mut Context::from_waker(Waker::noop());
-        // The first one reads, so that the body comes rewound to the second, which gives it away and
-        // waits.
+        // The first one reads, so that the second one gets the body rewound. It gives the body away
+        // and waits.
         let reads = |is_first: bool| {
             let keeps = keeps.clone();
             service_fn(move |request: Request<ReplayBody<Drops>>| {
@@ -795,7 +802,7 @@ fn a_body_that_drops_the_cascade_while_it_is_polled_does_not_lock_it_up() {
                     let mut body = request.into_body();
                     if is_first {
                         body.frame().await.unwrap().unwrap();
-                        return Ok::<_, Infallible>(answer(NOT_FOUND));
+                        return Ok::<_, Infallible>(with_status(NOT_FOUND));
                     }
                     *keeps.lock().unwrap() = Some(body);
                     std::future::pending().await
@@ -803,7 +810,7 @@ fn a_body_that_drops_the_cascade_while_it_is_polled_does_not_lock_it_up() {
             })
         };
         let last = service_fn(async |_: Request<ReplayBody<Drops>>| {
-            Ok::<_, Infallible>(answer(StatusCode::OK))
+            Ok::<_, Infallible>(with_status(StatusCode::OK))
         });
         let mut app = CascadeLayer::list([reads(true), reads(false)]).layer(last);
         let body = Drops::default();

@@ -9,17 +9,17 @@ use tower_cascade::{Cascade, CascadeError, CascadeLayer, CascadeTrace, Pass};
 use tower_kit::Rejection;
 use tower_lint::probe::{Body, Step};
 
-use crate::probe::{Replayed, answer, read, reads_then_answers, trailers};
+use crate::probe::{Replayed, read, reads_then_responds, trailers, with_status};
 
 const README: &str = include_str!("../../README.md");
 
 /// Returns the whole body, or the limit that it was too long for.
 async fn replayed(length: usize) -> Result<usize, usize> {
     let first =
-        service_fn(|request| reads_then_answers(usize::MAX, StatusCode::NOT_FOUND, request));
+        service_fn(|request| reads_then_responds(usize::MAX, StatusCode::NOT_FOUND, request));
     let app = CascadeLayer::new(first).layer(service_fn(async |request: Request<Replayed>| {
         let length = read(request.into_body()).await.unwrap().0.len();
-        let mut response = answer(StatusCode::OK);
+        let mut response = with_status(StatusCode::OK);
         response.extensions_mut().insert(length);
         Ok::<_, Infallible>(response)
     }));
@@ -34,7 +34,9 @@ async fn replayed(length: usize) -> Result<usize, usize> {
 
 #[tokio::test]
 async fn cascade_6_the_replay_limit_is_64_kib() {
-    assert!(README.contains("`.replay_limit(bytes)` (64 KiB by default)"));
+    assert!(
+        README.contains("| `.replay_limit(bytes)` | sets how much of a body is kept | 64 KiB |")
+    );
     for (length, expected) in [
         (65_535, Ok(65_535)),
         (65_536, Ok(65_536)),
@@ -63,13 +65,13 @@ async fn cascade_1_by_default_404_alone_falls_through() {
     ];
     for (status, header, by_default, by_predicate) in table {
         let first = service_fn(move |_: Request<Replayed>| {
-            let mut response = answer(StatusCode::from_u16(status).unwrap());
+            let mut response = with_status(StatusCode::from_u16(status).unwrap());
             response
                 .headers_mut()
                 .insert("x-cascade", HeaderValue::from_static(header));
             async { Ok::<_, Infallible>(response) }
         });
-        let last = service_fn(|request| reads_then_answers(0, StatusCode::IM_A_TEAPOT, request));
+        let last = service_fn(|request| reads_then_responds(0, StatusCode::IM_A_TEAPOT, request));
         let layer = CascadeLayer::new(first);
         let all = layer.clone().fall_through_if(|_| true);
         for (layer, falls_through) in [(layer, by_default), (all, by_predicate)] {
@@ -91,7 +93,7 @@ async fn refuses<B>(
     request: Request<B>,
 ) -> Result<Response<Body>, Infallible> {
     let refuse = request.headers().contains_key("x-refuse");
-    let mut response = answer(match refuse {
+    let mut response = with_status(match refuse {
         true => StatusCode::METHOD_NOT_ALLOWED,
         false => StatusCode::NOT_FOUND,
     });
@@ -104,7 +106,7 @@ async fn refuses<B>(
 
 /// Responds with 405.
 async fn last<B>(_: Request<B>) -> Result<Response<Body>, Infallible> {
-    let mut response = answer(StatusCode::METHOD_NOT_ALLOWED);
+    let mut response = with_status(StatusCode::METHOD_NOT_ALLOWED);
     response.headers_mut().insert(ALLOW, "PUT".parse().unwrap());
     response
         .headers_mut()
@@ -130,7 +132,7 @@ where
 }
 
 #[tokio::test]
-async fn cascade_9_a_request_leaves_no_allow_and_no_trace_to_the_next() {
+async fn cascade_9_a_request_leaves_nothing_to_the_next() {
     let on = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
     let refuse = |allow| service_fn(move |request: Request<Replayed>| refuses(allow, request));
     let list: [&[_]; 2] = [&["GET"], &["GET", "DELETE,GET"]];
@@ -148,18 +150,18 @@ async fn cascade_9_a_request_leaves_no_allow_and_no_trace_to_the_next() {
 }
 
 #[tokio::test]
-async fn cascade_2_each_app_reads_joined_frames_from_the_start() {
+async fn cascade_2_each_service_reads_joined_frames_from_the_start() {
     // Short frames are recorded as one. The part that one service left unread is not lost or
     // doubled.
     let reads = |frames| {
-        service_fn(move |request| reads_then_answers(frames, StatusCode::NOT_FOUND, request))
+        service_fn(move |request| reads_then_responds(frames, StatusCode::NOT_FOUND, request))
     };
     let last = service_fn(async |request: Request<Replayed>| {
         assert_eq!(
             read(request.into_body()).await,
             Ok(("abcdefgh".into(), true))
         );
-        Ok::<_, Infallible>(answer(StatusCode::OK))
+        Ok::<_, Infallible>(with_status(StatusCode::OK))
     });
     for counts in [[1, 2, 3], [3, 2, 1], [0, 9, 1], [9, 0, 9], [2, 2, 2]] {
         let mut app = CascadeLayer::list(counts.map(reads)).layer(last);
@@ -181,14 +183,14 @@ async fn cascade_2_each_app_reads_joined_frames_from_the_start() {
 async fn cascade_13_racks_header_counts_in_any_of_its_lines() {
     let lines = |lines: &'static [&'static str]| {
         let first = service_fn(move |_: Request<Replayed>| {
-            let mut response = answer(StatusCode::OK);
+            let mut response = with_status(StatusCode::OK);
             for line in lines {
                 let value = HeaderValue::from_static(line);
                 response.headers_mut().append("x-cascade", value);
             }
             async { Ok::<_, Infallible>(response) }
         });
-        let last = service_fn(|request| reads_then_answers(0, StatusCode::CREATED, request));
+        let last = service_fn(|request| reads_then_responds(0, StatusCode::CREATED, request));
         CascadeLayer::new(first).x_cascade_header().layer(last)
     };
     for (values, status) in [
@@ -207,10 +209,10 @@ async fn cascade_13_racks_header_counts_in_any_of_its_lines() {
 }
 
 #[tokio::test]
-async fn cascade_13_pass_of_the_last_app_reaches_an_outer_cascade() {
+async fn cascade_13_pass_of_the_last_service_reaches_an_outer_one() {
     let passes = || {
         service_fn(async |_: Request<Replayed>| {
-            let mut response = answer(StatusCode::ACCEPTED);
+            let mut response = with_status(StatusCode::ACCEPTED);
             response.extensions_mut().insert(Pass);
             Ok::<_, Infallible>(response)
         })
@@ -222,10 +224,10 @@ async fn cascade_13_pass_of_the_last_app_reaches_an_outer_cascade() {
 }
 
 #[tokio::test]
-async fn no_builder_call_depends_on_the_order_of_another() {
+async fn cascade_18_no_builder_call_depends_on_the_order() {
     let service = |status, passes: bool| {
         service_fn(move |_: Request<Replayed>| {
-            let mut response = answer(status);
+            let mut response = with_status(status);
             if passes {
                 let pass = HeaderValue::from_static("pass");
                 response.headers_mut().insert("x-cascade", pass);

@@ -1,4 +1,4 @@
-//! tower-http's files before routes, as the README has them.
+//! tower-http's files before routes, as the documentation of `CascadeLayer` has them.
 
 use std::{
     fs,
@@ -15,9 +15,9 @@ use tower_cascade::{CascadeLayer, ReplayBody};
 use tower_http::services::ServeDir;
 
 /// A directory that is removed at the end.
-struct Folder(PathBuf);
+struct Directory(PathBuf);
 
-impl Folder {
+impl Directory {
     fn new(name: &str) -> Self {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         drop(fs::remove_dir_all(&path));
@@ -30,7 +30,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for Directory {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.0));
     }
@@ -78,8 +78,8 @@ fn served(text: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn cascade_1_files_before_routes_take_nothing_that_is_no_file() {
-    let folder = Folder::new("files-before-routes");
-    let files = ServeDir::new(&folder.0);
+    let directory = Directory::new("files-before-routes");
+    let files = ServeDir::new(&directory.0);
     let app = CascadeLayer::new(service_fn(move |request: Request<ReplayBody<Body>>| {
         files.clone().try_call(request)
     }))
@@ -117,13 +117,13 @@ async fn cascade_1_files_before_routes_take_nothing_that_is_no_file() {
     assert_eq!(ask(app, Method::HEAD, "/notes.txt").await, served(""));
 }
 
-/// The README warns of these responses, which is why its pattern is not shorter.
+/// The documentation warns of these responses. They are the reason for the length of its pattern.
 #[tokio::test]
 async fn cascade_1_a_file_service_alone_has_more_responses_than_404() {
-    let folder = Folder::new("files-alone");
+    let directory = Directory::new("files-alone");
     let routes: Router = Router::new().fallback(any(async || "route"));
     let app = |files: ServeDir| CascadeLayer::new(files).layer(routes.clone());
-    let files = || ServeDir::new(Path::new(&folder.0));
+    let files = || ServeDir::new(Path::new(&directory.0));
     for (path, method, status) in [
         ("/wiki", Method::GET, 307),
         ("/empty", Method::GET, 307),

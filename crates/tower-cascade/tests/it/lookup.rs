@@ -11,12 +11,12 @@ use tower_cascade::{CascadeLayer, Lookup};
 use tower_kit::EitherBody;
 use tower_lint::{contract, probe::Body};
 
-use crate::probe::{no_answer, read, trailers};
+use crate::probe::{not_found, read, trailers};
 
-type Answer = Response<Full<Bytes>>;
+type Reply = Response<Full<Bytes>>;
 
 /// Returns what is found at the path.
-fn found(head: &Parts) -> Option<Answer> {
+fn found(head: &Parts) -> Option<Reply> {
     let status = match head.uri.path() {
         "/found" => StatusCode::OK,
         "/404" => StatusCode::NOT_FOUND,
@@ -53,7 +53,7 @@ async fn cascade_12_other_requests_are_passed_on_as_they_are() {
         assert_eq!(request.extensions().get::<&str>(), Some(&"own"));
         let body = request.into_body().map_err(Into::into);
         assert_eq!(read(body).await.unwrap(), ("abc".into(), true));
-        Ok::<_, Infallible>(Answer::default())
+        Ok::<_, Infallible>(Reply::default())
     });
     let app = Lookup::new(found).layer(last);
     let body = Body::new(["ab".into(), "c".into(), trailers()]);
@@ -66,13 +66,13 @@ async fn cascade_12_other_requests_are_passed_on_as_they_are() {
 }
 
 #[tokio::test]
-async fn cascade_12_its_body_is_that_of_what_it_is_around() {
+async fn cascade_12_its_body_is_that_of_the_inner_service() {
     // A cascade.
     let look = |head: &Parts| found(head).map(|response| response.map(EitherBody::own));
     let app = ServiceBuilder::new()
         .layer(Lookup::new(look))
-        .layer(CascadeLayer::new(no_answer(0)))
-        .service(no_answer(0));
+        .layer(CascadeLayer::new(not_found(0)))
+        .service(not_found(0));
     for (path, status) in [("/found", 200), ("/", 404)] {
         let request = Request::get(path).body(Body::default()).unwrap();
         assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
@@ -81,7 +81,7 @@ async fn cascade_12_its_body_is_that_of_what_it_is_around() {
     let look = |head: &Parts| (head.uri.path() == "/found").then(|| "found".into_response());
     let router: Router = Router::new().route("/", get(async || "route"));
     let router = router.fallback(async || StatusCode::NOT_FOUND);
-    let app = CascadeLayer::new(router.layer(Lookup::new(look))).layer(no_answer(0));
+    let app = CascadeLayer::new(router.layer(Lookup::new(look))).layer(not_found(0));
     for (path, status) in [("/found", 200), ("/", 200), ("/none", 404)] {
         let request = Request::get(path).body(Body::default()).unwrap();
         assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
@@ -92,7 +92,7 @@ async fn cascade_12_its_body_is_that_of_what_it_is_around() {
 fn cascade_12_it_costs_no_allocation_and_no_copy_of_the_head() {
     let mut app =
         (Lookup::new(found), Lookup::new(found)).layer(service_fn(async |_: Request<_>| {
-            Ok::<_, Infallible>(Answer::default())
+            Ok::<_, Infallible>(Reply::default())
         }));
     let mut request = Request::new(Full::<Bytes>::from("a body"));
     for name in ["x-one", "x-two", "x-three"] {
@@ -101,9 +101,9 @@ fn cascade_12_it_costs_no_allocation_and_no_copy_of_the_head() {
     }
     let mut request = Some(request);
     let allocations = allocation_counter::measure(|| {
-        let mut answer = pin!(app.call(request.take().unwrap()));
+        let mut response = pin!(app.call(request.take().unwrap()));
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        assert!(answer.as_mut().poll(&mut cx).is_ready());
+        assert!(response.as_mut().poll(&mut cx).is_ready());
     });
     assert_eq!(allocations.count_total, 0);
 }

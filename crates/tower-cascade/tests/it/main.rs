@@ -1,4 +1,4 @@
-//! The cascade around apps that read, keep, refuse and break.
+//! The cascade around services that read, keep, reject and fail.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What these tests add to the probes of tower-lint.
+//! Helpers that these tests add to the probes of tower-lint.
 
 use std::{
     convert::Infallible,
@@ -24,7 +24,7 @@ pub(crate) fn trailers() -> Step {
     Step::Trailers(trailers)
 }
 
-/// What a body gives: its bytes and whether trailers came at its end, or its error's text.
+/// Returns the bytes of a body and whether it had trailers, or the text of its error.
 pub(crate) async fn read(
     body: impl http_body::Body<Data = Bytes, Error = BoxError>,
 ) -> Result<(Bytes, bool), String> {
@@ -40,8 +40,8 @@ pub(crate) async fn read(
     Ok((bytes.freeze(), trailers))
 }
 
-/// Reads up to this many frames, then answers with this status.
-pub(crate) async fn reads_then_answers(
+/// Reads up to this many frames, then responds with this status.
+pub(crate) async fn reads_then_responds(
     frames: usize,
     status: StatusCode,
     request: Request<Replayed>,
@@ -52,11 +52,11 @@ pub(crate) async fn reads_then_answers(
             break;
         }
     }
-    Ok(answer(status))
+    Ok(with_status(status))
 }
 
 /// Returns a service that reads up to this many frames and responds with 404. All are of one type.
-pub(crate) fn no_answer(
+pub(crate) fn not_found(
     frames: usize,
 ) -> impl Service<Request<Replayed>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
@@ -64,16 +64,16 @@ pub(crate) fn no_answer(
 + Sync
 + std::fmt::Debug
 + 'static {
-    service_fn(move |request| reads_then_answers(frames, StatusCode::NOT_FOUND, request))
+    service_fn(move |request| reads_then_responds(frames, StatusCode::NOT_FOUND, request))
 }
 
-pub(crate) fn answer(status: StatusCode) -> Response<Body> {
+pub(crate) fn with_status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
     response
 }
 
-/// Polls once with nobody to wake.
+/// Polls once, without a task to wake.
 pub(crate) fn poll(body: &mut Replayed) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
     pin!(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }

@@ -1,4 +1,4 @@
-//! Random apps, random bodies: whoever answers has seen what was sent.
+//! Random services, random bodies: a service that responds has seen all that was sent.
 
 use std::{
     convert::Infallible,
@@ -16,22 +16,22 @@ use tower::{Layer, Service, service_fn, util::BoxCloneSyncService};
 use tower_cascade::{Cascade, CascadeLayer};
 use tower_lint::probe::{Body, Step};
 
-use crate::probe::{Replayed, answer, read, trailers};
+use crate::probe::{Replayed, read, trailers, with_status};
 
-/// Reads so many frames and answers; whether it waits before it answers, and keeps its body afterwards.
+/// A service that reads n frames. It may respond, wait before that, and keep its body afterwards.
 #[derive(Clone, Copy, Debug)]
 struct App {
     frames: usize,
-    answers: bool,
+    responds: bool,
     waits: bool,
     keeps: bool,
 }
 
 fn app() -> impl Strategy<Value = App> {
     (0..6_usize, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(frames, answers, waits, keeps)| App {
+        |(frames, responds, waits, keeps)| App {
             frames,
-            answers: answers && frames % 2 == 0,
+            responds: responds && frames % 2 == 0,
             waits,
             keeps,
         },
@@ -43,7 +43,7 @@ type Kept = Arc<Mutex<Vec<Replayed>>>;
 type Service_ = BoxCloneSyncService<Request<Replayed>, Response<Body>, Infallible>;
 
 impl App {
-    /// It reads all of the body if it answers.
+    /// Returns the service. It reads all of the body if it responds.
     fn service(self, seen: &Seen, kept: &Kept) -> Service_ {
         let (seen, kept) = (seen.clone(), kept.clone());
         BoxCloneSyncService::new(service_fn(move |request: Request<Replayed>| {
@@ -69,22 +69,22 @@ impl App {
                     })
                     .await;
                 }
-                if !self.answers {
+                if !self.responds {
                     if self.keeps {
                         kept.lock().unwrap().push(body);
                     }
-                    return Ok(answer(StatusCode::NOT_FOUND));
+                    return Ok(with_status(StatusCode::NOT_FOUND));
                 }
                 let (rest, trailers) = read(body).await.unwrap();
                 start.extend_from_slice(&rest);
                 seen.lock().unwrap().push((start.into(), trailers || ended));
-                Ok(answer(StatusCode::OK))
+                Ok(with_status(StatusCode::OK))
             }
         }))
     }
 }
 
-/// Polls a future so many times, without waiting for anything, and drops it; whether it was done before.
+/// Polls a future n times without waiting, and drops it. Returns its output if it was done.
 fn run<F: Future>(future: F, polls: usize) -> Option<(F::Output, usize)> {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
@@ -98,7 +98,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whoever_answers_has_seen_every_byte_and_the_trailers(
+    fn cascade_2_a_responder_has_seen_every_byte_and_trailer(
         mut apps in vec(app(), 1..5),
         frames in vec((0..3_u8, vec(any::<u8>(), 0..4)), 0..6),
         long in any::<bool>(),
@@ -109,7 +109,7 @@ proptest! {
         apps.last_mut().unwrap().keeps = false;
         let mut sent = Vec::new();
         let mut steps = Vec::new();
-        // Of all frames there is a clone here, which says at the end that there is no other.
+        // A clone of each frame is here. At the end it shows that there is no other clone.
         let mut clones = Vec::new();
         for (kind, data) in frames {
             if kind == 0 {
@@ -129,27 +129,27 @@ proptest! {
         let respond = || async {
             let request = Request::new(Body::new(steps.clone()));
             if is_list || services().len() > 3 {
-                return Cascade::new(services()).call(request).await.map(|answer| answer.status());
+                return Cascade::new(services()).call(request).await.map(|response| response.status());
             }
-            // The same services around a last one; what there are too few of says 404 at once.
-            let nobody = App { frames: 0, answers: false, waits: false, keeps: false };
+            // The same services around a last one. Missing ones respond with 404 at once.
+            let missing = App { frames: 0, responds: false, waits: false, keeps: false };
             let mut services = services();
             let last = services.pop().unwrap();
-            services.resize_with(2, || nobody.service(&seen, &kept));
+            services.resize_with(2, || missing.service(&seen, &kept));
             let mut list = CascadeLayer::list(services).layer(last);
-            list.call(request).await.map(|answer| answer.status())
+            list.call(request).await.map(|response| response.status())
         };
 
         let (status, polls) = run(respond(), 100).unwrap();
-        let answers = apps.iter().any(|app| app.answers);
-        prop_assert_eq!(status.unwrap(), if answers { 200 } else { 404 });
-        let expected = answers.then(|| (Bytes::from(sent), has_trailers));
+        let responds = apps.iter().any(|app| app.responds);
+        prop_assert_eq!(status.unwrap(), if responds { 200 } else { 404 });
+        let expected = responds.then(|| (Bytes::from(sent), has_trailers));
         prop_assert_eq!(&*seen.lock().unwrap(), expected.as_slice());
-        // Given up at every place where it waits.
+        // The future is dropped wherever it waits.
         for polls in 0..polls {
             prop_assert!(run(respond(), polls).is_none());
         }
-        // Nothing is left of it, but what the apps have kept, which gives nothing more.
+        // Only the services' own bodies are left, and these return no more frames.
         for mut body in kept.lock().unwrap().drain(..) {
             let error = run(body.frame(), 1);
             prop_assert!(matches!(error, Some((Some(Err(_)) | None, _))));

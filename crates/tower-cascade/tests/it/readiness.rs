@@ -1,4 +1,4 @@
-//! Every app is called only when it is ready, and only the app whose turn it is.
+//! Each service is called only when it is ready and its turn has come.
 
 use std::{
     convert::Infallible,
@@ -14,9 +14,9 @@ use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn
 use tower_cascade::{Cascade, CascadeLayer, Lookup, ReplayBody};
 use tower_lint::probe::Body;
 
-use crate::probe::{Replayed, answer, reads_then_answers};
+use crate::probe::{Replayed, reads_then_responds, with_status};
 
-/// Panics unless this very instance was made ready; a clone of it is not ready.
+/// Panics unless this instance was made ready. A clone of it is not ready.
 struct Strict {
     asked: bool,
     ready: bool,
@@ -45,7 +45,7 @@ impl Service<Request<Replayed>> for Strict {
     type Future = Ready<Result<Response<Body>, Infallible>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Ready the second time, so that whoever takes Pending for an answer is found out.
+        // Ready the second time, so that a caller that takes Pending for readiness is found.
         if std::mem::replace(&mut self.asked, true) {
             self.ready = true;
             return Poll::Ready(Ok(()));
@@ -59,12 +59,12 @@ impl Service<Request<Replayed>> for Strict {
             std::mem::take(&mut self.ready),
             "called without being ready"
         );
-        ready(Ok(answer(self.status)))
+        ready(Ok(with_status(self.status)))
     }
 }
 
 #[tokio::test]
-async fn each_app_is_made_ready_before_it_is_called() {
+async fn cascade_17_each_service_is_ready_before_it_is_called() {
     for (first, last) in [(200, 200), (404, 200), (404, 404)] {
         let status = |code| StatusCode::from_u16(code).unwrap();
         let mut app =
@@ -81,7 +81,7 @@ async fn each_app_is_made_ready_before_it_is_called() {
 }
 
 #[tokio::test]
-async fn every_service_of_a_stack_and_of_a_list_is_made_ready() {
+async fn cascade_17_services_of_stacks_and_lists_are_made_ready() {
     let status = |code| StatusCode::from_u16(code).unwrap();
     let strict = |code| Strict::new(status(code));
     for (codes, expected) in [
@@ -122,25 +122,25 @@ async fn every_service_of_a_stack_and_of_a_list_is_made_ready() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_busy_first_app_is_waited_for_and_its_permit_comes_back() {
+async fn cascade_17_a_cascade_waits_for_a_busy_service() {
     let release = Arc::new(Notify::new());
     let waits = release.clone();
     let limited = ConcurrencyLimitLayer::new(1).layer(service_fn(move |_: Request<Replayed>| {
         let waits = waits.clone();
         async move {
             waits.notified().await;
-            Ok::<_, Infallible>(answer(StatusCode::ACCEPTED))
+            Ok::<_, Infallible>(with_status(StatusCode::ACCEPTED))
         }
     }));
     let app = CascadeLayer::new(limited).layer(service_fn(|request| {
-        reads_then_answers(0, StatusCode::OK, request)
+        reads_then_responds(0, StatusCode::OK, request)
     }));
     let send = || tokio::spawn(app.clone().oneshot(Request::new(Body::default())));
 
     let (one, two, three) = (send(), send(), send());
     tokio::task::yield_now().await;
     assert!(!one.is_finished() && !two.is_finished());
-    // The one that holds the permit is given up; the next gets it, and so on.
+    // The one that holds the permit is aborted. The next gets the permit, and so on.
     one.abort();
     for waiting in [two, three] {
         release.notify_one();
@@ -151,7 +151,7 @@ async fn a_busy_first_app_is_waited_for_and_its_permit_comes_back() {
     }
 }
 
-/// Answers 404 at once, and holds the permit that it is given for as long as its future lives.
+/// Responds with 404 at once, and holds a permit for as long as its future lives.
 #[derive(Clone)]
 struct Holds {
     permits: Arc<Semaphore>,
@@ -172,7 +172,7 @@ impl Service<Request<Replayed>> for Holds {
         Poll::Ready(Ok(()))
     }
 
-    /// 503 if nobody has given the permit back.
+    /// Responds with 503 if the permit was not returned.
     fn call(&mut self, _: Request<Replayed>) -> Held {
         let permit = self.permits.clone().try_acquire_owned().ok();
         let is_free = permit.is_some();
@@ -190,12 +190,12 @@ impl Future for Held {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Ok(answer(self.status)))
+        Poll::Ready(Ok(with_status(self.status)))
     }
 }
 
 #[tokio::test]
-async fn what_an_apps_future_holds_is_given_back_before_the_next_app_is_called() {
+async fn cascade_17_a_future_is_dropped_before_the_next_call() {
     let permits = Arc::new(Semaphore::new(1));
     let holds = |status| Holds {
         permits: permits.clone(),
@@ -212,7 +212,7 @@ async fn what_an_apps_future_holds_is_given_back_before_the_next_app_is_called()
 }
 
 #[tokio::test]
-async fn a_body_that_no_app_takes_is_dropped() {
+async fn cascade_4_a_body_that_is_not_taken_is_dropped() {
     for steps in [vec![], vec!["ab".into()]] {
         let body = Body::new(steps);
         let alive = body.polls();

@@ -10,10 +10,10 @@ use tower_cascade::{CascadeError, CascadeLayer, CascadeTrace, Tried};
 use tower_kit::{Rejection, status_of};
 use tower_lint::probe::{Body, Error};
 
-use crate::probe::{Replayed, no_answer, reads_then_answers};
+use crate::probe::{Replayed, not_found, reads_then_responds};
 
-const TEXT: &str = "an app that had read more than 3 bytes of the request's body had no answer, \
-    and no more is kept for the next app\n";
+const TEXT: &str = "services whose responses fell through had read more than 3 bytes of the request's \
+    body, and no more is kept for the next service\n";
 
 fn grpc() -> Request<Body> {
     let request = Request::post("/").header("content-type", "application/grpc");
@@ -34,7 +34,7 @@ macro_rules! rejects {
 #[tokio::test]
 async fn cascade_1_a_grpc_rejection_with_404_falls_through() {
     let inner = CascadeLayer::new(rejects!(StatusCode::NOT_FOUND, "GET")).trace();
-    let app = CascadeLayer::new(no_answer(1))
+    let app = CascadeLayer::new(not_found(1))
         .trace()
         .layer(inner.layer(rejects!(StatusCode::FORBIDDEN, "GET")));
     let response = app.oneshot(grpc()).await.unwrap();
@@ -76,10 +76,10 @@ async fn cascade_9_the_allow_of_a_grpc_405_is_merged() {
 
 #[tokio::test]
 async fn cascade_6_the_413_has_the_clients_protocol() {
-    let no_answer = || service_fn(|request| reads_then_answers(9, StatusCode::NOT_FOUND, request));
-    let app = CascadeLayer::new(no_answer())
+    let not_found = || service_fn(|request| reads_then_responds(9, StatusCode::NOT_FOUND, request));
+    let app = CascadeLayer::new(not_found())
         .replay_limit(3)
-        .layer(no_answer());
+        .layer(not_found());
     let response = app.clone().oneshot(grpc()).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["grpc-status"], "8");
@@ -110,7 +110,7 @@ async fn cascade_6_the_413_has_the_clients_protocol() {
 
 #[tokio::test]
 async fn cascade_3_an_empty_list_is_a_404_with_a_reason() {
-    let service = service_fn(|request| reads_then_answers(0, StatusCode::OK, request));
+    let service = service_fn(|request| reads_then_responds(0, StatusCode::OK, request));
     let empty = CascadeLayer::list([service].into_iter().take(0));
     let app = empty.trace().service();
     let response = app.clone().oneshot(Request::default()).await.unwrap();
@@ -129,8 +129,8 @@ async fn cascade_3_an_empty_list_is_a_404_with_a_reason() {
 }
 
 #[test]
-fn the_default_body_is_empty() {
-    let app = CascadeLayer::new(no_answer(0)).layer(no_answer(0));
+fn cascade_19_the_default_body_is_empty() {
+    let app = CascadeLayer::new(not_found(0)).layer(not_found(0));
     fn default_of<S: Service<Request<Body>, Response = Response<B>>, B: Default>(_: &S) -> B {
         B::default()
     }

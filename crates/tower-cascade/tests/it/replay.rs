@@ -1,4 +1,4 @@
-//! What the next app reads of a body that another app has had.
+//! The next service reads a body that another service has had.
 
 use std::{
     convert::Infallible,
@@ -19,17 +19,17 @@ use tower_cascade::{CascadeError, CascadeLayer};
 use tower_kit::Rejection;
 use tower_lint::probe::{Body, Gate, Step, WakeCounter};
 
-use crate::probe::{GONE, Replayed, answer, poll, read, reads_then_answers, trailers};
+use crate::probe::{GONE, Replayed, poll, read, reads_then_responds, trailers, with_status};
 
 type Seen = Result<(bytes::Bytes, bool), String>;
 
-/// Sends a body through an app that reads `frames` frames and answers 404; gives what the next app read, or
-/// the status if it was not asked.
+/// Sends a body through a service that reads `frames` frames and responds with 404. Returns what
+/// the next service read, or the response if that service was not called.
 async fn seen_after(frames: usize, body: Body, limit: usize) -> Result<Seen, Response<()>> {
     let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
     let sees = seen.clone();
     let app = CascadeLayer::new(service_fn(move |request| {
-        reads_then_answers(frames, StatusCode::NOT_FOUND, request)
+        reads_then_responds(frames, StatusCode::NOT_FOUND, request)
     }))
     .replay_limit(limit)
     .layer(service_fn(move |request: Request<Replayed>| {
@@ -37,7 +37,7 @@ async fn seen_after(frames: usize, body: Body, limit: usize) -> Result<Seen, Res
         async move {
             let seen = read(request.into_body()).await;
             *sees.lock().unwrap() = Some(seen);
-            Ok::<_, Infallible>(answer(StatusCode::OK))
+            Ok::<_, Infallible>(with_status(StatusCode::OK))
         }
     }));
     let response = app.oneshot(Request::new(body)).await.unwrap();
@@ -46,7 +46,7 @@ async fn seen_after(frames: usize, body: Body, limit: usize) -> Result<Seen, Res
 }
 
 #[tokio::test]
-async fn every_byte_and_the_trailers_are_replayed_however_much_was_read() {
+async fn cascade_2_every_byte_and_the_trailers_are_replayed() {
     for frames in 0..6 {
         let body = Body::new(["ab".into(), "".into(), Step::Yield, "c".into(), trailers()]);
         let seen = seen_after(frames, body, 1024).await.unwrap();
@@ -55,7 +55,7 @@ async fn every_byte_and_the_trailers_are_replayed_however_much_was_read() {
 }
 
 #[tokio::test]
-async fn an_empty_body_stays_empty() {
+async fn cascade_2_an_empty_body_stays_empty() {
     for frames in 0..2 {
         let seen = seen_after(frames, Body::default(), 1024).await.unwrap();
         assert_eq!(seen, Ok(("".into(), false)));
@@ -63,14 +63,14 @@ async fn an_empty_body_stays_empty() {
 }
 
 #[tokio::test]
-async fn a_body_that_was_not_read_may_have_any_length() {
+async fn cascade_4_a_body_that_was_not_read_may_have_any_length() {
     let body = Body::new([Step::Data(vec![b'x'; 1 << 20].into())]);
     let seen = seen_after(0, body, 16).await.unwrap();
     assert_eq!(seen.unwrap().0.len(), 1 << 20);
 }
 
 #[tokio::test]
-async fn a_recording_ends_at_the_limit_with_413() {
+async fn cascade_6_a_recording_ends_at_the_limit_with_413() {
     for (limit, fits) in [(4, true), (3, false), (0, false)] {
         let body = Body::new(["ab".into(), "cd".into(), "e".into()]);
         match seen_after(2, body, limit).await {
@@ -83,7 +83,8 @@ async fn a_recording_ends_at_the_limit_with_413() {
                 assert_eq!(
                     reason.to_string(),
                     format!(
-                        "an app that had read more than {limit} bytes of the request's body had no answer, and no more is kept for the next app"
+                        "services whose responses fell through had read more than {limit} bytes of the \
+                         request's body, and no more is kept for the next service"
                     )
                 );
                 assert_eq!(*reason, CascadeError::ReplayLimitExceeded { limit });
@@ -93,14 +94,14 @@ async fn a_recording_ends_at_the_limit_with_413() {
 }
 
 #[tokio::test]
-async fn an_app_may_read_beyond_the_limit_and_answer() {
+async fn cascade_6_a_service_may_read_more_and_respond() {
     let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
         assert_eq!(read(request.into_body()).await.unwrap().0.len(), 1 << 20);
-        Ok::<_, Infallible>(answer(StatusCode::CREATED))
+        Ok::<_, Infallible>(with_status(StatusCode::CREATED))
     }))
     .replay_limit(16)
     .layer(service_fn(|request| {
-        reads_then_answers(0, StatusCode::OK, request)
+        reads_then_responds(0, StatusCode::OK, request)
     }));
     let body = Body::new((0..1 << 10).map(|_| Step::Data(vec![b'x'; 1 << 10].into())));
     let response = app.oneshot(Request::new(body)).await.unwrap();
@@ -108,7 +109,7 @@ async fn an_app_may_read_beyond_the_limit_and_answer() {
 }
 
 #[tokio::test]
-async fn a_body_that_failed_once_fails_for_the_next_app_too() {
+async fn cascade_7_a_failed_body_fails_for_the_next_service() {
     let body = || Body::new(["ab".into(), GONE, "never".into()]);
     let original = seen_after(1, body(), 1024).await.unwrap();
     assert_eq!(original, Err("the client is gone".to_owned()));
@@ -117,19 +118,19 @@ async fn a_body_that_failed_once_fails_for_the_next_app_too() {
 }
 
 #[tokio::test]
-async fn a_body_that_panicked_once_fails_for_the_next_app() {
+async fn cascade_7_a_panicked_body_fails_for_the_next_service() {
     let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
         let mut body = request.into_body();
         let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| poll(&mut body).is_ready()));
         assert!(panicked.is_err());
-        // This app has seen no error yet.
+        // This service has seen no error yet.
         assert!(!body.is_end_stream());
-        Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
+        Ok::<_, Infallible>(with_status(StatusCode::NOT_FOUND))
     }))
     .layer(service_fn(async |request: Request<Replayed>| {
         let seen = read(request.into_body()).await;
         assert_eq!(seen, Err(CascadeError::BodyFailed.to_string()));
-        Ok::<_, Infallible>(answer(StatusCode::OK))
+        Ok::<_, Infallible>(with_status(StatusCode::OK))
     }));
     let request = Request::new(Body::new([
         Step::Panic("the body is broken"),
@@ -139,7 +140,7 @@ async fn a_body_that_panicked_once_fails_for_the_next_app() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
+async fn cascade_8_a_kept_body_is_woken_and_gets_an_error() {
     let (told, tell) = oneshot::channel();
     let told = Arc::new(Mutex::new(Some(told)));
     let tell = Arc::new(Mutex::new(Some(tell)));
@@ -153,21 +154,21 @@ async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
                 body.frame().await.unwrap().unwrap().into_data().unwrap(),
                 "ab"
             );
-            // It waits for the next frame, which never comes to it.
+            // It waits for the next frame, which it never gets.
             tokio::spawn(async move {
                 let error = body.frame().await.unwrap().unwrap_err();
                 assert!(body.frame().await.is_none());
                 told.send(error)
             });
             tokio::task::yield_now().await;
-            Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
+            Ok::<_, Infallible>(with_status(StatusCode::NOT_FOUND))
         }
     }))
     .layer(service_fn(move |request: Request<Replayed>| {
         let (tell, opens) = (tell.lock().unwrap().take().unwrap(), opens.clone());
         async move {
-            // It is woken by the cascade, since the body has nothing to wake it with yet. The clock is
-            // paused: if nobody wakes that task, this is over at once.
+            // The cascade wakes it, since the body has nothing to wake it with yet. The clock is
+            // paused: if that task is not woken, this ends at once.
             let error = timeout(Duration::from_secs(1), tell)
                 .await
                 .unwrap()
@@ -176,7 +177,7 @@ async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
             opens.open();
             let seen = read(request.into_body()).await;
             assert_eq!(seen, Ok(("abcd".into(), false)));
-            Ok::<_, Infallible>(answer(StatusCode::OK))
+            Ok::<_, Infallible>(with_status(StatusCode::OK))
         }
     }));
     let body = Body::new(["ab".into(), Step::Wait(gate), "cd".into()]);
@@ -185,7 +186,7 @@ async fn a_kept_body_is_woken_and_refused_and_steals_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_tasks_that_have_polled_a_kept_body_the_last_is_woken() {
+async fn cascade_8_the_last_task_that_polled_is_woken() {
     let kept: Arc<Mutex<Option<Replayed>>> = Arc::default();
     let keeps = kept.clone();
     let [earlier, later] = [WakeCounter::new(), WakeCounter::new()].map(Arc::new);
@@ -197,10 +198,10 @@ async fn of_two_tasks_that_have_polled_a_kept_body_the_last_is_woken() {
             assert!(pin!(&mut body).poll_frame(&mut cx).is_pending());
         }
         *keeps.lock().unwrap() = Some(body);
-        async { Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND)) }
+        async { Ok::<_, Infallible>(with_status(StatusCode::NOT_FOUND)) }
     }))
     .layer(service_fn(|request| {
-        reads_then_answers(0, StatusCode::OK, request)
+        reads_then_responds(0, StatusCode::OK, request)
     }));
     let body = Body::new([Step::Wait(Gate::new())]);
     app.oneshot(Request::new(body)).await.unwrap();
@@ -209,18 +210,19 @@ async fn of_two_tasks_that_have_polled_a_kept_body_the_last_is_woken() {
     let error = kept.frame().await.unwrap().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the app that held the request's body has answered, and the cascade took the body back"
+        "the service that held the request's body has responded, and the cascade took the body \
+         back"
     );
 }
 
 #[tokio::test]
-async fn short_frames_are_joined_and_long_ones_are_kept_as_they_are() {
+async fn cascade_4_short_frames_are_joined_and_long_ones_kept() {
     // Frames of 511 bytes become one; one of 512 is handed on without a copy.
     let short = bytes::Bytes::from(vec![b'x'; 511]);
     let long = bytes::Bytes::from(vec![b'y'; 512]);
     let (start, frames) = (long.as_ptr() as usize, [short.clone(), short, long]);
     let app = CascadeLayer::new(service_fn(|request| {
-        reads_then_answers(4, StatusCode::NOT_FOUND, request)
+        reads_then_responds(4, StatusCode::NOT_FOUND, request)
     }))
     .layer(service_fn(move |request: Request<Replayed>| async move {
         let mut body = request.into_body();
@@ -228,28 +230,28 @@ async fn short_frames_are_joined_and_long_ones_are_kept_as_they_are() {
         assert_eq!(next().await.len(), 2 * 511);
         let last = next().await;
         assert_eq!((last.len(), last.as_ptr() as usize), (512, start));
-        Ok::<_, Infallible>(answer(StatusCode::OK))
+        Ok::<_, Infallible>(with_status(StatusCode::OK))
     }));
     let request = Request::new(Body::new(frames.map(Step::Data)));
     app.oneshot(request).await.unwrap();
 }
 
 #[tokio::test]
-async fn the_body_is_not_polled_before_an_app_polls_it() {
+async fn cascade_5_the_body_is_not_polled_before_a_service_does() {
     let body = Body::new(["ab".into()]);
     let polled = body.polls();
     let app = CascadeLayer::new(service_fn(|request| {
-        reads_then_answers(0, StatusCode::NOT_FOUND, request)
+        reads_then_responds(0, StatusCode::NOT_FOUND, request)
     }))
     .layer(service_fn(|request| {
-        reads_then_answers(0, StatusCode::PAYLOAD_TOO_LARGE, request)
+        reads_then_responds(0, StatusCode::PAYLOAD_TOO_LARGE, request)
     }));
     app.oneshot(Request::new(body)).await.unwrap();
     assert_eq!(polled.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
-async fn what_was_recorded_is_dropped_once_the_first_app_has_answered() {
+async fn cascade_4_the_recording_is_dropped_after_a_response() {
     let frame = bytes::Bytes::from(vec![b'x'; 4096]);
     let body = Body::new([
         Step::Data(frame.clone()),
@@ -259,11 +261,11 @@ async fn what_was_recorded_is_dropped_once_the_first_app_has_answered() {
     let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
         let mut body = request.into_body();
         body.frame().await.unwrap().unwrap();
-        // The rest is read while the answer is sent, as an echo does.
+        // The rest is read while the response is sent, as an echo does.
         Ok::<_, Infallible>(Response::new(body))
     }))
     .layer(service_fn(|request| {
-        reads_then_answers(0, StatusCode::OK, request)
+        reads_then_responds(0, StatusCode::OK, request)
     }));
     let mut body = app.oneshot(Request::new(body)).await.unwrap().into_body();
     body.frame().await.unwrap().unwrap();
@@ -274,22 +276,22 @@ async fn what_was_recorded_is_dropped_once_the_first_app_has_answered() {
     assert_eq!(read(body).await, Ok(("end".into(), false)));
 }
 
-/// What a body says of itself: at least, at most, at its end.
+/// Returns the hints of a body: at least, at most, at its end.
 fn hints(body: &impl http_body::Body) -> (u64, Option<u64>, bool) {
     let hint = body.size_hint();
     (hint.lower(), hint.upper(), body.is_end_stream())
 }
 
-/// The hints of the body that the next app gets, after the first has read so many frames.
+/// Returns the hints of the body that the next service gets, after the first has read n frames.
 async fn hints_after(frames: usize, steps: &[Step]) -> (u64, Option<u64>, bool) {
     let seen: Arc<Mutex<Option<_>>> = Arc::default();
     let sees = seen.clone();
     let app = CascadeLayer::new(service_fn(move |request| {
-        reads_then_answers(frames, StatusCode::NOT_FOUND, request)
+        reads_then_responds(frames, StatusCode::NOT_FOUND, request)
     }))
     .layer(service_fn(move |request: Request<Replayed>| {
         *sees.lock().unwrap() = Some(hints(request.body()));
-        async { Ok::<_, Infallible>(answer(StatusCode::OK)) }
+        async { Ok::<_, Infallible>(with_status(StatusCode::OK)) }
     }));
     app.oneshot(Request::new(Body::new(steps.to_vec())))
         .await
@@ -298,7 +300,7 @@ async fn hints_after(frames: usize, steps: &[Step]) -> (u64, Option<u64>, bool) 
 }
 
 #[tokio::test]
-async fn the_hints_of_a_replayed_body_promise_no_more_than_it_keeps() {
+async fn cascade_2_the_size_hint_of_a_replayed_body_is_true() {
     let whole = ["ab".into(), "c".into()];
     let with_trailers = ["ab".into(), "c".into(), trailers()];
     let fails = ["ab".into(), GONE];
@@ -318,15 +320,15 @@ async fn the_hints_of_a_replayed_body_promise_no_more_than_it_keeps() {
             (3, None, false),
             "trailers are still to come",
         ),
-        // A client that is told an exact length would leave them out.
+        // A client that gets an exact length would leave them out.
         (3, &with_trailers, (3, None, false), "trailers were read"),
         (1, &fails, (2, None, false), "the error is still to come"),
-        // A client that is told an exact length would take this for a whole body.
+        // A client that gets an exact length would take this for a whole body.
         (
             2,
             &fails,
             (2, None, false),
-            "it has failed for the first app",
+            "it has failed for the first service",
         ),
         (1, &[GONE], (0, None, false), "and with nothing before that"),
         (1, &[], (0, Some(0), true), "there is no body"),
@@ -341,7 +343,7 @@ async fn the_hints_of_a_replayed_body_promise_no_more_than_it_keeps() {
 }
 
 #[tokio::test]
-async fn the_hints_of_a_body_that_is_recorded_are_the_originals() {
+async fn cascade_2_the_size_hint_while_recording_is_the_originals() {
     let app = CascadeLayer::new(service_fn(async |request: Request<Replayed>| {
         let mut body = request.into_body();
         assert_eq!(hints(&body), (3, Some(3), false));
@@ -352,7 +354,7 @@ async fn the_hints_of_a_body_that_is_recorded_are_the_originals() {
         Ok::<_, Infallible>(Response::new(Body::new(["winner".into()])))
     }))
     .layer(service_fn(|request| {
-        reads_then_answers(0, StatusCode::OK, request)
+        reads_then_responds(0, StatusCode::OK, request)
     }));
     let body = Body::new(["ab".into(), "c".into()]);
     let response = app.oneshot(Request::new(body)).await.unwrap();
@@ -360,7 +362,7 @@ async fn the_hints_of_a_body_that_is_recorded_are_the_originals() {
 }
 
 #[tokio::test]
-async fn an_error_comes_once_wherever_it_happens() {
+async fn cascade_7_an_error_comes_once() {
     let table = [
         (0, "the client is gone".to_owned()),
         (1, "the client is gone".to_owned()),
@@ -368,7 +370,7 @@ async fn an_error_comes_once_wherever_it_happens() {
     ];
     for (frames, expected) in table {
         let app = CascadeLayer::new(service_fn(move |request| {
-            reads_then_answers(frames, StatusCode::NOT_FOUND, request)
+            reads_then_responds(frames, StatusCode::NOT_FOUND, request)
         }))
         .layer(service_fn(move |request: Request<Replayed>| {
             let expected = expected.clone();
@@ -382,7 +384,7 @@ async fn an_error_comes_once_wherever_it_happens() {
                 assert_eq!(error.to_string(), expected);
                 assert!(body.is_end_stream());
                 assert!(body.frame().await.is_none());
-                Ok::<_, Infallible>(answer(StatusCode::OK))
+                Ok::<_, Infallible>(with_status(StatusCode::OK))
             }
         }));
         let request = Request::new(Body::new(["ab".into(), GONE]));
@@ -391,7 +393,7 @@ async fn an_error_comes_once_wherever_it_happens() {
 }
 
 #[tokio::test]
-async fn beyond_the_limit_nothing_is_kept() {
+async fn cascade_6_beyond_the_limit_nothing_is_kept() {
     let frame = bytes::Bytes::from(vec![b'x'; 4096]);
     let kept = Arc::new(frame.clone());
     let app = CascadeLayer::new(service_fn(move |request: Request<Replayed>| {
@@ -405,24 +407,24 @@ async fn beyond_the_limit_nothing_is_kept() {
                 kept.is_unique(),
                 "something still holds a frame that was read"
             );
-            Ok::<_, Infallible>(answer(StatusCode::NOT_FOUND))
+            Ok::<_, Infallible>(with_status(StatusCode::NOT_FOUND))
         }
     }))
     .replay_limit(2 * 4096)
     .layer(service_fn(|request| {
-        reads_then_answers(0, StatusCode::OK, request)
+        reads_then_responds(0, StatusCode::OK, request)
     }));
     let body = Body::new([Step::Data(frame.clone()), Step::Data(frame), "over".into()]);
     let mut request = Request::new(body);
     *request.method_mut() = Method::HEAD;
     let response = app.oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    // Nor does an answer to HEAD have a body.
+    // A response to HEAD has no body either.
     assert_eq!(hints(response.body()), (0, Some(0), true));
 }
 
 #[tokio::test]
-async fn dropping_the_future_at_any_point_drops_the_body() {
+async fn cascade_4_dropping_the_future_drops_the_body() {
     for polls in 0..6 {
         let body = Body::new([
             "ab".into(),
@@ -433,7 +435,7 @@ async fn dropping_the_future_at_any_point_drops_the_body() {
         ]);
         let alive = body.polls();
         let app = CascadeLayer::new(service_fn(|request| {
-            reads_then_answers(2, StatusCode::NOT_FOUND, request)
+            reads_then_responds(2, StatusCode::NOT_FOUND, request)
         }))
         .layer(service_fn(async |request: Request<Replayed>| {
             read(request.into_body()).await.unwrap();
@@ -466,7 +468,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn the_next_app_sees_exactly_what_was_sent(steps in steps(), frames in 0..10_usize) {
+    fn cascade_2_the_next_service_sees_what_was_sent(steps in steps(), frames in 0..10_usize) {
         let sent: Vec<u8> = steps
             .iter()
             .flat_map(|step| match step {

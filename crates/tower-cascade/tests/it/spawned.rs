@@ -100,9 +100,10 @@ async fn cascade_14_on_error_of_boxed_services_runs_in_a_task() {
     assert_eq!(task.await.unwrap().unwrap().status(), StatusCode::OK);
 }
 
-/// Here closures have `BoxError` in their types. The remedies are those of the README's "In a task".
+/// Here closures have `BoxError` in their types. The remedies are those of `on_error`'s "In a
+/// task".
 #[tokio::test]
-async fn cascade_14_on_error_with_boxed_errors_in_types_runs_in_a_task() {
+async fn cascade_14_on_error_with_boxed_types_runs_in_a_task() {
     type Boxed<B> = BoxCloneSyncService<Request<B>, Response<Full<Bytes>>, BoxError>;
     type Replay = ReplayBody<Full<Bytes>>;
     fn never(error: Infallible) -> BoxError {
@@ -146,7 +147,7 @@ async fn cascade_14_on_error_with_boxed_errors_in_types_runs_in_a_task() {
 
 #[tokio::test]
 #[cfg(debug_assertions)]
-async fn cascade_14_on_error_for_another_type_panics_in_a_debug_build() {
+async fn cascade_14_on_error_for_another_type_panics_in_debug() {
     let chain = CascadeLayer::new(service_fn(down))
         .on_error(|_: &io::Error| true)
         .layer(service_fn(echo));

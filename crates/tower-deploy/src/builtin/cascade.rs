@@ -1,19 +1,20 @@
 //! `egg:tower#cascade`: Paste's cascade, as a composite, and as a filter whose last app is the one that it is around.
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower_cascade::CascadeLayer;
 
 use crate::{
-    App, Error, ErrorKind, Filter, Parts, Settings,
-    de::{Size, from_settings},
-    error::misspelt_in_any,
+    App, Error, ErrorKind, Filter, Parts, Settings, Size,
+    de::from_settings,
+    effective::{Effective, values},
     ini::Read,
+    kind::Role,
     named::Named,
-    role::Role,
+    suggest::misspelt_in_any,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(default)]
 struct Cascade {
     catch: Vec<StatusNumber>,
@@ -23,7 +24,7 @@ struct Cascade {
 }
 
 /// In errors of its own, a number that is no status is one.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct StatusNumber(u16);
 
 impl Default for Cascade {
@@ -31,7 +32,7 @@ impl Default for Cascade {
         Self {
             catch: vec![StatusNumber(404)],
             allow_auth_statuses: false,
-            replay_limit: Size(64 * 1024),
+            replay_limit: Size::new(64 * 1024),
             x_cascade_header: false,
         }
     }
@@ -82,6 +83,11 @@ fn natural(key: &str) -> Vec<(&str, usize, &str)> {
         rest = after;
     }
     pieces
+}
+
+/// Returns the effective values of the options. The other settings name apps.
+pub(super) fn effective(local: &Settings) -> Effective {
+    options(local).map_or_else(|_| Effective::new(), |options| values(&options))
 }
 
 fn options(local: &Settings) -> Result<Cascade, Error> {
@@ -137,7 +143,7 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
     let mut layer = CascadeLayer::list(apps)
         .statuses(statuses)
         .map_err(|error| wrong(error.to_string(), "write another status"))?
-        .replay_limit(usize::try_from(options.replay_limit.0).unwrap_or(usize::MAX));
+        .replay_limit(usize::try_from(options.replay_limit.bytes()).unwrap_or(usize::MAX));
     if options.allow_auth_statuses {
         layer = layer.allow_auth_statuses();
     }
@@ -154,7 +160,7 @@ mod tests {
     #[test]
     fn the_replay_limit_is_that_of_the_readme() {
         assert!(include_str!("../../README.md").contains("(`replay_limit` = 64 KiB)"));
-        assert_eq!(Cascade::default().replay_limit.0, 65_536);
+        assert_eq!(Cascade::default().replay_limit.bytes(), 65_536);
     }
 
     #[test]

@@ -21,9 +21,11 @@ use tower_http::compression::{
     Compression, Predicate,
     predicate::{NotForContentType, SizeAbove},
 };
-use tower_kit::content::{RequestKind, content_length};
+use tower_kit::{
+    content::{RequestKind, content_length},
+    entity_tag::{EntityTag, members, only},
+};
 
-use super::entity_tag::{EntityTag, members, only};
 use crate::{App, Body, Filter, Settings};
 
 /// In bytes. For less, gzip's own head and end cost more than it saves.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use http::request::Parts as RequestParts;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower_body_rewrite::{PrefixLayer, Replace, RewriteLayer};
 use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::{DebugPage, ExceptionLayer, install_panic_hook, to_tracing};
@@ -16,8 +16,8 @@ use tower_origin::{OriginLayer, PeerAddr, XForwarded};
 use tower_service::Service;
 
 use crate::{
-    App, Body, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read,
-    named::Named, role::Role,
+    App, Body, Error, ErrorKind, Filter, Parts, Settings, de::from_settings, ini::Read, kind::Role,
+    named::Named,
 };
 
 /// `egg:tower#environ`: every setting is a value by name, for all requests.
@@ -49,7 +49,7 @@ fn unquoted(value: &str) -> String {
     inner.unwrap_or(value).to_owned()
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Mount {
     path: String,
 }
@@ -60,9 +60,8 @@ pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
-#[derive(Default)]
 pub(super) struct Origin {
     trusted: Vec<String>,
     trusted_without_address: bool,
@@ -76,7 +75,7 @@ pub(super) struct Origin {
 }
 
 /// Which X-Forwarded headers the proxies set besides -For and -Proto.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Said {
     Host,
@@ -131,7 +130,7 @@ pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct ScriptPrefix {
     prefix: String,
     scheme: Option<Scheme>,
@@ -139,7 +138,7 @@ pub(super) struct ScriptPrefix {
     trusted: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Scheme {
     Http,
@@ -197,13 +196,17 @@ fn is_below(path: &str, prefix: &str) -> bool {
         .all(|segment| path.next().is_some_and(|own| own == segment))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Prefix {
     prefix: String,
-    #[serde(default)]
+    #[serde(default = "plain")]
     types: Vec<String>,
     #[serde(default)]
     chunks: bool,
+}
+
+fn plain() -> Vec<String> {
+    vec!["text/plain".to_owned()]
 }
 
 /// `egg:tower#prefix`: before every line of text.
@@ -220,7 +223,7 @@ pub(super) fn prefix(_: &Settings, settings: Prefix) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Replacement {
     replace: String,
     with: String,
@@ -255,7 +258,7 @@ pub(super) fn replace(_: &Settings, settings: Replacement) -> Result<Filter, Err
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Exception {
     debug: bool,
@@ -290,8 +293,8 @@ pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Err
     Ok(Filter::new(layer))
 }
 
-#[derive(Deserialize)]
-struct Hooks {
+#[derive(Deserialize, Serialize)]
+pub(super) struct Hooks {
     hooks: Vec<String>,
     #[serde(default)]
     skip_after_on_abort: bool,

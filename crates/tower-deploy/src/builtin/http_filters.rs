@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use percent_encoding::{CONTROLS, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 use tower_http::{
     classify::{
@@ -22,10 +22,7 @@ use tower_kit::{Rejection, secrets, status_of};
 use tower_layer::Layer;
 use tracing::{Level, Span, field};
 
-use crate::{
-    App, Error, ErrorKind, Filter, Parts, Settings,
-    de::{Size, some_time},
-};
+use crate::{App, Error, ErrorKind, Filter, Parts, Settings, Size, de::some_time};
 
 /// `egg:tower#trace`: a line of `tracing` for each response.
 pub(super) fn trace(_: &Settings, (): ()) -> Result<Filter, Infallible> {
@@ -101,7 +98,7 @@ impl ClassifyResponse for Failures {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Timeout {
     #[serde(deserialize_with = "some_time")]
     timeout: Duration,
@@ -128,7 +125,7 @@ pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, Error> 
     )))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct BodyLimit {
     limit: Size,
 }
@@ -136,11 +133,11 @@ pub(super) struct BodyLimit {
 /// `egg:tower#body-limit`: how large a request's body may be.
 pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, Error> {
     let limit =
-        usize::try_from(settings.limit.0).map_err(|error| Error::setting("limit", error))?;
+        usize::try_from(settings.limit.bytes()).map_err(|error| Error::setting("limit", error))?;
     Ok(Filter::new(RequestBodyLimitLayer::new(limit)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct RequestId {
     header: String,
@@ -166,7 +163,7 @@ pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, Er
     Ok(Filter::new(layers.into_inner()))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Cors {
     /// `*` is everybody.
     origins: Vec<String>,

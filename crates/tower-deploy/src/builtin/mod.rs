@@ -1,14 +1,13 @@
-//! The factories that are there without a program's own.
+//! The built-in factories.
 
 mod cascade;
 mod compression;
-mod conditions;
-mod entity_tag;
 mod files;
 mod filters;
 mod hooks;
 mod http_filters;
-mod range;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod router;
 mod routes;
 mod server;
@@ -16,15 +15,18 @@ mod template;
 mod text;
 mod trial;
 mod urlmap;
-mod version;
 
 #[cfg(feature = "cli")]
 pub(crate) use http_filters::access_log;
 
-use crate::{App, Error, Filter, Parts, Registry, Settings, named::none, registry::Maker};
+use crate::{
+    App, Error, Filter, Parts, Registry, Server, Settings, effective,
+    factory::{Factory, Maker},
+};
 
 impl Registry {
-    /// With the built-in factories: `egg:tower#…`, and those that Paste's and PasteDeploy's own files name.
+    /// Returns a registry with the built-in factories: `egg:tower#…`, and those that files of Paste
+    /// and PasteDeploy name.
     #[must_use]
     #[track_caller]
     pub fn standard() -> Self {
@@ -33,56 +35,78 @@ impl Registry {
         let registry = ["tower#proxy", "Paste#proxy"]
             .into_iter()
             .fold(registry, |registry, name| {
-                registry.app(name, crate::proxy::app)
+                registry.shown(name, Maker::App, proxy::app)
             });
         let registry = registry
-            .app("tower#text", text::text)
-            .app("tower#redirect", text::redirect)
+            .shown("tower#text", Maker::App, text::text)
+            .shown("tower#redirect", Maker::App, text::redirect)
             .app("tower#checksum", trial::checksum)
             .app("tower#panic", trial::panic)
-            .filter("tower#mount", filters::mount)
-            .filter("tower#origin", filters::origin)
-            .filter("PasteDeploy#prefix", filters::script_prefix)
-            .filter("tower#prefix", filters::prefix)
-            .filter("tower#replace", filters::replace)
+            .shown("tower#mount", Maker::Filter, filters::mount)
+            .shown("tower#origin", Maker::Filter, filters::origin)
+            .shown("PasteDeploy#prefix", Maker::Filter, filters::script_prefix)
+            .shown("tower#prefix", Maker::Filter, filters::prefix)
+            .shown("tower#replace", Maker::Filter, filters::replace)
             .filter("tower#lint", filters::lint)
             .filter("Paste#lint", filters::lint)
-            .filter("tower#exception", filters::exception)
-            .filter("Paste#error_catcher", filters::exception)
+            .shown("tower#exception", Maker::Filter, filters::exception)
+            .shown("Paste#error_catcher", Maker::Filter, filters::exception)
             .filter("tower#trace", http_filters::trace)
             .filter("Paste#translogger", http_filters::trace)
             .filter("tower#compression", compression::compression)
             .filter("Paste#gzip", compression::compression)
-            .filter("tower#timeout", http_filters::timeout)
-            .filter("tower#body-limit", http_filters::body_limit)
-            .filter("tower#request-id", http_filters::request_id)
-            .filter("tower#cors", http_filters::cors)
+            .shown("tower#timeout", Maker::Filter, http_filters::timeout)
+            .shown("tower#body-limit", Maker::Filter, http_filters::body_limit)
+            .shown("tower#request-id", Maker::Filter, http_filters::request_id)
+            .shown("tower#cors", Maker::Filter, http_filters::cors)
             .hook("tower#server-timing", hooks::server_timing);
-        let filter = |make: With<Filter>| Maker::Filter(Box::new(make));
-        let composite = |make: With<App>| Maker::Composite(Box::new(make));
+        let app = |make: With<App>| Factory::new(Maker::App(Box::new(make)));
+        let composite = |make: With<App>| Factory::new(Maker::Composite(Box::new(make)));
+        let filter = |make: With<Filter>| Factory::new(Maker::Filter(Box::new(make)));
+        let server = |make: With<Server>| Factory::new(Maker::Server(Box::new(make)));
+        let cascaded = |factory: Factory| {
+            let factory = factory.names(cascade::names);
+            factory.effective(cascade::effective)
+        };
         let registry = registry
-            .add("tower#http", none, Maker::Server(Box::new(server::http)))
-            .add("Paste#http", none, Maker::Server(Box::new(server::paste)))
-            .add("tower#environ", none, filter(filters::environ))
-            .add("tower#set-header", none, filter(http_filters::set_header))
-            .add("tower#hooks", filters::hook_names, filter(filters::hooks))
-            .add("tower#dispatch", router::names, filter(router::filter))
-            .add("tower#cascade", cascade::names, filter(cascade::filter))
-            .add("tower#router", router::names, composite(router::app));
+            .add(
+                "tower#http",
+                server(server::http).effective(server::effective),
+            )
+            .add(
+                "Paste#http",
+                server(server::paste).effective(server::effective),
+            )
+            .add("tower#environ", filter(filters::environ))
+            .add("tower#set-header", filter(http_filters::set_header))
+            .add(
+                "tower#hooks",
+                filter(filters::hooks)
+                    .names(filters::hook_names)
+                    .effective(effective::of::<filters::Hooks>),
+            )
+            .add(
+                "tower#dispatch",
+                filter(router::filter).names(router::names),
+            )
+            .add("tower#cascade", cascaded(filter(cascade::filter)))
+            .add("tower#router", composite(router::app).names(router::names));
         let shared = |registry: Self, egg| {
             let name = |entry| format!("{egg}#{entry}");
             registry
-                .add(&name("static"), none, Maker::App(Box::new(files::files)))
                 .add(
-                    &name("cascade"),
-                    cascade::names,
-                    composite(cascade::composite),
+                    &name("static"),
+                    app(files::files).effective(effective::of::<files::Static>),
                 )
-                .add(&name("urlmap"), urlmap::names, composite(urlmap::composite))
+                .add(&name("cascade"), cascaded(composite(cascade::composite)))
+                .add(
+                    &name("urlmap"),
+                    composite(urlmap::composite).names(urlmap::names),
+                )
         };
         ["tower", "Paste"].into_iter().fold(registry, shared)
     }
 }
 
-/// A factory that gets what its settings name.
+/// A factory that gets the parts that its settings name.
 type With<T> = fn(&Settings, &Settings, &Parts<'_>) -> Result<T, Error>;

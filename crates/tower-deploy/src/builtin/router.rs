@@ -6,7 +6,8 @@ use tower_layer::Layer;
 
 use super::routes::{JSON, Routes, URLPATTERNS};
 use crate::{
-    App, Error, ErrorKind, Filter, Parts, Settings, error::misspelt_in_any, ini::Read, named::Named,
+    App, Error, ErrorKind, Filter, Parts, Settings, ini::Read, named::Named,
+    suggest::misspelt_in_any,
 };
 
 pub(super) fn names(_: &Settings, local: &Settings, read: &Read<'_>) -> Result<Vec<Named>, Error> {

@@ -15,9 +15,9 @@ use crate::{
     Error, ErrorKind, Place, Settings, Value,
     conf::Origin,
     ini::{self, Read},
+    kind::Role,
     named::Named,
     place::Source,
-    role::Role,
 };
 
 pub(super) const URLPATTERNS: &str = "urlpatterns";

@@ -2,25 +2,59 @@
 
 use std::{net::Ipv6Addr, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Error, ErrorKind, HttpServer, Parts, Server, Settings, de::from_settings, slip,
+    Address, Error, ErrorKind, HttpServer, Parts, Server, Settings,
+    de::from_settings,
+    effective::{Effective, values},
+    slip,
 };
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(default)]
-pub(super) struct Http {
+struct Http {
     host: Option<String>,
     port: Option<u16>,
     /// Instead of a host and a port.
     bind: Option<String>,
-    header_timeout: Option<Duration>,
-    body_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
-    drain_timeout: Option<Duration>,
-    connections: Option<usize>,
+    header_timeout: Duration,
+    body_timeout: Duration,
+    write_timeout: Duration,
+    drain_timeout: Duration,
+    connections: usize,
     half_close: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: None,
+            bind: None,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+            connections: 10_000,
+            half_close: false,
+        }
+    }
+}
+
+const HOST: &str = "127.0.0.1";
+const PORT: u16 = 8080;
+
+/// Returns the effective values, without those settings that say how Paste's server works inside.
+pub(super) fn effective(local: &Settings) -> Effective {
+    let Ok(mut settings) = from_settings::<Http>(&of_us(local)) else {
+        return Effective::new();
+    };
+    if settings.bind.is_none() {
+        settings.host.get_or_insert_with(|| HOST.to_owned());
+        settings.port.get_or_insert(PORT);
+    }
+    values(&settings)
 }
 
 pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
@@ -52,8 +86,8 @@ fn server(local: &Settings) -> Result<HttpServer, Error> {
         }
         Some(bind) => parsed("bind", bind)?,
         None => {
-            let host = settings.host.as_deref().unwrap_or("127.0.0.1");
-            let port = settings.port.unwrap_or(8080);
+            let host = settings.host.as_deref().unwrap_or(HOST);
+            let port = settings.port.unwrap_or(PORT);
             if let Ok(address) = host.parse::<Address>() {
                 let error = wrong("host", &format!("`{host}` is more than a host"));
                 let help = format!("write `bind = {address}` instead of `host` and `port`");
@@ -78,34 +112,23 @@ fn server(local: &Settings) -> Result<HttpServer, Error> {
         ("write_timeout", settings.write_timeout),
     ];
     for (key, time) in times {
-        if time == Some(Duration::ZERO) {
+        if time == Duration::ZERO {
             return Err(wrong(
                 key,
                 &format!("`{key}` has to be longer than nothing"),
             ));
         }
     }
-    let mut server = HttpServer::new(address);
-    if let Some(timeout) = settings.header_timeout {
-        server = server.header_timeout(timeout);
+    if settings.connections == 0 {
+        let message = "`connections` is 0, and so no client could connect";
+        return Err(wrong("connections", message));
     }
-    if let Some(timeout) = settings.body_timeout {
-        server = server.body_timeout(timeout);
-    }
-    if let Some(timeout) = settings.write_timeout {
-        server = server.write_timeout(timeout);
-    }
-    if let Some(timeout) = settings.drain_timeout {
-        server = server.drain_timeout(timeout);
-    }
-    match settings.connections {
-        Some(0) => {
-            let message = "`connections` is 0, and so no client could connect";
-            return Err(wrong("connections", message));
-        }
-        Some(connections) => server = server.connections(connections),
-        None => {}
-    }
+    let mut server = HttpServer::new(address)
+        .header_timeout(settings.header_timeout)
+        .body_timeout(settings.body_timeout)
+        .write_timeout(settings.write_timeout)
+        .drain_timeout(settings.drain_timeout)
+        .connections(settings.connections);
     if settings.half_close {
         server = server.allow_half_close();
     }
@@ -124,19 +147,20 @@ const OF_PASTE: [&str; 7] = [
 ];
 
 pub(super) fn paste(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Server, Error> {
+    for (key, _) in local.iter().filter(|(key, _)| is_of_paste(key)) {
+        tracing::warn!("`{key}` of egg:Paste#http says nothing to this server, and is left out");
+    }
     server(&of_us(local)).map(Server::http)
+}
+
+fn is_of_paste(key: &str) -> bool {
+    OF_PASTE.contains(&key) || key.starts_with("threadpool_")
 }
 
 fn of_us(local: &Settings) -> Settings {
     let mut own = Settings::default();
-    for (key, value) in local.iter() {
-        if OF_PASTE.contains(&key) || key.starts_with("threadpool_") {
-            tracing::warn!(
-                "`{key}` of egg:Paste#http says nothing to this server, and is left out"
-            );
-        } else {
-            own.set(key.to_owned(), value.clone());
-        }
+    for (key, value) in local.iter().filter(|(key, _)| !is_of_paste(key)) {
+        own.set(key.to_owned(), value.clone());
     }
     own
 }

@@ -7,14 +7,14 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tower_kit::{Rejection, content::RequestKind};
 
 use super::template::Template;
 use crate::{App, Body, Error, Settings, reason::Reason};
 
 /// `egg:tower#text`
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Text {
     text: String,
     #[serde(default = "plain")]
@@ -89,7 +89,7 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
 }
 
 /// `egg:tower#redirect`
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(super) struct Redirect {
     location: String,
     #[serde(default = "temporary")]

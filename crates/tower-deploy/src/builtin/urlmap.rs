@@ -10,15 +10,14 @@ use http::{
 use indexmap::IndexMap;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::MountLayer;
-use tower_kit::Rejection;
+use tower_kit::{Rejection, entity_tag::only};
 use tower_layer::Layer;
 use tower_origin::Origin;
 use tower_service::Service;
 
-use super::entity_tag::only;
 use crate::{
-    App, Body, Error, ErrorKind, Parts, Settings, Value, error::misspelt_in_any, ini::Read,
-    named::Named, reason::Reason, role::Role,
+    App, Body, Error, ErrorKind, Parts, Settings, Value, ini::Read, kind::Role, named::Named,
+    reason::Reason, suggest::misspelt_in_any,
 };
 
 const NOT_FOUND: &str = "not_found_app";

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::task::spawn_blocking;
 
-use super::{is_styled, log::Lines};
+use super::{lines::Lines, output::is_styled};
 use crate::{App, Error, Reload, reload::Watch};
 
 /// An app that is served and may change.

@@ -17,7 +17,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
-use super::{Failure, File};
+use super::{
+    arguments::{File, Global},
+    failure::Failure,
+    output::{say, write},
+    runtime::runtime,
+};
 use crate::{Body, BoxError, Registry, trace::Trace};
 
 #[derive(Args)]
@@ -39,7 +44,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     trace: bool,
     #[command(flatten)]
-    global: super::Global,
+    global: Global,
 }
 
 fn target(text: &str) -> Result<Uri, String> {
@@ -88,12 +93,12 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
         }
     };
     // A task's panic is its own.
-    let runtime = super::runtime()?;
+    let runtime = runtime()?;
     let answered = runtime.block_on(async { tokio::spawn(asked).await });
     runtime.shutdown_background();
     // What hooks do at the end of the body is in it, too.
     if arguments.trace {
-        super::say(&format!("\n{trace}"))?;
+        say(&format!("\n{trace}"))?;
     }
     answered
         .unwrap_or_else(|panic| Err(panic.into()))
@@ -106,7 +111,7 @@ fn say_head(parts: &response::Parts) -> io::Result<bool> {
         head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
     }
     head.push(b'\n');
-    super::write(&head)
+    write(&head)
 }
 
 /// As it comes, however long it is, for as long as somebody listens.
@@ -115,13 +120,13 @@ async fn say_body(mut body: Body) -> Result<(), BoxError> {
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             last = data.last().copied().unwrap_or(last);
-            if !super::write(&data)? {
+            if !write(&data)? {
                 return Ok(());
             }
         }
     }
     if last != b'\n' {
-        super::say("\n")?;
+        say("\n")?;
     }
     Ok(())
 }

@@ -6,7 +6,13 @@ use clap::Args;
 
 #[cfg(feature = "reload")]
 use super::reload::Kept;
-use super::{Failure, File, Global, LAST_LINES, log::Lines, runtime};
+use super::{
+    arguments::{File, Global},
+    failure::Failure,
+    lines::Lines,
+    log::LAST_LINES,
+    runtime::runtime,
+};
 use crate::{Address, App, Registry, Server, builtin::access_log, serve::Shutdown};
 #[cfg(feature = "reload")]
 use crate::{Reload, reload::Contents};

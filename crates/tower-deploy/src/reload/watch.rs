@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Reload, lookup};
+use super::{current::Reload, lookup};
 
 /// How long nothing must have happened before files are looked at: who saves twice in a moment has saved once.
 const QUIET: Duration = Duration::from_millis(50);

@@ -9,7 +9,7 @@ use tower_hooks::{BoxHook, Hook, Outcome};
 use tower_kit::status_of;
 use tower_service::Service;
 
-use super::{Answer, Trace};
+use super::{record::Trace, seen::Answer};
 use crate::{App, Body};
 
 /// An app, or one with a filter around it.

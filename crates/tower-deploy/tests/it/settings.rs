@@ -152,10 +152,10 @@ use = config:blog.ini
 fn a_size_reads_itself_and_debug_shows_no_secret() {
     #[derive(Debug, serde::Deserialize)]
     struct Limits {
-        body: bytesize::ByteSize,
+        body: tower_deploy::Size,
     }
     let registry = tower_deploy::Registry::new().app("sized", |global, limits: Limits| {
-        assert_eq!(limits.body.as_u64(), 10 << 20);
+        assert_eq!(limits.body.bytes(), 10 << 20);
         assert!(
             format!("{global:?}").contains("\"api_token\": \"[redacted]\""),
             "{global:?}"

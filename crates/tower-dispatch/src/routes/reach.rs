@@ -82,7 +82,7 @@ impl<E> Routes<E> {
             .unwrap_or(route)
     }
 
-    /// Whether routes with the same pattern leave no method to this one.
+    /// Returns whether routes with the same pattern leave no method to this one.
     fn takes_nothing_after(&self, route: usize, before: &[usize]) -> bool {
         let methods = |route: usize| &self.endpoints[route].0;
         match methods(route) {

@@ -151,7 +151,7 @@ impl Draft {
         DraftId(self.nodes.len() - 1)
     }
 
-    /// Returns the node itself, or its child if it does nothing but lead there.
+    /// Returns the node itself, or its child if the node only leads there.
     fn skip_empty(&self, id: DraftId) -> DraftId {
         let node = self.node(id);
         let does_nothing = node.literal.is_empty()
@@ -287,7 +287,7 @@ impl Tree {
     }
 }
 
-/// How a node is entered.
+/// The way in which a node is entered.
 #[derive(Clone, Copy)]
 enum Entry {
     Root,

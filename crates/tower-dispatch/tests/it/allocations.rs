@@ -1,4 +1,4 @@
-//! What a request costs besides its endpoint.
+//! The cost of a request besides its endpoint.
 
 use std::convert::Infallible;
 
@@ -30,14 +30,14 @@ where
 {
     let mut request = Some(request);
     allocation_counter::measure(|| {
-        let answer = service.call(request.take().unwrap()).now_or_never();
-        assert!(answer.is_some_and(|answer| answer.is_ok()));
+        let response = service.call(request.take().unwrap()).now_or_never();
+        assert!(response.is_some_and(|response| response.is_ok()));
     })
     .count_total
 }
 
 #[test]
-fn up_to_four_args_cost_no_more_than_any_extension() {
+fn dispatch_19_up_to_four_parameters_cost_one_extension() {
     let mut extension = service_fn(|mut request: Request<()>| {
         request.extensions_mut().insert([1_u64; 16]);
         reads_an_extension(request)
@@ -54,11 +54,11 @@ fn up_to_four_args_cost_no_more_than_any_extension() {
             .route(template, service_fn(reads_args))
             .build()
             .unwrap();
-        // Its text is a part of a server's buffer, which is shared already.
+        // The text is a part of a server's buffer, which is shared already.
         let uri: Uri = path.parse().unwrap();
         let _buffer = uri.clone();
         let request = || Request::get(uri.clone()).body(()).unwrap();
-        // What the engines make once.
+        // The engines allocate once.
         allocations(&mut urls, request());
         assert_eq!(allocations(&mut urls, request()), extension, "{template}");
     }

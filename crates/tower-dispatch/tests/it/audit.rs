@@ -1,4 +1,4 @@
-//! Which routes can never be reached.
+//! Routes that can never be reached.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ fn regex(regex: &str) -> Pattern {
 }
 
 #[test]
-fn ten_planted_routes_among_forty_are_found_with_what_covers_them() {
+fn dispatch_13_ten_covered_routes_among_forty_are_found() {
     let mut routes = Dispatch::builder();
     for kind in ["users", "posts", "tags", "files", "events"] {
         routes = routes
@@ -38,7 +38,7 @@ fn ten_planted_routes_among_forty_are_found_with_what_covers_them() {
                 says("month"),
             );
     }
-    // From here on planted: 30 to 39.
+    // The planted routes are 30 to 39.
     let audit = audit(
         routes
             .get("/users/{name}", says("the same"))
@@ -86,7 +86,7 @@ fn ten_planted_routes_among_forty_are_found_with_what_covers_them() {
 }
 
 #[test]
-fn a_method_of_its_own_or_a_path_of_its_own_is_enough() {
+fn dispatch_13_an_own_method_or_an_own_path_is_enough() {
     let audit = audit(
         Dispatch::builder()
             .get("/a", says("0"))
@@ -106,7 +106,7 @@ fn a_method_of_its_own_or_a_path_of_its_own_is_enough() {
 }
 
 #[test]
-fn what_is_there_twice_is_covered_by_what_covers_the_first() {
+fn dispatch_13_a_duplicate_is_covered_like_the_first() {
     let audit = audit(
         Dispatch::builder()
             .route("/{x}", says("0"))
@@ -119,7 +119,7 @@ fn what_is_there_twice_is_covered_by_what_covers_the_first() {
 }
 
 #[test]
-fn anchors_say_what_a_route_takes() {
+fn dispatch_13_anchors_decide_which_paths_a_route_takes() {
     let prefix = |regex| Pattern::regex_prefix(regex).unwrap();
     let search = |regex| Pattern::regex_search(regex).unwrap();
     let audit = audit(
@@ -136,7 +136,7 @@ fn anchors_say_what_a_route_takes() {
 }
 
 #[test]
-fn without_leading_slashes_a_path_has_none() {
+fn dispatch_13_an_audit_knows_about_stripped_slashes() {
     let audit = audit(
         Dispatch::builder()
             .route(regex("hello"), says("0"))
@@ -149,7 +149,7 @@ fn without_leading_slashes_a_path_has_none() {
 }
 
 #[test]
-fn where_the_first_path_decides_other_methods_do_not_help() {
+fn dispatch_13_an_audit_knows_that_the_first_path_decides() {
     let audit = audit(
         Dispatch::builder()
             .get("/a/{x}", says("0"))
@@ -163,7 +163,7 @@ fn where_the_first_path_decides_other_methods_do_not_help() {
 }
 
 #[test]
-fn a_hostile_table_ends_undecided_and_does_not_hide_the_rest() {
+fn dispatch_13_a_hostile_table_ends_undecided() {
     let start = Instant::now();
     let audit = audit(
         Dispatch::builder()
@@ -197,7 +197,7 @@ fn a_hostile_table_ends_undecided_and_does_not_hide_the_rest() {
 }
 
 #[test]
-fn an_audit_is_empty_if_nothing_is_unreachable() {
+fn dispatch_13_an_audit_without_findings_is_empty() {
     let routes = || Dispatch::builder().get("/a", says("a"));
     assert!(audit(routes()).is_empty());
     assert!(!audit(routes().get("/a", says("again"))).is_empty());

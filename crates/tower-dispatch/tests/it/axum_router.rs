@@ -1,4 +1,4 @@
-//! In front of an axum router, with and without the layer; as its fallback and inside of
+//! A dispatcher in front of an axum router, with and without the layer, as its fallback, and within
 //! `nest_service`.
 
 use std::convert::Infallible;
@@ -14,9 +14,9 @@ use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt};
 use tower_dispatch::{BoxError, Dispatch, DispatchLayer, Endpoint, Pattern};
 
-type Answer = (StatusCode, HeaderMap, Bytes);
+type Reply = (StatusCode, HeaderMap, Bytes);
 
-async fn ask<S, B>(app: S, method: &str, uri: &str) -> Answer
+async fn ask<S, B>(app: S, method: &str, uri: &str) -> Reply
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -51,23 +51,23 @@ fn urls() -> Dispatch<Endpoint<Body>> {
 }
 
 #[tokio::test]
-async fn what_has_no_route_and_method_here_is_the_routers_as_if_there_were_no_layer() {
+async fn dispatch_8_axums_router_responds_as_without_the_layer() {
     let layered = DispatchLayer::new(urls()).layer(router());
     let table = [
         // No route.
         ("GET", "/router/1"),
         ("HEAD", "/router/1"),
         ("POST", "/router/1"),
-        ("GET", "/nobody"),
-        ("FOO", "/nobody"),
-        // A method that the router has and the dispatcher has not.
+        ("GET", "/none"),
+        ("FOO", "/none"),
+        // A method of the router that the dispatcher lacks.
         ("POST", "/both"),
         ("POST", "/own-405"),
         // OPTIONS.
         ("OPTIONS", "/options"),
-        ("OPTIONS", "/nobody"),
+        ("OPTIONS", "/none"),
         ("OPTIONS", "*"),
-        // What cannot be decoded.
+        // Paths that cannot be decoded.
         ("GET", "/router/%zz"),
         ("GET", "/mine/%ff"),
         ("GET", "/%"),
@@ -81,7 +81,7 @@ async fn what_has_no_route_and_method_here_is_the_routers_as_if_there_were_no_la
 }
 
 #[tokio::test]
-async fn what_has_a_route_here_is_not_the_routers() {
+async fn dispatch_8_a_route_of_the_layer_comes_before_axums() {
     let layered = DispatchLayer::new(urls()).layer(router());
     let table = [
         (
@@ -147,7 +147,7 @@ async fn what_has_a_route_here_is_not_the_routers() {
 }
 
 #[tokio::test]
-async fn a_dispatcher_is_a_fallback_and_may_be_nested() {
+async fn dispatch_7_a_dispatcher_is_a_fallback_and_may_be_nested() {
     let hello = Dispatch::builder()
         .get(
             Pattern::regex("/hello/(.+)").unwrap(),
@@ -177,11 +177,11 @@ async fn a_dispatcher_is_a_fallback_and_may_be_nested() {
         ),
         (
             Method::GET,
-            "/below/nobody",
+            "/below/none",
             404,
             "no route matches the path\n",
         ),
-        (Method::GET, "/nobody", 404, "no route matches the path\n"),
+        (Method::GET, "/none", 404, "no route matches the path\n"),
         (
             Method::PUT,
             "/hello/a",

@@ -25,7 +25,7 @@ fn source<E: Error + 'static>(error: &BuildDispatchError) -> &E {
 }
 
 #[test]
-fn an_error_names_the_route_the_pattern_and_the_column() {
+fn dispatch_17_an_error_has_route_pattern_and_column() {
     let builder = Dispatch::builder()
         .route("/a", says("a"))
         .route("/b/{", says("b"))
@@ -42,7 +42,7 @@ fn an_error_names_the_route_the_pattern_and_the_column() {
 }
 
 #[test]
-fn a_name_is_given_once_and_after_its_route() {
+fn dispatch_17_a_name_is_set_once_and_after_its_route() {
     let builder = Dispatch::builder()
         .route("/a", says("a"))
         .name("x")
@@ -74,7 +74,7 @@ fn a_name_is_given_once_and_after_its_route() {
 }
 
 #[test]
-fn routes_that_take_too_much_memory_are_rejected() {
+fn dispatch_19_routes_of_too_much_memory_are_rejected() {
     let large = Pattern::regex(r"/(?:\w{100}){100}").unwrap();
     let builder = Dispatch::builder()
         .route("/", says("small"))
@@ -91,7 +91,7 @@ fn routes_that_take_too_much_memory_are_rejected() {
 }
 
 #[test]
-fn a_template_may_come_from_configuration() {
+fn dispatch_3_a_template_may_be_a_string() {
     let template = String::from("/a");
     Dispatch::builder()
         .route(&template, says("a"))
@@ -101,7 +101,7 @@ fn a_template_may_come_from_configuration() {
 }
 
 #[test]
-fn debug_lists_the_routes() {
+fn dispatch_15_debug_lists_the_routes() {
     let urls = Dispatch::builder()
         .get("/a", says("a"))
         .route("/b", says("b"))
@@ -114,7 +114,7 @@ fn debug_lists_the_routes() {
 }
 
 #[test]
-fn builder_alone_needs_no_annotation() -> Result<(), BuildDispatchError> {
+fn dispatch_15_builder_needs_no_annotation() -> Result<(), BuildDispatchError> {
     async fn hello(_: Request<()>) -> Result<Response<String>, Infallible> {
         Ok(Response::new("hello".to_owned()))
     }
@@ -126,7 +126,7 @@ fn builder_alone_needs_no_annotation() -> Result<(), BuildDispatchError> {
 }
 
 #[tokio::test]
-async fn endpoints_may_all_have_one_error() -> Result<(), BoxError> {
+async fn dispatch_15_endpoints_may_all_have_one_error() -> Result<(), BoxError> {
     async fn fails(_: Request<()>) -> Result<Response<String>, io::Error> {
         Err(io::Error::other("no disk"))
     }
@@ -143,7 +143,7 @@ async fn endpoints_may_all_have_one_error() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_fallible_endpoint_may_be_beside_an_infallible_one() -> Result<(), BoxError> {
+async fn dispatch_15_fallible_takes_endpoints_of_any_error() -> Result<(), BoxError> {
     async fn fails(_: Request<()>) -> Result<Response<String>, BoxError> {
         Err("no disk".into())
     }

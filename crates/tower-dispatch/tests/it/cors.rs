@@ -31,7 +31,7 @@ fn preflight(path: &str, method: &str) -> Request<()> {
         .unwrap()
 }
 
-/// The status, what CORS allows, and `Allow`.
+/// The status, the methods that CORS allows, and `Allow`.
 type Got = (u16, Option<String>, Option<String>);
 
 async fn ask<S, B>(app: S, request: Request<()>) -> Got

@@ -23,7 +23,7 @@ fn reason<B, E: std::error::Error + 'static>(response: &Response<B>) -> Option<&
     Rejection::of(response)?.reason()
 }
 
-/// Answers with this status, these methods in `Allow`, and what it was asked.
+/// Responds with this status, these methods in `Allow`, and the request's method and URI.
 async fn inner(
     status: u16,
     allow: Option<&'static str>,
@@ -39,7 +39,7 @@ async fn inner(
 }
 
 #[tokio::test]
-async fn what_no_route_takes_goes_on_as_it_came() {
+async fn dispatch_8_other_requests_fall_through_as_they_came() {
     let app = layer().layer(service_fn(|request| inner(200, None, request)));
     let table = [
         (Method::GET, "/a/1", "get GET [x=1]"),
@@ -69,7 +69,7 @@ async fn what_no_route_takes_goes_on_as_it_came() {
 }
 
 #[tokio::test]
-async fn dispatch_8_an_inner_404_or_405_becomes_405_for_other_methods() {
+async fn dispatch_8_an_inner_404_becomes_405_for_other_methods() {
     let ours = "the path does not allow this method\n";
     let theirs = "inner DELETE /a/1";
     let table = [
@@ -97,7 +97,7 @@ async fn dispatch_8_an_inner_404_or_405_becomes_405_for_other_methods() {
 }
 
 #[tokio::test]
-async fn a_path_without_a_route_keeps_the_inner_404_and_405() {
+async fn dispatch_8_a_path_without_a_route_keeps_the_inner_404() {
     for status in [404, 405] {
         let app = layer().layer(service_fn(move |request| inner(status, None, request)));
         let (got, headers, text) = ask(app, Method::DELETE, "/b").await;
@@ -107,7 +107,7 @@ async fn a_path_without_a_route_keeps_the_inner_404_and_405() {
 }
 
 #[tokio::test]
-async fn what_inner_layers_have_left_for_outer_ones_outlives_the_404() {
+async fn dispatch_8_extensions_of_the_404_stay() {
     let app = layer().layer(service_fn(async |_: Request<()>| {
         let mut response = Response::new(Full::<Bytes>::default());
         *response.status_mut() = http::StatusCode::NOT_FOUND;
@@ -191,7 +191,7 @@ async fn dispatch_8_a_405_instead_of_a_404_has_its_own_reason_alone() {
     let got = app.oneshot(Request::delete("/a/1").body(()).unwrap());
     let response = got.await.unwrap();
     assert_eq!(reason(&response), Some(&NotDispatched::MethodNotAllowed));
-    // Both have these fields, and the response has each once.
+    // Both responses have these fields, and the final one has each once.
     let lines: Vec<_> = response.headers().get_all("vary").iter().collect();
     assert_eq!(lines, ["accept"]);
 
@@ -259,7 +259,7 @@ async fn dispatch_8_an_inner_405_keeps_its_reason_and_allow_lines() {
 }
 
 #[tokio::test]
-async fn an_endpoints_error_is_converted_into_the_wrapped_services() {
+async fn dispatch_18_an_error_is_converted_into_the_wrapped_ones() {
     #[derive(Debug, PartialEq)]
     struct Broken;
     #[derive(Debug, PartialEq)]
@@ -269,13 +269,13 @@ async fn an_endpoints_error_is_converted_into_the_wrapped_services() {
             Self(broken)
         }
     }
-    type Answer<E> = Result<Response<Full<Bytes>>, E>;
+    type Reply<E> = Result<Response<Full<Bytes>>, E>;
     let urls = Dispatch::builder()
-        .route("/", service_fn(async |_: Request<()>| Answer::Err(Broken)))
+        .route("/", service_fn(async |_: Request<()>| Reply::Err(Broken)))
         .build()
         .unwrap();
     let app = DispatchLayer::new(urls).layer(service_fn(async |_: Request<()>| {
-        Answer::<AnyError>::Ok(Response::default())
+        Reply::<AnyError>::Ok(Response::default())
     }));
     assert_eq!(
         app.oneshot(Request::new(())).await.unwrap_err(),

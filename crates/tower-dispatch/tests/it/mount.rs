@@ -9,10 +9,10 @@ use tower_environ::MountExt;
 
 use crate::probe::{ask, says};
 
-type Answer = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
+type Reply = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
-/// Responds with what a mount has left: SCRIPT_NAME, PATH_INFO, the URI and the path parameters.
-fn place() -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
+/// Responds with SCRIPT_NAME, PATH_INFO, the URI and the path parameters, as a mount has set them.
+fn place() -> ServiceFn<impl Fn(Request<()>) -> Reply + Clone> {
     service_fn(|request: Request<()>| {
         let args = request.extensions().get::<UrlArgs>().unwrap();
         let args: Vec<_> = args.iter().map(|(_, value)| value.unwrap()).collect();
@@ -23,7 +23,7 @@ fn place() -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
 }
 
 #[tokio::test]
-async fn a_mounted_app_sees_the_rest_of_the_path_and_the_prefix_in_script_name() {
+async fn dispatch_11_a_mount_moves_the_prefix_to_script_name() {
     let urls = Dispatch::builder()
         .route("/wiki/first", says("earlier"))
         .mount("/wiki", place())
@@ -61,7 +61,7 @@ async fn a_mounted_app_sees_the_rest_of_the_path_and_the_prefix_in_script_name()
 }
 
 #[tokio::test]
-async fn mounts_nest_and_a_layer_leaves_what_it_does_not_take_as_it_came() {
+async fn dispatch_11_mounts_nest_also_in_a_layer() {
     let inner = Dispatch::builder().mount("/b", place()).build().unwrap();
     let outer = Dispatch::builder().mount("/a", inner).build().unwrap();
     assert_eq!(
@@ -81,7 +81,7 @@ async fn mounts_nest_and_a_layer_leaves_what_it_does_not_take_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_mounted_app_answers_for_all_methods_itself() {
+async fn dispatch_11_a_mounted_service_takes_all_methods() {
     let inner = Dispatch::builder().get("/x", says("x")).build().unwrap();
     let urls = Dispatch::builder().mount("/a", inner).build().unwrap();
     let (status, headers, _) = ask(urls.clone(), Method::DELETE, "/a/x").await;
@@ -93,7 +93,7 @@ async fn a_mounted_app_answers_for_all_methods_itself() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_decoded_below_a_mount_is_the_mounted_apps_affair() {
+async fn dispatch_11_only_the_prefix_has_to_be_decodable() {
     let urls = Dispatch::builder()
         .route("/{*anything}", says("route"))
         .mount("/{tenant}/docs", place())
@@ -134,7 +134,7 @@ async fn what_cannot_be_decoded_below_a_mount_is_the_mounted_apps_affair() {
 }
 
 #[tokio::test]
-async fn a_mounted_dispatcher_sees_the_args_of_its_mount() {
+async fn dispatch_11_a_mounted_dispatcher_sees_the_parameters() {
     let says_tenant = service_fn(async |request: Request<()>| {
         let args = request.extensions().get::<UrlArgs>().unwrap();
         let outer = args.outer().map_or(0, UrlArgs::len);
@@ -155,19 +155,19 @@ async fn a_mounted_dispatcher_sees_the_args_of_its_mount() {
         .unwrap();
     let got = ask(urls.clone(), Method::GET, "/acme/wiki/page/7").await.2;
     assert_eq!(got, "Some(\"acme\") Some(\"7\") 1");
-    // The nearest one of a name counts.
+    // The innermost parameter of a name counts.
     let got = ask(urls, Method::GET, "/acme/blog/page/7").await.2;
     assert_eq!(got, "Some(\"acme\") Some(\"7\") 1");
 }
 
 #[test]
 fn dispatch_11_an_invalid_mount_is_an_error_with_its_column() {
-    let slashes = "a mount has something between its slashes";
-    let parameter = "a parameter of a mount is one segment or a part of one: it matches no slash, and not nothing";
+    let slashes = "a mount has no empty segment";
+    let parameter = "a parameter of a mount is one segment or a part of one: it matches no slash and is not empty";
     let dots = "a mount has no `.` or `..` segment, which clients resolve";
     for (prefix, column, reason) in [
-        ("wiki", 1, "a template starts with `/`"),
-        ("", 1, "a template starts with `/`"),
+        ("wiki", 1, "a template begins with `/`"),
+        ("", 1, "a template begins with `/`"),
         ("/{", 2, "a `{` that is not closed; write `{{` for a brace"),
         ("//", 2, slashes),
         ("/ä//b", 4, slashes),
@@ -189,7 +189,7 @@ fn dispatch_11_an_invalid_mount_is_an_error_with_its_column() {
 }
 
 #[tokio::test]
-async fn connect_and_options_for_the_whole_server_are_below_the_root_only() {
+async fn dispatch_11_connect_and_options_star_are_below_the_root() {
     let urls = Dispatch::builder().mount("/a", place()).build().unwrap();
     let root = Dispatch::builder().mount("/", place()).build().unwrap();
     for (method, uri, expected) in [

@@ -54,7 +54,7 @@ enum Format {
 struct Id(u64);
 
 #[test]
-fn args_are_taken_by_position() {
+fn dispatch_4_parameters_are_taken_by_position() {
     let found = template("/{id}/{name}", "/7/J%C3%B6rg");
     assert_eq!(found.parse(), Ok((7_u32, "Jörg".to_owned())));
     assert_eq!(found.parse(), Ok((Id(7), "Jörg")));
@@ -79,7 +79,7 @@ fn args_are_taken_by_position() {
 }
 
 #[test]
-fn a_single_arg_is_a_single_value() {
+fn dispatch_4_a_single_parameter_is_a_single_value() {
     let found = template("/{x}", "/42");
     assert_eq!(found.parse(), Ok(42_u8));
     assert_eq!(found.parse(), Ok(42_i64));
@@ -94,7 +94,7 @@ fn a_single_arg_is_a_single_value() {
 }
 
 #[test]
-fn args_are_taken_by_name_and_those_of_mounts_too() {
+fn dispatch_4_parameters_are_taken_by_name() {
     let pattern = || Pattern::template("/{id:int}[/{page:int}[.{format}]]").unwrap();
     let page = |id, page, format| Page {
         tenant: Some("acme".to_owned()),
@@ -136,7 +136,7 @@ fn dispatch_4_an_absent_group_hides_the_mounts_value() {
         assert_eq!(args.name("y"), expected.y.as_deref(), "{pattern} {path}");
         assert_eq!(args.parse(), Ok(expected), "{pattern} {path}");
     }
-    // The group is there, so another path of the route would do.
+    // The pattern has the group, so another path of the route has a value.
     let error = args("/a[/{x}]", "/1/2/a").parse::<HashMap<String, u8>>();
     assert_eq!(error, Ok(HashMap::from([("y".to_owned(), 2)])));
     #[derive(Debug, Deserialize)]
@@ -203,7 +203,7 @@ fn dispatch_4_an_error_names_the_parameter_and_the_reason() {
 }
 
 #[test]
-fn a_safe_path_stays_below_its_directory() {
+fn dispatch_4_a_safe_path_stays_below_its_directory() {
     use tower_dispatch::UnsafePath::{Absent, Absolute, Backslash, Nul, Parent};
     let table = [
         ("/a/b.txt", Ok("a/b.txt")),

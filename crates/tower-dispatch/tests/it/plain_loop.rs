@@ -1,5 +1,5 @@
-//! The dispatcher leads where the plain loop does, "for each pattern: does it match? if not, the
-//! next", with the same args.
+//! The dispatcher finds the route that the plain loop finds, "for each pattern: does it match? if
+//! not, the next", with the same path parameters.
 
 use std::{cell::Cell, convert::Infallible};
 
@@ -17,11 +17,12 @@ use regex::Regex;
 use tower::{ServiceExt, service_fn};
 use tower_dispatch::{Audit, Dispatch, Endpoint, Pattern, Unreachable, UrlArgs};
 
-/// So many tables, and so many paths for each.
+/// The number of tables, and of paths for each.
 const TABLES: u32 = 1_000;
 const PATHS: usize = 100;
 
-/// A part of a pattern: as a template has it (`#` becomes a name), if it can, and as a regex.
+/// A part of a pattern: its form in a template (`#` becomes a name), if there is one, and its
+/// regex.
 type Piece = (Option<&'static str>, &'static str);
 
 const PIECES: [Piece; 22] = [
@@ -61,7 +62,7 @@ fn spec() -> impl Strategy<Value = Spec> {
     )
 }
 
-/// The pattern, and the regex that is the same for the plain loop.
+/// Returns the pattern, and the equal regex for the plain loop.
 fn pattern((kind, segments, tail): &Spec) -> (Pattern, Regex) {
     let pieces = || segments.iter().flatten().chain(tail);
     let is_template = *kind < 4 && pieces().all(|piece| PIECES[*piece].0.is_some());
@@ -92,7 +93,7 @@ fn pattern((kind, segments, tail): &Spec) -> (Pattern, Regex) {
     (pattern.unwrap(), Regex::new(&alone).unwrap())
 }
 
-/// A raw path: its segments are of a few texts, some of them encoded.
+/// Returns raw paths. Their segments are of a few texts, some of them encoded.
 fn path() -> impl Strategy<Value = String> {
     let text = proptest::sample::select(vec![
         "a", "a", "b", "b", "ab", "ab", "1", "20", ".", "a.b", "b.a.ab", "aba", "%61", "%C3%BC",
@@ -102,10 +103,10 @@ fn path() -> impl Strategy<Value = String> {
     vec(segment, 1..3).prop_map(|segments| format!("/{}", segments.join("/")))
 }
 
-type Answer = Option<(usize, Vec<Option<String>>)>;
+type Reply = Option<(usize, Vec<Option<String>>)>;
 
-/// What the dispatcher's endpoint has seen.
-fn dispatched(urls: &Dispatch<Endpoint<()>>, path: &str) -> Answer {
+/// Returns the match that the dispatcher's endpoint has seen.
+fn dispatched(urls: &Dispatch<Endpoint<()>>, path: &str) -> Reply {
     let request = Request::get(path).body(()).unwrap();
     let response = urls
         .clone()
@@ -135,7 +136,7 @@ async fn seen(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible>
 }
 
 #[test]
-fn the_dispatcher_leads_where_the_plain_loop_leads() {
+fn dispatch_1_the_dispatcher_finds_what_the_plain_loop_finds() {
     let config = Config {
         cases: TABLES,
         failure_persistence: None,
@@ -153,7 +154,7 @@ fn the_dispatcher_leads_where_the_plain_loop_leads() {
                 builder.route(pattern.clone(), service_fn(seen))
             });
         let urls = builder.build().unwrap();
-        // Which takes longer than all the rest.
+        // The audit takes longer than all the rest.
         let is_audited = cases.get() % (10 * PATHS as u32) == 0;
         let audit = if is_audited {
             urls.audit()
@@ -163,12 +164,12 @@ fn the_dispatcher_leads_where_the_plain_loop_leads() {
         let unreachable = audit.unreachable().iter();
         let unreachable: Vec<usize> = unreachable.map(Unreachable::route).collect();
         for path in paths {
-            // Decoded once, but an encoded slash is another character until the args are read.
+            // Decoded once. An encoded slash is another character until the parameters are read.
             let stands_in = path.replace("%2F", "\u{1a}").replace("%2f", "\u{1a}");
             let text = percent_decode_str(&stands_in).decode_utf8().unwrap();
             let matching = |regex: &&Regex| regex.is_match(&text);
             let first = regexes.iter().position(|regex| regex.is_match(&text));
-            let expected: Answer = first.map(|index| {
+            let expected: Reply = first.map(|index| {
                 let groups = regexes[index].captures(&text).unwrap();
                 let value = |group: regex::Match<'_>| group.as_str().replace('\u{1a}', "/");
                 (

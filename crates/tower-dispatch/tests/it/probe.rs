@@ -1,4 +1,4 @@
-//! Endpoints that say what they were asked, and requests.
+//! Endpoints that respond with their request, and requests.
 
 use std::convert::Infallible;
 
@@ -9,10 +9,10 @@ use http_body_util::{BodyExt, Full};
 use tower::{Service, ServiceExt, util::ServiceFn};
 use tower_dispatch::UrlArgs;
 
-type Answer = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
+type Reply = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
 /// Responds with its name, the request's method and the path parameters.
-pub(crate) fn says(name: &'static str) -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
+pub(crate) fn says(name: &'static str) -> ServiceFn<impl Fn(Request<()>) -> Reply + Clone> {
     tower::service_fn(move |request: Request<()>| {
         let args: Vec<String> = request
             .extensions()
@@ -29,7 +29,7 @@ pub(crate) fn says(name: &'static str) -> ServiceFn<impl Fn(Request<()>) -> Answ
     })
 }
 
-/// What came back: status, headers and text.
+/// The status, the headers and the text of a response.
 pub(crate) type Got = (StatusCode, HeaderMap, String);
 
 pub(crate) async fn ask<S, B>(app: S, method: Method, uri: &str) -> Got

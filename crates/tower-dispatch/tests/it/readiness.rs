@@ -16,7 +16,7 @@ use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, View};
 
 use crate::probe::{ask, says};
 
-/// Panics unless this very instance was made ready; a clone of it is not ready.
+/// Panics unless this instance was made ready. A clone of it is not ready.
 #[derive(Debug, Default)]
 struct Strict {
     asked: bool,
@@ -61,7 +61,7 @@ fn urls() -> Dispatch<Endpoint<()>> {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_made_ready_before_it_is_called() {
+async fn dispatch_18_an_endpoint_is_ready_before_it_is_called() {
     let mut urls = urls();
     for _ in 0..2 {
         let urls = urls.ready().await.unwrap();
@@ -70,7 +70,7 @@ async fn an_endpoint_is_made_ready_before_it_is_called() {
 }
 
 #[tokio::test]
-async fn endpoints_of_every_kind_are_made_ready_before_a_call() {
+async fn dispatch_18_endpoints_of_every_kind_are_made_ready() {
     let nested = Dispatch::builder()
         .get("/c", Strict::default())
         .build()
@@ -126,7 +126,7 @@ async fn endpoints_of_every_kind_are_made_ready_before_a_call() {
     }
 }
 
-/// Holds something until it is dropped, and is done at once.
+/// A future that holds its field until it is dropped, and is ready at once.
 struct Holds(#[allow(dead_code, reason = "it is only held")] Arc<()>);
 
 impl Future for Holds {
@@ -138,7 +138,7 @@ impl Future for Holds {
 }
 
 #[tokio::test]
-async fn the_state_of_an_endpoints_future_ends_with_its_response() {
+async fn dispatch_18_an_endpoints_future_ends_with_its_response() {
     let held = Arc::new(());
     let holds = held.clone();
     let endpoint = move |_: Request<()>| Holds(holds.clone());
@@ -153,7 +153,7 @@ async fn the_state_of_an_endpoints_future_ends_with_its_response() {
         .view("/view", view)
         .build()
         .unwrap();
-    // Those of the endpoints.
+    // The endpoints have these.
     let idle = Arc::strong_count(&held);
     for (method, path) in [
         (Method::GET, "/endpoint"),
@@ -169,14 +169,14 @@ async fn the_state_of_an_endpoints_future_ends_with_its_response() {
         let mut future = std::pin::pin!(urls.clone().call(request));
         assert_eq!(Arc::strong_count(&held), idle + 1, "{method} {path}");
         let response = future.as_mut().await.unwrap();
-        // The future itself is still there.
+        // The future itself is not dropped.
         assert_eq!(Arc::strong_count(&held), idle, "{method} {path}");
         drop(response);
     }
 }
 
 #[tokio::test]
-async fn the_wrapped_service_is_made_ready_before_it_is_called() {
+async fn dispatch_18_the_wrapped_service_is_ready_before_a_call() {
     let app = DispatchLayer::new(urls()).layer(Strict::default());
     for (method, uri) in [
         (Method::GET, "/a"),
@@ -188,7 +188,7 @@ async fn the_wrapped_service_is_made_ready_before_it_is_called() {
 }
 
 #[test]
-fn the_dispatcher_the_layer_and_its_service_are_clone_send_sync_and_static() {
+fn dispatch_18_all_services_are_clone_send_sync_and_static() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
     check(&urls());
     check(&DispatchLayer::new(urls()));

@@ -1,5 +1,4 @@
-//! What a builder can say of all its routes: layers, the type of the endpoints, the ancestors'
-//! rules.
+//! Settings for all routes of a builder: layers, the type of the endpoints, the opt-in rules.
 
 use std::convert::Infallible;
 
@@ -12,7 +11,7 @@ use tower_dispatch::{Dispatch, DispatchLayer, NotDispatched, Pattern, UrlArgs};
 use crate::probe::{ask, says};
 
 #[tokio::test]
-async fn a_layer_is_around_the_endpoints_so_far_and_sees_the_match() {
+async fn dispatch_10_a_layer_is_around_the_endpoints_so_far() {
     let mark = MapRequestLayer::new(|mut request: Request<()>| {
         let pattern = request.extensions().get::<UrlArgs>().unwrap().pattern();
         let seen = format!("/seen/{}", &pattern[1..]);
@@ -31,12 +30,12 @@ async fn a_layer_is_around_the_endpoints_so_far_and_sees_the_match() {
         .get("/b", service_fn(path))
         .build()
         .unwrap();
-    let answers = [
+    let table = [
         ("/a", "/seen/a a"),
         ("/b", "/b -"),
         ("/c", "no route matches the path\n"),
     ];
-    for (uri, text) in answers {
+    for (uri, text) in table {
         assert_eq!(ask(urls.clone(), Method::GET, uri).await.2, text);
     }
     assert_eq!(
@@ -46,7 +45,7 @@ async fn a_layer_is_around_the_endpoints_so_far_and_sees_the_match() {
 }
 
 #[tokio::test]
-async fn typed_endpoints_stay_as_they_are() {
+async fn dispatch_15_typed_endpoints_are_not_boxed() {
     #[derive(Clone)]
     struct Says(&'static str);
     impl tower::Service<Request<()>> for Says {
@@ -103,7 +102,7 @@ async fn dispatch_14_patterns_match_after_leading_slashes() {
         ("//hello/", "hello GET []"),
         ("/hello/J%C3%B6rg", "named GET [Jörg]"),
         ("///x/hello/a%2Fb", "named GET [a/b]"),
-        // An encoded slash is no leading one.
+        // An encoded slash is not a leading one.
         ("/%2Fhello", "no route matches the path\n"),
         (
             "/%ff",
@@ -128,7 +127,7 @@ async fn dispatch_14_patterns_match_after_leading_slashes() {
 }
 
 #[tokio::test]
-async fn the_first_path_that_matches_decides_if_that_is_asked_for() {
+async fn dispatch_14_the_first_path_match_decides() {
     let builder = || {
         Dispatch::builder()
             .get("/{x}", says("get"))
@@ -171,7 +170,7 @@ async fn the_first_path_that_matches_decides_if_that_is_asked_for() {
     let (status, headers, text) = ask(strict.clone(), Method::HEAD, "/a").await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, ""));
     assert_eq!(headers["content-length"], "14");
-    // In front of another service it goes on.
+    // In front of another service the request falls through.
     let app = DispatchLayer::new(strict).layer(says("inner"));
     assert_eq!(ask(app, Method::PUT, "/a").await.2, "inner PUT []");
     assert_eq!(
@@ -180,7 +179,7 @@ async fn the_first_path_that_matches_decides_if_that_is_asked_for() {
     );
 }
 
-/// Patterns of one text that differ in what they match are several patterns.
+/// Patterns of one text that match different paths are different patterns.
 #[tokio::test]
 async fn dispatch_14_a_pattern_is_its_kind_and_its_text() {
     let prefix = || Pattern::regex_prefix("/a").unwrap();
@@ -207,7 +206,7 @@ async fn dispatch_14_a_pattern_is_its_kind_and_its_text() {
             assert_eq!(ask(urls, Method::GET, "/a").await.2, "first GET []");
         }
     }
-    // The whole one does not match here, and the other does.
+    // The pattern for the whole path does not match here, and the other does.
     let urls = Dispatch::builder()
         .get(whole(), says("whole"))
         .put(prefix(), says("prefix"))
@@ -244,7 +243,7 @@ async fn dispatch_1_a_search_leaves_nothing_to_the_next() {
         .collect();
     let endless = percent_encode(&format!("/r/{endless}"));
     let dirty = [
-        // A Unicode word boundary beside what is not ASCII cannot be decided.
+        // A Unicode word boundary beside a character that is not ASCII cannot be decided.
         percent_encode("/r/é-two"),
         percent_encode("/r/日本-one"),
         endless,

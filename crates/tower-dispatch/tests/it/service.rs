@@ -11,7 +11,7 @@ use tower_kit::{Rejection, status_of};
 use crate::probe::{ask, says};
 
 #[tokio::test]
-async fn the_first_route_that_matches_wins() {
+async fn dispatch_1_the_first_route_that_matches_wins() {
     let urls = Dispatch::builder()
         .route("/a/{x}", says("one"))
         .route("/a/b", says("two"))
@@ -37,7 +37,7 @@ async fn the_first_route_that_matches_wins() {
 }
 
 #[tokio::test]
-async fn url_args_tell_place_name_route_and_pattern() {
+async fn dispatch_4_url_args_have_position_name_route_and_pattern() {
     let urls = Dispatch::builder()
         .route("/", says("root"))
         .route(
@@ -60,7 +60,7 @@ async fn url_args_tell_place_name_route_and_pattern() {
 }
 
 #[tokio::test]
-async fn dispatch_7_what_has_no_route_is_rejected_with_the_reason() {
+async fn dispatch_7_a_request_without_a_route_is_rejected() {
     let urls = Dispatch::builder()
         .get("/a", says("get"))
         .put("/{x}", says("put"))
@@ -158,7 +158,7 @@ async fn dispatch_7_a_rejection_speaks_the_clients_protocol() {
 }
 
 #[tokio::test]
-async fn a_route_that_takes_options_answers_it() {
+async fn dispatch_7_a_route_for_options_responds_to_it() {
     let urls = Dispatch::builder()
         .get("/a", says("get"))
         .method(Method::OPTIONS, "/a", says("options"))
@@ -174,7 +174,7 @@ async fn a_route_that_takes_options_answers_it() {
 }
 
 #[tokio::test]
-async fn head_falls_to_get_and_loses_its_body_but_not_its_length() {
+async fn dispatch_6_head_is_taken_by_get_without_its_body() {
     let urls = Dispatch::builder()
         .get("/get", says("get"))
         .route("/any", says("any"))
@@ -183,13 +183,17 @@ async fn head_falls_to_get_and_loses_its_body_but_not_its_length() {
     let (status, headers, text) = ask(urls.clone(), Method::HEAD, "/get").await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, ""));
     assert_eq!(headers["content-length"], "get HEAD []".len().to_string());
-    // What is there for every method answers HEAD as it sees fit.
+    // An endpoint for every method responds to HEAD in its own way.
     assert_eq!(ask(urls, Method::HEAD, "/any").await.2, "any HEAD []");
 }
 
 #[tokio::test]
-async fn the_length_in_an_answer_to_head_is_that_of_get_or_absent() {
-    fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response<Full<Bytes>> {
+async fn dispatch_6_the_length_of_head_is_that_of_get_or_absent() {
+    fn with_status(
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &'static str,
+    ) -> Response<Full<Bytes>> {
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(*name, *value);
@@ -197,25 +201,29 @@ async fn the_length_in_an_answer_to_head_is_that_of_get_or_absent() {
         response.body(body.into()).unwrap()
     }
     let table = [
-        (answer(200, &[], "four"), Some("4"), "known from the body"),
         (
-            answer(200, &[("content-length", "9")], ""),
+            with_status(200, &[], "four"),
+            Some("4"),
+            "known from the body",
+        ),
+        (
+            with_status(200, &[("content-length", "9")], ""),
             Some("9"),
-            "the endpoint has said it",
+            "the endpoint has set it",
         ),
         (
-            answer(200, &[], ""),
+            with_status(200, &[], ""),
             None,
-            "the endpoint has taken the body off",
+            "the endpoint has removed the body",
         ),
         (
-            answer(200, &[("transfer-encoding", "chunked")], "four"),
+            with_status(200, &[("transfer-encoding", "chunked")], "four"),
             None,
             "it has none",
         ),
-        (answer(204, &[], ""), None, "nor has this"),
-        (answer(205, &[], "four"), None, "none, whatever it is"),
-        (answer(304, &[], "four"), None, "another response's"),
+        (with_status(204, &[], ""), None, "nor has this"),
+        (with_status(205, &[], "four"), None, "none, whatever it is"),
+        (with_status(304, &[], "four"), None, "another response's"),
     ];
     for (response, length, why) in table {
         let urls = Dispatch::builder()
@@ -237,7 +245,7 @@ async fn the_length_in_an_answer_to_head_is_that_of_get_or_absent() {
 }
 
 #[tokio::test]
-async fn a_dispatcher_may_be_an_endpoint_and_brings_its_own_args() {
+async fn dispatch_4_an_inner_dispatcher_has_its_own_parameters() {
     let inner = Dispatch::builder()
         .route("/{a}/{b}", says("inner"))
         .build()
@@ -249,7 +257,7 @@ async fn a_dispatcher_may_be_an_endpoint_and_brings_its_own_args() {
     );
 }
 
-/// Only a mount's args are around those of what is below it.
+/// Only a mount's parameters are the outer ones of the dispatcher below it.
 #[tokio::test]
 async fn dispatch_11_an_inner_dispatcher_sees_no_args_of_a_route() {
     let says_all = service_fn(async |request: Request<()>| {
@@ -282,7 +290,7 @@ async fn dispatch_11_an_inner_dispatcher_sees_no_args_of_a_route() {
 }
 
 #[tokio::test]
-async fn the_size_of_a_body_shows_through() {
+async fn dispatch_18_the_size_hint_of_a_body_passes() {
     let urls = Dispatch::builder()
         .route("/", says("root"))
         .build()
@@ -295,7 +303,7 @@ async fn the_size_of_a_body_shows_through() {
 }
 
 #[tokio::test]
-async fn an_endpoints_error_passes_unchanged() {
+async fn dispatch_18_an_endpoints_error_passes_unchanged() {
     #[derive(Debug, PartialEq)]
     struct Broken;
     let urls = Dispatch::builder()

@@ -1,4 +1,4 @@
-//! From a route's name and args to a path, and back.
+//! From a route's name and parameters to a path, and back.
 
 use std::fmt::Display;
 
@@ -48,7 +48,7 @@ fn urls() -> Dispatch<Endpoint<()>> {
 }
 
 #[test]
-fn a_name_and_args_make_a_path() {
+fn dispatch_12_a_name_and_parameters_make_a_path() {
     type Args<'a> = &'a [(&'a str, &'a dyn Display)];
     let table: &[(&str, Args<'_>, &str)] = &[
         (
@@ -81,7 +81,7 @@ fn a_name_and_args_make_a_path() {
 }
 
 #[test]
-fn what_makes_no_path_says_why() {
+fn dispatch_12_an_error_has_the_reason() {
     type Args<'a> = &'a [(&'a str, &'a dyn Display)];
     let table: &[(&str, Args<'_>, &str)] = &[
         (
@@ -109,7 +109,7 @@ fn what_makes_no_path_says_why() {
             &[("x", &"")],
             "url_for \"anything\": \"\" does not begin with a slash",
         ),
-        ("nobody", &[], "url_for \"nobody\": no route has this name"),
+        ("none", &[], "url_for \"none\": no route has this name"),
         (
             "segment",
             &[],
@@ -167,7 +167,7 @@ fn what_makes_no_path_says_why() {
 }
 
 #[test]
-fn without_leading_slashes_a_path_has_one_all_the_same() {
+fn dispatch_12_a_path_has_its_stripped_slash() {
     let urls = Dispatch::builder()
         .route(Pattern::regex("hello/(?P<name>.+)").unwrap(), says("hello"))
         .name("hello")
@@ -182,7 +182,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_path_leads_back_to_its_args(
+    fn dispatch_12_a_path_leads_back_to_its_parameters(
         name in select(vec!["file", "segment", "text", "regex", "all", "mount"]),
         one in "[a-z0-9./%ü \u{1a}\n?#:;=]{0,6}",
         other in "[a-z0-9./%ü \u{1a}\n?#:;=]{0,6}",
@@ -204,7 +204,7 @@ proptest! {
             let (_, _, text) = runtime.block_on(ask(urls, method.clone(), &url));
             let values: Vec<String> =
                 args.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            // An earlier route may take the path: then it is that one's.
+            // An earlier route may take the path.
             if text.starts_with(name) {
                 prop_assert_eq!(text, format!("{name} {method} [{}]", values.join(" ")));
             }

@@ -42,7 +42,7 @@ impl Thing {
 }
 
 #[tokio::test]
-async fn a_view_is_one_object_for_the_methods_that_it_has() {
+async fn dispatch_9_a_view_is_one_object_for_its_methods() {
     let urls = Dispatch::builder()
         .view(
             "/{name}",
@@ -64,7 +64,7 @@ async fn a_view_is_one_object_for_the_methods_that_it_has() {
     assert_eq!(headers["content-length"], "7");
     let (_, _, text) = ask(urls.clone(), Method::GET, "/c").await;
     assert_eq!(text, "get c 4");
-    // A method that it does not have lets later routes try.
+    // If the view lacks the method, later routes are tried.
     let (_, _, text) = ask(urls.clone(), Method::DELETE, "/a").await;
     assert_eq!(text, "later DELETE []");
     let (status, headers, _) = ask(urls.clone(), Method::PUT, "/a").await;
@@ -77,7 +77,7 @@ async fn a_view_is_one_object_for_the_methods_that_it_has() {
 }
 
 #[tokio::test]
-async fn a_layer_on_the_way_may_change_the_method() {
+async fn dispatch_9_a_layer_may_change_the_method() {
     use tower::util::MapRequestLayer;
 
     for (changed, status) in [("DELETE", 405), ("HEAD", 200), ("POST", 201)] {
@@ -101,20 +101,20 @@ async fn a_layer_on_the_way_may_change_the_method() {
 }
 
 #[tokio::test]
-async fn a_view_may_answer_head_and_options_itself() {
-    async fn answer(_: Arc<()>, request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn dispatch_9_a_view_may_have_head_and_options() {
+    async fn method(_: Arc<()>, request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
         let mut response = Response::default();
         let method = request.method().as_str().parse().unwrap();
         response.headers_mut().insert("x-method", method);
         Ok(response)
     }
     let view = View::new(())
-        .get(answer)
-        .put(answer)
-        .patch(answer)
-        .delete(answer)
-        .method(Method::HEAD, answer)
-        .method(Method::OPTIONS, answer);
+        .get(method)
+        .put(method)
+        .patch(method)
+        .delete(method)
+        .method(Method::HEAD, method)
+        .method(Method::OPTIONS, method);
     assert_eq!(
         format!("{view:?}"),
         "[GET, PUT, PATCH, DELETE, HEAD, OPTIONS]"

@@ -1,7 +1,7 @@
 use http::{HeaderValue, Request, Version};
 use tower_environ::{CgiView, ScriptName};
 
-/// All variables, as text; what is not UTF-8 as `\xNN`.
+/// Returns all variables as text, with bytes that are not UTF-8 as `\xNN`.
 fn variables(view: &CgiView<'_>) -> Vec<String> {
     let line = |(name, value): (tower_environ::CgiName<'_>, std::borrow::Cow<'_, [u8]>)| {
         format!("{name}={}", value.escape_ascii())
@@ -10,7 +10,7 @@ fn variables(view: &CgiView<'_>) -> Vec<String> {
 }
 
 #[test]
-fn every_variable_has_its_place() {
+fn environ_12_the_variables_have_a_fixed_order() {
     let request = Request::post("/a%20b/c?d=%20e")
         .version(Version::HTTP_10)
         .header("host", "example.org")
@@ -67,7 +67,7 @@ fn every_variable_has_its_place() {
 }
 
 #[test]
-fn every_version_has_its_protocol() {
+fn environ_12_every_version_has_its_protocol() {
     for (version, protocol) in [
         (Version::HTTP_09, "HTTP/0.9"),
         (Version::HTTP_10, "HTTP/1.0"),
@@ -84,7 +84,7 @@ fn every_version_has_its_protocol() {
 }
 
 #[test]
-fn what_is_not_known_is_left_out() {
+fn environ_12_an_unknown_variable_is_absent() {
     let request = Request::new(());
     let view = CgiView::from(&request);
     let names: Vec<_> = view.iter().map(|(name, _)| name.to_string()).collect();
@@ -102,7 +102,7 @@ fn what_is_not_known_is_left_out() {
 }
 
 #[test]
-fn no_client_sets_http_proxy() {
+fn environ_13_no_client_sets_http_proxy() {
     for name in ["Proxy", "proxy", "PROXY"] {
         let request = Request::get("/")
             .header(name, "http://evil.example")
@@ -120,7 +120,7 @@ fn no_client_sets_http_proxy() {
 }
 
 #[test]
-fn only_plain_names_become_variables() {
+fn environ_13_only_plain_names_become_variables() {
     let request = Request::get("/")
         .header("x-user", "john")
         .header("x_user", "root")
@@ -147,7 +147,7 @@ fn only_plain_names_become_variables() {
 }
 
 #[test]
-fn a_header_with_one_value_is_not_chosen_from_several() {
+fn environ_14_lines_that_differ_are_no_single_value() {
     for (values, value) in [
         (&["a"][..], Some("a")),
         (&["a", "a"], Some("a")),
@@ -177,7 +177,7 @@ fn a_header_with_one_value_is_not_chosen_from_several() {
 }
 
 #[test]
-fn repeated_headers_are_joined_and_bytes_are_kept() {
+fn environ_14_repeated_headers_are_joined_and_bytes_kept() {
     let request = Request::get("/%FF%2F/%C3%B6%zz")
         .header("accept", "text/html")
         .header("accept", "text/plain")
@@ -191,12 +191,12 @@ fn repeated_headers_are_joined_and_bytes_are_kept() {
     assert_eq!(get("HTTP_ACCEPT"), b"text/html, text/plain");
     assert_eq!(get("HTTP_COOKIE"), b"a=b; c=d");
     assert_eq!(get("HTTP_X_BYTES"), b"J\xf6rg\xff");
-    // Decoded once; what is no escape stays as it is.
+    // It is decoded once. Broken escapes stay as they are.
     assert_eq!(get("PATH_INFO"), b"/\xff//\xc3\xb6%zz");
 }
 
 #[test]
-fn the_uris_host_goes_before_the_header() {
+fn environ_14_the_host_of_the_uri_counts_before_the_header() {
     for (uri, header, expected) in [
         (
             "http://a.example:81/x",
@@ -231,7 +231,7 @@ fn the_uris_host_goes_before_the_header() {
 }
 
 #[test]
-fn a_mount_is_in_script_name_decoded() {
+fn environ_12_script_name_is_decoded() {
     let mut request = Request::get("/a%20b/c%20d").body(()).unwrap();
     assert!(ScriptName::grow(&mut request, 6));
     let (parts, ()) = request.into_parts();
@@ -271,7 +271,7 @@ fn environ_12_debug_shows_no_secrets() {
     ] {
         assert!(shown.contains(part), "{shown}");
     }
-    // A program needs them.
+    // `get` returns them, because programs need them.
     for (name, value) in [
         ("HTTP_AUTHORIZATION", "Basic s3cret"),
         ("HTTP_COOKIE", "session=s3cret"),

@@ -8,18 +8,18 @@ use tower_lint::contract;
 const KEY: Key<u32> = Key::new("test.contract");
 
 #[test]
-fn the_layer_keeps_the_contract() {
+fn environ_16_the_layer_keeps_the_contract() {
     contract::check(|inner| EnvironLayer::new(KEY, 1).layer(inner)).assert_kept();
 }
 
 #[test]
-fn the_layer_with_a_function_keeps_the_contract() {
+fn environ_16_the_layer_with_a_function_keeps_the_contract() {
     let layer = EnvironLayer::from_fn(KEY, |parts| Some(parts.headers.len() as u32));
     contract::check(|inner| layer.layer(inner)).assert_kept();
 }
 
 #[test]
-fn the_mount_keeps_the_contract() {
+fn environ_16_the_mount_keeps_the_contract() {
     let mount = MountLayer::new("/").unwrap();
     contract::check(|inner| mount.layer(inner)).assert_kept();
 }

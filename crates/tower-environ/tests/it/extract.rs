@@ -50,7 +50,7 @@ fn router() -> Router {
             "/maybe",
             get(async |hello: Option<Env<Hello>>| match hello {
                 Some(Env(hello)) => hello,
-                None => "nobody said hello".to_owned(),
+                None => "no hello".to_owned(),
             }),
         )
         .route("/all", get(async |environ: Environ| format!("{environ:?}")))
@@ -63,7 +63,7 @@ fn router() -> Router {
 }
 
 #[tokio::test]
-async fn env_extracts_the_value_of_its_key() {
+async fn environ_15_env_extracts_the_value_of_its_key() {
     let app = router()
         .layer(EnvironLayer::new(Hello::KEY, "Hello World".to_owned()))
         .layer(EnvironLayer::new(SECRET, "s3cret"));
@@ -80,7 +80,7 @@ async fn env_extracts_the_value_of_its_key() {
 }
 
 #[tokio::test]
-async fn a_rejection_has_the_reason_and_shows_the_client_none() {
+async fn environ_15_a_rejection_has_a_reason_the_client_does_not_see() {
     let missing = router().layer(EnvironLayer::new(SECRET, "s3cret"));
     let wrong = router().layer(EnvironLayer::new(HELLO_AS_NUMBER, 1));
     let table = [
@@ -105,23 +105,20 @@ async fn a_rejection_has_the_reason_and_shows_the_client_none() {
             "\"test.hello\" in the environ is a u32 and not a alloc::string::String",
         ),
     ];
-    for (app, path, words) in table {
+    for (app, path, message) in table {
         let response = get_path(app, path).await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let error = Rejection::of(&response).and_then(Rejection::reason);
         let error: &EnvironError = error.unwrap();
-        assert_eq!(error.to_string(), words);
+        assert_eq!(error.to_string(), message);
         assert_eq!(text(response).await, "500 Internal Server Error\n");
     }
-    assert_eq!(
-        text(get_path(missing, "/maybe").await).await,
-        "nobody said hello"
-    );
+    assert_eq!(text(get_path(missing, "/maybe").await).await, "no hello");
     assert_eq!(text(get_path(router(), "/all").await).await, "{}");
 }
 
 #[tokio::test]
-async fn a_rejection_of_an_extractor_has_the_clients_format() {
+async fn environ_15_a_rejection_has_the_format_of_the_client() {
     for path in ["/env", "/maybe"] {
         let app = router().layer(EnvironLayer::new(HELLO_AS_NUMBER, 1));
         let request = Request::get(path).header("accept", "application/json");
@@ -132,7 +129,7 @@ async fn a_rejection_of_an_extractor_has_the_clients_format() {
 }
 
 #[tokio::test]
-async fn mounts_and_axums_nest_see_each_other() {
+async fn environ_11_mounts_and_axums_nest_see_each_other() {
     let nested = Router::new().nest("/b", router());
     let mounted = MountLayer::new("/a").unwrap().layer(nested);
     assert_eq!(

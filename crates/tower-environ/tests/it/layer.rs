@@ -1,4 +1,4 @@
-//! What `EnvironLayer` does with a request, seen from the service inside.
+//! `EnvironLayer`, as the inner service sees it.
 
 use std::{
     convert::Infallible,
@@ -13,7 +13,7 @@ use tower_environ::{Environ, EnvironExt, EnvironLayer, Key};
 const NAME: Key<String> = Key::new("test.name");
 const OTHER: Key<String> = Key::new("test.other");
 
-/// Answers with the two names that it finds in the environ.
+/// Responds with the two names that it finds in the environ.
 async fn names(request: Request<()>) -> Result<Response<[Option<String>; 2]>, Infallible> {
     let (parts, ()): (Parts, ()) = request.into_parts();
     let from_parts = parts.environ(&NAME).cloned();
@@ -33,7 +33,7 @@ fn text(text: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_inner_layer_wins_over_the_outer_one() {
+async fn environ_3_the_inner_layer_wins_over_the_outer_one() {
     let app = ServiceBuilder::new()
         .layer(EnvironLayer::new(NAME, "outer".to_owned()))
         .layer(EnvironLayer::new(OTHER, "other".to_owned()))
@@ -44,7 +44,7 @@ async fn the_inner_layer_wins_over_the_outer_one() {
 }
 
 #[tokio::test]
-async fn a_default_leaves_what_is_there() {
+async fn environ_3_a_default_keeps_an_earlier_value() {
     let app = ServiceBuilder::new()
         .layer(EnvironLayer::new(NAME, "set".to_owned()))
         .layer(EnvironLayer::default_for(NAME, "default".to_owned()))
@@ -54,9 +54,9 @@ async fn a_default_leaves_what_is_there() {
     assert_eq!(found, [text("set"), text("default")]);
 }
 
-/// A name is one entry, whatever its type: a default leaves a value of another type.
+/// A name is one entry, also if the types differ.
 #[tokio::test]
-async fn environ_3_a_default_leaves_a_value_of_another_type() {
+async fn environ_3_a_default_keeps_a_value_of_another_type() {
     const NUMBER: Key<u32> = Key::new("test.name");
     let app = ServiceBuilder::new()
         .layer(EnvironLayer::new(NUMBER, 1))
@@ -124,7 +124,7 @@ fn environ_6_the_last_key_of_a_name_decides_if_it_is_secret() {
 }
 
 #[tokio::test]
-async fn a_function_sets_what_it_finds_in_the_requests_head() {
+async fn environ_4_a_function_computes_a_value_from_the_head() {
     let header = |name: &'static str| {
         move |parts: &Parts| {
             assert_eq!((parts.method.as_str(), parts.uri.path()), ("PUT", "/a"));
@@ -139,7 +139,7 @@ async fn a_function_sets_what_it_finds_in_the_requests_head() {
         .layer(EnvironLayer::from_fn(NAME, header("x-name")))
         .layer(EnvironLayer::from_fn(OTHER, header("x-other")))
         .map_request(|request: Request<()>| {
-            // The request is whole again.
+            // The request is complete again.
             assert_eq!(
                 (request.method().as_str(), request.uri().path()),
                 ("PUT", "/a")
@@ -157,7 +157,7 @@ async fn a_function_sets_what_it_finds_in_the_requests_head() {
 }
 
 #[test]
-fn a_value_can_be_set_by_hand() {
+fn environ_4_a_value_can_be_set_by_hand() {
     let mut request = Request::new(());
     request.set_environ(NAME, "by hand".to_owned());
     assert_eq!(request.environ(&NAME), text("by hand").as_ref());
@@ -173,20 +173,20 @@ fn a_value_can_be_set_by_hand() {
 }
 
 #[tokio::test]
-async fn without_the_layer_a_key_is_absent_and_the_error_says_so() {
+async fn environ_5_without_the_layer_a_key_is_missing() {
     let found = ask(service_fn(names), Request::new(())).await;
     assert_eq!(found, [None, None]);
     let error = Request::new(()).try_environ(&NAME).unwrap_err();
-    let words = "the environ has no \"test.name\": no layer has set anything";
-    assert_eq!(error.to_string(), words);
+    let message = "the environ has no \"test.name\": no layer has set anything";
+    assert_eq!(error.to_string(), message);
 }
 
 #[tokio::test]
-async fn a_clone_of_the_extensions_does_not_see_what_is_set_later() {
+async fn environ_7_a_clone_of_the_extensions_sees_no_later_value() {
     let app = ServiceBuilder::new()
         .layer(EnvironLayer::new(NAME, "before".to_owned()))
         .service(service_fn(async |request: Request<()>| {
-            // As a retry or a cascade does it: two attempts, each with the request as it came.
+            // As in a retry or a cascade: two attempts, each with the original request.
             let attempt = EnvironLayer::new(NAME, "in the first".to_owned());
             let one = ask(attempt.layer(service_fn(names)), request.clone()).await;
             let two = ask(service_fn(names), request).await;
@@ -214,7 +214,7 @@ fn a_fifth_key_and_more_are_found_like_the_first_four() {
 }
 
 #[tokio::test]
-async fn a_default_leaves_a_fifth_key_too() {
+async fn environ_3_a_default_keeps_a_fifth_key_too() {
     const FIVE: [Key<u32>; 5] = [
         Key::new("test.a"),
         Key::new("test.b"),
@@ -239,7 +239,7 @@ async fn a_default_leaves_a_fifth_key_too() {
 }
 
 #[test]
-fn a_value_whose_drop_panics_does_not_spoil_later_requests() {
+fn a_value_that_panics_in_drop_leaves_later_requests_alone() {
     #[derive(Debug)]
     struct Bomb(bool);
     impl Drop for Bomb {
@@ -271,7 +271,7 @@ fn the_layer_inserts_one_extension_and_shares_its_value() {
         Ok::<_, Infallible>(request)
     }));
     let request = futures_util::FutureExt::now_or_never(app.call(Request::new(())));
-    // Ours and the layer's: the request has a handle of the latter.
+    // This one and the layer's. The request has a handle of the layer's.
     assert_eq!(Arc::strong_count(&value), 2);
     drop(request);
 }

@@ -1,4 +1,4 @@
-//! The crate's layers and views, as a user has them.
+//! Tests of the crate's public API.
 
 #![allow(
     clippy::unwrap_used,

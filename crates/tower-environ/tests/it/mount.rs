@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_environ::{MountExt, MountLayer, NotMounted, PathInfo, ScriptName};
 use tower_kit::{Rejection, status_of};
 
-/// Answers with SCRIPT_NAME, PATH_INFO and the URI.
+/// Responds with SCRIPT_NAME, PATH_INFO and the URI.
 async fn place(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, ()) = request.into_parts();
     let text = format!(
@@ -41,7 +41,7 @@ where
 }
 
 #[tokio::test]
-async fn what_is_below_the_mount_sees_the_rest_of_the_path() {
+async fn environ_8_a_mounted_service_sees_the_rest_of_the_path() {
     let app = MountLayer::new("/a").unwrap().layer(service_fn(place));
     let table = [
         ("/a", "/a| /"),
@@ -71,7 +71,7 @@ async fn what_is_below_the_mount_sees_the_rest_of_the_path() {
 }
 
 #[tokio::test]
-async fn at_the_root_nothing_is_taken_off() {
+async fn environ_8_a_mount_at_the_root_strips_nothing() {
     let app = MountLayer::new("/").unwrap().layer(service_fn(place));
     for (uri, expected) in [
         ("/", "|/ /"),
@@ -84,7 +84,7 @@ async fn at_the_root_nothing_is_taken_off() {
 }
 
 #[tokio::test]
-async fn one_mount_in_another_is_one_mount() {
+async fn environ_11_a_mount_in_a_mount_is_like_one_mount() {
     let nested = ServiceBuilder::new()
         .layer(MountLayer::new("/a").unwrap())
         .layer(MountLayer::new("/b/c").unwrap())
@@ -141,7 +141,7 @@ async fn environ_8_a_rejection_speaks_the_clients_protocol() {
 }
 
 #[tokio::test]
-async fn outer_layers_keep_the_request_as_it_was() {
+async fn environ_16_outer_layers_keep_the_request_as_it_was() {
     let mount = MountLayer::new("/a").unwrap();
     let app = service_fn(move |request: Request<()>| {
         let mount = mount.clone();
@@ -160,7 +160,7 @@ fn rewrite(request: &mut Request<()>, path: &'static str) {
 }
 
 #[test]
-fn a_rewritten_path_changes_neither_name_until_it_is_mounted() {
+fn environ_17_a_rewritten_path_counts_from_the_next_mount() {
     let mut request = Request::get("/a/x/").body(()).unwrap();
     assert!(ScriptName::grow(&mut request, 2));
     rewrite(&mut request, "/x");
@@ -175,7 +175,7 @@ fn a_rewritten_path_changes_neither_name_until_it_is_mounted() {
         (request.script_name(), request.path_info()),
         ("/a/new", "/y")
     );
-    // Longer than what was left, and yet the end of the raw path: no mount gives anything back.
+    // It is longer than the rest, and also an end of the raw path: SCRIPT_NAME never shrinks.
     let mut request = Request::get("/x/x").body(()).unwrap();
     assert!(ScriptName::grow(&mut request, 2));
     rewrite(&mut request, "/x/x");
@@ -183,7 +183,7 @@ fn a_rewritten_path_changes_neither_name_until_it_is_mounted() {
 }
 
 #[test]
-fn a_mount_ends_where_a_segment_does() {
+fn environ_9_a_mount_ends_at_the_end_of_a_segment() {
     for (uri, by, expected) in [
         ("/a/b", 0, true),
         ("/a/b", 2, true),
@@ -201,7 +201,7 @@ fn a_mount_ends_where_a_segment_does() {
         assert_eq!(request.script_name(), &uri[..if expected { by } else { 0 }]);
         assert_eq!(request.path_info(), &uri[if expected { by } else { 0 }..]);
     }
-    // What is left of `/a` is nothing, and `/` stands for it.
+    // Nothing is left of `/a`, and the URI has `/`.
     let mut request = Request::get("/a").body(()).unwrap();
     assert!(ScriptName::grow(&mut request, 2));
     assert!(!ScriptName::grow(&mut request, 1));
@@ -210,7 +210,7 @@ fn a_mount_ends_where_a_segment_does() {
 }
 
 #[test]
-fn both_names_can_be_taken_along() {
+fn environ_9_both_names_can_outlive_the_request() {
     let mut request = Request::get("/a/b").body(()).unwrap();
     assert!(ScriptName::grow(&mut request, 2));
     let script_name = ScriptName::of(request.uri(), request.extensions());

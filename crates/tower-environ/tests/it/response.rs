@@ -1,4 +1,4 @@
-//! What is between the layer and its inner service: the response's body and the future.
+//! The body and the future of a mount's response.
 
 use std::convert::Infallible;
 
@@ -10,7 +10,7 @@ use tower::{Layer, Service, service_fn};
 use tower_environ::MountLayer;
 
 #[tokio::test]
-async fn the_body_tells_as_much_of_itself_as_the_inner_one() {
+async fn environ_16_the_body_reports_the_length_of_the_inner_body() {
     for (text, length) in [("abc", 3), ("", 0)] {
         let inner = service_fn(async |_: Request<()>| {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))

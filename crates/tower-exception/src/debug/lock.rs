@@ -1,4 +1,5 @@
-//! Who may see the page: whoever sits at this machine, and nobody who only seems to.
+//! The conditions on the client for the page: it is a person at this machine, without a proxy
+//! between.
 
 use std::net::IpAddr;
 
@@ -7,7 +8,7 @@ use http::{
     request::Parts,
 };
 
-/// Headers of proxies that do not say `forwarded` or tell of an address.
+/// Headers of proxies whose names have neither `forwarded` nor one of [`ADDRESS`].
 const TELLTALE: [&str; 6] = [
     "via",
     "cdn-loop",
@@ -17,7 +18,7 @@ const TELLTALE: [&str; 6] = [
     "x-envoy-external-address",
 ];
 
-/// How the names end in which proxies tell of a client's address, without hyphens.
+/// The ends of the header names in which proxies send a client's address, without hyphens.
 const ADDRESS: [&str; 5] = [
     "clientip",
     "connectingip",
@@ -41,7 +42,7 @@ fn is_a_proxys(name: &str) -> bool {
         || ADDRESS.iter().any(|address| plain.ends_with(address))
 }
 
-/// A page elsewhere asks, in a browser on this machine.
+/// Returns whether the request comes from another site's page, in a browser on this machine.
 fn is_for_another_site(head: &Parts, hosts: &[String]) -> bool {
     let mut sites = head.headers.get_all("sec-fetch-site").into_iter();
     if sites.any(|site| site == "cross-site") {
@@ -57,7 +58,7 @@ fn is_for_another_site(head: &Parts, hosts: &[String]) -> bool {
     })
 }
 
-/// Every name by which the request calls this machine is one of its own.
+/// Returns whether every name of the host in the request is one of this machine's.
 fn is_known(head: &Parts, hosts: &[String]) -> bool {
     let mut names: Vec<&str> = Vec::new();
     for host in head.headers.get_all(HOST) {
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_to_this_machine_under_its_own_names() {
+    fn exception_14_the_page_is_for_this_machines_own_names() {
         let table = [
             ("localhost", true),
             ("LOCALHOST:8080", true),
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_open_to_others_and_to_whoever_comes_through_a_proxy() {
+    fn exception_14_the_page_is_not_for_others_or_through_proxies() {
         assert!(!opens("10.0.0.1", "http://localhost/", &[]));
         assert!(!opens("::2", "http://localhost/", &[]));
         for name in [

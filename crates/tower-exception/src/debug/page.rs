@@ -1,5 +1,5 @@
-//! The page: what went wrong first, then the way there, then the request. It has no script and nothing from elsewhere, and all that it
-//! shows is escaped by the template.
+//! The page: first the panic or the error, then the calls, then the request. It has no script and
+//! loads nothing, and the template escapes all that it shows.
 
 use std::path::Path;
 
@@ -13,15 +13,15 @@ use crate::{CallFrame, Incident};
 
 const STYLE: &str = include_str!("page.css");
 
-/// Allows the page's own style, and no other.
+/// Returns the nonce that allows the page's own style, and no other.
 pub(super) fn nonce() -> String {
     let mut bytes = [0; 16];
-    // Without one the page is plain, and as safe.
+    // Without random bits the page has no style, and is as safe.
     let _ = getrandom::fill(&mut bytes);
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
-/// Text for the end of somebody else's page.
+/// Returns text for the end of an application's own page.
 pub(super) fn fragment(text: &str) -> String {
     html! { pre { "\n" (text) } }.into_string()
 }
@@ -78,7 +78,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// The calls: the application's own apart, the libraries' folded where there are several.
+/// Renders the calls. Several library calls in a row are folded.
 fn calls(incident: &Incident, sources: Option<&Path>) -> Markup {
     let frames = incident.frames();
     let groups: Vec<&[CallFrame]> = frames
@@ -87,7 +87,7 @@ fn calls(incident: &Incident, sources: Option<&Path>) -> Markup {
     let first = frames.iter().position(CallFrame::is_application);
     let first = first.map(|at| std::ptr::from_ref(&frames[at]));
     html! {
-        // Without debug information nobody's file is known.
+        // Without debug information no file is known.
         @if first.is_none() { (location(incident, sources)) }
         @if !frames.is_empty() { h2 { "The way there, the innermost call first" } }
         @for group in groups {
@@ -170,7 +170,7 @@ mod tests {
     use crate::{BoxError, Phase, guard::Panic, incident::Cause, request_head::RequestHead};
 
     #[test]
-    fn without_the_hook_the_page_says_what_it_is_for() {
+    fn exception_15_without_the_hook_the_page_names_it() {
         let panic = Panic {
             message: "fell".to_owned(),
             trace: None,

@@ -6,7 +6,8 @@ use std::{
 
 use crate::guard::catch;
 
-/// Something that is made on a thread of its own: looking up names and lines takes long, and no executor should wait for it.
+/// A value that is made on a thread of its own. The lookup of names and lines takes long, and an
+/// executor should not wait for it.
 pub(crate) struct Rendering<T> {
     shared: Arc<Mutex<Shared<T>>>,
 }
@@ -29,7 +30,7 @@ impl<T: Send + 'static> Rendering<T> {
         Self { shared }
     }
 
-    /// Gives it once.
+    /// Returns the value once.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *shared {

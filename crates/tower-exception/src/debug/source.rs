@@ -1,4 +1,4 @@
-//! Source lines around a place.
+//! The source lines around a location.
 
 use std::{
     borrow::Cow,
@@ -8,15 +8,15 @@ use std::{
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
-/// How many lines are shown before and after the one in question.
+/// The number of lines that are shown before and after the one in question.
 const AROUND: usize = 5;
-/// How many characters of a line are shown.
+/// The number of characters of a line that are shown.
 const WIDEST: usize = 300;
 
 /// A line's number and text.
 pub(super) type Line = (usize, String);
 
-/// The lines around one, if the file is Rust and below the root.
+/// Returns the lines around one, if the file is Rust and below the root.
 pub(super) fn around(root: Option<&Path>, file: &Path, line: usize) -> Option<Vec<Line>> {
     let text = fs::read_to_string(below(root?, file)?).ok()?;
     let first = line.saturating_sub(AROUND).max(1);
@@ -32,7 +32,7 @@ pub(super) fn around(root: Option<&Path>, file: &Path, line: usize) -> Option<Ve
         .then_some(around)
 }
 
-/// A file as it is shown: from the root on, if it is below.
+/// Returns a file's path as it is shown, relative to the root if it is below it.
 pub(super) fn shown<'a>(root: Option<&Path>, file: &'a Path) -> Cow<'a, str> {
     let below = root.and_then(|root| file.strip_prefix(root).ok());
     below.unwrap_or(file).to_string_lossy()
@@ -40,7 +40,7 @@ pub(super) fn shown<'a>(root: Option<&Path>, file: &'a Path) -> Cow<'a, str> {
 
 fn below(root: &Path, file: &Path) -> Option<PathBuf> {
     let root = root.canonicalize().ok()?;
-    // A relative name is relative to where the compiler was started, which may be further up.
+    // A relative name is relative to the compiler's directory, which may be a parent of the root.
     let mut names = file.components();
     let file = loop {
         match root.join(names.as_path()).canonicalize() {
@@ -60,22 +60,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_rust_below_the_root_is_read() {
+    fn exception_17_only_rust_below_the_root_is_read() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let here = Path::new("src/debug/source.rs");
         let lines = around(Some(root), here, 1).unwrap();
         assert_eq!(lines.len(), 6);
-        assert_eq!(lines[0], (1, "//! Source lines around a place.".to_owned()));
+        assert_eq!(
+            lines[0],
+            (1, "//! The source lines around a location.".to_owned())
+        );
         assert!(around(Some(root), &root.join(here), 8).is_some());
-        let from_further_up = Path::new("crates/tower-exception/src/debug/source.rs");
-        assert!(around(Some(root), from_further_up, 8).is_some());
+        let from_a_parent = Path::new("crates/tower-exception/src/debug/source.rs");
+        assert!(around(Some(root), from_a_parent, 8).is_some());
         for file in [
             "Cargo.toml",
             "/etc/passwd",
             "src/nowhere.rs",
             "src",
             "../tower-lint/src/lib.rs",
-            // Only a relative name may be one from further up.
+            // Only a relative name may be relative to a parent.
             "/nowhere/src/lib.rs",
         ] {
             assert_eq!(around(Some(root), Path::new(file), 1), None, "{file}");
@@ -87,15 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_large_file_nor_a_folder_is_read() {
-        let folder = format!("tower-exception-{}", std::process::id());
-        let root = std::env::temp_dir().join(folder);
-        fs::create_dir_all(root.join("folder.rs")).unwrap();
+    fn exception_17_large_files_and_directories_are_not_read() {
+        let name = format!("tower-exception-{}", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        fs::create_dir_all(root.join("directory.rs")).unwrap();
         let most = 1024 * 1024;
         fs::write(root.join("most.rs"), vec![b'\n'; most]).unwrap();
         fs::write(root.join("large.rs"), vec![b'\n'; most + 1]).unwrap();
         let read = |name| around(Some(&root), Path::new(name), 1).is_some();
-        let seen = ["most.rs", "large.rs", "folder.rs"].map(read);
+        let seen = ["most.rs", "large.rs", "directory.rs"].map(read);
         // Five lines before the one in question, five after it, and 300 characters of each.
         let text = format!("{}\n", "a".repeat(301)).repeat(20);
         fs::write(root.join("wide.rs"), text).unwrap();
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_shown_from_the_root_on() {
+    fn exception_17_a_path_is_shown_relative_to_the_root() {
         let root = Some(Path::new("/app"));
         for (root, file, expected) in [
             (root, "/app/src/main.rs", "src/main.rs"),

@@ -6,9 +6,9 @@ use serde_json::json;
 use tower_kit::secrets;
 
 use super::source;
-use crate::{Incident, incident::say};
+use crate::{Incident, incident::text_of};
 
-/// A header's value as text, whatever its bytes are.
+/// Returns a header's value as text, whatever its bytes are.
 pub(super) fn value(value: &http::HeaderValue) -> String {
     let mut text = String::new();
     for c in String::from_utf8_lossy(value.as_bytes()).chars() {
@@ -20,11 +20,11 @@ pub(super) fn value(value: &http::HeaderValue) -> String {
     text
 }
 
-/// What went wrong, and why: the panic's message, or the error and its sources.
+/// Returns the panic's message, or the texts of the error and its sources.
 pub(super) fn chain(incident: &Incident) -> Vec<String> {
     match incident.panic_message() {
         Some(message) => vec![secrets::urls(message).into_owned()],
-        None => incident.chain().map(say).collect(),
+        None => incident.chain().map(text_of).collect(),
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn of(incident: &Incident, sources: Option<&Path>) -> String {
     text
 }
 
-/// As RFC 9457 has it, with members of its own.
+/// Returns JSON as in RFC 9457, with members of its own.
 pub(super) fn json(incident: &Incident, sources: Option<&Path>) -> String {
     let chain = chain(incident);
     let frames = incident.frames().iter().map(|frame| {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_readable_whatever_its_bytes_are() {
+    fn exception_15_a_header_value_is_readable_with_any_bytes() {
         for (bytes, expected) in [
             (&b"text/html; q=\"1\""[..], "text/html; q=\"1\""),
             (b"a\tb", "a\\tb"),

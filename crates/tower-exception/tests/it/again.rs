@@ -1,4 +1,4 @@
-//! Memory of each thread is used again: nothing of the request before may be in it. A test runs on
+//! The memory of each thread is reused, and must have no data of the last request. A test runs on
 //! one thread.
 
 use http::{Method, Request, Response, StatusCode, Version};
@@ -37,7 +37,7 @@ fn full() -> Request<()> {
 }
 
 #[tokio::test]
-async fn an_incident_has_nothing_of_the_request_before() {
+async fn exception_21_an_incident_has_nothing_of_the_last_request() {
     let (layer, incidents) = keeping();
     let with_headers = layer.clone().headers();
     let before = incident(&with_headers, full()).await;
@@ -56,8 +56,8 @@ async fn an_incident_has_nothing_of_the_request_before() {
     assert_eq!(found.status(), 500);
     assert_eq!(incidents.lock().unwrap().len(), 2);
 
-    // A path without an authority after one with it, and the other way round; a shorter after a
-    // longer.
+    // A path without an authority after one with it, and the reverse. A shorter one after a longer
+    // one.
     for uri in ["/a/longer/path?query", "http://example.org/", "/b", "*"] {
         let mut request = Request::new(());
         *request.uri_mut() = uri.parse().unwrap();
@@ -66,7 +66,7 @@ async fn an_incident_has_nothing_of_the_request_before() {
 }
 
 #[tokio::test]
-async fn a_response_is_not_grpcs_because_the_one_before_was() {
+async fn exception_21_a_response_is_not_grpc_because_the_last_was() {
     let (layer, _) = keeping();
     let app = layer.layer(service_fn(fails));
     let response = app.clone().oneshot(full()).await.unwrap();
@@ -78,12 +78,12 @@ async fn a_response_is_not_grpcs_because_the_one_before_was() {
 }
 
 #[tokio::test]
-async fn a_body_does_not_break_because_the_one_before_did() {
+async fn exception_21_a_body_does_not_fail_because_the_last_did() {
     let (layer, incidents) = keeping();
     let broken = layer.layer(Breaks::new(At::Hint, How::Panic));
     let head = Request::head("/").body(()).unwrap();
     let body = broken.oneshot(head).await.unwrap().into_body();
-    // That is an incident, and the next frame would be its error; but no frame is asked for.
+    // That is an incident, and the next frame would be its error. But no frame is polled.
     assert_eq!(body.size_hint().upper(), None);
     assert_eq!(incidents.lock().unwrap().len(), 1);
     drop(body);
@@ -96,7 +96,7 @@ async fn a_body_does_not_break_because_the_one_before_did() {
 }
 
 #[tokio::test]
-async fn an_incident_is_reported_to_its_own_layer() {
+async fn exception_21_an_incident_is_reported_to_its_own_layer() {
     let (one, ones) = keeping();
     let (other, others) = keeping();
     incident(&one, Request::new(())).await;
@@ -107,7 +107,7 @@ async fn an_incident_is_reported_to_its_own_layer() {
 }
 
 #[tokio::test]
-async fn a_status_is_not_the_one_before() {
+async fn exception_21_a_status_is_not_that_of_the_last_request() {
     let (layer, _) = keeping();
     let gone = layer.clone().status_of(|_| Some(StatusCode::GONE));
     assert_eq!(incident(&gone, Request::new(())).await.status(), 410);
@@ -116,7 +116,7 @@ async fn a_status_is_not_the_one_before() {
 
 #[cfg(feature = "debug")]
 #[tokio::test]
-async fn a_snapshot_is_not_the_one_before() {
+async fn exception_21_a_snapshot_is_not_that_of_the_last_request() {
     use std::{convert::Infallible, future::ready};
 
     use http::HeaderValue;
@@ -138,11 +138,11 @@ async fn a_snapshot_is_not_the_one_before() {
         ready(Ok::<_, Infallible>(Response::new(body)))
     });
     for layer in [&production, &debug.clone()] {
-        // The first may see the page, works, and leaves its snapshots.
+        // The first request may see the page, succeeds, and leaves its snapshots.
         let app = debug.layer(snapshot.layer(fine));
         let response = app.oneshot(request("localhost")).await.unwrap();
         drop(response);
-        // The next one's layer has no page, or it may not see it.
+        // The layer of the next request has no page, or the request may not see it.
         let app = layer.layer(service_fn(fails));
         let response = app.oneshot(request("example.org")).await.unwrap();
         let found = reason(&response);
@@ -150,7 +150,7 @@ async fn a_snapshot_is_not_the_one_before() {
         assert!(!response.headers().contains_key("x-frame-options"));
     }
     assert_eq!(incidents.lock().unwrap().len(), 1);
-    // And one that may shows its own, once.
+    // A request that may see the page shows its own snapshot once.
     let app = debug.layer(snapshot.layer(service_fn(fails)));
     let response = app.oneshot(request("localhost")).await.unwrap();
     let found = reason(&response);

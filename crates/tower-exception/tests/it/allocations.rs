@@ -1,4 +1,4 @@
-//! What is allocated: on the good path nothing, and little for an incident.
+//! Allocations: none on the good path, and few for an incident.
 
 use std::{
     convert::Infallible,
@@ -29,7 +29,7 @@ where
         assert!(service.poll_ready(&mut cx).is_ready());
         let mut future = pin!(service.call(request.take().unwrap()));
         let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut cx) else {
-            unreachable!("it answers at once");
+            unreachable!("it responds at once");
         };
         let mut body = pin!(response.into_body());
         while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
@@ -38,25 +38,25 @@ where
 }
 
 #[test]
-fn the_good_path_allocates_nothing() {
-    let answers = service_fn(async |_: Request<()>| {
+fn exception_20_the_good_path_allocates_nothing() {
+    let responds = service_fn(async |_: Request<()>| {
         Ok::<_, Infallible>(Response::new(Full::from("Hello World")))
     });
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("localhost:8080"));
     headers.insert("accept", HeaderValue::from_static("text/html, */*;q=0.8"));
-    let bare = exchange(&mut answers.clone(), &headers);
-    let mut service = ExceptionLayer::production(|_| {}).layer(answers);
-    // The first one fills the thread's stock.
+    let bare = exchange(&mut responds.clone(), &headers);
+    let mut service = ExceptionLayer::production(|_| {}).layer(responds);
+    // The first request fills the thread's stock.
     exchange(&mut service, &headers);
     for _ in 0..3 {
         assert_eq!(exchange(&mut service, &headers), bare);
     }
 }
 
-/// The panic is resumed, so that no panic hook runs and allocates, too.
+/// The panic is resumed, so that no panic hook runs and allocates.
 #[test]
-fn a_panic_becomes_a_response_in_at_most_22_allocations() {
+fn exception_20_a_panic_takes_at_most_22_allocations() {
     let panics = service_fn(
         async |_: Request<()>| -> Result<Response<Full<Bytes>>, Infallible> {
             resume_unwind(Box::new("one that is meant"))

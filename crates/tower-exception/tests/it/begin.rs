@@ -1,4 +1,4 @@
-//! The first frame, which is asked for before the head goes out, and what is dropped half way.
+//! The first frame, which is polled before the head is sent, and drops before the end.
 
 use std::{
     convert::Infallible,
@@ -15,12 +15,12 @@ use tower_lint::probe::{Body, Error, Step};
 
 use crate::probe::{keeping, poll};
 
-type Answer = Ready<Result<Response<Body>, Infallible>>;
+type Reply = Ready<Result<Response<Body>, Infallible>>;
 
 const FAIL: Step = Step::Fail(Error("broken at once"));
 
-/// Answers with a stream of these steps, whose length nobody knows.
-fn streams(status: u16, steps: Vec<Step>) -> ServiceFn<impl Fn(Request<()>) -> Answer + Clone> {
+/// Responds with a stream of these steps, of unknown length.
+fn streams(status: u16, steps: Vec<Step>) -> ServiceFn<impl Fn(Request<()>) -> Reply + Clone> {
     service_fn(move |_| {
         let body = Body::new(steps.clone()).claim_hint(http_body::SizeHint::default());
         ready(Ok(Response::builder().status(status).body(body).unwrap()))
@@ -32,7 +32,7 @@ fn request(method: Method) -> Request<()> {
 }
 
 #[tokio::test]
-async fn what_fails_at_once_becomes_a_500() {
+async fn exception_5_a_body_that_fails_at_once_becomes_a_500() {
     let (layer, incidents) = keeping();
     let app = layer.layer(streams(200, vec![FAIL]));
     let response = app.oneshot(request(Method::GET)).await.unwrap();
@@ -47,7 +47,7 @@ async fn what_fails_at_once_becomes_a_500() {
 }
 
 #[tokio::test]
-async fn what_has_no_content_is_not_asked() {
+async fn exception_5_a_body_without_content_is_not_polled() {
     for (method, status) in [
         (Method::HEAD, 200),
         (Method::CONNECT, 200),
@@ -66,7 +66,7 @@ async fn what_has_no_content_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_response_that_denies_a_tunnel_has_content() {
+async fn exception_5_a_response_that_denies_a_tunnel_is_polled() {
     let (layer, _) = keeping();
     let app = layer.layer(streams(403, vec![FAIL]));
     let response = app.oneshot(request(Method::CONNECT)).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_response_that_denies_a_tunnel_has_content() {
 }
 
 #[tokio::test]
-async fn what_was_read_ahead_is_the_first_frame_and_what_was_not_ready_is_waited_for() {
+async fn exception_5_a_frame_read_ahead_is_the_first_frame() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-sum", HeaderValue::from_static("1"));
     let trailers = Step::Trailers(trailers);
@@ -100,7 +100,7 @@ async fn what_was_read_ahead_is_the_first_frame_and_what_was_not_ready_is_waited
         assert_eq!(body.to_bytes(), "onetwo");
         assert!(incidents.lock().unwrap().is_empty());
     }
-    // Nothing but trailers, and nothing.
+    // Only trailers, and no frames.
     for steps in [vec![trailers], vec![]] {
         let (layer, _) = keeping();
         let response = layer
@@ -114,7 +114,7 @@ async fn what_was_read_ahead_is_the_first_frame_and_what_was_not_ready_is_waited
 }
 
 #[tokio::test]
-async fn hints_count_what_was_read_ahead() {
+async fn exception_5_size_hints_count_the_frame_read_ahead() {
     let (layer, _) = keeping();
     let app = layer.layer(service_fn(async |_: Request<()>| {
         let mut hint = http_body::SizeHint::default();
@@ -134,7 +134,7 @@ async fn hints_count_what_was_read_ahead() {
         (body.size_hint().lower(), body.size_hint().upper()),
         (1, Some(9))
     );
-    // What cannot be added up promises nothing.
+    // A sum that overflows gives no upper bound.
     let (layer, _) = keeping();
     let app = layer.layer(service_fn(async |_: Request<()>| {
         let mut hint = http_body::SizeHint::default();
@@ -160,7 +160,7 @@ impl Drop for Bomb {
 }
 
 #[tokio::test]
-async fn a_future_that_panics_when_it_is_dropped_half_way_is_an_incident() {
+async fn exception_1_a_panic_in_the_drop_of_a_pending_future() {
     let (layer, incidents) = keeping();
     let mut app = layer.layer(service_fn(|_: Request<()>| {
         let bomb = Bomb(Arc::default());
@@ -182,7 +182,7 @@ async fn a_future_that_panics_when_it_is_dropped_half_way_is_an_incident() {
 }
 
 #[tokio::test]
-async fn a_body_that_panics_when_it_is_dropped_is_an_incident() {
+async fn exception_1_a_panic_in_the_drop_of_a_body() {
     struct Explosive(Body, #[allow(dead_code, reason = "dropped")] Bomb);
 
     impl http_body::Body for Explosive {
@@ -230,7 +230,7 @@ async fn a_body_that_panics_when_it_is_dropped_is_an_incident() {
 }
 
 #[tokio::test]
-async fn a_stream_is_not_asked_after_its_end() {
+async fn exception_5_a_body_is_not_polled_after_its_end() {
     /// Panics when it is polled after its end, as a stream may.
     struct Unfused(Vec<&'static str>, bool);
 
@@ -268,7 +268,7 @@ async fn a_stream_is_not_asked_after_its_end() {
     }
 }
 
-/// An error that does something bad when it is asked for its source, or when it is dropped.
+/// An error that panics in `source`, or when it is dropped.
 #[derive(Debug)]
 struct Bad {
     source: bool,
@@ -295,9 +295,9 @@ impl Drop for Bad {
 }
 
 #[tokio::test]
-async fn an_error_that_panics_when_it_is_looked_at_or_dropped_does_not_get_out() {
+async fn exception_7_an_error_that_panics_does_not_unwind() {
     for (source, drop) in [(true, false), (false, true)] {
-        // As the service's error, and as that of a body before and after its head.
+        // As the service's error, and as the error of a body before and after its head.
         let (layer, incidents) = keeping();
         let app = layer.layer(service_fn(move |_: Request<()>| {
             ready(Err::<Response<Body>, _>(Bad { source, drop }))
@@ -331,7 +331,7 @@ async fn an_error_that_panics_when_it_is_looked_at_or_dropped_does_not_get_out()
 }
 
 #[tokio::test]
-async fn a_report_that_panics_when_it_is_dropped_does_not_get_out() {
+async fn exception_7_a_report_that_panics_in_drop_does_not_unwind() {
     struct Guard;
     impl Drop for Guard {
         fn drop(&mut self) {
@@ -349,7 +349,7 @@ async fn a_report_that_panics_when_it_is_dropped_does_not_get_out() {
         .await
         .unwrap()
         .into_body();
-    // The service and the layer are dropped where a panic may get out; the body is not.
+    // The service and the layer are dropped where a panic may unwind. The body is not.
     let services = std::panic::AssertUnwindSafe((app, layer));
     let caught = std::panic::catch_unwind(move || std::mem::drop(services));
     assert!(caught.is_ok());
@@ -357,7 +357,7 @@ async fn a_report_that_panics_when_it_is_dropped_does_not_get_out() {
 }
 
 #[tokio::test]
-async fn a_body_of_an_inner_layer_that_became_an_error_is_one_incident() {
+async fn exception_19_a_body_that_became_an_error_is_one_incident() {
     let (layer, incidents) = keeping();
     let inner = layer.layer(streams(200, vec!["one".into(), Step::Yield, FAIL]));
     let collecting = service_fn(move |request: Request<()>| {

@@ -5,7 +5,7 @@ use tower_exception::{ExceptionLayer, SnapshotLayer};
 use tower_lint::{Rule, contract};
 
 #[test]
-fn the_layer_keeps_the_contract_but_for_errors_which_become_answers() {
+fn exception_3_the_contract_is_kept_except_for_errors() {
     let words = "The service's error becomes `Infallible`";
     contract::check(|inner| ExceptionLayer::production(|_| {}).layer(inner))
         .departs(Rule::ServiceError, words)

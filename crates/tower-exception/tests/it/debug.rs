@@ -1,4 +1,4 @@
-//! The page: who sees it, what is on it, and that nothing on it is alive.
+//! The page: its clients, its content, and that no hostile input on it is active.
 
 use std::{
     convert::Infallible,
@@ -16,15 +16,15 @@ use tower_exception::{DebugPage, ExceptionLayer, Incident, SnapshotLayer, instal
 use tower_lint::probe::{Body, Error, Step};
 
 use crate::{
-    answers::{Login, secretive},
     probe::reason,
+    responses::{Login, secretive},
 };
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn options() -> DebugPage {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    DebugPage::new(|_| Some(HERE)).sources(folder).force()
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+    DebugPage::new(|_| Some(HERE)).sources(directory).force()
 }
 
 fn layer() -> ExceptionLayer {
@@ -38,7 +38,7 @@ fn request(accept: &str) -> Request<()> {
     request.body(()).unwrap()
 }
 
-/// What comes of a panic with this message.
+/// Returns the response to a panic with this message.
 async fn page(
     layer: &ExceptionLayer,
     message: &'static str,
@@ -75,7 +75,7 @@ fn texts(document: &Html, selector: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn library_calls_are_folded_and_counted_and_ones_own_are_not() {
+async fn exception_15_library_calls_are_folded_and_counted() {
     install_panic_hook();
     let app = service_fn(async |_: Request<()>| {
         (0..1).map(|_| -> u8 { panic!("fell") }).for_each(drop);
@@ -95,7 +95,7 @@ async fn library_calls_are_folded_and_counted_and_ones_own_are_not() {
     });
     assert_eq!(counts.sum::<usize>(), calls);
     if cfg!(debug_assertions) {
-        // Those between the closure and the app are together.
+        // The calls between the closure and the service are in one group.
         assert_eq!(folded.len(), 1, "{folded:?}");
         assert!(calls > 1);
         let own = texts(&document, "main > details:not(.library) > summary > .place");
@@ -104,7 +104,7 @@ async fn library_calls_are_folded_and_counted_and_ones_own_are_not() {
 }
 
 #[tokio::test]
-async fn the_page_says_what_where_and_how() {
+async fn exception_15_the_page_shows_the_panic_and_the_calls() {
     let html = page(&layer(), "the sky is falling", request("text/html")).await;
     assert_eq!(html.status(), 500);
     let policy = html.headers()["content-security-policy"].to_str().unwrap();
@@ -131,12 +131,12 @@ async fn the_page_says_what_where_and_how() {
     let text = |selector: &str| texts(&document, selector);
     assert_eq!(text("h1"), ["the sky is falling"]);
     assert_eq!(text("title"), ["panic: the sky is falling"]);
-    // The failing line, in the one call of one's own that is open.
+    // The failing line, in the one call of the application that is open.
     assert_eq!(text("details[open] .here").len(), 1, "{}", text("main")[0]);
     assert!(text("details[open] .here")[0].contains("panic!(\"{message}\");"));
     assert!(text("header")[0].contains("tests/it/debug.rs"));
     let places = text("details[open] .place");
-    // A release build knows nobody's file.
+    // A release build has no file names.
     let known = places.iter().any(|place| place.contains("debug.rs:"));
     assert!(known || !cfg!(debug_assertions), "{places:?}");
     assert!(text("summary").contains(&"GET /a?b HTTP/1.1".to_owned()));
@@ -150,7 +150,7 @@ async fn the_page_says_what_where_and_how() {
 }
 
 #[tokio::test]
-async fn text_and_json_say_the_same() {
+async fn exception_15_text_and_json_have_the_same_content() {
     let text = page(&layer(), "fell", request("text/plain")).await;
     assert!(
         text.body().starts_with("panic in the future: fell\n  at "),
@@ -172,12 +172,12 @@ async fn text_and_json_say_the_same() {
 }
 
 #[tokio::test]
-async fn an_error_has_its_chain() {
+async fn exception_15_an_error_has_its_chain() {
     #[derive(Debug)]
     struct Outer(std::io::Error);
     impl fmt::Display for Outer {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("the order is not there")
+            f.write_str("the order is missing")
         }
     }
     impl std::error::Error for Outer {
@@ -190,7 +190,7 @@ async fn an_error_has_its_chain() {
     }));
     let text = read(app.clone().oneshot(request("text/plain")).await.unwrap()).await;
     let expected =
-        "error in the future: the order is not there\n  caused by: http://[redacted]@db is gone\n";
+        "error in the future: the order is missing\n  caused by: http://[redacted]@db is gone\n";
     assert!(text.body().starts_with(expected), "{}", text.body());
     let html = read(app.oneshot(request("text/html")).await.unwrap()).await;
     assert!(
@@ -200,16 +200,16 @@ async fn an_error_has_its_chain() {
 }
 
 #[tokio::test]
-async fn others_get_what_production_gives() {
-    let told = |response: &Response<String>| response.body().contains("fell");
+async fn exception_14_other_clients_get_productions_response() {
+    let found = |response: &Response<String>| response.body().contains("fell");
     let with = |options| ExceptionLayer::debug(|_| {}, options);
     let here = || DebugPage::new(|_| Some(HERE));
     // In a release build the page has to be forced: `cargo test --release`.
     let unforced = page(&with(here()), "fell", request("text/plain")).await;
-    assert_eq!(told(&unforced), cfg!(debug_assertions));
+    assert_eq!(found(&unforced), cfg!(debug_assertions));
     let here = || here().force();
     let forced = page(&with(here()), "fell", request("text/plain")).await;
-    assert!(told(&forced));
+    assert!(found(&forced));
     let strange = [
         DebugPage::new(|_| None),
         DebugPage::new(|_| Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)))),
@@ -218,7 +218,7 @@ async fn others_get_what_production_gives() {
     for options in strange {
         let response = page(&with(options.force()), "fell", request("text/plain")).await;
         assert_eq!(response.status(), 500);
-        assert!(!told(&response), "{}", response.body());
+        assert!(!found(&response), "{}", response.body());
     }
     for (name, value) in [
         ("host", "example.org"),
@@ -230,19 +230,22 @@ async fn others_get_what_production_gives() {
         request
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
-        assert!(!told(&page(&with(here()), "fell", request).await), "{name}");
+        assert!(
+            !found(&page(&with(here()), "fell", request).await),
+            "{name}"
+        );
     }
     let mut named = request("text/plain");
     named
         .headers_mut()
         .insert("host", HeaderValue::from_static("dev.example:80"));
-    assert!(told(
+    assert!(found(
         &page(&with(here().hosts(["Dev.Example"])), "fell", named).await
     ));
 }
 
 #[tokio::test]
-async fn the_request_that_was_lent_comes_back_as_it_was() {
+async fn exception_20_the_request_is_unchanged_by_the_peer_function() {
     let lent: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = lent.clone();
     let layer = ExceptionLayer::debug(
@@ -272,10 +275,10 @@ async fn the_request_that_was_lent_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn no_secret_is_on_the_page() {
+async fn exception_9_no_secret_is_on_the_page() {
     for accept in ["text/html", "text/plain", "application/json"] {
         let mut request = secretive();
-        // With it nobody would see the page.
+        // With it no client would see the page.
         let uri = request.uri().to_string().replace("me:s3cr3t@", "");
         *request.uri_mut() = uri.parse().unwrap();
         let json = request.headers_mut().remove("x-forwarded-json").unwrap();
@@ -316,10 +319,11 @@ fn skeleton(html: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn hostile_input_in_every_place_makes_no_element_and_no_attribute() {
+async fn exception_15_hostile_input_makes_no_element() {
     async fn with(text: &'static str) -> Response<String> {
         let mut request = request("text/html");
-        // In a path and a query as a client may write it, in a header's value whatever a header may hold.
+        // In a path and a query as a client may write it, and in a header all that a header may
+        // have.
         let path: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let raw: String = text
             .chars()
@@ -370,7 +374,7 @@ async fn hostile_input_in_every_place_makes_no_element_and_no_attribute() {
 }
 
 #[tokio::test]
-async fn what_does_not_render_is_told_as_in_production() {
+async fn exception_7_a_panic_in_display_is_a_placeholder() {
     #[derive(Debug)]
     struct Mute;
     impl fmt::Display for Mute {
@@ -423,7 +427,7 @@ async fn appended(
 const PLAIN: (&str, &str) = ("content-type", "text/plain; charset=utf-8");
 
 #[tokio::test]
-async fn the_traceback_follows_what_was_sent_where_it_may() {
+async fn exception_16_the_text_is_appended_where_it_may_be() {
     let on = || ExceptionLayer::debug(|_| {}, options().append_traceback());
     let unknown = http_body::SizeHint::default;
     let one: &[Step] = &["one <b>".into()];
@@ -457,7 +461,7 @@ async fn the_traceback_follows_what_was_sent_where_it_may() {
     let steps = [one, &[trailers]].concat();
     let appended_ = appended(on(), 200, &[PLAIN], unknown(), &steps).await;
     assert_eq!(appended_, Err(()));
-    // By default, and where the page would not be shown.
+    // By default, and for clients that would not see the page.
     let off = [
         layer(),
         ExceptionLayer::debug(|_| {}, DebugPage::new(|_| None).append_traceback()),
@@ -469,7 +473,7 @@ async fn the_traceback_follows_what_was_sent_where_it_may() {
 }
 
 #[tokio::test]
-async fn a_report_has_what_the_page_has() {
+async fn exception_13_a_report_has_the_content_of_the_page() {
     let incidents: Arc<Mutex<Vec<Incident>>> = Arc::default();
     let keeps = incidents.clone();
     let layer = ExceptionLayer::debug(
@@ -493,7 +497,7 @@ async fn a_report_has_what_the_page_has() {
 }
 
 #[tokio::test]
-async fn lists_of_pairs_have_no_secrets_either() {
+async fn exception_9_lists_of_pairs_have_no_secrets() {
     #[derive(Clone, Debug)]
     #[allow(dead_code, reason = "seen by Debug")]
     struct Pairs(
@@ -532,7 +536,7 @@ async fn lists_of_pairs_have_no_secrets_either() {
 }
 
 #[tokio::test]
-async fn the_page_is_a_rejection_and_head_has_its_length() {
+async fn exception_8_the_page_is_a_rejection_with_a_length_to_head() {
     for accept in ["text/html", "text/plain", "application/json"] {
         let response = async |method| {
             let app = layer().layer(service_fn(async |_: Request<()>| {
@@ -560,7 +564,7 @@ async fn the_page_is_a_rejection_and_head_has_its_length() {
 }
 
 #[tokio::test]
-async fn of_several_snapshots_under_one_name_the_last_is_shown() {
+async fn exception_15_the_last_snapshot_of_a_name_is_shown() {
     let snapshots = SnapshotLayer::new()
         .show::<u8>("number")
         .show::<&str>("other")

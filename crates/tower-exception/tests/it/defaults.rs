@@ -12,7 +12,7 @@ use tower_exception::{ExceptionLayer, Incident, Phase};
 
 use crate::probe::{keeping, reason};
 
-/// Returns the incident that comes of this error.
+/// Returns the incident of this error.
 async fn incident(layer: ExceptionLayer, error: impl Fn() -> BoxError + Clone) -> Incident {
     let app = layer.layer(service_fn(move |_: Request<()>| {
         std::future::ready(Err::<Response<Full<Bytes>>, BoxError>(error()))
@@ -23,7 +23,7 @@ async fn incident(layer: ExceptionLayer, error: impl Fn() -> BoxError + Clone) -
 }
 
 #[tokio::test]
-async fn production_keeps_no_headers_and_knows_no_status_but_500() {
+async fn exception_9_production_keeps_no_headers_by_default() {
     let (layer, _) = keeping();
     let found = incident(layer.clone(), || "broken".into()).await;
     assert_eq!(found.headers(), None);
@@ -35,7 +35,7 @@ async fn production_keeps_no_headers_and_knows_no_status_but_500() {
     assert_eq!(found.headers().unwrap().len(), 1);
 }
 
-/// Number `n` of a chain that has no end.
+/// A link of a chain of errors.
 #[derive(Debug)]
 struct Link(Box<Option<Link>>);
 
@@ -52,7 +52,7 @@ impl Error for Link {
 }
 
 #[tokio::test]
-async fn a_chain_is_shown_up_to_32_errors() {
+async fn exception_22_a_chain_has_at_most_32_errors() {
     let chain = |links: usize| {
         move || -> BoxError {
             let first = Link(Box::new(None));
@@ -68,13 +68,13 @@ async fn a_chain_is_shown_up_to_32_errors() {
 
 #[cfg(feature = "debug")]
 #[tokio::test]
-async fn debug_keeps_headers_and_shows_localhost_the_page() {
+async fn exception_14_debug_shows_the_page_to_localhost() {
     let here = std::net::Ipv4Addr::LOCALHOST.into();
     let options = || DebugPage::new(move |_| Some(here));
     let layer = |options| ExceptionLayer::debug(|_| {}, options);
     let found = incident(layer(options()), || "broken".into()).await;
     assert_eq!(found.headers().unwrap().len(), 1);
-    // Neither forced, nor with other names, nor with a text after a body.
+    // Not forced, without other names, and without appended text.
     let shown = async |options: DebugPage, host: &str| {
         let app = layer(options).layer(service_fn(|_: Request<()>| async {
             let fail = true;

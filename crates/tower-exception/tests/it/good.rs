@@ -1,4 +1,4 @@
-//! What works is not touched.
+//! Responses without a failure are unchanged.
 
 use http::{Request, StatusCode};
 use http_body::Body;
@@ -8,7 +8,7 @@ use tower::{Layer, Service, ServiceExt, util::BoxCloneService};
 use crate::probe::{At, Breaks, How, keeping, poll};
 
 #[tokio::test]
-async fn frames_trailers_and_hints_pass() {
+async fn exception_20_frames_trailers_and_size_hints_pass() {
     let (layer, incidents) = keeping();
     let mut app = layer.layer(Breaks::new(At::Nowhere, How::Panic));
     for _ in 0..2 {
@@ -35,7 +35,7 @@ async fn frames_trailers_and_hints_pass() {
 }
 
 #[test]
-fn the_layer_and_its_service_are_clone_send_sync_and_static() {
+fn exception_20_layer_and_service_are_clone_send_and_sync() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
     let (layer, _) = keeping();
     check(&layer);
@@ -43,7 +43,7 @@ fn the_layer_and_its_service_are_clone_send_sync_and_static() {
 }
 
 #[test]
-fn around_a_service_that_is_not_sync_it_is_still_send() {
+fn exception_20_around_a_service_that_is_not_sync_it_is_send() {
     fn is_send<T: Clone + Send + 'static>(_: &T) {}
     let (layer, _) = keeping();
     let not_sync = BoxCloneService::new(Breaks::new(At::Nowhere, How::Panic));

@@ -1,4 +1,4 @@
-//! gRPC and gRPC-Web: a failure is a status, before the head and after it.
+//! gRPC and gRPC-Web: a failure is a status, before the head is sent and after it.
 
 use std::future::ready;
 
@@ -49,7 +49,7 @@ async fn fails(content_type: &str, accept: &str) -> (Response<Bytes>, String) {
 }
 
 #[tokio::test]
-async fn grpc_has_the_status_in_the_head() {
+async fn exception_2_grpc_has_the_status_in_the_head() {
     for content_type in ["application/grpc", "application/grpc+proto"] {
         let (response, id) = fails(content_type, "text/html").await;
         let headers = response.headers();
@@ -61,7 +61,7 @@ async fn grpc_has_the_status_in_the_head() {
 }
 
 #[tokio::test]
-async fn grpc_web_has_the_status_in_a_last_message() {
+async fn exception_2_grpc_web_has_the_status_in_a_last_message() {
     for (content_type, accept, expected) in [
         ("application/grpc-web", "*/*", "application/grpc-web"),
         (
@@ -88,7 +88,7 @@ async fn grpc_web_has_the_status_in_a_last_message() {
         let (response, id) = fails(content_type, accept).await;
         let headers = response.headers();
         assert_eq!(headers["content-type"], expected);
-        // A client that has read it there would read it twice.
+        // Otherwise a client would read it twice.
         assert!(!headers.contains_key("grpc-status"));
         let body = match expected.contains("-text") {
             true => BASE64_STANDARD.decode(response.body()).unwrap(),
@@ -99,7 +99,7 @@ async fn grpc_web_has_the_status_in_a_last_message() {
 }
 
 #[tokio::test]
-async fn of_two_content_types_the_first_counts() {
+async fn exception_2_the_first_of_two_content_types_counts() {
     for (first, second, is_grpc) in [
         ("application/grpc", "text/html", true),
         ("text/html", "application/grpc", false),
@@ -116,8 +116,8 @@ async fn of_two_content_types_the_first_counts() {
     }
 }
 
-/// Returns what a client gets of a response with this head that streams these steps: data,
-/// trailers, whether it ends well, and the incident's id.
+/// Returns the parts that a client gets of a response with this head and these steps: data,
+/// trailers, whether it ends without an error, and the incident's id.
 async fn streamed(
     head: &[(&'static str, &'static str)],
     steps: Vec<Step>,
@@ -159,7 +159,7 @@ fn data(bytes: impl Into<Vec<u8>>) -> Step {
 }
 
 #[tokio::test]
-async fn a_grpc_stream_that_breaks_ends_with_a_status_in_trailers() {
+async fn exception_6_a_failed_grpc_stream_ends_with_trailers() {
     let ways = [FAIL, Step::Panic("broken in a stream")];
     for fail in ways {
         for content_type in ["application/grpc", "application/grpc+proto"] {
@@ -182,7 +182,7 @@ async fn a_grpc_stream_that_breaks_ends_with_a_status_in_trailers() {
 }
 
 #[tokio::test]
-async fn a_grpc_web_stream_that_breaks_ends_with_a_last_message() {
+async fn exception_6_a_failed_grpc_web_stream_has_a_last_message() {
     let head = [("content-type", "application/grpc-web+proto")];
     let (data_, trailers, well, id) = streamed(&head, vec![data(MESSAGE), FAIL]).await;
     assert_eq!(data_, [MESSAGE, &last_message(13, &id)].concat());
@@ -198,14 +198,14 @@ async fn a_grpc_web_stream_that_breaks_ends_with_a_last_message() {
 }
 
 #[tokio::test]
-async fn a_response_that_cannot_end_with_a_status_breaks_off() {
+async fn exception_6_a_response_without_a_possible_status_breaks_off() {
     const GRPC: (&str, &str) = ("content-type", "application/grpc");
     const WEB: (&str, &str) = ("content-type", "application/grpc-web");
     const HTML: (&str, &str) = ("content-type", "text/html");
     let trailers = || Step::Trailers(HeaderMap::new());
     let last = data(last_message(0, "x"));
     let table: [(&[_], Vec<Step>); 10] = [
-        // Other content, or none that is known.
+        // Other content, or content of an unknown type.
         (&[HTML], vec![data(MESSAGE), FAIL]),
         (&[], vec![data(MESSAGE), FAIL]),
         (
@@ -248,7 +248,7 @@ async fn a_response_that_cannot_end_with_a_status_breaks_off() {
 }
 
 #[tokio::test]
-async fn two_layers_make_one_status() {
+async fn exception_19_two_layers_make_one_status() {
     let (layer, incidents) = keeping();
     let app = layer.layer(layer.layer(service_fn(|_: Request<()>| {
         let body = Body::new([data(MESSAGE), FAIL]).claim_hint(SizeHint::default());
@@ -265,7 +265,8 @@ async fn two_layers_make_one_status() {
     assert_eq!(body.trailers().unwrap()["grpc-message"], message);
 }
 
-/// Returns the response to a request with this content type, whose inner service responds with this.
+/// Returns the response to a request with this content type, whose inner service responds with
+/// this.
 async fn through(content_type: &str, inner: &Response<()>) -> Response<Bytes> {
     let (layer, incidents) = keeping();
     let inner = inner.clone();
@@ -291,7 +292,7 @@ fn error(status: u16, content_type: Option<&str>) -> Response<()> {
 }
 
 #[tokio::test]
-async fn a_plain_error_is_a_status_for_grpc() {
+async fn exception_11_a_plain_error_is_a_status_for_grpc() {
     for (status, content_type, code, message) in [
         (408, None, "4", "Request Timeout"),
         (
@@ -327,7 +328,7 @@ async fn a_plain_error_is_a_status_for_grpc() {
 
 /// A handler of axum returns a rejection without the client's preferences.
 #[tokio::test]
-async fn a_rejection_in_text_is_a_status_for_grpc() {
+async fn exception_11_a_rejection_in_text_is_a_status_for_grpc() {
     let reason = std::io::Error::other("a lock");
     let rejection = Rejection::new(StatusCode::CONFLICT, reason).with_detail("locked");
     let error = rejection.response_for(Preferences::default()).map(drop);
@@ -340,7 +341,7 @@ async fn a_rejection_in_text_is_a_status_for_grpc() {
 }
 
 #[tokio::test]
-async fn other_errors_and_other_clients_are_left_alone() {
+async fn exception_11_other_errors_and_clients_are_unchanged() {
     for (client, status, content_type) in [
         ("application/json", 408, None),
         ("application/grpc", 200, None),
@@ -354,7 +355,7 @@ async fn other_errors_and_other_clients_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_plain_error_whose_drop_panics_is_a_status_too() {
+async fn exception_11_a_plain_error_that_panics_in_drop_is_a_status() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {

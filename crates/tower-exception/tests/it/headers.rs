@@ -1,4 +1,4 @@
-//! Headers that come twice, and headers that are marked as sensitive.
+//! Duplicate headers, and headers that are marked as sensitive.
 
 use std::convert::Infallible;
 
@@ -33,7 +33,7 @@ const SENSITIVE: [&[(&str, &str)]; 3] = [
 ];
 
 #[tokio::test]
-async fn values_marked_as_sensitive_are_not_in_the_headers() {
+async fn exception_9_sensitive_values_are_not_in_the_headers() {
     for lines in SENSITIVE {
         let (layer, incidents) = keeping();
         let app = layer.headers().layer(service_fn(breaks));
@@ -49,7 +49,7 @@ async fn values_marked_as_sensitive_are_not_in_the_headers() {
 
 #[cfg(feature = "debug")]
 #[tokio::test]
-async fn values_marked_as_sensitive_are_not_on_the_page() {
+async fn exception_9_sensitive_values_are_not_on_the_page() {
     for lines in SENSITIVE {
         for accept in ["text/html", "text/plain", "application/json"] {
             let body = page(&[lines, &[("accept", accept)]].concat()).await;
@@ -64,7 +64,7 @@ async fn values_marked_as_sensitive_are_not_on_the_page() {
 }
 
 #[tokio::test]
-async fn the_host_stays_marked() {
+async fn exception_9_a_sensitive_host_stays_sensitive() {
     for (lines, expected) in [
         (&[("host", "a")][..], false),
         (&[("host", "s3cr3t")], true),
@@ -99,7 +99,7 @@ async fn page(lines: &[(&'static str, &'static str)]) -> String {
 
 #[cfg(feature = "debug")]
 #[tokio::test]
-async fn the_page_is_shown_only_if_every_line_allows_it() {
+async fn exception_14_every_line_of_a_header_must_allow_the_page() {
     let table: [(&[_], bool); 12] = [
         (&[("origin", "http://localhost:8080")], true),
         (
@@ -156,7 +156,7 @@ async fn the_page_is_shown_only_if_every_line_allows_it() {
 }
 
 #[tokio::test]
-async fn accept_on_several_lines_is_one_list() {
+async fn exception_2_accept_on_several_lines_is_one_list() {
     let lines = [("accept", "text/plain;q=0.5"), ("accept", "text/html")];
     let app = ExceptionLayer::production(|_| {}).layer(service_fn(breaks));
     let response = app.oneshot(request(&lines)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What only the panic hook can know: where, and how the program had got there.
+//! The data that only the panic hook has: the location and the calls of a panic.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,7 @@ use tower_exception::{Incident, install_panic_hook};
 
 use crate::probe::keeping;
 
-type Answer = Result<Response<Full<bytes::Bytes>>, Infallible>;
+type Reply = Result<Response<Full<bytes::Bytes>>, Infallible>;
 
 async fn incident(breaks: fn()) -> Incident {
     install_panic_hook();
@@ -24,7 +24,7 @@ async fn incident(breaks: fn()) -> Incident {
     let (layer, incidents) = keeping();
     let app = layer.layer(service_fn(move |_: Request<()>| async move {
         breaks();
-        Answer::Ok(Response::default())
+        Reply::Ok(Response::default())
     }));
     app.oneshot(Request::new(())).await.unwrap();
     let incidents = incidents.lock().unwrap();
@@ -37,14 +37,14 @@ fn here() -> String {
 }
 
 #[inline(never)]
-fn goes_wrong() {
+fn fails() {
     panic!("on purpose");
 }
 
 #[tokio::test]
-async fn a_panic_has_a_place_a_thread_and_a_way() {
+async fn exception_18_a_panic_has_a_location_a_thread_and_calls() {
     let line = line!() - 5;
-    let incident = incident(goes_wrong).await;
+    let incident = incident(fails).await;
     let location = incident.location().unwrap();
     assert_eq!(
         (location.file().replace('\\', "/"), location.line()),
@@ -61,12 +61,12 @@ async fn a_panic_has_a_place_a_thread_and_a_way() {
     let frames = incident.frames();
     let at = frames
         .iter()
-        .position(|frame| frame.function().ends_with("goes_wrong"));
+        .position(|frame| frame.function().ends_with("fails"));
     let frame = &frames[at.unwrap_or_else(|| panic!("{frames:#?}"))];
     assert!(frame.is_application());
     assert_eq!(frame.line(), Some(line));
     assert!(frame.file().unwrap().ends_with("tests/it/hook.rs"));
-    // Neither the panic's own machinery nor what is above the layer.
+    // Neither the panic's own machinery nor the calls that led to the layer.
     for frame in frames {
         for foreign in [
             "begin_unwind",
@@ -85,7 +85,7 @@ async fn a_panic_has_a_place_a_thread_and_a_way() {
     }
 }
 
-/// Deals with a panic of its own while another one unwinds.
+/// Catches a panic of its own while another one unwinds.
 struct Untidy;
 
 impl Drop for Untidy {
@@ -96,7 +96,7 @@ impl Drop for Untidy {
 }
 
 #[tokio::test]
-async fn a_panic_that_was_dealt_with_while_unwinding_does_not_hide_the_first() {
+async fn exception_18_a_panic_in_unwinding_does_not_hide_the_first() {
     let line = line!() + 3;
     let incident = incident(|| {
         let _untidy = Untidy;
@@ -108,7 +108,7 @@ async fn a_panic_that_was_dealt_with_while_unwinding_does_not_hide_the_first() {
     assert!(!incident.frames().is_empty());
 }
 
-/// An error whose sources panic, and which deals with another panic when it is dropped.
+/// An error that panics in `source`, and that catches another panic when it is dropped.
 #[derive(Debug)]
 struct Broken(#[allow(dead_code, reason = "dropped")] Arc<()>);
 
@@ -131,7 +131,7 @@ impl Drop for Broken {
 }
 
 #[tokio::test]
-async fn an_error_that_panics_is_an_incident_with_a_place() {
+async fn exception_18_an_error_that_panics_has_a_location() {
     install_panic_hook();
     let (layer, incidents) = keeping();
     let app = layer.layer(service_fn(async |_: Request<()>| {
@@ -144,8 +144,8 @@ async fn an_error_that_panics_is_an_incident_with_a_place() {
 }
 
 #[tokio::test]
-async fn frames_of_libraries_are_told_from_the_applications() {
-    let incident = incident(|| (0..1).for_each(|_| goes_wrong())).await;
+async fn exception_18_library_frames_are_distinguished() {
+    let incident = incident(|| (0..1).for_each(|_| fails())).await;
     let frames = incident.frames().iter();
     let (ours, theirs): (Vec<_>, Vec<_>) = frames.partition(|frame| frame.is_application());
     assert!(!ours.is_empty());
@@ -157,9 +157,9 @@ async fn frames_of_libraries_are_told_from_the_applications() {
 }
 
 #[tokio::test]
-async fn a_panic_that_was_dealt_with_is_not_taken_for_the_next() {
+async fn exception_18_a_caught_panic_is_not_taken_for_the_next() {
     let resumed = incident(|| {
-        let caught = catch_unwind(|| panic!("dealt with"));
+        let caught = catch_unwind(|| panic!("caught"));
         assert!(caught.is_err());
         resume_unwind(Box::new("another"));
     });
@@ -167,22 +167,22 @@ async fn a_panic_that_was_dealt_with_is_not_taken_for_the_next() {
     assert_eq!(resumed.panic_message(), Some("another"));
     assert_eq!(resumed.location(), None);
     assert!(resumed.frames().is_empty());
-    // One that goes on has the place where it began.
-    let goes_on = incident(|| {
-        let caught = catch_unwind(goes_wrong).unwrap_err();
+    // A panic that is resumed has the location where it began.
+    let again = incident(|| {
+        let caught = catch_unwind(fails).unwrap_err();
         resume_unwind(caught);
     });
-    let goes_on = goes_on.await;
-    assert_eq!(goes_on.panic_message(), Some("on purpose"));
-    assert!(goes_on.location().is_some());
-    // One that says the same as one that was dealt with has its own place.
+    let again = again.await;
+    assert_eq!(again.panic_message(), Some("on purpose"));
+    assert!(again.location().is_some());
+    // A panic with the message of one that was caught has its own location.
     let line = line!() + 3;
     let same = incident(|| {
         assert!(catch_unwind(|| panic!("the same")).is_err());
         panic!("the same");
     });
     assert_eq!(same.await.location().unwrap().line(), line);
-    // One from another thread, after one like it on this one.
+    // A panic of another thread, after one with its message on this thread.
     assert!(catch_unwind(|| panic!("the same")).is_err());
     let elsewhere = incident(|| {
         let other = std::thread::spawn(|| panic!("the same"));
@@ -194,7 +194,7 @@ async fn a_panic_that_was_dealt_with_is_not_taken_for_the_next() {
 }
 
 #[test]
-fn ten_thousand_requests_keep_their_own() {
+fn exception_18_ten_thousand_requests_keep_their_own_panics() {
     install_panic_hook();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
@@ -208,7 +208,7 @@ fn ten_thousand_requests_keep_their_own() {
         async move {
             let number: usize = request.uri().path()[1..].parse().unwrap();
             counted.fetch_add(1, Ordering::SeqCst);
-            // Goes on on another thread, as likely as not.
+            // It may continue on another thread.
             for _ in 0..number % 7 {
                 tokio::task::yield_now().await;
             }

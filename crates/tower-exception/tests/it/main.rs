@@ -1,4 +1,4 @@
-//! Services and bodies that break in every phase, and what is made of it.
+//! Services and bodies that fail in every phase, and the incidents that result.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,6 @@
 
 mod again;
 mod allocations;
-mod answers;
 mod begin;
 mod contract;
 #[cfg(feature = "debug")]
@@ -21,4 +20,5 @@ mod phases;
 mod probe;
 mod rendered;
 mod report;
+mod responses;
 mod status;

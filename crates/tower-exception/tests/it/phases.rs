@@ -1,4 +1,4 @@
-//! Every phase, every way to break: one incident, one report, and a defined answer.
+//! Every phase and every kind of failure: one incident, one report, and a defined response.
 
 use std::{
     error::Error,
@@ -33,11 +33,11 @@ fn check(incident: &Incident, phase: Phase, how: How) {
     assert_eq!(incident.version(), Version::HTTP_2);
     let (panic, error) = (incident.panic_message(), incident.error());
     assert_eq!(panic.is_some(), how != How::Error);
-    let said = panic.map_or_else(|| error.unwrap().to_string(), str::to_owned);
-    assert!(said.starts_with("broken at"), "{said}");
+    let text = panic.map_or_else(|| error.unwrap().to_string(), str::to_owned);
+    assert!(text.starts_with("broken at"), "{text}");
 }
 
-/// The one incident that there was.
+/// Returns the one incident.
 #[track_caller]
 fn only(incidents: &Mutex<Vec<Incident>>) -> Incident {
     let incidents = incidents.lock().unwrap();
@@ -48,7 +48,7 @@ fn only(incidents: &Mutex<Vec<Incident>>) -> Incident {
 }
 
 #[tokio::test]
-async fn what_breaks_before_the_head_is_500_and_one_report() {
+async fn exception_1_a_failure_before_the_head_is_one_report() {
     let table = [
         (At::Ready, How::Error, Phase::Ready),
         (At::Ready, How::Panic, Phase::Ready),
@@ -86,7 +86,7 @@ async fn what_breaks_before_the_head_is_500_and_one_report() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_ends_with_its_incident_and_one_report() {
+async fn exception_6_a_failed_body_ends_with_its_incident() {
     for how in [How::Error, How::Panic, How::PanicTwice] {
         for frames in 0..3 {
             let (layer, incidents) = keeping();
@@ -98,7 +98,7 @@ async fn a_body_that_breaks_ends_with_its_incident_and_one_report() {
                 body.frame().await.unwrap().unwrap();
             }
             let aborted = body.frame().await.unwrap().unwrap_err();
-            // And nothing after that.
+            // No frame follows.
             assert!(body.frame().await.is_none());
 
             let incident = only(&incidents);
@@ -116,7 +116,7 @@ async fn a_body_that_breaks_ends_with_its_incident_and_one_report() {
 }
 
 #[tokio::test]
-async fn a_service_that_failed_is_not_used_again() {
+async fn exception_4_a_failed_service_is_not_used_again() {
     for at in [At::Ready, At::Call] {
         for how in [How::Error, How::Panic, How::PanicTwice] {
             if (at, how) == (At::Call, How::Error) {
@@ -128,7 +128,7 @@ async fn a_service_that_failed_is_not_used_again() {
             let mut app = layer.layer(breaks);
             for _ in 0..3 {
                 let app = app.ready().await.unwrap();
-                // Ready is ready, however often it is asked.
+                // It stays ready, however often it is polled.
                 app.ready().await.unwrap();
                 let response = app.call(request(Method::GET)).await.unwrap();
                 assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -150,7 +150,7 @@ async fn a_service_that_failed_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_clone_of_a_failed_service_is_whole() {
+async fn exception_4_a_clone_of_a_failed_service_works() {
     for at in [At::Ready, At::Call] {
         let (layer, incidents) = keeping();
         let mut app = layer.layer(Breaks::new(at, How::Panic).only_first());
@@ -181,7 +181,7 @@ async fn a_clone_of_a_failed_service_is_whole() {
             }
         };
         assert_eq!(response.status(), StatusCode::OK);
-        // And so is what took the failed one's place.
+        // The replacement of the failed one works too.
         let response = app
             .ready()
             .await
@@ -195,13 +195,13 @@ async fn a_clone_of_a_failed_service_is_whole() {
 }
 
 #[tokio::test]
-async fn a_call_without_readiness_is_500_and_not_a_panic() {
+async fn exception_4_a_call_without_readiness_is_a_500() {
     for how in [How::Error, How::Panic] {
         let (layer, incidents) = keeping();
         let mut app = layer.layer(Breaks::new(At::Ready, how));
         app.ready().await.unwrap();
-        // A clone that was not made ready, as axum's `from_extractor` calls one, and a clone of
-        // that; then the service itself.
+        // A clone that was not made ready, as axum's `from_extractor` calls one. A clone of that.
+        // Then the service itself.
         let mut clone = app.clone();
         for service in [&mut clone.clone(), &mut clone, &mut app] {
             let response = service.call(request(Method::GET)).await.unwrap();
@@ -214,10 +214,10 @@ async fn a_call_without_readiness_is_500_and_not_a_panic() {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let incident = only(&incidents);
         assert_eq!(incident.phase(), Phase::Ready);
-        let said = incident.error().unwrap().to_string();
-        assert_eq!(said, "the service was called before it was ready");
+        let text = incident.error().unwrap().to_string();
+        assert_eq!(text, "the service was called before it was ready");
     }
-    // After a panic in `call`, too.
+    // The same after a panic in `call`.
     let (layer, incidents) = keeping();
     let mut app = layer.layer(Breaks::new(At::Call, How::Panic).only_first());
     app.ready().await.unwrap();
@@ -226,13 +226,13 @@ async fn a_call_without_readiness_is_500_and_not_a_panic() {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(incidents.lock().unwrap().pop().unwrap().phase(), phase);
     }
-    // And it is whole when it is ready.
+    // It works when it is ready.
     let response = app.ready().await.unwrap().call(request(Method::GET)).await;
     assert_eq!(response.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn axums_from_extractor_calls_a_clone_that_was_not_ready() {
+async fn exception_4_from_extractor_calls_a_clone_that_is_not_ready() {
     use axum::{body::Body, middleware::from_extractor};
     let (layer, incidents) = keeping();
     #[derive(Clone)]
@@ -251,11 +251,11 @@ async fn axums_from_extractor_calls_a_clone_that_was_not_ready() {
     let app = from_extractor::<Method>().layer(layer.layer(Unready));
     let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let said = only(&incidents).error().unwrap().to_string();
-    assert_eq!(said, "the pool is empty");
+    let text = only(&incidents).error().unwrap().to_string();
+    assert_eq!(text, "the pool is empty");
 }
 
-/// Works, but cannot be cloned a second time, and its errors cannot be told.
+/// A service that cannot be cloned a second time, and whose errors cannot be converted.
 struct Unclonable {
     clones: Arc<AtomicUsize>,
 }
@@ -270,21 +270,21 @@ impl Clone for Unclonable {
     }
 }
 
-struct Untellable;
+struct Inconvertible;
 
-impl From<Untellable> for BoxError {
-    fn from(_: Untellable) -> Self {
+impl From<Inconvertible> for BoxError {
+    fn from(_: Inconvertible) -> Self {
         panic!("broken at into")
     }
 }
 
 impl Service<Request<()>> for Unclonable {
     type Response = Response<Full<Bytes>>;
-    type Error = Untellable;
-    type Future = std::future::Ready<Result<Response<Full<Bytes>>, Untellable>>;
+    type Error = Inconvertible;
+    type Future = std::future::Ready<Result<Response<Full<Bytes>>, Inconvertible>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Untellable>> {
-        Poll::Ready(Err(Untellable))
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Inconvertible>> {
+        Poll::Ready(Err(Inconvertible))
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
@@ -293,12 +293,12 @@ impl Service<Request<()>> for Unclonable {
 }
 
 #[tokio::test]
-async fn neither_a_conversion_nor_a_clone_that_panics_gets_out() {
+async fn exception_7_a_conversion_that_panics_does_not_unwind() {
     let (layer, incidents) = keeping();
     let mut app = layer.layer(Unclonable {
         clones: Arc::default(),
     });
-    for said in ["broken at into", "broken at clone", "broken at clone"] {
+    for text in ["broken at into", "broken at clone", "broken at clone"] {
         let response = app
             .ready()
             .await
@@ -310,14 +310,14 @@ async fn neither_a_conversion_nor_a_clone_that_panics_gets_out() {
         let incident = incidents.lock().unwrap().pop().unwrap();
         assert_eq!(
             (incident.phase(), incident.panic_message()),
-            (Phase::Ready, Some(said))
+            (Phase::Ready, Some(text))
         );
     }
     assert!(incidents.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn an_answer_stands_although_its_future_panics_when_it_is_dropped() {
+async fn exception_7_a_response_is_final_if_its_future_panics() {
     let (layer, incidents) = keeping();
     let app = layer.layer(Breaks::new(At::Drop, How::Panic));
     let response = app.oneshot(request(Method::GET)).await.unwrap();
@@ -331,7 +331,7 @@ async fn an_answer_stands_although_its_future_panics_when_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_body_that_panics_when_it_is_asked_for_a_hint_is_one_incident() {
+async fn exception_1_a_panic_in_a_size_hint_is_one_incident() {
     let (layer, incidents) = keeping();
     let app = layer.layer(Breaks::new(At::Hint, How::Panic));
     let response = app.oneshot(request(Method::GET)).await.unwrap();
@@ -340,7 +340,7 @@ async fn a_body_that_panics_when_it_is_asked_for_a_hint_is_one_incident() {
     check(&incident, Phase::Body, How::Panic);
     assert!(!incident.is_head_sent());
 
-    // Where nobody asks before the head goes out.
+    // A response whose hints are not needed before the head is sent.
     let (layer, incidents) = keeping();
     let app = layer.layer(Breaks::new(At::Hint, How::Panic));
     let head = app.oneshot(request(Method::HEAD)).await.unwrap();
@@ -362,7 +362,7 @@ async fn a_body_that_panics_when_it_is_asked_for_a_hint_is_one_incident() {
 }
 
 #[tokio::test]
-async fn two_layers_make_one_incident_of_a_body() {
+async fn exception_19_two_layers_make_one_incident_of_a_body() {
     for how in [How::Error, How::Panic] {
         let (layer, incidents) = keeping();
         let app = layer.layer(layer.layer(Breaks::new(At::Frame(1), how)));
@@ -374,7 +374,7 @@ async fn two_layers_make_one_incident_of_a_body() {
 }
 
 #[tokio::test]
-async fn a_panic_that_somebody_catches_is_no_incident() {
+async fn exception_1_a_caught_panic_is_no_incident() {
     let (layer, incidents) = keeping();
     let app = layer.layer(tower::service_fn(async |_: Request<()>| {
         let caught = std::panic::catch_unwind(|| panic!("caught"));
@@ -388,7 +388,7 @@ async fn a_panic_that_somebody_catches_is_no_incident() {
     assert!(incidents.lock().unwrap().is_empty());
 }
 
-/// Its first `poll_ready` fails, of all clones, and then each `call` panics.
+/// The first `poll_ready` of all clones fails, and then each `call` panics.
 #[derive(Clone, Default)]
 struct FailsThenPanics(Arc<AtomicUsize>);
 
@@ -410,13 +410,13 @@ impl Service<Request<()>> for FailsThenPanics {
 }
 
 #[tokio::test]
-async fn a_clone_that_got_ready_forgets_the_failure_of_the_original() {
+async fn exception_4_a_ready_clone_forgets_the_failure() {
     let (layer, incidents) = keeping();
     let mut app = layer.layer(FailsThenPanics::default());
     app.ready().await.unwrap();
     let mut clone = app.clone();
     clone.ready().await.unwrap();
-    for (phase, said) in [
+    for (phase, text) in [
         (Phase::Call, "called"),
         (Phase::Ready, "the service was called before it was ready"),
     ] {
@@ -425,6 +425,6 @@ async fn a_clone_that_got_ready_forgets_the_failure_of_the_original() {
         assert_eq!(incident.phase(), phase);
         let error = incident.error().map(ToString::to_string);
         let found = error.as_deref().or(incident.panic_message());
-        assert_eq!(found, Some(said));
+        assert_eq!(found, Some(text));
     }
 }

@@ -1,4 +1,4 @@
-//! A service and a body that break where a test tells them to.
+//! A service and a body that fail where a test wants them to.
 
 use std::{
     future::Future,
@@ -17,7 +17,7 @@ use tower::{BoxError, Service};
 use tower_exception::{ExceptionLayer, Incident};
 use tower_kit::Rejection;
 
-/// Where to break.
+/// The phase in which to fail.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum At {
     Nowhere,
@@ -25,19 +25,19 @@ pub(crate) enum At {
     Call,
     FirstPoll,
     LaterPoll,
-    /// When the future is dropped that has given its answer.
+    /// In the drop of the future that has responded.
     Drop,
-    /// At this frame of the body, from 0; the third is the trailers.
+    /// At this frame of the body, from 0. The third is the trailers.
     Frame(usize),
-    /// When the body is asked for its length, or for its end.
+    /// In the body's `size_hint` or `is_end_stream`.
     Hint,
 }
 
-/// How to break.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum How {
     Panic,
-    /// And again when what panicked is dropped.
+    /// A panic, and another one when the value that panicked is dropped.
     PanicTwice,
     Error,
 }
@@ -51,7 +51,7 @@ impl How {
     }
 }
 
-/// Panics when it is dropped, if it must.
+/// Panics when it is dropped, if the field is `true`.
 struct Bomb(bool);
 
 impl Drop for Bomb {
@@ -60,8 +60,8 @@ impl Drop for Bomb {
     }
 }
 
-/// Breaks, and says so if it is used after that. A clone is whole again, and breaks too, unless only the
-/// first is to.
+/// A service that fails, and panics if it is used after that. A clone works again, and fails too,
+/// unless only the first one should.
 pub(crate) struct Breaks {
     at: At,
     how: How,
@@ -121,7 +121,7 @@ impl Clone for Breaks {
 impl Service<Request<()>> for Breaks {
     type Response = Response<Frames>;
     type Error = BoxError;
-    type Future = Answer;
+    type Future = Reply;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         assert!(!self.broken, "used again after it had broken");
@@ -132,7 +132,7 @@ impl Service<Request<()>> for Breaks {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<()>) -> Answer {
+    fn call(&mut self, _: Request<()>) -> Reply {
         self.calls.fetch_add(1, Ordering::Relaxed);
         assert!(!self.broken, "used again after it had broken");
         assert!(
@@ -142,7 +142,7 @@ impl Service<Request<()>> for Breaks {
         if self.at == At::Call {
             self.strike("call");
         }
-        Answer {
+        Reply {
             at: self.at,
             how: self.how,
             polls: 0,
@@ -151,14 +151,14 @@ impl Service<Request<()>> for Breaks {
     }
 }
 
-pub(crate) struct Answer {
+pub(crate) struct Reply {
     at: At,
     how: How,
     polls: usize,
     _bomb: Bomb,
 }
 
-impl Future for Answer {
+impl Future for Reply {
     type Output = Result<Response<Frames>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -226,7 +226,7 @@ impl Body for Frames {
     }
 }
 
-/// A layer that keeps what it is told.
+/// Returns a layer that keeps its incidents.
 pub(crate) fn keeping() -> (ExceptionLayer, Arc<Mutex<Vec<Incident>>>) {
     let incidents: Arc<Mutex<Vec<Incident>>> = Arc::default();
     let keeps = incidents.clone();
@@ -246,7 +246,7 @@ pub(crate) fn reason<B>(response: &Response<B>) -> Incident {
     incident.clone()
 }
 
-/// Polls once with nobody to wake.
+/// Polls once, without a task to wake.
 pub(crate) fn poll<B: Body + Unpin>(
     body: &mut B,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {

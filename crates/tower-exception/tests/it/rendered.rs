@@ -1,4 +1,4 @@
-//! An error response of one's own, by `RenderLayer` around the layer.
+//! Rendered error responses, by `RenderLayer` around the layer.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use tower_exception::{ExceptionLayer, Incident};
 use tower_kit::{Rejection, RenderLayer};
 
 #[tokio::test]
-async fn in_axum_an_incident_is_whatever_is_a_response() {
+async fn exception_8_in_axum_an_incident_is_rendered() {
     let render = RenderLayer::new(|rejection: &Rejection| {
         let incident: &Incident = rejection.reason()?;
         let error = json!({ "ticket": incident.id() });
@@ -49,7 +49,7 @@ fn grpc() -> Request<()> {
 }
 
 #[tokio::test]
-async fn without_axum_it_is_a_response_with_any_body() {
+async fn exception_8_without_axum_a_rendered_body_is_of_any_type() {
     let render = RenderLayer::new(|rejection: &Rejection| {
         let incident: &Incident = rejection.reason()?;
         let response = Response::builder().status(incident.status());
@@ -60,13 +60,13 @@ async fn without_axum_it_is_a_response_with_any_body() {
     let response = app.clone().oneshot(Request::new(())).await.unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "one that is meant");
-    // Not gRPC, so its clients get the default.
+    // The response is not gRPC, so its clients get the default.
     let response = app.oneshot(grpc()).await.unwrap();
     assert_eq!(response.headers()["grpc-status"], "13");
 }
 
 #[tokio::test]
-async fn a_grpc_client_gets_a_status_of_ones_own() {
+async fn exception_8_a_grpc_client_gets_a_rendered_status() {
     let render = RenderLayer::new(|rejection: &Rejection| {
         let incident: &Incident = rejection.reason()?;
         let response = Response::builder()

@@ -1,4 +1,4 @@
-//! A report that breaks itself.
+//! Reports that panic, and the reports of this crate.
 
 use std::{
     error::Error,
@@ -14,7 +14,7 @@ use tower_exception::{ExceptionLayer, to_stderr};
 use crate::probe::{At, Breaks, How};
 
 #[tokio::test]
-async fn a_report_that_panics_changes_nothing() {
+async fn exception_7_a_report_that_panics_changes_nothing() {
     static REPORTS: AtomicUsize = AtomicUsize::new(0);
     let layer = ExceptionLayer::production(|_| {
         REPORTS.fetch_add(1, Ordering::Relaxed);
@@ -26,7 +26,7 @@ async fn a_report_that_panics_changes_nothing() {
     assert_eq!(REPORTS.load(Ordering::Relaxed), 1);
 }
 
-/// Runs the test of this name in a process of its own, and gives what that wrote to standard error.
+/// Runs the test of this name in a process of its own, and returns its standard error.
 fn stderr_of(test: &str) -> String {
     let child = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
@@ -37,58 +37,58 @@ fn stderr_of(test: &str) -> String {
 }
 
 #[test]
-fn what_a_report_that_panics_did_not_tell_goes_to_standard_error() {
-    let stderr = stderr_of("report::a_report_that_panics_changes_nothing");
-    let told = |line: &str| {
+fn exception_7_a_failed_report_goes_to_standard_error() {
+    let stderr = stderr_of("report::exception_7_a_report_that_panics_changes_nothing");
+    let found = |line: &str| {
         line.starts_with("incident ")
             && line.ends_with(": GET / HTTP/1.1: error from the future: broken at the first poll")
     };
     assert_eq!(
-        stderr.lines().filter(|line| told(line)).count(),
+        stderr.lines().filter(|line| found(line)).count(),
         1,
         "{stderr}"
     );
 }
 
 #[test]
-fn an_error_that_cannot_be_shown_is_told_of_by_its_id() {
-    let stderr = stderr_of("report::an_error_that_cannot_be_shown_is_still_a_500");
-    let told =
+fn exception_7_an_error_without_text_is_reported_by_its_id() {
+    let stderr = stderr_of("report::exception_7_an_error_without_text_is_still_a_500");
+    let found =
         |line: &str| line.starts_with("incident ") && line.ends_with(": reporting it panicked");
     assert_eq!(
-        stderr.lines().filter(|line| told(line)).count(),
+        stderr.lines().filter(|line| found(line)).count(),
         1,
         "{stderr}"
     );
 }
 
-/// Panics whenever somebody wants to know what it is.
-struct Unspeakable;
+/// An error that panics in `Debug` and `Display`.
+struct WithoutText;
 
-impl fmt::Debug for Unspeakable {
+impl fmt::Debug for WithoutText {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         panic!("do not debug me")
     }
 }
 
-impl fmt::Display for Unspeakable {
+impl fmt::Display for WithoutText {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         panic!("do not display me")
     }
 }
 
-impl Error for Unspeakable {}
+impl Error for WithoutText {}
 
 #[tokio::test]
-async fn an_error_that_cannot_be_shown_is_still_a_500() {
+async fn exception_7_an_error_without_text_is_still_a_500() {
     let app = ExceptionLayer::production(to_stderr).layer(service_fn(async |_: Request<()>| {
-        Err::<Response<Empty<bytes::Bytes>>, _>(Unspeakable)
+        Err::<Response<Empty<bytes::Bytes>>, _>(WithoutText)
     }));
     let response = app.oneshot(Request::new(())).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-/// The incident of an error with this status, reported.
+/// Reports the incident of an error with this status.
 async fn reports_a(status: u16, report: fn(&tower_exception::Incident)) {
     let status = http::StatusCode::from_u16(status).unwrap();
     let layer = ExceptionLayer::production(report).status_of(move |_| Some(status));
@@ -100,15 +100,15 @@ async fn reports_a(status: u16, report: fn(&tower_exception::Incident)) {
 }
 
 #[tokio::test]
-async fn errors_of_several_statuses_go_to_standard_error() {
+async fn exception_13_errors_of_several_statuses() {
     for status in [400, 499, 500, 503] {
         reports_a(status, to_stderr).await;
     }
 }
 
 #[test]
-fn standard_error_has_a_line_for_each_fault_of_the_server() {
-    let stderr = stderr_of("report::errors_of_several_statuses_go_to_standard_error");
+fn exception_13_standard_error_has_a_line_per_server_fault() {
+    let stderr = stderr_of("report::exception_13_errors_of_several_statuses");
     let lines: Vec<&str> = stderr
         .lines()
         .filter_map(|line| line.strip_prefix("incident ")?.split_once(": "))
@@ -174,7 +174,7 @@ mod to_tracing {
     }
 
     #[tokio::test]
-    async fn the_level_depends_on_whose_fault_it_is() {
+    async fn exception_13_the_level_depends_on_the_status() {
         let keeps = Keeps::default();
         let _guard = tracing::subscriber::set_default(keeps.clone());
         for (status, level) in [

@@ -1,4 +1,4 @@
-//! The status of an error, and whose fault it is.
+//! The status of an error.
 
 use std::{error::Error, fmt, future::ready};
 
@@ -20,7 +20,7 @@ struct Outer(BoxError);
 
 impl fmt::Display for Outer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the order is not there")
+        f.write_str("the order is missing")
     }
 }
 
@@ -79,14 +79,14 @@ async fn status(
 }
 
 #[tokio::test]
-async fn an_error_has_the_status_that_a_function_returns() {
+async fn exception_10_an_error_has_the_status_of_a_function() {
     assert_eq!(status(|layer| layer, Busy).await, 500);
     assert_eq!(status(|layer| layer.status_of(busy), Busy).await, 503);
     // Wrapped, as a `BoxError` in another one is.
     let wrapped = || Outer(Box::new(Outer(Busy.into())));
     assert_eq!(status(|layer| layer.status_of(busy), wrapped()).await, 503);
-    // Two functions: the first one that returns a status; one that returns none for this error; one
-    // that panics.
+    // Two functions: the first one that returns a status counts. Then one that returns none for
+    // this error, and one that panics.
     let gone = |_: &(dyn Error + 'static)| Some(StatusCode::GONE);
     let none = |_: &(dyn Error + 'static)| None;
     let two = |layer: ExceptionLayer| layer.status_of(busy).status_of(gone);
@@ -107,7 +107,7 @@ async fn an_error_has_the_status_that_a_function_returns() {
 }
 
 #[tokio::test]
-async fn only_the_status_of_an_error_counts() {
+async fn exception_10_only_the_status_of_an_error_counts() {
     for (says, expected) in [
         (100, 500),
         (200, 500),
@@ -138,7 +138,7 @@ async fn too_long() -> BoxError {
 }
 
 #[tokio::test]
-async fn an_upload_that_fails_is_the_clients_fault() {
+async fn exception_12_a_failed_upload_is_a_client_error() {
     assert_eq!(status(|layer| layer, too_long().await).await, 413);
     let outer = Outer(too_long().await);
     assert_eq!(status(|layer| layer, outer).await, 413);
@@ -157,7 +157,7 @@ async fn an_upload_that_fails_is_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn a_body_limit_around_the_mark_is_still_413() {
+async fn exception_12_an_outer_body_limit_is_still_a_413() {
     let marked = UploadError::mark(too_long().await);
     assert!(marked.is::<LengthLimitError>());
     let outer = UploadError::mark(Outer(too_long().await));
@@ -197,7 +197,7 @@ async fn a_body_limit_around_the_mark_is_still_413() {
 }
 
 #[tokio::test]
-async fn a_failed_body_is_distinguished_from_a_failed_service() {
+async fn exception_12_a_failed_upload_differs_from_a_failed_service() {
     let (layer, incidents) = keeping();
     let reads = service_fn(async |request: Request<axum::body::Body>| {
         let body = request.into_body().collect().await?.to_bytes();
@@ -213,7 +213,7 @@ async fn a_failed_body_is_distinguished_from_a_failed_service() {
     let incident = incidents.lock().unwrap().pop().unwrap();
     assert_eq!(incident.status(), StatusCode::BAD_REQUEST);
     assert!(incident.chain().any(|error| error.to_string() == "left"));
-    // One that is whole is fine.
+    // A whole body succeeds.
     let whole = Body::new(["one".into()]);
     let response = app.oneshot(Request::new(whole)).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -221,7 +221,7 @@ async fn a_failed_body_is_distinguished_from_a_failed_service() {
 }
 
 #[tokio::test]
-async fn every_form_has_the_status() {
+async fn exception_10_every_format_has_the_status() {
     for (accept, expected) in [
         ("*/*", "503 Service Unavailable\nincident ID\n"),
         (
@@ -251,7 +251,7 @@ async fn every_form_has_the_status() {
 
 #[cfg(feature = "debug")]
 #[tokio::test]
-async fn the_page_has_the_status() {
+async fn exception_10_the_page_has_the_status() {
     let here = std::net::Ipv4Addr::LOCALHOST.into();
     for (accept, expected) in [
         ("text/html", "Others get a 503 with"),
@@ -274,7 +274,7 @@ async fn the_page_has_the_status() {
 }
 
 #[tokio::test]
-async fn a_body_that_fails_at_once_has_the_status_too() {
+async fn exception_10_a_body_that_fails_at_once_has_the_status() {
     let (layer, incidents) = keeping();
     let app = layer.layer(service_fn(|_: Request<()>| {
         // Otherwise its size hint would be two bytes.
@@ -294,7 +294,7 @@ async fn a_body_that_fails_at_once_has_the_status_too() {
 
 #[cfg(feature = "tower")]
 #[tokio::test]
-async fn towers_own_errors_have_a_status() {
+async fn exception_10_errors_of_tower_have_a_status() {
     use tower::{load_shed::error::Overloaded, timeout::error::Elapsed};
     use tower_exception::tower_status;
 

@@ -30,7 +30,7 @@ const USUALLY: [&str; 7] = [
     "token",
 ];
 
-/// Whole words, because as parts they are in many other words: `design`, `inside`.
+/// Whole words that mark a secret. As parts they are in many other words: `design`, `inside`.
 const WORDS: [&str; 12] = [
     "bearer", "cred", "creds", "cvc", "cvv", "hmac", "hotp", "otp", "psk", "sid", "sig", "totp",
 ];
@@ -38,7 +38,7 @@ const WORDS: [&str; 12] = [
 /// Starts and ends of words: `keypair`, `sshkey`, `passconfirm`, `dbpass`.
 const EDGES: [&str; 3] = ["key", "keys", "pass"];
 
-/// English words with such a start or end.
+/// English words that begin or end with such a word.
 const ENGLISH: [&str; 41] = [
     "bypass",
     "compass",
@@ -83,7 +83,7 @@ const ENGLISH: [&str; 41] = [
     "whiskey",
 ];
 
-/// Standard headers that have such a part and no secret, in one word.
+/// Standard headers that have such a part and no secret, written as one word.
 const HARMLESS: [&str; 5] = [
     "accesscontrolallowcredentials",
     "accesscontrolallowprivatenetwork",

@@ -79,8 +79,8 @@ fn name_length(text: &[u8]) -> usize {
     text.iter().take_while(|byte| name(byte)).count()
 }
 
-/// Returns how many bytes are between a name and its value: quotes, spaces, and `:` or `=`. In a list
-/// of pairs it is `,`, and the name may be in a `Some(…)`.
+/// Returns how many bytes are between a name and its value: quotes, spaces, and `:` or `=`. In a
+/// list of pairs it is `,`, and the name may be in a `Some(…)`.
 fn separator_length(text: &[u8], quoted: bool) -> Option<usize> {
     let count =
         |from: usize, is: fn(&u8) -> bool| text[from..].iter().take_while(|byte| is(byte)).count();

@@ -8,7 +8,7 @@ use std::{
 use tower::Service;
 use tower_kit::Attempt;
 
-/// Is ready, pending or failed, and doubles a number.
+/// A service that is ready, pending or failed, and doubles a number.
 #[derive(Clone)]
 struct Double {
     pending: u32,

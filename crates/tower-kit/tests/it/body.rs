@@ -9,7 +9,7 @@ use tower_kit::EitherBody;
 type Own = EitherBody<Full<Bytes>>;
 
 #[tokio::test]
-async fn the_inner_body_passes_with_its_trailers_and_its_error() {
+async fn kit_17_the_inner_body_passes_with_trailers_and_error() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-end", HeaderValue::from_static("1"));
     let frames = [
@@ -30,7 +30,7 @@ async fn the_inner_body_passes_with_its_trailers_and_its_error() {
 }
 
 #[tokio::test]
-async fn own_bytes_are_the_body() {
+async fn kit_17_own_bytes_are_the_body() {
     let body = Own::own("bytes");
     assert_eq!(body.size_hint().exact(), Some(5));
     assert!(!body.is_end_stream());
@@ -38,7 +38,7 @@ async fn own_bytes_are_the_body() {
 }
 
 #[tokio::test]
-async fn the_default_is_empty() {
+async fn kit_17_the_default_body_is_empty() {
     let mut body = Own::default();
     assert!(body.is_end_stream());
     assert_eq!(body.size_hint().exact(), Some(0));
@@ -46,7 +46,7 @@ async fn the_default_is_empty() {
 }
 
 #[test]
-fn debug_names_the_kind() {
+fn kit_17_debug_names_the_kind() {
     let kinds = [Own::default(), Own::inner(Full::default())];
     let kinds = kinds.map(|body| format!("{body:?}"));
     assert_eq!(kinds, [r#"EitherBody("own")"#, r#"EitherBody("inner")"#]);

@@ -1,4 +1,4 @@
-//! The kit as a layer's author and a user have it.
+//! The kit, as authors of layers and users have it.
 
 #![allow(
     clippy::unwrap_used,

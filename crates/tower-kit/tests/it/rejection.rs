@@ -312,7 +312,7 @@ fn kit_15_a_rejection_instead_of_a_response_keeps_its_head() {
 }
 
 #[test]
-fn a_rejection_fits_into_a_result() {
-    // Beyond 128 bytes clippy complains of every function that returns one.
+fn kit_7_a_rejection_fits_into_a_result() {
+    // Above 128 bytes clippy warns about every function that returns one.
     assert!(size_of::<Rejection>() <= 96);
 }

@@ -1,4 +1,4 @@
-//! Rejections rendered in one's own way.
+//! Rejections that a function renders.
 
 use std::{convert::Infallible, future::ready};
 
@@ -81,7 +81,7 @@ async fn kit_13_a_head_has_the_length_and_no_body() {
     assert!(response.body().is_end_stream());
 }
 
-/// As axum's `IntoResponse`, which does not know the request.
+/// Makes a response as axum's `IntoResponse`, which does not know the request.
 #[tokio::test]
 async fn kit_13_a_head_is_known_by_its_request() {
     let unknowing = |_: &Request<()>| rejected(&Request::new(()));
@@ -117,7 +117,7 @@ fn grpc(content_type: &str) -> Request<()> {
     request.body(()).unwrap()
 }
 
-/// As tonic does, without a message.
+/// Makes a response without a message, as tonic does.
 fn by_status(_: &Rejection) -> Option<Response<Full<Bytes>>> {
     let response = Response::builder()
         .header("content-type", "application/grpc")
@@ -163,7 +163,7 @@ async fn kit_13_another_protocol_of_grpc_does_not_replace_it() {
     for (requested, rendered_as, has_status) in [
         ("application/grpc", "application/grpc-web", true),
         ("application/grpc-web", "application/grpc-web-text", true),
-        // Its status would be in the trailers, if anywhere.
+        // A status would be in the trailers.
         ("application/grpc-web", "application/grpc", false),
     ] {
         let other = move |_: &Rejection| {

@@ -1,4 +1,4 @@
-//! The layer under test, between two lints, and the report.
+//! The layer under test between two lints, and the report.
 
 use std::{
     any::Any,
@@ -27,7 +27,7 @@ pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 /// The error of the inner side.
 pub(super) const BROKEN: probe::Error = probe::Error("the inner side is broken");
 
-/// The layer in one scenario, and where its violations are written down.
+/// The layer in one scenario, and the report of its violations.
 pub(super) struct Bench<'a, L> {
     layer: &'a L,
     scenario: &'static str,
@@ -66,8 +66,8 @@ impl<'a, L> Bench<'a, L> {
         }
     }
 
-    /// Runs the scenario. A layer that panics has broken the scenario's rule. A layer that stalls
-    /// was not woken.
+    /// Runs the scenario. A layer that panics breaks the scenario's rule. A layer that stalls
+    /// breaks the rule about wake-ups.
     pub(super) fn run(&self, about: Rule, scenario: impl FnOnce(&Self) -> Result<(), Stalled>) {
         match catch_unwind(AssertUnwindSafe(|| scenario(self))) {
             Ok(Ok(())) => {}
@@ -76,10 +76,10 @@ impl<'a, L> Bench<'a, L> {
         }
     }
 
-    /// A layer may add headers, and values to a header.
+    /// Checks that all headers are kept. A layer may add headers, and values to a header.
     pub(super) fn expect_headers(&self, rule: Rule, sent: &HeaderMap, found: &HeaderMap) {
         for name in sent.keys() {
-            // In their order (RFC 9110, section 5.3), with others between.
+            // They are in their order (RFC 9110, section 5.3), with others between.
             let mut rest = found.get_all(name).iter();
             let kept = sent
                 .get_all(name)
@@ -96,7 +96,7 @@ impl<'a, L> Bench<'a, L> {
         self.expect(kept, rule, || format!("it became {error:?}"));
     }
 
-    /// Returns the layer around this app, both watched.
+    /// Returns the layer around this app, with a lint around each.
     pub(super) fn stack<S, B>(&self, app: App) -> Lint<S>
     where
         L: Fn(Inner) -> S,
@@ -109,7 +109,7 @@ impl<'a, L> Bench<'a, L> {
     }
 }
 
-/// Sends a request as a server does; the error is the service's or its poll_ready's.
+/// Sends a request as a server does. The error is the one of the service or of its `poll_ready`.
 pub(super) async fn send<S, B>(
     service: &mut Lint<S>,
     request: Request<Body>,

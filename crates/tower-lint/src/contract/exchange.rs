@@ -1,4 +1,4 @@
-//! The request that is sent, the response that the inner service gives, and what comes out of the layer.
+//! The request, the inner service's response, and the layer's response.
 
 use std::{future::poll_fn, pin::pin};
 
@@ -9,7 +9,7 @@ use http_body::Body as _;
 use super::bench::BoxError;
 use crate::probe::{Body, Step};
 
-/// What came out of the layer.
+/// The response of the layer.
 pub(super) struct Got {
     pub(super) parts: http::response::Parts,
     pub(super) data: Bytes,
@@ -36,7 +36,7 @@ where
     let (mut data, mut trailers, mut error) = (BytesMut::new(), None, None);
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         match frame.map(http_body::Frame::into_data) {
-            // Nothing here is that long, so it has no end.
+            // No body here is that long, so this one has no end.
             Ok(Ok(_)) if data.len() > 1 << 20 => break,
             Ok(Ok(more)) => data.extend_from_slice(&more),
             Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
@@ -46,7 +46,7 @@ where
             }
         }
     }
-    // A reader looks at these too.
+    // A reader may call these too.
     let _ = (body.is_end_stream(), body.size_hint());
     Got {
         parts,
@@ -60,7 +60,7 @@ pub(super) fn request() -> Request<Body> {
     let steps = [
         "re".into(),
         Step::Yield,
-        // No end of a body.
+        // An empty frame is not the end of a body.
         "".into(),
         "quest".into(),
         Step::Trailers(trailers()),

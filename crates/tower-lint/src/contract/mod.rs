@@ -1,4 +1,4 @@
-//! The whole contract of a layer as one call: [`check`].
+//! The contract of a layer as one call: [`check`].
 
 mod bench;
 mod exchange;
@@ -17,23 +17,31 @@ use tower_service::Service;
 
 use crate::{Lint, probe};
 
-/// The service that [`check`] puts inside of a layer: one that follows a script, and is watched.
+/// The inner service that [`check`] puts into a layer. It follows a script, and a lint checks it.
 pub type Inner = Lint<probe::App>;
 
-/// Puts the layer around services that work, wait, fail and break off, and says which rules it kept.
+/// Checks a layer in all [scenarios](crate::rules), and returns a report of the rules that it
+/// keeps.
 ///
-/// First it sends requests and responses that the layer leaves alone. Then it speaks like a browser
-/// to a site. So layers act that go by type, encoding, origin, range or validator. There they may
-/// change everything, as long as the result does not contradict itself. The README lists the
-/// scenarios.
+/// The layer is around services that respond, wait, fail and stop, and is cancelled at every point.
 ///
-/// It runs on this thread, which it blocks, without a runtime. A layer that needs one, for a timer or a task of its
-/// own, is checked inside of its context, and it must have other threads (`Runtime::enter` of tokio's multi-threaded
-/// one; not `#[tokio::test]`). A layer that keeps a request waiting for a second by itself is called stalled.
+/// First it gets requests and responses that it should not change. Then a client speaks like a
+/// browser and the inner service like a site. So layers act that depend on a type, an encoding, an
+/// origin, a range or a validator. There they may change everything, as long as the result does not
+/// contradict itself.
 ///
-/// That a layer's service is `Clone`, `Send`, `Sync` and `'static`, and its future `Send`, is part of the contract:
-/// axum and hyper ask for it. What the service inside gives is an error of type [`probe::Error`]; for a layer that takes only
-/// infallible services, map it away and say from which rules that departs.
+/// The check runs on this thread, which it blocks, and without a runtime. Some layers need a
+/// runtime, for a timer or a task. Check them in the context of a runtime with other threads:
+/// `Runtime::enter` of tokio's multi-threaded runtime, not `#[tokio::test]`. A layer with a task of
+/// its own has a tenth of a second to end it. A layer that delays a request by a second itself is
+/// reported as stalled.
+///
+/// The bounds are part of the contract, because axum and hyper need them. The layer's service is
+/// `Clone`, `Send`, `Sync` and `'static`, and its future is `Send`.
+///
+/// The inner service's error is a [`probe::Error`]. For a layer that accepts only infallible
+/// services, map the error to a response, and name the rules that this breaks with
+/// [`Report::departs`].
 ///
 /// # Examples
 ///
@@ -44,6 +52,35 @@ pub type Inner = Lint<probe::App>;
 ///
 /// let layer = MapResponseLayer::new(|response: http::Response<_>| response);
 /// contract::check(|inner| layer.layer(inner)).assert_kept();
+/// ```
+///
+/// A frequent mistake is to call a clone that was never ready:
+///
+/// ```
+/// use std::task::{Context, Poll};
+/// use http::{Request, Response};
+/// use tower::Service;
+/// use tower_lint::{Rule, contract, probe};
+///
+/// #[derive(Clone)]
+/// struct Forgetful<S>(S);
+///
+/// impl<S: Service<Request<probe::Body>> + Clone> Service<Request<probe::Body>> for Forgetful<S> {
+///     type Response = S::Response;
+///     type Error = S::Error;
+///     type Future = S::Future;
+///
+///     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+///         self.0.poll_ready(cx)
+///     }
+///
+///     fn call(&mut self, request: Request<probe::Body>) -> S::Future {
+///         self.0.clone().call(request)
+///     }
+/// }
+///
+/// let report = contract::check(Forgetful);
+/// assert_eq!(report.broken().collect::<Vec<_>>(), [Rule::CallWithoutReady]);
 /// ```
 pub fn check<S, B>(layer: impl Fn(Inner) -> S) -> Report
 where

@@ -1,8 +1,8 @@
 //! Scenarios in which a client speaks like a browser and the inner service like a site. Their
 //! messages have a type, an encoding, an origin and a validator, so that layers act.
 //!
-//! A layer may change all of it, or respond by itself. The lint sees whether a response contradicts
-//! itself. A body's error, a wake-up and a drop are passed on as in every other exchange.
+//! A layer may change everything, or respond itself. The lint checks whether a response contradicts
+//! itself. A body's error, a wake-up and a drop must pass the layer, as in every other exchange.
 
 use bytes::Bytes;
 use http::{
@@ -28,7 +28,7 @@ use crate::{
 
 type Headers = &'static [(&'static str, &'static str)];
 
-/// Part of a page, from the middle of a line to the middle of another.
+/// A part of a page, from the middle of a line to the middle of another.
 pub(super) const RANGE: Headers = &[("range", "bytes=100-299")];
 pub(super) const BEYOND: Headers = &[("range", "bytes=1000000-")];
 pub(super) const KNOWN: Headers = &[("if-none-match", "\"tag\"")];
@@ -124,15 +124,14 @@ impl Page {
             .into()
     }
 
-    /// Returns a site's response with this page, whose length it knows beforehand unless it is
-    /// streamed.
+    /// Returns a site's response with this page. It has a Content-Length, except if it is streamed.
     fn respond(self, seen: &Seen, streamed: bool) -> Response<Body> {
         let (method, headers) = (&seen.parts.method, &seen.parts.headers);
         let content = self.content();
         let length = content.len();
         let mut response = Response::new(Body::default());
         *response.version_mut() = seen.parts.version;
-        let mut say = |name, value: &str| {
+        let mut set = |name, value: &str| {
             if let Ok(value) = HeaderValue::try_from(value) {
                 response.headers_mut().insert(name, value);
             }
@@ -141,12 +140,12 @@ impl Page {
             return response;
         }
         if method == Method::OPTIONS {
-            say(ALLOW, "GET, HEAD, POST, OPTIONS");
+            set(ALLOW, "GET, HEAD, POST, OPTIONS");
             *response.status_mut() = StatusCode::NO_CONTENT;
             return response;
         }
-        say(ETAG, "\"tag\"");
-        say(LAST_MODIFIED, "Sat, 01 Jan 2000 00:00:00 GMT");
+        set(ETAG, "\"tag\"");
+        set(LAST_MODIFIED, "Sat, 01 Jan 2000 00:00:00 GMT");
         if headers
             .get(IF_NONE_MATCH)
             .is_some_and(|tag| tag == "\"tag\"")
@@ -154,22 +153,22 @@ impl Page {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
-        say(ACCEPT_RANGES, "bytes");
+        set(ACCEPT_RANGES, "bytes");
         let range = headers.get(RANGE_HEADER).map(HeaderValue::as_bytes);
         if range == Some(b"bytes=1000000-") {
-            say(CONTENT_RANGE, &format!("bytes */{length}"));
-            say(CONTENT_LENGTH, "0");
+            set(CONTENT_RANGE, &format!("bytes */{length}"));
+            set(CONTENT_LENGTH, "0");
             *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
             return response;
         }
-        say(CONTENT_TYPE, self.content_type);
+        set(CONTENT_TYPE, self.content_type);
         let mut part = content;
         if range.is_some() {
-            say(CONTENT_RANGE, &format!("bytes 100-299/{length}"));
+            set(CONTENT_RANGE, &format!("bytes 100-299/{length}"));
             part = part.slice(100..300);
         }
         if !streamed {
-            say(CONTENT_LENGTH, &part.len().to_string());
+            set(CONTENT_LENGTH, &part.len().to_string());
         }
         if range.is_some() {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -188,7 +187,7 @@ impl Page {
     }
 }
 
-/// Returns this content in frames that begin and end anywhere.
+/// Returns this content in frames that do not end at lines.
 fn frames(content: &Bytes) -> [Step; 5] {
     [
         Step::Data(content.slice(..1)),
@@ -199,8 +198,8 @@ fn frames(content: &Bytes) -> [Step; 5] {
     ]
 }
 
-/// Asks for each page, over each version, on an instance and on a clone of its clone.
-pub(super) fn ask<L, S, B>(
+/// Sends a request for each page, over each version, to an instance and to a clone of its clone.
+pub(super) fn request<L, S, B>(
     bench: &Bench<'_, L>,
     method: Method,
     headers: Headers,
@@ -218,7 +217,7 @@ where
                 let mut clone = service.clone().clone();
                 for service in [&mut service, &mut clone] {
                     let request = page.request(method.clone(), version, headers);
-                    // An error may be how it refuses such a request.
+                    // A layer may reject such a request with an error.
                     if let Ok(got) = block_on(send(service, request))? {
                         bench.expect(got.error.is_none(), Rule::ResponseBody, || {
                             format!("the body of {} failed: {:?}", page.path, got.error)
@@ -231,7 +230,7 @@ where
     Ok(())
 }
 
-/// A page whose body fails after all of its content.
+/// Sends requests for pages whose bodies fail after all of their content.
 pub(super) fn body_error<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -247,7 +246,7 @@ where
     Ok(())
 }
 
-/// A page of which the end comes late.
+/// Sends requests for pages whose end is late.
 pub(super) fn wake<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -260,7 +259,7 @@ where
         let app =
             App::new(move |seen| page.and_then(seen, [Step::Wait(waits.clone()), "late".into()]));
         let request = page.request(Method::GET, Version::HTTP_11, &[]);
-        // The layer may respond to such a request by itself.
+        // The layer may respond to such a request itself.
         let waited = waits::wake(bench, app.clone(), request, &gate)? || app.calls() == 0;
         bench.expect(waited, Rule::Wake, || {
             format!("it did not wait for {}", page.path)
@@ -269,7 +268,8 @@ where
     Ok(())
 }
 
-/// A page, and a range of it, since some layers send a second request for that.
+/// Cancels requests for a page, and for a range of it, because some layers send a second request
+/// for that.
 pub(super) fn drop_anywhere<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,

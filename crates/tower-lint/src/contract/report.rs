@@ -2,9 +2,25 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{Rule, Violation};
 
-/// Every rule, kept or broken.
+/// The result of [`check`](super::check): every rule, kept or broken.
+///
+/// # Examples
+///
+/// ```
+/// use tower::{Layer, util::MapErrLayer};
+/// use tower_lint::{Rule, contract};
+///
+/// // The error becomes another one.
+/// let layer = MapErrLayer::new(|_| "something went wrong");
+/// let report = contract::check(|inner| layer.layer(inner));
+/// assert!(report.broken().any(|rule| rule == Rule::ServiceError));
+/// assert_eq!(
+///     report.seen(Rule::ServiceError),
+///     [r#"a failing service: it became "something went wrong""#]
+/// );
+/// ```
 #[derive(Clone, Debug, Default)]
-#[must_use = "a report that is not looked at proves nothing"]
+#[must_use = "a report that is not checked has no effect"]
 pub struct Report {
     broken: BTreeMap<Rule, Vec<String>>,
     departures: BTreeMap<Rule, &'static str>,
@@ -19,28 +35,49 @@ impl Report {
         }
     }
 
-    /// The rules that were broken.
+    /// Returns the rules that were broken.
     pub fn broken(&self) -> impl Iterator<Item = Rule> {
         self.broken.keys().copied()
     }
 
-    /// Returns what was seen where a rule was broken, each time after the name of the scenario.
+    /// Returns the observations that break a rule, each after the name of its scenario.
     #[must_use]
     pub fn seen(&self, rule: Rule) -> &[String] {
         self.broken.get(&rule).map_or(&[], Vec::as_slice)
     }
 
-    /// The layer departs from this rule on purpose, with the words in which its documentation says so.
-    pub fn departs(mut self, rule: Rule, words: &'static str) -> Self {
-        self.departures.insert(rule, words);
+    /// Adds a rule from which the layer departs on purpose, with the sentence of its documentation
+    /// about that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Response, StatusCode};
+    /// use tower::util::MapResponse;
+    /// use tower_lint::{Rule, contract};
+    ///
+    /// fn accepted<B>(mut response: Response<B>) -> Response<B> {
+    ///     if response.status() == StatusCode::CREATED {
+    ///         *response.status_mut() = StatusCode::ACCEPTED;
+    ///     }
+    ///     response
+    /// }
+    ///
+    /// contract::check(|inner| MapResponse::new(inner, accepted))
+    ///     .departs(Rule::ResponseHead, "a 201 becomes a 202")
+    ///     .assert_kept();
+    /// ```
+    pub fn departs(mut self, rule: Rule, sentence: &'static str) -> Self {
+        self.departures.insert(rule, sentence);
         self
     }
 
-    /// Holds the report against what was expected.
+    /// Asserts that the layer keeps all rules, except those from which it departs.
     ///
     /// # Panics
     ///
-    /// If a rule was broken that the layer does not depart from, or one was kept that it does depart from.
+    /// Panics if the layer breaks a rule from which it does not depart, or keeps one from which it
+    /// departs. The message is the whole report.
     pub fn assert_kept(&self) {
         let as_expected = Rule::all()
             .all(|rule| self.broken.contains_key(&rule) == self.departures.contains_key(&rule));
@@ -48,7 +85,7 @@ impl Report {
     }
 }
 
-/// A line for each rule, and one for each thing that was seen.
+/// Formats a line for each rule, and one for each observation.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for rule in Rule::all() {
@@ -56,11 +93,11 @@ impl fmt::Display for Report {
                 (false, None) => "kept      ",
                 (true, Some(_)) => "departed  ",
                 (true, None) => "BROKEN    ",
-                (false, Some(_)) => "NOT BROKEN, although it is said to depart from it: ",
+                (false, Some(_)) => "NOT BROKEN, although the layer departs from it: ",
             };
             writeln!(f, "{verdict}{rule}")?;
-            if let Some(words) = self.departures.get(&rule) {
-                writeln!(f, "          “{words}”")?;
+            if let Some(sentence) = self.departures.get(&rule) {
+                writeln!(f, "          “{sentence}”")?;
             }
             for seen in self.seen(rule) {
                 writeln!(f, "          {seen}")?;

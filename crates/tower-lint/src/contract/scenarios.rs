@@ -1,8 +1,9 @@
-//! What [`check`](super::check) puts a layer through.
+//! The scenarios of [`check`](super::check).
 //!
-//! The first scenarios have nothing that a layer could act on, so the layer leaves them alone.
-//! Those of [`pages`](super::pages) speak like a browser to a site. There a layer may change
-//! everything, and breaks a rule only if the result contradicts itself.
+//! The messages of the first scenarios have nothing that a layer could act on, so it should not
+//! change them. In those of [`pages`](super::pages) a client speaks like a browser and the inner
+//! service like a site. There a layer may change everything, and breaks a rule only if the result
+//! contradicts itself.
 
 use std::sync::{Arc, PoisonError};
 
@@ -21,7 +22,7 @@ use crate::{
     probe::{App, Body, Gate, Seen, Stalled, Step, block_on},
 };
 
-/// Its name, the rule that a panic breaks, and its function.
+/// The name of a scenario, the rule that a panic breaks, and its function.
 type Scenario<L> = (&'static str, Rule, fn(&Bench<'_, L>) -> Result<(), Stalled>);
 
 pub(super) fn run<L, S, B>(layer: L) -> Report
@@ -38,7 +39,7 @@ where
     report.clone()
 }
 
-/// Returns every scenario, by the name that the README explains.
+/// Returns every scenario with the name that RULES.md explains.
 fn all<L, S, B>() -> [Scenario<L>; 28]
 where
     L: Fn(Inner) -> S,
@@ -94,28 +95,28 @@ where
             waits::drop_anywhere(bench, respond, request)
         }),
         ("GET of a page", Rule::ResponseHead, |bench| {
-            pages::ask(bench, Method::GET, &[])
+            pages::request(bench, Method::GET, &[])
         }),
         ("HEAD of a page", Rule::BodyNotAllowed, |bench| {
-            pages::ask(bench, Method::HEAD, &[])
+            pages::request(bench, Method::HEAD, &[])
         }),
         ("a range of a page", Rule::ResponseHead, |bench| {
-            pages::ask(bench, Method::GET, pages::RANGE)
+            pages::request(bench, Method::GET, pages::RANGE)
         }),
         ("a range beyond a page", Rule::ResponseHead, |bench| {
-            pages::ask(bench, Method::GET, pages::BEYOND)
+            pages::request(bench, Method::GET, pages::BEYOND)
         }),
         ("a page that is known", Rule::BodyNotAllowed, |bench| {
-            pages::ask(bench, Method::GET, pages::KNOWN)
+            pages::request(bench, Method::GET, pages::KNOWN)
         }),
         ("POST to a page", Rule::ResponseHead, |bench| {
-            pages::ask(bench, Method::POST, pages::FORM)
+            pages::request(bench, Method::POST, pages::FORM)
         }),
         ("OPTIONS of a page", Rule::ResponseHead, |bench| {
-            pages::ask(bench, Method::OPTIONS, pages::PREFLIGHT)
+            pages::request(bench, Method::OPTIONS, pages::PREFLIGHT)
         }),
         ("CONNECT", Rule::ContentOfConnect, |bench| {
-            pages::ask(bench, Method::CONNECT, &[])
+            pages::request(bench, Method::CONNECT, &[])
         }),
         ("a failing page", Rule::BodyError, pages::body_error),
         ("a late page", Rule::Wake, pages::wake),
@@ -137,7 +138,7 @@ where
     left_alone(bench, &app, &mut bench.stack(app.clone()))
 }
 
-/// The same instance once more.
+/// Calls the same instance a second time.
 fn next_exchange<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -152,7 +153,7 @@ where
     Ok(())
 }
 
-/// A clone of an instance that has served a request.
+/// Calls a clone of an instance that has served a request.
 fn clone<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -167,7 +168,7 @@ where
     Ok(())
 }
 
-/// Readiness is an instance's own: the lint sees whether a clone has copied it.
+/// Checks that a clone does not copy the readiness of its original. The lint detects that.
 fn clone_of_ready<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -202,7 +203,7 @@ where
     service.call(request()).await.map(drop).map_err(Into::into)
 }
 
-/// All of a request and of a response arrives.
+/// Checks that all of a request and of a response arrives.
 fn left_alone<L, S, B>(
     bench: &Bench<'_, L>,
     app: &App,
@@ -216,10 +217,7 @@ where
     match block_on(send(service, request()))? {
         Ok(got) => expect_response(bench, &got),
         Err(error) => {
-            bench.broke(
-                Rule::ResponseHead,
-                format!("instead of a response came {error}"),
-            );
+            bench.broke(Rule::ResponseHead, format!("it became an error: {error}"));
             return Ok(());
         }
     }
@@ -294,7 +292,7 @@ fn expect_trailers<L>(bench: &Bench<'_, L>, rule: Rule, found: Option<&HeaderMap
     });
 }
 
-/// The length of a body is stated beforehand; the lint compares it with the bytes.
+/// Checks a response with a Content-Length. The lint compares it with the bytes.
 fn known_length<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -319,7 +317,8 @@ where
     Ok(())
 }
 
-/// A response without content keeps its status and length, and gets no content: the lint sees that.
+/// Checks that a response without content keeps its status and length, and gets no content. The
+/// lint detects content.
 fn no_content<L, S, B>(
     bench: &Bench<'_, L>,
     method: Method,
@@ -416,8 +415,8 @@ where
     Ok(())
 }
 
-/// The error of the inner body reaches the reader. Returns the bytes before it, if there was a
-/// response.
+/// Checks that the error of the inner body reaches the reader. Returns the bytes before it, if
+/// there was a response.
 pub(super) fn expect_body_error<L, S, B>(
     bench: &Bench<'_, L>,
     app: App,
@@ -429,7 +428,7 @@ where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let got = match block_on(send(&mut bench.stack(app.clone()), request))? {
-        // The layer responds to such a request by itself.
+        // The layer responds to such a request itself.
         _ if app.calls() == 0 => return Ok(None),
         Ok(got) => got,
         // It has read the body before it responded.
@@ -442,13 +441,16 @@ where
         Some(error) => bench.expect_source(Rule::BodyError, &*error),
         None => bench.broke(
             Rule::BodyError,
-            format!("the body ended well, after {} bytes", got.data.len()),
+            format!(
+                "the body ended without an error, after {} bytes",
+                got.data.len()
+            ),
         ),
     }
     Ok(Some(got.data))
 }
 
-/// A service that is not ready at first is waited for; the lint sees if it is called before.
+/// Checks that the layer waits for a service that is not ready. The lint detects an earlier call.
 fn readiness<L, S, B>(bench: &Bench<'_, L>) -> Result<(), Stalled>
 where
     L: Fn(Inner) -> S,
@@ -460,7 +462,7 @@ where
     let mut sent = 0;
     for _ in 0..2 {
         sent += 1;
-        // An error is not checked here, but after one of poll_ready the service is not used again.
+        // An error is not checked here. After one of `poll_ready` the service is not used again.
         if block_on(send(&mut service, request()))?.is_err() {
             break;
         }
@@ -488,12 +490,12 @@ mod tests {
     use crate::LintBody;
 
     #[test]
-    fn every_scenario_is_in_the_readme() {
-        let readme = include_str!("../../README.md");
+    fn every_scenario_is_in_rules_md() {
+        let rules = include_str!("../../RULES.md");
         for (name, _, _) in all::<fn(Inner) -> Inner, Inner, LintBody<Body>>() {
             assert!(
-                readme.contains(&format!("\n| {name} | ")),
-                "the README lacks the scenario: {name}"
+                rules.contains(&format!("\n| {name} | ")),
+                "RULES.md lacks the scenario: {name}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Scenarios in which the inner side lets the layer wait, and in which the caller stops waiting.
+//! Scenarios in which the layer waits for the inner side, and in which the caller cancels.
 
 use std::{pin::pin, task::Context, thread, time::Duration};
 
@@ -15,8 +15,8 @@ use crate::{
     probe::{App, Body, DropLog, Gate, Seen, Stalled, WakeCounter, block_on, cancel_everywhere},
 };
 
-/// The inner side waits for the gate, and the caller is woken when it opens. Returns whether it
-/// waited.
+/// Checks that the caller is woken when the gate of the inner side opens. Returns whether the layer
+/// waited for it.
 pub(super) fn wake<L, S, B>(
     bench: &Bench<'_, L>,
     app: App,
@@ -33,7 +33,7 @@ where
     let counter = WakeCounter::new();
     let waker = counter.waker();
     let mut cx = Context::from_waker(&waker);
-    // Until it waits for the gate, and not for itself or for a task of its own.
+    // It is polled until it waits for the gate, and not for itself or for a task of its own.
     let mut before = counter.wakes();
     let mut waits = false;
     for _ in 0..1000 {
@@ -59,7 +59,8 @@ where
     Ok(true)
 }
 
-/// The caller drops the future or the body at any point, and nothing of the inner side is left.
+/// Checks that nothing of the inner side is left after the caller drops the future or the body at
+/// any point.
 pub(super) fn drop_anywhere<L, S, B>(
     bench: &Bench<'_, L>,
     respond: impl Fn(&Seen) -> Response<Body> + Clone + Send + Sync + 'static,
@@ -82,7 +83,7 @@ where
     };
     let mut leaks = false;
     cancel_everywhere(exchange, |point| {
-        // A layer with a task of its own has a moment to end that.
+        // A layer with a task of its own has a tenth of a second to end it.
         for _ in 0..50 {
             if leaks || log.alive().is_empty() {
                 break;

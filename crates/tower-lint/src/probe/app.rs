@@ -16,23 +16,52 @@ use tower_service::Service;
 
 use super::{Body, DropLog, Error, Gate};
 
-/// What an [`App`] was asked.
+/// A request that an [`App`] got.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower::ServiceExt;
+/// use tower_lint::probe::{App, Body, block_on};
+///
+/// let app = App::new(|_| Response::new(Body::default()));
+/// let request = Request::put("/a").body(Body::new(["content".into()]))?;
+/// drop(block_on(app.clone().oneshot(request)));
+/// assert_eq!(app.seen()[0].parts.method, "PUT");
+/// assert_eq!(app.seen()[0].body, "content");
+/// # Ok::<_, http::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The request's head.
     pub parts: Parts,
-    /// What was read of its body.
+    /// The bytes of the body that were read.
     pub body: Bytes,
-    /// Its trailers, if it was read to them.
+    /// The trailers, if they were read.
     pub trailers: Option<HeaderMap>,
-    /// The text of its body's error, if it had one.
+    /// The text of the body's error, if there was one.
     pub error: Option<String>,
 }
 
 type Respond = dyn Fn(&Seen) -> Response<Body> + Send + Sync;
 
-/// A service that follows a script. It panics if it is called without being ready, since each clone is ready
-/// for itself.
+/// A service that follows a script.
+///
+/// It panics if an instance is called without being ready. Each clone has its own readiness.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower::ServiceExt;
+/// use tower_lint::probe::{App, Body, block_on};
+///
+/// let app = App::new(|_| Response::new(Body::new(["fine".into()]))).not_ready(1).yields(2);
+/// let response = block_on(app.clone().oneshot(Request::new(Body::default()))).unwrap();
+/// assert_eq!(response.unwrap().status(), 200);
+/// assert_eq!(app.calls(), 1);
+/// ```
 #[derive(Clone)]
 pub struct App {
     script: Script,
@@ -55,7 +84,7 @@ struct Script {
     lenient: bool,
 }
 
-/// What this instance has said; its clones have said nothing.
+/// The readiness of this instance. A clone starts without one.
 struct Readiness {
     asked: usize,
     ready: bool,
@@ -71,7 +100,8 @@ impl Clone for Readiness {
 }
 
 impl App {
-    /// Reads the whole request and then answers it with this function.
+    /// Creates a service that reads the whole request, and responds with the result of this
+    /// function.
     pub fn new(respond: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static) -> Self {
         Self {
             script: Script {
@@ -95,70 +125,71 @@ impl App {
         }
     }
 
-    /// Reads only so many frames of the request's body.
+    /// Sets the maximum number of frames that are read of the request's body. By default all are
+    /// read.
     #[must_use]
     pub fn reads(mut self, frames: usize) -> Self {
         self.script.frames = frames;
         self
     }
 
-    /// Says so many times that it is not ready, and wakes the task each time.
+    /// Sets how many times `poll_ready` returns pending and wakes the task. By default it is zero.
     #[must_use]
     pub fn not_ready(mut self, times: usize) -> Self {
         self.script.not_ready = times;
         self
     }
 
-    /// Is not ready before the gate opens.
+    /// Sets a gate: the service is not ready before it opens. By default there is none.
     #[must_use]
     pub fn ready_behind(mut self, gate: Gate) -> Self {
         self.script.ready_gate = Some(gate);
         self
     }
 
-    /// Fails when it is asked whether it is ready.
+    /// Sets the error of `poll_ready`. By default there is none.
     #[must_use]
     pub fn fails_ready(mut self, error: Error) -> Self {
         self.script.ready_error = Some(error);
         self
     }
 
-    /// Does not answer before the gate opens.
+    /// Sets a gate: the service does not respond before it opens. By default there is none.
     #[must_use]
     pub fn answers_behind(mut self, gate: Gate) -> Self {
         self.script.gate = Some(gate);
         self
     }
 
-    /// Is pending so many times before it answers, and wakes the task each time.
+    /// Sets how many times the future returns pending and wakes the task. By default it is zero.
     #[must_use]
     pub fn yields(mut self, times: usize) -> Self {
         self.script.yields = times;
         self
     }
 
-    /// Answers with this error.
+    /// Sets the error of the future, instead of a response. By default there is none.
     #[must_use]
     pub fn fails(mut self, error: Error) -> Self {
         self.script.error = Some(error);
         self
     }
 
-    /// Writes down in this log when its futures are dropped.
+    /// Logs the drops of the futures here. By default they are not logged.
     #[must_use]
     pub fn log(mut self, log: &DropLog) -> Self {
         self.script.log = log.clone();
         self
     }
 
-    /// Does not panic if it is called without being ready.
+    /// Allows calls of an instance that is not ready. By default they panic.
     #[must_use]
     pub fn lenient(mut self) -> Self {
         self.script.lenient = true;
         self
     }
 
-    /// What it and its clones were asked so far; requests whose body is still being read are not in it.
+    /// Returns the requests that the service and its clones have got and read so far.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.seen
@@ -167,7 +198,7 @@ impl App {
             .clone()
     }
 
-    /// How often it and its clones were called so far.
+    /// Returns how many times the service and its clones were called so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
@@ -209,7 +240,7 @@ where
         let tracked = script.log.track("the inner future");
         AppFuture(Box::pin(async move {
             let _tracked = tracked;
-            let asked = read(request, script.frames).await;
+            let request = read(request, script.frames).await;
             let mut yields = script.yields;
             std::future::poll_fn(|cx| {
                 if yields > 0 {
@@ -223,14 +254,14 @@ where
                     .map_or(Poll::Ready(()), |gate| gate.poll(cx))
             })
             .await;
-            let answer = match script.error {
+            let result = match script.error {
                 Some(error) => Err(error),
-                None => Ok((script.respond)(&asked)),
+                None => Ok((script.respond)(&request)),
             };
             seen.lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .push(asked);
-            answer
+                .push(request);
+            result
         }))
     }
 }

@@ -15,22 +15,22 @@ use http_body::{Frame, SizeHint};
 
 use super::{Error, Tracked};
 
-/// What a [`Body`] does when it is polled.
+/// A step of a [`Body`]: the result of a poll.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Gives a frame of data.
+    /// Returns a frame of data.
     Data(Bytes),
-    /// Gives data again and again, without an end.
+    /// Returns the same frame of data at every poll, without an end.
     Endless(Bytes),
-    /// Gives trailers.
+    /// Returns trailers.
     Trailers(HeaderMap),
-    /// Fails.
+    /// Returns an error.
     Fail(Error),
     /// Panics with this text.
     Panic(&'static str),
-    /// Is pending once, and wakes the task at once.
+    /// Returns pending once, and wakes the task at once.
     Yield,
-    /// Is pending until the gate opens.
+    /// Returns pending until the gate opens.
     Wait(Gate),
 }
 
@@ -40,7 +40,21 @@ impl From<&'static str> for Step {
     }
 }
 
-/// A body that follows a script. What it says of itself is true, unless it is told to lie.
+/// A body that follows a script.
+///
+/// Its size hint and its end are true, except after [`claim_hint`](Self::claim_hint) and
+/// [`claim_end`](Self::claim_end).
+///
+/// # Examples
+///
+/// ```
+/// use http_body_util::BodyExt;
+/// use tower_lint::probe::{Body, Error, Step, block_on};
+///
+/// let body = Body::new(["one".into(), Step::Yield, Step::Fail(Error("gone"))]);
+/// let error = block_on(body.collect()).unwrap().unwrap_err();
+/// assert_eq!(error, Error("gone"));
+/// ```
 #[derive(Debug, Default)]
 pub struct Body {
     steps: VecDeque<Step>,
@@ -51,7 +65,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// Follows these steps and then is at its end.
+    /// Creates a body that follows these steps and then ends.
     pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
         Self {
             steps: steps.into_iter().collect(),
@@ -59,34 +73,34 @@ impl Body {
         }
     }
 
-    /// Gives these bytes one by one.
+    /// Creates a body that returns these bytes in frames of one byte.
     pub fn byte_by_byte(data: impl Into<Bytes>) -> Self {
         let data = data.into();
         Self::new((0..data.len()).map(|at| Step::Data(data.slice(at..=at))))
     }
 
-    /// Says this of its length from now on, true or not.
+    /// Sets the size hint, true or not. By default it is true.
     #[must_use]
     pub fn claim_hint(mut self, hint: SizeHint) -> Self {
         self.hint = Some(hint);
         self
     }
 
-    /// Says this of its end from now on, true or not.
+    /// Sets the result of `is_end_stream`, true or not. By default it is true.
     #[must_use]
     pub fn claim_end(mut self, end: bool) -> Self {
         self.end = Some(end);
         self
     }
 
-    /// Holds something until it is dropped.
+    /// Holds a tracked value until the body is dropped. By default it holds none.
     #[must_use]
     pub fn holding(mut self, tracked: Tracked) -> Self {
         self.tracked = Some(tracked);
         self
     }
 
-    /// How often it was polled; the counter outlives the body.
+    /// Returns the counter of polls, which outlives the body.
     #[must_use]
     pub fn polls(&self) -> Arc<AtomicUsize> {
         self.polls.clone()
@@ -144,7 +158,7 @@ impl http_body::Body for Body {
             match step {
                 Step::Data(data) => hint.set_lower(hint.lower() + data.len() as u64),
                 Step::Yield | Step::Wait(_) => {}
-                // What comes after these may not come, or is not all.
+                // The steps after these may not be reached, or are not all.
                 _ => {
                     exact = false;
                     break;
@@ -158,20 +172,31 @@ impl http_body::Body for Body {
     }
 }
 
-/// Something to wait for that a test opens.
+/// A gate that a body or a service waits for, and that a test opens.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::poll_fn;
+/// use tower_lint::probe::{Gate, block_on};
+///
+/// let gate = Gate::new();
+/// gate.open();
+/// assert_eq!(block_on(poll_fn(|cx| gate.poll(cx))), Ok(()));
+/// ```
 #[derive(Clone, Default)]
 pub struct Gate {
     state: Arc<Mutex<(bool, Vec<Waker>)>>,
 }
 
 impl Gate {
-    /// A closed gate.
+    /// Creates a closed gate.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens it and wakes all who wait.
+    /// Opens the gate, and wakes all tasks that wait for it.
     pub fn open(&self) {
         let wakers = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +206,7 @@ impl Gate {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Ready when it is open.
+    /// Returns ready if the gate is open. Otherwise the task is woken when it opens.
     pub fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.0 {

@@ -12,13 +12,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a waiting task may go without a wake-up before it is called stalled.
+/// The time without a wake-up after which a waiting task is stalled.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a task may wake itself before it is called stalled: it waits by polling.
+/// The number of times that a task may wake itself. After that it is stalled, because it waits by
+/// polling.
 const POLLS: usize = 100_000;
 
-/// A waiting task was not woken, or it has woken itself a hundred thousand times.
+/// The error of a future that is stalled. It waits and was not woken within a second, or it has
+/// woken itself a hundred thousand times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled;
 
@@ -33,7 +35,17 @@ impl fmt::Display for Stalled {
 
 impl Error for Stalled {}
 
-/// Counts how often its waker was woken.
+/// A counter of wake-ups.
+///
+/// # Examples
+///
+/// ```
+/// use tower_lint::probe::WakeCounter;
+///
+/// let counter = WakeCounter::new();
+/// counter.waker().wake();
+/// assert_eq!(counter.wakes(), 1);
+/// ```
 #[derive(Debug)]
 pub struct WakeCounter {
     shared: Arc<Shared>,
@@ -53,7 +65,7 @@ impl Wake for Shared {
 }
 
 impl WakeCounter {
-    /// A counter that also wakes this thread.
+    /// Creates a counter that also wakes this thread.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -64,23 +76,23 @@ impl WakeCounter {
         }
     }
 
-    /// The waker whose wakes are counted.
+    /// Returns the waker whose wake-ups are counted.
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.shared.clone().into()
     }
 
-    /// How often it was woken so far.
+    /// Returns the number of wake-ups so far.
     #[must_use]
     pub fn wakes(&self) -> usize {
         self.shared.wakes.load(Ordering::SeqCst)
     }
 
-    /// Waits until it was woken more often than that.
+    /// Waits until there are more wake-ups than this number.
     ///
     /// # Errors
     ///
-    /// Returns [`Stalled`] if that does not happen within a second.
+    /// Returns [`Stalled`] if there are not within a second.
     pub fn wait_for_more_than(&self, wakes: usize) -> Result<(), Stalled> {
         let start = Instant::now();
         while self.wakes() <= wakes {
@@ -97,11 +109,20 @@ impl Default for WakeCounter {
     }
 }
 
-/// Polls a future to its end on this thread, only when it was woken.
+/// Runs a future on this thread, and polls it only after a wake-up.
 ///
 /// # Errors
 ///
-/// Returns [`Stalled`] if it waits and is not woken.
+/// Returns [`Stalled`] if the future waits and is not woken.
+///
+/// # Examples
+///
+/// ```
+/// use tower_lint::probe::{Stalled, block_on};
+///
+/// assert_eq!(block_on(async { 1 }), Ok(1));
+/// assert_eq!(block_on(std::future::pending::<()>()), Err(Stalled));
+/// ```
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Stalled> {
     let mut future = pin!(future);
     let counter = WakeCounter::new();
@@ -115,12 +136,30 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Stalled> {
     Err(Stalled)
 }
 
-/// Makes a future, polls it `n` times and drops it, for every `n` until it is done; calls `after` with `n`
-/// each time. Gives the number of points at which it was cancelled.
+/// Cancels a future at every point, and returns the number of these points.
+///
+/// It makes a future, polls it `n` times and drops it, for every `n` until the future is done. It
+/// calls `after` with `n` each time.
 ///
 /// # Errors
 ///
 /// Returns [`Stalled`] if a future waits and is not woken.
+///
+/// # Examples
+///
+/// ```
+/// use tower::ServiceExt;
+/// use http::{Request, Response};
+/// use tower_lint::probe::{App, Body, DropLog, cancel_everywhere};
+///
+/// let log = DropLog::default();
+/// let app = App::new(|_| Response::new(Body::default())).yields(2).log(&log);
+/// let points = cancel_everywhere(
+///     || app.clone().oneshot(Request::new(Body::default())),
+///     |_| assert!(log.alive().is_empty()),
+/// );
+/// assert_eq!(points, Ok(3));
+/// ```
 pub fn cancel_everywhere<F: Future>(
     mut make: impl FnMut() -> F,
     mut after: impl FnMut(usize),

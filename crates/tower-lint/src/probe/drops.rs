@@ -3,7 +3,20 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Writes down what was made and what was dropped, in order.
+/// A log of values that were made and dropped, in order.
+///
+/// # Examples
+///
+/// ```
+/// use tower_lint::probe::DropLog;
+///
+/// let log = DropLog::default();
+/// let (first, second) = (log.track("first"), log.track("second"));
+/// drop(second);
+/// assert_eq!(log.dropped(), ["second"]);
+/// assert_eq!(log.alive(), ["first"]);
+/// # drop(first);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct DropLog {
     state: Arc<Mutex<State>>,
@@ -16,7 +29,7 @@ struct State {
 }
 
 impl DropLog {
-    /// Something whose drop is written down under this name.
+    /// Creates a value whose drop is logged under this name.
     #[must_use]
     pub fn track(&self, name: &'static str) -> Tracked {
         self.with(|state| state.alive.push(name));
@@ -26,25 +39,25 @@ impl DropLog {
         }
     }
 
-    /// The names of what was dropped, in order.
+    /// Returns the names of the values that were dropped, in order.
     #[must_use]
     pub fn dropped(&self) -> Vec<&'static str> {
         self.with(|state| state.dropped.clone())
     }
 
-    /// The names of what was made and not dropped.
+    /// Returns the names of the values that were made and not dropped.
     #[must_use]
     pub fn alive(&self) -> Vec<&'static str> {
         self.with(|state| state.alive.clone())
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
-        // A test that has panicked may still be looked at.
+        // The log can still be read after a panic.
         look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Something that a [`DropLog`] knows of.
+/// A value whose drop a [`DropLog`] logs.
 pub struct Tracked {
     name: &'static str,
     log: DropLog,
@@ -68,7 +81,15 @@ impl fmt::Debug for Tracked {
     }
 }
 
-/// Panics when it is dropped, unless a panic is under way already.
+/// A value that panics when it is dropped, except during another panic.
+///
+/// # Examples
+///
+/// ```
+/// use tower_lint::probe::Bomb;
+///
+/// assert!(std::panic::catch_unwind(|| drop(Bomb("bang"))).is_err());
+/// ```
 #[derive(Debug)]
 pub struct Bomb(pub &'static str);
 

@@ -1,5 +1,10 @@
-//! Test doubles: bodies and services that do what a script says, what shows whether everything was dropped,
-//! and drivers that notice a missing wake-up.
+//! Test doubles for the tests of layers.
+//!
+//! - [`Body`] and [`App`] are a body and a service that follow a script.
+//! - [`DropLog`] and [`Bomb`] show whether and when values are dropped.
+//! - [`block_on`], [`cancel_everywhere`] and [`WakeCounter`] poll futures, and detect a missing
+//!   wake-up.
+//! - [`Gate`] lets a test decide when a body or a service continues.
 
 mod app;
 mod body;
@@ -13,7 +18,7 @@ pub use drops::{Bomb, DropLog, Tracked};
 
 use std::fmt;
 
-/// The error of an [`App`] and of a [`Body`] that are told to fail.
+/// The error of an [`App`] or a [`Body`] whose script fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Error(pub &'static str);
 

@@ -4,6 +4,6 @@ use tower::Layer;
 use tower_lint::{LintLayer, contract};
 
 #[test]
-fn the_lint_keeps_the_contract_that_it_watches() {
+fn lint_2_the_lint_keeps_the_contract() {
     contract::check(|inner| LintLayer::new().layer(inner)).assert_kept();
 }

@@ -1,4 +1,4 @@
-//! Every rule, broken and kept; wrong layers and right ones; what well-known layers do.
+//! Every rule, broken and kept, wrong layers and right ones, and well-known layers.
 
 #![allow(
     clippy::unwrap_used,

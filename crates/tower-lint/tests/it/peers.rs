@@ -31,7 +31,8 @@ use tower_lint::{
     probe::{Body, Error},
 };
 
-/// What contract::check finds, inside of a runtime, which some layers need.
+/// Returns the rules that are broken, and the report. The check is inside of a runtime, which some
+/// layers need.
 fn broken(check: impl FnOnce() -> contract::Report) -> (Vec<Rule>, String) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -44,20 +45,20 @@ fn broken(check: impl FnOnce() -> contract::Report) -> (Vec<Rule>, String) {
 }
 
 #[test]
-fn concurrency_limit_keeps_the_contract() {
+fn lint_1_concurrency_limit_keeps_the_contract() {
     let layer = ConcurrencyLimitLayer::new(1);
     let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
     assert_eq!(broken, [], "{report}");
 }
 
 #[test]
-fn buffer_keeps_the_contract() {
+fn lint_1_buffer_keeps_the_contract() {
     let (broken, report) = broken(|| contract::check(|inner| BufferLayer::new(4).layer(inner)));
     assert_eq!(broken, [], "{report}");
 }
 
 #[test]
-fn timeout_keeps_the_contract() {
+fn lint_1_timeout_keeps_the_contract() {
     let layer =
         TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(60));
     let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
@@ -65,21 +66,21 @@ fn timeout_keeps_the_contract() {
 }
 
 #[test]
-fn compression_keeps_the_contract() {
+fn lint_1_compression_keeps_the_contract() {
     let layer = CompressionLayer::new();
     let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
     assert_eq!(broken, [], "{report}");
 }
 
 #[test]
-fn cors_keeps_the_contract() {
+fn lint_1_cors_keeps_the_contract() {
     let layer = CorsLayer::permissive();
     let (broken, report) = broken(|| contract::check(|inner| layer.layer(inner)));
     assert_eq!(broken, [], "{report}");
 }
 
 #[test]
-fn a_layer_that_forbids_other_origins_keeps_the_contract() {
+fn lint_1_a_layer_that_rejects_origins_keeps_the_contract() {
     let layer = FilterLayer::new(|request: Request<Body>| {
         let own = !request.headers().contains_key("origin");
         own.then_some(request).ok_or(Error("another origin"))
@@ -88,7 +89,7 @@ fn a_layer_that_forbids_other_origins_keeps_the_contract() {
     assert_eq!(broken, [], "{report}");
 }
 
-/// Every violation while these requests are made and their bodies are read.
+/// Returns every violation while these requests are sent and the bodies are read.
 fn linted<S, B>(service: S, requests: Vec<Request<AxumBody>>) -> Vec<Violation>
 where
     S: Service<Request<AxumBody>, Response = http::Response<B>, Error = Infallible> + Clone,
@@ -137,21 +138,21 @@ fn requests(paths: &[&str]) -> Vec<Request<AxumBody>> {
 const FILES: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
-fn serve_dir_breaks_no_rule() {
+fn lint_2_serve_dir_breaks_no_rule() {
     let service = ServeDir::new(FILES);
     let violations = linted(service, requests(&["/README.md", "/none", "/src"]));
     assert_eq!(violations, []);
 }
 
 #[test]
-fn serve_dir_behind_compression_breaks_no_rule() {
+fn lint_2_serve_dir_in_compression_breaks_no_rule() {
     let service = CompressionLayer::new().layer(ServeDir::new(FILES));
     let violations = linted(service, requests(&["/README.md", "/none", "/src"]));
     assert_eq!(violations, []);
 }
 
 #[test]
-fn an_axum_router_breaks_no_rule_with_and_without_compression() {
+fn lint_2_an_axum_router_breaks_no_rule() {
     let router = Router::new()
         .route("/text", get(async || "text"))
         .route("/json", get(async || Json([1, 2, 3])))
@@ -197,7 +198,7 @@ fn in_axum(lint: LintLayer, method: &Method, response: fn() -> Response) -> [Vec
 }
 
 #[test]
-fn inside_of_axum_it_does_not_report_what_axum_completes() {
+fn lint_3_in_axum_ignores_responses_that_axum_completes() {
     let text = || "text".into_response();
     let table = [
         (Method::HEAD, Rule::BodyNotAllowed),
@@ -212,7 +213,7 @@ fn inside_of_axum_it_does_not_report_what_axum_completes() {
 }
 
 #[test]
-fn inside_of_axum_it_reports_everything_else() {
+fn lint_3_in_axum_reports_everything_else() {
     let table: [(Method, fn() -> Response, Rule); 3] = [
         (
             Method::GET,
@@ -236,7 +237,7 @@ fn inside_of_axum_it_reports_everything_else() {
     }
 }
 
-/// The inner call runs in a task of its own.
+/// A layer whose inner call runs in a task of its own.
 #[derive(Clone)]
 struct Spawns<S>(S);
 
@@ -266,7 +267,7 @@ where
 }
 
 #[test]
-fn a_layer_that_spawns_the_call_keeps_the_contract() {
+fn lint_1_a_layer_that_spawns_the_call_keeps_the_contract() {
     let (broken, report) = broken(|| contract::check(Spawns));
     assert_eq!(broken, [], "{report}");
 }

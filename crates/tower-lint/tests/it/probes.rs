@@ -1,4 +1,4 @@
-//! The test doubles do what they say.
+//! The test doubles follow their scripts.
 
 use std::{
     future::poll_fn,
@@ -21,7 +21,7 @@ use tower_lint::probe::{
 };
 
 #[test]
-fn a_body_follows_its_script_and_tells_the_truth_of_itself() {
+fn lint_4_a_body_follows_its_script_and_its_hints_are_true() {
     let body = Body::new(["ab".into(), Step::Yield, Step::Data(Bytes::from("c"))]);
     assert_eq!(body.size_hint().exact(), Some(3));
     let polls = body.polls();
@@ -52,7 +52,7 @@ fn a_body_follows_its_script_and_tells_the_truth_of_itself() {
 }
 
 #[test]
-fn an_app_panics_if_it_is_called_without_being_ready() {
+fn lint_4_an_app_panics_if_it_is_called_without_being_ready() {
     let app = App::new(|_| Response::new(Body::default()));
     let mut clone = app.clone();
     let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -67,14 +67,14 @@ fn an_app_panics_if_it_is_called_without_being_ready() {
 }
 
 #[test]
-fn an_app_is_pending_as_often_as_it_is_told() {
+fn lint_4_an_app_is_pending_as_often_as_configured() {
     let app = App::new(|_| Response::new(Body::default())).yields(2);
     let make = || app.clone().oneshot(Request::new(Body::default()));
     assert_eq!(cancel_everywhere(make, |_| {}), Ok(3));
 }
 
 #[test]
-fn a_future_is_polled_again_only_after_it_is_woken() {
+fn lint_4_a_future_is_polled_only_after_it_is_woken() {
     // Another thread wakes it once, later.
     let make = || {
         let woken = Arc::new(AtomicBool::new(false));
@@ -98,7 +98,7 @@ fn a_future_is_polled_again_only_after_it_is_woken() {
 }
 
 #[test]
-fn a_future_that_is_never_woken_is_dropped_while_it_waits() {
+fn lint_4_a_future_that_is_never_woken_is_dropped() {
     let mut points = Vec::new();
     let stalled = cancel_everywhere(std::future::pending::<()>, |point| points.push(point));
     assert_eq!(stalled, Err(Stalled));
@@ -106,7 +106,7 @@ fn a_future_that_is_never_woken_is_dropped_while_it_waits() {
 }
 
 #[test]
-fn block_on_notices_a_missing_wake_up() {
+fn lint_4_block_on_detects_a_missing_wake_up() {
     assert_eq!(
         Stalled.to_string(),
         "it waits, and was not woken within 1s, or it woke only itself, 100000 times"
@@ -117,7 +117,7 @@ fn block_on_notices_a_missing_wake_up() {
 }
 
 #[test]
-fn block_on_gives_up_on_who_only_wakes_itself() {
+fn lint_4_block_on_detects_a_task_that_wakes_only_itself() {
     let busy = std::future::poll_fn(|cx| {
         cx.waker().wake_by_ref();
         Poll::<()>::Pending
@@ -126,7 +126,7 @@ fn block_on_gives_up_on_who_only_wakes_itself() {
 }
 
 #[test]
-fn a_gate_wakes_who_waits_for_it() {
+fn lint_4_a_gate_wakes_the_tasks_that_wait_for_it() {
     let gate = Gate::new();
     let opens = gate.clone();
     let opener = std::thread::spawn(move || opens.open());
@@ -135,7 +135,7 @@ fn a_gate_wakes_who_waits_for_it() {
 }
 
 #[test]
-fn a_future_is_cancelled_at_every_await_point() {
+fn lint_4_a_future_is_cancelled_at_every_await_point() {
     let log = DropLog::default();
     let mut points = Vec::new();
     let make = || {
@@ -163,9 +163,9 @@ fn a_future_is_cancelled_at_every_await_point() {
 }
 
 #[test]
-fn a_bomb_goes_off_when_it_is_dropped() {
+fn lint_4_a_bomb_panics_when_it_is_dropped() {
     assert!(std::panic::catch_unwind(|| drop(Bomb("bang"))).is_err());
-    // Not while a panic is under way: that would end the process.
+    // It does not during another panic, which would end the process.
     let panicked = std::panic::catch_unwind(|| {
         let _bomb = Bomb("bang");
         panic!("first")

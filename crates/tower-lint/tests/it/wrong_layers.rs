@@ -1,5 +1,5 @@
-//! Wrong layers, each caught by its rule in the scenarios that are there for it, and right ones
-//! that keep every rule.
+//! Wrong layers, each of which breaks its rule in its scenarios, and right layers, which keep every
+//! rule.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,21 +27,21 @@ use tower::{
 };
 use tower_lint::{Rule, contract, probe};
 
-type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
+type BoxedBody = UnsyncBoxBody<Bytes, BoxError>;
 
-fn any<B>(body: B) -> AnyBody
+fn any<B>(body: B) -> BoxedBody
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// What is wrong with a layer.
+/// The fault of a layer.
 #[derive(Clone, Copy)]
 enum How {
     Right,
-    Request(fn(Request<AnyBody>) -> Request<AnyBody>),
-    Response(fn(Response<AnyBody>) -> Response<AnyBody>),
+    Request(fn(Request<BoxedBody>) -> Request<BoxedBody>),
+    Response(fn(Response<BoxedBody>) -> Response<BoxedBody>),
     CallsAClone,
     CallsAPendingClone,
     CallsTwice,
@@ -59,7 +59,7 @@ enum How {
     Panics,
 }
 
-/// How a layer that loses a waker continues all the same where the inner side needs one more poll.
+/// How a layer that loses a waker still continues if the inner side needs one more poll.
 #[derive(Clone, Copy, PartialEq)]
 enum Waking {
     /// It wakes itself again and again.
@@ -84,8 +84,8 @@ impl Waking {
     }
 }
 
-/// When it is wrong: for which requests, and after how many calls of this instance and of all its
-/// clones. The last number is that of the clones between it and the first instance.
+/// The requests for which a layer is wrong, and the number of earlier calls of this instance and of
+/// all its clones. `generation` is the number of clones between it and the first instance.
 type When = fn(&Parts, Past) -> bool;
 
 #[derive(Clone, Copy)]
@@ -140,12 +140,12 @@ impl<S: Clone> Clone for Wrong<S> {
     }
 }
 
-type Answer = Result<Response<AnyBody>, BoxError>;
+type CallResult = Result<Response<BoxedBody>, BoxError>;
 
 impl<S, B> Service<Request<probe::Body>> for Wrong<S>
 where
     S: Service<
-            Request<AnyBody>,
+            Request<BoxedBody>,
             Response = Response<B>,
             Error = probe::Error,
             Future: Send + 'static,
@@ -154,9 +154,9 @@ where
         + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Response = Response<AnyBody>;
+    type Response = Response<BoxedBody>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = CallResult> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         let inner = &mut self.inner;
@@ -221,16 +221,16 @@ where
             }
             _ => self.inner.call(request),
         };
-        Box::pin(answer(how, Box::pin(future)))
+        Box::pin(respond(how, Box::pin(future)))
     }
 }
 
-async fn answer<F, B>(how: How, mut future: Pin<Box<F>>) -> Answer
+async fn respond<F, B>(how: How, mut future: Pin<Box<F>>) -> CallResult
 where
     F: Future<Output = Result<Response<B>, probe::Error>> + Send + 'static,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let answer = match how {
+    let result = match how {
         How::LosesTheFuturesWaker(waking) => {
             let mut polls = 0;
             poll_fn(|cx| waking.poll(&mut polls, cx, |cx| future.as_mut().poll(cx))).await
@@ -240,8 +240,8 @@ where
             poll_fn(|cx| held.as_mut().poll(cx)).await
         }
         How::PollsTheFutureAgain => {
-            let answer = future.as_mut().await;
-            // An async block would panic here; what is wrong is to try.
+            let result = future.as_mut().await;
+            // An async block would panic here. The attempt is the fault.
             let again = std::panic::AssertUnwindSafe(|| {
                 drop(
                     future
@@ -250,11 +250,11 @@ where
                 );
             });
             let _ = std::panic::catch_unwind(again);
-            answer
+            result
         }
         _ => future.await,
     };
-    let response = match (answer, how) {
+    let response = match (result, how) {
         (Ok(response), _) => response.map(any),
         (Err(_), How::SwallowsTheError) => return Err("something went wrong".into()),
         (Err(error), _) => return Err(error.into()),
@@ -265,9 +265,9 @@ where
     })
 }
 
-/// A body that is wrapped badly.
+/// A body with a fault.
 struct Odd {
-    inner: ManuallyDrop<AnyBody>,
+    inner: ManuallyDrop<BoxedBody>,
     what: What,
     polls: usize,
 }
@@ -291,7 +291,7 @@ enum What {
 }
 
 impl What {
-    fn of(self, body: AnyBody) -> AnyBody {
+    fn of(self, body: BoxedBody) -> BoxedBody {
         any(Odd {
             inner: ManuallyDrop::new(body),
             what: self,
@@ -382,11 +382,11 @@ fn is_page(parts: &Parts) -> bool {
     parts.headers.contains_key(header::ORIGIN)
 }
 
-fn filled(response: Response<AnyBody>) -> Response<AnyBody> {
+fn filled(response: Response<BoxedBody>) -> Response<BoxedBody> {
     response.map(|_| any(Full::from("a body")))
 }
 
-fn filled_if(response: Response<AnyBody>, status: StatusCode) -> Response<AnyBody> {
+fn filled_if(response: Response<BoxedBody>, status: StatusCode) -> Response<BoxedBody> {
     match response.status() == status {
         true => filled(response),
         false => response,
@@ -398,7 +398,8 @@ fn swapped(headers: &mut HeaderMap) {
     headers.append("x-twice", HeaderValue::from_static("1"));
 }
 
-/// The fault, when it occurs, which rules that breaks in which scenarios, and words of the report.
+/// The fault, when it occurs, the rules that it breaks with their scenarios, and a part of the
+/// report.
 type Row = (
     How,
     When,
@@ -428,7 +429,7 @@ fn rows() -> Vec<Row> {
             &[],
             "",
         ),
-        // The request is left alone.
+        // Changes of the request.
         (
             Request(|mut request| {
                 *request.method_mut() = Method::PUT;
@@ -507,7 +508,7 @@ fn rows() -> Vec<Row> {
             &[(R::RequestBody, EXCHANGES)],
             "the body failed: Some(\"no\")",
         ),
-        // The response is left alone.
+        // Changes of the response.
         (
             Response(|mut response| {
                 *response.status_mut() = StatusCode::OK;
@@ -594,7 +595,7 @@ fn rows() -> Vec<Row> {
             ],
             "the request did not reach the inner service",
         ),
-        // Each instance, each time.
+        // Faults of one instance or one call.
         (
             Response(|response| response.map(|body| What::DropsTrailers.of(body))),
             |parts, past| patch(parts, past) && past.of_all == 0,
@@ -617,7 +618,7 @@ fn rows() -> Vec<Row> {
             How::CachesReadiness,
             |_, _| true,
             &[(R::CallWithoutReady, &["a clone of a ready clone"])],
-            "never said that it was ready",
+            "never reported that it is ready",
         ),
         (
             How::CallsAClone,
@@ -763,7 +764,7 @@ fn rows() -> Vec<Row> {
             Response(|response| response.map(|body| What::EndsWellAfterAnError.of(body))),
             patch,
             &[(R::BodyError, &["a failing body"])],
-            "the body ended well",
+            "the body ended without an error",
         ),
         (
             Response(|response| response.map(|body| What::ChangesTheError.of(body))),
@@ -997,7 +998,7 @@ fn rows() -> Vec<Row> {
             Response(|response| response.map(|body| What::EndsWellAfterAnError.of(body))),
             get,
             &[(R::BodyError, &["a failing page"])],
-            "the body ended well",
+            "the body ended without an error",
         ),
         (
             Response(|response| response.map(|body| What::LosesTheWaker(Waking::GivesUp).of(body))),
@@ -1011,7 +1012,7 @@ fn rows() -> Vec<Row> {
             &[(R::Drop, &["a page dropped at any point"])],
             "the inner body",
         ),
-        // A layer may respond to a page by itself.
+        // A layer may respond to a page itself.
         (
             How::RespondsByItself,
             |parts, _| parts.method == Method::GET && is_page(parts),
@@ -1052,11 +1053,15 @@ fn scenarios(report: &contract::Report) -> BTreeMap<Rule, BTreeSet<String>> {
         .collect()
 }
 
-#[test]
-fn a_wrong_layer_is_caught_by_its_rule_where_it_is_wrong() {
+/// Checks the rows whose first rule is accepted.
+fn check(accept: impl Fn(Option<Rule>) -> bool) {
+    let first = |row: &Row| row.2.first().map(|(rule, _)| *rule);
+    let rows = rows().into_iter().enumerate();
+    let rows: Vec<_> = rows.filter(|(_, row)| accept(first(row))).collect();
+    assert!(!rows.is_empty());
     // Most of the time they wait.
     std::thread::scope(|scope| {
-        for (at, (how, when, expected, words)) in rows().into_iter().enumerate() {
+        for (at, (how, when, expected, text)) in rows {
             scope.spawn(move || {
                 let report = contract::check(|inner| Wrong::new(inner, how, when));
                 let expected: BTreeMap<_, BTreeSet<_>> = expected
@@ -1064,17 +1069,72 @@ fn a_wrong_layer_is_caught_by_its_rule_where_it_is_wrong() {
                     .map(|(rule, names)| (*rule, names.iter().map(ToString::to_string).collect()))
                     .collect();
                 assert_eq!(scenarios(&report), expected, "row {at}:\n{report}");
-                assert!(report.to_string().contains(words), "row {at}:\n{report}");
+                assert!(report.to_string().contains(text), "row {at}:\n{report}");
             });
         }
     });
 }
 
+#[test]
+fn lint_1_a_wrong_layer_breaks_rules_of_the_lint() {
+    check(|rule| rule.is_none_or(|rule| rule < Rule::RequestHead));
+}
+
+#[test]
+fn lint_401_a_changed_request_head() {
+    check(|rule| rule == Some(Rule::RequestHead));
+}
+
+#[test]
+fn lint_402_a_changed_request_body() {
+    check(|rule| rule == Some(Rule::RequestBody));
+}
+
+#[test]
+fn lint_403_a_changed_response_head() {
+    check(|rule| rule == Some(Rule::ResponseHead));
+}
+
+#[test]
+fn lint_404_a_changed_response_body() {
+    check(|rule| rule == Some(Rule::ResponseBody));
+}
+
+#[test]
+fn lint_405_a_lost_error_of_the_service() {
+    check(|rule| rule == Some(Rule::ServiceError));
+}
+
+#[test]
+fn lint_406_a_lost_error_of_poll_ready() {
+    check(|rule| rule == Some(Rule::ReadyError));
+}
+
+#[test]
+fn lint_407_a_lost_error_of_the_body() {
+    check(|rule| rule == Some(Rule::BodyError));
+}
+
+#[test]
+fn lint_408_a_request_to_a_service_that_is_not_ready() {
+    check(|rule| rule == Some(Rule::Readiness));
+}
+
+#[test]
+fn lint_409_a_missing_wake_up() {
+    check(|rule| rule == Some(Rule::Wake));
+}
+
+#[test]
+fn lint_410_a_leak() {
+    check(|rule| rule == Some(Rule::Drop));
+}
+
 /// Without the scenario, a wrong layer of the table would pass.
 #[test]
-fn every_scenario_alone_catches_a_wrong_layer() {
-    let readme = include_str!("../../README.md");
-    let (_, table) = readme.split_once("| scenario | what happens |").unwrap();
+fn lint_1_every_scenario_alone_catches_a_wrong_layer() {
+    let rules = include_str!("../../RULES.md");
+    let (_, table) = rules.split_once("| scenario | what happens |").unwrap();
     let names = table.lines().skip(2).take_while(|line| !line.is_empty());
     let mut count = 0;
     for line in names {
@@ -1092,9 +1152,9 @@ fn every_scenario_alone_catches_a_wrong_layer() {
 }
 
 #[test]
-fn pages_are_asked_for_as_a_browser_does() {
-    let asked: Arc<Mutex<BTreeSet<String>>> = Arc::default();
-    let keeps = asked.clone();
+fn lint_1_pages_are_requested_as_by_a_browser() {
+    let requests: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let keeps = requests.clone();
     let layer = MapRequestLayer::new(move |request: Request<probe::Body>| {
         let host = request.headers().get("host");
         let host = host.map_or("-", |host| host.to_str().unwrap());
@@ -1105,7 +1165,7 @@ fn pages_are_asked_for_as_a_browser_does() {
         request
     });
     contract::check(|inner| layer.layer(inner)).assert_kept();
-    let asked = asked.lock().unwrap();
+    let requests = requests.lock().unwrap();
     for line in [
         "GET /page.html HTTP/1.1 example.org 0",
         "GET https://example.org/page.html HTTP/2.0 - 0",
@@ -1114,18 +1174,18 @@ fn pages_are_asked_for_as_a_browser_does() {
         "CONNECT example.org:443 HTTP/1.1 example.org:443 0",
         "CONNECT example.org:443 HTTP/2.0 - 0",
     ] {
-        assert!(asked.contains(line), "{line} is not in {asked:#?}");
+        assert!(requests.contains(line), "{line} is not in {requests:#?}");
     }
 }
 
 #[test]
-fn a_layer_that_ignores_pending_is_caught() {
+fn lint_101_a_layer_that_ignores_pending() {
     let report = contract::check(|inner| Wrong::new(inner, How::IgnoresPending, |_, _| true));
     let broken: Vec<_> = report.broken().collect();
     assert!(broken.contains(&Rule::CallWithoutReady), "{report}");
 }
 
-/// Copies the request's extensions into the response, as layers do that log both at the end.
+/// A layer that copies the request's extensions into the response, as layers do that log both.
 #[derive(Clone)]
 struct KeepsExtensions<S>(S);
 
@@ -1153,18 +1213,18 @@ where
 }
 
 #[test]
-fn a_layer_that_keeps_extensions_keeps_every_rule() {
+fn lint_403_a_layer_that_copies_extensions_keeps_every_rule() {
     contract::check(KeepsExtensions).assert_kept();
 }
 
 #[test]
-fn right_layers_keep_every_rule() {
+fn lint_1_right_layers_keep_every_rule() {
     contract::check(|inner| Identity::new().layer(inner)).assert_kept();
     contract::check(|inner| MapErrLayer::new(BoxError::from).layer(inner)).assert_kept();
 }
 
 #[test]
-fn a_departure_is_named_and_no_more_than_that() {
+fn lint_1_a_departure_is_exactly_one_rule() {
     let swallows =
         || contract::check(|inner| Wrong::new(inner, How::SwallowsTheError, |_, _| true));
     swallows()
@@ -1182,13 +1242,13 @@ fn a_departure_is_named_and_no_more_than_that() {
             .departs(Rule::Drop, "y"),
     );
     assert!(
-        text.contains("NOT BROKEN, although it is said to depart from it: rule 410"),
+        text.contains("NOT BROKEN, although the layer departs from it: rule 410"),
         "{text}"
     );
 }
 
 #[test]
-fn a_layer_that_panics_or_stalls_has_broken_what_it_was_asked_for() {
+fn lint_1_a_layer_that_panics_breaks_the_scenarios_rule() {
     #[derive(Clone)]
     struct Panics;
     impl Service<Request<probe::Body>> for Panics {

@@ -1,13 +1,13 @@
-//! What broke elsewhere, or was an advisory: each is rejected, or comes to nothing.
+//! Attacks on other servers, some from advisories. Each is rejected or has no effect.
 
 use tower_origin::BadOrigin;
 
 use crate::probe::{
-    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, seen, told,
+    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, seen, summary,
 };
 
 #[test]
-fn nobody_but_a_trusted_peer_is_believed() {
+fn origin_2_the_headers_of_other_peers_do_not_count() {
     let layer = behind_proxies();
     for header in [
         "forwarded: for=10.0.0.9;host=evil.example;proto=https",
@@ -17,25 +17,25 @@ fn nobody_but_a_trusted_peer_is_believed() {
         "x-forwarded-proto: https",
         "x-forwarded-port: 8443",
         "x-forwarded-prefix: //evil.example",
-        // Nor is it rejected: to read it at all would be to let it matter.
+        // It is not rejected either, because it is not read.
         "forwarded: for=\"",
         "x-forwarded-for: \\",
     ] {
         let headers = ["host: example.org", header, "forwarded: x"];
         let expected = "http example.org 80 203.0.113.7 5000 ";
         assert_eq!(
-            told(&layer, request(STRANGER, "/", &headers)),
+            summary(&layer, request(STRANGER, "/", &headers)),
             expected,
             "{header}"
         );
         let mapped = request("[::ffff:203.0.113.7]:5000", "/", &headers);
-        assert_eq!(told(&layer, mapped), expected, "{header}");
+        assert_eq!(summary(&layer, mapped), expected, "{header}");
     }
 }
 
 /// The client writes the start of a header, the proxy appends what it sees: 203.0.113.7.
 #[test]
-fn a_client_that_writes_ahead_does_not_choose_its_address() {
+fn origin_3_a_client_cannot_choose_its_address() {
     for ahead in [
         "10.0.0.9",
         "127.0.0.1",
@@ -49,7 +49,7 @@ fn a_client_that_writes_ahead_does_not_choose_its_address() {
         "for=x",
     ] {
         let line = format!("x-forwarded-for: {ahead}, 203.0.113.7");
-        let got = told(&behind_proxies(), request(PROXY, "/", &[&line]));
+        let got = summary(&behind_proxies(), request(PROXY, "/", &[&line]));
         assert_eq!(got, "http - 80 203.0.113.7 - ", "{line}");
     }
     let rejected = [
@@ -198,7 +198,7 @@ fn origin_4_a_malformed_hop_is_rejected_with_its_position() {
     ];
     for (header, text) in table {
         assert_eq!(
-            told(&behind_thorough_proxies(), request(PROXY, "/", &[header])),
+            summary(&behind_thorough_proxies(), request(PROXY, "/", &[header])),
             text,
             "{header}"
         );
@@ -300,7 +300,7 @@ fn origin_9_a_host_outside_the_list_is_rejected() {
         let got = origin(&layer, request(STRANGER, "/", &[&format!("host: {host}")]));
         assert_eq!(got, unknown(host), "{host}");
     }
-    // However it comes in.
+    // The same in the target and in the headers of proxies.
     let target = request(STRANGER, "http://evil.example/", &["host: example.org"]);
     assert_eq!(origin(&layer, target), unknown("evil.example"));
     let target = http2(request(STRANGER, "http://evil.example/", &[]));
@@ -335,7 +335,7 @@ fn origin_9_a_host_outside_the_list_is_rejected() {
 }
 
 #[test]
-fn the_client_is_not_told_what_was_found() {
+fn origin_14_the_client_does_not_see_what_was_found() {
     let layer = behind_proxies().hosts(["example.org"]).unwrap();
     let table = [
         (
@@ -390,7 +390,7 @@ fn the_client_is_not_told_what_was_found() {
 }
 
 #[test]
-fn of_a_long_header_the_log_gets_what_is_around_the_offence() {
+fn origin_14_a_long_value_is_cut_around_the_error() {
     let value = format!("{}evil", "10.0.0.9,".repeat(100));
     let header = format!("x-forwarded-for: {value}");
     let got = origin(&behind_proxies(), request(PROXY, "/", &[&header]));
@@ -400,7 +400,7 @@ fn of_a_long_header_the_log_gets_what_is_around_the_offence() {
     assert_eq!(*shown, format!("…{}", &value[900 - 128..]));
 }
 
-/// What a client writes is read once, however long it is.
+/// A long header is read once.
 #[test]
 fn hostile_headers_take_linear_time() {
     let params: String = (0..40_000).map(|at| format!("{at:x}=a;")).collect();
@@ -413,8 +413,8 @@ fn hostile_headers_take_linear_time() {
     ];
     let start = std::time::Instant::now();
     for header in &headers {
-        let _ = told(&behind_thorough_proxies(), request(PROXY, "/", &[header]));
+        let _ = summary(&behind_thorough_proxies(), request(PROXY, "/", &[header]));
     }
-    // It takes milliseconds; what is quadratic takes seconds.
+    // It takes milliseconds. A quadratic algorithm takes seconds.
     assert!(start.elapsed() < std::time::Duration::from_secs(2));
 }

@@ -5,7 +5,7 @@ use tower_lint::contract;
 use tower_origin::OriginLayer;
 
 #[test]
-fn the_layer_keeps_the_contract() {
+fn origin_15_the_layer_keeps_the_contract() {
     let layer = OriginLayer::new().trusted(["10.0.0.0/8"]).unwrap();
     contract::check(|inner| layer.layer(inner)).assert_kept();
 }

@@ -44,7 +44,7 @@ fn request(uri: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn the_origin_is_extracted() {
+async fn origin_12_the_origin_is_extracted() {
     let app = router().layer(behind_proxies());
     let (status, client) = text(app.clone(), request("/")).await;
     assert_eq!((status, &*client), (StatusCode::OK, "unknown"));
@@ -58,7 +58,7 @@ async fn the_origin_is_extracted() {
         request
     };
     assert_eq!(text(app.clone(), from_proxy()).await.1, "192.0.2.1");
-    // What the server has said goes before what axum has.
+    // A `PeerAddr` counts before axum's `ConnectInfo`.
     let mut from_stranger = from_proxy();
     let peer = PeerAddr(STRANGER.parse().unwrap());
     from_stranger.extensions_mut().insert(peer);
@@ -66,7 +66,7 @@ async fn the_origin_is_extracted() {
 }
 
 #[tokio::test]
-async fn in_axums_tests_the_mocked_address_counts() {
+async fn origin_13_in_axums_tests_the_mocked_address_counts() {
     let mocked = |peer: &str| MockConnectInfo(peer.parse::<SocketAddr>().unwrap());
     let from = |app: Router, connected: Option<&str>| {
         let mut request = request("/maybe");
@@ -88,7 +88,7 @@ async fn in_axums_tests_the_mocked_address_counts() {
 }
 
 #[tokio::test]
-async fn without_the_layer_there_is_a_500_or_nothing() {
+async fn origin_12_without_the_layer_there_is_a_500_or_none() {
     let (status, body) = text(router(), request("/")).await;
     assert_eq!(
         (status, &*body),
@@ -103,6 +103,6 @@ async fn without_the_layer_there_is_a_500_or_nothing() {
     let response = router().oneshot(json).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(text(router(), request("/maybe")).await.1, "no layer");
-    let words = "the request has no Origin: put an OriginLayer around the router";
-    assert_eq!(NoOrigin.to_string(), words);
+    let message = "the request has no Origin: put an OriginLayer around the router";
+    assert_eq!(NoOrigin.to_string(), message);
 }

@@ -1,4 +1,4 @@
-//! The layer as a user has it: what it makes of requests, and what it rejects.
+//! Tests of the crate's public API: the origin of requests, and rejections.
 
 #![allow(
     clippy::unwrap_used,

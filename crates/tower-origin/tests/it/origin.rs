@@ -1,15 +1,15 @@
-//! What honest requests come to.
+//! The origin of well-formed requests.
 
 use tower_origin::{BadOrigin, OriginErrorKind, OriginLayer, XForwarded};
 
 use crate::probe::{
-    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, told,
+    PROXY, STRANGER, behind_proxies, behind_thorough_proxies, http2, origin, request, summary,
 };
 
 const HOST: &str = "host: example.org";
 
 #[test]
-fn without_a_proxy_the_request_speaks_for_itself() {
+fn origin_1_without_a_proxy_the_request_is_the_source() {
     let layer = OriginLayer::new();
     let table = [
         ("/", vec![HOST], "http example.org 80 203.0.113.7 5000 "),
@@ -34,32 +34,32 @@ fn without_a_proxy_the_request_speaks_for_itself() {
     ];
     for (uri, headers, expected) in table {
         assert_eq!(
-            told(&layer, request(STRANGER, uri, &headers)),
+            summary(&layer, request(STRANGER, uri, &headers)),
             expected,
             "{uri} {headers:?}"
         );
     }
     let authority = http2(request(STRANGER, "https://example.org/", &[HOST]));
     assert_eq!(
-        told(&layer, authority),
+        summary(&layer, authority),
         "http example.org 80 203.0.113.7 5000 "
     );
     assert_eq!(
-        told(&layer, request("", "/", &[HOST])),
+        summary(&layer, request("", "/", &[HOST])),
         "http example.org 80 - - "
     );
     let mapped = request("[::ffff:203.0.113.7]:5000", "/", &[HOST]);
     assert_eq!(
-        told(&layer, mapped),
+        summary(&layer, mapped),
         "http example.org 80 203.0.113.7 5000 "
     );
 }
 
 #[test]
-fn the_layer_says_what_the_server_cannot() {
+fn origin_11_the_layer_sets_https_and_the_prefix() {
     let layer = OriginLayer::new().https().prefix("/app/").unwrap();
     assert_eq!(
-        told(&layer, request("", "/", &[HOST])),
+        summary(&layer, request("", "/", &[HOST])),
         "https example.org 443 - - /app"
     );
 }
@@ -104,7 +104,7 @@ fn origin_8_the_scheme_that_a_proxy_reports_compares_ports_too() {
     let from = |peer, proto: &str| {
         let headers = ["host: example.org", &format!("x-forwarded-proto: {proto}")];
         let request = http2(request(peer, "http://example.org:443/", &headers));
-        told(&behind_proxies(), request)
+        summary(&behind_proxies(), request)
     };
     let differ = "the request names two different hosts";
     assert_eq!(from(PROXY, "https"), "https example.org 443 - - ");
@@ -154,7 +154,7 @@ fn origin_9_the_list_is_asked_about_the_forwarded_port() {
         .unwrap();
     let got = |host: &str, port: u16| {
         let port = format!("x-forwarded-port: {port}");
-        told(&layer, request(PROXY, "/", &[host, &port]))
+        summary(&layer, request(PROXY, "/", &[host, &port]))
     };
     assert_eq!(got("host: example.org", 8443), "http example.org 8443 - - ");
     assert_eq!(
@@ -167,9 +167,8 @@ fn origin_9_the_list_is_asked_about_the_forwarded_port() {
     );
 }
 
-/// Which line counts where a header has several.
 #[test]
-fn of_several_lines_of_a_header_the_last_is_the_nearest_proxys() {
+fn origin_5_the_last_line_is_that_of_the_nearest_proxy() {
     let table: [(&[&str], &str); 8] = [
         (
             &["x-forwarded-for: 192.0.2.1", "x-forwarded-for: 192.0.2.2"],
@@ -195,7 +194,7 @@ fn of_several_lines_of_a_header_the_last_is_the_nearest_proxys() {
             &["forwarded: for=192.0.2.1", "forwarded: for=192.0.2.2"],
             "http example.org 80 192.0.2.2 - ",
         ),
-        // An empty line is no entry.
+        // An empty line has no entry.
         (
             &["x-forwarded-host: a.example", "x-forwarded-host: "],
             "http a.example 80 - - ",
@@ -207,10 +206,10 @@ fn of_several_lines_of_a_header_the_last_is_the_nearest_proxys() {
     ];
     for (lines, expected) in table {
         let headers = [&[HOST], lines].concat();
-        let got = told(&behind_thorough_proxies(), request(PROXY, "/", &headers));
+        let got = summary(&behind_thorough_proxies(), request(PROXY, "/", &headers));
         assert_eq!(got, expected, "{lines:?}");
     }
-    // The second line is read where the first one has nothing of the kind.
+    // The second line is read too.
     for lines in [["", "for=\""], ["for=192.0.2.1", "for=\""]] {
         let lines = lines.map(|line| format!("forwarded: {line}"));
         let lines = lines.each_ref().map(|line| &**line);
@@ -220,7 +219,7 @@ fn of_several_lines_of_a_header_the_last_is_the_nearest_proxys() {
 }
 
 #[test]
-fn a_trusted_proxy_is_believed() {
+fn origin_2_the_headers_of_a_trusted_proxy_count() {
     let table = [
         (
             vec!["forwarded: for=192.0.2.1;host=a.example;proto=https"],
@@ -299,7 +298,7 @@ fn a_trusted_proxy_is_believed() {
     for (mut headers, expected) in table {
         headers.push(HOST);
         assert_eq!(
-            told(&behind_thorough_proxies(), request(PROXY, "/", &headers)),
+            summary(&behind_thorough_proxies(), request(PROXY, "/", &headers)),
             expected,
             "{headers:?}"
         );
@@ -307,7 +306,7 @@ fn a_trusted_proxy_is_believed() {
 }
 
 #[test]
-fn the_client_is_the_last_hop_that_is_no_trusted_proxy() {
+fn origin_3_the_client_is_the_last_hop_that_is_not_trusted() {
     let table = [
         (
             vec!["x-forwarded-for: 192.0.2.1, 10.0.0.3, 10.0.0.2"],
@@ -349,27 +348,27 @@ fn the_client_is_the_last_hop_that_is_no_trusted_proxy() {
         (vec!["forwarded: for=10.0.0.3, for=10.0.0.2"], "10.0.0.3"),
     ];
     for (headers, client) in table {
-        let got = told(&behind_proxies(), request(PROXY, "/", &headers));
+        let got = summary(&behind_proxies(), request(PROXY, "/", &headers));
         assert_eq!(got.split(' ').nth(3), Some(client), "{headers:?}");
     }
 }
 
 #[test]
-fn of_several_proxies_the_first_one_knows_what_was_asked() {
+fn origin_5_the_first_trusted_proxy_reports_the_host() {
     let layer = behind_thorough_proxies();
     let first = "forwarded: for=192.0.2.9;host=evil.example;proto=http, \
                  for=192.0.2.1;host=a.example;proto=https, for=10.0.0.2;host=inner;proto=http";
     assert_eq!(
-        told(&layer, request(PROXY, "/", &[first])),
+        summary(&layer, request(PROXY, "/", &[first])),
         "https a.example 443 192.0.2.1 - "
     );
-    // What it does not say, the next one does.
+    // If it reports nothing, the next one's report counts.
     let silent = "forwarded: for=192.0.2.9;proto=http, for=192.0.2.1, for=10.0.0.2;host=\"inner:81\";proto=https";
     assert_eq!(
-        told(&layer, request(PROXY, "/", &[silent])),
+        summary(&layer, request(PROXY, "/", &[silent])),
         "https inner 81 192.0.2.1 - "
     );
-    // X-Forwarded-Proto, -Host, -Port and -Prefix do not say whose they are: the last is the nearest proxy's.
+    // In X-Forwarded-Proto, -Host, -Port and -Prefix the last value is the nearest proxy's.
     let lists = [
         "x-forwarded-for: 192.0.2.1",
         "x-forwarded-proto: http, https",
@@ -378,13 +377,13 @@ fn of_several_proxies_the_first_one_knows_what_was_asked() {
         "x-forwarded-prefix: /evil, /app",
     ];
     assert_eq!(
-        told(&layer, request(PROXY, "/", &lists)),
+        summary(&layer, request(PROXY, "/", &lists)),
         "https a.example 2 192.0.2.1 - /app"
     );
 }
 
 #[test]
-fn host_port_and_prefix_count_only_where_the_proxies_set_them() {
+fn origin_6_host_port_and_prefix_count_only_if_named() {
     let headers = [
         HOST,
         "x-forwarded-for: 192.0.2.1",
@@ -392,24 +391,27 @@ fn host_port_and_prefix_count_only_where_the_proxies_set_them() {
         "x-forwarded-port: 1337",
         "x-forwarded-prefix: /logout",
     ];
-    let told = |extra: &[XForwarded]| {
+    let summary = |extra: &[XForwarded]| {
         let layer = behind_proxies().x_forwarded(extra.iter().copied());
-        told(&layer, request(PROXY, "/", &headers))
+        summary(&layer, request(PROXY, "/", &headers))
     };
-    assert_eq!(told(&[]), "http example.org 80 192.0.2.1 - ");
-    assert_eq!(told(&[XForwarded::Host]), "http a.example 81 192.0.2.1 - ");
+    assert_eq!(summary(&[]), "http example.org 80 192.0.2.1 - ");
     assert_eq!(
-        told(&[XForwarded::Port]),
+        summary(&[XForwarded::Host]),
+        "http a.example 81 192.0.2.1 - "
+    );
+    assert_eq!(
+        summary(&[XForwarded::Port]),
         "http example.org 1337 192.0.2.1 - "
     );
     assert_eq!(
-        told(&[XForwarded::Prefix]),
+        summary(&[XForwarded::Prefix]),
         "http example.org 80 192.0.2.1 - /logout"
     );
 }
 
 #[test]
-fn a_prefix_that_the_layer_was_told_is_not_read() {
+fn origin_6_a_prefix_of_the_layer_replaces_the_header() {
     let headers = [
         HOST,
         "x-forwarded-for: 192.0.2.1",
@@ -417,70 +419,70 @@ fn a_prefix_that_the_layer_was_told_is_not_read() {
     ];
     let layer = behind_proxies().x_forwarded([XForwarded::Prefix]);
     let layer = layer.prefix("/app").unwrap();
-    let told = told(&layer, request(PROXY, "/", &headers));
-    assert_eq!(told, "http example.org 80 192.0.2.1 - /app");
+    let summary = summary(&layer, request(PROXY, "/", &headers));
+    assert_eq!(summary, "http example.org 80 192.0.2.1 - /app");
 }
 
 #[test]
-fn the_prefix_counts_beside_forwarded() {
+fn origin_6_the_prefix_counts_beside_forwarded() {
     let headers = [HOST, "forwarded: for=192.0.2.1", "x-forwarded-prefix: /app"];
     for layer in [
         behind_thorough_proxies(),
         behind_thorough_proxies().only_forwarded(),
     ] {
-        let told = told(&layer, request(PROXY, "/", &headers));
-        assert_eq!(told, "http example.org 80 192.0.2.1 - /app");
+        let summary = summary(&layer, request(PROXY, "/", &headers));
+        assert_eq!(summary, "http example.org 80 192.0.2.1 - /app");
     }
-    let stranger = told(&behind_thorough_proxies(), request(STRANGER, "/", &headers));
+    let stranger = summary(&behind_thorough_proxies(), request(STRANGER, "/", &headers));
     assert_eq!(stranger, "http example.org 80 203.0.113.7 5000 ");
 }
 
 #[test]
-fn one_kind_of_headers_can_be_chosen() {
+fn origin_7_one_kind_of_headers_can_be_chosen() {
     let both = [
         "forwarded: for=192.0.2.1;proto=https",
         "x-forwarded-for: 192.0.2.2",
         HOST,
     ];
-    let told = |layer: &OriginLayer| told(layer, request(PROXY, "/", &both));
+    let summary = |layer: &OriginLayer| summary(layer, request(PROXY, "/", &both));
     assert_eq!(
-        told(&behind_proxies().only_forwarded()),
+        summary(&behind_proxies().only_forwarded()),
         "https example.org 443 192.0.2.1 - "
     );
     assert_eq!(
-        told(&behind_proxies().only_x_forwarded()),
+        summary(&behind_proxies().only_x_forwarded()),
         "http example.org 80 192.0.2.2 - "
     );
 }
 
 #[test]
-fn a_peer_without_an_address_is_trusted_where_the_layer_says_so() {
+fn origin_2_a_peer_without_an_address_can_be_trusted() {
     let headers = [HOST, "x-forwarded-for: 192.0.2.1"];
-    let stranger = told(&behind_proxies(), request("", "/", &headers));
+    let stranger = summary(&behind_proxies(), request("", "/", &headers));
     assert_eq!(stranger, "http example.org 80 - - ");
     let unix = behind_proxies().trusted_without_address();
     assert_eq!(
-        told(&unix, request("", "/", &headers)),
+        summary(&unix, request("", "/", &headers)),
         "http example.org 80 192.0.2.1 - "
     );
     let chain = [HOST, "x-forwarded-for: 192.0.2.1, unix:"];
     assert_eq!(
-        told(&unix, request("", "/", &chain)),
+        summary(&unix, request("", "/", &chain)),
         "http example.org 80 192.0.2.1 - "
     );
     assert_eq!(
-        told(&behind_proxies(), request(PROXY, "/", &chain)),
+        summary(&behind_proxies(), request(PROXY, "/", &chain)),
         "http example.org 80 - - "
     );
-    // Whoever has an address is judged by that.
+    // A peer with an address counts by its address.
     assert_eq!(
-        told(&unix, request(STRANGER, "/", &headers)),
+        summary(&unix, request(STRANGER, "/", &headers)),
         "http example.org 80 203.0.113.7 5000 "
     );
 }
 
 #[test]
-fn trusted_and_hosts_add_to_what_there_is() {
+fn origin_2_trusted_and_hosts_add_values() {
     let layer = OriginLayer::new()
         .trusted(["10.0.0.0/24"])
         .unwrap()
@@ -495,11 +497,11 @@ fn trusted_and_hosts_add_to_what_there_is() {
         "x-forwarded-for: 192.0.2.1, 10.9.0.1, 10.0.1.1, 10.0.0.9",
     ];
     assert_eq!(
-        told(&layer, request(PROXY, "/", &headers)),
+        summary(&layer, request(PROXY, "/", &headers)),
         "http x.b.example 80 192.0.2.1 - "
     );
     assert_eq!(
-        told(&layer, request(PROXY, "/", &["host: A.example"])),
+        summary(&layer, request(PROXY, "/", &["host: A.example"])),
         "http a.example 80 10.0.0.1 4000 "
     );
 }
@@ -509,7 +511,7 @@ fn trusted_and_hosts_add_to_what_there_is() {
 fn origin_9_a_request_without_a_host_has_the_default_host() {
     let listed = || behind_thorough_proxies().hosts(["example.org"]).unwrap();
     let bare = || request(STRANGER, "/", &[]);
-    assert_eq!(told(&listed(), bare()), "the request names no host");
+    assert_eq!(summary(&listed(), bare()), "the request names no host");
     let table = [
         ("example.org", "http example.org 80 203.0.113.7 5000 "),
         // It need not be on the list.
@@ -522,15 +524,21 @@ fn origin_9_a_request_without_a_host_has_the_default_host() {
     for (host, expected) in table {
         for layer in [listed(), OriginLayer::new()] {
             let layer = layer.default_host(host).unwrap();
-            assert_eq!(told(&layer, bare()), expected, "{host}");
-            assert_eq!(told(&layer, request(STRANGER, "/", &["host: "])), expected);
-            assert_eq!(told(&layer, http2(bare())), expected);
+            assert_eq!(summary(&layer, bare()), expected, "{host}");
+            assert_eq!(
+                summary(&layer, request(STRANGER, "/", &["host: "])),
+                expected
+            );
+            assert_eq!(summary(&layer, http2(bare())), expected);
         }
     }
     // The last call counts.
     let layer = listed().default_host("a.example").unwrap();
     let layer = layer.default_host("b.example").unwrap();
-    assert_eq!(told(&layer, bare()), "http b.example 80 203.0.113.7 5000 ");
+    assert_eq!(
+        summary(&layer, bare()),
+        "http b.example 80 203.0.113.7 5000 "
+    );
     // A host that is named counts before it, and has to be on the list.
     for (peer, header, expected) in [
         (STRANGER, HOST, "http example.org 80 203.0.113.7 5000 "),
@@ -551,12 +559,12 @@ fn origin_9_a_request_without_a_host_has_the_default_host() {
         ),
         (PROXY, "x-forwarded-port: 81", "http b.example 81 - - "),
     ] {
-        let got = told(&layer, request(peer, "/", &[header]));
+        let got = summary(&layer, request(peer, "/", &[header]));
         assert_eq!(got, expected, "{header}");
     }
 }
 
-/// Each row of the README's table, with nothing configured but what the row needs.
+/// Each row of the README's table, with only the options that the row needs.
 #[test]
 fn the_defaults_are_those_of_the_readme() {
     let forwarded = [
@@ -613,14 +621,14 @@ fn the_defaults_are_those_of_the_readme() {
             ),
         ];
         for (layer, peer, headers, expected) in table {
-            let got = told(&layer, request(peer, "/", headers));
+            let got = summary(&layer, request(peer, "/", headers));
             assert_eq!(got, expected, "{headers:?}");
         }
     }
 }
 
 #[test]
-fn a_wrong_configuration_says_what_would_be_right() {
+fn origin_16_an_error_has_what_was_found_and_expected() {
     let table = [
         (
             OriginLayer::new()
@@ -694,7 +702,7 @@ fn an_origin_costs_the_extension_and_the_host() {
 }
 
 #[test]
-fn the_kind_of_an_error_names_the_option() {
+fn origin_16_the_kind_of_an_error_names_the_option() {
     let layer = OriginLayer::new;
     for (error, kind) in [
         (

@@ -1,4 +1,4 @@
-//! Requests, and what the layer makes of them.
+//! Makes requests and calls the layer with them.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -11,7 +11,7 @@ use tower_origin::{BadOrigin, Origin, OriginLayer, PeerAddr, XForwarded};
 
 /// The address of a proxy that the tests trust.
 pub(crate) const PROXY: &str = "10.0.0.1:4000";
-/// One of whom nobody knows anything.
+/// The address of a peer that the tests do not trust.
 pub(crate) const STRANGER: &str = "203.0.113.7:5000";
 
 /// Trusts 10.0.0.0/8 and fd00::/8.
@@ -21,12 +21,12 @@ pub(crate) fn behind_proxies() -> OriginLayer {
         .unwrap()
 }
 
-/// The same, where the proxies set all of X-Forwarded-*.
+/// The same, for proxies that set all of X-Forwarded-*.
 pub(crate) fn behind_thorough_proxies() -> OriginLayer {
     behind_proxies().x_forwarded([XForwarded::Host, XForwarded::Port, XForwarded::Prefix])
 }
 
-/// A request from a peer with these headers, written `name: value`.
+/// Returns a request from a peer with these headers, written `name: value`.
 pub(crate) fn request(peer: &str, uri: &str, headers: &[&str]) -> Request<()> {
     let mut request = Request::get(uri).body(()).unwrap();
     if !peer.is_empty() {
@@ -47,7 +47,8 @@ pub(crate) fn http2(mut request: Request<()>) -> Request<()> {
     request
 }
 
-/// The parts that the inner service sees, or why it sees none, with the text that the client gets.
+/// Returns the parts that the inner service sees, or the reason of the rejection with the client's
+/// text.
 pub(crate) fn seen(
     layer: &OriginLayer,
     request: Request<()>,
@@ -83,8 +84,8 @@ pub(crate) fn origin(layer: &OriginLayer, request: Request<()>) -> Result<Origin
     }
 }
 
-/// Scheme, host, port, client and prefix, or why there are none.
-pub(crate) fn told(layer: &OriginLayer, request: Request<()>) -> String {
+/// Returns scheme, host, port, client and prefix, or the reason of the rejection.
+pub(crate) fn summary(layer: &OriginLayer, request: Request<()>) -> String {
     match origin(layer, request) {
         Err(reason) => reason.to_string(),
         Ok(origin) => {

@@ -1,4 +1,4 @@
-//! What is between the layer and its inner service: the response's body and the future.
+//! The body and the future of the layer's response.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use tower_kit::{Rejection, status_of};
 use tower_origin::{BadOrigin, OriginLayer};
 
 #[tokio::test]
-async fn the_body_tells_as_much_of_itself_as_the_inner_one() {
+async fn origin_15_the_body_reports_the_length_of_the_inner_body() {
     for (text, length) in [("abc", 3), ("", 0)] {
         let inner = service_fn(async |_: Request<()>| {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text)))

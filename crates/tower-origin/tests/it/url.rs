@@ -7,7 +7,7 @@ use tower_origin::{Origin, OriginLayer};
 use crate::probe::{PROXY, STRANGER, behind_thorough_proxies, request, seen};
 
 #[test]
-fn a_url_is_what_the_client_asked_for() {
+fn origin_10_a_url_is_that_of_the_clients_request() {
     let layer = behind_thorough_proxies()
         .hosts(["example.org", "[2001:db8::1]"])
         .unwrap();
@@ -77,7 +77,7 @@ fn a_url_is_what_the_client_asked_for() {
 }
 
 #[test]
-fn prefix_and_script_name_go_before_what_is_linked() {
+fn origin_10_a_url_has_prefix_and_script_name() {
     let layer = OriginLayer::new().hosts(["example.org"]).unwrap();
     let layer = layer.https().prefix("/app").unwrap();
     let mut request = request(STRANGER, "/wiki/Start?x", &["host: example.org"]);
@@ -96,7 +96,7 @@ fn prefix_and_script_name_go_before_what_is_linked() {
 }
 
 #[test]
-fn what_asks_for_the_whole_server_has_a_url_without_a_path() {
+fn origin_10_a_request_for_the_whole_server_has_no_path() {
     let layer = OriginLayer::new().hosts(["example.org"]).unwrap();
     for (method, uri) in [(Method::OPTIONS, "*"), (Method::CONNECT, "example.org:80")] {
         let mut request = request(STRANGER, "/", &["host: example.org"]);
@@ -113,7 +113,7 @@ fn what_asks_for_the_whole_server_has_a_url_without_a_path() {
 }
 
 #[test]
-fn the_default_host_stands_in_urls() {
+fn origin_10_the_default_host_is_in_urls() {
     let layer = OriginLayer::new().default_host("example.org").unwrap();
     let url = |headers: &[&str]| {
         let parts = seen(&layer, request(STRANGER, "/a", headers)).unwrap();
@@ -121,12 +121,12 @@ fn the_default_host_stands_in_urls() {
         origin.url(&parts)
     };
     assert_eq!(url(&[]).as_deref(), Some("http://example.org/a"));
-    // The host that a client names is on no list here.
+    // The client names a host, and there is no list.
     assert_eq!(url(&["host: example.org"]), None);
 }
 
 #[test]
-fn without_anybody_who_vouches_for_the_host_there_is_no_url() {
+fn origin_10_without_a_list_of_hosts_there_is_no_url() {
     for (peer, header) in [
         (STRANGER, "host: example.org"),
         (PROXY, "x-forwarded-host: example.org"),

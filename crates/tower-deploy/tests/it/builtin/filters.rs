@@ -325,7 +325,6 @@ async fn an_app_has_its_time() {
 
 #[tokio::test]
 async fn a_body_has_its_limit() {
-    let app = filtered("egg:tower#body-limit\nlimit = 1 KiB", "egg:tower#checksum");
     let sent = |bytes: usize| {
         let body = Body::from("x".repeat(bytes));
         Request::put("/")
@@ -333,11 +332,15 @@ async fn a_body_has_its_limit() {
             .body(body)
             .unwrap()
     };
-    assert_eq!(send(&app, sent(1024)).await.status(), StatusCode::OK);
-    assert_eq!(
-        send(&app, sent(1025)).await.status(),
-        StatusCode::PAYLOAD_TOO_LARGE
-    );
+    for (limit, bytes) in [("1 KiB", 1024), ("1k", 1024), ("1 kB", 1000), ("7", 7)] {
+        let filter = format!("egg:tower#body-limit\nlimit = {limit}");
+        let app = filtered(&filter, "egg:tower#checksum");
+        assert_eq!(send(&app, sent(bytes)).await.status(), StatusCode::OK);
+        assert_eq!(
+            send(&app, sent(bytes + 1)).await.status(),
+            StatusCode::PAYLOAD_TOO_LARGE
+        );
+    }
 }
 
 #[tokio::test]

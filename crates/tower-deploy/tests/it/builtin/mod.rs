@@ -2,7 +2,6 @@
 
 mod composites;
 mod compression;
-mod conditions;
 mod defaults;
 mod files;
 mod filters;

@@ -223,13 +223,13 @@ fn invalid_sizes_are_errors() {
         assert_eq!(
             limit(size),
             format!(
-                "/site/main.ini:7:9: [filter:l] limit: `{size}` is not a size, such as 500, 64 KiB or 10 MB"
+                "/site/main.ini:7:9: [filter:l] limit: `{size}` is not a size, such as 500, 64k or 64 KiB (65,536 bytes), or 64 kB (64,000 bytes)"
             )
         );
     }
     assert_eq!(
         limit(""),
-        "/site/main.ini:7:1: [filter:l] limit: it is empty, and not a size, such as 500, 64 KiB or 10 MB"
+        "/site/main.ini:7:1: [filter:l] limit: it is empty, and not a size, such as 500, 64k or 64 KiB (65,536 bytes), or 64 kB (64,000 bytes)"
     );
     assert_eq!(
         limit("10 MB ; of a body"),
@@ -239,7 +239,7 @@ fn invalid_sizes_are_errors() {
         wrong(
             "[composite:main]\nuse = egg:tower#cascade\napp1 = a\nreplay_limit = 1.5x\n[app:a]\nuse = egg:tower#text\ntext = x\n"
         ),
-        "/site/main.ini:4:16: [composite:main] replay_limit: `1.5x` is not a size, such as 500, 64 KiB or 10 MB"
+        "/site/main.ini:4:16: [composite:main] replay_limit: `1.5x` is not a size, such as 500, 64k or 64 KiB (65,536 bytes), or 64 kB (64,000 bytes)"
     );
 }
 

@@ -1,12 +1,6 @@
-//! The app `proxy`, before upstreams on real sockets.
+//! The app `proxy`: its settings, and what a site around it sees. Its own tests are those of
+//! tower-upstream.
 
-mod bodies;
-mod failures;
-mod forwarding;
-mod heads;
-mod lenient;
-mod names;
-mod pool;
 mod settings;
 mod sockets;
 

@@ -1,6 +1,6 @@
 //! What is wrong with a section, and where.
 
-use http::Request;
+use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -37,6 +37,10 @@ fn what_is_wrong_is_said_at_its_place() {
         (
             "host = theirs\naddress = http://h\n",
             "3:8: [app:main] host: `theirs` is not one of upstream, client",
+        ),
+        (
+            "address = unix:run/x.sock\n",
+            "3:11: [app:main] address: the socket's path has to start with a slash, or with %(here)s",
         ),
         (
             "idle_timeout = 0s\naddress = http://h\n",
@@ -105,13 +109,6 @@ async fn the_defaults_are_those_of_the_readme() {
             ("trusted", "none"),
         ]
     );
-    let readme = README.split_whitespace().collect::<Vec<_>>().join(" ");
-    for sentence in [
-        "A response's head may have 512 lines and about 400 kB.",
-        "Each name that is dropped is logged once, up to 32 names.",
-    ] {
-        assert!(readme.contains(sentence), "{sentence}");
-    }
 
     let upstream = Upstream::bind().await;
     let app = proxy(&upstream, "");
@@ -144,6 +141,81 @@ async fn the_defaults_are_those_of_the_readme() {
         assert!(head.contains(&format!("\r\n{line}\r\n")), "{head}");
     }
     assert!(!head.contains("x_foo"), "{head}");
+}
+
+/// Each setting reaches the upstream's side, `via` among what no setting sets.
+#[tokio::test]
+async fn each_setting_is_passed_on() {
+    for (settings, has, lacks) in [
+        ("", "via: 1.1 tower-deploy\r\n", "x_a"),
+        ("pass_headers = X_A\n", "x_a: 1\r\n", "x_b"),
+        (
+            "suppress_http_headers = User-Agent\n",
+            "x-c: 1\r\n",
+            "user-agent",
+        ),
+        ("host = client\n", "host: client.example\r\n", "host: 127"),
+        ("host = upstream\n", "host: 127.0.0.1:", "\r\nhost: client"),
+        (
+            "trusted = 127.0.0.0/8\n",
+            "x-forwarded-for: 192.0.2.1, 127.0.0.1\r\n",
+            "x_a",
+        ),
+        (
+            "allowed_request_methods = get\n",
+            "GET / HTTP/1.1\r\n",
+            "x_a",
+        ),
+    ] {
+        let upstream = Upstream::bind().await;
+        let app = proxy(&upstream, settings);
+        let request = |method: &str| {
+            let mut request = Request::builder().method(method).uri("/");
+            for (name, value) in [
+                ("host", "client.example"),
+                ("user-agent", "x"),
+                ("x_a", "1"),
+                ("x_b", "1"),
+                ("x-c", "1"),
+                ("x-forwarded-for", "192.0.2.1"),
+            ] {
+                request = request.header(name, value);
+            }
+            let mut request = request.body(Body::default()).unwrap();
+            let peer = tower_origin::PeerAddr("127.0.0.1:9".parse().unwrap());
+            request.extensions_mut().insert(peer);
+            request
+        };
+        let seen = async {
+            let mut peer = upstream.accept().await;
+            let head = peer.head().await;
+            peer.write(OK).await;
+            head
+        };
+        let (head, response) = tokio::join!(seen, ask(&app, request("GET")));
+        assert_eq!(text(response).await, "ok");
+        assert!(head.contains(has), "{settings}: {head}");
+        assert!(!head.contains(lacks), "{settings}: {head}");
+        if settings.starts_with("allowed") {
+            let response = ask(&app, request("PUT")).await;
+            assert_eq!(response.status(), 405);
+            assert_eq!(response.headers()["allow"], "GET");
+        }
+    }
+}
+
+/// The times are those of the file, and not the library's own.
+#[tokio::test]
+async fn each_time_is_passed_on() {
+    let upstream = Upstream::bind().await;
+    let app = proxy(&upstream, "header_timeout = 7s\nidle_timeout = 8s\n");
+    let _peer = used(&upstream, &app).await;
+    let (seconds, response) = seconds_of(app.clone().oneshot(get("/"))).await;
+    assert_eq!((seconds, response.unwrap().status().as_u16()), (7, 504));
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n";
+    let (_peer, response) = tokio::join!(upstream.answers(head), ask(&app, get("/")));
+    let (seconds, body) = seconds_of(response.into_body().collect()).await;
+    assert_eq!((seconds, body.is_err()), (8, true));
 }
 
 async fn seconds_of<T>(wait: impl Future<Output = T>) -> (u64, T) {
@@ -195,48 +267,65 @@ async fn a_head_and_each_frame_of_a_response_have_a_minute() {
     );
 }
 
-/// A request that ends badly takes its connection along, with the late response on it.
-#[tokio::test]
-async fn a_connection_with_a_late_response_is_not_used_again() {
-    for begun in ["", "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nla"] {
-        let upstream = Upstream::bind().await;
-        let app = proxy(&upstream, "header_timeout = 300ms\nidle_timeout = 300ms\n");
-        let mut peer = used(&upstream, &app).await;
-        let late = async {
-            peer.head().await;
-            peer.write(begun).await;
-        };
-        let ((), response) = tokio::join!(late, ask(&app, get("/")));
-        match begun {
-            "" => assert_eq!(response.status().as_u16(), 504),
-            _ => assert!(response.into_body().collect().await.is_err()),
-        }
-        // It may be gone already.
-        peer.try_write("te").await;
-        drop(used(&upstream, &app).await);
+#[test]
+fn a_name_that_could_not_be_passed_on_is_a_mistake() {
+    for (names, error) in [
+        (
+            "X_Forwarded_For",
+            "`x_forwarded_for` is never passed on, since servers take it for `x-forwarded-for`",
+        ),
+        (
+            "X.Real.IP",
+            "`x.real.ip` is never passed on, since servers take it for `x-real-ip`",
+        ),
+        (
+            "Content_Length",
+            "`content_length` is never passed on, since servers take it for `content-length`",
+        ),
+        (
+            "X_A Transfer_Encoding",
+            "`transfer_encoding` is never passed on, since servers take it for `transfer-encoding`",
+        ),
+        (
+            "X-Foo",
+            "`x-foo` is passed on without being named; named are names with other characters than letters, digits and `-`",
+        ),
+        (
+            "Proxy",
+            "`proxy` is never passed on, since the proxy removes it or sets it itself",
+        ),
+        (
+            "X_A Connection",
+            "`connection` is never passed on, since the proxy removes it or sets it itself",
+        ),
+        (
+            "X-Forwarded-For",
+            "`x-forwarded-for` is never passed on, since the proxy removes it or sets it itself",
+        ),
+        ("X_(a)", "`X_(a)` is not a header's name, such as X_Token"),
+    ] {
+        let found = load(&format!("address = http://h\npass_headers = {names}\n"));
+        let found = found.unwrap_err().to_string();
+        let wanted = format!("[app:main] pass_headers: {error}");
+        assert!(found.ends_with(&wanted), "{found}");
     }
 }
 
-/// hyper's pool counts in real time, so that no paused clock helps.
+/// The failures of a rejection are those of its status, which is not that on the wire.
+#[cfg(feature = "cli")]
 #[tokio::test]
-async fn thirty_two_idle_connections_are_kept() {
-    let upstream = Upstream::bind().await;
-    let app = proxy(&upstream, "");
-    let mut asked = Vec::new();
-    let mut peers = Vec::new();
-    for _ in 0..33 {
-        asked.push(tokio::spawn(app.clone().oneshot(get("/"))));
-        let mut peer = upstream.accept().await;
-        peer.head().await;
-        peers.push(peer);
-    }
-    for (peer, asked) in peers.iter_mut().zip(asked) {
-        peer.write(OK).await;
-        assert_eq!(text(asked.await.unwrap().unwrap()).await, "ok");
-    }
-    let mut closed = 0;
-    for mut peer in peers {
-        closed += usize::from(peer.is_closed().await);
-    }
-    assert_eq!(closed, 1);
+async fn a_rejection_for_grpc_is_logged_as_a_failure() {
+    let address = Upstream::bind().await.to_string();
+    let app = load(&format!(
+        "address = {address}\nfilter-with = log\n[filter:log]\nuse = egg:tower#trace\n"
+    ));
+    let (log, _guard) = crate::log::Log::begin(tracing::Level::DEBUG);
+    let request = Request::post("/").header("content-type", "application/grpc");
+    let response = ask(&app.unwrap(), request.body(Body::default()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let log = log.text();
+    assert!(
+        log.contains("response failed classification=Status code: 502"),
+        "{log}"
+    );
 }

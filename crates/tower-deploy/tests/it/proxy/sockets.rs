@@ -1,19 +1,11 @@
-//! Upstreams that say what a test tells them to, and clients that see each byte.
+//! Upstreams that respond as a test tells them to.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, time::Duration};
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use tower::ServiceExt;
-use tower_deploy::App;
-use tower_origin::PeerAddr;
 
 /// A listener on loopback. Its `Display` is its URL.
 pub(crate) struct Upstream(TcpListener);
@@ -24,38 +16,15 @@ impl Upstream {
     }
 
     pub(crate) async fn accept(&self) -> Wire {
-        Wire::new(self.0.accept().await.unwrap().0)
+        Wire(self.0.accept().await.unwrap().0)
     }
 
-    /// Takes the head of a request, and answers with this.
+    /// Takes the head of a request, and responds with this.
     pub(crate) async fn answers(&self, answer: &str) -> Wire {
         let mut peer = self.accept().await;
         peer.head().await;
         peer.write(answer).await;
         peer
-    }
-
-    /// Whether somebody connects within a short time.
-    pub(crate) async fn is_asked(&self) -> bool {
-        tokio::time::timeout(super::SHORT, self.0.accept())
-            .await
-            .is_ok()
-    }
-
-    /// Answers one request without a body after the other, each on a connection of its own, and gives their heads.
-    pub(crate) fn answering(self, answer: &'static str) -> tokio::sync::mpsc::Receiver<String> {
-        let (heads, received) = tokio::sync::mpsc::channel(9);
-        tokio::spawn(async move {
-            loop {
-                let mut wire = self.accept().await;
-                let head = wire.head().await;
-                wire.write(answer).await;
-                if heads.send(head).await.is_err() {
-                    return;
-                }
-            }
-        });
-        received
     }
 }
 
@@ -66,116 +35,21 @@ impl fmt::Display for Upstream {
 }
 
 /// One end of a connection.
-pub(crate) struct Wire<S = TcpStream> {
-    stream: S,
-    read: Vec<u8>,
-}
+pub(crate) struct Wire(TcpStream);
 
-impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Wire<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self {
-            stream,
-            read: Vec::new(),
-        }
-    }
-
+impl Wire {
     pub(crate) async fn write(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).await.unwrap();
-        self.stream.flush().await.unwrap();
+        self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// Up to and with this.
-    pub(crate) async fn until(&mut self, end: &str) -> String {
-        if end.is_empty() {
-            return String::new();
-        }
-        loop {
-            let found = self
-                .read
-                .windows(end.len())
-                .position(|at| at == end.as_bytes());
-            if let Some(found) = found {
-                let rest = self.read.split_off(found + end.len());
-                let taken = std::mem::replace(&mut self.read, rest);
-                return String::from_utf8(taken).unwrap();
-            }
-            let got = tokio::time::timeout(
-                Duration::from_secs(10),
-                self.stream.read_buf(&mut self.read),
-            );
-            let got = got.await.unwrap().unwrap();
-            let so_far = String::from_utf8_lossy(&self.read);
-            assert!(got > 0, "the end came before {end:?}: {so_far:?}");
-        }
-    }
-
+    /// Reads the head of a request without a body.
     pub(crate) async fn head(&mut self) -> String {
-        self.until("\r\n\r\n").await
-    }
-
-    /// All up to the end, whether it is an orderly one or not.
-    pub(crate) async fn rest(mut self) -> String {
-        loop {
-            let got = tokio::time::timeout(
-                Duration::from_secs(10),
-                self.stream.read_buf(&mut self.read),
-            );
-            if matches!(got.await.unwrap(), Ok(0) | Err(_)) {
-                return String::from_utf8(self.read).unwrap();
-            }
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let read = self.0.read_buf(&mut head);
+            let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+            assert!(read.unwrap().unwrap() > 0, "the end came before the head's");
         }
+        String::from_utf8(head).unwrap()
     }
-
-    /// What comes within a short time.
-    pub(crate) async fn now(&mut self) -> String {
-        let _ = tokio::time::timeout(super::SHORT, async {
-            while self.stream.read_buf(&mut self.read).await.unwrap() > 0 {}
-        })
-        .await;
-        String::from_utf8(std::mem::take(&mut self.read)).unwrap()
-    }
-
-    /// As `write`, where the other end may be gone.
-    pub(crate) async fn try_write(&mut self, text: &str) {
-        let _ = self.stream.write_all(text.as_bytes()).await;
-    }
-
-    /// Whether the other end closes the connection within a short time.
-    pub(crate) async fn is_closed(&mut self) -> bool {
-        let read = self.stream.read_buf(&mut self.read);
-        let read = tokio::time::timeout(Duration::from_millis(20), read).await;
-        matches!(read, Ok(Ok(0) | Err(_)))
-    }
-
-    pub(crate) async fn shut_down(&mut self) {
-        self.stream.shutdown().await.unwrap();
-    }
-}
-
-/// A server before an app, which tells it the peer's address.
-pub(crate) async fn serve(app: App) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, peer) = listener.accept().await.unwrap();
-            let app = app.clone().map_request(
-                move |mut request: http::Request<hyper::body::Incoming>| {
-                    request.extensions_mut().insert(PeerAddr(peer));
-                    request
-                },
-            );
-            tokio::spawn(async move {
-                let server = auto::Builder::new(TokioExecutor::new());
-                let connection =
-                    server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
-                let _ = connection.await;
-            });
-        }
-    });
-    address
-}
-
-pub(crate) async fn client(server: SocketAddr) -> Wire {
-    Wire::new(TcpStream::connect(server).await.unwrap())
 }

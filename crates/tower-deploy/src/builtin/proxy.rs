@@ -1,0 +1,126 @@
+//! `egg:tower#proxy`: passes requests on to another HTTP server, by TCP or through a Unix socket.
+//!
+//! It is Paste's `make_proxy`, with its names of settings. Each value reads itself, so that an error
+//! is reported at its own place in the file.
+
+use std::{fmt::Display, str::FromStr, time::Duration};
+
+use http::{HeaderName, Method};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use tower_upstream::{
+    Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, Upstream,
+};
+
+use crate::{App, Settings, de::some_time};
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct Proxy {
+    #[serde(skip_serializing)]
+    address: Parsed<ProxyAddress>,
+    /// All, if there are none.
+    #[serde(default, skip_serializing)]
+    allowed_request_methods: Vec<Parsed<AllowedMethod>>,
+    #[serde(default, skip_serializing)]
+    suppress_http_headers: Vec<Parsed<Suppressed>>,
+    #[serde(default, skip_serializing)]
+    pass_headers: Vec<Parsed<PassedHeader>>,
+    #[serde(default)]
+    host: Host,
+    #[serde(default = "five_seconds", deserialize_with = "some_time")]
+    connect_timeout: Duration,
+    #[serde(default = "a_minute", deserialize_with = "some_time")]
+    header_timeout: Duration,
+    #[serde(default = "a_minute", deserialize_with = "some_time")]
+    idle_timeout: Duration,
+    #[serde(default, skip_serializing)]
+    trusted: Vec<Parsed<Network>>,
+}
+
+fn five_seconds() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn a_minute() -> Duration {
+    Duration::from_secs(60)
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Host {
+    #[default]
+    Upstream,
+    Client,
+}
+
+pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BuildError> {
+    let mut upstream = Upstream::new(settings.address.0.0)?
+        .suppressed_headers(settings.suppress_http_headers.into_iter().map(|it| it.0.0))
+        .passed_headers(settings.pass_headers.into_iter().map(|it| it.0))?
+        .host(match settings.host {
+            Host::Upstream => HostPolicy::Upstream,
+            Host::Client => HostPolicy::Client,
+        })
+        .via("tower-deploy")?
+        .connect_timeout(settings.connect_timeout)
+        .header_timeout(settings.header_timeout)
+        .idle_timeout(settings.idle_timeout)
+        .trusted(settings.trusted.into_iter().map(|it| it.0))?;
+    let methods = settings.allowed_request_methods;
+    if !methods.is_empty() {
+        upstream = upstream.allowed_methods(methods.into_iter().map(|it| it.0.0));
+    }
+    Ok(App::new(upstream))
+}
+
+/// A value, or a word of a list, that is read as a `T`.
+struct Parsed<T>(T);
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+struct ProxyAddress(Address);
+
+impl FromStr for ProxyAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map(Self)
+            .map_err(|error: BuildError| match error.kind() {
+                BuildErrorKind::Socket => format!("{error}, or with %(here)s"),
+                _ => error.to_string(),
+            })
+    }
+}
+
+/// Paste takes methods in lower case, too. In HTTP they are in upper case, and `get` is another
+/// method than `GET`.
+struct AllowedMethod(Method);
+
+impl FromStr for AllowedMethod {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match Method::from_bytes(text.to_ascii_uppercase().as_bytes()) {
+            Ok(Method::CONNECT) => Err("CONNECT cannot be passed on".to_owned()),
+            Ok(method) => Ok(Self(method)),
+            Err(_) => Err(format!("`{text}` is not a method, such as GET")),
+        }
+    }
+}
+
+struct Suppressed(HeaderName);
+
+impl FromStr for Suppressed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        HeaderName::from_bytes(text.as_bytes())
+            .map(Self)
+            .map_err(|_| format!("`{text}` is not a header's name, such as User-Agent"))
+    }
+}

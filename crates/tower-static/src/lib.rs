@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod conditions;
+mod error;
+mod file;
+mod files;
+mod future;
+mod paths;
+mod range;
+mod service;
+mod version;
+
+pub use body::ResponseBody;
+pub use error::{CharsetError, FilesError};
+pub use files::Files;
+pub use future::ResponseFuture;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -1,0 +1,210 @@
+//! The story of one request.
+
+use std::{
+    convert::Infallible,
+    fs,
+    io::{self, ErrorKind},
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{
+        ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        LAST_MODIFIED, LOCATION,
+    },
+    request,
+};
+use tower_environ::ScriptName;
+use tower_kit::Rejection;
+use tower_service::Service;
+
+use crate::{
+    FilesError, ResponseBody, ResponseFuture,
+    file::{Opened, is_same_as_one_of},
+    files::{Files, Options},
+    paths::{file_below, is_served},
+    range::{Selected, selected},
+};
+
+impl<B> Service<Request<B>> for Files {
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Drops the request's body without reading it.
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let (head, _) = request.into_parts();
+        let options = self.options.clone();
+        if !is_served(head.uri.path(), options.dotfiles, options.well_known) {
+            let response = not_served().response_for(&head);
+            return ResponseFuture::ready(response.map(ResponseBody::own));
+        }
+        ResponseFuture::reading(tokio::task::spawn_blocking(move || {
+            options.find(&head).unwrap_or_else(|rejection| {
+                if rejection.status().is_server_error() {
+                    let (error, path) = (rejection.error(), head.uri.path());
+                    tracing::warn!(%error, path, "a file cannot be read");
+                }
+                rejection.response_for(&head).map(ResponseBody::own)
+            })
+        }))
+    }
+}
+
+impl Options {
+    /// Returns the response to a request. It looks before it opens: a pipe would wait for a writer.
+    fn find(&self, head: &request::Parts) -> Result<Response<ResponseBody>, Rejection> {
+        let mut file = file_below(&self.root, head.uri.path());
+        let is_index = head.uri.path().ends_with('/');
+        if is_index {
+            file.push("index.html");
+        }
+        let metadata = fs::metadata(&file).map_err(unreadable)?;
+        let is_read = [Method::GET, Method::HEAD].contains(&head.method);
+        if metadata.is_dir() && self.index && !is_index && is_read {
+            return to_directory(head);
+        }
+        let is_shown = metadata.is_file() && (self.index || !is_index);
+        // A link to a hidden file is that file.
+        if !is_shown || is_same_as_one_of(&file, &metadata, &self.hidden) {
+            return Err(not_served());
+        }
+        if !is_read {
+            let rejection =
+                Rejection::new(StatusCode::METHOD_NOT_ALLOWED, FilesError::MethodNotAllowed);
+            return Err(rejection.with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
+        }
+        let now = SystemTime::now();
+        let opened = Opened::open(&file, &self.charset, now).map_err(unreadable)?;
+        self.send(opened, head, now)
+    }
+
+    fn send(
+        &self,
+        opened: Opened,
+        head: &request::Parts,
+        now: SystemTime,
+    ) -> Result<Response<ResponseBody>, Rejection> {
+        let (validators, length) = (opened.validators, opened.length);
+        let precondition = validators.status(&head.headers);
+        if precondition == Some(StatusCode::PRECONDITION_FAILED) {
+            return Err(Rejection::new(
+                StatusCode::PRECONDITION_FAILED,
+                FilesError::PreconditionFailed,
+            ));
+        }
+        // Ranges are for GET only (RFC 9110, section 14.2).
+        let is_get = head.method == Method::GET;
+        let selected = match is_get && validators.allow_range(&head.headers, now) {
+            true => selected(&head.headers, length),
+            false => Selected::Whole,
+        };
+
+        let mut response = Response::new(ResponseBody::default());
+        let headers = response.headers_mut();
+        // A 304 has these as the 200 would (RFC 9110, section 15.4.5).
+        headers.extend(validators.etag.map(|etag| (ETAG, etag)));
+        let date = validators.last_modified.map(httpdate::fmt_http_date);
+        headers.extend(date.map(|date| (LAST_MODIFIED, text(date))));
+        let cache_control = self.cache_control.clone();
+        headers.extend(cache_control.map(|cache_control| (CACHE_CONTROL, cache_control)));
+        if let Some(precondition) = precondition {
+            *response.status_mut() = precondition;
+            return Ok(response);
+        }
+        let part = match selected {
+            Selected::Whole => 0..length,
+            Selected::Part(part) => {
+                let range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+                headers.insert(CONTENT_RANGE, text(range));
+                part
+            }
+            Selected::Nothing => {
+                let rejection = Rejection::new(
+                    StatusCode::RANGE_NOT_SATISFIABLE,
+                    FilesError::RangeNotSatisfiable,
+                );
+                let range = text(format!("bytes */{length}"));
+                return Err(rejection.with_header(CONTENT_RANGE, range));
+            }
+        };
+        headers.insert(CONTENT_TYPE, opened.content_type);
+        headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if headers.contains_key(CONTENT_RANGE) {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        if is_get {
+            let body = ResponseBody::of_file(opened.file, part).map_err(unreadable)?;
+            *response.body_mut() = body;
+        }
+        Ok(response)
+    }
+}
+
+/// Redirects to a directory's path with a slash, including the path where it is mounted.
+fn to_directory(head: &request::Parts) -> Result<Response<ResponseBody>, Rejection> {
+    let uri = &head.uri;
+    let script_name = ScriptName::of(uri, &head.extensions);
+    let path = format!("{}{}", script_name.as_str(), uri.path());
+    // With two slashes at its start it would be another host.
+    let mut location = format!("/{}/", path.trim_start_matches('/'));
+    if let Some(query) = uri.query() {
+        location.extend(["?", query]);
+    }
+    let location = HeaderValue::try_from(location).map_err(|_| not_served())?;
+    let mut response = Response::new(ResponseBody::default());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+/// Returns the rejection for a path that leads to no file which clients may have.
+fn not_served() -> Rejection {
+    Rejection::new(StatusCode::NOT_FOUND, FilesError::NotServed)
+}
+
+/// Returns the rejection for a file that cannot be opened. A file that was removed meanwhile is a
+/// 404, so that a cascade falls through to its next service.
+fn unreadable(error: io::Error) -> Rejection {
+    let status = match error.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::InvalidFilename
+        | ErrorKind::InvalidInput => StatusCode::NOT_FOUND,
+        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Rejection::new(status, error)
+}
+
+/// Returns a header's value, which has only names, digits and punctuation.
+fn text(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("it has no control characters")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn static_11_only_what_the_machine_lacks_is_a_server_error() {
+        for (kind, expected) in [
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::NotADirectory, 404),
+            (ErrorKind::InvalidFilename, 404),
+            (ErrorKind::PermissionDenied, 403),
+            (ErrorKind::OutOfMemory, 500),
+            (ErrorKind::Other, 500),
+        ] {
+            assert_eq!(unreadable(kind.into()).status(), expected, "{kind}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
+
+/// A value that an option of [`Upstream`](crate::Upstream) does not take.
+///
+/// It does not show an address, which may have a password in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    kind: BuildErrorKind,
+    message: Cow<'static, str>,
+}
+
+/// The kind of a [`BuildError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BuildErrorKind {
+    /// The address is not a URL, or not a whole one.
+    Address,
+    /// The address has a scheme other than `http` and `unix`, or there are no Unix sockets here.
+    Scheme,
+    /// The address has a user or a password in it.
+    Credentials,
+    /// The address has no host, or an invalid port.
+    Host,
+    /// The address has an invalid path, a query or a fragment.
+    Path,
+    /// The address of a Unix socket does not begin with a slash.
+    Socket,
+    /// The name is not that of a header that can be passed on by its name.
+    Header,
+    /// The text is neither an IP address nor a network.
+    Network,
+    /// The name is not a token, so it cannot stand in `Via`.
+    Via,
+}
+
+impl BuildError {
+    pub(crate) fn new(kind: BuildErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        let message = message.into();
+        Self { kind, message }
+    }
+
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> BuildErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for BuildError {}
+
+impl From<Infallible> for BuildError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,177 @@
+//! The headers that name the client: X-Forwarded-For, -Host, -Proto, -Port and -Prefix, and
+//! `Forwarded` (RFC 7239).
+
+use std::net::IpAddr;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{Entry, FORWARDED},
+    request::Parts,
+    uri::Scheme,
+};
+use tower_environ::MountExt;
+use tower_origin::{Origin, PeerAddr};
+
+use crate::{Network, host, names::is_plain};
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// Returns whether a header, by its name in lower case, is about the client. All names that begin
+/// with X-Forwarded- count, because X-Forwarded-User can lie as well as X-Forwarded-For.
+pub(crate) fn is_forwarding(name: &str) -> bool {
+    matches!(name, "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
+}
+
+/// Returns the forwarding headers for the upstream, which replace all those of the request. They
+/// are made before any header is removed, so that no `Connection` header removes them (as in
+/// CVE-2022-31813).
+pub(crate) fn headers(parts: &Parts, host: Option<&HeaderValue>, trusted: &[Network]) -> HeaderMap {
+    let peer = parts.extensions.get::<PeerAddr>();
+    let peer = peer.map(|peer| peer.0.ip().to_canonical());
+    let origin = parts.extensions.get::<Origin>();
+    let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|net| net.contains(peer)));
+    let mut headers = match is_trusted {
+        true => handed_on(parts, host, peer, origin),
+        false => our_own(host, peer, origin),
+    };
+    prefix(
+        &mut headers,
+        origin.filter(|_| !is_trusted),
+        parts.script_name(),
+    );
+    headers
+}
+
+/// Returns headers that have nothing of the peer's own headers. An `Origin` counts, because
+/// tower-origin knows which peers to believe.
+fn our_own(host: Option<&HeaderValue>, peer: Option<IpAddr>, origin: Option<&Origin>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let client = match origin {
+        Some(origin) => origin.client(),
+        None => peer,
+    };
+    if let Some(client) = client {
+        insert(&mut headers, FOR, client.to_string());
+    }
+    insert(&mut headers, PROTO, scheme(origin));
+    match origin.and_then(|origin| Some((origin.authority()?, origin.port()))) {
+        Some((host, port)) => {
+            insert(&mut headers, HOST, host);
+            insert(&mut headers, PORT, port.to_string());
+        }
+        None => {
+            if let Some(host) = host {
+                headers.insert(HOST, host.clone());
+                insert(&mut headers, PORT, port(host, origin).to_string());
+            }
+        }
+    }
+    headers
+}
+
+/// Returns the headers of a trusted peer, with the peer's own address. They stay in the kind of
+/// header that the peer uses: an upstream that finds both kinds cannot know which one is a proxy's.
+fn handed_on(
+    parts: &Parts,
+    host: Option<&HeaderValue>,
+    peer: Option<IpAddr>,
+    origin: Option<&Origin>,
+) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &parts.headers {
+        if is_forwarding(name.as_str()) && is_plain(name.as_str()) {
+            headers.append(name, value.clone());
+        }
+    }
+    let has_x = [FOR, HOST, PROTO]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    if headers.contains_key(FORWARDED) {
+        let node = match peer {
+            Some(IpAddr::V6(peer)) => format!("\"[{peer}]\""),
+            Some(IpAddr::V4(peer)) => peer.to_string(),
+            None => "unknown".to_owned(),
+        };
+        let mut element = format!("for={node};proto={}", scheme(origin));
+        if let Some(Ok(host)) = host.map(HeaderValue::to_str) {
+            // A host has no character that has to be escaped.
+            element += &format!(";host=\"{host}\"");
+        }
+        append(&mut headers, &FORWARDED, &element);
+        if !has_x {
+            return headers;
+        }
+    }
+    // Otherwise the peer would stand for a client that `Forwarded` hides or names.
+    let names_client = headers.contains_key(FOR) || !headers.contains_key(FORWARDED);
+    if let (Some(peer), true) = (peer, names_client) {
+        append(&mut headers, &FOR, &peer.to_string());
+    }
+    if let (Some(host), false) = (host, headers.contains_key(HOST)) {
+        if let Entry::Vacant(entry) = headers.entry(PORT) {
+            entry.insert(port(host, origin).into());
+        }
+        headers.insert(HOST, host.clone());
+    }
+    if !headers.contains_key(PROTO) {
+        insert(&mut headers, PROTO, scheme(origin));
+    }
+    headers
+}
+
+/// Sets the prefix that mounts have stripped from the path: that of outer proxies, and then that of
+/// this server.
+fn prefix(headers: &mut HeaderMap, origin: Option<&Origin>, script_name: &str) {
+    let outer = headers.get_all(PREFIX).iter().next_back();
+    let outer = outer.map_or(
+        origin.map_or("", Origin::prefix).as_bytes(),
+        HeaderValue::as_bytes,
+    );
+    let outer = outer.strip_suffix(b"/").unwrap_or(outer);
+    let whole = [outer, script_name.as_bytes()].concat();
+    // A link that begins with two slashes would lead to another host.
+    if script_name.is_empty() && headers.contains_key(PREFIX)
+        || whole.is_empty()
+        || whole.starts_with(b"//")
+    {
+        return;
+    }
+    if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+        headers.insert(PREFIX, whole);
+    }
+}
+
+fn scheme(origin: Option<&Origin>) -> String {
+    origin.map_or(&Scheme::HTTP, Origin::scheme).to_string()
+}
+
+/// Returns the port in the host, or otherwise that of the scheme.
+fn port(named: &HeaderValue, origin: Option<&Origin>) -> u16 {
+    let is_https = origin.is_some_and(|origin| *origin.scheme() == Scheme::HTTPS);
+    host::port(named).unwrap_or(if is_https { 443 } else { 80 })
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    // Addresses, schemes, hosts and ports are values.
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Appends to a list, and makes it one line: some servers read only the first line, others only the
+/// last.
+fn append(headers: &mut HeaderMap, name: &HeaderName, last: &str) {
+    let mut list: Vec<u8> = Vec::new();
+    for value in headers.get_all(name) {
+        list.extend_from_slice(value.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(last.as_bytes());
+    if let Ok(list) = HeaderValue::from_bytes(&list) {
+        headers.insert(name, list);
+    }
+}

@@ -1,0 +1,419 @@
+//! The headers of the request to the upstream, and of the response to the client.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, VIA},
+};
+use http_body::Body;
+use tower_kit::content::content_length;
+
+use crate::{
+    length::Length,
+    names::{is_plain, plain},
+    one_hop::{is_of_one_message, is_ours},
+};
+
+/// Changes a request's headers into those for the upstream.
+pub(crate) fn to_upstream(
+    headers: &mut HeaderMap,
+    version: Version,
+    forwarding: HeaderMap,
+    suppressed: &[HeaderName],
+    host: HeaderValue,
+    length: Length,
+    via_name: &str,
+) {
+    let wants_trailers = takes_trailers(headers);
+    remove_named_by_connection(headers);
+    remove(headers, |name| is_ours(&plain(name.as_str())));
+    headers.extend(forwarding);
+    headers.append(VIA, via(version, via_name));
+    join_cookies(headers);
+    remove(headers, |name| {
+        let name = plain(name.as_str());
+        suppressed.iter().any(|suppressed| *suppressed == *name)
+    });
+    headers.insert(HOST, host);
+    length.set(headers);
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        // RFC 9110, section 10.1.4: a message with `TE` names it in `Connection`.
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+}
+
+/// Removes from the trailers what is removed from the headers: an upstream may merge the two (RFC
+/// 9110, section 6.5.1).
+pub(crate) fn trailers_to_upstream(trailers: &mut HeaderMap) {
+    remove(trailers, |name| {
+        !is_plain(name.as_str()) || is_ours(name.as_str())
+    });
+}
+
+/// Removes from a response's trailers the fields about one hop, and its length.
+pub(crate) fn trailers_to_client(trailers: &mut HeaderMap) {
+    remove(trailers, is_of_one_message);
+}
+
+/// Returns whether there is a transfer coding besides `chunked`, which is not decoded here (RFC
+/// 9112, section 6.1).
+pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().flat_map(members);
+    codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"chunked"))
+}
+
+/// Removes the request's headers that the upstream might take for others, except those `passed`
+/// by name, and returns their names.
+pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -> Vec<HeaderName> {
+    remove(headers, |name| {
+        !is_plain(name.as_str()) && !passed.contains(name)
+    })
+}
+
+/// Changes a response's headers into those for the client.
+pub(crate) fn to_client<B: Body>(
+    headers: &mut HeaderMap,
+    method: &Method,
+    status: StatusCode,
+    body: &B,
+) {
+    let length = content_length(headers);
+    remove_named_by_connection(headers);
+    remove(headers, is_of_one_message);
+    trim_unfolded(headers);
+    // RFC 9110, section 8.6: in response to HEAD and in a 304 it is the length of the body that is
+    // left out. A 204 has none.
+    let length = match status {
+        StatusCode::NO_CONTENT => None,
+        StatusCode::NOT_MODIFIED => length,
+        _ if method == Method::HEAD => length,
+        // With Transfer-Encoding it does not count (RFC 9112, section 6.3), so it is that of the
+        // body.
+        _ => length.and(body.size_hint().exact()),
+    };
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+}
+
+/// Returns whether the upstream closes the connection after this response (RFC 9112, section 9.3).
+pub(crate) fn closes(version: Version, headers: &HeaderMap) -> bool {
+    let has = |option: &[u8]| {
+        let mut options = headers.get_all(CONNECTION).iter().flat_map(members);
+        options.any(|member| member.eq_ignore_ascii_case(option))
+    };
+    has(b"close") || (version < Version::HTTP_11 && !has(b"keep-alive"))
+}
+
+/// Removes the fields that `Connection` names, on all its lines. Fields that must not be removed
+/// are set afterwards.
+fn remove_named_by_connection(headers: &mut HeaderMap) {
+    let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
+    for name in lines.iter().flat_map(members) {
+        if let Ok(name) = HeaderName::from_bytes(name) {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Removes the fields for which the function returns `true`, and returns their names.
+fn remove(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName) -> bool) -> Vec<HeaderName> {
+    let removed: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_meant(name))
+        .cloned()
+        .collect();
+    for name in &removed {
+        headers.remove(name);
+    }
+    removed
+}
+
+/// Trims values. At its ends, a folded value may have the space that replaced a line's end. A value
+/// has no space there (RFC 9112, section 5.1).
+fn trim_unfolded(headers: &mut HeaderMap) {
+    for value in headers.values_mut() {
+        let trimmed = value.as_bytes().trim_ascii();
+        if trimmed.len() < value.len()
+            && let Ok(trimmed) = HeaderValue::from_bytes(trimmed)
+        {
+            *value = trimmed;
+        }
+    }
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let mut all = headers.get_all(TE).iter().flat_map(members);
+    all.any(|member| member.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// Returns the members of a list.
+fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    let members = value.as_bytes().split(|&byte| byte == b',');
+    members.map(<[u8]>::trim_ascii)
+}
+
+/// Returns the entry for `Via`, which a gateway must send in requests (RFC 9110, section 7.6.3). In
+/// responses it is optional, and would show every client what is in between.
+fn via(version: Version, name: &str) -> HeaderValue {
+    let version = match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2.0",
+        Version::HTTP_3 => "3.0",
+        _ => "1.1",
+    };
+    HeaderValue::from_str(&format!("{version} {name}")).expect("a number and a token are a value")
+}
+
+/// Joins cookies: HTTP/2 may split them, and HTTP/1.1 has one line of them (RFC 9113, section
+/// 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    if let Ok(cookies) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+        headers.insert(COOKIE, cookies);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Empty, Full, StreamBody};
+
+    use super::*;
+
+    fn map(headers: &[(&str, &str)]) -> HeaderMap {
+        let headers = headers.iter().map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            (name, HeaderValue::from_str(value).unwrap())
+        });
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, value);
+        }
+        map
+    }
+
+    fn passed(headers: &[(&str, &str)]) -> Vec<String> {
+        let mut headers = map(headers);
+        let host = HeaderValue::from_static("up");
+        let none = HeaderMap::new();
+        let length = Length::NoBody;
+        to_upstream(
+            &mut headers,
+            Version::HTTP_11,
+            none,
+            &[],
+            host,
+            length,
+            "me",
+        );
+        let lines = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let mut lines: Vec<String> = lines.collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn upstream_2_a_field_about_one_hop_stays_there() {
+        for (given, left) in [
+            (vec![("Accept", "*/*")], vec!["accept: */*"]),
+            (vec![("Connection", "close"), ("A", "1")], vec!["a: 1"]),
+            (
+                vec![
+                    ("Connection", "X-A, x-B"),
+                    ("connection", " ,x-C,"),
+                    ("X-a", "1"),
+                    ("x-b", "2"),
+                    ("X-C", "3"),
+                    ("x-d", "4"),
+                ],
+                vec!["x-d: 4"],
+            ),
+            (vec![("Connection", "\"x y\", X-A"), ("x-a", "1")], vec![]),
+            (
+                vec![
+                    ("Keep-Alive", "timeout=5"),
+                    ("Proxy-Connection", "close"),
+                    ("Proxy-Authorization", "Basic x"),
+                    ("Upgrade", "h2c"),
+                    ("HTTP2-Settings", "x"),
+                    ("Transfer-Encoding", "chunked"),
+                    ("Content-Length", "5"),
+                    ("Content-Length", "6"),
+                    ("Expect", "100-continue"),
+                    ("Proxy", "http://evil"),
+                    ("TE", "gzip"),
+                ],
+                vec![],
+            ),
+            (
+                vec![
+                    ("X_Forwarded_For", "1"),
+                    ("Content_Length", "1"),
+                    ("Transfer_Encoding", "x"),
+                    ("X-Real_IP", "1"),
+                    ("X.Forwarded.For", "1"),
+                    ("Content~Length", "1"),
+                    ("X_Y", "1"),
+                ],
+                vec!["x_y: 1"],
+            ),
+            (
+                vec![("TE", "gzip, Trailers"), ("Trailer", "x")],
+                vec!["connection: te", "te: trailers", "trailer: x"],
+            ),
+            (
+                vec![("Cookie", "a=1"), ("Cookie", "b=2")],
+                vec!["cookie: a=1; b=2"],
+            ),
+            (
+                vec![("Connection", "host, via"), ("Host", "a"), ("Via", "x")],
+                vec![],
+            ),
+        ] {
+            let mut left: Vec<String> = left.into_iter().map(String::from).collect();
+            left.extend(["host: up".to_owned(), "via: 1.1 me".to_owned()]);
+            left.sort();
+            assert_eq!(passed(&given), left);
+        }
+    }
+
+    #[test]
+    fn upstream_2_a_field_about_one_hop_is_no_trailer() {
+        let mut trailers = map(&[
+            ("Connection", "close"),
+            ("Upgrade", "x"),
+            ("Transfer-Encoding", "chunked"),
+            ("Content-Length", "9"),
+            ("X-Sum", "1"),
+        ]);
+        trailers_to_client(&mut trailers);
+        assert_eq!(trailers, map(&[("x-sum", "1")]));
+        // To the upstream, more fields are the proxy's own.
+        let mut trailers = map(&[
+            ("Connection", "close"),
+            ("Content-Length", "9"),
+            ("Expect", "100-continue"),
+            ("Forwarded", "for=192.0.2.1"),
+            ("Host", "example.org"),
+            ("Proxy", "http://example.org"),
+            ("X_Sum", "2"),
+            ("X-Sum", "1"),
+        ]);
+        trailers_to_upstream(&mut trailers);
+        assert_eq!(trailers, map(&[("x-sum", "1")]));
+    }
+
+    #[test]
+    fn upstream_6_an_unknown_transfer_coding_is_found() {
+        for (coding, is) in [
+            ("chunked", false),
+            ("Chunked", false),
+            ("", false),
+            ("gzip, chunked", true),
+            ("identity", true),
+        ] {
+            assert_eq!(
+                is_coded(&map(&[("transfer-encoding", coding)])),
+                is,
+                "{coding}"
+            );
+        }
+    }
+
+    #[test]
+    fn upstream_7_a_request_has_one_length_or_chunks() {
+        for (length, has) in [
+            (Length::NoBody, vec![]),
+            (Length::Known(7), vec!["content-length: 7"]),
+            (Length::Unknown, vec!["transfer-encoding: chunked"]),
+        ] {
+            let mut headers = map(&[
+                ("content-length", "10"),
+                ("transfer-encoding", "chunked"),
+                ("connection", "content-length"),
+            ]);
+            let host = HeaderValue::from_static("up");
+            let suppressed = [CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA];
+            to_upstream(
+                &mut headers,
+                Version::HTTP_2,
+                HeaderMap::new(),
+                &suppressed,
+                host,
+                length,
+                "me",
+            );
+            headers.remove(HOST).unwrap();
+            let found: Vec<String> = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .collect();
+            assert_eq!(found, has);
+        }
+    }
+
+    #[test]
+    fn upstream_11_a_connection_closes_by_version_and_options() {
+        let table: [(Version, &[&str], bool); 9] = [
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_11, &["close"], true),
+            (Version::HTTP_11, &["x, Close"], true),
+            (Version::HTTP_11, &["x", "close"], true),
+            (Version::HTTP_11, &["closed"], false),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_10, &["keep-alive"], false),
+            (Version::HTTP_10, &["x", "y, Keep-Alive"], false),
+            (Version::HTTP_10, &["keep-alive", "close"], true),
+        ];
+        for (version, lines, expected) in table {
+            let lines: Vec<_> = lines.iter().map(|line| ("connection", *line)).collect();
+            assert_eq!(
+                closes(version, &map(&lines)),
+                expected,
+                "{version:?} {lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn upstream_7_a_response_has_the_length_of_its_body() {
+        let ten = || map(&[("content-length", "10")]);
+        let both = || map(&[("content-length", "10"), ("transfer-encoding", "chunked")]);
+        let full = || Full::new(Bytes::from("0123456789")).boxed();
+        let unknown = || {
+            StreamBody::new(futures_util::stream::empty::<
+                Result<_, std::convert::Infallible>,
+            >())
+            .boxed()
+        };
+        let empty = || Empty::<Bytes>::new().boxed();
+        for (mut headers, method, status, body, length) in [
+            (ten(), Method::GET, 200, full(), Some(10)),
+            (ten(), Method::HEAD, 200, empty(), Some(10)),
+            (ten(), Method::GET, 304, empty(), Some(10)),
+            (ten(), Method::GET, 204, empty(), None),
+            (both(), Method::GET, 200, unknown(), None),
+            (HeaderMap::new(), Method::GET, 200, full(), None),
+        ] {
+            to_client(
+                &mut headers,
+                &method,
+                StatusCode::from_u16(status).unwrap(),
+                &body,
+            );
+            assert_eq!(content_length(&headers), length, "{method} {status}");
+            assert_eq!(headers.len(), usize::from(length.is_some()));
+        }
+    }
+}

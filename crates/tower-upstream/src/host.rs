@@ -1,0 +1,100 @@
+//! The host that the client has named.
+
+use http::{HeaderMap, HeaderValue, Uri, header::HOST};
+
+use crate::error::UpstreamError;
+
+/// Returns the host that the client has named, if any. It is well-formed, and otherwise unchecked.
+///
+/// In HTTP/2, and in an absolute URI, it is the URI's authority, which counts before the header
+/// (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1).
+///
+/// # Errors
+///
+/// Returns [`UpstreamError::MalformedHost`] for several headers and for a malformed host (RFC 9112,
+/// section 3.2), because servers differ in what they take such a host for.
+pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, UpstreamError> {
+    let mut all = headers.get_all(HOST).iter();
+    let header = all.next();
+    if all.next().is_some() {
+        return Err(UpstreamError::MalformedHost);
+    }
+    let host = match uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => match header {
+            // A target without a host has an empty `Host` (RFC 9110, section 7.2).
+            Some(header) if !header.is_empty() => Some(header.clone()),
+            _ => return Ok(None),
+        },
+    };
+    let host = host.filter(|host| is_host(host.as_bytes()));
+    host.map(Some).ok_or(UpstreamError::MalformedHost)
+}
+
+/// Returns whether a text is a name or an address, with an optional port. No character of it has a
+/// meaning in a header or in a URL.
+fn is_host(text: &[u8]) -> bool {
+    let (name, port) = split_port(text);
+    let digits = |port: &[u8]| port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
+    let name_is_legal = match name.strip_prefix(b"[") {
+        Some(address) => address.strip_suffix(b"]").is_some_and(|address| {
+            let legal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            !address.is_empty() && address.iter().all(legal)
+        }),
+        None => name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')),
+    };
+    !name.is_empty() && name_is_legal && port.is_none_or(digits)
+}
+
+fn split_port(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match text.iter().rposition(|&byte| byte == b':') {
+        // Colons in brackets belong to the address.
+        Some(at) if !text.ends_with(b"]") => (&text[..at], Some(&text[at + 1..])),
+        _ => (text, None),
+    }
+}
+
+/// Returns the port in a well-formed host.
+pub(crate) fn port(host: &HeaderValue) -> Option<u16> {
+    let (_, port) = split_port(host.as_bytes());
+    std::str::from_utf8(port?).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstream_5_a_host_is_a_name_or_an_address_and_a_port() {
+        for (text, is_one, port_of) in [
+            ("example.org", true, None),
+            ("a_b-c.example:8080", true, Some(8080)),
+            ("192.0.2.1:80", true, Some(80)),
+            ("[2001:db8::1]", true, None),
+            ("[2001:db8::1]:81", true, Some(81)),
+            ("h:", true, None),
+            ("h:http", false, None),
+            ("h:999999", false, None),
+            (":80", false, Some(80)),
+            ("", false, None),
+            ("[]", false, None),
+            ("[::1", false, None),
+            ("2001:db8::1", false, Some(1)),
+            ("joe@h", false, None),
+            ("a, b", false, None),
+            ("a;proto=https", false, None),
+            ("a\"b", false, None),
+            ("a/b", false, None),
+            ("a b", false, None),
+            ("h\u{e9}", false, None),
+        ] {
+            assert_eq!(is_host(text.as_bytes()), is_one, "{text}");
+            if is_one {
+                let value = HeaderValue::from_str(text).unwrap();
+                assert_eq!(port(&value), port_of, "{text}");
+            }
+        }
+    }
+}

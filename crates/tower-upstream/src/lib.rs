@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod body;
+mod build_error;
+mod connect;
+mod error;
+mod forwarded;
+mod future;
+mod headers;
+mod host;
+mod length;
+mod names;
+mod network;
+mod one_hop;
+mod progress;
+mod service;
+mod upstream;
+
+pub use address::Address;
+pub use body::ResponseBody;
+pub use build_error::{BuildError, BuildErrorKind};
+pub use error::UpstreamError;
+pub use future::ResponseFuture;
+pub use network::Network;
+pub use one_hop::PassedHeader;
+pub use upstream::{HostPolicy, Upstream};
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -1,0 +1,256 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::{HeaderName, HeaderValue, Method};
+
+use crate::{
+    Address, BuildError, BuildErrorKind, Network, PassedHeader, connect::Pool, names::plain,
+};
+
+/// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
+///
+/// It speaks HTTP/1.1 to the upstream, over connections that are kept, and streams both ways. It
+/// responds with the upstream's response. Where there is none, it responds with a
+/// [`Rejection`](tower_kit::Rejection) whose reason is an [`UpstreamError`](crate::UpstreamError).
+///
+/// A clone is one reference count and shares the connections. It is called within a tokio runtime.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use axum::{Router, routing::get};
+/// use tower_upstream::{HostPolicy, Upstream};
+///
+/// # fn main() -> Result<(), tower_upstream::BuildError> {
+/// let old = Upstream::new("http://10.0.0.5:8080")?
+///     .host(HostPolicy::Client)
+///     .header_timeout(Duration::from_secs(20))
+///     .trusted(["10.0.0.0/8"])?;
+/// let app: Router = Router::new()
+///     .route("/new", get(async || "new"))
+///     .fallback_service(old);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Upstream {
+    pub(crate) options: Arc<Options>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) address: Address,
+    pub(crate) pool: Pool,
+    /// `None` allows all.
+    pub(crate) methods: Option<Methods>,
+    pub(crate) suppressed: Vec<HeaderName>,
+    pub(crate) passed: Vec<HeaderName>,
+    /// The names of dropped headers that have been logged.
+    pub(crate) logged: Arc<Mutex<Vec<HeaderName>>>,
+    pub(crate) host: HostPolicy,
+    pub(crate) via: String,
+    pub(crate) header_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) trusted: Vec<Network>,
+}
+
+/// The methods that are passed on.
+#[derive(Clone)]
+pub(crate) struct Methods {
+    pub(crate) list: Vec<Method>,
+    pub(crate) allow: HeaderValue,
+}
+
+/// The host that the upstream finds in `Host`. X-Forwarded-Host has the client's either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HostPolicy {
+    /// The upstream's own, as its address has it. A client cannot choose among several sites of the
+    /// server.
+    #[default]
+    Upstream,
+    /// The client's, for an upstream that makes links of it.
+    Client,
+}
+
+impl Upstream {
+    /// Returns a service for the upstream at this address: `http://HOST[:PORT][/PATH]` or
+    /// `unix:/path/to.sock[:/PATH]`.
+    ///
+    /// No connection is made before the first request. Names are looked up for each connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a text that is not an [`Address`].
+    pub fn new<T>(address: T) -> Result<Self, BuildError>
+    where
+        T: TryInto<Address, Error: Into<BuildError>>,
+    {
+        let address = address.try_into().map_err(Into::into)?;
+        let options = Options {
+            pool: Pool::new(&address, Duration::from_secs(5)),
+            address,
+            methods: None,
+            suppressed: Vec::new(),
+            passed: Vec::new(),
+            logged: Arc::default(),
+            host: HostPolicy::default(),
+            via: "tower-upstream".to_owned(),
+            header_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+            trusted: Vec::new(),
+        };
+        let options = Arc::new(options);
+        Ok(Self { options })
+    }
+
+    /// Sets the methods that are passed on. Requests with other methods are a 405. Default: all.
+    ///
+    /// CONNECT is a 501 in either case.
+    #[must_use]
+    pub fn allowed_methods(self, methods: impl IntoIterator<Item = Method>) -> Self {
+        let list: Vec<Method> = methods.into_iter().collect();
+        let names: Vec<&str> = list.iter().map(Method::as_str).collect();
+        let allow = HeaderValue::from_str(&names.join(", "));
+        let allow = allow.expect("a list of tokens is a value");
+        self.with(|options| options.methods = Some(Methods { list, allow }))
+    }
+
+    /// Adds request headers that the upstream does not get. Default: none.
+    ///
+    /// A name covers all spellings that a server may take for it: `x-user` covers `X_User`, too.
+    #[must_use]
+    pub fn suppressed_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let names = names.into_iter().map(|name| match plain(name.as_str()) {
+            plain if plain == name.as_str() => name,
+            plain => HeaderName::from_bytes(plain.as_bytes())
+                .expect("letters, digits and hyphens are a name"),
+        });
+        self.with(|options| options.suppressed.extend(names))
+    }
+
+    /// Adds request headers that the upstream gets although their names have other characters than
+    /// letters, digits and `-`, as `X_Token` has. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a name that is not a [`PassedHeader`].
+    pub fn passed_headers<T>(self, names: impl IntoIterator<Item = T>) -> Result<Self, BuildError>
+    where
+        T: TryInto<PassedHeader, Error: Into<BuildError>>,
+    {
+        let names: Vec<PassedHeader> = all(names)?;
+        Ok(self.with(|options| options.passed.extend(names.into_iter().map(|name| name.0))))
+    }
+
+    /// Sets whose name the upstream finds in `Host`. Default: the upstream's.
+    #[must_use]
+    pub fn host(self, policy: HostPolicy) -> Self {
+        self.with(|options| options.host = policy)
+    }
+
+    /// Sets the name of this proxy in `Via`, which each upstream gets. Default: `tower-upstream`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a name that is not a token (RFC 9110, section 7.6.3).
+    pub fn via(self, name: impl Into<String>) -> Result<Self, BuildError> {
+        let name = name.into();
+        // A method is a token, too.
+        if Method::from_bytes(name.as_bytes()).is_err() {
+            let message = format!("{name:?} is not a token, such as tower-upstream");
+            return Err(BuildError::new(BuildErrorKind::Via, message));
+        }
+        Ok(self.with(|options| options.via = name))
+    }
+
+    /// Sets the time that a connection may take, including the lookup of the name. Then the request
+    /// is a 504. Default: 5 seconds.
+    ///
+    /// It begins a new pool, so earlier connections are not used again.
+    #[must_use]
+    pub fn connect_timeout(self, limit: Duration) -> Self {
+        self.with(|options| options.pool = Pool::new(&options.address, limit))
+    }
+
+    /// Sets the time for the head of a response, from the last bytes of the request that the
+    /// upstream has taken. Then the request is a 504, or a 408 if the client's body has stopped.
+    /// Default: 60 seconds.
+    #[must_use]
+    pub fn header_timeout(self, limit: Duration) -> Self {
+        self.with(|options| options.header_timeout = limit)
+    }
+
+    /// Sets the time for each further frame of a response. Then the response breaks off. Default:
+    /// 60 seconds.
+    ///
+    /// Only time in which the body is read counts, and a moving upload restarts it.
+    #[must_use]
+    pub fn idle_timeout(self, limit: Duration) -> Self {
+        self.with(|options| options.idle_timeout = limit)
+    }
+
+    /// Adds peers whose forwarding headers are believed: `Forwarded`, X-Forwarded-* and X-Real-IP.
+    /// Default: none.
+    ///
+    /// The server has to leave the peer's address in the request's extensions, as
+    /// [`PeerAddr`](tower_origin::PeerAddr). Without an address, no peer is trusted.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a text that is not a [`Network`].
+    pub fn trusted<T>(self, networks: impl IntoIterator<Item = T>) -> Result<Self, BuildError>
+    where
+        T: TryInto<Network, Error: Into<BuildError>>,
+    {
+        let networks: Vec<Network> = all(networks)?;
+        Ok(self.with(|options| options.trusted.extend(networks)))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Arc::unwrap_or_clone(self.options);
+        change(&mut options);
+        let options = Arc::new(options);
+        Self { options }
+    }
+}
+
+fn all<T, V>(values: impl IntoIterator<Item = T>) -> Result<Vec<V>, BuildError>
+where
+    T: TryInto<V, Error: Into<BuildError>>,
+{
+    let values = values.into_iter().map(TryInto::try_into);
+    values.map(|value| value.map_err(Into::into)).collect()
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("address", &self.options.address)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_changes_no_other_clone() {
+        let one = Upstream::new("http://h").unwrap();
+        let two = one.clone().allowed_methods([Method::GET]);
+        assert!(one.options.methods.is_none() && two.options.methods.is_some());
+        // They log each name once together.
+        assert!(Arc::ptr_eq(&one.options.logged, &two.options.logged));
+    }
+
+    #[test]
+    fn upstream_3_a_suppressed_name_is_kept_in_its_plain_form() {
+        let names = ["x_user", "accept", "x.y"].map(HeaderName::from_static);
+        let upstream = Upstream::new("http://h").unwrap().suppressed_headers(names);
+        assert_eq!(upstream.options.suppressed, ["x-user", "accept", "x-y"]);
+    }
+}
