@@ -37,7 +37,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::support::{Server, VERSIONS};
 
-type Body = ReplayBody<tower_deploy::Body>;
+type Body = ReplayBody<tower_serve::RequestBody>;
 
 /// Responds with 404, and reads nothing.
 async fn no_answer<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {

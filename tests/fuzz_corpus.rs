@@ -21,6 +21,8 @@ mod incident_page;
 mod ini_interpolate;
 #[path = "../fuzz/checks/ini_parse.rs"]
 mod ini_parse;
+#[path = "../fuzz/checks/listen_address_parse.rs"]
+mod listen_address_parse;
 #[path = "../fuzz/checks/mount_nest.rs"]
 mod mount_nest;
 #[path = "../fuzz/checks/origin_resolve.rs"]
@@ -40,7 +42,7 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 16] = [
+const CHECKS: [(&str, fn(&[u8])); 17] = [
     ("accept_best", accept_best::accept_best),
     ("address_parse", address_parse::address_parse),
     ("deploy_resolve", deploy_resolve::deploy_resolve),
@@ -50,6 +52,10 @@ const CHECKS: [(&str, fn(&[u8])); 16] = [
     ("ini_interpolate", ini_interpolate::ini_interpolate),
     ("ini_parse", ini_parse::ini_parse),
     ("mount_nest", mount_nest::mount_nest),
+    (
+        "listen_address_parse",
+        listen_address_parse::listen_address_parse,
+    ),
     ("origin_resolve", origin_resolve::origin_resolve),
     ("path_decode", path_decode::path_decode),
     ("prefix_rewrite", prefix_rewrite::prefix_rewrite),

@@ -328,7 +328,7 @@ impl Hook for Route {
 
 #[tokio::test]
 async fn around_the_endpoints_of_a_dispatcher_a_hook_sees_the_route() {
-    let hello = service_fn(async |request: Request<tower_deploy::Body>| {
+    let hello = service_fn(async |request: Request<tower_serve::RequestBody>| {
         drop(request.into_body().collect().await);
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello")))
     });

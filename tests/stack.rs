@@ -42,7 +42,7 @@ fn keeping(incidents: &Incidents) -> impl Fn(&Incident) + Send + Sync + 'static 
 
 async fn site() -> (Server, Incidents) {
     let incidents = Incidents::default();
-    let app = stack::site::<tower_deploy::Body>(files(), keeping(&incidents)).unwrap();
+    let app = stack::site::<tower_serve::RequestBody>(files(), keeping(&incidents)).unwrap();
     (Server::start(app).await, incidents)
 }
 
@@ -259,7 +259,7 @@ where
 
 #[tokio::test]
 async fn an_upload_falls_whole_through_an_app_that_read_half_of_it() {
-    let site = stack::site::<ReplayBody<tower_deploy::Body>>(files(), |_| {}).unwrap();
+    let site = stack::site::<ReplayBody<tower_serve::RequestBody>>(files(), |_| {}).unwrap();
     let app = CascadeLayer::new(service_fn(reads_half))
         .replay_limit(4_000_000)
         .layer(site);
@@ -303,18 +303,20 @@ async fn a_body_that_fails_after_its_head_is_broken_off_on_the_wire() {
     let incidents = Incidents::default();
     let app = ServiceBuilder::new()
         .layer(ExceptionLayer::production(keeping(&incidents)))
-        .service(service_fn(async |request: Request<tower_deploy::Body>| {
-            let whole = [
-                Ok(Frame::data(Bytes::from("half"))),
-                Ok(Frame::data("half".into())),
-            ];
-            let broken = [Ok(Frame::data("half".into())), Err("the disk is gone")];
-            let frames = match request.uri().path() {
-                "/broken" => broken,
-                _ => whole,
-            };
-            Ok::<_, Infallible>(Response::new(StreamBody::new(slowly(frames))))
-        }));
+        .service(service_fn(
+            async |request: Request<tower_serve::RequestBody>| {
+                let whole = [
+                    Ok(Frame::data(Bytes::from("half"))),
+                    Ok(Frame::data("half".into())),
+                ];
+                let broken = [Ok(Frame::data("half".into())), Err("the disk is gone")];
+                let frames = match request.uri().path() {
+                    "/broken" => broken,
+                    _ => whole,
+                };
+                Ok::<_, Infallible>(Response::new(StreamBody::new(slowly(frames))))
+            },
+        ));
     let server = Server::start(app).await;
     for version in VERSIONS {
         let got = server.get(version, "/broken").await;

@@ -56,24 +56,33 @@ const DEPENDENCIES: [&str; 31] = [
 ];
 
 /// What tower-deploy may depend on besides: it serves, and so has what the layers must not bring.
-const OF_DEPLOY: [&str; 13] = [
+const OF_DEPLOY: [&str; 10] = [
     "arc-swap",
     "futures-util",
     "hyper",
     "hyper-util",
-    "listenfd",
     "notify",
     "sha2",
-    "socket2",
     "tokio",
-    "tokio-io-timeout",
     "tower",
     "tower-http",
     "tracing-subscriber",
 ];
 
 /// What the crates may depend on besides that do input and output.
-const OF_SERVICES: [(&str, &[&str]); 2] = [
+const OF_SERVICES: [(&str, &[&str]); 3] = [
+    (
+        "tower-serve",
+        &[
+            "hyper",
+            "hyper-util",
+            "listenfd",
+            "socket2",
+            "tokio",
+            "tokio-io-timeout",
+            "tower",
+        ],
+    ),
     (
         "tower-static",
         &["futures-util", "httpdate", "mime_guess", "sha2", "tokio"],
@@ -82,7 +91,7 @@ const OF_SERVICES: [(&str, &[&str]); 2] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 12] = [
+const NEIGHBOURS: [(&str, &[&str]); 13] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -97,6 +106,7 @@ const NEIGHBOURS: [(&str, &[&str]); 12] = [
             "tower-kit",
             "tower-lint",
             "tower-origin",
+            "tower-serve",
             "tower-static",
             "tower-upstream",
         ],
@@ -109,6 +119,7 @@ const NEIGHBOURS: [(&str, &[&str]); 12] = [
     // It judges the others, so it has its own tables.
     ("tower-lint", &[]),
     ("tower-origin", &["tower-environ", "tower-kit"]),
+    ("tower-serve", &["tower-kit", "tower-origin"]),
     ("tower-static", &["tower-environ", "tower-kit"]),
     (
         "tower-upstream",

@@ -11,8 +11,9 @@ use clap::Parser;
 use http::StatusCode;
 use tower::{BoxError, Layer};
 use tower_cascade::CascadeLayer;
-use tower_deploy::{Address, HttpServer, Loader, Registry, Shutdown};
+use tower_deploy::{Loader, Registry};
 use tower_http::services::ServeDir;
+use tower_serve::{Address, Server, Shutdown};
 
 /// Serves axum routes, then files, then a loaded app.
 #[derive(Parser)]
@@ -39,7 +40,7 @@ async fn main() -> Result<(), BoxError> {
     let args = Args::parse();
     let app = app()?;
     let shutdown = Shutdown::signals()?;
-    let bound = HttpServer::new(Address::Tcp(args.bind.to_string()))
+    let bound = Server::new(Address::Tcp(args.bind.to_string()))
         .bind()
         .await?;
     let address = bound

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use clap::Parser;
 use tower::BoxError;
-use tower_deploy::{Address, Body, HttpServer, Shutdown};
+
 use tower_exception::to_stderr;
+use tower_serve::{Address, RequestBody, Server, Shutdown};
 
 /// Serves a directory of files and a few routes through five tower layers.
 #[derive(Parser)]
@@ -22,10 +23,10 @@ struct Args {
 async fn main() -> Result<(), BoxError> {
     let args = Args::parse();
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("site/files");
-    let app = stack::site::<Body>(files, to_stderr)?;
+    let app = stack::site::<RequestBody>(files, to_stderr)?;
     let shutdown = Shutdown::signals()?;
 
-    let server = HttpServer::new(args.bind).bind().await?;
+    let server = Server::new(args.bind).bind().await?;
     for address in server.addresses() {
         println!("listening on {address}");
         println!("try  curl {address}/");

@@ -7,7 +7,8 @@ use tokio::{
     net::TcpStream,
     runtime::{Builder, Runtime},
 };
-use tower_deploy::{Address, App, HttpServer, Shutdown};
+use tower_deploy::App;
+use tower_serve::{Address, Server, Shutdown};
 
 /// The response.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) fn ask(
     let head = format!("{method} {target} HTTP/1.0\r\n{host}{length}\r\n");
     let asked = [head.as_bytes(), body].concat();
     let got = runtime.block_on(async {
-        let server = HttpServer::new(Address::Tcp("127.0.0.1:0".to_owned()));
+        let server = Server::new(Address::Tcp("127.0.0.1:0".to_owned()));
         let server = server.bind().await?;
         let address = server.addresses().next().unwrap_or_default();
         let (end, shutdown) = Shutdown::manual();

@@ -14,7 +14,8 @@ use std::{
 
 use serde::Deserialize;
 use tokio::{runtime::Handle, task::spawn_blocking, time};
-use tower_deploy::{Address, App, HttpServer, Loader, Registry, Reload, Shutdown};
+use tower_deploy::{App, Loader, Registry, Reload};
+use tower_serve::{Address, Server, Shutdown};
 
 use crate::{
     Failure,
@@ -44,7 +45,7 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
         true => reloading(&counts)?,
         false => site(&counts)?,
     };
-    let server = HttpServer::new(Address::Tcp("127.0.0.1:0".to_owned()))
+    let server = Server::new(Address::Tcp("127.0.0.1:0".to_owned()))
         .header_timeout(TIMEOUT)
         .body_timeout(TIMEOUT)
         .write_timeout(TIMEOUT)

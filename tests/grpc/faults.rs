@@ -2,13 +2,13 @@
 
 use std::{error::Error, future::pending, time::Duration};
 
+use axum::body::Body;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use tonic::{Code, Status};
 use tower::{
     BoxError, Layer, load_shed::LoadShed, service_fn, timeout::TimeoutLayer, util::FutureService,
 };
-use tower_deploy::Body;
 use tower_exception::ExceptionLayer;
 use tower_http::{
     body::Limited,

@@ -1,10 +1,10 @@
 //! The layers, as they are around a service whose calls they should let pass.
 
+use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use tower::{BoxError, Layer, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::CascadeLayer;
-use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::{ExceptionLayer, tower_status};

@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::CONTENT_TYPE, request};
 use http_body_util::{BodyExt, Full};
 use tonic::{Code, Status};
 use tower::{BoxError, Layer, service_fn};
 use tower_cascade::CascadeLayer;
-use tower_deploy::{Body, Loader, Registry};
+use tower_deploy::{Loader, Registry};
 use tower_dispatch::{Dispatch, Endpoint};
 use tower_environ::{MountLayer, NotMounted};
 use tower_hooks::{Hook, HooksLayer};

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr};
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::net::TcpListener;
@@ -11,7 +12,7 @@ use tonic::{
 };
 use tonic_web::GrpcWebLayer;
 use tower::{BoxError, Layer, Service, ServiceExt, layer::layer_fn, util::BoxCloneSyncService};
-use tower_deploy::{Address, Body, HttpServer, Shutdown};
+use tower_serve::{Address, RequestBody, Shutdown};
 
 use crate::{
     client::{Client, Wire},
@@ -38,11 +39,11 @@ where
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Host {
     Tonic,
-    Deploy,
+    Serve,
 }
 
 impl Host {
-    pub(crate) const ALL: [Self; 2] = [Self::Tonic, Self::Deploy];
+    pub(crate) const ALL: [Self; 2] = [Self::Tonic, Self::Serve];
 
     /// Serves the echo in these layers until the test ends.
     pub(crate) async fn serve(
@@ -66,12 +67,13 @@ impl Host {
                 );
                 address
             }
-            Self::Deploy => {
-                let server = HttpServer::new(Address::Tcp("127.0.0.1:0".to_owned()));
+            Self::Serve => {
+                let server = tower_serve::Server::new(Address::Tcp("127.0.0.1:0".to_owned()));
                 let server = server.bind().await.unwrap();
                 let address = server.addresses().next().unwrap();
                 let address = address.strip_prefix("http://").unwrap().parse().unwrap();
                 let app = layers(boxed(routes));
+                let app = app.map_request(|request: Request<RequestBody>| request.map(Body::new));
                 let app = app.map_err(|error| -> Infallible { panic!("{error}") });
                 let (end, shutdown) = Shutdown::manual();
                 // It runs until the test ends.

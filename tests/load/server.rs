@@ -12,11 +12,11 @@ use http_body_util::Full;
 use tower::{BoxError, Layer, Service, ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::{CascadeLayer, Lookup};
-use tower_deploy::{Address, Body, Bound, HttpServer, Shutdown};
 use tower_dispatch::{BuildDispatchError, Dispatch, DispatchLayer, Endpoint};
 use tower_environ::{EnvironLayer, Key};
 use tower_exception::ExceptionLayer;
 use tower_kit::EitherBody;
+use tower_serve::{Address, Bound, RequestBody, Server, Shutdown};
 
 /// Without it, glibc allocates blocks of more than a KB, such as the headers of a browser's
 /// request, on a slow path, whose time depends on all other blocks.
@@ -72,7 +72,7 @@ fn routes<B: Send + 'static>() -> Result<
 /// The layers around the cascade.
 async fn serve<S, B>(server: Bound, shutdown: Shutdown, cascade: S) -> Result<(), Box<dyn Error>>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible, Future: Send>
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -89,7 +89,7 @@ where
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let shutdown = Shutdown::signals()?;
-    let server = HttpServer::new(Address::Tcp("127.0.0.1:0".to_owned()));
+    let server = Server::new(Address::Tcp("127.0.0.1:0".to_owned()));
     let server = server.bind().await?;
     for address in server.addresses() {
         println!("listening on {address}");
@@ -105,7 +105,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             serve(server, shutdown, first.layer(routes()?)).await
         }
         Some("bare") => {
-            let bare = service_fn(|_: Request<Body>| ready(Answer::Ok(page())));
+            let bare = service_fn(|_: Request<RequestBody>| ready(Answer::Ok(page())));
             Ok(server.serve(bare, shutdown).await?)
         }
         _ => Err("say `bare`, `stack` or `service`".into()),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use axum::{Router, routing::get};
 use http::Method;
-use tower::{ServiceExt, service_fn};
+use tower::service_fn;
 use tower_http::services::ServeDir;
 
 use crate::{
@@ -21,14 +21,7 @@ fn apps() -> [(&'static str, Stack); 3] {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/site/files");
     [
         ("a plain app", boxed(service_fn(rest))),
-        (
-            "axum's router",
-            boxed(
-                router.map_request(|request: http::Request<tower_deploy::Body>| {
-                    request.map(axum::body::Body::new)
-                }),
-            ),
-        ),
+        ("axum's router", boxed(router)),
         ("tower-http's files", boxed(ServeDir::new(files))),
     ]
 }

@@ -3,11 +3,11 @@
 
 use std::{convert::Infallible, time::Duration};
 
+use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::CascadeLayer;
-use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{EnvironLayer, Key, MountLayer};
 use tower_exception::ExceptionLayer;

@@ -3,13 +3,12 @@
 
 use std::{future::pending, net::Ipv4Addr, sync::mpsc, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::{Router, body::Body, routing::get};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::{CascadeError, CascadeLayer};
-use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{Environ, EnvironLayer, MountLayer};
 use tower_exception::{DebugPage, ExceptionLayer, Incident, SnapshotLayer};
@@ -250,7 +249,7 @@ async fn two_prefix_layers_are_two_prefixes() {
 
 /// A router of axum as a service of the common type.
 fn axum_app(router: Router) -> Stack {
-    boxed(router.map_request(|request: Request<Body>| request.map(axum::body::Body::new)))
+    boxed(router)
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 
 use std::{error::Error, panic::AssertUnwindSafe};
 
+use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::{BoxError, ServiceExt};
-use tower_deploy::Body;
 use tower_exception::Incident;
 use tower_hooks::Outcome;
 
@@ -125,7 +125,7 @@ pub(crate) async fn ask(stack: &Stack, method: &Method, path: &str) -> Came {
         match frame {
             Ok(frame) => bytes.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new())),
             Err(failed) => {
-                error = Some(failed);
+                error = Some(failed.into_inner());
                 break;
             }
         }

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use axum::Router;
+use axum::{Router, body::Body};
 use http::Request;
 use tower::{Service, ServiceExt, layer::layer_fn, service_fn};
 
@@ -56,12 +56,8 @@ enum Axum {
 /// For a server, which cannot pass an error on. These orders have no error.
 fn infallible<B>(
     stack: Stack,
-) -> impl Service<
-    Request<B>,
-    Response = http::Response<tower_deploy::Body>,
-    Error = Infallible,
-    Future: Send,
-> + Clone
+) -> impl Service<Request<B>, Response = http::Response<Body>, Error = Infallible, Future: Send>
++ Clone
 + Send
 + Sync
 + 'static
@@ -69,7 +65,7 @@ where
     B: http_body::Body<Data = bytes::Bytes, Error: Into<tower::BoxError>> + Send + 'static,
 {
     stack
-        .map_request(|request: Request<B>| request.map(tower_deploy::Body::new))
+        .map_request(|request: Request<B>| request.map(Body::new))
         .map_err(|error| -> Infallible { panic!("{error}") })
 }
 
@@ -84,24 +80,12 @@ fn router() -> Router {
 async fn serve(layers: &'static Layers, order: &'static [Kind], axum: Axum) -> Server {
     match axum {
         Axum::Not => Server::start(infallible(layers.stack(order))).await,
-        Axum::Inside => {
-            let router = router().map_request(|request: Request<tower_deploy::Body>| {
-                request.map(axum::body::Body::new)
-            });
-            Server::start(infallible(layers.stack_on(order, boxed(router)))).await
-        }
+        Axum::Inside => Server::start(infallible(layers.stack_on(order, boxed(router())))).await,
         Axum::Outside => {
             let around = layer_fn(move |route: axum::routing::Route| {
-                let route = route.map_request(|request: Request<tower_deploy::Body>| {
-                    request.map(axum::body::Body::new)
-                });
                 infallible(layers.stack_on(order, boxed(route)))
             });
-            let app = router().layer(around);
-            Server::start(app.map_request(|request: Request<tower_deploy::Body>| {
-                request.map(axum::body::Body::new)
-            }))
-            .await
+            Server::start(router().layer(around)).await
         }
     }
 }

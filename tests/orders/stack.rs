@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, Once},
 };
 
+use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request};
@@ -14,7 +15,6 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_body_rewrite::PrefixLayer;
 use tower_cascade::CascadeLayer;
-use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, UrlArgs};
 use tower_environ::{EnvironExt, EnvironLayer, Key, MountExt, MountLayer};
 use tower_exception::{ExceptionLayer, Incident};

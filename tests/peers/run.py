@@ -305,7 +305,7 @@ def main():
                 print(f"  two codings have the tag {plain_tag}")
             failed += run(site, "files", files(tag, packed_tag, date))
             site.log.seek(0)
-            told = site.log.read().count("not a final one")
+            told = site.log.read().count("the response is not final")
             expected = sum(row["status"] == 500 for row in server()) * 2
             if told != expected:
                 failed += 1

@@ -70,7 +70,7 @@ class Site:
     def listen(self):
         """Its lines about reloads. The lines of requests are read too, so that it is not blocked."""
         for line in self.process.stderr:
-            if "built anew" in line or " --> " in line:
+            if "is rebuilt" in line or " --> " in line:
                 self.told.put(line.strip())
 
     def write(self, number, broken=None, way=0):
@@ -117,7 +117,7 @@ def under_load(site):
             assert said.endswith(f"routes.ini:{9 + lines}:1"), said
             reported += 1
         else:
-            assert "built anew" in said, said
+            assert "is rebuilt" in said, said
             built += 1
         time.sleep(max(0, began + number * (SECONDS - 2) / REWRITES - time.monotonic()))
     out = wrk.communicate()[0]
@@ -137,7 +137,7 @@ def main():
             samples = [site.memory()]
             for number in range(MORE):
                 site.write(1000 + number, way=1)
-                assert "built anew" in site.says()
+                assert "is rebuilt" in site.says()
                 if number % 200 == 199:
                     samples.append(site.memory())
             print("memory in KiB and open files, before and after each 200 of", MORE, "reloads:", *samples)

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::task::JoinHandle;
 use tower::{BoxError, Service};
-use tower_deploy::{Address, HttpServer, Shutdown, ShutdownTrigger};
+use tower_serve::{Address, RequestBody, Shutdown, ShutdownTrigger};
 
 /// The versions that every test goes through.
 pub(crate) const VERSIONS: [Http; 2] = [Http::One, Http::Two];
@@ -48,17 +48,13 @@ impl Got {
 impl Server {
     pub(crate) async fn start<S, B>(app: S) -> Self
     where
-        S: Service<
-                Request<tower_deploy::Body>,
-                Response = Response<B>,
-                Error = Infallible,
-                Future: Send,
-            > + Clone
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send>
+            + Clone
             + Send
             + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let server = HttpServer::new(Address::Tcp("127.0.0.1:0".to_owned()));
+        let server = tower_serve::Server::new(Address::Tcp("127.0.0.1:0".to_owned()));
         let server = server.bind().await.unwrap();
         let address = server.addresses().next().unwrap();
         let address = address.strip_prefix("http://").unwrap().parse().unwrap();

@@ -11,9 +11,10 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_layer::Layer;
+use tower_serve::Shutdown;
 use tower_service::Service;
 
-use crate::{Body, BoxError, HttpServer, Shutdown};
+use crate::{Body, BoxError};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
@@ -127,7 +128,7 @@ type Serving = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 pub struct Server(Kind);
 
 enum Kind {
-    Http(HttpServer),
+    Http(tower_serve::Server),
     Own(Box<dyn FnOnce(App) -> Serving + Send>),
 }
 
@@ -140,9 +141,9 @@ impl Server {
         Self(Kind::Own(Box::new(|app| Box::pin(serve(app)))))
     }
 
-    /// The built-in server.
+    /// Returns a server that serves HTTP with tower-serve.
     #[must_use]
-    pub fn http(server: HttpServer) -> Self {
+    pub fn http(server: tower_serve::Server) -> Self {
         Self(Kind::Http(server))
     }
 
@@ -151,7 +152,7 @@ impl Server {
         not(feature = "cli"),
         expect(dead_code, reason = "the command listens by itself")
     )]
-    pub(crate) fn into_http(self) -> Result<HttpServer, Self> {
+    pub(crate) fn into_http(self) -> Result<tower_serve::Server, Self> {
         match self.0 {
             Kind::Http(server) => Ok(server),
             own => Err(Self(own)),

@@ -8,11 +8,18 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use tower_serve::RequestBody;
 
 use crate::BoxError;
 
 /// The body of requests and responses of an [`App`](crate::App), whatever it was.
-pub struct Body(UnsyncBoxBody<Bytes, BoxError>);
+pub struct Body(Kind);
+
+enum Kind {
+    /// A request's body as the server hands it over, which needs no box of its own.
+    Request(RequestBody),
+    Boxed(UnsyncBoxBody<Bytes, BoxError>),
+}
 
 impl Body {
     /// A body that is this one. Frames, trailers and hints are its own.
@@ -20,16 +27,24 @@ impl Body {
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let mut body = Some(body);
-        // One of its kind is not put into another.
-        let own = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
-        if let Some(own) = own.and_then(Option::take) {
-            return own;
-        }
-        match body {
-            Some(body) => Self(body.map_err(Into::into).boxed_unsync()),
-            None => Self::default(),
-        }
+        // One of these is not put into a box.
+        let body = match downcast::<_, Self>(body) {
+            Ok(own) => return own,
+            Err(body) => body,
+        };
+        Self(match downcast(body) {
+            Ok(request) => Kind::Request(request),
+            Err(body) => Kind::Boxed(body.map_err(Into::into).boxed_unsync()),
+        })
+    }
+}
+
+fn downcast<B: 'static, T: 'static>(body: B) -> Result<T, B> {
+    let mut body = Some(body);
+    let found = (&mut body as &mut dyn Any).downcast_mut::<Option<T>>();
+    match found.and_then(Option::take) {
+        Some(found) => Ok(found),
+        None => Err(body.expect("it is taken only as the other type")),
     }
 }
 
@@ -66,20 +81,47 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
+        match &mut self.0 {
+            Kind::Request(body) => Pin::new(body).poll_frame(cx),
+            Kind::Boxed(body) => Pin::new(body).poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        match &self.0 {
+            Kind::Request(body) => body.is_end_stream(),
+            Kind::Boxed(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        match &self.0 {
+            Kind::Request(body) => body.size_hint(),
+            Kind::Boxed(body) => body.size_hint(),
+        }
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Body").field(&self.0.size_hint()).finish()
+        f.debug_tuple("Body").field(&self.size_hint()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_the_server_and_one_of_its_own_get_no_box() {
+        let request = Body::new(RequestBody::default());
+        assert!(matches!(request.0, Kind::Request(_)));
+        assert!(matches!(Body::new(request).0, Kind::Request(_)));
+        let body = Body::from("text");
+        assert!(matches!(Body::new(body).0, Kind::Boxed(_)));
+        assert_eq!(
+            size_of::<Body>(),
+            size_of::<UnsyncBoxBody<Bytes, BoxError>>()
+        );
     }
 }

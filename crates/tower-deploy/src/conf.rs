@@ -7,7 +7,7 @@ use tower_kit::secrets::{REDACTED, fields, is_secret};
 
 use crate::{Place, ini::Setting};
 
-/// A setting's value, and where it stands.
+/// The value of a setting, with its position.
 #[derive(Clone)]
 pub struct Value {
     pub(crate) text: String,
@@ -16,11 +16,11 @@ pub struct Value {
     /// The lines of the value in its file, before names in it were filled in.
     pub(crate) lines: Arc<[Range<usize>]>,
     pub(crate) home: Origin,
-    /// Whether it holds what nobody should see, whatever its key is.
+    /// Whether it is a secret under any key.
     pub(crate) is_secret: bool,
 }
 
-/// Where a value comes from, and where names in it are looked up.
+/// The origin of a value, in which names in it are looked up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Origin {
     /// A file, by its number.
@@ -51,13 +51,13 @@ impl Value {
         }
     }
 
-    /// The value.
+    /// Returns the value.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// As it may be shown under a key.
+    /// Returns the value as it may be shown under a key.
     pub(crate) fn shown(&self, key: &str) -> String {
         match self.is_secret || is_secret(key) {
             true => REDACTED.to_owned(),
@@ -65,7 +65,7 @@ impl Value {
         }
     }
 
-    /// Where a line of the value stands, by its number; as far as that can be told if names in it were filled in.
+    /// Returns the position of a line of the value. Names that were filled in may have more lines.
     pub(crate) fn line_place(&self, number: usize) -> Option<Place> {
         let place = self.place.as_ref()?;
         let line = self.lines.get(number);
@@ -74,7 +74,7 @@ impl Value {
         }))
     }
 
-    /// Where a word of the value stands.
+    /// Returns the position of a word of the value.
     pub(crate) fn word_place(&self, word: &str) -> Option<Place> {
         let place = self.place.as_ref()?;
         let mut lines = self
@@ -85,44 +85,44 @@ impl Value {
         Some(found.unwrap_or(place.clone()))
     }
 
-    /// Where it stands; `None` if it was given by the program.
+    /// Returns the position in a file. A value of the program has none.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }
 }
 
-/// A section's settings, or those of all: in order, each with its place.
+/// The settings of a section, or global ones, in order and with their positions.
 #[derive(Clone, Default)]
 pub struct Settings {
     pub(crate) map: IndexMap<String, Value>,
 }
 
 impl Settings {
-    /// A value.
+    /// Returns a value.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.map.get(key).map(Value::text)
     }
 
-    /// A value with its place.
+    /// Returns a value with its position.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.map.get(key)
     }
 
-    /// All of them, in order.
+    /// Returns all settings, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.map.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// How many there are.
+    /// Returns the number of settings.
     #[must_use]
     pub fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no settings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
@@ -143,7 +143,7 @@ impl Settings {
     }
 }
 
-/// Without the text: nobody knows here whether it is a secret.
+/// Shows the position without the text, which may be a secret.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Value")
@@ -152,7 +152,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Without the values of secrets.
+/// Shows the settings. Secrets are masked.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entries = self.iter().map(|(key, value)| (key, value.shown(key)));

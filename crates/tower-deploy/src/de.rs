@@ -1,4 +1,4 @@
-//! Settings as a struct of somebody's own.
+//! Settings as a struct of a factory.
 
 use std::{fmt, time::Duration};
 
@@ -280,7 +280,7 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// As PasteDeploy's `aslist`: parted by white space.
+    /// As PasteDeploy's `aslist`: separated by white space.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         let is_secret = self.is_secret;
         let members = self.text.split_whitespace();

@@ -13,8 +13,8 @@ pub type BoxError = Box<dyn error::Error + Send + Sync>;
 
 /// An error in a file, or in what it asks for.
 ///
-/// `Display` is one line with the place, the section, the key and what would be right; [`report`](Self::report) shows the
-/// line of the file with a mark under the fault.
+/// `Display` is one line with the position, the section, the key and what would be right.
+/// [`report`](Self::report) shows the line of the file with a mark under the error.
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -32,7 +32,7 @@ struct Inner {
     source: Option<BoxError>,
 }
 
-/// What sort of mistake it is.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -56,31 +56,31 @@ pub enum ErrorKind {
     MissingSectionHeader,
     /// A line that is neither a section nor a setting.
     Syntax,
-    /// A section that is there twice.
+    /// A duplicate section.
     DuplicateSection,
-    /// A key that is twice in a section.
+    /// A duplicate key in a section.
     DuplicateKey,
     /// No section has this name and type.
     MissingSection,
     /// Several sections have this name and a type that fits.
     AmbiguousSection,
-    /// A section that does not say what makes it: no `use`, no factory.
+    /// A section without `use` and without a factory.
     NoFactory,
-    /// A section that says it twice.
+    /// A section with several factories.
     SeveralFactories,
     /// A pipeline without `pipeline`.
     NoPipeline,
     /// A pipeline with nothing in it.
     EmptyPipeline,
-    /// A pipeline with settings, which nobody would get.
+    /// A pipeline with settings, which no part would get.
     PipelineSettings,
     /// A filter-app without `next`.
     NoNext,
-    /// `%(name)s` of a key that is not there.
+    /// `%(name)s` of a missing key.
     InterpolationUnknown,
     /// A `%` that is followed by neither `%` nor `(name)s`.
     InterpolationSyntax,
-    /// Keys that refer to keys that refer to keys, ten deep and more, or that grow beyond all bounds.
+    /// Keys that refer to one another more than ten deep, or a value that grows too large.
     InterpolationDepth,
     /// `get x = y` where `y` is not global.
     UnknownGlobal,
@@ -127,7 +127,7 @@ impl Error {
         }
     }
 
-    /// What somebody else's code gives; an error of a part in it is not wrapped.
+    /// Returns the error of user code. An error of a part in it is not wrapped.
     pub(crate) fn of_factory(message: &str, error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
@@ -140,7 +140,7 @@ impl Error {
         self
     }
 
-    /// Whether it is that a file has no such section, and no section of it has asked for that.
+    /// Returns whether the section is missing that was asked for from outside of its file.
     pub(crate) fn is_of_no_section(&self) -> bool {
         self.inner.kind == ErrorKind::MissingSection && self.inner.is_asked_from_outside
     }
@@ -151,8 +151,8 @@ impl Error {
         self
     }
 
-    /// Without a place, it is about what was asked for from outside: the place is the heading that
-    /// was probably meant, or the start of the file.
+    /// Notes that the name comes from outside of the file, unless the error has a position. Its
+    /// position is then the heading that was probably meant, or the start of the file.
     pub(crate) fn asked_from_outside(mut self, start: Option<&Place>) -> Self {
         let inner = &mut self.inner;
         if inner.place.is_none() {
@@ -167,13 +167,13 @@ impl Error {
         Self::new(ErrorKind::Settings, message.to_string()).key(key)
     }
 
-    /// Unless it has one.
+    /// Sets the position, unless there is one.
     pub(crate) fn at(mut self, place: Option<&Place>) -> Self {
         self.inner.place = self.inner.place.or_else(|| place.cloned());
         self
     }
 
-    /// Unless it has one, or a place, which is in a section of its own.
+    /// Sets the section, unless there is one, or a position, which has its own section.
     pub(crate) fn section(mut self, section: &str) -> Self {
         if self.inner.place.is_some() {
             return self;
@@ -182,7 +182,7 @@ impl Error {
         self
     }
 
-    /// Unless it has one.
+    /// Sets the key, unless there is one.
     pub(crate) fn key(mut self, key: &str) -> Self {
         self.inner.key.get_or_insert_with(|| key.to_owned());
         self
@@ -193,7 +193,7 @@ impl Error {
         self
     }
 
-    /// All but the place and what would be right.
+    /// Returns the message without the position and the help.
     fn title(&self) -> String {
         let inner = &self.inner;
         let mut title = String::new();
@@ -210,7 +210,8 @@ impl Error {
         title
     }
 
-    /// For a person: the line of the file with a mark under the fault; in colour if it is `styled`, for a terminal.
+    /// Returns a report for a person: the line of the file with a mark under the error. A `styled`
+    /// report has colours for a terminal.
     #[must_use]
     pub fn report(&self, styled: bool) -> String {
         self.report_as(&Level::ERROR, styled)
@@ -257,26 +258,26 @@ impl Error {
         renderer.render(&[group]) + "\n"
     }
 
-    /// What sort of mistake it is.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// Where it is, if it is in a file.
+    /// Returns the position, if the error is in a file.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
         self.inner.place.as_ref()
     }
 
-    /// The section that it is in, or is about.
+    /// Returns the name of the section that the error is in or about.
     #[must_use]
     pub fn section_name(&self) -> Option<&str> {
         let section = self.inner.section.as_deref();
         section.or_else(|| self.inner.place.as_ref()?.section())
     }
 
-    /// The key that it is about.
+    /// Returns the key that the error is about.
     #[must_use]
     pub fn key_name(&self) -> Option<&str> {
         self.inner.key.as_deref()
@@ -297,7 +298,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// What `main` shows of an error that it returns: the same as `Display`.
+/// Writes the same as `Display`, since `main` shows the errors that it returns in this form.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -24,7 +24,6 @@ mod registry;
 #[cfg(feature = "reload")]
 mod reload;
 mod resolve;
-mod serve;
 mod size;
 mod slip;
 mod snapshot;
@@ -45,5 +44,4 @@ pub use plan::Plan;
 pub use registry::Registry;
 #[cfg(feature = "reload")]
 pub use reload::Reload;
-pub use serve::{Address, Bound, HttpServer, ParseAddressError, Shutdown, ShutdownTrigger, serve};
 pub use size::{ParseSizeError, Size};

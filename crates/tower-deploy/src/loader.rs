@@ -5,8 +5,6 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
-#[cfg(feature = "cli")]
-use crate::HttpServer;
 use crate::{
     App, Error, Filter, Plan, Registry, Server, Settings, Value,
     ini::{Read, from_disk},
@@ -31,14 +29,14 @@ pub struct Loader {
 /// The settings of an app, see [`Loader::app_config`].
 #[derive(Clone, Debug)]
 pub struct AppConfig {
-    /// What is global.
+    /// The global settings.
     pub global: Settings,
-    /// The section's own.
+    /// The settings of the section.
     pub local: Settings,
 }
 
 impl Loader {
-    /// A loader that knows these factories.
+    /// Returns a loader with these factories.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         Self {
@@ -52,29 +50,30 @@ impl Loader {
         }
     }
 
-    /// What relative file names are relative to. Without it a URI has to have a whole path.
+    /// Sets the directory that relative file names start from. Without it, a URI needs an absolute
+    /// path.
     #[must_use]
     pub fn relative_to(mut self, folder: impl Into<PathBuf>) -> Self {
         self.relative_to = Some(folder.into());
         self
     }
 
-    /// The name that is loaded, whatever the URI says behind `#`.
+    /// Sets the name that is loaded. The one after the `#` of a URI is then ignored.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Makes a value global, stronger than a file's `[DEFAULT]` for factories and `get`. `%(name)s` in a file means what that file
-    /// itself says, and this only where it says nothing.
+    /// Adds a global value. For factories and `get` it is stronger than the `[DEFAULT]` of a file.
+    /// For `%(name)s` the values of the file are stronger.
     #[must_use]
     pub fn global(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.global.set(key.into(), Value::given(value.into()));
         self
     }
 
-    /// Everything that is built tells a request's trace what it does.
+    /// Makes every part that is built note in the trace of a request what it does.
     #[cfg(feature = "cli")]
     pub(crate) fn traced(mut self) -> Self {
         self.traced = true;
@@ -97,7 +96,7 @@ impl Loader {
             .unwrap_or_default()
     }
 
-    /// Where files come from, instead of the disk: from memory, say. `read` is given their whole paths.
+    /// Sets the function that reads files, instead of the disk. It gets absolute paths.
     #[must_use]
     pub fn files(
         mut self,
@@ -107,12 +106,13 @@ impl Loader {
         self
     }
 
-    /// Builds the app that a URI names: `config:FILE#NAME`, `egg:NAME#ENTRY` or `call:MODULE:FUNCTION`. In the name of a file `%`, `#` and
-    /// spaces at its ends are written `%25`, `%23` and `%20`.
+    /// Builds the app that a URI names: `config:FILE#NAME`, `egg:NAME#ENTRY` or
+    /// `call:MODULE:FUNCTION`. In the name of a file, `%`, `#` and spaces at its ends are written
+    /// `%25`, `%23` and `%20`.
     ///
     /// # Errors
     ///
-    /// What is wrong, and where.
+    /// The URI or a file has an error, or a factory fails.
     pub fn load_app(&self, uri: &str) -> Result<App, Error> {
         let files = Snapshot::new(&self.read);
         Ok(self.load_site(uri, &files)?.app)
@@ -140,7 +140,7 @@ impl Loader {
         plan.root.server(&self.options(&files))
     }
 
-    /// Builds an app, and plans the server of its file, of files as they are at one time.
+    /// Builds an app, and plans the server of its file. Both see the files as they are at one time.
     pub(crate) fn load_site(&self, uri: &str, files: &Snapshot<'_>) -> Result<Site, Error> {
         let plan = self.plan(Role::App, uri, files)?;
         // First, so that an app knows the files of both.
@@ -154,7 +154,7 @@ impl Loader {
         })
     }
 
-    /// The plan of `[server:main]` of the file that an app is in, if there is one.
+    /// Returns the plan of `[server:main]` of the file that an app is in, if there is one.
     fn plan_server(&self, app: &str, files: &Snapshot<'_>) -> Result<Option<Plan>, Error> {
         let (scheme, _) = app.split_once(':').unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("config") {
@@ -167,7 +167,7 @@ impl Loader {
         }
     }
 
-    /// The server that a site's file says, or the built-in one.
+    /// Builds the server of a site's file, or the built-in one if there is none.
     #[cfg(feature = "cli")]
     pub(crate) fn build_server(
         &self,
@@ -176,7 +176,7 @@ impl Loader {
     ) -> Result<Server, Error> {
         match plan? {
             Some(plan) => plan.root.server(&self.options(files)),
-            None => Ok(Server::http(HttpServer::default())),
+            None => Ok(Server::http(tower_serve::Server::default())),
         }
     }
 
@@ -185,11 +185,11 @@ impl Loader {
         Snapshot::new(&self.read)
     }
 
-    /// The plan of an app, unbuilt.
+    /// Returns the plan of an app without building it.
     ///
     /// # Errors
     ///
-    /// As [`load_app`](Self::load_app), but for what the factories themselves say.
+    /// As [`load_app`](Self::load_app), except for the errors of factories.
     pub fn plan_app(&self, uri: &str) -> Result<Plan, Error> {
         self.plan(Role::App, uri, &Snapshot::new(&self.read))
     }
@@ -206,7 +206,7 @@ impl Loader {
         })
     }
 
-    /// The settings that an app would get.
+    /// Returns the settings that an app would get.
     ///
     /// # Errors
     ///
@@ -241,7 +241,7 @@ impl Loader {
         self.registry.check()?;
         let read = |path: &Path| files.read(path);
         let mut resolver = Resolver::new(&self.registry, &read);
-        // `here` is a whole path, wherever the program was started.
+        // `here` is an absolute path, wherever the program was started.
         let whole = |folder: &PathBuf| path::absolute(folder).unwrap_or_else(|_| folder.clone());
         let folder = self.relative_to.as_ref().map(whole);
         let root = resolver.resolve(role, uri, name, folder.as_deref(), &self.global)?;
@@ -252,7 +252,7 @@ impl Loader {
     }
 }
 
-/// What a file says, as it was at one time.
+/// The app and the server of a file, as it was at one time.
 pub(crate) struct Site {
     pub(crate) app: App,
     #[cfg(feature = "cli")]

@@ -1,13 +1,13 @@
-//! What a section's settings name: the parts that its factory gets.
+//! The parts that a section's settings name, which its factory gets.
 
 use crate::{Error, Place, Settings, Value, conf::Origin, ini::Read, kind::Role};
 
-/// One part, by its name.
+/// The name of a part.
 pub(crate) struct Named {
     pub(crate) role: Role,
     /// The setting that names it.
     pub(crate) key: String,
-    /// What it is to the factory that names it.
+    /// The key of the part for the factory.
     pub(crate) label: String,
     /// A section's name, or a URI.
     pub(crate) name: String,
@@ -16,7 +16,7 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// A setting's whole value is the name.
+    /// Returns the name that is the whole value of a setting.
     pub(crate) fn whole(role: Role, key: &str, value: &Value) -> Self {
         Self {
             role,
@@ -28,7 +28,7 @@ impl Named {
         }
     }
 
-    /// A word of a setting's value is the name.
+    /// Returns the name that is a word of a setting's value.
     pub(crate) fn word(role: Role, key: &str, label: &str, name: &str, value: &Value) -> Self {
         Self {
             label: label.to_owned(),
@@ -39,12 +39,12 @@ impl Named {
     }
 }
 
-/// For a factory whose settings name nothing.
+/// Finds no names, for a factory whose settings have none.
 pub(crate) fn none(_: &Settings, _: &Settings, _: &Read<'_>) -> Result<Vec<Named>, Error> {
     Ok(Vec::new())
 }
 
-/// Each setting for which `is_app` is true names an app.
+/// Finds an app in each setting for which `is_app` is true.
 pub(crate) fn whole_values(
     is_app: impl Fn(&str) -> bool + Send + Sync + 'static,
 ) -> impl Fn(&Settings, &Settings, &Read<'_>) -> Result<Vec<Named>, Error> + Send + Sync + 'static {

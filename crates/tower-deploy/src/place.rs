@@ -4,7 +4,7 @@ use std::{fmt, ops::Range, path::Path, sync::Arc};
 
 use tower_kit::secrets::{fields, is_secret};
 
-/// A file's name and text.
+/// The name and the text of a file.
 pub(crate) struct Source {
     pub(crate) path: Arc<Path>,
     pub(crate) text: String,
@@ -12,7 +12,7 @@ pub(crate) struct Source {
     pub(crate) is_ini: bool,
 }
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Clone)]
 pub struct Place {
     pub(crate) source: Arc<Source>,
@@ -28,7 +28,8 @@ impl Place {
         }
     }
 
-    /// Where words are in it, if they are, as words of their own if they are that anywhere.
+    /// Returns the position of words in it. Those with white space or commas around them are
+    /// preferred.
     pub(crate) fn find(&self, words: &str) -> Option<Self> {
         let text = self.source.text.get(self.span.clone())?;
         let is_apart = |at: &usize| {
@@ -42,25 +43,25 @@ impl Place {
         Some(Self::new(&self.source, at..at + words.len()))
     }
 
-    /// Where words are in it, or all of it if they are not.
+    /// Returns the position of words in it, or all of it if there are no such words.
     pub(crate) fn within(&self, words: &str) -> Self {
         self.find(words).unwrap_or_else(|| self.clone())
     }
 
-    /// The file, as it was found.
+    /// Returns the path of the file.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.source.path
     }
 
-    /// The line, from 1.
+    /// Returns the line, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
         let before = self.before();
         1 + before.matches(LINE_ENDS).count() - before.matches("\r\n").count()
     }
 
-    /// The column, from 1, in characters.
+    /// Returns the column, from 1, in characters.
     #[must_use]
     pub fn column(&self) -> usize {
         let before = self.before();
@@ -68,7 +69,7 @@ impl Place {
         line.chars().count() + 1
     }
 
-    /// The section that it is in.
+    /// Returns the name of the section that it is in.
     pub(crate) fn section(&self) -> Option<&str> {
         if !self.source.is_ini {
             return None;
@@ -82,7 +83,7 @@ impl Place {
         lines.find_map(header)
     }
 
-    /// Whether the line, or the one before, may hold what nobody should see.
+    /// Returns whether the line, or the one before, may have a secret in it.
     pub(crate) fn may_hold_secret(&self) -> bool {
         let rest = &self.source.text[self.span.start..];
         let rest = rest.split(LINE_ENDS).next().unwrap_or_default();
@@ -108,7 +109,7 @@ pub(crate) fn header(line: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// As Python reads a text file.
+/// The ends of lines, as Python reads a text file.
 const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 impl fmt::Display for Place {

@@ -13,16 +13,19 @@ use crate::{
     suggest::did_you_mean,
 };
 
-/// Names for factories: what `use = egg:NAME#ENTRY`, `use = call:module:function` and `paste.app_factory = module:function` find.
+/// Factories by name, as `use = egg:NAME#ENTRY`, `use = call:module:function` and
+/// `paste.app_factory = module:function` find them.
 ///
-/// A name is `NAME#ENTRY`, where `NAME` alone is `NAME#main`, or `module:function`. Case, `-`, `_` and `.` in `NAME` do not matter. The same name may
-/// stand for factories of different types; the section says which is meant.
+/// A name is `NAME#ENTRY` or `module:function`. `NAME` alone is `NAME#main`. Case, `-`, `_` and `.`
+/// in `NAME` do not matter. Factories of different types may have the same name: the type of the
+/// section decides.
 ///
-/// Nothing replaces a factory: a name that is registered twice for one type, one that is built in among them, is an error of whatever is loaded.
+/// Nothing replaces a factory. If a name is registered twice for one type, everything that is
+/// loaded is an error. This is also so for the name of a built-in factory.
 #[derive(Default)]
 pub struct Registry {
     factories: HashMap<(String, Kind), Registered>,
-    /// What is registered twice.
+    /// The error of a name that is registered twice.
     twice: Option<String>,
 }
 
@@ -32,14 +35,14 @@ struct Registered {
 }
 
 impl Registry {
-    /// Without a name.
+    /// Returns a registry without factories.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An app: `make` gets what is global and the section's settings as a struct. What `T` does not know is an error, and so is a value that is not
-    /// what `T` wants.
+    /// Adds an app. `make` gets the global settings and the section's settings as a struct. A key
+    /// that `T` does not know is an error, and so is a value that `T` does not take.
     #[must_use]
     #[track_caller]
     pub fn app<T, E>(
@@ -54,7 +57,7 @@ impl Registry {
         self.add(name, Factory::new(Maker::App(typed(make))))
     }
 
-    /// A filter, which goes around an app.
+    /// Adds a filter, which wraps an app.
     #[must_use]
     #[track_caller]
     pub fn filter<T, E>(
@@ -69,7 +72,8 @@ impl Registry {
         self.add(name, Factory::new(Maker::Filter(typed(make))))
     }
 
-    /// A composite, an app of apps: settings for which `is_app` is true name an app each, which `make` gets from [`Parts`]; the keys of the others are free.
+    /// Adds a composite, an app of apps. Each setting for which `is_app` is true names an app, and
+    /// `make` gets that from [`Parts`]. The keys of other settings are free.
     #[must_use]
     #[track_caller]
     pub fn composite<E>(
@@ -88,7 +92,7 @@ impl Registry {
         self.add(name, factory.names(whole_values(is_app)))
     }
 
-    /// A hook, for `egg:tower#hooks` and for the `middlewares` of a router's JSON file.
+    /// Adds a hook, for `egg:tower#hooks` and for the `middlewares` of a router's JSON file.
     #[must_use]
     #[track_caller]
     pub fn hook<T, H, E>(
@@ -105,7 +109,7 @@ impl Registry {
         self.add(name, Factory::new(Maker::Hook(make)))
     }
 
-    /// A server, which is given an app.
+    /// Adds a server, which gets an app.
     #[must_use]
     #[track_caller]
     pub fn server<T, E>(
@@ -153,7 +157,7 @@ impl Registry {
         self
     }
 
-    /// Whether nothing was wrong when names were registered.
+    /// Checks that no name is registered twice.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.twice {
             Some(message) => Err(Error::new(ErrorKind::AmbiguousEntryPoint, message)
@@ -162,7 +166,7 @@ impl Registry {
         }
     }
 
-    /// `NAME#ENTRY`, of one of these types.
+    /// Returns the factory `NAME#ENTRY` of one of these types.
     pub(crate) fn entry_point(
         &self,
         distribution: &str,
@@ -222,7 +226,7 @@ impl Registry {
         ))
     }
 
-    /// Whether there is anything under `egg:NAME`.
+    /// Checks that there is a factory under `egg:NAME`.
     pub(crate) fn distribution(&self, distribution: &str) -> Result<(), Error> {
         let wanted = canonical(&format!("{distribution}#"));
         let names = self.factories.keys().map(|(name, _)| name.as_str());
@@ -240,7 +244,7 @@ impl Registry {
         })
     }
 
-    /// `module:function`, of one of these types.
+    /// Returns the factory `module:function` of one of these types.
     pub(crate) fn function(&self, name: &str, kinds: &[Kind]) -> Result<Arc<Factory>, Error> {
         let Some((module, _)) = name.split_once(':') else {
             let message = format!("`{name}` has no colon");
@@ -298,7 +302,7 @@ const SERVERS_OF_PYTHON: [&str; 13] = [
     "waitress",
 ];
 
-/// Returns the error for a function that is registered, as another type than wanted.
+/// Returns the error for a function that is registered as another type than the wanted ones.
 pub(crate) fn of_another_type(function: &str, kind: Kind, wanted: &[Kind]) -> Error {
     let wanted = one_of(wanted);
     let message = format!("`{function}` is registered as {kind}, not as {wanted}");
@@ -311,7 +315,7 @@ fn one_of(kinds: &[Kind]) -> String {
     kinds.join(" or ")
 }
 
-/// What there is.
+/// Returns the help for an unknown name: a similar one, or the known ones.
 fn listed<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();
@@ -322,7 +326,7 @@ fn listed<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<St
     (!known.is_empty()).then(|| format!("there is {}", known.join(", ")))
 }
 
-/// As PEP 503 compares distributions.
+/// Returns the form of a name in which names are compared, as PEP 503 compares distributions.
 fn canonical(name: &str) -> String {
     let name = name.strip_prefix("egg:").unwrap_or(name);
     let name = name.strip_prefix("call:").unwrap_or(name);

@@ -104,7 +104,7 @@ impl fmt::Display for Size {
         ] {
             if let Some(bytes) = self::unit(unit)
                 && self.0 > 0
-                && self.0 % bytes == 0
+                && self.0.is_multiple_of(bytes)
             {
                 return write!(f, "{} {unit}", self.0 / bytes);
             }

@@ -1,4 +1,4 @@
-//! Files as they were when somebody first read them: what is built of several looks at a file is built of the same text.
+//! Files as they were when they were first read. Several readers of a file get the same text.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// What is in a file, or was when it was first asked for.
+    /// Returns the content of a file when it was first read.
     pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = files.entry(path.to_owned()).or_insert_with(|| {
@@ -38,7 +38,7 @@ impl<'a> Snapshot<'a> {
         taken.cloned()
     }
 
-    /// Every file that was asked for.
+    /// Returns the files that were read.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.keys().cloned().collect()

@@ -26,7 +26,7 @@ struct Site(PathBuf);
 
 const MAIN: &str =
     "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  GET /word config:word.ini\n";
-const BUILT: &str = "the site is built anew";
+const BUILT: &str = "the site is rebuilt";
 
 fn word(word: &str) -> String {
     format!("[app:main]\nuse = egg:tower#text\ntext = {word}\n")

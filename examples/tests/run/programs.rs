@@ -548,3 +548,19 @@ async fn link_json_is_routed_by_link_wsgis_own_file() {
     let refused = app.send("PUT", "/counter?user=John", "").await;
     assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn axum_serve_finishes_a_request_after_a_signal() {
+    let mut program = Program::start_by(env!("CARGO_BIN_EXE_axum-serve"), &["127.0.0.1:0"]).await;
+    let pid = program.child.id().unwrap().to_string();
+    let signalled = async {
+        assert_eq!(program.get("/").await.body(), "hello 127.0.0.1\n");
+        let kill = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(kill.unwrap().success());
+    };
+    let (slow, ()) = tokio::join!(program.get("/slow"), signalled);
+    assert_eq!(slow.body(), "done\n");
+    let status = timeout(PATIENCE, program.child.wait()).await;
+    assert!(status.unwrap().unwrap().success());
+}

@@ -3,9 +3,10 @@
 use std::{net::Ipv6Addr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use tower_serve::Address;
 
 use crate::{
-    Address, Error, ErrorKind, HttpServer, Parts, Server, Settings,
+    Error, ErrorKind, Parts, Server, Settings,
     de::from_settings,
     effective::{Effective, values},
     slip,
@@ -62,7 +63,7 @@ pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Serv
 }
 
 /// Makes the server. Each error is about one of the keys.
-fn server(local: &Settings) -> Result<HttpServer, Error> {
+fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
     let settings: Http = from_settings(local)?;
     let wrong = |key: &str, message: &str| {
         let error = Error::new(ErrorKind::Settings, message);
@@ -123,7 +124,7 @@ fn server(local: &Settings) -> Result<HttpServer, Error> {
         let message = "`connections` is 0, and so no client could connect";
         return Err(wrong("connections", message));
     }
-    let mut server = HttpServer::new(address)
+    let mut server = tower_serve::Server::new(address)
         .header_timeout(settings.header_timeout)
         .body_timeout(settings.body_timeout)
         .write_timeout(settings.write_timeout)
@@ -180,7 +181,19 @@ mod tests {
 
     #[test]
     fn a_section_without_settings_has_the_defaults() {
-        assert_eq!(shown(&[]), format!("{:?}", HttpServer::default()));
+        assert_eq!(shown(&[]), format!("{:?}", tower_serve::Server::default()));
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_readme() {
+        let readme = include_str!("../../README.md");
+        let limits = "(`header_timeout` = 10s), (`body_timeout` = 60s), (`write_timeout` = 60s), \
+            (`drain_timeout` = 30s), (`connections` = 10000), (`half_close` = no)";
+        assert!(readme.contains(limits));
+        let shown = shown(&[]);
+        let limits = "Limits { header_timeout: 10s, body_timeout: 60s, write_timeout: 60s, \
+            drain_timeout: 30s, connections: 10000, half_close: false }";
+        assert!(shown.contains(limits), "{shown}");
     }
 
     #[test]
@@ -197,7 +210,7 @@ mod tests {
         ];
         assert_eq!(
             shown(&all),
-            "HttpServer { address: Tcp(\"[::1]:1\"), limits: Limits { header_timeout: 2s, \
+            "Server { address: Tcp(\"[::1]:1\"), limits: Limits { header_timeout: 2s, \
              body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, connections: 6, \
              half_close: true } }"
         );

@@ -8,14 +8,14 @@ use crate::{Loader, Registry};
 
 #[derive(Args)]
 pub(super) struct File {
-    /// The file, and behind `#` the section, if it is not `main`.
+    /// The file, and after `#` the section, if it is not `main`.
     #[arg(value_name = "FILE[#NAME]")]
     pub(super) file: String,
 }
 
 #[derive(Args)]
 pub(super) struct Global {
-    /// What is global.
+    /// Global settings.
     #[arg(value_name = "KEY=VALUE", value_parser = pair)]
     global: Vec<(String, String)>,
 }

@@ -45,13 +45,13 @@ enum Command {
         #[command(flatten)]
         global: Global,
     },
-    /// Show what a file leads to, without building it.
+    /// Show what a file leads to, with all settings, without building it.
     Explain {
         #[command(flatten)]
         file: File,
         #[command(flatten)]
         global: Global,
-        /// For a person, for a program, or for a picture.
+        /// The format: for a person, for a program, or for a picture.
         #[arg(long, value_enum, default_value_t = Format::Tree)]
         format: Format,
     },
@@ -71,7 +71,7 @@ enum Format {
 /// Runs the command that the program's arguments name, with these factories: a whole `main`.
 /// [`Registry::standard`] has the built-in ones.
 ///
-/// 0 if all is well, 1 if something is wrong, 2 if the arguments are.
+/// The exit code is 0 without an error, 1 after an error, and 2 for invalid arguments.
 ///
 /// It sets a subscriber of `tracing`, unless there is one, and the panic hook. Both write to
 /// standard error without waiting for its reader. A panic hook that was set before is replaced. One

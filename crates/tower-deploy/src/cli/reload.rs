@@ -1,4 +1,4 @@
-//! When a served app is built anew, and what is said about it.
+//! Rebuilds a served app, and logs that.
 
 use std::{
     future::pending,
@@ -14,7 +14,7 @@ use crate::{App, Error, Reload, reload::Watch};
 /// An app that is served and may change.
 pub(super) struct Kept {
     reload: Arc<Reload>,
-    /// What the file said of the server when that was made.
+    /// The plan of the server that serves.
     server: Option<String>,
     log: Lines,
 }
@@ -32,7 +32,8 @@ impl Kept {
         self.reload.app()
     }
 
-    /// Builds it anew at SIGHUP, and if it is watched, when the files change. It has to be called within a runtime, and goes on for as long as that.
+    /// Rebuilds the app at SIGHUP, and if it is watched, when the files change. It must be called
+    /// within a runtime, and ends with that.
     pub(super) fn spawn(mut self, watched: bool) -> io::Result<()> {
         let mut watch = match watched {
             true => Some(Watch::new(&self.reload).map_err(io::Error::other)?),
@@ -64,8 +65,8 @@ impl Kept {
     fn tell(&mut self, built: Result<Option<String>, Error>) {
         match built {
             Ok(server) => {
-                tracing::info!("the files have changed, and the site is built anew");
-                // A socket is not opened anew.
+                tracing::info!("the files have changed, and the site is rebuilt");
+                // The socket stays open.
                 if server != self.server {
                     tracing::warn!("[server:main] has changed: it counts after a restart");
                     self.server = server;
@@ -80,7 +81,7 @@ impl Kept {
     }
 }
 
-/// SIGHUP, where it is no terminal's word that its user has gone: there it ends the program, as it always does.
+/// SIGHUP. On a terminal it means that the user has gone, and ends the program as usual.
 struct Hangup {
     #[cfg(unix)]
     signal: Option<tokio::signal::unix::Signal>,

@@ -31,7 +31,8 @@ pub(super) struct Arguments {
     file: File,
     /// GET, PUT and so on.
     method: Method,
-    /// What is asked for, as it stands in a request: `/path?query`, or a whole URL, whose host becomes the Host header.
+    /// The target, as it stands in a request: `/path?query`, or a whole URL, whose host becomes the
+    /// Host header.
     #[arg(value_parser = target)]
     path: Uri,
     /// A header of the request.
@@ -114,7 +115,7 @@ fn say_head(parts: &response::Parts) -> io::Result<bool> {
     write(&head)
 }
 
-/// As it comes, however long it is, for as long as somebody listens.
+/// Writes a body as it comes, as long as there is a reader.
 async fn say_body(mut body: Body) -> Result<(), BoxError> {
     let mut last = b'\n';
     while let Some(frame) = body.frame().await {

@@ -3,6 +3,7 @@
 use std::io::{self, stdout};
 
 use clap::Args;
+use tower_serve::{Address, Shutdown};
 
 #[cfg(feature = "reload")]
 use super::reload::Kept;
@@ -13,7 +14,7 @@ use super::{
     log::LAST_LINES,
     runtime::runtime,
 };
-use crate::{Address, App, Registry, Server, builtin::access_log, serve::Shutdown};
+use crate::{App, Registry, Server, builtin::access_log};
 #[cfg(feature = "reload")]
 use crate::{Reload, reload::Contents};
 
@@ -21,10 +22,11 @@ use crate::{Reload, reload::Contents};
 pub(super) struct Arguments {
     #[command(flatten)]
     file: File,
-    /// Where to listen, whatever the file says: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/site.sock`.
+    /// The address to listen on instead of the file's: `127.0.0.1:8080`, `[::1]:8080`,
+    /// `unix:/run/site.sock`.
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<Address>,
-    /// Build the app anew when the file changes, or one that it includes. At SIGHUP that is done without this.
+    /// Rebuild the app when the file changes, or one that it includes. SIGHUP does so in any case.
     #[cfg(feature = "reload")]
     #[arg(long)]
     reload: bool,
@@ -76,7 +78,7 @@ fn serve(
         app
     };
     let done = runtime.block_on(served(server, arguments.bind, access_log(app), said));
-    // Not waiting for threads that read a file, or look up a name, that nobody wants any more.
+    // Without waiting for threads that still read a file or look up a name.
     runtime.shutdown_background();
     Ok(done?)
 }

@@ -15,15 +15,16 @@ use tower_service::Service;
 
 use crate::{App, Body, Error, Loader, loader::Site, snapshot::Snapshot};
 
-/// An app of a file that can be built anew: requests that come from then on go to the new one, those under way stay with the old one, which is
-/// dropped after the last of them.
+/// An app of a file that can be rebuilt. Requests that come after that go to the new app. Those
+/// under way stay with the old one, which is dropped after the last of them.
 ///
 /// ```
 /// # use std::{convert::Infallible, io, sync::{Arc, Mutex}};
 /// # use tower_deploy::{Loader, Registry, Reload};
 /// # let file = Arc::new(Mutex::new("[app:main]\nuse = egg:tower#text\ntext = one\n".to_owned()));
 /// # let now = file.clone();
-/// # let loader = Loader::new(Registry::standard()).files(move |_| Ok(now.lock().unwrap().clone().into_bytes()));
+/// # let read = move |_: &std::path::Path| Ok(now.lock().unwrap().clone().into_bytes());
+/// # let loader = Loader::new(Registry::standard()).files(read);
 /// let reload = Reload::new(loader, "config:/srv/site.ini")?;
 /// let app = reload.app();
 /// // … and later, on a thread where it may take its time:
@@ -36,14 +37,15 @@ pub struct Reload {
     loader: Loader,
     uri: String,
     current: Arc<ArcSwap<App>>,
-    /// The files that said what was built last, or could not be. Whoever reloads holds it, so that there is one reload at a time.
+    /// The files of the last build, which may have failed. A reload holds them, so that there is
+    /// one at a time.
     files: Mutex<Files>,
 }
 
-/// Files, and what was in them when they were read.
+/// Files with their contents when they were read.
 pub(crate) type Files = BTreeMap<PathBuf, Contents>;
 
-/// What was in a file, or why it could not be read.
+/// The content of a file, or the reason why it could not be read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Contents(u64);
 
@@ -55,7 +57,7 @@ impl Contents {
         Self(hasher.finish())
     }
 
-    /// Of all files that were read.
+    /// Returns the contents of all files that were read.
     pub(crate) fn of_all(files: &Snapshot<'_>) -> Files {
         let of = |path: PathBuf| {
             let contents = Self::of(&files.read(&path));
@@ -81,7 +83,7 @@ impl Reload {
         Ok(Self::of(loader, uri, app, files))
     }
 
-    /// With an app that was built of these files.
+    /// Returns the reload of an app that was built of these files.
     pub(crate) fn of(loader: Loader, uri: String, app: App, files: Files) -> Self {
         Self {
             current: Arc::new(ArcSwap::from_pointee(app)),
@@ -91,7 +93,7 @@ impl Reload {
         }
     }
 
-    /// The app that gives each request to the one that is there when it comes.
+    /// Returns an app that passes each request to the current one.
     #[must_use]
     pub fn app(&self) -> App {
         let current = self.current.clone();
@@ -101,16 +103,17 @@ impl Reload {
         }))
     }
 
-    /// Builds the app anew beside the old one, and puts it in its place. It reads files and may take its time, so a server calls it on a thread for that.
+    /// Rebuilds the app beside the old one, and replaces that. It reads files and blocks, so a
+    /// server calls it on a thread for that.
     ///
     /// # Errors
     ///
-    /// What is wrong with the files, with their `[server:main]` too. The app stays the one that it was.
+    /// The files have an error, which may be in `[server:main]`. The old app stays.
     pub fn now(&self) -> Result<(), Error> {
         self.server_now().map(drop)
     }
 
-    /// The same, and tells what the file says of the server by now.
+    /// Does the same, and returns the plan of the server.
     pub(crate) fn server_now(&self) -> Result<Option<String>, Error> {
         let mut known = self.held();
         let files = self.loader.snapshot();
@@ -124,7 +127,7 @@ impl Reload {
                 Ok(server.map(|plan| plan.to_string()))
             }
             Err(error) => {
-                // What is included behind the fault was not read, and still matters.
+                // Files that are named after the error were not read, and still matter.
                 for (path, contents) in &mut *known {
                     *contents = Contents::of(&files.read(path));
                 }
@@ -134,13 +137,13 @@ impl Reload {
         }
     }
 
-    /// The files whose changes matter: the one that is named, and all that it includes.
+    /// Returns the files whose changes matter: the one that is named, and all that it includes.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         self.held().keys().cloned().collect()
     }
 
-    /// Whether there is something else in the files now than when they were read.
+    /// Returns whether the contents of the files have changed since they were read.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         let known = self.held();

@@ -8,9 +8,9 @@ use tokio::{sync::Notify, time::timeout};
 
 use super::{current::Reload, lookup};
 
-/// How long nothing must have happened before files are looked at: who saves twice in a moment has saved once.
+/// How long files must be quiet before they are read. Two saves in a moment are one.
 const QUIET: Duration = Duration::from_millis(50);
-/// How long changes that do not end are waited for.
+/// The longest wait for changes to end.
 const RESTLESS: Duration = Duration::from_secs(1);
 
 pub(crate) struct Watch {

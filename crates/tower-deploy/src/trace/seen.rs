@@ -130,7 +130,7 @@ impl Answer {
         }
     }
 
-    /// Compared with the answer of the part further in, if there is one.
+    /// Returns the changes since the response of the inner part, if there is one.
     pub(super) fn changes_since(&self, inner: Option<&Self>) -> Vec<String> {
         let empty = HeaderMap::new();
         header_changes(&self.headers, inner.map_or(&empty, |inner| &inner.headers))

@@ -18,5 +18,4 @@ mod plans;
 mod proxy;
 #[cfg(feature = "reload")]
 mod reload;
-mod serve;
 mod settings;

@@ -1,4 +1,4 @@
-//! An app that is built anew while it serves.
+//! An app that is rebuilt while it serves.
 
 use std::{
     collections::BTreeMap,

@@ -267,7 +267,7 @@ async fn odd_types_are_taken_or_refused_whole() {
 }
 
 #[test]
-fn what_is_set_by_who_uses_it_reaches_what_is_named_without_a_section() {
+fn a_users_set_reaches_what_is_named_without_a_section() {
     let file = "[app:main]\nuse = p\nset g = outer\n[pipeline:p]\nset g = inner\npipeline = egg:fake egg:fake\n";
     let plan = loader(&[("main.ini", file)])
         .plan_app("config:main.ini")
@@ -275,6 +275,44 @@ fn what_is_set_by_who_uses_it_reaches_what_is_named_without_a_section() {
     let json = plan.to_json();
     assert_eq!(json["filters"][0]["global"]["g"], "outer");
     assert_eq!(json["app"]["global"]["g"], "outer");
+}
+
+/// As in PasteDeploy, where these parts share one dictionary.
+#[test]
+fn a_user_changes_what_shares_the_values_of_the_used_section() {
+    let values = |json: &serde_json::Value| {
+        let value = |of: &str, key: &str| json[of][key].as_str().unwrap_or("-").to_owned();
+        (value("global", "g"), value("local", "k"))
+    };
+    for (used, part, filter) in [
+        // A factory shares the global values. The user changes the filter around it.
+        ("use = egg:fake", ("outer", "inner"), ("outer", "-")),
+        // The factory of a key of the section shares the section's own settings, too.
+        (
+            "paste.app_factory = fakemod:app",
+            ("outer", "outer"),
+            ("outer", "-"),
+        ),
+        // A section copies the global values before the user changes them.
+        ("use = c", ("inner", "inner"), ("outer", "-")),
+    ] {
+        let file = format!(
+            "[app:main]\nuse = b\nset g = outer\nk = outer\n\
+             [app:b]\n{used}\nset g = inner\nk = inner\nfilter-with = egg:fake\n\
+             [app:c]\nuse = egg:fake\n"
+        );
+        let plan = loader(&[("main.ini", &file)]).plan_app("config:main.ini");
+        let json = plan.unwrap().to_json();
+        let [part, filter] = [part, filter].map(|(g, k)| (g.to_owned(), k.to_owned()));
+        assert_eq!(values(&json["next"]), part, "{used}");
+        assert_eq!(values(&json["filter"]), filter, "{used}");
+        // Without a filter around it, the part is changed itself.
+        let file = file.replace("filter-with = egg:fake\n", "");
+        let plan = loader(&[("main.ini", &file)]).plan_app("config:main.ini");
+        let json = plan.unwrap().to_json();
+        let outer = ("outer".to_owned(), "outer".to_owned());
+        assert_eq!(values(&json), outer, "{used}");
+    }
 }
 
 #[test]

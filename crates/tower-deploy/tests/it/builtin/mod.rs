@@ -2,6 +2,7 @@
 
 mod composites;
 mod compression;
+mod connect;
 mod defaults;
 mod files;
 mod filters;

@@ -260,7 +260,7 @@ fn an_error_in_a_servers_settings_has_its_key() {
         ),
         (
             "host = http://localhost/",
-            "3:8: [server:main] host: `http://localhost/` is a URL (would be right: `localhost`)",
+            "3:8: [server:main] host: `http://localhost/` is a URL (expected `localhost`)",
         ),
         (
             "host = 127.0.0.1 ; this machine",
@@ -284,7 +284,7 @@ fn an_error_in_a_servers_settings_has_its_key() {
         ),
         (
             "bind = localhost",
-            "3:8: [server:main] bind: `localhost` has no port (would be right: `localhost:8080`)",
+            "3:8: [server:main] bind: `localhost` has no port (expected `localhost:8080`)",
         ),
         (
             "port = 1\nbind = unix:/x",

@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod acceptor;
+mod address;
+mod bind;
+mod bound;
+mod connection;
+mod content;
+mod fault;
+mod handed_over;
+mod limits;
+mod listener;
+mod panic;
+mod request_body;
+mod request_head;
+mod server;
+mod service;
+mod shutdown;
+mod stream;
+#[cfg(unix)]
+mod unix;
+
+pub use address::{Address, ParseAddressError, ParseAddressErrorKind};
+pub use bound::Bound;
+pub use request_body::RequestBody;
+pub use server::{Server, serve};
+pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use tower_origin::PeerAddr;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

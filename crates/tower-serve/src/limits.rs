@@ -1,0 +1,39 @@
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+/// The limits of a server, and whether a client may stop sending.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) connections: usize,
+    pub(crate) half_close: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+            connections: 10_000,
+            half_close: false,
+        }
+    }
+}
+
+/// Returns a time that can be added to an [`Instant`](tokio::time::Instant). `Duration::MAX`, which
+/// stands for "never", cannot. A year is long enough.
+pub(crate) fn countable(time: Duration) -> Duration {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    time.min(YEAR)
+}
+
+/// Returns a number of connections that a semaphore can have, and at least one.
+pub(crate) fn possible(connections: usize) -> usize {
+    connections.clamp(1, Semaphore::MAX_PERMITS)
+}

@@ -1,0 +1,101 @@
+//! Which requests no service gets.
+
+use std::net::Ipv6Addr;
+
+use http::{
+    HeaderMap, Request, Version,
+    header::{HOST, TRANSFER_ENCODING},
+};
+
+use crate::fault::Fault;
+
+/// Returns the reason why a request is rejected, if there is one.
+pub(crate) fn fault<B>(request: &Request<B>) -> Option<Fault> {
+    if !has_host(request) {
+        return Some(Fault::Host);
+    }
+    fault_of_codings(request.headers())
+}
+
+/// Returns whether exactly one host is named, as HTTP/1.1 requires, and is a host (RFC 9112,
+/// section 3.2). Two readers of two hosts would not agree.
+fn has_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        (None, None) => request.version() != Version::HTTP_11,
+        _ => false,
+    }
+}
+
+/// Returns whether this is `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section
+/// 3.2.2). The host may be empty, and so may the port.
+fn is_host(text: &str) -> bool {
+    let (is_name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+        None => {
+            let end = text.find(':').unwrap_or(text.len());
+            let (name, port) = text.split_at(end);
+            let is_allowed =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+            (name.bytes().all(is_allowed), port)
+        }
+    };
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && (port.is_empty() || port.parse::<u16>().is_ok())
+    };
+    is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Returns the same for transfer codings that hyper does not decode. hyper removes only `chunked`,
+/// so the service would get an encoded body. A request whose last coding is not `chunked` never
+/// comes here: hyper responds with 400 (RFC 9112, sections 6.1 and 6.3). Over HTTP/2 no request
+/// with a coding comes here.
+fn fault_of_codings(headers: &HeaderMap) -> Option<Fault> {
+    let lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut chunked = 0;
+    for coding in codings.map(<[u8]>::trim_ascii) {
+        match coding {
+            b"" => {}
+            _ if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
+            _ => return Some(Fault::TransferCoding),
+        }
+    }
+    (chunked > 1).then_some(Fault::ChunkedTwice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serve_4_a_host_is_a_name_or_an_address_and_maybe_a_port() {
+        let table = [
+            ("", true),
+            ("example.org", true),
+            ("example.org:8080", true),
+            ("example.org:", true),
+            ("my_host", true),
+            ("192.0.2.1:80", true),
+            ("[2001:db8::9]", true),
+            ("[2001:db8::9]:8080", true),
+            ("caf%C3%A9.example", true),
+            ("a b", false),
+            ("user@example.org", false),
+            ("example.org/a", false),
+            ("example.org:99999", false),
+            ("example.org:+80", false),
+            ("example.org:80:80", false),
+            ("[::1", false),
+            ("[::1]a", false),
+            ("[example.org]", false),
+            ("::1", false),
+            ("a\\b", false),
+        ];
+        for (text, expected) in table {
+            assert_eq!(is_host(text), expected, "{text:?}");
+        }
+    }
+}

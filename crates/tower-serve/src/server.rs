@@ -1,0 +1,206 @@
+use std::{io, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::BoxError;
+use tower_service::Service;
+
+use crate::{
+    address::Address,
+    bind,
+    bound::Bound,
+    limits::{Limits, countable, possible},
+    request_body::RequestBody,
+    shutdown::Shutdown,
+};
+
+/// Serves a service until SIGTERM or Ctrl-C (SIGINT), and then lets requests finish. It is the
+/// short form of a [`Server`] with its defaults and of [`Shutdown::signals`].
+///
+/// # Errors
+///
+/// An error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if `address` is not an
+/// [`Address`], and the errors of [`Server::bind`] and [`Bound::serve`].
+///
+/// # Examples
+///
+/// ```
+/// use std::{convert::Infallible, io};
+///
+/// use http::{Request, Response};
+/// use tower_serve::RequestBody;
+///
+/// async fn run() -> io::Result<()> {
+///     let service = tower::service_fn(async |_: Request<RequestBody>| {
+///         Ok::<_, Infallible>(Response::new("hello".to_owned()))
+///     });
+///     tower_serve::serve("127.0.0.1:8080", service).await
+/// }
+/// ```
+pub async fn serve<S, B>(address: &str, service: S) -> io::Result<()>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let address = address
+        .parse()
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let shutdown = Shutdown::signals()?;
+    let bound = Server::new(address).bind().await?;
+    for address in bound.addresses() {
+        tracing::info!("listening on {address}");
+    }
+    bound.serve(service, shutdown).await
+}
+
+/// A server for HTTP/1 and HTTP/2 (with prior knowledge), without TLS: an address and limits.
+///
+/// An upgraded connection (WebSocket) is left to the service. It counts as one of the connections
+/// and has the write timeout. No other limit applies to it.
+///
+/// In every timeout, zero is no time at all, with which no client is served. A time of more than a
+/// year counts as a year.
+///
+/// # Examples
+///
+/// ```
+/// use std::{convert::Infallible, io, time::Duration};
+///
+/// use http::{Request, Response};
+/// use tower_serve::{Address, RequestBody, Server, Shutdown};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> io::Result<()> {
+/// let service = tower::service_fn(async |_: Request<RequestBody>| {
+///     Ok::<_, Infallible>(Response::new("hello".to_owned()))
+/// });
+/// let address = Address::Tcp("127.0.0.1:0".to_owned());
+/// let bound = Server::new(address)
+///     .header_timeout(Duration::from_secs(5))
+///     .connections(100)
+///     .bind()
+///     .await?;
+/// let (trigger, shutdown) = Shutdown::manual();
+/// trigger.signal();
+/// bound.serve(service, shutdown).await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    address: Address,
+    limits: Limits,
+}
+
+/// The server at `127.0.0.1:8080`.
+impl Default for Server {
+    fn default() -> Self {
+        Self::new(Address::Tcp("127.0.0.1:8080".to_owned()))
+    }
+}
+
+impl Server {
+    /// Returns a server at this address with the default limits.
+    #[must_use]
+    pub fn new(address: Address) -> Self {
+        Self {
+            address,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Replaces the address.
+    #[must_use]
+    pub fn address(mut self, address: Address) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Sets the time for a request's head. Default: 10 seconds.
+    ///
+    /// The time for the first head begins when the connection is accepted. The time for a later
+    /// head of HTTP/1 begins with the end of the response before it, so it is also how long a
+    /// connection may be idle. After that time the connection is closed.
+    ///
+    /// An HTTP/2 connection may be idle for longer after its first request. It is pinged at this
+    /// interval, and closed if it does not answer a ping within this time.
+    #[must_use]
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.header_timeout = countable(timeout);
+        self
+    }
+
+    /// Sets how long a service that reads a request's body may wait for the next frame. Default: 60
+    /// seconds.
+    ///
+    /// After that time the body ends with an [`io::Error`] of the kind
+    /// [`TimedOut`](io::ErrorKind::TimedOut).
+    #[must_use]
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.body_timeout = countable(timeout);
+        self
+    }
+
+    /// Sets how long a client may take nothing of what is written to it. Default: 60 seconds.
+    ///
+    /// After that time the connection is closed. The timeout is about the connection: an HTTP/2
+    /// client that reads, and grants a stream no window, is not noticed.
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.write_timeout = countable(timeout);
+        self
+    }
+
+    /// Sets the largest number of open connections, upgraded ones included. Default: 10,000. At
+    /// least one is always allowed.
+    ///
+    /// More connections wait in the system's queue until one is closed. Each connection needs an
+    /// open file (`ulimit -n`).
+    #[must_use]
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.limits.connections = possible(connections);
+        self
+    }
+
+    /// Sets how long requests may take to finish after the signal to end. Default: 30 seconds.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.drain_timeout = countable(timeout);
+        self
+    }
+
+    /// Switches on that clients may end their sending side after a request (`nc -N`), over HTTP/1.
+    /// They get their response, and then the connection is closed. Default: off.
+    ///
+    /// A client that leaves mostly ends its sending side too, and over HTTP/1 nothing else shows
+    /// that it has left. With this option the service works on for such a client, until it sends
+    /// something. A reset still ends a request at once.
+    ///
+    /// Over HTTP/2, the end of the sending side ends the connection with either setting.
+    #[must_use]
+    pub fn allow_half_close(mut self) -> Self {
+        self.limits.half_close = true;
+        self
+    }
+
+    /// Opens the socket. From here on clients can connect; they wait until [`Bound::serve`].
+    ///
+    /// A supervisor may hand sockets over instead, as systemd does: `LISTEN_FDS` is in the
+    /// environment, and `LISTEN_PID` is absent or this process. Then all of these sockets are
+    /// served, TCP and Unix, and **the address is not used at all**. The first server of a process
+    /// takes them and removes the variables.
+    ///
+    /// The file of a Unix socket on which no process listens any more is replaced. The server's own
+    /// file is removed at the end.
+    ///
+    /// # Errors
+    ///
+    /// An error if the server cannot listen on the address, or if a socket that was handed over
+    /// does not listen. It names the address or the socket, and says what to do.
+    pub async fn bind(self) -> io::Result<Bound> {
+        let listeners = bind::open(&self.address).await?;
+        Ok(Bound::new(listeners, self.limits))
+    }
+}

@@ -1,0 +1,153 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Version};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower::{BoxError, util::MapErr};
+use tower_kit::{Attempt, EitherBody};
+use tower_origin::PeerAddr;
+use tower_service::Service;
+
+use crate::{
+    content::{ResponseBody, ResponseRules, close},
+    fault::Fault,
+    request_body::RequestBody,
+    request_head,
+};
+
+/// The service of one connection, as hyper calls it.
+pub(crate) struct ConnectionService<S> {
+    pub(crate) inner: S,
+    pub(crate) peer: Option<PeerAddr>,
+    pub(crate) body_timeout: Duration,
+    /// Whether a request has come. The first one sets it.
+    pub(crate) has_request: Arc<AtomicBool>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+    B: http_body::Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<B>>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S>;
+
+    fn call(&self, request: Request<Incoming>) -> ResponseFuture<S> {
+        self.has_request.store(true, Ordering::Relaxed);
+        ResponseFuture {
+            rules: ResponseRules::of(&request),
+            state: match request_head::fault(&request) {
+                Some(fault) => State::rejected(&request, fault),
+                None => self.begin(request),
+            },
+        }
+    }
+}
+
+impl<S> ConnectionService<S>
+where
+    S: Service<Request<RequestBody>, Error: Into<BoxError>> + Clone,
+{
+    fn begin(&self, request: Request<Incoming>) -> State<S> {
+        let mut request = request.map(|body| RequestBody::new(body, self.body_timeout));
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
+        // Each request has a clone of its own, since hyper knows no readiness. What the clone has
+        // reserved, such as a permit, is released with it if the call does not use it.
+        let inner = MapErr::new(self.inner.clone(), Into::into as _);
+        match request.version() {
+            // Requests run side by side, and each task calls the service for its own.
+            Version::HTTP_2 => State::NotCalled {
+                call: Some((inner, request)),
+            },
+            _ => State::Called {
+                attempt: Attempt::new(inner, request),
+            },
+        }
+    }
+}
+
+/// The service with an error that is `Send`, because the future of its readiness holds the error.
+type Boxed<S> = MapErr<S, fn(<S as Service<Request<RequestBody>>>::Error) -> BoxError>;
+
+pin_project! {
+    /// The future of one response. Every response passes it on the way to hyper.
+    pub(crate) struct ResponseFuture<S>
+    where
+        S: Service<Request<RequestBody>>,
+    {
+        rules: ResponseRules,
+        #[pin]
+        state: State<S>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S>
+    where
+        S: Service<Request<RequestBody>>,
+    {
+        NotCalled { call: Option<(Boxed<S>, Request<RequestBody>)> },
+        Called { #[pin] attempt: Attempt<Boxed<S>, Request<RequestBody>> },
+        // In a box, since all requests move this.
+        Rejected { response: Option<Box<Response<Full<Bytes>>>> },
+    }
+}
+
+impl<S: Service<Request<RequestBody>>> State<S> {
+    /// Returns the state of a request that is rejected. Over HTTP/1 the connection is closed after
+    /// the response, because the bytes that follow may be no request.
+    fn rejected<B>(request: &Request<B>, fault: Fault) -> Self {
+        let mut response = fault.rejection().response_for(request);
+        if request.version() != Version::HTTP_2 {
+            close(response.headers_mut());
+        }
+        Self::Rejected {
+            response: Some(Box::new(response)),
+        }
+    }
+}
+
+impl<S, B> Future for ResponseFuture<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>>,
+    B: http_body::Body<Data = Bytes>,
+{
+    type Output = Result<Response<ResponseBody<B>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let attempt = match this.state.as_mut().project() {
+                StateProj::NotCalled { call } => {
+                    let (inner, request) = call.take().expect("polled after a panic");
+                    Attempt::new(inner, request)
+                }
+                StateProj::Called { attempt } => {
+                    let response = ready!(attempt.poll(cx))?;
+                    return Poll::Ready(Ok(this.rules.fit(response)));
+                }
+                StateProj::Rejected { response } => {
+                    let response = response.take().expect("polled after completion");
+                    let response = response.map(EitherBody::own);
+                    return Poll::Ready(Ok(this.rules.strip(response)));
+                }
+            };
+            this.state.set(State::Called { attempt });
+        }
+    }
+}

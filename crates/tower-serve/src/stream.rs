@@ -1,0 +1,206 @@
+use std::{
+    io::{self, IoSlice},
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use socket2::SockRef;
+#[cfg(unix)]
+use tokio::net::{UnixStream, unix};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::{TcpStream, tcp},
+    sync::OwnedSemaphorePermit,
+};
+use tokio_io_timeout::TimeoutWriter;
+
+/// The socket of an accepted connection.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// A socket and the slot that it holds. They stay together, so that an upgraded connection counts
+/// until it is closed.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    reader: Reader,
+    writer: Arc<Writer>,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// A handle beside the [`Stream`] that reports a reset of the connection.
+#[derive(Debug)]
+pub(crate) struct Peer(Arc<Writer>);
+
+#[derive(Debug)]
+enum Reader {
+    Tcp(tcp::OwnedReadHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedReadHalf),
+}
+
+#[derive(Debug)]
+enum Writer {
+    Tcp(tcp::OwnedWriteHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedWriteHalf),
+}
+
+impl Stream {
+    /// Returns a stream whose writes fail if the peer takes nothing for the timeout. It is in a
+    /// box, because the timer is not `Unpin`.
+    pub(crate) fn open(
+        socket: Socket,
+        slot: OwnedSemaphorePermit,
+        write_timeout: Duration,
+    ) -> (Pin<Box<TimeoutWriter<Self>>>, Peer) {
+        let (reader, writer) = match socket {
+            Socket::Tcp(socket) => {
+                let (reader, writer) = socket.into_split();
+                (Reader::Tcp(reader), Writer::Tcp(writer))
+            }
+            #[cfg(unix)]
+            Socket::Unix(socket) => {
+                let (reader, writer) = socket.into_split();
+                (Reader::Unix(reader), Writer::Unix(writer))
+            }
+        };
+        let writer = Arc::new(writer);
+        let peer = Peer(Arc::clone(&writer));
+        let stream = Self {
+            reader,
+            writer,
+            _slot: slot,
+        };
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(write_timeout));
+        (Box::pin(stream), peer)
+    }
+}
+
+impl Peer {
+    /// Waits until the peer has reset the connection. A read would report it as well, but hyper
+    /// does not always read. It does not while a pipelined request waits or while the service
+    /// leaves an upload unread. With half-closed clients it does not while the service is at work.
+    pub(crate) async fn reset(&self) {
+        // The only error is that the runtime ends.
+        let _ = match &*self.0 {
+            Writer::Tcp(writer) => writer.ready(Interest::ERROR).await,
+            #[cfg(unix)]
+            Writer::Unix(writer) => writer.ready(Interest::ERROR).await,
+        };
+    }
+}
+
+impl Writer {
+    /// Writes as soon as the system takes bytes. `AsyncWrite` would need the half exclusively, and
+    /// [`Peer`] shares it.
+    fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&Self) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(match self {
+                Self::Tcp(writer) => writer.as_ref().poll_write_ready(cx),
+                #[cfg(unix)]
+                Self::Unix(writer) => writer.as_ref().poll_write_ready(cx),
+            })?;
+            match write(self) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn shutdown(&self) -> io::Result<()> {
+        let socket = match self {
+            Self::Tcp(writer) => SockRef::from(writer.as_ref()),
+            #[cfg(unix)]
+            Self::Unix(writer) => SockRef::from(writer.as_ref()),
+        };
+        match socket.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.reader {
+            Reader::Tcp(reader) => Pin::new(reader).poll_read(cx, buf),
+            #[cfg(unix)]
+            Reader::Unix(reader) => Pin::new(reader).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writer.poll(cx, |writer| match writer {
+            Writer::Tcp(writer) => writer.try_write(buf),
+            #[cfg(unix)]
+            Writer::Unix(writer) => writer.try_write(buf),
+        })
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.writer.poll(cx, |writer| match writer {
+            Writer::Tcp(writer) => writer.try_write_vectored(bufs),
+            #[cfg(unix)]
+            Writer::Unix(writer) => writer.try_write_vectored(bufs),
+        })
+    }
+
+    /// Returns true. Otherwise hyper copies every body into its own buffer.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Does nothing, because a socket has no buffer of its own.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.writer.shutdown())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::rt::Write;
+    use hyper_util::rt::TokioIo;
+    use tokio::{net::TcpListener, sync::Semaphore};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn hyper_sees_that_writes_are_vectored() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let socket = Socket::Tcp(socket.unwrap());
+        let (stream, _) = Stream::open(socket, slot, Duration::from_secs(1));
+        assert!(TokioIo::new(stream).is_write_vectored());
+    }
+}
