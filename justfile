@@ -109,6 +109,13 @@ package:
     for crate in crates/*; do echo "$crate"; cargo package --list -p "$(basename $crate)"; done
     cargo package --workspace --exclude benches --exclude examples --exclude tests
 
+# the guides as a book with a search, in target/book/docs; the examples beside it, for its links
+book:
+    mdbook --version >/dev/null 2>&1 || cargo install --locked mdbook
+    rm -rf target/book
+    mdbook build docs
+    git archive HEAD examples | tar -x -C target/book
+
 # what a newcomer does (curl): a fresh axum project, each crate in turn, the program and the axum snippet of its README, asked with curl
 newcomer:
     python3 tests/newcomer/run.py

@@ -1,5 +1,5 @@
-//! Lines with a prefix: frames of 64 KiB through the layer, beside what cannot be saved, copying them and looking for their newlines, and beside
-//! what anybody would write first.
+//! Lines with a prefix: frames of 64 KiB through the layer, beside the least work, which is to copy
+//! them and find their newlines, and beside the code that most people write first.
 
 use std::{convert::Infallible, hint::black_box};
 
@@ -17,7 +17,7 @@ const PREFIX: &str = "yikes: ";
 const FRAME: usize = 64 * 1024;
 const FRAMES: usize = 16;
 
-/// A frame of lines of so many bytes, their newlines counted.
+/// A frame of lines of this length, newlines included.
 fn frame(line: usize) -> Bytes {
     let line = "x".repeat(line - 1) + "\n";
     line.bytes().cycle().take(FRAME).collect()

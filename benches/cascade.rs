@@ -1,4 +1,4 @@
-//! The cascade against what it must cost at least, and against what people write by hand.
+//! The cascade against the least that it must cost, and against code that people write by hand.
 
 use std::{convert::Infallible, hint::black_box};
 
@@ -10,17 +10,17 @@ use tower_cascade::CascadeLayer;
 
 use crate::{Pair, ReqBody, Subject, answers, not_found};
 
-/// The first app has the answer.
+/// The first service responds.
 fn first_answers() -> Subject {
     Subject::new(CascadeLayer::new(service_fn(answers)).layer(service_fn(not_found)))
 }
 
-/// The first app has none.
+/// The first service falls through.
 fn falls_through() -> Subject {
     Subject::new(CascadeLayer::new(service_fn(not_found)).layer(service_fn(answers)))
 }
 
-/// The first two services have none.
+/// The first two services fall through.
 fn two_fall_through() -> Subject {
     let layers = ServiceBuilder::new()
         .layer(CascadeLayer::new(service_fn(not_found)))
@@ -28,15 +28,15 @@ fn two_fall_through() -> Subject {
     Subject::new(layers.service(service_fn(answers)))
 }
 
-/// The first app is not asked.
+/// The first service is not called.
 fn guard_skips() -> Subject {
     let layer = CascadeLayer::new(service_fn(not_found));
     let layer = layer.only(|parts| parts.method == Method::PUT);
     Subject::new(layer.layer(service_fn(answers)))
 }
 
-/// A clone of a browser's request head, and no cascade. It is the first clone, which makes shared texts of
-/// some that were not.
+/// A clone of a browser's request head, and no cascade. It is the first clone, which makes some
+/// texts shared.
 fn parts_clone() -> Subject {
     Subject::new(service_fn(async |request: Request<ReqBody>| {
         let (parts, body) = request.into_parts();
@@ -45,7 +45,7 @@ fn parts_clone() -> Subject {
     }))
 }
 
-/// As people are told to do it (tower-http#240), but so that nothing of the request is lost.
+/// The usual advice (tower-http#240), but so that nothing of the request is lost.
 fn hand_written() -> Subject {
     Subject::new(service_fn(async |request: Request<ReqBody>| {
         let (parts, body) = request.into_parts();

@@ -1,4 +1,5 @@
-//! Lookups: the route that a path leads to, and its path parameters. Nothing around them is measured.
+//! Lookups: the route that a path leads to, and its path parameters. Nothing around them is
+//! measured.
 
 use std::hint::black_box;
 
@@ -38,8 +39,7 @@ fn regexes(templates: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// In an order that is always the same and that nobody can guess (Fisher and Yates, with the generator of Knuth's
-/// MMIX).
+/// A fixed order that looks random (Fisher and Yates, with the generator of Knuth's MMIX).
 fn shuffled(mut paths: Vec<String>) -> Vec<String> {
     let mut state: u64 = 42;
     for at in (1..paths.len()).rev() {
@@ -99,7 +99,7 @@ fn github_regexes() -> Vec<Regex> {
     regexes.collect()
 }
 
-/// "For each pattern: match, else next", as the ancestors have it.
+/// "For each pattern: match, otherwise next", as in link.wsgi and the article.
 fn plain_loop() -> Subject {
     let regexes = github_regexes();
     Subject::lookups(&shuffled(paths(&github())), move |path| {
@@ -113,7 +113,7 @@ fn plain_loop() -> Subject {
     })
 }
 
-/// The same by somebody who knows that asking for groups takes longer.
+/// The same by an author who knows that a search for groups takes longer.
 fn is_match_loop() -> Subject {
     let regexes = github_regexes();
     Subject::lookups(&shuffled(paths(&github())), move |path| {
@@ -141,7 +141,7 @@ fn actix() -> Subject {
     })
 }
 
-/// Routes as a large site has them: services, versions and resources, each with the same few actions.
+/// The routes of a large site: services, versions and resources, each with the same few actions.
 fn site(routes: usize) -> Vec<String> {
     const ACTIONS: [&str; 10] = [
         "",
@@ -222,7 +222,7 @@ pub(crate) fn pairs() -> Vec<Pair> {
     ]
 }
 
-/// Half of them begin each with a text of its own, half with the same parameter.
+/// Half of them begin with a literal of their own, half with the same parameter.
 fn thousand_regexes() -> Vec<String> {
     (0..500)
         .flat_map(|i| {
@@ -276,7 +276,7 @@ pub(crate) fn builds() -> Vec<Build> {
     ]
 }
 
-/// A path that none of a thousand regexes matches, and that all of them look at as far as its end.
+/// A path that none of a thousand regexes matches, and that all of them search to its end.
 pub(crate) fn long_paths() -> Vec<(&'static str, fn() -> Subject)> {
     fn subject(length: usize) -> Subject {
         let table = table(&thousand_regexes(), Pattern::regex);

@@ -1,14 +1,16 @@
-//! How much memory does the prefix layer take for bodies that are hard on it, beside the same bodies without it?
+//! Measures the memory that the prefix layer takes for difficult bodies, beside the same bodies
+//! without it.
 //!
-//! `cargo run --release -p benches --bin download` prints for a body of 1 GiB without a newline, one of 1 GiB of newlines, both in frames of 64 KiB,
-//! and one of a single frame of 64 MiB of newlines, with and without the layer, each in a process of its own:
+//! `cargo run --release -p benches --bin download` prints for a body of 1 GiB without a newline,
+//! one of 1 GiB of newlines, both in frames of 64 KiB, and one of a single frame of 64 MiB of
+//! newlines, with and without the layer, each in a process of its own:
 //!
 //! ```text
 //! download BODY LAYER BYTES bytes, SECONDS s, PEAK KiB
 //! ```
 //!
-//! and for each body by how much the peaks differ. It fails where bytes are missing or a difference is more than 4 MiB. It
-//! asks Linux for the peak (`VmHWM`).
+//! and for each body the difference of the peaks. It fails if bytes are missing or a difference is
+//! more than 4 MiB. The peak comes from Linux (`VmHWM`).
 
 use std::{
     convert::Infallible,
@@ -27,7 +29,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_body_rewrite::PrefixLayer;
 
 const PREFIX: &str = "yikes: ";
-/// What the layer may take more, in KiB.
+/// The memory that the layer may take more, in KiB.
 const MORE: i64 = 4 << 10;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -32,7 +32,7 @@ pub(crate) fn panics() -> Vec<(&'static str, fn() -> Subject)> {
     fn subject(layer: &ExceptionLayer) -> Subject {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
-            // The hook that there is writes to the terminal, which takes longer than all the rest.
+            // The default hook writes to the terminal, which takes longer than everything else.
             panic::set_hook(Box::new(|_| {}));
             install_panic_hook();
         });

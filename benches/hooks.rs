@@ -1,4 +1,4 @@
-//! One hook against axum's `from_fn` doing the same, and none.
+//! One hook against axum's `from_fn` that does the same, and no hook.
 
 use std::ops::ControlFlow;
 
@@ -21,7 +21,7 @@ use crate::{Pair, Subject, answers, browser_request, done};
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// Turns away who says who it is, and marks the answer.
+/// Rejects requests with credentials, and adds a header to the response.
 pub(crate) struct Marks;
 
 impl Hook for Marks {

@@ -1,4 +1,4 @@
-//! What is measured: a bare service, the same with one of the layers, and with one of their peers.
+//! The subjects: a bare service, the same with one of the layers, and with one of their peers.
 
 mod body_rewrite;
 mod cascade;
@@ -35,12 +35,12 @@ use tower_origin::OriginLayer;
 
 type ReqBody = Full<Bytes>;
 
-/// Takes the time of some work, or counts what it allocates.
+/// Measures the time of some work, or counts its allocations.
 type Meter<'a> = dyn FnMut(&mut dyn FnMut()) + 'a;
 
-/// Something that can be done many times.
+/// Work that can be done many times.
 pub struct Subject {
-    /// How often it is done before it is the other side's turn.
+    /// The number of repetitions before the other side's turn.
     pub turn: u64,
     run: Box<dyn FnMut(u64, &mut Meter<'_>)>,
 }
@@ -55,7 +55,7 @@ impl Subject {
         Self::with(browser_request, service)
     }
 
-    /// A service that takes requests and is done with each before the next: from the call to the last frame of the
+    /// A service that finishes each request before the next, from the call to the last frame of the
     /// body. Making the requests is not measured.
     fn with<S, R, B>(request: fn() -> Request<R>, mut service: S) -> Self
     where
@@ -76,8 +76,8 @@ impl Subject {
         }
     }
 
-    /// Takes the texts one after the other, and goes on where it was. They lie side by side: a server's path has just been
-    /// read, so it is at hand.
+    /// Takes the texts one after the other, and continues where it was. They are adjacent in
+    /// memory: a server's path has just been read, so it is in the cache.
     fn lookups(texts: &[String], mut look_up: impl FnMut(&str) + 'static) -> Self {
         let all = texts.concat();
         let ends = texts.iter().scan(0, |end, text| {
@@ -120,7 +120,7 @@ impl Subject {
         time
     }
 
-    /// How often it allocates, once it has been done before.
+    /// The number of allocations, after a first repetition.
     pub fn allocations(&mut self) -> u64 {
         self.time(10);
         let mut allocations = 0;
@@ -153,10 +153,10 @@ where
     }
 }
 
-/// A browser's request, its texts sliced out of one buffer as a server does it.
+/// A browser's request, with texts that are slices of one buffer, as in a server.
 fn browser_request() -> Request<ReqBody> {
     let head = Bytes::from_static(include_bytes!("fixtures/browser-head.txt"));
-    // A buffer that is shared already, as the server's is when there is a request.
+    // A buffer that is shared already, like the server's.
     let head = Bytes::from(head.to_vec());
     let _shared = head.clone();
     let text = std::str::from_utf8(&head).expect("the fixture is text");
@@ -177,7 +177,7 @@ fn browser_request() -> Request<ReqBody> {
     request
 }
 
-/// Does nothing but end the request, so that what a layer does with its extensions shows.
+/// Only drops the request, so that the cost of a layer's extensions shows.
 async fn done<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(Response::default())
 }
@@ -208,7 +208,7 @@ pub fn bare() -> Subject {
     Subject::new(service_fn(answers))
 }
 
-/// The bare service with one of our layers, and what its row is called.
+/// The bare service with one of our layers, and the name of its row.
 #[must_use]
 pub fn layered() -> Vec<(&'static str, Subject)> {
     const HELLO: Key<&'static str> = Key::new("bench.hello");
@@ -261,15 +261,15 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
     ]
 }
 
-/// Whole stacks, each with what it is around by itself.
+/// Whole stacks, each with its innermost service alone.
 #[must_use]
 pub fn stacks() -> Vec<(&'static str, Subject, Subject)> {
     stack::stacks()
 }
 
-/// One of ours and the peer that it is held against.
+/// One of ours and its peer.
 pub struct Pair {
-    /// What the row is called.
+    /// The name of the row.
     pub name: &'static str,
     sides: Box<dyn Fn() -> (Subject, Subject)>,
     less: Option<fn() -> Subject>,
@@ -284,13 +284,13 @@ impl Pair {
         }
     }
 
-    /// Of both, only what it takes more than this.
+    /// Subtracts this base from both.
     fn less(mut self, less: fn() -> Subject) -> Self {
         self.less = Some(less);
         self
     }
 
-    /// What is taken off both, if there is something.
+    /// The part that is subtracted from both, if there is one.
     #[must_use]
     pub fn base(&self) -> Option<Subject> {
         self.less.map(|less| less())
@@ -309,9 +309,9 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-/// Something that takes time and memory to build.
+/// A value that takes time and memory to build.
 pub struct Build {
-    /// What the row is called.
+    /// The name of the row.
     pub name: &'static str,
     build: Box<dyn Fn() -> Box<dyn Any>>,
 }
@@ -324,7 +324,7 @@ impl Build {
         }
     }
 
-    /// How long it takes, and how many bytes it holds then.
+    /// The time that it takes, and the bytes that it holds then.
     #[must_use]
     pub fn cost(&self) -> (Duration, i64) {
         let mut time = Duration::ZERO;
@@ -345,7 +345,7 @@ impl std::fmt::Debug for Build {
     }
 }
 
-/// The most memory that this process has had, in KiB, as Linux counts it.
+/// Returns the most memory that this process has had, in KiB, as Linux counts it.
 ///
 /// # Errors
 ///
@@ -357,13 +357,13 @@ pub fn peak_memory() -> Result<i64, Box<dyn Error + Send + Sync>> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// What is built once.
+/// Values that are built once.
 #[must_use]
 pub fn builds() -> Vec<Build> {
     dispatch::builds()
 }
 
-/// What allocates more than the bare service, or should not.
+/// Subjects whose allocations are counted.
 #[must_use]
 pub fn added_allocations() -> Vec<(&'static str, Subject)> {
     let mut added = cascade::added_allocations();
@@ -371,7 +371,7 @@ pub fn added_allocations() -> Vec<(&'static str, Subject)> {
     added
 }
 
-/// What is timed by itself, without a bare service or a peer.
+/// Subjects that are timed alone, without a bare service or a peer.
 #[must_use]
 pub fn alone() -> Vec<(&'static str, fn() -> Subject)> {
     let mut alone = dispatch::long_paths();
@@ -389,7 +389,7 @@ pub fn pairs() -> Vec<Pair> {
     const NAME: Key<String> = Key::new("bench.name");
     const LIMIT: Key<u64> = Key::new("bench.limit");
     const SHARED: Key<Arc<[u8]>> = Key::new("bench.shared");
-    // Extensions are told apart by their types.
+    // Extensions differ by their types.
     #[derive(Clone)]
     struct Text<const N: u8>(#[allow(dead_code, reason = "carried, not read")] &'static str);
 

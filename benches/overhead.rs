@@ -1,5 +1,5 @@
-//! What each layer adds to a request: the time of a service with the layer, less that of the bare service.
-//! The two take turns in the same run, so that a busy machine slows both.
+//! The time that each layer adds to a request: that of a service with the layer, less that of the
+//! bare service. The two take turns in the same run, so that a busy machine slows both.
 
 #![allow(
     missing_docs,
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// How many requests one side gets before it is the other's turn.
+/// The number of requests of one side before the other's turn.
 const TURN: u64 = 100;
 
 fn layers(criterion: &mut Criterion) {
@@ -29,7 +29,7 @@ fn layers(criterion: &mut Criterion) {
                     without += bare.time(turn);
                     left -= turn;
                 }
-                // Criterion cannot do with nothing, which noise may make of very little.
+                // Criterion fails for a time of zero, to which noise may reduce a very short one.
                 with.saturating_sub(without).max(Duration::from_nanos(1))
             });
         });

@@ -17,7 +17,7 @@ use tower_kit::EitherBody;
 use super::{ReqBody, Subject, answers, not_found};
 
 const HELLO: Key<&'static str> = Key::new("bench.hello");
-/// In lines, as a text is.
+/// A text of lines.
 static PAGE: [u8; 4096] = {
     let mut page = [b'x'; 4096];
     let mut at = 63;
@@ -67,7 +67,7 @@ async fn serves<B>(
 const OTHERS: &[&str] = &["/", "/about"];
 const THIS: &[&str] = &["/", "/hello/John"];
 
-/// Two routes, and whoever is asked for anything else.
+/// Two routes, and a fallback for all other paths.
 fn routes<B: Send + 'static>(
     route: Answer,
 ) -> impl Service<

@@ -1,5 +1,5 @@
-//! A gigabyte goes through an app that answers 404 without reading it, to one that hashes it: is the hash right, and how much
-//! memory does the server take, beside one without a cascade?
+//! Sends a gigabyte past a service that responds with 404 without reading it, to one that hashes
+//! it. Checks the hash, and measures the server's memory, beside a server without a cascade.
 //!
 //! `cargo run --release -p benches --bin upload` prints for HTTP/1 and HTTP/2, with and without:
 //!
@@ -7,8 +7,8 @@
 //! upload VERSION SERVER SECONDS s, PEAK KiB
 //! ```
 //!
-//! and for each version by how much the peaks differ. It fails where a hash is wrong or a difference is more than 2 MiB. It
-//! asks Linux for the peak (`VmHWM`).
+//! and for each version the difference of the peaks. It fails if a hash is wrong or a difference is
+//! more than 2 MiB. The peak comes from Linux (`VmHWM`).
 
 use std::{
     convert::Infallible,
@@ -39,7 +39,7 @@ use tower_cascade::CascadeLayer;
 
 const CHUNK: usize = 64 << 10;
 const CHUNKS: u64 = 1 << 14;
-/// What the cascade may take more.
+/// The memory that the cascade may take more, in KiB.
 const MORE: i64 = 2 << 10;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -138,12 +138,12 @@ fn measure() -> Result<(), Failure> {
     }
 }
 
-/// No two chunks are alike, so that one that is lost or comes twice is noticed.
+/// No two chunks are alike, so that one that is lost or repeated is noticed.
 fn chunk(number: u64) -> Bytes {
     number.to_le_bytes().repeat(CHUNK / 8).into()
 }
 
-/// Sends all chunks, and gives what comes back.
+/// Sends all chunks, and returns the response.
 #[tokio::main(flavor = "current_thread")]
 async fn upload(address: &str, is_http2: bool) -> Result<Bytes, Failure> {
     let frames = (0..CHUNKS).map(|number| Ok::<_, Infallible>(Frame::data(chunk(number))));

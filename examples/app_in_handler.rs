@@ -1,5 +1,5 @@
-//! An app that is called from inside an axum handler, as Pylons has a WSGI app in a controller: the handler decides who may
-//! see it, and what becomes of its answer.
+//! A service that an axum handler calls, as Pylons has a WSGI app in a controller. The handler
+//! decides which clients may use it, and may change its response.
 //!
 //! `cargo run -p examples --bin app-in-handler`, then `curl http://127.0.0.1:8080/docs/notes.txt?key=open`.
 
@@ -20,7 +20,7 @@ use tower_cascade::CascadeLayer;
 use tower_environ::MountLayer;
 use tower_http::services::ServeDir;
 
-/// An app in a handler.
+/// Calls a service in a handler.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -28,13 +28,13 @@ struct Args {
     bind: SocketAddr,
 }
 
-/// Files, and then what is not in a file.
+/// Files, and then a route.
 type Docs = tower::util::BoxCloneSyncService<Request, Response, std::convert::Infallible>;
 
 fn docs() -> Result<Docs, Box<dyn std::error::Error>> {
     let files = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("site/files");
     let rest = Router::new().route("/today", get(async || "nothing new today\n"));
-    // A directory is no file, so it shadows no route.
+    // Then a directory is a 404, so it shadows no route.
     let files = ServeDir::new(files).append_index_html_on_directories(false);
     let docs = CascadeLayer::new(files).layer(rest);
     let docs = ServiceBuilder::new()
@@ -44,7 +44,7 @@ fn docs() -> Result<Docs, Box<dyn std::error::Error>> {
     Ok(Docs::new(docs))
 }
 
-/// The request is for the app as it is; its answer is the handler's, to be changed.
+/// Passes the request on as it is, and may change the response.
 async fn controller(State(docs): State<Docs>, request: Request) -> Response {
     if request.uri().query() != Some("key=open") {
         return (StatusCode::FORBIDDEN, "the key is in the source\n").into_response();

@@ -1,5 +1,5 @@
-//! Basic authentication as a hook (RFC 7617): who is not known gets a 401 with `WWW-Authenticate`, who is known is named in the request's
-//! extensions.
+//! Basic authentication as a hook (RFC 7617). An unknown user gets a 401 with `WWW-Authenticate`.
+//! The name of a known user is in the request's extensions.
 //!
 //! `cargo run -p examples --bin authentication`, then `curl -i http://127.0.0.1:8080/` and `curl -u ann:secret http://127.0.0.1:8080/`.
 
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tower_hooks::{Hook, HooksLayer};
 
-/// Greets who is known.
+/// Greets known users.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -29,7 +29,7 @@ struct Args {
 #[derive(Clone)]
 struct User(&'static str);
 
-/// Knows users by the hash of what they send.
+/// Knows users by the hash of their credentials.
 struct Authentication {
     users: Vec<(&'static str, [u8; 32])>,
 }
@@ -41,7 +41,7 @@ impl Authentication {
         if !scheme.eq_ignore_ascii_case(b"Basic ") {
             return None;
         }
-        // Hashes, so that how long it takes to compare them says nothing.
+        // Hashes are compared, so that the time of a comparison reveals nothing.
         let sent: [u8; 32] = Sha256::digest(credentials.trim_ascii()).into();
         let known = self.users.iter().find(|(_, hash)| *hash == sent);
         known.map(|(name, _)| User(name))

@@ -1,5 +1,5 @@
-//! A wiki below `/wiki`, behind a trusted proxy that takes `/team` off the path: the links in its pages are absolute and
-//! lead where the reader came from.
+//! A wiki below `/wiki`, behind a trusted proxy that strips `/team` from the path. The links in its
+//! pages are absolute URLs of the proxy.
 //!
 //! `cargo run -p examples --bin behind-proxy`, then, as the proxy would do it:
 //!
@@ -25,10 +25,10 @@ struct Args {
     bind: SocketAddr,
 }
 
-/// A page that says where it is, who reads it, and where the next one is.
+/// A page with its own URL, the reader's address and a link to the next page.
 async fn page(origin: Origin, request: Request) -> Result<Html<String>, StatusCode> {
     let (parts, _) = request.into_parts();
-    // A host that is not on the list has been refused, so there is somebody who vouches for it.
+    // A host that is not on the list has been rejected, so there is a URL.
     let (Some(here), Some(wiki)) = (origin.url(&parts), origin.application_url(&parts)) else {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     };
@@ -43,7 +43,7 @@ async fn page(origin: Origin, request: Request) -> Result<Html<String>, StatusCo
     )))
 }
 
-/// A URL, as it stands in quotes: of what means something there it may have an ampersand.
+/// Escapes a URL for an attribute in quotes. Of the special characters it may have an ampersand.
 fn attribute(url: &str) -> String {
     url.replace('&', "&amp;")
 }
@@ -58,7 +58,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let origin = OriginLayer::new()
         .trusted(["127.0.0.0/8", "::1"])?
         .hosts(["example.org", "localhost", "127.0.0.1"])?
-        // These are this proxy's own. What else there is, a client may have written.
+        // This proxy sets these headers. A client may have written the others.
         .only_x_forwarded()
         .x_forwarded([XForwarded::Host, XForwarded::Prefix]);
     let mounted = MountLayer::new("/wiki")?.layer(wiki);

@@ -1,4 +1,5 @@
-//! Class-based views, as link.wsgi has them: one object for all requests, and a method of it for each HTTP method.
+//! Class-based views, as in link.wsgi: one object for all requests, with a method for each HTTP
+//! method.
 //!
 //! `cargo run -p examples --bin class-views`, then `curl -X POST -d 'buy milk' http://127.0.0.1:8080/notes` and
 //! `curl http://127.0.0.1:8080/notes/0`.
@@ -27,16 +28,16 @@ struct Args {
 /// The longest note, in bytes.
 const LIMIT: usize = 1024;
 
-type Answer = Result<Response<Body>, Infallible>;
+type HttpResult = Result<Response<Body>, Infallible>;
 
-/// What both views are about.
+/// The notes, which both views share.
 type Texts = Arc<Mutex<Vec<Option<String>>>>;
 
 fn with<T>(texts: &Texts, work: impl FnOnce(&mut Vec<Option<String>>) -> T) -> T {
     work(&mut texts.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-fn answer(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
+fn respond(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response
@@ -46,29 +47,29 @@ fn answer(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
 struct Notes(Texts);
 
 impl Notes {
-    async fn get(self: Arc<Self>, _: Request<Body>) -> Answer {
+    async fn get(self: Arc<Self>, _: Request<Body>) -> HttpResult {
         let lines = with(&self.0, |texts| {
             let notes = texts.iter().enumerate();
             let notes = notes.filter_map(|(id, text)| Some(format!("{id}: {}\n", text.as_ref()?)));
             notes.collect::<String>()
         });
-        Ok(answer(StatusCode::OK, lines))
+        Ok(respond(StatusCode::OK, lines))
     }
 
-    async fn post(self: Arc<Self>, request: Request<Body>) -> Answer {
+    async fn post(self: Arc<Self>, request: Request<Body>) -> HttpResult {
         let (parts, body) = request.into_parts();
         let body = match Limited::new(body, LIMIT).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(error) => return Ok(answer(StatusCode::BAD_REQUEST, format!("{error}\n"))),
+            Err(error) => return Ok(respond(StatusCode::BAD_REQUEST, format!("{error}\n"))),
         };
         let Ok(text) = String::from_utf8(body.into()) else {
-            return Ok(answer(StatusCode::BAD_REQUEST, "a note is UTF-8\n"));
+            return Ok(respond(StatusCode::BAD_REQUEST, "a note is UTF-8\n"));
         };
         let id = with(&self.0, |texts| {
             texts.push(Some(text));
             texts.len() - 1
         });
-        let mut response = answer(StatusCode::CREATED, "");
+        let mut response = respond(StatusCode::CREATED, "");
         let args = parts.extensions.get::<UrlArgs>();
         let url = args.and_then(|args| args.url_for("note", &[("id", &id)]).ok());
         if let Some(url) = url.and_then(|url| url.parse().ok()) {
@@ -82,19 +83,19 @@ impl Notes {
 struct Note(Texts);
 
 impl Note {
-    async fn get(self: Arc<Self>, request: Request<Body>) -> Answer {
+    async fn get(self: Arc<Self>, request: Request<Body>) -> HttpResult {
         let note = with(&self.0, |texts| texts.get(id(&request)?)?.clone());
         Ok(match note {
-            Some(text) => answer(StatusCode::OK, text + "\n"),
-            None => answer(StatusCode::NOT_FOUND, "there is no such note\n"),
+            Some(text) => respond(StatusCode::OK, text + "\n"),
+            None => respond(StatusCode::NOT_FOUND, "there is no such note\n"),
         })
     }
 
-    async fn delete(self: Arc<Self>, request: Request<Body>) -> Answer {
+    async fn delete(self: Arc<Self>, request: Request<Body>) -> HttpResult {
         let gone = with(&self.0, |texts| texts.get_mut(id(&request)?)?.take());
         Ok(match gone {
-            Some(_) => answer(StatusCode::NO_CONTENT, ""),
-            None => answer(StatusCode::NOT_FOUND, "there is no such note\n"),
+            Some(_) => respond(StatusCode::NO_CONTENT, ""),
+            None => respond(StatusCode::NOT_FOUND, "there is no such note\n"),
         })
     }
 }

@@ -1,5 +1,5 @@
-//! The error page in development: a panic, and an error of the application's own with its sources, around an axum application. With
-//! `--production` the client learns an id and nothing else.
+//! The error page in development, for an axum application: a panic, and an error of its own with
+//! its sources. With `--production` the client gets an id and nothing else.
 //!
 //! `cargo run -p examples --bin error-page`, then open `http://127.0.0.1:8080/`.
 
@@ -16,7 +16,7 @@ use tower_dispatch::{Dispatch, DispatchLayer, UrlArgs};
 use tower_environ::{Environ, EnvironLayer, Key};
 use tower_exception::{DebugPage, ExceptionLayer, SnapshotLayer, install_panic_hook, to_stderr};
 
-/// Breaks in several ways.
+/// Fails in several ways.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -25,7 +25,7 @@ struct Args {
     /// Shows clients nothing but an id.
     #[arg(long)]
     production: bool,
-    /// Puts the traceback behind what was sent, as the ancestor did.
+    /// Appends the traceback to the body that was sent so far.
     #[arg(long)]
     append: bool,
 }
@@ -73,7 +73,7 @@ async fn fails(_: Request<Body>) -> Result<Response<Body>, OrderError> {
     Err(OrderError { order: 7, source })
 }
 
-/// Says in its error what the client has said, whatever that is.
+/// Repeats a text of the client in its error.
 async fn echoes(request: Request<Body>) -> Result<Response<Body>, OrderError> {
     let args = request.extensions().get::<UrlArgs>();
     let text = args.and_then(|args| args.name("text")).unwrap_or_default();
@@ -81,7 +81,7 @@ async fn echoes(request: Request<Body>) -> Result<Response<Body>, OrderError> {
     Err(OrderError { order: 8, source })
 }
 
-/// Fails when a part of it was sent.
+/// Fails after a part of the body was sent.
 async fn breaks_off(_: Request<Body>) -> Result<Response<Body>, OrderError> {
     let frames = [
         Ok(Bytes::from_static(b"one\n")),
@@ -96,7 +96,7 @@ async fn breaks_off(_: Request<Body>) -> Result<Response<Body>, OrderError> {
 
 async fn index() -> Html<&'static str> {
     Html(
-        "<!DOCTYPE html>\n<title>Break it</title>\n<ul><li><a href=\"/sum/2\">a sum</a><li><a href=\"/sum/5\">a panic</a><li><a href=\"/order\">an error</a><li><a href=\"/stream\">half an answer</a></ul>\n",
+        "<!DOCTYPE html>\n<title>Break it</title>\n<ul><li><a href=\"/sum/2\">a sum</a><li><a href=\"/sum/5\">a panic</a><li><a href=\"/order\">an error</a><li><a href=\"/stream\">half a response</a></ul>\n",
     )
 }
 
@@ -154,9 +154,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the page shows of what the layers have put into the request.
+/// Shows values on the page that the layers have put into the request.
 fn snapshot() -> SnapshotLayer {
     SnapshotLayer::new()
         .show::<Environ>("environ")
-        .show::<UrlArgs>("url args")
+        .show::<UrlArgs>("path parameters")
 }

@@ -1,5 +1,5 @@
-//! The four things that a middleware can change, one layer each: the environ, the status, the headers and the body of what
-//! passes through it. Two of the layers are ours, two are tower-http's.
+//! The four things that a middleware can change, with one layer for each: values for the app, and
+//! the status, the headers and the body of the response. Two of the layers are tower-http's.
 //!
 //! `cargo run -p examples --bin four-changes`, then `curl -i http://127.0.0.1:8080/`.
 
@@ -40,9 +40,9 @@ async fn app(Env(hello): Env<Hello>) -> String {
 async fn main() -> std::io::Result<()> {
     let flavour = HeaderName::from_static("x-flavour");
     let layers = ServiceBuilder::new()
-        // On the way in: a value for the app.
+        // The request: a value for the app.
         .layer(EnvironLayer::new(Hello::KEY, "Hello World"))
-        // On the way out, from the last to the first: the body, the headers, the status.
+        // The response, from the last layer to the first: the body, the headers, the status.
         .layer(SetStatusLayer::new(StatusCode::IM_A_TEAPOT))
         .layer(SetResponseHeaderLayer::overriding(
             flavour,

@@ -1,5 +1,6 @@
-//! The application of Armin Ronacher's WSGI introduction, whole: a greeting by query string, an ordered list of regexes that
-//! match the path without its leading slashes, and its ExceptionMiddleware around them, which shows tracebacks in the browser.
+//! The application of Armin Ronacher's WSGI introduction, whole: a greeting by query string, an
+//! ordered list of regexes that match the path without its leading slashes, and its
+//! ExceptionMiddleware around them, which shows tracebacks in the browser.
 //!
 //! `cargo run -p examples --bin hello`, then open `http://127.0.0.1:8080/?subject=John` or `/hello/John`.
 
@@ -29,7 +30,7 @@ fn page(text: String) -> Result<Response<Body>, Infallible> {
     Ok(response)
 }
 
-/// Greets whom the query string names, and shows where the other greeting is.
+/// Greets the name in the query string, and links to the other greeting.
 async fn index(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let query = request.uri().query().unwrap_or_default();
     let mut parameters = form_urlencoded::parse(query.as_bytes());
@@ -41,14 +42,14 @@ async fn index(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     ))
 }
 
-/// Greets whom the path names.
+/// Greets the name in the path.
 async fn hello(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let args = request.extensions().get::<UrlArgs>();
     let subject = args.and_then(|args| args.get(0)).unwrap_or("World");
     page(format!("<p>Hello {}!</p>\n", encode_text(subject)))
 }
 
-/// Whoever asks for nobody in particular breaks it.
+/// A greeting for `nobody` panics.
 async fn nobody(_: Request<Body>) -> Result<Response<Body>, Infallible> {
     panic!("there is nobody to greet")
 }
@@ -63,12 +64,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .get(Pattern::regex_search("hello/(.+)$")?, service_fn(hello))
         .without_leading_slashes()
         .build()?;
-    // Nothing, as there is no route that an earlier one covers.
+    // It prints nothing, because no route is covered by an earlier one.
     eprint!("{}", urls.audit());
 
     let listener = TcpListener::bind(Args::parse().bind).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    // The traceback is for this machine only; others get a 500 and the incident's id.
+    // The traceback is for this machine only; other clients get a 500 and the incident's id.
     let page = DebugPage::new(|head| {
         let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
         peer.map(|peer| peer.0.ip())

@@ -1,5 +1,5 @@
-//! Pylons' KeyAdder in axum: a middleware that puts a value under a name into every request, and a handler that
-//! asks for it by that name.
+//! Pylons' KeyAdder in axum: a middleware that puts a value under a name into every request, and a
+//! handler that reads it by that name.
 //!
 //! `cargo run -p examples --bin key-adder`, then `curl http://127.0.0.1:8080/`.
 
@@ -10,7 +10,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tower_environ::{Env, EnvironKey, EnvironLayer, Key};
 
-/// Says hello in the words that a layer has left for it.
+/// Greets with the words that a layer has set.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -18,7 +18,7 @@ struct Args {
     bind: SocketAddr,
 }
 
-/// The name and the type of a value, once for the layer and the handler.
+/// The name and the type of a value, which the layer and the handler share.
 struct Hello;
 
 impl EnvironKey for Hello {
@@ -26,7 +26,7 @@ impl EnvironKey for Hello {
     const KEY: Key<&'static str> = Key::new("example.hello");
 }
 
-/// Of the same type as [`Hello`], which axum's `Extension` could not tell apart.
+/// A value of the same type as [`Hello`]. axum's `Extension` could not distinguish the two.
 struct Whom;
 
 impl EnvironKey for Whom {

@@ -1,5 +1,6 @@
-//! The application of link.wsgi's tutorial, whole: routes to functions and to a class with a method for each HTTP method, a middleware
-//! that sees each request with its handler's route before and after, and what its JSON file says as a table in code.
+//! The application of link.wsgi's tutorial, whole: routes to functions and to a class with a method
+//! for each HTTP method, a middleware that sees each request and its route before and after the
+//! handler, and the JSON file as a table in code.
 //!
 //! `cargo run -p examples --bin link-tutorial`, then `curl -i http://127.0.0.1:8080/hello`, and `/counter` with GET, POST and
 //! DELETE. Without `user=` in the query there is no `/counter`.
@@ -32,35 +33,35 @@ struct Args {
     bind: SocketAddr,
 }
 
-type Answer = Result<Response<Body>, Infallible>;
+type HttpResult = Result<Response<Body>, Infallible>;
 
-fn text(text: impl Into<Body>) -> Answer {
+fn text(text: impl Into<Body>) -> HttpResult {
     Ok(Response::new(text.into()))
 }
 
-async fn hello(_: Request<Body>) -> Answer {
+async fn hello(_: Request<Body>) -> HttpResult {
     text("Hello world\n")
 }
 
-async fn goodbye(_: Request<Body>) -> Answer {
+async fn goodbye(_: Request<Body>) -> HttpResult {
     text("Goodbye\n")
 }
 
-/// One object for all requests, with a method for each HTTP method that it has.
+/// One object for all requests, with a method for each of its HTTP methods.
 #[derive(Default)]
 struct Counter(AtomicU64);
 
 impl Counter {
-    async fn get(self: Arc<Self>, _: Request<Body>) -> Answer {
+    async fn get(self: Arc<Self>, _: Request<Body>) -> HttpResult {
         text(format!("{}\n", self.0.load(Ordering::Relaxed)))
     }
 
-    async fn post(self: Arc<Self>, _: Request<Body>) -> Answer {
+    async fn post(self: Arc<Self>, _: Request<Body>) -> HttpResult {
         text(format!("{}\n", self.0.fetch_add(1, Ordering::Relaxed) + 1))
     }
 }
 
-/// Turns away who has no name, and writes the route on every answer.
+/// Rejects requests without a name, and adds the route to every response.
 struct MyMiddleware;
 
 impl Hook for MyMiddleware {
@@ -71,7 +72,7 @@ impl Hook for MyMiddleware {
         route: &mut Self::State,
         request: &mut request::Parts,
     ) -> ControlFlow<Response<Full<Bytes>>> {
-        // It stands around the handlers, so the route is known.
+        // The hooks are around the handlers, so the route is known.
         let args = request.extensions.get::<UrlArgs>();
         *route = args.and_then(|args| args.pattern().parse().ok());
         let query = request.uri.query().unwrap_or_default();
@@ -92,8 +93,8 @@ impl Hook for MyMiddleware {
     }
 }
 
-/// What the tutorial's JSON says: patterns, as Python's `re.match` takes them, each with its methods and their handlers; and
-/// the middlewares.
+/// The tutorial's JSON file: patterns in the form of Python's `re.match`, each with its methods and
+/// their handlers; and the middlewares.
 fn router()
 -> Result<Dispatch<tower_dispatch::Endpoint<Body, Infallible>>, Box<dyn std::error::Error>> {
     let counter = View::new(Counter::default())

@@ -1,5 +1,5 @@
-//! A page that loads itself again when the server was restarted: every HTML page gets a script put before its `</body>`, and the script
-//! listens at `/live-reload`.
+//! A page that reloads when the server was restarted. Every HTML page gets a script before its
+//! `</body>`, and the script listens at `/live-reload`.
 //!
 //! `cargo run -p examples --bin live-reload`, open `http://127.0.0.1:8080/`, change `PAGE`, and run it again.
 
@@ -27,7 +27,7 @@ const PAGE: &str = "<!DOCTYPE html>
 </html>
 ";
 
-/// `EventSource` connects again by itself, and when it does, the server is another one.
+/// `EventSource` connects again by itself. A second connection means that the server was restarted.
 const SCRIPT: &str = "<script>
 let lost = false;
 const server = new EventSource('/live-reload');
@@ -36,7 +36,7 @@ server.onopen = () => { if (lost) location.reload(); };
 </script>
 </body>";
 
-/// Serves a page that follows its source.
+/// Serves a page that reloads when its source has changed.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -44,7 +44,7 @@ struct Args {
     bind: SocketAddr,
 }
 
-/// One event, and then nothing until the server ends.
+/// Sends one event, and then nothing until the server ends.
 async fn live_reload() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let here = Event::default()
         .comment("here")

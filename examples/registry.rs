@@ -1,5 +1,6 @@
-//! The routes of an OCI registry, whose repository names have slashes in them: a wildcard in the middle of a path, for which
-//! axum's own router has no word. The rest of the app is an axum router.
+//! The routes of an OCI registry, whose repository names have slashes in them: a wildcard in the
+//! middle of a path, which axum's own router does not support. All other routes are in an axum
+//! router.
 //!
 //! `cargo run -p examples --bin registry`, then `curl http://127.0.0.1:8080/v2/library/alpine/manifests/3.22`.
 
@@ -10,7 +11,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tower_dispatch::{Args as UrlArgs, Dispatch};
 
-/// Says what a registry would be asked for.
+/// Shows how the requests of a registry are routed.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -32,7 +33,8 @@ async fn tags(UrlArgs(name): UrlArgs<String>) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The first that matches wins: a repository may be called `a/tags`, and its list of tags is `/v2/a/tags/tags/list`.
+    // The first route that matches wins: a repository may be called `a/tags`, and its list of tags
+    // is `/v2/a/tags/tags/list`.
     let registry = Dispatch::builder()
         .get("/v2/{name:path}/tags/list", get(tags))
         .get("/v2/{name:path}/manifests/{reference}", get(manifest))

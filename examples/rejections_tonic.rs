@@ -1,5 +1,5 @@
-//! The rejections of layers as a status of tonic, with metadata. Without it they have the status
-//! that belongs to the layer's HTTP status.
+//! The rejections of layers as a status of tonic, with metadata. By default they have the gRPC
+//! status that belongs to the layer's HTTP status.
 //!
 //! `cargo run -p examples --bin rejections-tonic`, then call any method at `http://127.0.0.1:8080`
 //! with any gRPC client.
@@ -18,7 +18,7 @@ use tonic::{
 use tower_kit::{Rejection, RenderLayer};
 use tower_origin::{BadOrigin, OriginLayer};
 
-/// Serves gRPC to those who call it by its name.
+/// Serves gRPC to clients that call it by its name.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.

@@ -1,4 +1,5 @@
-//! Incidents in the application's own log: one event at level ERROR each, with the id that the client was told.
+//! Incidents in the application's own log: one event at level ERROR each, with the id that the
+//! client got.
 //!
 //! `cargo run -p examples --bin report-to-tracing`, then `curl -i http://127.0.0.1:8080/panic`.
 
@@ -9,7 +10,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tower_exception::{ExceptionLayer, install_panic_hook, to_tracing};
 
-/// Breaks, and writes that down.
+/// Fails, and logs the failure.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -19,7 +20,7 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // As JSON, one object a line, for whatever reads logs.
+    // As JSON, one object in a line, for programs that read logs.
     tracing_subscriber::fmt()
         .json()
         .with_writer(std::io::stderr)

@@ -1,4 +1,5 @@
-//! REST and gRPC on one port, in either order: an axum router and tonic's routes, without a rule for which request is whose.
+//! REST and gRPC on one port, in either order: an axum router and tonic's routes, without a rule
+//! for which request is whose.
 //!
 //! `cargo run -p examples --bin rest-and-grpc`, then `curl http://127.0.0.1:8080/hello`, and any gRPC client at the same address.
 //! `--rest-first` has the other order.
@@ -85,7 +86,7 @@ impl Service<Request<Body>> for Greeter {
                 "/hello.Greeter/Hello" => Grpc::new(Text).unary(service_fn(hello), request).await,
                 "/hello.Greeter/Later" => {
                     let mut response = Status::unimplemented("not yet").into_http();
-                    // It means what it says: no other service is asked.
+                    // `Final`: this response does not fall through.
                     response.extensions_mut().insert(Final);
                     response
                 }
@@ -100,7 +101,7 @@ async fn hello(name: tonic::Request<Bytes>) -> Result<tonic::Response<Bytes>, St
     Ok(tonic::Response::new(format!("Hello {name} by gRPC").into()))
 }
 
-/// Messages of text instead of protobuf, so that this example needs no compiler for it.
+/// Messages of text instead of protobuf, so that this example needs no protobuf compiler.
 #[derive(Clone)]
 struct Text;
 

@@ -1,5 +1,5 @@
-//! How long requests take, those too that nobody waited for: one line for each, written when its last byte was taken or the
-//! client was gone.
+//! The time that requests take, also if the client left. Each request has a line, which is written
+//! when its last byte was taken or the client was gone.
 //!
 //! `cargo run -p examples --bin timing`, then `curl http://127.0.0.1:8080/`, `curl -m 1 http://127.0.0.1:8080/slow` (which
 //! gives up), and `curl http://127.0.0.1:8080/stream | head -c 100`.
@@ -20,7 +20,7 @@ use http_body_util::Full;
 use tokio::{net::TcpListener, time::sleep};
 use tower_hooks::{Hook, HooksLayer, Outcome};
 
-/// Is quick, slow or long.
+/// Measures quick, slow and long responses.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -30,7 +30,7 @@ struct Args {
 
 struct Timing;
 
-/// What is known of one request.
+/// The times of one request.
 #[derive(Default)]
 struct Times {
     request: Option<(Instant, Method, String)>,
@@ -75,7 +75,7 @@ async fn slow() -> &'static str {
     "at last\n"
 }
 
-/// A line every millisecond, for as long as somebody reads.
+/// A line every millisecond, for as long as the client reads.
 async fn long() -> Body {
     let lines = stream::repeat_with(|| Ok::<_, Infallible>("another line\n"));
     Body::from_stream(lines.then(async |line| {

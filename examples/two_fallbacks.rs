@@ -1,7 +1,7 @@
-//! A service that answers for every path, as gRPC's services do, beside an axum router with a fallback of its own: two that
-//! cannot be merged can be tried in turn.
+//! A service that responds for every path, as gRPC's services do, beside an axum router with a
+//! fallback of its own. The two cannot be merged, but they can be tried in turn.
 //!
-//! `cargo run -p examples --bin two-fallbacks`, then `curl -i http://127.0.0.1:8080/nobody` and
+//! `cargo run -p examples --bin two-fallbacks`, then `curl -i http://127.0.0.1:8080/missing` and
 //! `curl -i -X POST -H 'Content-Type: application/grpc' http://127.0.0.1:8080/hello.Greeter/Bye`.
 
 use std::{convert::Infallible, net::SocketAddr};
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
 use tower_cascade::{CascadeLayer, Pass};
 
-/// Two apps with a fallback each.
+/// Serves two services with a fallback each.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
@@ -24,7 +24,8 @@ struct Args {
 /// "The method is not implemented" (gRPC's status 12), which comes with HTTP's 200.
 const UNIMPLEMENTED: &str = "12";
 
-/// Knows one method, and has gRPC's answer to all others. To what is no gRPC it has none.
+/// Knows one method, and responds to all others as gRPC does. Requests that are not gRPC fall
+/// through.
 async fn greeter<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     let (parts, _) = request.into_parts();
     let mut response = Response::new(Body::empty());

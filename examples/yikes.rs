@@ -1,5 +1,6 @@
-//! The filter of Armin Ronacher's WSGI introduction, on a bare hyper server: "yikes:" before every line that an application answers, or with
-//! `--chunks`, as the article had it, before every item that it yields.
+//! The filter of Armin Ronacher's WSGI introduction, on a bare hyper server: "yikes:" before every
+//! line of a response, or with `--chunks`, as in the article, before every item that the
+//! application yields.
 //!
 //! `cargo run -p examples --bin yikes`, then `curl -i http://127.0.0.1:8080/`.
 
@@ -22,18 +23,18 @@ use tower::{ServiceBuilder, service_fn};
 use tower_body_rewrite::PrefixLayer;
 use tower_http::map_request_body::MapRequestBodyLayer;
 
-/// Says yikes.
+/// Prepends a word to every line.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     bind: SocketAddr,
-    /// Before every chunk, not every line.
+    /// Prepend it to every chunk, not every line.
     #[arg(long)]
     chunks: bool,
 }
 
-/// Yields its answer in items that have little to do with its lines, as a WSGI application may.
+/// Yields its response in items that are not its lines, as a WSGI application may.
 async fn application<B>(
     _: Request<B>,
 ) -> Result<Response<impl Body<Data = Bytes, Error = Infallible>>, Infallible> {
@@ -53,7 +54,8 @@ async fn main() -> std::io::Result<()> {
         false => PrefixLayer::new("yikes: "),
     };
     let service = ServiceBuilder::new()
-        // A request may be asked twice, the second time with an empty body. Hyper's own cannot be made, a box of one can.
+        // The service may be called twice, the second time with an empty body. Hyper's own body
+        // cannot be made empty, and a box of it can.
         .layer(MapRequestBodyLayer::new(|body: Incoming| body.boxed()))
         .layer(yikes)
         .service(service_fn(application));

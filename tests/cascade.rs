@@ -39,14 +39,14 @@ use crate::support::{Server, VERSIONS};
 
 type Body = ReplayBody<tower_serve::RequestBody>;
 
-/// Has no answer, and reads nothing.
+/// Responds with 404, and reads nothing.
 async fn no_answer<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
 }
 
-/// Answers with the hash of what it is sent.
+/// Responds with the hash of the body.
 async fn hashes(request: Request<Body>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut hash = Sha256::new();
     let mut body = pin!(request.into_body());
@@ -66,7 +66,7 @@ async fn sixty_four_megabytes_stream_past_apps_that_do_not_read_them() {
     let list = [service_fn(no_answer), service_fn(no_answer)];
     let app = CascadeLayer::list(list).layer(service_fn(hashes));
     let server = Server::start(app).await;
-    // Counting, so that a chunk that is lost or comes twice is noticed.
+    // The bytes count up, so that a chunk that is lost or repeated is noticed.
     let chunk = |number: usize| Bytes::from(number.to_le_bytes().repeat(CHUNK / 8));
     let mut hash = Sha256::new();
     (0..CHUNKS).for_each(|number| hash.update(chunk(number)));
@@ -109,7 +109,7 @@ async fn the_second_app_may_upgrade_to_a_websocket() {
     server.stop().await.unwrap();
 }
 
-/// Sends the head of an upload and no body, and gives the first that comes back.
+/// Sends the head of an upload and no body, and returns the first line of the response.
 async fn first_answer(server: &Server, length: usize) -> String {
     let address = server.uri("");
     let mut stream = TcpStream::connect(&address["http://".len()..])
@@ -126,7 +126,7 @@ async fn first_answer(server: &Server, length: usize) -> String {
 }
 
 #[tokio::test]
-async fn an_upload_that_the_second_app_refuses_is_never_sent() {
+async fn an_upload_that_the_second_service_rejects_is_never_sent() {
     let limited = ServiceBuilder::new()
         .layer(RequestBodyLimitLayer::new(1000))
         .service(Router::new().route("/upload", put(async |body: Bytes| body.len().to_string())));
@@ -136,7 +136,7 @@ async fn an_upload_that_the_second_app_refuses_is_never_sent() {
         first_answer(&server, 5_000_000).await,
         "HTTP/1.1 413 Payload Too Large"
     );
-    // hyper asks for the body when somebody polls it, and not before.
+    // hyper sends `100 Continue` when the body is polled, and not before.
     assert_eq!(first_answer(&server, 1000).await, "HTTP/1.1 100 Continue");
     server.stop().await.unwrap();
 }

@@ -1,5 +1,5 @@
-//! Every phase in which something can go wrong, on real sockets: what the client saw, one incident, one report, and a server that
-//! goes on.
+//! Every phase in which something can fail, on real sockets: the client's view, one incident, one
+//! report, and a server that still works.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ use tower_exception::{ExceptionLayer, Incident, Phase, install_panic_hook};
 
 use crate::support::{Server, VERSIONS};
 
-/// Where to break, as the path says.
+/// The phase that fails, as the path names it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum At {
     Nowhere,
@@ -33,7 +33,7 @@ enum At {
     Call,
     FirstPoll,
     LaterPoll,
-    /// When the future is dropped that has given its answer.
+    /// When the future is dropped after its response.
     FutureDrop,
     SizeHint,
     /// 0 and 1 are data, 2 is the trailers.
@@ -56,7 +56,7 @@ impl How {
     }
 }
 
-/// Breaks where it was told. What is to break in `poll_ready` is told before.
+/// Fails in the phase that the path names. A failure of `poll_ready` is set beforehand.
 #[derive(Clone)]
 struct Breaks {
     next: Arc<Mutex<(At, How)>>,
@@ -129,7 +129,8 @@ impl Future for Answer {
     }
 }
 
-/// Two frames of data and trailers, with a pause before each but the first, so that the ones before are on their way.
+/// Two frames of data and trailers, with a pause before each except the first, so that earlier
+/// frames are sent.
 struct Frames {
     at: At,
     how: How,
@@ -178,7 +179,8 @@ async fn every_phase_on_the_wire() {
     let whole = (200, Ok("one two"));
     let page = (500, Ok("page"));
     let broken_off = (200, Err(()));
-    // Where and how; then what the client sees, and in which phase the incident is, if the head was sent.
+    // The phase and the kind of failure; then what the client sees, and the phase of the incident,
+    // if the head was sent.
     let table = [
         (At::Nowhere, How::Panic, whole, None),
         (At::Ready, How::Error, page, Some((Phase::Ready, false))),
@@ -255,7 +257,7 @@ async fn every_phase_on_the_wire() {
             *next.lock().unwrap() = (at, how);
             let got = server.get(version, "/a?b").await;
             assert_eq!(got.status.as_u16(), status, "{place}");
-            // What is dropped is so when the client has all of it already.
+            // The drop comes after the client has the whole response.
             sleep(Duration::from_millis(10)).await;
             let incidents = std::mem::take(&mut *incidents.lock().unwrap());
             assert_eq!(incidents.len(), usize::from(phase.is_some()), "{place}");
@@ -288,7 +290,7 @@ async fn every_phase_on_the_wire() {
                 }
                 Ok(text) => assert_eq!(got.text(), text, "{place}"),
             }
-            // The server goes on, and HEAD has no body to break.
+            // The server still works, and HEAD has no body that could fail.
             *next.lock().unwrap() = (At::Nowhere, how);
             assert_eq!(
                 server
@@ -348,7 +350,7 @@ async fn a_grpc_stream_that_breaks_ends_with_trailers_on_the_wire() {
     server.stop().await.unwrap();
 }
 
-/// The future is dropped half way, when the client has gone.
+/// The future is dropped half way, after the client has left.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_future_that_panics_when_its_client_has_gone_is_an_incident() {
     use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -392,7 +394,7 @@ async fn a_future_that_panics_when_its_client_has_gone_is_an_incident() {
     );
 }
 
-/// What stands inside sees the panic pass, and what stands outside sees the 500.
+/// Inner layers see the panic, and outer layers see the 500.
 #[tokio::test]
 async fn the_500_is_seen_outside_of_the_layer_only() {
     use tower::{ServiceBuilder, ServiceExt, service_fn, util::MapResponseLayer};

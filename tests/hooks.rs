@@ -1,4 +1,5 @@
-//! Hooks through real sockets: how requests end as a server ends them, uploads that are denied, and the route that a hook sees.
+//! Hooks through real sockets: how a server ends requests, uploads that are denied, and the route
+//! that a hook sees.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,7 +37,7 @@ use tower_hooks::{Hook, HooksLayer, Outcome};
 
 use crate::support::{Http, Server, VERSIONS};
 
-/// Writes down how each request ended, and denies what is below `/denied`.
+/// Records how each request ended, and denies all paths below `/denied`.
 #[derive(Clone, Default)]
 struct Ends(Arc<Mutex<Vec<(String, Outcome)>>>);
 
@@ -70,7 +71,7 @@ impl Ends {
         (!ends.is_empty()).then(|| ends.remove(0))
     }
 
-    /// The next that has ended.
+    /// The next request that has ended.
     async fn next(&self) -> (String, Outcome) {
         for _ in 0..500 {
             if let Some(end) = self.first() {
@@ -89,13 +90,13 @@ fn app() -> Router {
     };
     let breaks = || {
         let chunks = stream::iter([Ok(Bytes::from_static(b"some")), Err("broken")]);
-        // So that the head is out before it breaks.
+        // The pause lets the head be sent before the body fails.
         axum::body::Body::from_stream(chunks.then(async |chunk| {
             sleep(Duration::from_millis(20)).await;
             chunk
         }))
     };
-    // Its body does not say how long it is.
+    // Its body has no known length.
     let told = || {
         let chunks = stream::iter(["ab", "cd"].map(Ok::<_, Infallible>));
         (
@@ -179,7 +180,7 @@ async fn a_client_that_goes_away_is_cancelled() {
         drop(stream);
         assert_eq!(ends.next().await, (path.to_owned(), Outcome::Cancelled));
 
-        // Over HTTP/2 it takes back one request of many.
+        // Over HTTP/2 the client resets one stream of many.
         let request = Request::get(server.uri(path)).body(Full::<Bytes>::default());
         let got = server.request(Http::Two, request.unwrap());
         assert!(timeout(Duration::from_millis(100), got).await.is_err());
@@ -190,7 +191,7 @@ async fn a_client_that_goes_away_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_further_out_and_panicked_here() {
+async fn a_panic_is_a_500_in_outer_layers() {
     let ends = Ends::default();
     let app = ServiceBuilder::new()
         .layer(ExceptionLayer::production(|_| {}))
@@ -206,8 +207,8 @@ async fn a_panic_is_a_500_further_out_and_panicked_here() {
     server.stop().await.unwrap();
 }
 
-/// Sends an upload of so many bytes, which look like requests, to `/denied`, and then another request on the same
-/// connection. Gives all that came back.
+/// Sends an upload of `length` bytes, which look like requests, to `/denied`, and then another
+/// request on the same connection. Returns all responses.
 async fn upload_and_get(server: &Server, length: usize, waits: bool) -> String {
     const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let address = server.uri("");
@@ -228,9 +229,9 @@ async fn upload_and_get(server: &Server, length: usize, waits: bool) -> String {
     }
     sent.push_str("GET /whole HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let sending = tokio::spawn(async move {
-        // The server may close while it is sent.
+        // The server may close the connection during the upload.
         let _ = writer.write_all(sent.as_bytes()).await;
-        // Not closed before the answers are there.
+        // The connection stays open until the responses are there.
         writer
     });
     let mut back = Vec::new();
@@ -303,7 +304,7 @@ async fn over_http_2_a_denied_upload_leaves_the_connection_to_others() {
     server.stop().await.unwrap();
 }
 
-/// Leaves in the response what it saw of the route.
+/// Adds a header with the route that it saw to the response.
 struct Route;
 
 impl Hook for Route {
@@ -340,7 +341,7 @@ async fn around_the_endpoints_of_a_dispatcher_a_hook_sees_the_route() {
     for version in VERSIONS {
         let got = server.get(version, "/hello/John").await;
         assert_eq!(got.header("x-route"), Some("/hello/{name} Some(\"John\")"));
-        // Where no route is, no hook is.
+        // Without a route there is no hook.
         let got = server.get(version, "/nowhere").await;
         assert_eq!(
             (got.status, got.header("x-route")),

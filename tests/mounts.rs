@@ -1,5 +1,5 @@
-//! Mounts of every kind in one another: SCRIPT_NAME and PATH_INFO are always the raw path, and all spellings of a
-//! path lead to the same place.
+//! Mounts of every kind in one another: SCRIPT_NAME and PATH_INFO are always the raw path, and all
+//! spellings of a path lead to the same place.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,13 +35,13 @@ where
     BoxCloneSyncService::new(service.map_response(IntoResponse::into_response))
 }
 
-/// Who mounts.
+/// The layer that mounts.
 #[derive(Clone, Copy, Debug)]
 enum Mount {
     Layer,
     Dispatch,
     Axum,
-    /// Takes nothing off: serves files, and what is no file goes on.
+    /// Strips nothing: serves files, and requests for other paths fall through.
     Files,
 }
 
@@ -56,7 +56,7 @@ impl Mount {
     }
 }
 
-/// Answers with SCRIPT_NAME, PATH_INFO and the path of the URI, a line each.
+/// Responds with SCRIPT_NAME, PATH_INFO and the path of the URI, a line each.
 fn place() -> App {
     app(service_fn(async |request: Request<Body>| {
         let (script_name, path_info) = (request.script_name(), request.path_info());
@@ -72,7 +72,7 @@ fn place() -> App {
 
 fn ask(app: App, uri: &str) -> (StatusCode, String) {
     let request = Request::get(uri).body(Body::empty()).unwrap();
-    // Files are looked for on another thread.
+    // Files are read on another thread.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -94,7 +94,7 @@ fn mount() -> impl Strategy<Value = (Mount, &'static str)> {
     (who, prop_oneof![Just("/a"), Just("/admin"), Just("/a/b")])
 }
 
-/// The text, each character as it is or encoded.
+/// The text, with each character verbatim or encoded.
 fn spelling(text: &'static str) -> impl Strategy<Value = String> {
     vec(0..6, text.len()).prop_map(|ways| {
         let spell = |(byte, way): (u8, i32)| match way {
@@ -162,7 +162,7 @@ proptest! {
         let mut line = || lines.next().unwrap();
         let (script_name, path_info, path) = (line(), line(), line());
         prop_assert_eq!(&format!("{script_name}{path_info}"), &raw);
-        // axum takes a slash too many off a path with an empty segment.
+        // axum strips one slash too many from a path with an empty segment.
         if !(axum && raw.contains("//")) {
             prop_assert_eq!(script_name, taken);
         }
@@ -196,7 +196,7 @@ proptest! {
     }
 }
 
-/// What the README of tower-environ warns of.
+/// The encoded slash that the README of tower-environ warns about.
 #[test]
 fn serve_dir_takes_an_encoded_slash_for_a_slash_and_a_mount_does_not() {
     let folder = std::env::temp_dir().join(format!("mounts-slash-{}", std::process::id()));
@@ -212,7 +212,7 @@ fn serve_dir_takes_an_encoded_slash_for_a_slash_and_a_mount_does_not() {
     assert_eq!(ask(Mount::Dispatch.of("/admin", there), encoded).0, 404);
 }
 
-/// The mounted app is a folder: its redirects know nothing of the mount until they are told.
+/// The mounted service serves a directory. Its redirects lack the mount unless they are configured.
 #[test]
 fn serve_dir_below_a_mount_redirects_with_its_prefix() {
     let folder = std::env::temp_dir().join(format!("mounts-redirect-{}", std::process::id()));

@@ -1,4 +1,5 @@
-//! The body rewriters in front of a real file service, beside a real compression layer, on real sockets.
+//! The body rewriters in front of a real file service, beside a real compression layer, on real
+//! sockets.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +31,8 @@ use crate::support::{Got, Http, Server, VERSIONS};
 const TEXT: &str = "the first line is long enough to be worth it\n\nand the third has no end";
 const VIDEO: &[u8] = b"0123456789";
 
-/// A folder with a text and with what a browser takes for a video. Its name is in the test's own.
+/// A directory with a text and with a file that a browser takes for a video. Its name has the name
+/// of the test.
 fn files(test: &str) -> PathBuf {
     let folder =
         std::env::temp_dir().join(format!("tower-body-rewrite-{}-{test}", std::process::id()));
@@ -43,11 +45,11 @@ fn files(test: &str) -> PathBuf {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Compression {
     None,
-    /// As it should be: what is rewritten is compressed.
+    /// The right order: the rewritten body is compressed.
     Outside,
-    /// What is compressed is not rewritten.
+    /// The wrong order: a compressed body is not rewritten.
     Inside,
-    /// The rewriter asks for what is not compressed.
+    /// The rewriter asks the inner service not to compress.
     InsideAndAskedNotTo,
 }
 
@@ -90,8 +92,9 @@ async fn ask(
         .await
 }
 
-/// What came, as a row of the table: status, `Content-Length`, `ETag`, whether it is compressed, and the text. Whether the file was read
-/// before its head was sent is the file service's affair; if it was, a rewritten body's length is known, and must be right.
+/// The response as a row of the table: status, `Content-Length`, `ETag`, whether it is compressed,
+/// and the text. The file service may or may not read the file before it sends the head. If it
+/// does, the length of a rewritten body is known, and must be right.
 fn row(got: Got) -> (u16, Option<String>, Option<String>, bool, String) {
     let header = |name| got.header(name).map(str::to_owned);
     let (mut length, etag) = (header("content-length"), header("etag"));
@@ -135,7 +138,7 @@ async fn files_with_and_without_compression() {
             let other = ask(&former, version, Method::HEAD, "/notes.txt", &[]).await;
             let other = other.header("etag").unwrap().to_owned();
             assert_ne!(other, notes);
-            // The file service's own entity tag, which goes out where nothing is rewritten.
+            // The file service's own entity tag, which the client gets if nothing is rewritten.
             let plain = format!("{}\"", &notes[2..notes.len() - 19]);
 
             let whole = || (200, None, Some(&*notes), false, &*prefixed);
@@ -229,7 +232,7 @@ async fn files_with_and_without_compression() {
                     (200, Some("10"), Some(&*clip), false, video),
                 ),
             ];
-            // What is compressed: its length is not known before.
+            // Compressed: the length is not known beforehand.
             let zipped = match compression {
                 Compression::None | Compression::InsideAndAskedNotTo => whole(),
                 Compression::Outside => (200, None, Some(&*notes), true, &*prefixed),
@@ -237,14 +240,15 @@ async fn files_with_and_without_compression() {
             };
             let gzip = ("accept-encoding", "gzip");
             table.push((get.clone(), "/notes.txt", vec![gzip], zipped));
-            // Of a HEAD that is known to be short tower-http does not say that GET would be compressed.
+            // For a HEAD with a short known length, tower-http does not announce that GET would be
+            // compressed.
             let (status, length, etag, compressed, _) = match compression {
                 Compression::Inside => whole(),
                 _ => zipped,
             };
             let zipped_head = (status, length, etag, compressed, "");
-            // tower-http compresses what has no known length, a body that is not there too; hyper keeps it back over HTTP/1
-            // only. In axum the router does.
+            // tower-http compresses a body without a known length, also a missing one. hyper drops
+            // it over HTTP/1 only, and axum's router drops it always.
             if (compression, version) != (Compression::Outside, Http::Two) {
                 table.push((Method::HEAD, "/notes.txt", vec![gzip], zipped_head));
             }
@@ -291,7 +295,7 @@ async fn files_with_and_without_compression() {
                     "{compression:?} {version:?} {method} {path} {headers:?}"
                 );
             }
-            // The strong comparison fails, whatever comes with it.
+            // The strong comparison fails, whatever else the request has.
             let refused = ask(
                 &server,
                 version,
@@ -320,7 +324,7 @@ async fn files_with_and_without_compression() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// A server whose one answer is a stream of this type; what is sent here is its next frame.
+/// A server that responds with a stream of this type. A message to the sender is its next frame.
 async fn streaming(content_type: &'static str) -> (Server, mpsc::Sender<&'static str>) {
     let (frames, received) = mpsc::channel::<&'static str>(1);
     let received = Arc::new(Mutex::new(Some(received)));
@@ -357,7 +361,7 @@ async fn streaming(content_type: &'static str) -> (Server, mpsc::Sender<&'static
 
 #[tokio::test]
 async fn each_frame_reaches_the_client_before_the_next_is_made() {
-    // An event, and half a line: nothing waits for more, but for what may be the beginning of "two".
+    // An event, and half a line. Only the possible beginning of "two" waits for more.
     let events = [
         ("data: one\n\n", "data: one\n\n"),
         ("data: two\n\n", "data: zwei\n\n"),
@@ -382,7 +386,7 @@ async fn each_frame_reaches_the_client_before_the_next_is_made() {
             let client = Client::builder(TokioExecutor::new())
                 .http2_only(version == Http::Two)
                 .build_http();
-            // The head comes before any frame is there.
+            // The head is sent before there is any frame.
             let request = Request::get(server.uri("/"))
                 .body(Full::<Bytes>::default())
                 .unwrap();
@@ -407,7 +411,7 @@ async fn each_frame_reaches_the_client_before_the_next_is_made() {
     }
 }
 
-/// The limit's body has no `Default`, which a second question needs. `EitherBody` has one.
+/// The limit's body has no `Default`, which a second call needs. `EitherBody` has one.
 #[tokio::test]
 async fn a_body_limit_goes_around_the_prefix_in_one_service_builder() {
     let layers = ServiceBuilder::new()
@@ -427,9 +431,9 @@ async fn a_body_limit_goes_around_the_prefix_in_one_service_builder() {
     }
 }
 
-/// The second question is asked through the limit, so a video still seeks.
+/// The second call passes the limit, so a video still seeks.
 #[tokio::test]
-async fn a_part_of_a_text_is_asked_for_again_inside_of_a_limit() {
+async fn a_range_of_a_text_passes_the_limit_in_the_second_call() {
     let folder = files("limit");
     let app = ServiceBuilder::new()
         .layer(RequestBodyLimitLayer::new(3))

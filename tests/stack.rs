@@ -108,7 +108,7 @@ async fn a_text_file_has_the_prefix_on_every_line_and_no_stale_header() {
         for stale in ["last-modified", "accept-ranges"] {
             assert_eq!(got.header(stale), None, "{version:?} {stale}");
         }
-        // Known only if the file was read before the head was sent.
+        // The length is known only if the file was read before the head was sent.
         let length = got.header("content-length");
         assert!(length.is_none_or(|length| length == expected.len().to_string()));
         assert!(got.header("etag").unwrap().starts_with("W/"));
@@ -197,7 +197,7 @@ async fn what_has_no_file_is_dispatched() {
             .send(version, Method::PUT, "/hello", vec![b'x'; 50_000])
             .await;
         assert_eq!(got.status, StatusCode::PAYLOAD_TOO_LARGE);
-        // The file service, which would say 405, is not asked.
+        // The file service, which would respond with 405, is not called.
         let got = server.send(version, Method::POST, "/index.html", "").await;
         assert_eq!(got.status, StatusCode::NOT_FOUND);
     }
@@ -206,7 +206,7 @@ async fn what_has_no_file_is_dispatched() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_incident_and_the_server_goes_on() {
+async fn a_panic_is_an_incident_and_the_server_still_works() {
     let (server, incidents) = site().await;
     for version in VERSIONS {
         let got = server.get(version, "/panic").await;
@@ -241,7 +241,7 @@ async fn an_upload_passes_the_guarded_file_service() {
     server.stop().await.unwrap();
 }
 
-/// Reads half of five million bytes, and then has no answer.
+/// Reads half of five million bytes, and then responds with 404.
 async fn reads_half<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible>
 where
     B: Body<Data = Bytes, Error = BoxError>,
@@ -290,7 +290,7 @@ async fn an_upload_falls_whole_through_an_app_that_read_half_of_it() {
     server.stop().await.unwrap();
 }
 
-/// Gives the items one by one, so that the server sends each before it asks for the next.
+/// Yields the items one by one, so that the server sends each before it polls for the next.
 fn slowly<T>(items: impl IntoIterator<Item = T>) -> impl Stream<Item = T> {
     stream::iter(items).then(async |item| {
         tokio::task::yield_now().await;

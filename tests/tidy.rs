@@ -1,18 +1,26 @@
-//! Reads the tree and says what to do where it is untidy. Each rule is a function from a repository's folder to
-//! what is wrong with it, so that it can be tried on an untidy one.
+//! Reads the tree and says what to do where it is untidy. Each rule is a function from a
+//! repository's folder to what is wrong with it, so that it can be tried on an untidy one.
 
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot set itself up should stop"
 )]
 
+#[path = "tidy/links.rs"]
+mod links;
+#[path = "tidy/prose.rs"]
+mod prose;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// What published crates may depend on, besides each other. Another one goes in here with a reason in
-/// ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
+use links::{links_lead_somewhere, pages_are_in_the_book};
+use prose::{lines_are_narrow, rules_are_tested, words_are_plain};
+
+/// What published crates may depend on, besides each other. Another one goes in here with a reason
+/// in ARCHITECTURE.md, if it is one of the big ones or if there was a choice.
 const DEPENDENCIES: [&str; 31] = [
     "aho-corasick",
     "annotate-snippets",
@@ -321,14 +329,20 @@ fn nothing_is_ignored(root: &Path) -> Vec<String> {
     wrong
 }
 
-/// The README's Rust is that of examples, which are built and run, but for the words between.
-const QUOTED: [(&str, usize, &str); 2] = [
+/// The README's Rust is that of examples, which are built and run, except for the words between.
+const QUOTED: [(&str, usize, &str); 6] = [
     ("README.md", 0, "examples/axum/cascade.rs"),
     ("README.md", 1, "examples/site/stack.rs"),
+    (GETTING_STARTED, 0, "examples/start/axum.rs"),
+    (GETTING_STARTED, 1, "examples/start/tonic.rs"),
+    (GETTING_STARTED, 2, "examples/start/hyper.rs"),
+    (GETTING_STARTED, 3, "examples/start/lambda.rs"),
 ];
 
+const GETTING_STARTED: &str = "docs/guides/getting-started.md";
+
 /// Snippets that are not compiled where they stand, and why not.
-const NOT_COMPILED: [(&str, &str, &str); 3] = [
+const NOT_COMPILED: [(&str, &str, &str); 4] = [
     (
         "README.md",
         "sh",
@@ -343,6 +357,11 @@ const NOT_COMPILED: [(&str, &str, &str); 3] = [
         "crates/tower-deploy/README.md",
         "toml",
         "the dependencies of the program above it, which `just newcomer` builds",
+    ),
+    (
+        "docs/guides/python.md",
+        "sh",
+        "two commands, which `just python` runs",
     ),
 ];
 
@@ -423,11 +442,16 @@ fn differences(path: &str, snippet: &str, root: &Path, example: &str) -> Vec<Str
     let mut rest = text.as_str();
     for line in snippet.lines() {
         let line = line.split("//").next().unwrap_or_default();
-        // What the example takes from its caller, or spells over several lines, counts by its beginning.
-        let line = squeeze(line)
+        let line = squeeze(line);
+        // Arguments that the example has from its caller count by their beginning.
+        let shortened = line
             .replace("(to_stderr))", "(")
             .replace("(not_found)", "(service_fn(not_found))");
-        match rest.split_once(line.trim_end_matches(')')) {
+        let found = [&line, &shortened].into_iter().find_map(|line| {
+            // The example may spell a call over several lines.
+            rest.split_once(line.trim_end_matches(')'))
+        });
+        match found {
             Some((_, after)) => rest = after,
             None => wrong.push(format!(
                 "{path}: it has a line that {example} has not, or not there: {line}"
@@ -557,7 +581,7 @@ fn links(text: &str) -> Vec<Link> {
 
 type Check = fn(&Path) -> Vec<String>;
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 12] = [
     manifests_inherit,
     readme_is_the_crate_doc,
     contract_is_tested,
@@ -565,6 +589,11 @@ const CHECKS: [Check; 7] = [
     nothing_is_ignored,
     snippets_are_compiled,
     readmes_are_whole_on_crates_io,
+    links_lead_somewhere,
+    pages_are_in_the_book,
+    words_are_plain,
+    lines_are_narrow,
+    rules_are_tested,
 ];
 
 #[test]
@@ -584,7 +613,14 @@ fn after(change: impl FnOnce(&Path)) -> Vec<String> {
     let folder = root.join("crates/tower-lint");
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::create_dir_all(folder.join("tests/it")).unwrap();
-    for folder in ["benches", "examples/axum", "examples/site", "tests"] {
+    for folder in [
+        "benches",
+        "docs/guides",
+        "examples/axum",
+        "examples/site",
+        "examples/start",
+        "tests",
+    ] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     let inherits =
@@ -606,12 +642,31 @@ fn after(change: impl FnOnce(&Path)) -> Vec<String> {
     )
     .unwrap();
     fs::write(folder.join("tests/it/contract.rs"), "contract::check(…)").unwrap();
+    fs::write(folder.join("RULES.md"), "**LINT-1** One rule.\n").unwrap();
+    fs::write(folder.join("tests/it/rules.rs"), "fn lint_1_is_one_rule").unwrap();
     for place in [&root, &folder] {
         fs::write(place.join("LICENSE-MIT"), "mit").unwrap();
         fs::write(place.join("LICENSE-APACHE"), "apache").unwrap();
     }
     let readme = "| [`tower-lint`](crates/tower-lint) | |\n```rust\n.layer(Alone)\n```\n```rust\n.layer(One)\n```\n";
     fs::write(root.join("README.md"), readme).unwrap();
+    let snippets = QUOTED.map(|(of, _, example)| {
+        let is_guide = of == GETTING_STARTED;
+        if is_guide {
+            fs::write(root.join(example), "run()").unwrap();
+        }
+        if is_guide {
+            "```rust\nrun()\n```\n"
+        } else {
+            ""
+        }
+    });
+    fs::write(root.join(GETTING_STARTED), snippets.concat()).unwrap();
+    fs::write(
+        root.join("docs/SUMMARY.md"),
+        "- [Start](guides/getting-started.md)\n",
+    )
+    .unwrap();
     fs::write(root.join("examples/axum/cascade.rs"), ".layer(Alone)").unwrap();
     fs::write(root.join("examples/site/stack.rs"), ".layer(One)").unwrap();
     change(&root);
@@ -734,7 +789,7 @@ fn what_is_untidy_is_named_with_what_to_do() {
         assert_eq!(readme(text), [format!("{at} {expected}")]);
     }
     for text in [
-        "`[x]` and `a [y]`, [site](https://example.org), [above](#rules)".to_owned(),
+        "## Rules\n\n`[x]` and `a [y]`, [site](https://example.org), [above](#rules)".to_owned(),
         format!(
             "[`Lint`], [new]({docs}/struct.Lint.html#method.new)\n\n[`Lint`]: {docs}/struct.Lint.html"
         ),
@@ -780,5 +835,96 @@ fn what_is_untidy_is_named_with_what_to_do() {
         [
             "NEWS.md: a snippet of \"ini\" that no test compiles: quote an example (QUOTED), make it a doc test (tests/documents.rs), or say why not (NOT_COMPILED)"
         ]
+    );
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_named() {
+    let document = |text: &str| after(|root| fs::write(root.join("NEWS.md"), text).unwrap());
+    let table = [
+        (
+            "One\n\n[x](docs/none.md)",
+            "NEWS.md:3: docs/none.md leads nowhere: there is no such file",
+        ),
+        (
+            "![x](picture.png)",
+            "NEWS.md:1: picture.png leads nowhere: there is no such file",
+        ),
+        (
+            "[x]: none.md",
+            "NEWS.md:1: none.md leads nowhere: there is no such file",
+        ),
+        (
+            "# A heading\n[x](#another)",
+            "NEWS.md:2: #another leads nowhere: there is no such heading",
+        ),
+        (
+            "```sh\n# A heading\n```\n[x](README.md#a)",
+            "NEWS.md:4: README.md#a leads nowhere: there is no such heading",
+        ),
+        (
+            "[x](../)",
+            "NEWS.md:1: ../ leads nowhere: it leads out of the repository",
+        ),
+    ];
+    for (text, expected) in table {
+        let mut wrong = document(text);
+        wrong.retain(|line| !line.contains("a snippet of"));
+        assert_eq!(wrong, [expected]);
+    }
+    for text in [
+        "# A `heading`, here\n[x](#a-heading-here) [y](docs/guides/getting-started.md)",
+        "## Twice\n## Twice\n[x](#twice) [y](#twice-1) [z](examples)",
+        "`[x](none.md)` [site](https://example.org/none.md)",
+    ] {
+        assert_eq!(document(text), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_page_outside_of_the_book_is_named() {
+    let wrong = after(|root| fs::write(root.join("docs/guides/new.md"), "# New\n").unwrap());
+    assert_eq!(
+        wrong,
+        ["docs/SUMMARY.md: give it a line for docs/guides/new.md"]
+    );
+}
+
+#[test]
+fn prose_and_rules_are_checked() {
+    let document = |text: &str| after(|root| fs::write(root.join("NEWS.md"), text).unwrap());
+    // In parts, so that this file has no such word itself.
+    let actor = ["no", "body"].concat();
+    assert_eq!(
+        document(&format!("It is {actor}'s. Some\nbody and {actor}\n")),
+        [format!("NEWS.md: 2 times \"{actor}\": name the actor"),]
+    );
+    let line = "word ".repeat(21);
+    assert_eq!(document(&line), ["NEWS.md:1: 105 columns, not 100"]);
+    let links = format!("{line} https://example.org");
+    assert_eq!(document(&links), Vec::<String>::new());
+
+    let rules = |text: &str| {
+        let text = text.to_owned();
+        after(|root| fs::write(root.join("crates/tower-lint/RULES.md"), text).unwrap())
+    };
+    assert_eq!(
+        rules(""),
+        ["tower-lint: write its rules into a RULES.md, each with an id"]
+    );
+    assert_eq!(
+        rules("**LINT-1** One. **LINT-2** Two."),
+        ["tower-lint: no test begins with `lint_2_`: write one for the rule"]
+    );
+    let test = after(|root| {
+        fs::write(
+            root.join("crates/tower-lint/tests/it/more.rs"),
+            "fn lint_2_x",
+        )
+        .unwrap();
+    });
+    assert_eq!(
+        test,
+        ["tower-lint: a test begins with `lint_2_`, but RULES.md has no such rule"]
     );
 }

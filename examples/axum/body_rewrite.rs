@@ -1,5 +1,5 @@
-//! tower-body-rewrite alone in axum: links to the old host become links to the new one, in every page, with a Content-Length and an
-//! ETag that are true.
+//! tower-body-rewrite alone in axum: links to the old host become links to the new one in every
+//! page, and Content-Length and ETag fit the new body.
 //!
 //! `cargo run -p examples --bin axum-body-rewrite`, then `curl -i http://127.0.0.1:8080/`.
 

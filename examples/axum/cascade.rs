@@ -1,4 +1,5 @@
-//! tower-cascade alone in axum: where one router answers 404, the next one is asked, with the whole request.
+//! tower-cascade alone in axum: a 404 of one router falls through to the next one, with the whole
+//! request.
 //!
 //! `cargo run -p examples --bin axum-cascade`, then `curl -d 'a body' http://127.0.0.1:8080/orders/8`.
 
@@ -9,7 +10,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_cascade::CascadeLayer;
 
-/// Knows one order, and has to read the body before it can say so.
+/// Knows one order, and reads the body before it responds.
 async fn new(Path(id): Path<u32>, body: String) -> Result<String, StatusCode> {
     match id {
         7 => Ok(format!("the new shop has {body:?}\n")),

@@ -1,4 +1,5 @@
-//! tower-dispatch alone in axum: ordered routes with regexes, before the routes of a router that is there already.
+//! tower-dispatch alone in axum: ordered routes with regexes, before the routes of an existing
+//! router.
 //!
 //! `cargo run -p examples --bin axum-dispatch`, then `curl http://127.0.0.1:8080/v2/library/alpine/tags`.
 
@@ -24,7 +25,8 @@ async fn year(Args((year, month)): Args<(u16, Option<u8>)>) -> String {
 async fn main() -> Result<(), Box<dyn Error>> {
     let router: Router = Router::new().route("/", get(async || "axum's own\n"));
     let urls = Dispatch::builder()
-        // What axum's own router (matchit) has no words for: slashes in the middle, and a group that may be missing.
+        // axum's own router (matchit) supports neither slashes in the middle nor a group that may
+        // be missing.
         .route("/v2/{*name}/tags", get(tags))
         .route(Pattern::regex(r"/(\d{4})(?:/(\d\d))?")?, get(year))
         .build()?;

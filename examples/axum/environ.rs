@@ -1,4 +1,4 @@
-//! tower-environ alone in axum: a value by its name, and an app that is mounted below a path.
+//! tower-environ alone in axum: a value by its name, and a router that is mounted below a path.
 //!
 //! `cargo run -p examples --bin axum-environ`, then `curl http://127.0.0.1:8080/wiki/Start`.
 
@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/Start", get(page))
         .layer(EnvironLayer::new(TITLE, "The wiki"));
     let mounted = MountLayer::new("/wiki")?.layer(wiki);
-    // Inside of axum's routing a path is already chosen: a mount belongs around it.
+    // Inside of axum's routing a route is already chosen, so a mount belongs around it.
     let app: Router = Router::new().fallback_service(mounted);
 
     let address = env::args().nth(1);

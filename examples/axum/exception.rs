@@ -1,4 +1,4 @@
-//! tower-exception alone in axum: what panics below becomes a 500 with an id that is in the log.
+//! tower-exception alone in axum: a panic becomes a 500 with an id that is in the log, too.
 //!
 //! `cargo run -p examples --bin axum-exception`, then `curl -i http://127.0.0.1:8080/divide/1/0`.
 
@@ -14,7 +14,7 @@ async fn divide(Path((dividend, divisor)): Path<(i64, i64)>) -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // So that incidents know where it was.
+    // With the hook, incidents have the location of a panic.
     install_panic_hook();
     let app = Router::new()
         .route("/divide/{dividend}/{divisor}", get(divide))

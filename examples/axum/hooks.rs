@@ -1,4 +1,5 @@
-//! tower-hooks alone in axum: a hook that answers in the app's place, and one that adds to every answer, that one's too.
+//! tower-hooks alone in axum: a hook that responds instead of a handler, and one that adds a header
+//! to every response, also to that of the other hook.
 //!
 //! `cargo run -p examples --bin axum-hooks`, then `curl -i http://127.0.0.1:8080/shop`.
 

@@ -1,4 +1,5 @@
-//! tower-lint alone in axum, in development: what an app breaks of HTTP's rules is on standard error.
+//! tower-lint alone in axum, in development: standard error has the rules of HTTP that a handler
+//! breaks.
 //!
 //! `cargo run -p examples --bin axum-lint`, then `curl -i http://127.0.0.1:8080/`.
 
@@ -9,7 +10,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_lint::LintLayer;
 
-/// Does not say how to authenticate.
+/// Responds with 401, but without `WWW-Authenticate`.
 async fn denied() -> (StatusCode, &'static str) {
     (StatusCode::UNAUTHORIZED, "who are you?\n")
 }

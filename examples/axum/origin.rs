@@ -1,4 +1,5 @@
-//! tower-origin alone in axum: who asked, and for which URL, as a trusted proxy on this machine says.
+//! tower-origin alone in axum: the client and the URL of a request, as reported by a trusted proxy
+//! on this machine.
 //!
 //! `cargo run -p examples --bin axum-origin`, then
 //! `curl -H 'Forwarded: for=192.0.2.1;host=example.org;proto=https' http://127.0.0.1:8080/`.
@@ -11,14 +12,14 @@ use tower_origin::{Origin, OriginLayer};
 
 async fn who(origin: Origin, request: Request) -> Result<String, StatusCode> {
     let (parts, _) = request.into_parts();
-    // There is a list of hosts below, so that somebody vouches for the host.
+    // There is a URL, because the layer has a list of hosts.
     let url = origin
         .url(&parts)
         .ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
     let client = origin.client().map(|client| client.to_string());
     Ok(format!(
         "{} asked for {url}\n",
-        client.as_deref().unwrap_or("somebody")
+        client.as_deref().unwrap_or("a client")
     ))
 }
 
@@ -34,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    // The layer asks axum for the peer's address.
+    // This leaves the peer's address for the layer.
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).await?;
     Ok(())

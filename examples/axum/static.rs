@@ -1,4 +1,4 @@
-//! tower-static alone in axum: the files of a directory behind the routes.
+//! tower-static alone in axum: the files of a directory, for all paths without a route.
 //!
 //! `cargo run -p examples --bin axum-static`, then
 //! `curl -i -H 'Range: bytes=0-9' http://127.0.0.1:8080/notes.txt`.

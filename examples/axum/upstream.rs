@@ -1,4 +1,4 @@
-//! tower-upstream alone in axum: a reverse proxy for everything that has no route.
+//! tower-upstream alone in axum: a reverse proxy for all paths without a route.
 //!
 //! `cargo run -p examples --bin axum-static 127.0.0.1:8081` and
 //! `cargo run -p examples --bin axum-upstream`, then `curl -i http://127.0.0.1:8080/notes.txt`.
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/new", get(async || "new\n"))
         .fallback_service(old)
-        // It asks axum for the client's address, for X-Forwarded-For.
+        // It has the client's address, for X-Forwarded-For.
         .layer(OriginLayer::new());
 
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;

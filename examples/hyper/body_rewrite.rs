@@ -24,7 +24,8 @@ async fn lines<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let app = ServiceBuilder::new()
-        // A request may be asked twice, the second time with an empty body. Hyper's own cannot be made, a box of one can.
+        // The service may be called twice, the second time with an empty body. Hyper's own body
+        // cannot be made empty, and a box of it can.
         .layer(MapRequestBodyLayer::new(|body: Incoming| body.boxed()))
         .layer(PrefixLayer::new("> "))
         .service(service_fn(lines));

@@ -1,4 +1,5 @@
-//! tower-cascade alone on a plain hyper server: a folder's files, and where there is none, a service.
+//! tower-cascade alone on a plain hyper server: the files of a directory, and a service for all
+//! other paths.
 //!
 //! `cargo run -p examples --bin hyper-cascade`, then `curl http://127.0.0.1:8080/notes.txt`.
 
@@ -16,7 +17,7 @@ use tower::{BoxError, ServiceBuilder, service_fn};
 use tower_cascade::CascadeLayer;
 use tower_http::services::ServeDir;
 
-/// The folder of the larger example.
+/// The directory of the larger example.
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/site/files");
 
 async fn rest<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, BoxError> {

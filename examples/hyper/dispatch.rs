@@ -1,4 +1,5 @@
-//! tower-dispatch alone on a plain hyper server: a dispatcher is a service by itself, with 404, 405 and answers to OPTIONS.
+//! tower-dispatch alone on a plain hyper server: a dispatcher is a service by itself, with 404, 405
+//! and responses to OPTIONS.
 //!
 //! `cargo run -p examples --bin hyper-dispatch`, then `curl http://127.0.0.1:8080/hello/John`.
 

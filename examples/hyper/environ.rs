@@ -1,4 +1,5 @@
-//! tower-environ alone on a plain hyper server: a value by its name, and an app that is mounted below a path.
+//! tower-environ alone on a plain hyper server: a value by its name, and a service that is
+//! mounted below a path.
 //!
 //! `cargo run -p examples --bin hyper-environ`, then `curl http://127.0.0.1:8080/wiki/Start`.
 

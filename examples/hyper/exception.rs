@@ -1,5 +1,5 @@
-//! tower-exception alone on a plain hyper server: an error of the service becomes a 500 with an id that is in the log, where hyper by itself
-//! would close the connection.
+//! tower-exception alone on a plain hyper server: an error of the service becomes a 500 with an id
+//! that is in the log, where hyper by itself would close the connection.
 //!
 //! `cargo run -p examples --bin hyper-exception`, then `curl -i 'http://127.0.0.1:8080/?ten'`.
 

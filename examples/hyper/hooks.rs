@@ -1,4 +1,5 @@
-//! tower-hooks alone on a plain hyper server: what has become of every request, those too that are dropped half way.
+//! tower-hooks alone on a plain hyper server: a line for the end of every request, also of those
+//! that are dropped half way.
 //!
 //! `cargo run -p examples --bin hyper-hooks`, then `curl http://127.0.0.1:8080/`.
 

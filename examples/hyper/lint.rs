@@ -1,4 +1,5 @@
-//! tower-lint alone on a plain hyper server, in development: what a service breaks of HTTP's rules is on standard error.
+//! tower-lint alone on a plain hyper server, in development: standard error has the rules of HTTP
+//! that a service breaks.
 //!
 //! `cargo run -p examples --bin hyper-lint`, then `curl -i http://127.0.0.1:8080/`.
 
@@ -12,7 +13,7 @@ use http_body_util::Full;
 use tower::{ServiceBuilder, service_fn};
 use tower_lint::LintLayer;
 
-/// Does not say which methods are allowed.
+/// Responds with 405, but without `Allow`.
 async fn refused<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::from("not like this\n"));
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;

@@ -1,4 +1,4 @@
-//! A plain hyper server for any tower service, which all examples in this folder use.
+//! A plain hyper server for any tower service, which all examples in this directory use.
 
 use std::{env, error::Error};
 
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tower::{BoxError, Layer, Service, util::MapRequestLayer};
 use tower_origin::PeerAddr;
 
-/// Listens where the first argument says.
+/// Listens on the address in the first argument.
 pub(crate) async fn serve<S, B>(service: S) -> Result<(), Box<dyn Error>>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
@@ -28,7 +28,7 @@ where
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         let (stream, peer) = listener.accept().await?;
-        // Who is at the other end, for those who ask.
+        // The address of the client, for the services that need it.
         let with_peer = MapRequestLayer::new(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(PeerAddr(peer));
             request

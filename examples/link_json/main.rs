@@ -1,6 +1,9 @@
-//! link.wsgi's router from its own JSON file: the file names handlers and middlewares, and the program registers them under these names.
-//! `cargo run -p examples --bin link-json -- serve examples/link_json/site.ini`, then `curl 'http://127.0.0.1:8080/hello?user=John'`; without a user
-//! the middleware answers. `POST /counter?user=John` counts.
+//! link.wsgi's router from its own JSON file: the file names handlers and middlewares, and the
+//! program registers them under these names.
+//!
+//! `cargo run -p examples --bin link-json -- serve examples/link_json/site.ini`, then
+//! `curl 'http://127.0.0.1:8080/hello?user=John'`. Without a user the middleware responds.
+//! `POST /counter?user=John` counts.
 
 use std::{
     convert::Infallible,
@@ -23,7 +26,7 @@ fn hello(_: &Settings, (): ()) -> Result<App, Infallible> {
     })))
 }
 
-/// One for all requests, where link.wsgi makes one for each.
+/// One object for all requests; link.wsgi makes one for each request.
 fn counter(_: &Settings, (): ()) -> Result<App, Infallible> {
     let count = Arc::new(AtomicU64::new(0));
     Ok(App::new(service_fn(move |request: Request<Body>| {
@@ -33,7 +36,7 @@ fn counter(_: &Settings, (): ()) -> Result<App, Infallible> {
     })))
 }
 
-/// Lets nobody through who has no name.
+/// Rejects a request without a name.
 struct Authentication;
 
 impl Hook for Authentication {

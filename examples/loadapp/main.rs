@@ -1,5 +1,8 @@
-//! What Pylons did in every application's `middleware.py`, `Cascade([StaticURLParser(…), loadapp('config:development.ini')])`, in an axum app
-//! that has routes of its own: `cargo run -p examples --bin loadapp`, then `curl http://127.0.0.1:8080/about`, `/notes.txt` and `/hello/John`.
+//! Pylons' stack, `Cascade([StaticURLParser(…), loadapp('config:development.ini')])`, which every
+//! application had in its `middleware.py`, in an axum app with routes of its own.
+//!
+//! `cargo run -p examples --bin loadapp`, then `curl http://127.0.0.1:8080/about`, `/notes.txt` and
+//! `/hello/John`.
 
 use std::{io, net::SocketAddr, path::Path};
 
@@ -12,7 +15,7 @@ use tower_deploy::{Loader, Registry};
 use tower_http::services::ServeDir;
 use tower_serve::{Address, Server, Shutdown};
 
-/// Serves an axum app with files and a loaded app behind it.
+/// Serves axum routes, then files, then a loaded app.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.

@@ -1,7 +1,9 @@
-//! An application with factories of its own and the whole command line of tower-deploy: PasteDeploy's smallest pipeline, and the same with its filter twice.
+//! An application with factories of its own and the whole command line of tower-deploy:
+//! PasteDeploy's smallest pipeline, and the same with its filter twice.
 //!
-//! `cargo run -p examples --bin minimal -- serve examples/minimal/minimal.ini`, or `…/minimal.ini#twice`; `explain` instead of `serve` shows what the file leads to,
-//! `check` says what is wrong with it, and `request FILE GET / --trace` what each part does.
+//! `cargo run -p examples --bin minimal -- serve examples/minimal/minimal.ini`, or
+//! `…/minimal.ini#twice`. `explain` instead of `serve` shows the stack, `check` reports errors, and
+//! `request FILE GET / --trace` shows what each part does.
 
 use std::{convert::Infallible, process::ExitCode};
 

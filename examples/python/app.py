@@ -1,4 +1,4 @@
-"""A WSGI application that is there already: `gunicorn --chdir examples/python --bind 127.0.0.1:8081 app:application`."""
+"""An existing WSGI application: `gunicorn --chdir examples/python --bind 127.0.0.1:8081 app:application`."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ def who(environ, start_response):
 
 
 def upload(environ, start_response):
-    """The length and the hash of what is sent, read piece by piece."""
+    """Responds with the length and the hash of the body, read piece by piece."""
     body, length, sha256 = environ["wsgi.input"], 0, hashlib.sha256()
     while chunk := body.read(65536):
         length += len(chunk)
@@ -36,7 +36,7 @@ def upload(environ, start_response):
 
 
 def stream(environ, start_response):
-    """Ten lines, one after the other; without a length."""
+    """Sends ten lines, one after the other, without a length."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return (("line %d\n" % number).encode() for number in counted())
 
@@ -48,7 +48,7 @@ def counted():
 
 
 def dies(environ, start_response):
-    """Says something, and then its process is no more."""
+    """Sends a part of a body, and then ends its process."""
     start_response("200 OK", [("Content-Type", "text/plain")])
 
     def body():

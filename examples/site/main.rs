@@ -1,4 +1,5 @@
-//! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini beside it says much the same without Rust.
+//! A real site through five layers, in code: `cargo run -p examples --bin site`. The file site.ini
+//! beside it has much the same without Rust.
 
 mod stack;
 
@@ -10,7 +11,7 @@ use tower::BoxError;
 use tower_exception::to_stderr;
 use tower_serve::{Address, RequestBody, Server, Shutdown};
 
-/// Serves a folder of files and a handful of routes through five tower layers.
+/// Serves a directory of files and a few routes through five tower layers.
 #[derive(Parser)]
 struct Args {
     /// The address to listen on.

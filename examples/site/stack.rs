@@ -1,4 +1,4 @@
-//! The site: five layers over a folder of files and a handful of routes.
+//! The site: five layers over a directory of files and a few routes.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ const HELLO: Key<&'static str> = Key::new("site.hello");
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-type Answer = Result<Response<Full<Bytes>>, BoxError>;
+type HttpResult = Result<Response<Full<Bytes>>, BoxError>;
 
 /// The whole stack, for any server's body type.
 pub(crate) fn site<B>(
@@ -59,7 +59,8 @@ where
     Ok(ServiceBuilder::new()
         .layer(ExceptionLayer::production(report))
         .layer(EnvironLayer::new(HELLO, "Hello World"))
-        // The prefix layer may have to ask twice, and an empty body of hyper's own cannot be made.
+        // The prefix layer may call its service twice, the second time with an empty body. Hyper's
+        // own body cannot be made empty.
         .layer(MapRequestBodyLayer::new(|body: B| {
             body.map_err(Into::<BoxError>::into).boxed_unsync()
         }))
@@ -92,15 +93,15 @@ fn no_such_file(error: &BoxError) -> bool {
     )
 }
 
-async fn hello<B>(request: Request<B>) -> Answer {
+async fn hello<B>(request: Request<B>) -> HttpResult {
     let hello = request
         .environ(&HELLO)
         .ok_or("no layer has set site.hello")?;
     Ok(text(format!("{hello}\n")))
 }
 
-/// Greets whoever the body names.
-async fn hello_sender<B>(request: Request<B>) -> Answer
+/// Greets the name in the body.
+async fn hello_sender<B>(request: Request<B>) -> HttpResult
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -115,7 +116,7 @@ where
     Ok(text(format!("Hello {}\n", String::from_utf8_lossy(&name))))
 }
 
-async fn hello_name<B>(request: Request<B>) -> Answer {
+async fn hello_name<B>(request: Request<B>) -> HttpResult {
     let args = request.extensions().get::<UrlArgs>();
     let name = args
         .and_then(|args| args.name("name"))
@@ -123,8 +124,8 @@ async fn hello_name<B>(request: Request<B>) -> Answer {
     Ok(text(format!("Hello {name}\n")))
 }
 
-/// Answers with the length and the SHA-256 of what it got, however much that is.
-async fn upload<B>(request: Request<B>) -> Answer
+/// Responds with the length and the SHA-256 of the body, without a limit.
+async fn upload<B>(request: Request<B>) -> HttpResult
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -144,13 +145,13 @@ where
     Ok(response(StatusCode::OK, "application/json", json))
 }
 
-async fn panics<B>(_: Request<B>) -> Answer {
+async fn panics<B>(_: Request<B>) -> HttpResult {
     panic!("this route always panics")
 }
 
-async fn not_found<B>(request: Request<B>) -> Answer {
+async fn not_found<B>(request: Request<B>) -> HttpResult {
     let page = match *request.method() {
-        // HTTP/2 has no patience with a body there.
+        // HTTP/2 allows no body here.
         Method::HEAD => "",
         _ => {
             "<!DOCTYPE html>\n<title>Not found</title>\n<p>There is no such page. <a href=\"/\">Start</a>\n"

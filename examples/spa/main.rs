@@ -1,5 +1,6 @@
-//! Static files, then an axum API, then the one page of a single-page application for what a browser navigates to. What is
-//! missing stays 404: `/app.js` and `/api/x` are no pages.
+//! Static files, then an axum API, then the page of a single-page application for all other paths
+//! that a browser navigates to. Missing files and orders stay 404: `/app.js` and `/api/x` are no
+//! pages.
 //!
 //! `cargo run -p examples --bin spa`, then open `http://127.0.0.1:8080/orders/7`.
 
@@ -26,7 +27,7 @@ struct Args {
 
 const PAGE: &str = include_str!("files/index.html");
 
-/// Whether a browser asks for something to show, and not a script or a picture for a page.
+/// Returns whether a browser navigates, and does not load a script or a picture for a page.
 fn wants_a_page(headers: &HeaderMap) -> bool {
     let accepts = headers.get_all(ACCEPT).iter();
     let mut types = accepts
@@ -36,7 +37,7 @@ fn wants_a_page(headers: &HeaderMap) -> bool {
     types.any(|name| name.trim().eq_ignore_ascii_case("text/html"))
 }
 
-/// The page, or 404.
+/// Responds with the page, or with 404.
 async fn page<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let is_api = request.uri().path().starts_with("/api/");
@@ -48,7 +49,7 @@ async fn page<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     } else {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
-    // What comes depends on it.
+    // The response depends on `Accept`.
     response
         .headers_mut()
         .insert(VARY, HeaderValue::from_static("accept"));
@@ -66,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
         .route("/about", get(async || Html("<p>About</p>\n")));
     let files = CascadeLayer::new(files)
-        // ServeDir says 405 to the rest.
+        // ServeDir responds to other methods with 405.
         .only(|request| matches!(request.method, Method::GET | Method::HEAD));
     let app = ServiceBuilder::new()
         .layer(files)

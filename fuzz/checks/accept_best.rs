@@ -1,5 +1,5 @@
-//! Whatever `Accept` says, what comes of it is one of the offers or none, and asking for it again changes nothing. The fuzz target and the test
-//! that replays its corpus share this file.
+//! For any `Accept`, the result is one of the offers or none, and a request for that result gets it
+//! again. The fuzz target and the test that replays its corpus share this file.
 
 use http::HeaderValue;
 use tower_kit::accept::best;
@@ -18,7 +18,7 @@ pub(crate) fn accept_best(data: &[u8]) {
     let found = best(Some(&header), &OFFERS);
     assert!(found.is_none_or(|found| found < OFFERS.len()));
     assert_eq!(best(Some(&header), &[]), None);
-    // Within quotes it would not be a member; and what is not text is no list.
+    // Within quotes it would not be a member, and bytes that are not text are no list.
     if data
         .iter()
         .any(|byte| matches!(byte, b'"' | b'\\') || !byte.is_ascii())
@@ -32,7 +32,7 @@ pub(crate) fn accept_best(data: &[u8]) {
     };
     match found {
         Some(found) => assert_eq!(with(OFFERS[found]), Some(found)),
-        // What is asked for by name is found, whatever else is refused.
+        // An offer that is requested by name is found, even if all others are excluded.
         None => assert_eq!(with("application/problem+json"), Some(2)),
     }
 }

@@ -1,9 +1,9 @@
-//! An address that is read prints as an address that is read as the same. An error shows nothing of
-//! the text. The fuzz target and the test that replays its corpus share this file.
+//! A parsed address prints as an address that parses to the same. An error shows nothing of the
+//! text. The fuzz target and the test that replays its corpus share this file.
 
 use tower_upstream::{Address, Upstream};
 
-/// What no message has by itself.
+/// A character that no message has by itself.
 const SECRET: &str = "hunter2";
 
 pub(crate) fn address_parse(data: &[u8]) {

@@ -1,4 +1,4 @@
-//! Whatever two files say, it is known what they lead to, or what is wrong. The fuzz target and the test that replays its
+//! Any two files either resolve or have an error. The fuzz target and the test that replays its
 //! corpus share this file.
 
 use std::{convert::Infallible, path::Path};

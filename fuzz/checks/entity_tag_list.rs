@@ -1,5 +1,5 @@
-//! A list of entity tags is the same on one line and on several, and a tag that is read is written
-//! as it was. The fuzz target and the test that replays its corpus share this file.
+//! A list of entity tags is the same on one line and on several, and a parsed tag is written
+//! verbatim. The fuzz target and the test that replays its corpus share this file.
 
 use http::{HeaderMap, HeaderValue, header::IF_NONE_MATCH};
 use tower_kit::entity_tag::{EntityTag, members};

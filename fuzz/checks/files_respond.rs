@@ -1,5 +1,5 @@
-//! Ranges and conditions of a file: the status has a reason in the request, and the body is the part
-//! that the head states. The fuzz target and the test that replays its corpus share this file.
+//! Ranges and conditions of a file: the status has a reason in the request, and the body is the
+//! part that the head states. The fuzz target and the test that replays its corpus share this file.
 
 use std::path::Path;
 
@@ -90,7 +90,7 @@ fn number(digits: &str) -> usize {
     digits.parse().expect("a number")
 }
 
-/// Asks for a file of this repository.
+/// Requests a file of this repository.
 fn ask(method: Method, headers: &HeaderMap) -> Response<Bytes> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut request = Request::new(());

@@ -1,5 +1,5 @@
-//! Whatever stands in an incident, its page has the same elements and attributes, and its JSON parses. The fuzz target and
-//! the test that replays its corpus share this file.
+//! For any content of an incident, its page has the same elements and attributes, and its JSON
+//! parses. The fuzz target and the test that replays its corpus share this file.
 
 use std::{
     convert::Infallible,
@@ -19,7 +19,7 @@ use tower_lint::probe::block_on;
 #[derive(Clone)]
 struct Said(String);
 
-/// As an error and as an extension.
+/// The text as an error and as an extension.
 impl fmt::Debug for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

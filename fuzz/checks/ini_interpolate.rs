@@ -1,5 +1,5 @@
-//! Interpolation is what its rules say, ends, and does not grow beyond its bounds. The fuzz target and the test that replays its
-//! corpus share this file.
+//! Interpolation follows its rules, ends, and does not grow beyond its bounds. The fuzz target and
+//! the test that replays its corpus share this file.
 
 use std::{convert::Infallible, path::Path};
 
@@ -32,7 +32,7 @@ pub(crate) fn ini_interpolate(data: &[u8]) {
                     continue;
                 };
                 assert!(value.len() <= 1 << 16);
-                // Without names there is nothing but percent signs.
+                // Without names there are only percent signs.
                 if !raw.contains("%(") {
                     assert_eq!(value, raw.replace("%%", "%"), "{key}");
                 }

@@ -1,4 +1,5 @@
-//! What parses prints, and what is printed parses to the same. The fuzz target and the test that replays its corpus share this file.
+//! A parsed text prints, and the printed text parses to the same. The fuzz target and the test that
+//! replays its corpus share this file.
 
 use std::path::Path;
 

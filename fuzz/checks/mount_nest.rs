@@ -1,11 +1,12 @@
-//! However a path is mounted, one mount in another, SCRIPT_NAME and PATH_INFO are the raw path, and a mount by
+//! For any nested mounts of a path, SCRIPT_NAME and PATH_INFO are the raw path, and a mount by
 //! segments agrees with one by bytes.
 
 use http::Request;
 use tower::{Layer, Service};
 use tower_environ::{MountExt, MountLayer, ScriptName};
 
-/// Lines: the path, then mounts from the outside in; one that begins with a digit takes so many bytes.
+/// Lines: the path, then mounts from the outermost to the innermost. A mount that begins with a
+/// digit strips that number of bytes.
 pub(crate) fn mount_nest(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -41,7 +42,7 @@ pub(crate) fn mount_nest(data: &[u8]) {
     }
 }
 
-/// The request as a mount gives it on.
+/// The request as a mount passes it on.
 fn mounted(mount: &MountLayer, request: Request<()>) -> Option<Request<()>> {
     let mut inner = None;
     let service = tower::service_fn(|request: Request<()>| {

@@ -1,6 +1,6 @@
-//! Whatever a client writes into its target, `Host`, `Forwarded`, X-Forwarded-For and headers that its proxies do not
-//! set, it is refused or it is itself: no hop that is not trusted chooses the client or the scheme, and no host that is not
-//! served gets into a URL.
+//! For any target, `Host`, `Forwarded`, X-Forwarded-For and headers that no proxy sets, the request
+//! is rejected or the client is the right one. No hop that is not trusted chooses the client or the
+//! scheme, and no host that is not served gets into a URL.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -8,11 +8,11 @@ use http::{HeaderName, HeaderValue, Request};
 use tower::{Layer, Service};
 use tower_origin::{Origin, OriginLayer, PeerAddr};
 
-/// Who really asks.
+/// The real client.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
-/// The first byte is a set of flags; then come, a line each, the client's target, its `Host`, what it writes into headers
-/// that nobody sets, and the lines of the header which the proxies go on with.
+/// The first byte is a set of flags. Then come, a line each, the client's target, its `Host`, its
+/// headers that no proxy sets, and the lines of the header to which the proxies append.
 pub(crate) fn origin_resolve(data: &[u8]) {
     let Some((&flags, lines)) = data.split_first() else {
         return;
@@ -38,7 +38,7 @@ pub(crate) fn origin_resolve(data: &[u8]) {
         return;
     };
 
-    // Each proxy appends whom it sees: the first the client, each other one the proxy before it.
+    // Each proxy appends its peer: the first proxy the client, each other one the proxy before it.
     let mut hop = CLIENT;
     for proxy in 0..proxies {
         let said = match (forwarded, proxy % 2) {
@@ -114,7 +114,7 @@ pub(crate) fn origin_resolve(data: &[u8]) {
     assert!(origin.host().unwrap_or_default().chars().all(legal));
 }
 
-/// The request as the layer gives it on; `None` if it refuses.
+/// The request as the layer passes it on, or `None` if it rejects the request.
 fn let_through(layer: &OriginLayer, request: Request<()>) -> Option<Request<()>> {
     let mut inner = None;
     let service = tower::service_fn(|request: Request<()>| {

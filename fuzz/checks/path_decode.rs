@@ -1,4 +1,4 @@
-//! A path is decoded once, as another decoder does it, or it is refused.
+//! A path is decoded once, as another decoder does it, or it is rejected.
 
 use std::{convert::Infallible, future::ready};
 
@@ -22,7 +22,7 @@ pub(crate) fn path_decode(data: &[u8]) {
             .extensions()
             .get::<UrlArgs>()
             .expect("a route has matched");
-        // All of the path, and how many segments it had while patterns were matched.
+        // The whole path, and its number of segments while patterns were matched.
         let text = format!(
             "{} {}",
             args.get(1).is_some(),

@@ -1,11 +1,11 @@
-//! However a body is cut, its lines get the prefix that the line rule says. The fuzz target and the test
-//! that replays its corpus share this file.
+//! For any chunks of a body, its lines get the prefix by the line rule. The fuzz target and the
+//! test that replays its corpus share this file.
 
 use bytes::Bytes;
 use tower_body_rewrite::{Prefix, Rewriter, Sink};
 
-/// The first byte says how long the prefix is, the second how many cuts there are; then come the prefix, the
-/// lengths of the chunks before each cut, and the body.
+/// The first byte is the length of the prefix, the second the number of cuts. Then come the prefix,
+/// the lengths of the chunks before each cut, and the body.
 pub(crate) fn prefix_rewrite(data: &[u8]) {
     let Some((&[prefix, cuts], rest)) = data.split_first_chunk() else {
         return;
@@ -32,7 +32,7 @@ fn rewritten(prefix: &[u8], cuts: &[u8], body: &[u8]) -> Vec<u8> {
     std::iter::from_fn(|| sink.next_frame()).flatten().collect()
 }
 
-/// The line rule, read off its own words.
+/// The line rule, in its simplest form.
 fn naive(prefix: &[u8], body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for (at, byte) in body.iter().enumerate() {

@@ -1,11 +1,12 @@
-//! However a body is cut, strings are replaced as a reading of the whole would have it. The fuzz target and the test that replays
-//! its corpus share this file.
+//! For any chunks of a body, strings are replaced as in the whole body. The fuzz target and the
+//! test that replays its corpus share this file.
 
 use bytes::Bytes;
 use tower_body_rewrite::{Replace, Rewriter, Sink};
 
-/// The first byte says what to do: 1 once, 2 ignoring case, and in the rest how many pairs. Each pair is the lengths of its strings,
-/// in half a byte each, and the strings. Then come the number of cuts, the lengths of the chunks before each, and the body.
+/// The first byte has the options: 1 once, 2 ignoring case, and in the other bits the number of
+/// pairs. Each pair is the lengths of its strings, in half a byte each, and the strings. Then come
+/// the number of cuts, the lengths of the chunks before each, and the body.
 pub(crate) fn replace_rewrite(data: &[u8]) {
     let Some((&options, rest)) = data.split_first() else {
         return;
@@ -55,7 +56,7 @@ fn replaced(mut replace: Replace, cuts: &[u8], body: &[u8]) -> Vec<u8> {
     std::iter::from_fn(|| sink.next_frame()).flatten().collect()
 }
 
-/// At each place the first of the pairs that is there, and on behind it.
+/// At each index the first of the pairs that matches there, and then the text after it.
 fn naive(pairs: &[(&[u8], &[u8])], once: bool, ignore_case: bool, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut used = vec![false; pairs.len()];

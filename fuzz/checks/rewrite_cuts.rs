@@ -1,5 +1,5 @@
-//! Every rewriter makes the same of a body, whole or cut, through the layer. The fuzz target and the test that replays its
-//! corpus share this file.
+//! Every rewriter has the same result for a body, whole or cut, through the layer. The fuzz target
+//! and the test that replays its corpus share this file.
 
 use std::{
     convert::Infallible,
@@ -14,8 +14,8 @@ use http_body_util::StreamBody;
 use tower::{Layer, Service, service_fn};
 use tower_body_rewrite::{Prefix, Replace, RewriteLayer, Rewriter};
 
-/// The first byte says how many cuts there are, and in its highest bit whether there are trailers. Then come the lengths of the chunks before
-/// each cut, and the body.
+/// The first byte is the number of cuts, and its highest bit is set if there are trailers. Then
+/// come the lengths of the chunks before each cut, and the body.
 pub(crate) fn rewrite_cuts(data: &[u8]) {
     let Some((&cuts, rest)) = data.split_first() else {
         return;

@@ -1,5 +1,5 @@
-//! The compiled table finds what the plain loop "for each pattern: does it match? if not, the next" finds: the same
-//! pattern, in the same place, with the same groups.
+//! The compiled table finds the same as the plain loop "for each pattern: does it match? if not,
+//! the next": the same pattern, at the same index, with the same groups.
 
 use regex::Regex;
 use tower_dispatch::{Pattern, Table};
@@ -32,7 +32,7 @@ fn pattern(line: &str) -> Option<(Pattern, Regex)> {
     let mut chars = line.chars();
     let kind = chars.next()?;
     let text = chars.as_str();
-    // What takes long to compile says nothing more.
+    // Patterns that take long to compile test nothing more.
     if text.len() > 64 || text.matches('{').count() > 2 && kind != '/' {
         return None;
     }
@@ -49,7 +49,7 @@ fn pattern(line: &str) -> Option<(Pattern, Regex)> {
     Some((pattern.ok()?, Regex::new(&alone).ok()?))
 }
 
-/// The regex of a template in which there are parameters of the simple kinds only.
+/// The regex of a template that has only parameters of the simple kinds.
 fn from_template(template: &str) -> Option<String> {
     let mut regex = String::new();
     let mut rest = template;

@@ -1,4 +1,5 @@
-//! A text is a template or has a place where it is none; what a template says of a path is found in that path.
+//! A text is a template, or has an error with a position. The parameters that a template finds in a
+//! path are parts of that path.
 
 use tower_dispatch::{Pattern, Table};
 
@@ -8,7 +9,7 @@ pub(crate) fn template_parse(data: &[u8]) {
         return;
     };
     let (template, path) = text.split_once('\n').unwrap_or((text, "/"));
-    // A regex within may say how often, and then how often that.
+    // A regex within a template may have a repetition of a repetition.
     if template.len() > 256 || template.matches('{').count() > 16 {
         return;
     }
@@ -23,7 +24,7 @@ pub(crate) fn template_parse(data: &[u8]) {
                     assert!(path.get(span).is_some());
                 }
             }
-            // Text without anything else in it stands for itself.
+            // Literal text matches itself.
             if !template.contains(['{', '}', '[', ']']) {
                 assert!(table.find(template).is_some());
             }

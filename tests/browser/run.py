@@ -1,6 +1,6 @@
-"""Opens the error page of `examples/error_page.rs` in Chromium, and checks what a person would: that what went wrong is to be
-seen and the libraries' calls are folded, that a script in hostile input does not run, and that no request leaves the page. With a
-folder as an argument it leaves pictures there, wide and narrow, light and dark.
+"""Opens the error page of `examples/error_page.rs` in Chromium, and checks what a user sees: that the failure is
+visible and the libraries' calls are folded, that a script in hostile input does not run, and that no request leaves the page. With a
+directory as an argument it leaves pictures there, wide and narrow, light and dark.
 
 `just browser`; needs `chromium`, and `pdftotext` (Debian's poppler-utils), which prints what is visible and nothing else.
 """
@@ -16,12 +16,12 @@ PROGRAM = "target/debug/error-page"
 CHROMIUM = [
     "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
-    # Whatever the browser would like to ask for itself stays on this machine.
+    # Requests of the browser itself stay on this machine.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--virtual-time-budget=3000",
 ]
 SCRIPT = "<script>document.title='owned';fetch('/owned')</script><img src=/owned onerror=\"document.title='owned'\">"
 PAGES = {
-    # What must be visible, and what must not, since it is folded.
+    # Texts that must be visible, and texts that must not, because they are folded.
     "panic": ("/sum/5?token=hidden", ["range end index 5 out of range", "prices[..count].iter().sum()", "library calls"], ["slice_index_fail", "hidden"]),
     "error": ("/order", ["order 7 could not be read", "postgres://[redacted]@db/orders has no such row"], ["hunter2"]),
     "hostile": ("/echo/" + urllib.parse.quote(SCRIPT, safe=""), ["document.title='owned'"], []),
@@ -36,7 +36,7 @@ def chromium(*args):
 
 
 def requested(netlog, origin):
-    """The URLs that a page of this origin asked for."""
+    """The URLs that a page of this origin requested."""
     text = netlog.read_text().rstrip()
     log = json.loads(text if text.endswith("}") else text.rstrip(",") + "]}")
     kind = log["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]

@@ -1,5 +1,6 @@
-//! Holds `CgiView` against wsgiref, Python's own CGI-speaking server: the same bytes, parsed by hyper, give the same
-//! variables, but for the DIFFERENCEs listed here. `make_table.py` has made the table.
+//! Compares `CgiView` with wsgiref, Python's own server for CGI. The same bytes, parsed by hyper,
+//! have the same variables, except for the DIFFERENCEs listed here. `make_table.py` makes the
+//! table.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,11 +35,11 @@ const DIFFERENCES: [(&str, &str); 2] = [
     ("SERVER_SOFTWARE", "each server names itself"),
     (
         "REMOTE_HOST",
-        "nobody looks the client's name up; RFC 3875 has it optional, and wsgiref empty",
+        "no server looks up the client's name; RFC 3875 has it optional, and wsgiref empty",
     ),
 ];
 
-/// A request's name, the variable, what we make of it (`None`: nothing), and why.
+/// A request's name, the variable, its value here (`None`: absent), and the reason.
 const DIFFERENCES_OF_ONE: [(&str, &str, Option<&str>, &str); 10] = [
     ("an underscore", "HTTP_X_USER", None, UNDERSCORE),
     (
@@ -109,11 +110,12 @@ async fn the_variables_are_those_of_wsgiref() {
             expected.remove(variable);
             seen.remove(variable);
         }
-        // To leave it out is the same (PEP 3333, "environ Variables").
+        // An absent variable means the same (PEP 3333, "environ Variables").
         if expected["CONTENT_LENGTH"].is_empty() {
             expected.remove("CONTENT_LENGTH");
         }
-        // DIFFERENCE: wsgiref makes a type up where there is none; RFC 3875, section 4.1.3, wants it left out.
+        // DIFFERENCE: wsgiref invents a type if there is none; RFC 3875, section 4.1.3, wants it to
+        // be absent.
         let head = line["request"].as_str().unwrap();
         if !head.contains("Content-Type") && expected["CONTENT_TYPE"] == b"text/plain" {
             expected.remove("CONTENT_TYPE");
@@ -141,7 +143,7 @@ async fn the_variables_are_those_of_wsgiref() {
     );
 }
 
-/// What the view shows of a request that comes as these bytes.
+/// The variables of a request that is sent as these bytes.
 async fn variables(request: &[u8], server: &str, client: &str) -> Variables {
     let seen = Arc::new(Mutex::new(None));
     let (seen_by_app, server) = (seen.clone(), server.to_owned());

@@ -1,4 +1,4 @@
-"""Makes wsgiref.jsonl: what wsgiref, Python's own CGI-speaking server, makes of the bytes of some requests.
+"""Makes wsgiref.jsonl: the variables that wsgiref, Python's own server for CGI, makes of the bytes of some requests.
 
     env -i python3 tests/cgi/make_table.py > tests/cgi/wsgiref.jsonl
 

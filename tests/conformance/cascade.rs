@@ -24,11 +24,11 @@ use tower_deploy::{Loader, Registry, Settings};
 
 use crate::{Verdict, bytes, sockets};
 
-type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
-type Asked = tower_cascade::ReplayBody<AnyBody>;
-type App = BoxCloneSyncService<Request<Asked>, Response<AnyBody>, Raised>;
+type BoxedBody = UnsyncBoxBody<Bytes, BoxError>;
+type Asked = tower_cascade::ReplayBody<BoxedBody>;
+type App = BoxCloneSyncService<Request<Asked>, Response<BoxedBody>, Raised>;
 
-/// What an app raises.
+/// The exception that an app raises.
 #[derive(Clone, Debug, PartialEq)]
 enum Raised {
     Http(u16),
@@ -56,7 +56,7 @@ impl fmt::Display for Raised {
 
 impl std::error::Error for Raised {}
 
-/// What an app's body has come to: how many items were taken of it, and how often it was closed.
+/// The state of an app's body: how many items were taken, and how often it was closed.
 #[derive(Debug, Default)]
 struct Counts {
     pulled: AtomicU64,
@@ -91,10 +91,10 @@ impl Drop for Items {
     }
 }
 
-/// What an app has seen, in the table's terms.
+/// The request as an app has seen it, in the table's terms.
 type Log = Arc<Mutex<Vec<Value>>>;
 
-/// What the apps before have left in the request.
+/// Values that earlier apps have left in the request.
 #[derive(Clone, Debug, Default)]
 struct Marks(String);
 
@@ -177,7 +177,7 @@ pub(crate) fn run(vector: &Value) -> Verdict {
     let seen_apps = log.iter().enumerate().map(|(index, app)| {
         let mut app = app.clone();
         app["closed"] = counted(index, &counts[index].closed);
-        // What does not count is dropped, and Paste drains it.
+        // A discarded body is dropped; Paste drains it.
         if answered == Some(index) {
             app["pulled"] = counted(index, &counts[index].pulled);
         }
@@ -193,7 +193,7 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         "body": latin1(&body),
         "apps": seen_apps.collect::<Vec<_>>(),
     });
-    // Whoever raises before it returns has not answered, whatever it has begun.
+    // An app that raises before it returns has no response, even after `start_response`.
     let in_call = paste["raised_in"] == "call";
     let unless_raised = |value: &Value| if in_call { Value::Null } else { value.clone() };
     let expected_apps = paste["apps"].as_array().into_iter().flatten().enumerate();
@@ -253,7 +253,7 @@ pub(crate) fn run(vector: &Value) -> Verdict {
     if replayed && expected != seen && saw_nothing(&expected) == saw_nothing(&seen) {
         return Verdict::Difference("a body is replayed whatever its framing");
     }
-    // Paste copies the body beforehand and misses what was promised; here a server would have.
+    // Paste copies the body beforehand and notices missing bytes; here a server notices them.
     let promised = vector["request"]["content_length"]
         .as_str()
         .and_then(|length| length.parse().ok());
@@ -266,7 +266,8 @@ pub(crate) fn run(vector: &Value) -> Verdict {
     }
 }
 
-/// Once more, from a file and through a server, where no app raises: there apps cannot fail.
+/// The same from a file and through a server, for vectors in which no app raises: there apps cannot
+/// fail.
 fn through_a_socket(vector: &Value) -> Verdict {
     let apps = vector["apps"].as_array().into_iter().flatten();
     let is_plain = |app: &Value| app["when"].is_null() && app["kind"] != "lazy";
@@ -321,7 +322,7 @@ fn through_a_socket(vector: &Value) -> Verdict {
         .flatten()
         .filter(called);
     let expected: Vec<Value> = expected.map(|app| app["saw"].clone()).collect();
-    // A server sends no content where there is none.
+    // A server sends no content for statuses without content.
     let has_content = text("method") != "HEAD" && ![204, 304].contains(&got.status);
     let body = if has_content {
         paste["body"].clone()
@@ -341,7 +342,7 @@ fn through_a_socket(vector: &Value) -> Verdict {
     )
 }
 
-fn any<B>(body: B) -> AnyBody
+fn any<B>(body: B) -> BoxedBody
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
@@ -374,7 +375,7 @@ fn app(description: &Value, index: usize, log: &Log, counts: &Arc<Counts>) -> Ap
     }))
 }
 
-/// So many bytes of a body, or all.
+/// This number of bytes of a body, or all.
 async fn read(body: impl Body<Data = Bytes>, limit: Option<u64>) -> Vec<u8> {
     let limit = limit
         .and_then(|limit| usize::try_from(limit).ok())
@@ -391,7 +392,7 @@ async fn read(body: impl Body<Data = Bytes>, limit: Option<u64>) -> Vec<u8> {
     read
 }
 
-fn answer(description: &Value, counts: Arc<Counts>) -> Response<AnyBody> {
+fn answer(description: &Value, counts: Arc<Counts>) -> Response<BoxedBody> {
     let chunks = description["body"].as_array().into_iter().flatten();
     let mut items: VecDeque<_> = chunks.map(|chunk| Ok(bytes(chunk).into())).collect();
     let when = description["when"].as_str().unwrap_or_default();
@@ -432,7 +433,7 @@ fn latin1(bytes: &[u8]) -> Value {
         .into()
 }
 
-/// A section of a file: the apps that it names, in order, and after which statuses the next one is asked.
+/// A section of a file: the apps that it names, in order, and the statuses that fall through.
 fn factory(vector: &Value) -> Verdict {
     let paste = &vector["expect"]["paste"];
     let texts = |value: &Value| -> Vec<String> {

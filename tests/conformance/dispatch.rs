@@ -28,7 +28,8 @@ pub(crate) fn run(vector: &Value) -> Verdict {
             }
         }
         (false, true) => Verdict::Passed,
-        // Refused with a clear error, or with the documented meaning of the `regex` crate's syntax.
+        // Rejected with a clear error, or with the documented meaning of the `regex` crate's
+        // syntax.
         (false, false) => Verdict::Difference("the syntax and the meaning are the regex crate's"),
     }
 }
@@ -40,7 +41,7 @@ fn find(
 ) -> Value {
     let patterns = vector["patterns"].as_array().into_iter().flatten();
     let patterns: Result<Vec<Pattern>, _> = patterns
-        // `\Z` is Python's word for the very end.
+        // `\Z` is the very end in Python.
         .map(|pattern| constructor(&pattern.as_str().unwrap_or_default().replace(r"\Z", r"\z")))
         .collect();
     let table = match patterns.map(|patterns| Table::new(&patterns)) {

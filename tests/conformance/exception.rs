@@ -1,5 +1,5 @@
-//! The article's ExceptionMiddleware, by what `append_traceback` makes of it; and error pages, by their negotiation and their
-//! escaping.
+//! The article's ExceptionMiddleware, by what `append_traceback` makes of it; and error pages, by
+//! their negotiation and their escaping.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ const RANGES: &str = "what is not a media range asks for nothing";
 const OFFERS: &str = "what is offered is one type";
 const CLOSES: &str = "what fails when a body is dropped is reported, and not sent";
 
-/// What the vectors' applications raise.
+/// The exceptions that the vectors' applications raise.
 #[derive(Clone, Debug)]
 struct Raised(String);
 
@@ -171,7 +171,7 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         (status, frames, failed)
     });
 
-    // Each piece as data, or as the text of the error: which names it.
+    // Each piece as data, or as the text of the error, which has the piece's name.
     let names = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
         text.contains(&raised.0)

@@ -1,5 +1,6 @@
-//! link.wsgi's router, its middlewares and its response object. The router is a dispatcher in which the first path match
-//! decides, the middlewares are hooks around its endpoints; what the response object does is here.
+//! link.wsgi's router, its middlewares and its response object. The router is a dispatcher in which
+//! the first path match decides. The middlewares are hooks around its endpoints. The response
+//! object is in this file.
 
 use std::{
     collections::HashMap,
@@ -27,16 +28,16 @@ use crate::{Verdict, bytes};
 
 type Body = Full<Bytes>;
 
-/// What was made and called, in order.
+/// The objects that were made and the methods that were called, in order.
 type Calls = Arc<Mutex<Vec<String>>>;
 
-/// What link.wsgi's response object holds. On its way out it is in the response's extensions.
+/// The content of link.wsgi's response object. Outer layers find it in the response's extensions.
 #[derive(Clone, Default)]
 struct LinkResponse {
     status: Option<u16>,
     headers: Vec<(String, String)>,
     content: Option<Value>,
-    /// What Python keeps for ending a program, which nobody catches.
+    /// An exception that ends a Python program, which no code catches.
     exits: bool,
 }
 
@@ -171,7 +172,7 @@ fn path(request: &request::Parts) -> String {
         .into_owned()
 }
 
-/// A handler: a function, or a class of which there is one object, made when it is first needed.
+/// A handler: a function, or a class with one object, which is made when it is first needed.
 struct Handler {
     name: String,
     definition: Value,
@@ -298,7 +299,8 @@ impl Hook for Middleware {
     }
 }
 
-/// The routes; a pattern that is repeated keeps its first place and has its last value, as in a Python dict.
+/// The routes; a pattern that is repeated keeps its first place and has its last value, as in a
+/// Python dict.
 fn routes(vector: &Value) -> Vec<(&str, &serde_json::Map<String, Value>)> {
     let mut routes: Vec<(&str, _)> = Vec::new();
     for route in list(&vector["urlpatterns"]) {
@@ -344,7 +346,7 @@ fn router(
             let definition = &vector["handlers"][name];
             let class = &definition["class"];
             if class.is_object() && class[method.to_ascii_lowercase()].is_null() {
-                // A view has the methods that it has.
+                // A view knows its own methods.
                 continue;
             }
             let handler = handlers.entry(name).or_insert_with(|| {
@@ -365,7 +367,7 @@ fn router(
             has_methods = true;
         }
         if !has_methods {
-            // It matches, and has no method that anybody asks for.
+            // It matches, and has no method that a request could have.
             let never = service_fn(
                 async |_: Request<Body>| -> Result<Response<Body>, BoxError> { raise() },
             );
@@ -476,7 +478,7 @@ fn one(
     expected_headers.sort();
 
     let same_way = seen_calls == expected_calls && u64::from(status) == expected_status;
-    // The router's own answers have our words.
+    // The router's own responses have other texts than link.wsgi's.
     let is_routers = matches!(expected_status, 404 | 405) && expected_calls.is_empty();
     let is_refused = expected_status == 405 && is_routers;
     let same = if !expect["traceback"].is_null() || is_routers {
@@ -508,7 +510,7 @@ fn headers(headers: &http::HeaderMap) -> Vec<(String, String)> {
     headers
 }
 
-/// What ours does on purpose, where that is what it does.
+/// Deliberate departures, if this is one.
 fn ruling(vector: &Value, method: &str, path: &[u8], status: u16) -> Option<&'static str> {
     let definitions = vector["middleware_defs"].as_object();
     let middlewares = || {

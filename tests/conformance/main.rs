@@ -1,6 +1,6 @@
-//! Holds the crates against what their Python, Ruby and Perl ancestors do: the tables in `tests/vectors`, or in the
-//! folder that `CONFORMANCE_VECTORS` names. A file that is not there is absent; an `op`
-//! that no runner knows fails.
+//! Compares the crates with the Python, Ruby and Perl systems that they are modelled on. The tables
+//! are in `tests/vectors`, or in the directory that `CONFORMANCE_VECTORS` names. A missing file is
+//! skipped; an `op` that no runner knows fails.
 
 mod cascade;
 mod dispatch;
@@ -20,14 +20,14 @@ use std::{
 
 use serde_json::Value;
 
-/// What became of a vector.
+/// The result of a vector.
 enum Verdict {
     Passed,
     /// Ours differs, and this ruling covers it.
     Difference(&'static str),
-    /// What was expected, and what was seen.
+    /// The expected value, and the value that was seen.
     Failed(String, String),
-    /// The vector does not ask anything of us.
+    /// The vector does not concern these crates.
     Skipped(&'static str),
 }
 

@@ -1,4 +1,5 @@
-//! PasteDeploy: what is built of a file, in which order, with which settings, and what is wrong with those that cannot be.
+//! PasteDeploy: what is built from a file, in which order, with which settings, and the errors of
+//! files that cannot be built.
 
 use std::{
     cell::Cell,
@@ -29,7 +30,7 @@ fn log(events: &Events, event: String) {
     events.push(event);
 }
 
-/// An app that answers with what it is made of.
+/// An app that responds with its factory and its settings.
 fn tells(tree: Value) -> App {
     let text = tree.to_string();
     App::new(service_fn(move |_: Request<tower_deploy::Body>| {
@@ -116,7 +117,8 @@ impl Fakes {
         Self { registry, ..self }
     }
 
-    /// `wrap` of a filter factory, `makewrap` of a filter app factory, which is called with the app.
+    /// `wrap` of a filter factory, `makewrap` of a filter app factory, which is called with the
+    /// app.
     fn filter(self, name: &str, factory: &'static str, wraps: &'static str) -> Self {
         let events = self.events.clone();
         let registry = self.registry.filter(name, move |global, local: Settings| {
@@ -159,7 +161,7 @@ impl Fakes {
 }
 
 thread_local! {
-    /// What a server was made of, told when it serves.
+    /// A server's factory and settings, recorded when it serves.
     static SERVED: Cell<Option<Value>> = const { Cell::new(None) };
 }
 
@@ -245,7 +247,7 @@ fn kind(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// A folder for the files of one vector, which goes when it is dropped.
+/// A directory for the files of one vector. Its `Drop` deletes it.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -281,7 +283,7 @@ fn unhex(text: &str) -> Vec<u8> {
     digits.filter_map(byte).collect()
 }
 
-/// What came of a vector, in its own form.
+/// The result of a vector, in the vector's form.
 fn seen(vector: &Value, here: &Path, events: &Events) -> Result<Value, Error> {
     let at_home = |text: &str| text.replace("@HERE@", &here.to_string_lossy());
     let mut loader = Loader::new(registry(events));
@@ -392,7 +394,7 @@ pub(crate) fn run(vector: &Value) -> Verdict {
         return Verdict::Difference("Python's own ways are refused");
     }
     if let Ok(ok) = &seen {
-        // But for these keys it is the same.
+        // Except for these keys it is the same.
         let defaults = defaults(vector);
         let (mut ours, mut theirs) = (ok.clone(), expect["ok"].clone());
         if strip(&mut ours, &defaults) {
@@ -430,7 +432,8 @@ fn defaults(vector: &Value) -> Vec<String> {
     defaults
 }
 
-/// Takes keys out of all local settings, and the apps that they name; says whether there were some.
+/// Removes keys from all local settings, and the apps that they name. Returns whether there were
+/// any.
 fn strip(value: &mut Value, keys: &[String]) -> bool {
     let is_kept = |key: &Value| !keys.iter().any(|other| key == other);
     let mut apps = false;

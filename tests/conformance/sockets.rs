@@ -1,4 +1,4 @@
-//! The same once more, through a server: what is asked is written as bytes, and what comes back is read to its end.
+//! The same through a server: the request is written as bytes, and the response is read to its end.
 
 use std::{io, sync::OnceLock};
 
@@ -10,7 +10,7 @@ use tokio::{
 use tower_deploy::App;
 use tower_serve::{Address, Server, Shutdown};
 
-/// What came back.
+/// The response.
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) status: u16,
@@ -18,7 +18,7 @@ pub(crate) struct Got {
     pub(crate) body: Vec<u8>,
 }
 
-/// Sends a request of HTTP/1.0, whose answer ends with its connection.
+/// Sends a request of HTTP/1.0, whose response ends with its connection.
 pub(crate) fn ask(
     app: App,
     target: &str,

@@ -1,4 +1,5 @@
-//! Paste's URLMap: through tower-deploy's `urlmap`, from a file, and one mount at a path through `MountLayer`, too.
+//! Paste's URLMap: through tower-deploy's `urlmap`, from a file, and one mount at a path through
+//! `MountLayer`, too.
 
 use std::{
     convert::Infallible,
@@ -28,7 +29,7 @@ pub(crate) fn run(vector: &Value) -> Verdict {
     }
 }
 
-/// How an INI file writes what is a URL to Paste's URLMap.
+/// The form of a URL of Paste's URLMap in an INI file.
 fn key(url: &str) -> Result<String, Verdict> {
     let Some(rest) = url.strip_prefix("http://") else {
         return match url {
@@ -45,7 +46,7 @@ fn key(url: &str) -> Result<String, Verdict> {
     })
 }
 
-/// A site whose sections are apps that say who they are and where.
+/// A site whose sections are apps that respond with their name and their path.
 struct Site {
     app: Result<App, Error>,
     /// The apps in the order in which they were made.
@@ -53,7 +54,7 @@ struct Site {
 }
 
 impl Site {
-    /// `settings` are a urlmap's, and what they name, unless it is `nope`, is there.
+    /// `settings` are those of a urlmap. The apps that they name exist, except `nope`.
     fn new(settings: &[(String, String)], globals: &[(String, String)]) -> Self {
         let line = |(key, value): &(String, String)| format!("{key} = {value}\n");
         let mut file = "[composite:main]\nuse = egg:tower#urlmap\n".to_owned();
@@ -81,7 +82,7 @@ impl Site {
         Self { app, made }
     }
 
-    /// What the app that answers says: its name, SCRIPT_NAME and PATH_INFO; or that none does.
+    /// The name, SCRIPT_NAME and PATH_INFO of the app that responds, if one does.
     fn ask(app: App, request: Request<Body>) -> Option<Vec<u8>> {
         let response = app.oneshot(request).now_or_never();
         let Ok(response) = response.expect("nothing here waits");
@@ -179,7 +180,7 @@ fn route(vector: &Value) -> Verdict {
         _ => app,
     };
     let seen = Site::ask(app.clone(), request);
-    // And once more through a socket.
+    // The same through a socket.
     let target = if raw.is_empty() { "/" } else { &raw };
     let through = match sockets::ask(app, target, host, "GET", b"") {
         Ok(got) => (got.status == 200).then_some(got.body),
@@ -225,7 +226,7 @@ fn has_upper_domain(key: &str) -> bool {
     domain.is_some_and(|domain| domain != domain.to_lowercase())
 }
 
-/// Whether a host is there with the port that is asked for, and without one.
+/// Returns whether a host is mapped both with the requested port and without a port.
 fn has_with_port(settings: &[(String, String)], host: &str) -> bool {
     let Some((name, port)) = host.split_once(':') else {
         return false;
@@ -257,7 +258,7 @@ fn factory(vector: &Value) -> Verdict {
     if asked != site.made {
         return Verdict::equal(asked, site.made);
     }
-    // Each mount is where Paste has it, and elsewhere is the app for that.
+    // Each mount is where Paste has it, and all other paths belong to the app for missing paths.
     let request = |host: &str, path: String| {
         let host = if host.is_empty() { "localhost" } else { host };
         let request = Request::get(path).header("host", host);
@@ -280,7 +281,7 @@ fn parse(vector: &Value) -> Verdict {
     let key = vector["input"].as_str().unwrap_or_default().to_owned();
     let site = Site::new(&[(key, "it".to_owned())], &[]);
     let value = paste["value"].as_str();
-    // What is neither a path nor a host is refused a step later there.
+    // Paste rejects a key that is neither a path nor a host one step later.
     let value = value.filter(|value| value.starts_with('/') || value.starts_with("http://"));
     let (app, value) = match (site.app, value) {
         (Ok(app), Some(value)) => (app, value),

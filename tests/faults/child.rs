@@ -1,4 +1,4 @@
-//! A server of its own, as its parent sees it.
+//! A server in a process of its own, as its parent sees it.
 
 use std::{env, process::Stdio, time::Duration};
 
@@ -13,7 +13,8 @@ use crate::{Failure, level::Level};
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(250);
 
-/// What glibc is told, so that its memory is what the server holds: by itself it keeps what was freed, in as many arenas as there are threads.
+/// Settings of glibc, so that its memory is the server's memory. By default it keeps freed memory,
+/// in an arena for each thread.
 const GIVE_BACK: [(&str, &str); 3] = [
     ("MALLOC_ARENA_MAX", "1"),
     ("MALLOC_MMAP_THRESHOLD_", "65536"),
@@ -28,11 +29,11 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts this program as a server, with so many open files if that is said.
+    /// Starts this program as a server, with a limit of open files if there is one.
     pub(crate) async fn start(kind: &str, files: Option<u32>) -> Result<Self, Failure> {
         let program = env::current_exe()?;
         let mut command = match files {
-            // `exec`, so that what is killed is the server and not the shell.
+            // `exec`, so that a kill ends the server and not the shell.
             Some(files) => {
                 let mut command = Command::new("sh");
                 let script = format!("ulimit -n {files}; exec \"$0\" {kind}");
@@ -69,7 +70,7 @@ impl Child {
         line.ok_or("the child has ended")?.parse()
     }
 
-    /// The level when everything is back, or after so long.
+    /// The level after everything was given back, or after this time.
     pub(crate) async fn level_in_quiet(
         &mut self,
         before: &Level,

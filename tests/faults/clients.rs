@@ -1,5 +1,5 @@
-//! Clients that misbehave, or that ask for what misbehaves. Each function is one turn of one client; it fails where the server has not done
-//! what it should.
+//! Clients that misbehave, or that call routes that misbehave. Each function is one turn of one
+//! client. It fails if the server does not behave as it should.
 
 use std::{io, time::Duration};
 
@@ -24,9 +24,9 @@ use crate::{
 
 type Turn = Result<(), Failure>;
 
-/// What the system's buffers hold at most of a response that nobody reads.
+/// The most bytes of an unread response that the system's buffers hold.
 const BUFFERED: usize = 16 << 20;
-/// How much longer than its timeout a busy machine may take to close something.
+/// The time by which a busy machine may exceed a timeout.
 const GRACE: Duration = Duration::from_secs(4);
 const BYTE_EVERY: Duration = Duration::from_secs(1);
 
@@ -54,7 +54,7 @@ pub(crate) async fn stops_reading(address: &str, _: &mut Random) -> Turn {
     let mut buffer = vec![0; 64 << 10];
     stream.read_exact(&mut buffer).await?;
     sleep(TIMEOUT + GRACE / 2).await;
-    // What is on the way still comes, and then the end.
+    // Bytes that were sent already still arrive, and then the end.
     let mut read = 0;
     loop {
         match timeout(GRACE, stream.read(&mut buffer)).await? {
@@ -67,7 +67,7 @@ pub(crate) async fn stops_reading(address: &str, _: &mut Random) -> Turn {
     }
 }
 
-/// Resets its connection at any point of a request or its answer.
+/// Resets its connection at any point of a request or its response.
 pub(crate) async fn resets(address: &str, random: &mut Random) -> Turn {
     let mut stream = TcpStream::connect(address).await?;
     SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
@@ -75,7 +75,7 @@ pub(crate) async fn resets(address: &str, random: &mut Random) -> Turn {
     let says = [&[][..], half, HEAD, FLOOD, HANG, UPLOAD];
     stream.write_all(says[random.below(says.len())]).await?;
     if random.below(2) == 0 {
-        // Something is read, so that the reset meets an answer that is being written.
+        // The client reads a little, so that the reset meets a response that is being written.
         let mut buffer = [0; 4096];
         let _ = timeout(Duration::from_millis(5), stream.read(&mut buffer)).await;
     }
@@ -83,7 +83,8 @@ pub(crate) async fn resets(address: &str, random: &mut Random) -> Turn {
     Ok(())
 }
 
-/// A head, or a body, of a byte a second. A head has a time as a whole; a body may go on, since something of it comes.
+/// A head, or a body, of one byte in a second. The timeout of a head is for the whole; a body may
+/// continue, because bytes of it arrive.
 pub(crate) async fn byte_a_second(address: &str, random: &mut Random) -> Turn {
     let mut stream = TcpStream::connect(address).await?;
     if random.below(2) == 0 {
@@ -146,18 +147,18 @@ pub(crate) async fn rapid_resets(address: &str, random: &mut Random) -> Turn {
     Ok(())
 }
 
-/// Connects and says nothing until the server ends it.
+/// Connects and sends nothing until the server closes the connection.
 pub(crate) async fn connects(address: &str, _: &mut Random) -> Turn {
     let Ok(Ok(mut stream)) = timeout(GRACE, TcpStream::connect(address)).await else {
         // Not even the system's queue has room.
         return Ok(());
     };
-    // It has to be accepted first, when others are closed.
+    // It must be accepted first, after others were closed.
     let _ = timeout(TIMEOUT * 2 + GRACE, stream.read(&mut [0; 16])).await;
     Ok(())
 }
 
-/// Waits for what never comes, or comes slowly, and goes away.
+/// Waits for a response that never comes, or comes slowly, and leaves.
 pub(crate) async fn hangs(address: &str, random: &mut Random) -> Turn {
     let mut connection = Connection::open(address, either(random)).await?;
     let is_slow = random.below(2) == 0;
@@ -175,7 +176,7 @@ pub(crate) async fn hangs(address: &str, random: &mut Random) -> Turn {
     }
 }
 
-/// A panic is a 500, and the connection goes on.
+/// A panic is a 500, and the connection stays open.
 pub(crate) async fn panics(address: &str, random: &mut Random) -> Turn {
     let mut connection = Connection::open(address, either(random)).await?;
     for _ in 0..50 {
@@ -198,7 +199,7 @@ pub(crate) async fn drops(address: &str, random: &mut Random) -> Turn {
     }
 }
 
-/// Takes some megabytes of what has no end, and goes away.
+/// Reads some megabytes of an endless body, and leaves.
 pub(crate) async fn floods(address: &str, random: &mut Random) -> Turn {
     let mut connection = Connection::open(address, either(random)).await?;
     let mut body = connection.get("/flood").await?.into_body();

@@ -1,4 +1,4 @@
-//! One connection of a client that speaks HTTP as it should.
+//! One connection of a client that speaks HTTP correctly.
 
 use std::{io, time::Duration};
 
@@ -39,7 +39,7 @@ impl Connection {
         let mut driver = JoinSet::new();
         let sender = if version == Version::HTTP_2 {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-            // How a connection ends is told to its requests.
+            // The requests of a connection learn how it ended.
             driver.spawn(async { _ = connection.await });
             Sender::Http2(sender)
         } else {

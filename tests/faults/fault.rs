@@ -54,8 +54,8 @@ impl Fault {
         matches!(self, Self::Connections).then_some(256)
     }
 
-    /// How many clients there are at once, and how long each waits between two turns: bounded, so that neither ports nor the processor
-    /// run out.
+    /// The number of clients at once, and the pause of each between two turns. Both are bounded, so
+    /// that neither ports nor the processor run out.
     fn rate(self) -> (usize, Duration) {
         let (clients, millis) = match self {
             Self::StopsReading => (16, 100),
@@ -72,7 +72,8 @@ impl Fault {
         (clients, Duration::from_millis(millis))
     }
 
-    /// Starts the clients. Each gives up where the server has not done what it should; dropping the set closes all their connections.
+    /// Starts the clients. Each gives up if the server does not behave as it should. Dropping the
+    /// set closes all their connections.
     pub(crate) fn start(self, address: &str) -> JoinSet<String> {
         let (clients, pause) = self.rate();
         self.start_some(address, clients, pause)
@@ -114,7 +115,7 @@ impl Fault {
     }
 }
 
-/// What clients that have given up say.
+/// The errors of clients that have given up.
 pub(crate) fn complaints(running: &mut JoinSet<String>) -> Vec<String> {
     let mut complaints = Vec::new();
     while let Some(ended) = running.try_join_next() {

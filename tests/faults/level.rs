@@ -1,4 +1,4 @@
-//! What a server takes at one time, as a line between child and parent.
+//! The resources of a server at one time, as a line between child and parent.
 
 use std::{fmt, str::FromStr};
 
@@ -11,19 +11,19 @@ pub(crate) struct Level {
     pub(crate) files: u64,
     pub(crate) tasks: u64,
     pub(crate) incidents: u64,
-    /// Requests that the stack has seen, and those that are over.
+    /// Requests that the stack has seen, and requests that have ended.
     pub(crate) begun: u64,
     pub(crate) finished: u64,
     pub(crate) reloads: u64,
 }
 
 impl Level {
-    /// What a server may keep: its allocator gives not everything back.
+    /// The memory that a server may keep, because its allocator does not return everything.
     pub(crate) fn may_keep(&self) -> u64 {
         self.memory * 6 / 5 + (2 << 10)
     }
 
-    /// Whether nothing is left of what was done since `before`.
+    /// Returns whether everything was given back since `before`.
     pub(crate) fn is_back_to(&self, before: &Self) -> bool {
         self.memory <= before.may_keep()
             && self.tasks <= before.tasks

@@ -1,15 +1,19 @@
-//! Clients and apps that misbehave, one kind after the other, beside normal traffic: does every normal request succeed, and is everything given
-//! back afterwards?
+//! Clients and apps that misbehave, one kind after the other, beside normal traffic: does every
+//! normal request succeed, and is everything given back afterwards?
 //!
-//! `cargo run --release -p tests --bin faults` starts a server as a process of its own for each fault, and prints a row of a table:
+//! `cargo run --release -p tests --bin faults` starts a server as a process of its own for each
+//! fault, and prints a row of a table:
 //!
 //! ```text
-//! fault | normal requests (failed) | p50 p99 ms | memory before/most/after MiB | tasks before/after | files before/after | ok
+//! fault | normal requests (failed) | p50 p99 ms | memory before/most/after MiB | tasks
+//! before/after | files before/after | ok
 //! ```
 //!
-//! It fails where a normal request did, where the server has not done what it should, where a request never finished, where tasks, files or
-//! memory are not given back within ten seconds of quiet (20 % and 2 MiB of memory may stay), or where the server could not drain. `--seconds N` is how long
-//! each fault takes, `--only WORD` tries those with that word in their names. It asks Linux (`/proc/self`), and everything is on 127.0.0.1.
+//! It fails if a normal request failed, if the server did not behave as it should, if a request
+//! never finished, if tasks, files or memory are not given back within ten seconds of quiet (20 %
+//! and 2 MiB of memory may stay), or if the server could not drain. `--seconds N` is the time of
+//! each fault, `--only WORD` selects faults with that word in their names. It needs Linux
+//! (`/proc/self`), and everything is on 127.0.0.1.
 //!
 //! `faults soak --minutes N` is all of it at once, at a low rate and with reloads: see `soak.rs`.
 
@@ -36,7 +40,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 const WARM_UP: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(10);
-/// How often the server is asked how it is doing, meanwhile.
+/// The interval at which the server's level is read meanwhile.
 const ASKED_EVERY: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
@@ -93,7 +97,7 @@ async fn tried(seconds: f64, args: &[String]) -> Result<(), Failure> {
                 outcome.print(fault);
                 failed |= !outcome.wrong.is_empty();
             }
-            // A server that does not even say how it is doing. The others are tried all the same.
+            // The server does not even report its level. The other faults are tried nevertheless.
             Err(failure) => {
                 println!("{:14} | NO: {failure}", fault.name());
                 failed = true;
@@ -109,7 +113,7 @@ async fn tried(seconds: f64, args: &[String]) -> Result<(), Failure> {
 struct Outcome {
     normal: Report,
     before: Level,
-    /// The most memory, in KiB, of what was seen meanwhile.
+    /// The most memory, in KiB, that was seen meanwhile.
     most: u64,
     after: Level,
     wrong: Vec<String>,
@@ -129,7 +133,7 @@ async fn outcome(fault: Fault, time: Duration) -> Result<Outcome, Failure> {
     let (mut most, mut was_full) = (before.memory, false);
     while Instant::now() < deadline {
         sleep(ASKED_EVERY).await;
-        // A server that has no file left to open cannot say.
+        // A server without a free file descriptor cannot report it.
         match child.level().await {
             Ok(level) => most = most.max(level.memory),
             Err(failure) if failure.to_string().contains("os error 24") => was_full = true,

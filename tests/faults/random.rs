@@ -1,4 +1,4 @@
-//! Numbers that need be no better than different.
+//! Random numbers that only have to differ.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The child: serves the site, and says over its output how it is doing.
+//! The child: serves the site, and reports its level on its output.
 
 use std::{
     fs, io,
@@ -28,7 +28,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(5);
 const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
-/// What the file in memory says.
+/// The content of the file in memory.
 #[derive(Deserialize)]
 struct Settings {
     /// Another one each time, so that the file has changed.
@@ -36,7 +36,7 @@ struct Settings {
     _build: u64,
 }
 
-/// Serves until its input ends. Each line of input is answered with a line of levels.
+/// Serves until its input ends. It responds to each line of input with a line of levels.
 #[tokio::main(worker_threads = 2)]
 pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
     quiet_panics();
@@ -57,12 +57,13 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
     println!("{}", address.trim_start_matches("http://"));
     let (trigger, shutdown) = Shutdown::manual();
     let runtime = Handle::current();
-    // A thread of its own is no task, and answers though the runtime be busy.
+    // A thread of its own is no task, and responds even if the runtime is busy.
     thread::spawn(move || {
         for _ in io::stdin().lines().map_while(Result::ok) {
             match level(&runtime, &counts) {
                 Ok(level) => println!("{level}"),
-                // At the limit of open files nothing in /proc can be opened, and the parent wants to know just that.
+                // At the limit of open files nothing in /proc can be opened, and the parent needs
+                // to know that.
                 Err(error) => println!("{error}"),
             }
             let _ = io::stdout().flush();
@@ -72,7 +73,8 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
     Ok(server.serve(app, shutdown).await?)
 }
 
-/// Hides the panics that are asked for, and no others. It comes before the exception layer, which puts its own hook around this one.
+/// Hides the panics of the route `/panic`, and no others. It is installed before the exception
+/// layer, which puts its own hook around this one.
 fn quiet_panics() {
     let shows = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -89,11 +91,11 @@ fn level(runtime: &Handle, counts: &Counts) -> Result<Level, Failure> {
     let memory = memory.ok_or("Linux says no VmRSS")?;
     let files = fs::read_dir("/proc/self/fd")?.count();
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-    // The ends first: what ends in between has begun before.
+    // Ends are read first, because a request that ends in between has begun before.
     let finished = count(&counts.finished);
     Ok(Level {
         memory: memory.trim().trim_end_matches(" kB").parse()?,
-        // Without the folder itself.
+        // Without the directory itself.
         files: files.saturating_sub(1).try_into()?,
         tasks: runtime.metrics().num_alive_tasks().try_into()?,
         incidents: count(&counts.incidents),
@@ -103,7 +105,7 @@ fn level(runtime: &Handle, counts: &Counts) -> Result<Level, Failure> {
     })
 }
 
-/// The site as an app of a file in memory, which is another one every few seconds.
+/// The site as an app of a file in memory, which changes every few seconds.
 fn reloading(counts: &Arc<Counts>) -> Result<App, Failure> {
     let (of_site, of_file, counts) = (counts.clone(), counts.clone(), counts.clone());
     let registry = Registry::new().app("faults", move |_, _: Settings| -> Result<App, Failure> {

@@ -33,16 +33,16 @@ use crate::Failure;
 
 const PREFIX: &str = "yikes: ";
 const SITE: Key<&'static str> = Key::new("faults.site");
-/// What `/panic` says, which is not worth a line each time.
+/// The message of `/panic`, which is not logged each time.
 pub(crate) const PANIC: &str = "this route always panics";
 const LINE: &str = "What is written here is as good as anything else that has so many letters.\n";
 const FRAME: usize = 64 << 10;
-/// How often `/slow` says something, and how many times.
+/// The interval of the frames of `/slow`, and their number.
 const SLOW: (Duration, usize) = (Duration::from_millis(50), 20);
 
 type Answer = Result<Response<Body>, BoxError>;
 
-/// What has happened so far.
+/// The counts so far.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) begun: AtomicU64,
@@ -120,7 +120,7 @@ pub(crate) fn site(counts: &Arc<Counts>) -> Result<App, Failure> {
     Ok(App::new(stack))
 }
 
-/// Answers with the SHA-256 of what it got.
+/// Responds with the SHA-256 of the body.
 async fn upload<B>(request: Request<B>) -> Answer
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -146,8 +146,8 @@ async fn panics<B>(_: Request<B>) -> Answer {
     panic!("{PANIC}")
 }
 
-/// Two frames, and then an error in the place of the third. It comes later: what has not left hyper's buffer when a body fails is not sent, the head
-/// neither.
+/// Two frames, and then an error instead of the third. The error comes later, because hyper drops
+/// its buffer, head included, when a body fails.
 async fn drops<B>(_: Request<B>) -> Answer {
     let error = stream::once(async {
         sleep(SLOW.0).await;

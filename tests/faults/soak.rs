@@ -15,7 +15,7 @@ use crate::{
 };
 
 const SAMPLES: u32 = 10;
-/// What goes wrong beside the normal traffic: by how many clients, and how often by each.
+/// The faults beside the normal traffic: the number of clients, and the interval of each.
 const FAULTS: [(Fault, usize, Duration); 3] = [
     (Fault::Panics, 1, Duration::from_millis(500)),
     (Fault::AbortsUpload, 2, Duration::from_millis(250)),

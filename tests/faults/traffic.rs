@@ -26,7 +26,7 @@ const CLIENTS: [Version; 5] = [
 const UPLOAD: usize = 100 << 10;
 /// Between two requests of a client, so that the faults have something of the processor, too.
 const PAUSE: Duration = Duration::from_millis(10);
-/// A failure is shown so many times; all of them are counted.
+/// This number of failures is shown; all of them are counted.
 const SHOWN: usize = 3;
 
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl Report {
         self.failures.truncate(SHOWN);
     }
 
-    /// In milliseconds: how long a request took at most, of so many in a hundred.
+    /// A percentile of the times of requests, in milliseconds.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let mut times = self.times.clone();
         times.sort_unstable();
@@ -72,7 +72,7 @@ pub(crate) struct Normal {
 }
 
 impl Normal {
-    /// Connects all clients, and only then lets them ask.
+    /// Connects all clients, and only then lets them send requests.
     pub(crate) async fn start(address: &str) -> Result<Self, Failure> {
         let mut connections = Vec::new();
         for version in CLIENTS {
@@ -100,7 +100,7 @@ impl Normal {
         Ok(normal)
     }
 
-    /// Lets what is under way finish, and closes the connections.
+    /// Lets requests under way finish, and closes the connections.
     pub(crate) async fn stop(mut self) -> Result<Report, Failure> {
         self.ends.store(true, Ordering::Relaxed);
         let mut all = Report::default();
@@ -147,7 +147,7 @@ impl Client {
         }
     }
 
-    /// Over the same connection, until that has failed.
+    /// Uses the same connection until it fails.
     async fn ask(
         &mut self,
         method: &str,
@@ -169,7 +169,7 @@ impl Client {
     }
 }
 
-/// What each client sends is its own, so that bodies that are mixed up are noticed.
+/// Each client sends a body of its own, so that bodies that are mixed up are noticed.
 fn upload(number: usize) -> Bytes {
     let bytes = (0..UPLOAD).map(|index| (index * 31 + index / 251 + number) as u8);
     bytes.collect()

@@ -44,7 +44,7 @@ impl Wire {
     }
 }
 
-/// What came back.
+/// The response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// Of HTTP, if there was one.
@@ -224,8 +224,8 @@ fn ended(messages: Vec<String>, mut metadata: MetadataMap, status: Status) -> Re
 
 type Http = HyperClient<HttpConnector, Body>;
 
-/// gRPC-Web in base64, which tonic-web's client does not speak. The request has a length, as that of
-/// a browser.
+/// gRPC-Web in base64, which tonic-web's client does not speak. The request has a length, as that
+/// of a browser.
 async fn in_base64(http: Http, request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let (mut parts, body) = request.into_parts();
     let content_type = HeaderValue::from_static(Wire::WebText.content_type());

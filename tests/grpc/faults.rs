@@ -1,4 +1,4 @@
-//! What fails: panics, errors, timeouts and limits. A client never takes it for a good end.
+//! Failures: panics, errors, timeouts and limits. A client never takes one for a good end.
 
 use std::{error::Error, future::pending, time::Duration};
 

@@ -75,7 +75,7 @@ fn cascade(app: App) -> App {
     boxed(CascadeLayer::new(first).layer(plain.layer(app)))
 }
 
-/// The app before the wrapped one takes the call.
+/// The service before the wrapped one takes the call.
 fn cascade_second(app: App) -> App {
     let plain = MapRequestBodyLayer::new(Body::new);
     let layer = CascadeLayer::list([plain.layer(not_found()), plain.layer(app)]);
@@ -101,7 +101,7 @@ fn hooks(app: App) -> App {
     boxed(HooksLayer::new().hook(Idle).layer(app))
 }
 
-/// An app without gRPC that has nothing.
+/// A service without gRPC that responds with 404.
 pub(crate) fn not_found() -> App {
     boxed(service_fn(async |_: Request<Body>| {
         let mut response = Response::new(Body::from("no such page"));

@@ -1,4 +1,4 @@
-//! What layers reject themselves.
+//! Rejections of the layers.
 
 use std::ops::ControlFlow;
 
@@ -230,7 +230,7 @@ fn dispatch(route: &str) -> App {
     boxed(urls)
 }
 
-/// Reads the whole request, and has nothing.
+/// Reads the whole request, and responds with 404.
 async fn reads(request: Request<Body>) -> Result<Response<Body>, BoxError> {
     request.into_body().collect().await?;
     let mut response = Response::new(Body::default());

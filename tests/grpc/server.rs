@@ -19,7 +19,7 @@ use crate::{
     echo::Echo,
 };
 
-/// Any service, whatever it is made of.
+/// Any service, whatever its type.
 pub(crate) type App = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
 pub(crate) fn boxed<S, B>(service: S) -> App
@@ -35,7 +35,7 @@ where
     BoxCloneSyncService::new(service.map_err(Into::into))
 }
 
-/// Whose server it is.
+/// The server's library.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Host {
     Tonic,
@@ -76,7 +76,7 @@ impl Host {
                 let app = app.map_request(|request: Request<RequestBody>| request.map(Body::new));
                 let app = app.map_err(|error| -> Infallible { panic!("{error}") });
                 let (end, shutdown) = Shutdown::manual();
-                // Nothing ends it.
+                // It runs until the test ends.
                 std::mem::forget(end);
                 tokio::spawn(server.serve(app, shutdown));
                 address
@@ -91,7 +91,7 @@ pub(crate) fn translated(app: App) -> App {
     boxed(GrpcWebLayer::new().layer(app))
 }
 
-/// Where gRPC-Web is translated, and so what the layers see of it.
+/// The place where gRPC-Web is translated, which decides what the layers see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Translated {
     /// The client speaks gRPC.

@@ -18,10 +18,10 @@ use crate::{
 
 pub(crate) struct Case {
     pub(crate) layer: &'static str,
-    /// What is rejected or fails.
+    /// The name of the case.
     pub(crate) what: &'static str,
     pub(crate) options: Options,
-    /// In which ways it is called.
+    /// The ways in which it is called.
     pub(crate) only: fn(&Way) -> bool,
     pub(crate) layers: fn(App) -> App,
     pub(crate) code: Code,
@@ -107,7 +107,7 @@ impl Case {
     }
 }
 
-/// What clients saw in a case, and in which ways.
+/// The results of a case, and the ways that lead to them.
 #[derive(Default)]
 struct Seen(BTreeMap<(String, String), BTreeSet<String>>);
 

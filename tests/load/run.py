@@ -17,12 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER = ROOT / "target" / "served" / "load"
 VENV = ROOT / "target" / "python"
 TURNS, SECONDS = 60, 1
-# What a browser says.
+# The headers of a browser.
 HEADERS = [line for line in (ROOT / "benches" / "fixtures" / "browser-head.txt").read_text().splitlines()[1:] if ":" in line and not line.lower().startswith("host")]
 
 
 class Server:
-    """On the first core; who asks is on the second."""
+    """On the first core; the client is on the second."""
 
     def __init__(self, name):
         self.process = subprocess.Popen(["taskset", "-c", "0", SERVER, name], stdout=subprocess.PIPE, text=True)
@@ -63,10 +63,10 @@ SIDES = {"bare": "the bare service", "stack": "five layers", "service": "five la
 
 
 def by_turns(ask):
-    """For each side: rate and p99, and both over the bare service's of the same turn, since a machine is faster now and slower then. Medians. Then the peaks."""
+    """For each side: rate and p99, and both over the bare service's of the same turn, because a machine is faster at one time and slower at another. Medians. Then the peaks."""
     servers = {name: Server(name) for name in SIDES}
     turns = []
-    # The first two turns are to warm up. Who comes first changes.
+    # The first two turns warm up. The sides take turns in being first.
     for turn in range(TURNS + 2):
         order = list(SIDES) if turn % 2 else list(reversed(SIDES))
         turns.append({name: ask(servers[name].url) for name in order})

@@ -1,7 +1,8 @@
-//! A server for `just load`: the page of a few KB by itself, or in five layers whose first app is in memory, on one thread.
+//! A server for `just load`, on one thread: the page of a few KB by itself, or in five layers whose
+//! first service is in memory.
 //!
-//! `load bare`, `load stack`, or `load service`, where the first app is not looked up but takes a request of its own. It says where it listens, and
-//! ends at SIGTERM.
+//! `load bare`, `load stack`, or `load service`, where the first service is not looked up but takes
+//! a request of its own. It prints its address, and ends at SIGTERM.
 
 use std::{convert::Infallible, env, error::Error, future::ready};
 
@@ -17,7 +18,8 @@ use tower_exception::ExceptionLayer;
 use tower_kit::EitherBody;
 use tower_serve::{Address, Bound, RequestBody, Server, Shutdown};
 
-/// Without it, blocks of more than a KB, as the headers of a browser's request take, go glibc's slow way, and how slow depends on what else there is.
+/// Without it, glibc allocates blocks of more than a KB, such as the headers of a browser's
+/// request, on a slow path, whose time depends on all other blocks.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -33,7 +35,7 @@ fn page() -> Response<Full<Bytes>> {
     response
 }
 
-/// The first app: one page, at another place.
+/// The first service: one page, at another path.
 fn look(head: &Parts) -> Option<Response<Full<Bytes>>> {
     (head.uri.path() == "/about").then(page)
 }
@@ -47,7 +49,7 @@ async fn first<B>(request: Request<B>) -> Answer {
     }))
 }
 
-/// What is asked after the first app.
+/// The services after the first one.
 fn routes<B: Send + 'static>() -> Result<
     impl Service<
         Request<B>,
@@ -67,7 +69,7 @@ fn routes<B: Send + 'static>() -> Result<
     Ok(DispatchLayer::new(urls).layer(service_fn(|_| ready(Answer::Ok(Response::default())))))
 }
 
-/// What is around the cascade.
+/// The layers around the cascade.
 async fn serve<S, B>(server: Bound, shutdown: Shutdown, cascade: S) -> Result<(), Box<dyn Error>>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible, Future: Send>

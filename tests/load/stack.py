@@ -1,4 +1,4 @@
-"""The same five things as they were in Python: Paste's cascade, a prefix, a key adder, exceptions, and dispatch, around a page of 4 KiB.
+"""The same five layers in Python: Paste's cascade, a prefix, a key adder, exceptions, and dispatch, around a page of 4 KiB.
 
 gunicorn --chdir tests/load --bind 127.0.0.1:9000 --workers 1 stack:application
 """

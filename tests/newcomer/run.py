@@ -10,10 +10,10 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# What is built may stay, so that a second time is quicker.
+# The build may stay, so that a second run is quicker.
 BUILT = ROOT / "target" / "newcomer"
 
-# What the axum snippet of each README calls its app; what is asked of it, with which status and text.
+# The name of the app in the axum snippet of each README; the requests to it, with status and text.
 CRATES = {
     "tower-environ": ("mounted", [("/here/", 200, "read it here"), ("/", 404, "nothing is mounted at this path\n")]),
     "tower-origin": ("service", [("/", 200, r"Some\(127\.0\.0\.1\)")]),
@@ -27,7 +27,7 @@ CRATES = {
     "tower-lint": ("app", [("/", 200, "fine")]),
     "tower-deploy": ("app", [("/", 200, "Hello")]),
 }
-# The host that origin's snippet serves; nobody else minds.
+# The host that origin's snippet serves; the others accept any.
 HOST = "example.org"
 
 # What the snippets use, by the name in a path, and how it is added.
@@ -62,7 +62,7 @@ def snippets(crate):
 
 
 def statements(snippet):
-    """A snippet without its `fn main`, but with what stands in it."""
+    """A snippet without its `fn main`, but with the statements in it."""
     return re.sub(r"^fn main\(\) .*?\{\n(.*?)    Ok\(\(\)\)\n\}$", r"\1", snippet, flags=re.M | re.S)
 
 

@@ -1,4 +1,5 @@
-//! Each layer by itself, watched on both sides, around apps of three kinds: they answer as without it.
+//! Each layer by itself, watched on both sides, around services of three kinds. Their responses are
+//! the same as without it.
 
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::{
     stack::{Kind, Layers, MOUNTED_AT, PREFIX, Stack, UNMOUNTED, boxed, rest},
 };
 
-/// Apps that have a page, a text and a 404, or say 405.
+/// Services that respond with a page, a text and a 404, or with 405.
 fn apps() -> [(&'static str, Stack); 3] {
     let router: Router = Router::new()
         .route("/page", get(async || axum::response::Html("<p>\n<p>\n")))
@@ -33,7 +34,7 @@ async fn answered(stack: &Stack, method: &Method, path: &str) -> Answered {
 }
 
 #[tokio::test]
-async fn an_app_in_one_layer_answers_as_without_it() {
+async fn a_service_in_one_layer_responds_as_without_it() {
     let layers = Layers::new();
     let paths = ["/", "/page", "/text", "/notes.txt", "/nowhere", "/%ff"];
     let methods = [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS];
@@ -65,7 +66,7 @@ async fn an_app_in_one_layer_answers_as_without_it() {
                         "{what}"
                     );
                 }
-                // What an app says that it sees of its layers is not the same.
+                // The app's report of its layers differs.
                 if name == "a plain app" && *path == "/text" {
                     continue;
                 }

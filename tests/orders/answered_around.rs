@@ -1,4 +1,5 @@
-//! tower-http's layers that put an empty body of the inner type into an answer of their own, directly around each layer: they ask for `Default`.
+//! tower-http's layers that respond themselves with an empty body of the inner type, directly
+//! around each layer. They need `Default`.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -27,7 +28,7 @@ async fn app<B>(_: Request<B>) -> Result<Response<Body>, Infallible> {
     Ok(Response::default())
 }
 
-/// A preflight, which CORS answers by itself.
+/// A preflight, to which CORS responds itself.
 async fn is_answered<S, B>(service: S)
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,

@@ -1,4 +1,4 @@
-//! What holds in whatever order the layers are.
+//! Properties that hold in every order of the layers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +8,7 @@ use crate::{
 };
 use http::Method;
 
-/// Says which order and which request it was.
+/// Names the order and the request.
 fn in_order(order: &[Kind], request: &str, check: impl FnOnce()) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(check)) {
         eprintln!("that was {request} in the order {order:?}");
@@ -30,8 +30,8 @@ async fn all_requests(orders: &[Vec<Kind>]) {
     }
 }
 
-/// All orders in which the origin is outside of the environ, which both do nothing but put something into the request; the mount below has
-/// them either way round.
+/// All orders in which the origin is outside of the environ, because both only add to the request.
+/// The orders with a mount, below, have both.
 fn orders() -> Vec<Vec<Kind>> {
     let mut orders = permutations(&UNMOUNTED);
     orders.retain(|order| Order(order).outside(Kind::Origin, Kind::Environ));
@@ -41,19 +41,19 @@ fn orders() -> Vec<Vec<Kind>> {
 
 // Two tests, for two cores.
 #[tokio::test]
-async fn a_layer_matters_to_what_answers_inside_of_it_and_to_nothing_else_first_half() {
+async fn a_layer_matters_to_inner_responses_alone_first_half() {
     all_requests(&orders()[..1260]).await;
 }
 
 #[tokio::test]
-async fn a_layer_matters_to_what_answers_inside_of_it_and_to_nothing_else_second_half() {
+async fn a_layer_matters_to_inner_responses_alone_second_half() {
     all_requests(&orders()[1260..]).await;
 }
 
 #[tokio::test]
-async fn a_stack_without_a_layer_answers_as_if_that_layer_did_not_matter() {
+async fn a_stack_without_a_layer_responds_as_if_it_did_not_matter() {
     for left_out in UNMOUNTED {
-        // Without these two there is nobody to answer.
+        // Without these two there is no response.
         if matches!(left_out, Kind::Cascade | Kind::Dispatch) {
             continue;
         }
@@ -62,8 +62,8 @@ async fn a_stack_without_a_layer_answers_as_if_that_layer_did_not_matter() {
     }
 }
 
-/// SCRIPT_NAME and PATH_INFO are the raw path, and the URL is the client's, wherever the mount stands; what stands outside of a mount answers for
-/// the whole path, and what stands inside for the rest of it.
+/// SCRIPT_NAME and PATH_INFO are the raw path, and the URL is the client's, wherever the mount is.
+/// Services outside of a mount respond for the whole path, and services inside of it for the rest.
 #[tokio::test]
 async fn a_mount_shares_the_path_out_wherever_it_stands() {
     let layers = Layers::new();

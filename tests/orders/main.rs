@@ -1,5 +1,6 @@
-//! The order of layers: what holds in every order, each layer by itself, the orders that are a mistake and how one notices, and whole
-//! stacks on real sockets. ARCHITECTURE.md, "The order of layers", is the same in words.
+//! The order of layers: properties of every order, each layer by itself, the orders that are
+//! mistakes and how one notices them, and whole stacks on real sockets. ARCHITECTURE.md, "The order
+//! of layers", describes the same.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Orders that are a mistake, each beside the one that was meant, and how one notices. What the compiler refuses is in the README of
-//! tower-exception.
+//! Orders that are mistakes, each beside the order that was meant, and how one notices them. The
+//! order that the compiler rejects is in the documentation of tower-exception.
 
 use std::{future::pending, net::Ipv4Addr, sync::mpsc, time::Duration};
 
@@ -40,7 +40,7 @@ async fn ok(_: Request<Body>) -> Answer {
 
 #[tokio::test]
 async fn what_breaks_outside_of_the_exception_layer_goes_past_it() {
-    // For its hook, which keeps the test's own panics quiet.
+    // Its hook keeps the test's own panics quiet.
     let layers = Layers::new();
     let told = &layers.told;
     let breaks = EnvironLayer::from_fn(HELLO, |_| -> Option<&'static str> { panic!("{PANIC}") });
@@ -60,7 +60,7 @@ async fn what_breaks_outside_of_the_exception_layer_goes_past_it() {
 async fn a_snapshot_outside_of_a_layer_does_not_show_what_that_puts_into_the_request() {
     let (report, reports) = mpsc::channel();
     let report = move |incident: &Incident| report.send(incident.clone()).unwrap();
-    // In production nothing is kept.
+    // In production no value is kept.
     let page = DebugPage::new(|_| Some(Ipv4Addr::LOCALHOST.into())).hosts([AUTHORITY]);
     let exception = ExceptionLayer::debug(report, page);
     let snapshot = SnapshotLayer::new().show::<Environ>("environ");
@@ -89,7 +89,7 @@ async fn hooks_outside_of_the_dispatcher_see_no_route() {
     assert_eq!(told.take().routes, [false, true]);
 }
 
-/// A text that is worth compressing, asked for by a client that knows gzip.
+/// A text that is worth compressing, for a client that knows gzip.
 async fn long(request: Request<Body>) -> Answer {
     Ok(match *request.method() {
         Method::HEAD => text(""),
@@ -127,7 +127,7 @@ async fn a_text_that_is_compressed_inside_of_the_prefix_layer_has_no_prefix() {
 }
 
 #[tokio::test]
-async fn lint_finds_the_gzip_stream_that_compression_makes_of_an_answer_to_head() {
+async fn lint_finds_the_gzip_stream_of_compression_for_head() {
     let told = Told::default();
     let stack = boxed(
         (told.lint(), CompressionLayer::new(), PrefixLayer::new("")).layer(boxed(service_fn(long))),
@@ -163,7 +163,7 @@ async fn a_body_limit_around_one_app_of_a_cascade_speaks_for_all_of_them() {
     };
     let refused = inside.clone().oneshot(request()).await.unwrap();
     assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    // Without a length it is the first app's own error.
+    // Without a length it is the first service's own error.
     assert!(matches!(
         ask(&inside, &Method::PUT, "/upload").await,
         Came::Error(_)
@@ -203,8 +203,7 @@ async fn a_body_that_was_taken_outside_of_a_cascade_is_there_for_none_of_its_app
 }
 
 #[tokio::test]
-async fn an_error_that_a_cascade_should_take_for_no_answer_is_hidden_by_an_exception_layer_inside()
-{
+async fn an_inner_exception_layer_hides_an_error_from_the_cascade() {
     let told = Told::default();
     let plain = MapRequestBodyLayer::new(Body::new);
     let last = || plain.layer(boxed(service_fn(ok)));
@@ -218,7 +217,7 @@ async fn an_error_that_a_cascade_should_take_for_no_answer_is_hidden_by_an_excep
 }
 
 #[tokio::test]
-async fn a_timeout_is_no_incident_on_either_side_and_hooks_outside_of_it_see_an_answer() {
+async fn a_timeout_is_no_incident_and_outer_hooks_see_a_response() {
     let told = Told::default();
     let timeout =
         || TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_millis(1));
@@ -248,7 +247,7 @@ async fn two_prefix_layers_are_two_prefixes() {
     assert_eq!(came.body, "one: two: fine");
 }
 
-/// A router of axum's as any other app.
+/// A router of axum as a service of the common type.
 fn axum_app(router: Router) -> Stack {
     boxed(router)
 }
@@ -267,7 +266,7 @@ async fn a_mount_inside_of_axums_routing_comes_after_the_choice_of_the_route() {
 }
 
 #[tokio::test]
-async fn inside_of_axums_routing_lint_reports_what_axum_mends_later() {
+async fn inside_axums_routing_lint_reports_what_axum_changes_later() {
     let told = Told::default();
     let router = || Router::new().route("/text", get(async || "text"));
     let inside = axum_app(router().layer(told.lint()));
@@ -289,7 +288,7 @@ async fn a_dispatcher_inside_of_axums_routing_does_not_know_axums_methods_nor_ax
     let table = [
         (&inside, Method::DELETE, 405, Some("PUT")),
         (&around, Method::DELETE, 405, Some("GET, HEAD, PUT")),
-        // axum adds its own where there is none, to an answer that is not even 405.
+        // axum adds its own if there is none, even to a response that is not 405.
         (&inside, Method::PUT, 200, Some("GET,HEAD")),
         (&around, Method::PUT, 200, None),
     ];

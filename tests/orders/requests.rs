@@ -1,4 +1,5 @@
-//! The requests that every stack is asked, and what has to come back: a property of where layers stand to one another, never of one order.
+//! The requests to every stack, and the expected responses: properties of the relative positions of
+//! layers, never of one order.
 
 use std::{error::Error, panic::AssertUnwindSafe};
 
@@ -13,10 +14,10 @@ use tower_hooks::Outcome;
 
 use crate::stack::{DISK, Kind, Notes, PANIC, PREFIX, Stack, uploaded};
 
-/// Who answers, which is where a layer has to stand outside of to matter.
+/// The service that responds. A layer must be outside of it to matter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Who {
-    /// The cascade's first app.
+    /// The cascade's first service.
     Files,
     /// An endpoint of the dispatcher.
     Endpoint,
@@ -26,7 +27,7 @@ pub(crate) enum Who {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum What {
-    /// It says what it sees of the layers around it, as text.
+    /// It reports the layers around it as text.
     Seen,
     /// This status, these bytes and this `Allow`.
     Plain(u16, &'static str, Option<&'static str>),
@@ -89,7 +90,7 @@ pub(crate) const REQUESTS: [(Method, &str, Who, What); 14] = [
     (Method::GET, "/broken", Who::Endpoint, What::BreaksOff),
 ];
 
-/// What came out of a stack.
+/// The response of a stack.
 #[derive(Debug)]
 pub(crate) enum Came {
     Response(Answered),
@@ -102,7 +103,7 @@ pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// What the body broke off with.
+    /// The error with which the body broke off.
     pub(crate) error: Option<BoxError>,
 }
 
@@ -137,7 +138,7 @@ pub(crate) async fn ask(stack: &Stack, method: &Method, path: &str) -> Came {
     })
 }
 
-/// Where layers stand to one another.
+/// The relative positions of layers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order<'a>(pub(crate) &'a [Kind]);
 
@@ -146,12 +147,12 @@ impl Order<'_> {
         self.0.iter().position(|layer| *layer == kind)
     }
 
-    /// Whether a layer is there, and outside of another one.
+    /// Returns whether a layer is there, and outside of another one.
     pub(crate) fn outside(self, kind: Kind, of: Kind) -> bool {
         self.place(kind) < self.place(of) && self.place(kind).is_some()
     }
 
-    /// Whether a layer is there, and outside of who answers.
+    /// Returns whether a layer is there, and outside of the service that responds.
     pub(crate) fn around(self, kind: Kind, who: Who) -> bool {
         match who {
             Who::Files => self.outside(kind, Kind::Cascade),
@@ -166,7 +167,7 @@ impl Order<'_> {
         lines.map(|line| format!("{prefix}{line}")).collect()
     }
 
-    /// What the app says that it sees: the layers that stand outside of it, and no others.
+    /// The app's report: the layers that are outside of it, and no others.
     pub(crate) fn seen(self, who: Who, authority: &str, script_name: &str, path: &str) -> String {
         let name = match who {
             Who::Files => "files",
@@ -185,7 +186,7 @@ impl Order<'_> {
         self.prefixed(&text, self.around(Kind::Prefix, who))
     }
 
-    /// Everything that is said of one request's answer, and of what the layers told meanwhile.
+    /// All assertions about one response, and about the notes of the layers.
     pub(crate) fn check(
         self,
         authority: &str,
@@ -240,7 +241,8 @@ impl Order<'_> {
         self.check_notes(who, what, notes);
     }
 
-    /// One incident for what breaks inside of the exception layer, and one end for each request that the hooks were entered with.
+    /// One incident for each failure inside of the exception layer, and one end for each request
+    /// that entered the hooks.
     pub(crate) fn check_notes(self, who: Who, what: What, notes: &Notes) {
         let breaks = matches!(what, What::Panic | What::Error | What::BreaksOff);
         let caught = breaks && self.around(Kind::Exception, who);
@@ -263,7 +265,8 @@ impl Order<'_> {
         assert_eq!(notes.ends, expected);
     }
 
-    /// Who is asked at last: a method that a dispatcher as a layer does not know goes on, and its own answer comes after.
+    /// The service that is called at last. A method that a dispatcher as a layer does not know
+    /// falls through, and the dispatcher's own response comes afterwards.
     fn entered(self, who: Who, what: What) -> Who {
         match what {
             What::Plain(405, ..) => Who::Rest,

@@ -1,4 +1,5 @@
-//! Whole stacks in three orders on real sockets: by themselves, around axum's router, and inside of its routing.
+//! Whole stacks in three orders on real sockets: by themselves, around axum's router, and inside of
+//! its routing.
 
 use std::convert::Infallible;
 
@@ -12,8 +13,9 @@ use crate::{
     support::{Server, VERSIONS},
 };
 
-/// The one of ARCHITECTURE.md; one in which what answers stands outside of what changes answers; and one with the exception layer in the
-/// middle. Without an exception layer around the routes a server would break off the connection.
+/// The order of ARCHITECTURE.md; one in which the layers that respond are outside of the layers
+/// that change responses; and one with the exception layer in the middle. Without an exception
+/// layer around the routes a server would break off the connection.
 const ORDERS: [[Kind; 7]; 3] = [
     [
         Kind::Exception,
@@ -51,7 +53,7 @@ enum Axum {
     Outside,
 }
 
-/// For a server, which has nobody to give an error to. In these orders there is none.
+/// For a server, which cannot pass an error on. These orders have no error.
 fn infallible<B>(
     stack: Stack,
 ) -> impl Service<Request<B>, Response = http::Response<Body>, Error = Infallible, Future: Send>
@@ -117,7 +119,7 @@ async fn all_requests(axum: Axum) {
                 });
                 Order(order).check(&authority, path, (who, what), &came, &notes);
             }
-            // The last one was broken off; the server goes on.
+            // The last response was broken off; the server still works.
             let got = server.get(version, "/page").await;
             assert_eq!(got.text(), "<p>\n<p>\n");
             assert_eq!(got.header("content-type"), Some("text/html"));
@@ -128,16 +130,16 @@ async fn all_requests(axum: Axum) {
 }
 
 #[tokio::test]
-async fn a_stack_on_a_socket_answers_as_it_does_without_one() {
+async fn a_stack_on_a_socket_responds_as_without_one() {
     all_requests(Axum::Not).await;
 }
 
 #[tokio::test]
-async fn a_stack_around_axums_router_answers_as_around_any_app() {
+async fn a_stack_around_axums_router_responds_as_around_any_service() {
     all_requests(Axum::Inside).await;
 }
 
 #[tokio::test]
-async fn a_stack_inside_of_axums_routing_answers_as_around_it() {
+async fn a_stack_inside_of_axums_routing_responds_as_around_it() {
     all_requests(Axum::Outside).await;
 }

@@ -1,4 +1,4 @@
-//! Stacks of one type, made of layers in any order, with what they have told.
+//! Stacks of one type, made of layers in any order, with their notes.
 
 use std::{
     convert::Infallible,
@@ -27,7 +27,8 @@ pub(crate) const HELLO: Key<&'static str> = Key::new("orders.hello");
 pub(crate) const PREFIX: &str = "yikes: ";
 pub(crate) const MOUNTED_AT: &str = "/at";
 
-/// Any service, whatever it is made of. It may fail, so that layers may stand outside of the exception layer.
+/// Any service, whatever its type. It may fail, so that layers may be outside of the exception
+/// layer.
 pub(crate) type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
 pub(crate) fn boxed<S, B>(service: S) -> Stack
@@ -55,7 +56,7 @@ pub(crate) enum Kind {
     Mount,
 }
 
-/// Without the mount, which changes who can answer.
+/// Without the mount, which changes the services that can respond.
 pub(crate) const UNMOUNTED: [Kind; 7] = [
     Kind::Exception,
     Kind::Hooks,
@@ -66,16 +67,16 @@ pub(crate) const UNMOUNTED: [Kind; 7] = [
     Kind::Dispatch,
 ];
 
-/// What the layers of a stack have told since it was last taken.
+/// The notes of the layers of a stack since they were last taken.
 #[derive(Clone, Default)]
 pub(crate) struct Told(Arc<Mutex<Notes>>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) incidents: Vec<Incident>,
-    /// Of each request that the hook was entered with, how it ended.
+    /// The end of each request that entered the hook.
     pub(crate) ends: Vec<Outcome>,
-    /// Of each request that the hook was entered with, whether it has seen the route.
+    /// Whether the hook has seen the route, for each request that entered it.
     pub(crate) routes: Vec<bool>,
     pub(crate) violations: Vec<Violation>,
 }
@@ -175,7 +176,7 @@ impl Layers {
         self.stack_on(order, boxed(service_fn(rest)))
     }
 
-    /// The same on a service of one's own.
+    /// The same around another service.
     pub(crate) fn stack_on(&self, order: &[Kind], inner: Stack) -> Stack {
         let outward = order.iter().rev();
         let inner = self.lint(inner);
@@ -198,7 +199,7 @@ pub(crate) fn permutations<T: Copy>(of: &[T]) -> Vec<Vec<T>> {
     each.collect()
 }
 
-/// The panics that are part of a test say nothing.
+/// The panics that are part of a test print nothing.
 fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -235,7 +236,7 @@ pub(crate) fn not_found() -> Response<Body> {
     response
 }
 
-/// What the app that answers sees of the layers around it, a line each.
+/// The layers that the responding app sees around it, a line each.
 fn seen(who: &str, request: Request<Body>) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let hello = parts.environ(&HELLO).copied().unwrap_or("-");
@@ -250,7 +251,7 @@ fn seen(who: &str, request: Request<Body>) -> Response<Body> {
     }
 }
 
-/// The app before the others: it begins to read what is sent to it, and then has no answer.
+/// The first service: it begins to read the body, and then responds with 404.
 pub(crate) async fn files(mut request: Request<Body>) -> Answer {
     if request.uri().path() == "/file" {
         return Ok(seen("files", request));
@@ -265,7 +266,7 @@ async fn endpoint(request: Request<Body>) -> Answer {
     Ok(seen("endpoint", request))
 }
 
-/// Answers with what it got, and with the trailer.
+/// Responds with the body that it got, and with the trailer.
 pub(crate) async fn upload(request: Request<Body>) -> Answer {
     let body = request.into_body().collect().await?;
     let trailer = body.trailers().and_then(|trailers| trailers.get("x-sum"));
@@ -291,7 +292,7 @@ async fn breaks_off(_: Request<Body>) -> Answer {
         Ok(Frame::data(Bytes::from("two"))),
         Err(DISK),
     ];
-    // A server that is not given the time to send the head sends nothing at all.
+    // A server that has no time to send the head sends nothing at all.
     let frames = stream::iter(frames).then(async |frame| {
         if frame.is_err() {
             tokio::task::yield_now().await;

@@ -32,7 +32,7 @@ def installed():
 
 
 class Application:
-    """The Python side: one process that answers, and one that looks after it."""
+    """The Python side: one process that responds, and one that restarts it."""
 
     def __init__(self, bind):
         self.bind = bind
@@ -154,7 +154,7 @@ def an_application_that_dies_in_the_middle(site, application):
         raise AssertionError("the body looks whole")
     except (http.client.IncompleteRead, ConnectionError):
         pass
-    # gunicorn starts another process, and the server has gone on meanwhile.
+    # gunicorn starts another process, and the server has worked meanwhile.
     assert site.ask("GET", "/hello/John")[0] == 200
     wait_for(lambda: site.ask("GET", "/")[0] == 200, "the next worker")
 

@@ -1,4 +1,4 @@
-"""A site under load whose file is rewritten a hundred times, thirty of them broken; then a thousand reloads more, and how much memory is left.
+"""A site under load whose file is rewritten a hundred times, thirty of them broken; then a thousand reloads more, and the memory afterwards.
 
 Run by `just reload`, which builds the command first. wrk is from Debian's packages.
 """
@@ -68,7 +68,7 @@ class Site:
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
-        """What it says of reloads; the rest, a line for each request, is read so that it goes on."""
+        """Its lines about reloads. The lines of requests are read too, so that it is not blocked."""
         for line in self.process.stderr:
             if "is rebuilt" in line or " --> " in line:
                 self.told.put(line.strip())

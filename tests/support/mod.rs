@@ -26,12 +26,12 @@ pub(crate) struct Server {
     task: JoinHandle<std::io::Result<()>>,
 }
 
-/// What came back.
+/// The response.
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// The bytes, or what broke the body off.
+    /// The bytes, or the error that broke the body off.
     pub(crate) body: Result<Bytes, hyper::Error>,
 }
 
@@ -63,7 +63,7 @@ impl Server {
         Self { address, end, task }
     }
 
-    /// Ends it, and says whether all requests were finished.
+    /// Ends it, and returns whether all requests were finished.
     pub(crate) async fn stop(self) -> std::io::Result<()> {
         self.end.signal();
         self.task.await.unwrap()

@@ -170,7 +170,7 @@ use crate::{
 /// Around an `axum::Router`, the wrapped service's error is `Infallible`. Give it the error type of
 /// the files with `.map_err`, and put `ExceptionLayer` of tower-exception around the whole. Around
 /// the files alone, it would make a 500 of their errors before `.on_error` sees them. The whole
-/// program is the recipe "Files before axum's routes" in the repository's `docs/recipes.md`.
+/// program is the guide `docs/guides/files.md` of the repository.
 #[derive(Clone)]
 pub struct CascadeLayer<A> {
     services: Vec<A>,

@@ -4,7 +4,7 @@ use http::{Response, StatusCode};
 
 use crate::program::Program;
 
-/// Both programs of a layer, which listen where their argument says.
+/// Both programs of a layer, which listen on the address in their argument.
 async fn both(axum: &str, hyper: &str) -> [Program; 2] {
     [
         Program::start_by(axum, &["127.0.0.1:0"]).await,
@@ -36,7 +36,7 @@ async fn body_rewrite_changes_the_body_and_its_headers() {
 }
 
 #[tokio::test]
-async fn cascade_asks_the_next_one_with_the_whole_request() {
+async fn cascade_passes_the_whole_request_to_the_next_service() {
     let [axum, hyper] = both(
         env!("CARGO_BIN_EXE_axum-cascade"),
         env!("CARGO_BIN_EXE_hyper-cascade"),
@@ -100,7 +100,7 @@ async fn environ_has_the_value_and_the_mount() {
 }
 
 #[tokio::test]
-async fn exception_answers_with_the_id_that_is_in_the_log() {
+async fn exception_responds_with_the_id_that_is_in_the_log() {
     let [axum, hyper] = both(
         env!("CARGO_BIN_EXE_axum-exception"),
         env!("CARGO_BIN_EXE_hyper-exception"),
@@ -128,7 +128,7 @@ async fn exception_answers_with_the_id_that_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn hooks_answer_add_and_are_told_the_end() {
+async fn hooks_respond_add_headers_and_get_the_outcome() {
     let [axum, mut hyper] = both(
         env!("CARGO_BIN_EXE_axum-hooks"),
         env!("CARGO_BIN_EXE_hyper-hooks"),
@@ -151,7 +151,7 @@ async fn hooks_answer_add_and_are_told_the_end() {
 }
 
 #[tokio::test]
-async fn lint_says_which_rule_is_broken() {
+async fn lint_reports_which_rule_is_broken() {
     let [mut axum, mut hyper] = both(
         env!("CARGO_BIN_EXE_axum-lint"),
         env!("CARGO_BIN_EXE_hyper-lint"),

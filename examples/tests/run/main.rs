@@ -1,4 +1,4 @@
-//! Runs the examples as a person would: starts the program, talks to it, reads its log, ends it.
+//! Runs the examples as a user does: starts the program, sends requests, reads its log, ends it.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,3 +10,4 @@ mod program;
 mod programs;
 mod rejections;
 mod rest_and_grpc;
+mod start;

@@ -1,4 +1,4 @@
-//! An example that runs, and how a person talks to it.
+//! An example that runs, and the requests of its users.
 
 use std::{process::Stdio, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long anything may take before the test gives up.
+/// The time after which the test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Program {
@@ -35,7 +35,7 @@ impl Program {
     pub(crate) async fn start_by(path: &str, args: &[&str]) -> Self {
         let mut child = Command::new(path)
             .args(args)
-            // A long backtrace would fill the pipe, which is read only when there is a log to be read.
+            // A long backtrace would fill the pipe, which is read only if a test reads the log.
             .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

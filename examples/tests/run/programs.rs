@@ -1,4 +1,4 @@
-//! The larger examples, each by what it shows.
+//! The larger examples, and what each of them shows.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn link_tutorial_routes_counts_and_denies() {
 }
 
 #[tokio::test]
-async fn authentication_asks_who_it_is() {
+async fn authentication_rejects_unknown_users() {
     let app = Program::start(env!("CARGO_BIN_EXE_authentication")).await;
     let basic = |credentials| [("authorization", credentials)];
     for denied in [
@@ -142,7 +142,7 @@ app egg:minimal#main  [app:minimal] minimal.ini:6
 }
 
 #[tokio::test]
-async fn site_serves_logs_its_incidents_and_goes_on() {
+async fn site_serves_and_logs_its_incidents() {
     let mut site = Program::start(env!("CARGO_BIN_EXE_site")).await;
     let page = std::fs::read(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -186,7 +186,7 @@ async fn site_finishes_what_it_has_begun_after_a_signal() {
             .unwrap();
         assert_eq!(told, *b"HTTP/1.1 100 Continue\r\n\r\n");
 
-        // Somebody who never says anything is not waited for.
+        // A client that sends nothing does not delay the end.
         let _silent = TcpStream::connect(address).await.unwrap();
 
         let pid = site.child.id().unwrap().to_string();
@@ -224,7 +224,7 @@ async fn site_finishes_what_it_has_begun_after_a_signal() {
 async fn key_adder_greets_with_what_the_layers_have_left() {
     let program = Program::start(env!("CARGO_BIN_EXE_key-adder")).await;
     assert_eq!(program.get("/").await.body(), "Hello World\n");
-    // One of both layers is only around the route before.
+    // One of the two layers is only around the earlier route.
     assert_eq!(program.get("/alone").await.body(), "Hello nobody\n");
 }
 
@@ -505,7 +505,7 @@ async fn two_fallbacks_each_have_their_own() {
 }
 
 #[tokio::test]
-async fn app_in_handler_shows_the_app_to_whom_it_may() {
+async fn app_in_handler_shows_the_app_to_allowed_clients() {
     let app = Program::start(env!("CARGO_BIN_EXE_app-in-handler")).await;
     assert_eq!(
         app.get("/docs/notes.txt").await.status(),

@@ -29,20 +29,20 @@ async fn rejections_axum_has_json_for_what_is_not_mounted() {
 async fn rejections_tonic_has_a_status_for_an_unknown_host() {
     let program = Program::start(env!("CARGO_BIN_EXE_rejections-tonic")).await;
     let endpoint = Endpoint::from_shared(program.url.clone()).unwrap();
-    let status = call(endpoint.clone()).await;
+    let status = call(endpoint.clone(), "/test.Service/Method").await;
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert_eq!(status.message(), "127.0.0.1 is not served here");
     assert_eq!(status.metadata().get("served").unwrap(), "localhost");
     // The routes have no service.
     let served = endpoint.origin("http://localhost".parse().unwrap());
-    let status = call(served).await;
+    let status = call(served, "/test.Service/Method").await;
     assert_eq!((status.code(), status.message()), (Code::Unimplemented, ""));
 }
 
-async fn call(endpoint: Endpoint) -> Status {
+pub(crate) async fn call(endpoint: Endpoint, path: &'static str) -> Status {
     let mut client = Grpc::new(endpoint.connect().await.unwrap());
     client.ready().await.unwrap();
-    let path = "/test.Service/Method".parse().unwrap();
+    let path = http::uri::PathAndQuery::from_static(path);
     let response = client.unary(Request::new(()), path, Empty).await;
     response.unwrap_err()
 }
