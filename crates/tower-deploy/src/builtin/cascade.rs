@@ -1,4 +1,5 @@
-//! `egg:tower#cascade`: Paste's cascade, as a composite, and as a filter whose last app is the one that it is around.
+//! `egg:tower#cascade`: Paste's cascade, as a composite, and as a filter, whose last app is the one
+//! that it wraps.
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ struct Cascade {
     x_cascade_header: bool,
 }
 
-/// In errors of its own, a number that is no status is one.
+/// A number that is not checked yet, so that an invalid status has an error of its own.
 #[derive(Deserialize, Serialize)]
 struct StatusNumber(u16);
 
@@ -45,7 +46,7 @@ const OPTIONS: [&str; 4] = [
     "x_cascade_header",
 ];
 
-/// The apps, in their order: `app2` comes before `app10`.
+/// Returns the apps in their order: `app2` comes before `app10`.
 // DIFFERENCE: Paste sorts these keys as strings.
 pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<Named>, Error> {
     let mut named = Vec::new();
@@ -65,7 +66,7 @@ pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<
     Ok(named)
 }
 
-/// A key in pieces that compare as people count: digits as numbers.
+/// Returns a key in pieces that compare as people count, with digits as numbers.
 fn natural(key: &str) -> Vec<(&str, usize, &str)> {
     let mut pieces = Vec::new();
     let mut rest = key;

@@ -1,4 +1,4 @@
-//! The filters that are this project's layers.
+//! The filters that are layers of this project.
 
 use std::convert::Infallible;
 
@@ -24,7 +24,7 @@ use crate::{
 pub(super) fn environ(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
     let mut layers = Vec::new();
     for (name, value) in local.iter() {
-        // What nobody should see is seen in no trace and on no page.
+        // A secret is shown in no trace and on no page.
         let key = match value.is_secret || is_secret(name) {
             true => Key::<String>::parse_secret(name),
             false => Key::parse(name),
@@ -149,8 +149,10 @@ fn loopback() -> Vec<String> {
     ["127.0.0.0/8", "::1"].map(str::to_owned).into()
 }
 
-/// `egg:PasteDeploy#prefix`: where the proxy in front serves this app. What the proxy leaves of it on the path is taken off here.
-// DIFFERENCE: PasteDeploy believes everybody's X-Forwarded headers, this only those of `trusted`.
+/// `egg:PasteDeploy#prefix`: the prefix at which the proxy in front serves this app. It is stripped
+/// from the path if the proxy leaves it there.
+// DIFFERENCE: PasteDeploy believes the X-Forwarded headers of every peer, this only those of
+// `trusted`.
 pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filter, Error> {
     let mut layer = OriginLayer::new()
         .trusted(settings.trusted)
@@ -183,7 +185,7 @@ pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filt
     }))
 }
 
-/// As a mount sees it: segment by segment, each decoded.
+/// Returns whether a path is below a prefix, as a mount compares them: decoded segments.
 fn is_below(path: &str, prefix: &str) -> bool {
     let decoded = |segment| {
         percent_decode_str(segment)
@@ -239,7 +241,7 @@ fn html() -> Vec<String> {
     vec!["text/html".to_owned()]
 }
 
-/// `egg:tower#replace`: a fixed string in the place of another.
+/// `egg:tower#replace`: replaces one string by another.
 pub(super) fn replace(_: &Settings, settings: Replacement) -> Result<Filter, Error> {
     let pair = [(unquoted(&settings.replace), unquoted(&settings.with))];
     let replace = match settings.ignoring_case {
@@ -266,7 +268,7 @@ pub(super) struct Exception {
     append_traceback: bool,
 }
 
-/// `egg:tower#exception`: whatever goes wrong is one incident, told to `tracing`.
+/// `egg:tower#exception`: each panic and each error is one incident, which goes to `tracing`.
 pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Error> {
     if settings.append_traceback && !settings.debug {
         let error = Error::setting("append_traceback", "it shows something with `debug` only");
@@ -332,7 +334,7 @@ pub(super) fn hooks(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
     }))
 }
 
-/// `egg:tower#lint`: tells `tracing` who breaks a contract, for development.
+/// `egg:tower#lint`: reports broken contracts to `tracing`, for development.
 pub(super) fn lint(_: &Settings, (): ()) -> Result<Filter, Infallible> {
     let layer = LintLayer::new().report(|violation| tracing::error!("{violation}"));
     Ok(Filter::new(layer))

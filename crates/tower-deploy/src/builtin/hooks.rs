@@ -1,4 +1,4 @@
-//! The hooks that are built in.
+//! The built-in hooks.
 
 use std::{convert::Infallible, ops::ControlFlow, time::Instant};
 
@@ -9,7 +9,8 @@ use tower_hooks::Hook;
 
 use crate::Settings;
 
-/// `egg:tower#server-timing`: how long the app took until it had a head, in the header `Server-Timing` (W3C), which browsers show.
+/// `egg:tower#server-timing`: the time until the app had a head, in the header `Server-Timing`
+/// (W3C), which browsers show.
 pub(super) struct ServerTiming;
 
 pub(super) fn server_timing(_: &Settings, (): ()) -> Result<ServerTiming, Infallible> {

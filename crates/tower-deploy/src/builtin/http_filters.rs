@@ -1,4 +1,4 @@
-//! The filters that are tower-http's layers.
+//! The filters that are layers of tower-http.
 
 use std::{convert::Infallible, fmt, time::Duration};
 
@@ -29,13 +29,13 @@ pub(super) fn trace(_: &Settings, (): ()) -> Result<Filter, Infallible> {
     Ok(Filter::from_fn(|app| Ok::<_, Infallible>(access_log(app))))
 }
 
-/// Method, target, status and the time that it took.
+/// Logs the method, the target, the status and the time of each request.
 pub(crate) fn access_log(app: App) -> App {
     let span = |request: &Request<_>| {
         tracing::info_span!(
             "request",
             method = %request.method(),
-            // Without the query, which may have secrets in it, and without what a terminal would take for more than letters.
+            // Without the query, which may have secrets in it, and without control characters.
             path = %utf8_percent_encode(request.uri().path(), CONTROLS),
         )
     };
@@ -111,7 +111,7 @@ fn unavailable() -> u16 {
     503
 }
 
-/// `egg:tower#timeout`: how long an app may take until it has the head of its answer.
+/// `egg:tower#timeout`: the longest time until an app has the head of its response.
 pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, Error> {
     let status = StatusCode::from_u16(settings.status).ok();
     let status = status.filter(|status| status.is_client_error() || status.is_server_error());
@@ -151,7 +151,7 @@ impl Default for RequestId {
     }
 }
 
-/// `egg:tower#request-id`: the request's own id, or a new one, for the app and in the answer.
+/// `egg:tower#request-id`: the request's own id, or a new one, for the app and in the response.
 pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, Error> {
     let header = HeaderName::try_from(&settings.header).map_err(|_| {
         let message = format!("`{}` is not a header's name", settings.header);
@@ -165,7 +165,7 @@ pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, Er
 
 #[derive(Deserialize, Serialize)]
 pub(super) struct Cors {
-    /// `*` is everybody.
+    /// `*` is every origin.
     origins: Vec<String>,
     #[serde(default)]
     methods: Vec<String>,
@@ -231,7 +231,7 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-/// As browsers write it (RFC 6454, section 6.2), or it would match nobody's.
+/// Returns an origin. It must be written as browsers write it (RFC 6454, section 6.2).
 fn origin(text: &String) -> Result<HeaderValue, Error> {
     let rest = text.split_once("://").map(|(_, rest)| rest);
     let is_origin = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#']));
@@ -262,7 +262,7 @@ fn header_names(words: &[String], key: &str) -> Result<Vec<HeaderName>, Error> {
     words.iter().map(read).collect()
 }
 
-/// What makes a message broken if it is not so.
+/// Headers that break a message if they are wrong.
 const FRAMING: [&str; 7] = [
     "connection",
     "content-length",

@@ -1,4 +1,5 @@
-//! `egg:tower#router` and `egg:tower#dispatch`: routes to apps, as an app, and as a filter that lets everything else through.
+//! `egg:tower#router` and `egg:tower#dispatch`: routes to apps, as an app, and as a filter, where
+//! other requests fall through.
 
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_hooks::HooksLayer;

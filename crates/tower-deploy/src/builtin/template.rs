@@ -6,7 +6,8 @@ use http::request::Parts;
 use tower_dispatch::UrlArgs;
 use tower_environ::{EnvironExt, Key};
 
-/// Text in which `{name}` is a path parameter and `{some.name}` a value of the environ. What names nothing stays as it is.
+/// Text in which `{name}` is a path parameter and `{some.name}` a value of the environ. Other braces
+/// stay as they are.
 pub(super) struct Template {
     pieces: Vec<Piece>,
 }
@@ -43,7 +44,8 @@ impl Template {
         Self { pieces }
     }
 
-    /// `escape` makes a value fit for where it will stand, or says that nothing makes it.
+    /// Fills in the values. `escape` returns a value as it may stand in the text, or `None` if it may
+    /// not.
     pub(super) fn fill(
         &self,
         request: &Parts,
@@ -72,7 +74,7 @@ impl Template {
     }
 }
 
-/// What stands in braces, if that can be a name.
+/// Returns the piece for a text in braces, if that can be a name.
 fn named(braced: &str) -> Option<Piece> {
     let name = &braced[1..braced.len() - 1];
     if let Ok(key) = Key::parse(name) {

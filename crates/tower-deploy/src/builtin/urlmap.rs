@@ -1,4 +1,5 @@
-//! `egg:tower#urlmap`: Paste's URLMap. Apps by host and the beginning of the path; the most specific host counts, and of its paths the longest.
+//! `egg:tower#urlmap`: Paste's URLMap. Apps by host and the beginning of the path. The most specific
+//! host counts, and the longest of its paths.
 
 use std::{cmp::Reverse, collections::HashMap, convert::Infallible, sync::Arc};
 
@@ -22,7 +23,8 @@ use crate::{
 
 const NOT_FOUND: &str = "not_found_app";
 
-/// Every setting names an app; the app for what is nowhere may also be a global one, and is made first.
+/// Returns the app of each setting. The one for other paths may also be a global setting, and is
+/// built first.
 pub(super) fn names(
     global: &Settings,
     local: &Settings,
@@ -42,7 +44,7 @@ pub(super) fn names(
     not_found.map(Ok).into_iter().chain(others).collect()
 }
 
-/// What a key says: `domain example.org port 8080 /path`.
+/// A key in its parts: `domain example.org port 8080 /path`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct At {
     /// In lower case; empty for all.
@@ -142,7 +144,7 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
     )))
 }
 
-/// The apps of one host, the longest path first, and what comes after them.
+/// Returns an app of the apps of one host, the longest path first. Other requests go to `next`.
 fn mounted(mut own: Vec<(&At, &App)>, next: App) -> Result<App, Error> {
     own.sort_by_key(|(at, _)| Reverse(at.path.len()));
     let builder = own
@@ -185,7 +187,8 @@ impl UrlMap {
     }
 }
 
-/// The host that is asked for, in lower case, and its port: as an `Origin` says that somebody further out has found, or else as the request does.
+/// Returns the requested host, in lower case, and its port. An `Origin` from an outer layer is
+/// stronger than the request.
 fn host(request: &Request<Body>) -> Option<(String, u16)> {
     let origin = request.extensions().get::<Origin>();
     if let Some((origin, host)) = origin.and_then(|origin| Some((origin, origin.host()?))) {
