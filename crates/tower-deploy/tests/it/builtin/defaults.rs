@@ -18,7 +18,7 @@ const README: &str = include_str!("../../../README.md");
 
 /// Each setting that may be left out: its row in the README's tables, its name, and the rest of
 /// what stands in the parentheses. A row has a test below, or the one that its last word names.
-const DEFAULTS: [(&str, &str, &str); 50] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 50] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
