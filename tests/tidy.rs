@@ -642,7 +642,7 @@ fn after(change: impl FnOnce(&Path)) -> Vec<String> {
     )
     .unwrap();
     fs::write(folder.join("tests/it/contract.rs"), "contract::check(…)").unwrap();
-    fs::write(folder.join("RULES.md"), "**LINT-1** One rule.\n").unwrap();
+    fs::write(folder.join("RULES.md"), "- **LINT-1** One rule.\n").unwrap();
     fs::write(folder.join("tests/it/rules.rs"), "fn lint_1_is_one_rule").unwrap();
     for place in [&root, &folder] {
         fs::write(place.join("LICENSE-MIT"), "mit").unwrap();
@@ -913,7 +913,7 @@ fn prose_and_rules_are_checked() {
         ["tower-lint: write its rules into a RULES.md, each with an id"]
     );
     assert_eq!(
-        rules("**LINT-1** One. **LINT-2** Two."),
+        rules("- **LINT-1** One.\n- **LINT-2** Two.\n"),
         ["tower-lint: no test begins with `lint_2_`: write one for the rule"]
     );
     let test = after(|root| {
