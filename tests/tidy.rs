@@ -218,6 +218,10 @@ fn readme_is_the_crate_doc(root: &Path) -> Vec<String> {
                 "{name}: let the first line of its README.md be its description, word for word"
             ));
         }
+        let lines = readme.lines().count();
+        if lines > 100 {
+            wrong.push(format!("{name}: its README.md has {lines} lines: at most 100"));
+        }
         let lib = read(folder.join("src/lib.rs"));
         if !lib.starts_with("#![doc = include_str!(\"../README.md\")]") {
             wrong.push(format!(
