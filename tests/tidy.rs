@@ -220,7 +220,9 @@ fn readme_is_the_crate_doc(root: &Path) -> Vec<String> {
         }
         let lines = readme.lines().count();
         if lines > 100 {
-            wrong.push(format!("{name}: its README.md has {lines} lines: at most 100"));
+            wrong.push(format!(
+                "{name}: its README.md has {lines} lines: at most 100"
+            ));
         }
         let lib = read(folder.join("src/lib.rs"));
         if !lib.starts_with("#![doc = include_str!(\"../README.md\")]") {
