@@ -32,13 +32,13 @@ use tokio::{
 use tower::{Layer, ServiceBuilder, service_fn};
 use tower_dispatch::{Dispatch, UrlArgs};
 use tower_exception::ExceptionLayer;
-use tower_hooks::{Hook, HooksLayer, Outcome};
+use tower_hooks::{Hook, HooksLayer, Outcome, OutcomeKind};
 
 use crate::support::{Http, Server, VERSIONS};
 
 /// Writes down how each request ended, and denies what is below `/denied`.
 #[derive(Clone, Default)]
-struct Ends(Arc<Mutex<Vec<(String, Outcome)>>>);
+struct Ends(Arc<Mutex<Vec<(String, OutcomeKind)>>>);
 
 impl Hook for Ends {
     type State = String;
@@ -60,18 +60,18 @@ impl Hook for Ends {
     }
 
     fn finish(&self, path: String, outcome: Outcome) {
-        self.0.lock().unwrap().push((path, outcome));
+        self.0.lock().unwrap().push((path, outcome.kind()));
     }
 }
 
 impl Ends {
-    fn first(&self) -> Option<(String, Outcome)> {
+    fn first(&self) -> Option<(String, OutcomeKind)> {
         let mut ends = self.0.lock().unwrap();
         (!ends.is_empty()).then(|| ends.remove(0))
     }
 
     /// The next that has ended.
-    async fn next(&self) -> (String, Outcome) {
+    async fn next(&self) -> (String, OutcomeKind) {
         for _ in 0..500 {
             if let Some(end) = self.first() {
                 return end;
@@ -132,24 +132,24 @@ async fn what_a_server_sends_whole_is_completed() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     let table = [
-        (Method::GET, "/whole", 200, Outcome::Completed),
-        (Method::GET, "/empty", 200, Outcome::Completed),
-        (Method::HEAD, "/whole", 200, Outcome::Completed),
-        (Method::HEAD, "/chunks", 200, Outcome::Completed),
-        (Method::GET, "/nothing", 204, Outcome::Completed),
-        (Method::GET, "/copy", 304, Outcome::Completed),
-        (Method::GET, "/chunks", 200, Outcome::Completed),
-        (Method::GET, "/told", 200, Outcome::Completed),
-        (Method::GET, "/nowhere", 404, Outcome::Completed),
-        (Method::GET, "/denied", 401, Outcome::Aborted),
-        (Method::HEAD, "/denied", 401, Outcome::Aborted),
-        (Method::GET, "/breaks", 200, Outcome::Failed),
+        (Method::GET, "/whole", 200, OutcomeKind::Completed),
+        (Method::GET, "/empty", 200, OutcomeKind::Completed),
+        (Method::HEAD, "/whole", 200, OutcomeKind::Completed),
+        (Method::HEAD, "/chunks", 200, OutcomeKind::Completed),
+        (Method::GET, "/nothing", 204, OutcomeKind::Completed),
+        (Method::GET, "/copy", 304, OutcomeKind::Completed),
+        (Method::GET, "/chunks", 200, OutcomeKind::Completed),
+        (Method::GET, "/told", 200, OutcomeKind::Completed),
+        (Method::GET, "/nowhere", 404, OutcomeKind::Completed),
+        (Method::GET, "/denied", 401, OutcomeKind::Aborted),
+        (Method::HEAD, "/denied", 401, OutcomeKind::Aborted),
+        (Method::GET, "/breaks", 200, OutcomeKind::Failed),
     ];
     for version in VERSIONS {
         for (method, path, status, outcome) in &table {
             let got = server.send(version, method.clone(), path, "").await;
             assert_eq!(got.status, *status, "{version:?} {method} {path}");
-            assert_eq!(got.body.is_err(), *outcome == Outcome::Failed, "{path}");
+            assert_eq!(got.body.is_err(), *outcome == OutcomeKind::Failed, "{path}");
             let end = ends.next().await;
             let expected = ((*path).to_owned(), *outcome);
             assert_eq!(end, expected, "{version:?} {method}");
@@ -158,7 +158,10 @@ async fn what_a_server_sends_whole_is_completed() {
     let url = server.uri("/ws").replace("http:", "ws:");
     let (socket, response) = tokio_tungstenite::connect_async(url).await.unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    assert_eq!(ends.next().await, ("/ws".to_owned(), Outcome::Completed));
+    assert_eq!(
+        ends.next().await,
+        ("/ws".to_owned(), OutcomeKind::Completed)
+    );
     drop(socket);
     server.stop().await.unwrap();
 }
@@ -177,13 +180,13 @@ async fn a_client_that_goes_away_is_cancelled() {
         stream.read_exact(&mut vec![0; takes]).await.unwrap();
         sleep(Duration::from_millis(50)).await;
         drop(stream);
-        assert_eq!(ends.next().await, (path.to_owned(), Outcome::Cancelled));
+        assert_eq!(ends.next().await, (path.to_owned(), OutcomeKind::Cancelled));
 
         // Over HTTP/2 it takes back one request of many.
         let request = Request::get(server.uri(path)).body(Full::<Bytes>::default());
         let got = server.request(Http::Two, request.unwrap());
         assert!(timeout(Duration::from_millis(100), got).await.is_err());
-        assert_eq!(ends.next().await, (path.to_owned(), Outcome::Cancelled));
+        assert_eq!(ends.next().await, (path.to_owned(), OutcomeKind::Cancelled));
     }
     assert_eq!(server.get(Http::One, "/whole").await.text(), "whole");
     server.stop().await.unwrap();
@@ -199,9 +202,15 @@ async fn a_panic_is_a_500_further_out_and_panicked_here() {
     let server = Server::start(app).await;
     for version in VERSIONS {
         assert_eq!(server.get(version, "/panics").await.status, 500);
-        assert_eq!(ends.next().await, ("/panics".to_owned(), Outcome::Panicked));
+        assert_eq!(
+            ends.next().await,
+            ("/panics".to_owned(), OutcomeKind::Panicked)
+        );
         assert_eq!(server.get(version, "/whole").await.status, 200);
-        assert_eq!(ends.next().await, ("/whole".to_owned(), Outcome::Completed));
+        assert_eq!(
+            ends.next().await,
+            ("/whole".to_owned(), OutcomeKind::Completed)
+        );
     }
     server.stop().await.unwrap();
 }

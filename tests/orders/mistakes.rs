@@ -13,7 +13,7 @@ use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{Environ, EnvironLayer, MountLayer};
 use tower_exception::{ExceptionLayer, Incident, SnapshotLayer};
-use tower_hooks::{HooksLayer, Outcome};
+use tower_hooks::{HooksLayer, OutcomeKind};
 use tower_http::{
     compression::CompressionLayer, limit::RequestBodyLimitLayer,
     map_request_body::MapRequestBodyLayer, timeout::TimeoutLayer,
@@ -231,7 +231,10 @@ async fn a_timeout_is_no_incident_on_either_side_and_hooks_outside_of_it_see_an_
     let outside = boxed((told.exception(), hooks()).layer(never.clone()));
     let outside = boxed(timeout().layer(outside));
     let inside = boxed((told.exception(), hooks(), timeout()).layer(never));
-    for (stack, end) in [(outside, Outcome::Cancelled), (inside, Outcome::Completed)] {
+    for (stack, end) in [
+        (outside, OutcomeKind::Cancelled),
+        (inside, OutcomeKind::Completed),
+    ] {
         assert_eq!(answered(&stack, Method::GET, "/").await.status, 504);
         let notes = told.take();
         assert!(notes.incidents.is_empty());

@@ -18,7 +18,7 @@ use tower_deploy::Body;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, UrlArgs};
 use tower_environ::{EnvironExt, EnvironLayer, Key, MountExt, MountLayer};
 use tower_exception::{ExceptionLayer, Incident};
-use tower_hooks::{Hook, HooksLayer, Outcome};
+use tower_hooks::{Hook, HooksLayer, Outcome, OutcomeKind};
 use tower_http::map_request_body::MapRequestBodyLayer;
 use tower_lint::{LintLayer, Violation};
 use tower_origin::{Origin, OriginLayer};
@@ -74,7 +74,7 @@ pub(crate) struct Told(Arc<Mutex<Notes>>);
 pub(crate) struct Notes {
     pub(crate) incidents: Vec<Incident>,
     /// Of each request that the hook was entered with, how it ended.
-    pub(crate) ends: Vec<Outcome>,
+    pub(crate) ends: Vec<OutcomeKind>,
     /// Of each request that the hook was entered with, whether it has seen the route.
     pub(crate) routes: Vec<bool>,
     pub(crate) violations: Vec<Violation>,
@@ -118,7 +118,7 @@ impl Hook for Told {
     }
 
     fn finish(&self, (): (), outcome: Outcome) {
-        self.note(|notes| notes.ends.push(outcome));
+        self.note(|notes| notes.ends.push(outcome.kind()));
     }
 }
 

@@ -199,10 +199,7 @@ impl Node {
                 Maker::Hook(make) => {
                     let parts = Parts { parts, options };
                     let hook = self.make(|| make(&self.global, &self.local, &parts))?;
-                    Ok(match options.traced {
-                        true => trace::hook(title(self), hook),
-                        false => hook,
-                    })
+                    Ok(hook(options.traced.then(|| title(self))))
                 }
                 _ => self.wrong("hook"),
             },

@@ -10,6 +10,7 @@ use crate::{
     error::did_you_mean,
     ini::Read,
     named::{Named, none, whole_values},
+    trace,
 };
 
 /// Makes something of what is global, of a section's settings, and of what these name.
@@ -30,9 +31,12 @@ pub(crate) enum Maker {
     App(Make<App>),
     Composite(Make<App>),
     Filter(Make<Filter>),
-    Hook(Make<BoxHook>),
+    Hook(Make<MadeHook>),
     Server(Make<Server>),
 }
+
+/// A hook that is made. It is traced if it is given a title.
+pub(crate) type MadeHook = Box<dyn FnOnce(Option<String>) -> BoxHook>;
 
 /// What a factory makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +115,13 @@ where
     Box::new(move |global, local, _| make(global, from_settings(local)?).map_err(failed))
 }
 
+fn made_hook(hook: impl Hook) -> MadeHook {
+    Box::new(|title| match title {
+        Some(title) => trace::hook(title, hook),
+        None => BoxHook::new(hook),
+    })
+}
+
 impl Registry {
     /// Without a name.
     #[must_use]
@@ -180,7 +191,7 @@ impl Registry {
         H: Hook,
         E: Into<BoxError>,
     {
-        let make = typed(move |global, settings| make(global, settings).map(BoxHook::new));
+        let make = typed(move |global, settings| make(global, settings).map(made_hook));
         self.add(name, none, Maker::Hook(make))
     }
 

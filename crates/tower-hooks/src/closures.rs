@@ -1,4 +1,4 @@
-use std::{fmt, future::Future, ops::ControlFlow};
+use std::{future::Future, ops::ControlFlow};
 
 use bytes::Bytes;
 use http::{Response, request, response};
@@ -6,64 +6,56 @@ use http_body_util::Full;
 
 use crate::Hook;
 
-/// A function that can be a [`before`](Hook::before): an `async fn`, or a closure `async |request: &mut request::Parts| …`, with its type written out, whose future borrows nothing
-/// that it has captured. What needs that is a [`Hook`].
+/// A function that is a hook: an `async fn`, or an async closure with its argument's type written
+/// out.
+///
+/// It is the bound of [`HooksLayer::before`](crate::HooksLayer::before), where `Head` is
+/// `request::Parts` and `Output` a `ControlFlow`, and of
+/// [`HooksLayer::after`](crate::HooksLayer::after), where `Head` is `response::Parts` and `Output`
+/// is `()`. It is implemented for such functions, and cannot be implemented for anything else.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no `before`",
-    note = "write `async |request: &mut http::request::Parts| …`; what captures something is a `Hook`"
+    message = "`{Self}` is not a function that is a hook",
+    note = "write `async move |request: &mut http::request::Parts| …` in `before`, and `async move \
+            |response: &mut http::response::Parts| …` in `after`, with the types of the arguments",
+    note = "the future has to be `Send`, and what the closure captures `Clone`"
 )]
-pub trait BeforeFn<'a>: Send + Sync + 'static {
-    /// What it gives.
-    type Future: Future<Output = ControlFlow<Response<Full<Bytes>>>> + Send + 'a;
+pub trait HookFn<'a, Head: 'a, Output>: sealed::Call<'a, Head, Output> {}
 
-    /// Calls it.
-    fn call(&self, request: &'a mut request::Parts) -> Self::Future;
-}
+impl<'a, F, Head: 'a, Output> HookFn<'a, Head, Output> for F where F: sealed::Call<'a, Head, Output> {}
 
-impl<'a, F, Fut> BeforeFn<'a> for F
-where
-    F: Fn(&'a mut request::Parts) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = ControlFlow<Response<Full<Bytes>>>> + Send + 'a,
-{
-    type Future = Fut;
+mod sealed {
+    use super::Future;
 
-    fn call(&self, request: &'a mut request::Parts) -> Fut {
-        self(request)
+    /// `FnOnce`, because an async closure that uses what it captures is no `Fn`: its future borrows
+    /// from the closure. Called once, the closure is part of its future. So it is cloned for each
+    /// request.
+    pub trait Call<'a, Head: 'a, Output> {
+        type Future: Future<Output = Output> + Send + 'a;
+
+        fn call(self, head: &'a mut Head) -> Self::Future;
     }
-}
 
-/// A function that can be an [`after`](Hook::after): an `async fn`, or a closure `async |response: &mut response::Parts| …`, with its type written out, whose future borrows nothing
-/// that it has captured. What needs that is a [`Hook`].
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no `after`",
-    note = "write `async |response: &mut http::response::Parts| …`; what captures something is a `Hook`"
-)]
-pub trait AfterFn<'a>: Send + Sync + 'static {
-    /// What it gives.
-    type Future: Future<Output = ()> + Send + 'a;
+    impl<'a, F, Head, Output, Fut> Call<'a, Head, Output> for F
+    where
+        F: FnOnce(&'a mut Head) -> Fut,
+        Head: 'a,
+        Fut: Future<Output = Output> + Send + 'a,
+    {
+        type Future = Fut;
 
-    /// Calls it.
-    fn call(&self, response: &'a mut response::Parts) -> Self::Future;
-}
-
-impl<'a, F, Fut> AfterFn<'a> for F
-where
-    F: Fn(&'a mut response::Parts) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'a,
-{
-    type Future = Fut;
-
-    fn call(&self, response: &'a mut response::Parts) -> Fut {
-        self(response)
+        fn call(self, head: &'a mut Head) -> Fut {
+            self(head)
+        }
     }
 }
 
 /// The hook of [`HooksLayer::before`](crate::HooksLayer::before).
-pub struct Before<F>(pub(crate) F);
+pub(crate) struct Before<F>(pub(crate) F);
 
 impl<F> Hook for Before<F>
 where
-    F: for<'a> BeforeFn<'a>,
+    F: for<'a> HookFn<'a, request::Parts, ControlFlow<Response<Full<Bytes>>>>,
+    F: Clone + Send + Sync + 'static,
 {
     type State = ();
 
@@ -72,16 +64,17 @@ where
         (): &mut (),
         request: &mut request::Parts,
     ) -> impl Future<Output = ControlFlow<Response<Full<Bytes>>>> + Send {
-        self.0.call(request)
+        self.0.clone().call(request)
     }
 }
 
 /// The hook of [`HooksLayer::after`](crate::HooksLayer::after).
-pub struct After<F>(pub(crate) F);
+pub(crate) struct After<F>(pub(crate) F);
 
 impl<F> Hook for After<F>
 where
-    F: for<'a> AfterFn<'a>,
+    F: for<'a> HookFn<'a, response::Parts, ()>,
+    F: Clone + Send + Sync + 'static,
 {
     type State = ();
 
@@ -90,18 +83,6 @@ where
         (): &mut (),
         response: &mut response::Parts,
     ) -> impl Future<Output = ()> + Send {
-        self.0.call(response)
-    }
-}
-
-impl<F> fmt::Debug for Before<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Before").finish_non_exhaustive()
-    }
-}
-
-impl<F> fmt::Debug for After<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("After").finish_non_exhaustive()
+        self.0.clone().call(response)
     }
 }

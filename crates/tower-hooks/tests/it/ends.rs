@@ -23,7 +23,7 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, ResponseBody};
+use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, OutcomeKind, ResponseBody};
 use tower_lint::probe::{self, Step, block_on};
 
 use crate::scripted::{Deed, Log, Script, Scripted, silent_panic};
@@ -35,7 +35,7 @@ fn told(
     app: probe::App,
     script: Script,
     frames: usize,
-) -> (Vec<Outcome>, Vec<Outcome>) {
+) -> (Vec<OutcomeKind>, Vec<OutcomeKind>) {
     let log = Log::default();
     let hook = Scripted {
         script,
@@ -70,11 +70,11 @@ fn app(status: StatusCode, length: Option<u64>, steps: &[Step]) -> probe::App {
 
 #[test]
 fn the_end_of_a_body_is_told_when_it_is_seen() {
-    use Outcome::{Cancelled, Completed, Failed, Panicked};
+    use OutcomeKind::{Cancelled, Completed, Failed, Panicked};
     let (a, b) = (Step::from("aa"), Step::from("bb"));
     let trailers = Step::Trailers(HeaderMap::new());
     let fails = Step::Fail(probe::Error("body"));
-    let table: [(&str, Vec<Step>, usize, &[Outcome], &[Outcome]); 11] = [
+    let table: [(&str, Vec<Step>, usize, &[OutcomeKind], &[OutcomeKind]); 11] = [
         ("empty, never asked", vec![], 0, &[], &[Completed]),
         ("asked for its end", vec![a.clone()], 2, &[Completed], &[]),
         (
@@ -147,9 +147,9 @@ fn a_body_that_nobody_asks_for_is_whole() {
         let app = app(status, None, &[Step::from("data")]);
         let (before, after) = told(method.clone(), app, Script::PASSES, 0);
         let outcome = if whole {
-            Outcome::Completed
+            OutcomeKind::Completed
         } else {
-            Outcome::Cancelled
+            OutcomeKind::Cancelled
         };
         assert_eq!(
             (before, after),
@@ -164,11 +164,11 @@ fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
     // Neither of these bodies says before it is asked that this was its end.
     let steps = [Step::from("ab"), Step::from("cd")];
     for (length, hint, taken, outcome) in [
-        (Some(4), None, 2, Outcome::Completed),
-        (Some(4), None, 1, Outcome::Cancelled),
-        (None, Some(4), 2, Outcome::Completed),
-        (None, Some(4), 1, Outcome::Cancelled),
-        (None, None, 2, Outcome::Cancelled),
+        (Some(4), None, 2, OutcomeKind::Completed),
+        (Some(4), None, 1, OutcomeKind::Cancelled),
+        (None, Some(4), 2, OutcomeKind::Completed),
+        (None, Some(4), 1, OutcomeKind::Cancelled),
+        (None, None, 2, OutcomeKind::Cancelled),
     ] {
         let steps = steps.clone();
         let app = probe::App::new(move |_| {
@@ -190,7 +190,7 @@ fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
 
 #[test]
 fn a_body_that_says_that_this_was_its_end_need_not_be_asked() {
-    for (taken, outcome) in [(2, Outcome::Completed), (1, Outcome::Cancelled)] {
+    for (taken, outcome) in [(2, OutcomeKind::Completed), (1, OutcomeKind::Cancelled)] {
         let app = probe::App::new(|_| {
             let body = probe::Body::new([Step::from("ab"), Step::from("cd")]);
             Response::new(body.claim_hint(SizeHint::default()))
@@ -208,15 +208,15 @@ fn a_hook_that_answers_is_told_of_its_answer() {
     };
     let never = || probe::App::new(|_| unreachable!("a hook has answered"));
     for (method, frames, outcome) in [
-        (Method::GET, 1, Outcome::Aborted),
-        (Method::GET, 0, Outcome::Cancelled),
-        (Method::HEAD, 0, Outcome::Aborted),
+        (Method::GET, 1, OutcomeKind::Aborted),
+        (Method::GET, 0, OutcomeKind::Cancelled),
+        (Method::HEAD, 0, OutcomeKind::Aborted),
     ] {
         let (before, after) = told(method, never(), answers, frames);
         assert_eq!((before, after), (vec![], vec![outcome]));
     }
     let (before, _) = told(Method::GET, never(), answers, 2);
-    assert_eq!(before, [Outcome::Aborted]);
+    assert_eq!(before, [OutcomeKind::Aborted]);
 }
 
 /// Answers with its text and this status.
@@ -344,7 +344,7 @@ fn an_app_that_fails_or_is_dropped_is_told_at_once() {
     )
     .unwrap();
     assert_eq!(result.unwrap_err(), probe::Error("app"));
-    assert_eq!(log.finishes(), [Outcome::Failed]);
+    assert_eq!(log.finishes(), [OutcomeKind::Failed]);
 
     let slow = probe::App::new(|_| Response::default()).yields(1);
     let mut service = layer.layer(slow);
@@ -356,7 +356,7 @@ fn an_app_that_fails_or_is_dropped_is_told_at_once() {
     assert!(future.as_mut().poll(&mut cx).is_pending());
     assert_eq!(log.finishes(), []);
     drop(future);
-    assert_eq!(log.finishes(), [Outcome::Cancelled]);
+    assert_eq!(log.finishes(), [OutcomeKind::Cancelled]);
 
     // Not polled at all, nobody was entered.
     assert!(service.poll_ready(&mut cx).is_ready());
@@ -388,7 +388,7 @@ fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
         block_on(service.oneshot(Request::<probe::Body>::default()))
     }));
     assert!(result.is_err());
-    assert_eq!(log.finishes(), [Outcome::Panicked; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked; 2]);
 
     let fine = probe::App::new(|_| Response::new(probe::Body::new([Step::from("data")])));
     let response = block_on(layer.layer(fine).oneshot(Request::<probe::Body>::default()))
@@ -397,7 +397,7 @@ fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
     let mut body = pin!(response.into_body());
     let mut cx = Context::from_waker(Waker::noop());
     while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
-    assert_eq!(log.finishes(), [Outcome::Completed; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Completed; 2]);
 }
 
 /// Panics with something that panics when it is dropped.
@@ -442,7 +442,7 @@ fn what_a_panic_has_thrown_may_panic_when_it_is_dropped() {
     let result = catch_unwind(AssertUnwindSafe(|| block_on(service.oneshot(request))));
     // The first panic is the one that goes on.
     assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "silent");
-    assert_eq!(log.finishes(), [Outcome::Panicked; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked; 2]);
 }
 
 #[test]
@@ -460,11 +460,11 @@ fn a_body_dropped_by_an_unwinding_server_is_a_panic() {
             .unwrap()
             .unwrap();
         let unwinding = catch_unwind(AssertUnwindSafe(|| {
-            let _body: ResponseBody<_, _> = response.into_body();
+            let _body: ResponseBody<_> = response.into_body();
             silent_panic();
         }));
         assert!(unwinding.is_err());
-        assert_eq!(log.finishes(), [Outcome::Panicked]);
+        assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
     }
 }
 
@@ -480,7 +480,7 @@ fn a_body_that_panics_is_told_at_once_and_once() {
     let mut cx = Context::from_waker(Waker::noop());
     let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(&mut cx)));
     assert!(polled.is_err());
-    assert_eq!(log.finishes(), [Outcome::Panicked]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
     while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
     drop(body);
     assert_eq!(log.finishes(), []);
@@ -508,7 +508,10 @@ impl http_body::Body for Quiet {
 #[test]
 fn a_server_that_hears_of_the_end_need_not_see_it() {
     let log = Log::default();
-    for (asks, outcome) in [(true, Outcome::Completed), (false, Outcome::Cancelled)] {
+    for (asks, outcome) in [
+        (true, OutcomeKind::Completed),
+        (false, OutcomeKind::Cancelled),
+    ] {
         let ended = Arc::new(AtomicBool::new(false));
         let end = ended.clone();
         let app = service_fn(move |_: Request<()>| {
@@ -530,7 +533,7 @@ fn a_server_that_hears_of_the_end_need_not_see_it() {
 /// Trailers end a body that neither knows its length nor reports its end.
 #[test]
 fn hooks_4_a_body_taken_with_its_trailers_is_whole() {
-    for (frames, outcome) in [(1, Outcome::Cancelled), (2, Outcome::Completed)] {
+    for (frames, outcome) in [(1, OutcomeKind::Cancelled), (2, OutcomeKind::Completed)] {
         let app = probe::App::new(|_| {
             let steps = [Step::from("data"), Step::Trailers(HeaderMap::new())];
             let body = probe::Body::new(steps).claim_end(false);
@@ -544,12 +547,12 @@ fn hooks_4_a_body_taken_with_its_trailers_is_whole() {
 /// Lines of Content-Length that differ do not count.
 #[test]
 fn hooks_4_lines_of_content_length_count_if_they_are_equal() {
-    let table: [(&[&'static str], Outcome); 5] = [
-        (&["4", "4"], Outcome::Completed),
-        (&["4", "5"], Outcome::Cancelled),
-        (&["5", "4"], Outcome::Cancelled),
-        (&["4", "x"], Outcome::Cancelled),
-        (&["5", "5"], Outcome::Cancelled),
+    let table: [(&[&'static str], OutcomeKind); 5] = [
+        (&["4", "4"], OutcomeKind::Completed),
+        (&["4", "5"], OutcomeKind::Cancelled),
+        (&["5", "4"], OutcomeKind::Cancelled),
+        (&["4", "x"], OutcomeKind::Cancelled),
+        (&["5", "5"], OutcomeKind::Cancelled),
     ];
     for (lengths, outcome) in table {
         let app = probe::App::new(move |_| {
@@ -569,9 +572,9 @@ fn hooks_4_lines_of_content_length_count_if_they_are_equal() {
 #[test]
 fn a_content_length_is_digits() {
     for (length, outcome) in [
-        ("4", Outcome::Completed),
-        ("+4", Outcome::Cancelled),
-        ("4, 4", Outcome::Cancelled),
+        ("4", OutcomeKind::Completed),
+        ("+4", OutcomeKind::Cancelled),
+        ("4, 4", OutcomeKind::Cancelled),
     ] {
         let app = probe::App::new(move |_| {
             let body = probe::Body::new([Step::from("data")]).claim_end(false);
@@ -610,7 +613,7 @@ fn a_panic_that_waits_for_the_others_is_not_forgotten_when_it_is_dropped() {
             }
         }));
         assert_eq!(dropped.is_err(), unwinding);
-        assert_eq!(log.finishes(), [Outcome::Panicked]);
+        assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
     }
 }
 
@@ -659,7 +662,7 @@ fn states_and_hooks_may_panic_when_they_are_dropped_while_unwinding_too() {
     // The request is the last to hold them.
     list.set([]);
     while let Ok(false) = poll() {}
-    assert_eq!(log.finishes(), [Outcome::Panicked]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
 }
 
 /// Its state cannot be made.
@@ -689,5 +692,5 @@ fn a_state_that_cannot_be_made_is_a_panic_for_those_before() {
     let request = Request::<probe::Body>::default();
     let result = catch_unwind(AssertUnwindSafe(|| block_on(service.oneshot(request))));
     assert!(result.is_err());
-    assert_eq!(log.finishes(), [Outcome::Panicked]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
 }

@@ -1,6 +1,11 @@
 //! Functions as hooks.
 
-use std::ops::ControlFlow;
+use std::{
+    collections::HashSet,
+    future::ready,
+    ops::ControlFlow,
+    sync::{Arc, mpsc},
+};
 
 use axum::{Router, body::Body, extract::MatchedPath, routing::get};
 use bytes::Bytes;
@@ -9,8 +14,10 @@ use http::{
 };
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
-use tower_hooks::HooksLayer;
+use tower_hooks::{HooksLayer, OutcomeKind};
 use tower_lint::probe::{self, Step, block_on};
+
+use crate::scripted::{Event, Log, Scripted};
 
 fn app() -> probe::App {
     probe::App::new(|seen| {
@@ -72,19 +79,75 @@ fn functions_and_closures_are_hooks() {
     assert_eq!(head.headers.len(), 2);
 }
 
-#[tokio::test]
-async fn axum_takes_sixteen_hooks_and_shows_them_the_route() {
-    let hooks = || {
-        HooksLayer::new()
-            .before(pass)
-            .before(pass)
-            .before(pass)
-            .before(pass)
-            .before(pass)
-            .before(pass)
-            .before(pass)
+#[test]
+fn a_closure_uses_what_it_captures() {
+    let keys = Arc::new(HashSet::from(["one", "two"]));
+    let (seen, log) = mpsc::channel();
+    let server = HeaderValue::from_static("mine");
+    let layer = HooksLayer::new()
+        .after(async move |response: &mut response::Parts| {
+            tokio::task::yield_now().await;
+            response.headers.insert("server", server);
+        })
+        .before(async move |request: &mut request::Parts| {
+            let key = request.headers.get("x-key").map(HeaderValue::as_bytes);
+            let key = key.and_then(|key| str::from_utf8(key).ok());
+            tokio::task::yield_now().await;
+            if key.is_some_and(|key| keys.contains(key)) {
+                seen.send(request.uri.path().to_owned()).unwrap();
+                return ControlFlow::Continue(());
+            }
+            let mut response = Response::new("Who are you?".into());
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            ControlFlow::Break(response)
+        });
+    let service = layer.layer(app());
+    for (key, status) in [("one", 200), ("two", 200), ("six", 401)] {
+        let request = Request::get("/path").header("x-key", key);
+        let request = request.body(probe::Body::default()).unwrap();
+        let response = block_on(service.clone().oneshot(request)).unwrap().unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["server"], "mine");
+    }
+    assert_eq!(log.try_iter().collect::<Vec<_>>(), ["/path"; 2]);
+}
+
+/// Without the word `async`, for types that are no `Clone`, and where the closure needs a name.
+#[test]
+fn a_closure_may_return_a_future() {
+    let key = String::from("key");
+    let closes = move |request: &mut request::Parts| {
+        let is_closed = request.uri.path() == key;
+        ready(match is_closed {
+            true => ControlFlow::Break(Response::default()),
+            false => ControlFlow::Continue(()),
+        })
     };
-    let hooks = hooks()
+    let service = HooksLayer::new().before(closes).layer(app());
+    let request = Request::<probe::Body>::default();
+    let response = block_on(service.oneshot(request)).unwrap().unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn axum_takes_twenty_five_hooks_and_shows_the_route() {
+    let hooks = HooksLayer::new()
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
+        .before(pass)
         .before(pass)
         .before(pass)
         .before(pass)
@@ -104,6 +167,30 @@ async fn axum_takes_sixteen_hooks_and_shows_them_the_route() {
     let request = Request::get("/hello/John").body(Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[test]
+fn two_hundred_hooks_run_in_their_order() {
+    let log = Log::default();
+    let hooks = (0..200).fold(HooksLayer::new(), |hooks, number| {
+        hooks.hook(Scripted {
+            number,
+            ..Scripted::passing(&log)
+        })
+    });
+    let service = hooks.layer(app());
+    let request = Request::<probe::Body>::default();
+    let response = block_on(service.oneshot(request)).unwrap().unwrap();
+    block_on(response.into_body().collect()).unwrap().unwrap();
+    let expected = (0..200)
+        .map(Event::Before)
+        .chain((0..200).rev().map(Event::After))
+        .chain(
+            (0..200)
+                .rev()
+                .map(|n| Event::Finish(n, OutcomeKind::Completed)),
+        );
+    assert!(log.take().into_iter().eq(expected));
 }
 
 async fn pass(_: &mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> {

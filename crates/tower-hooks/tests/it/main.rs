@@ -5,9 +5,12 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+#[cfg(feature = "axum")]
+mod axum;
 mod contract;
 mod ends;
 mod functions;
+mod grpc;
 mod list;
 mod random;
 mod rejections;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use proptest::{collection::vec, prelude::*, test_runner::TestCaseError};
 use tower::{Layer, Service, service_fn};
-use tower_hooks::{BoxHook, HooksLayer, Outcome};
+use tower_hooks::{BoxHook, HooksLayer, OutcomeKind};
 use tower_lint::probe::{self, Step};
 
 use crate::scripted::{Deed, Event, Log, Script, Scripted, silent_panic, waits};
@@ -145,10 +145,10 @@ fn expected(case: &Case) -> (Vec<Event>, End) {
         end = End::Panic;
     }
     let outcome = match end {
-        End::Panic => Outcome::Panicked,
-        End::Error | End::BodyError => Outcome::Failed,
-        _ if answered => Outcome::Aborted,
-        _ => Outcome::Completed,
+        End::Panic => OutcomeKind::Panicked,
+        End::Error | End::BodyError => OutcomeKind::Failed,
+        _ if answered => OutcomeKind::Aborted,
+        _ => OutcomeKind::Completed,
     };
     events.extend((0..entered).rev().map(|n| Event::Finish(n, outcome)));
     (events, end)
@@ -257,9 +257,9 @@ fn check_dropped(case: &Case, events: &[Event]) -> Result<(), TestCaseError> {
         _ => false,
     });
     let outcome = if panicked {
-        Outcome::Panicked
+        OutcomeKind::Panicked
     } else {
-        Outcome::Cancelled
+        OutcomeKind::Cancelled
     };
     let entered = done
         .iter()

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, request, response
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
-use tower_hooks::{Hook, HookResponse, HooksLayer, Outcome};
+use tower_hooks::{Hook, HookResponse, HooksLayer, OutcomeKind};
 use tower_kit::{Rejection, status_of};
 use tower_lint::probe::{self, Error, block_on};
 
@@ -48,11 +48,7 @@ fn error(status: u16, content_type: Option<&str>, body: impl Into<Bytes>) -> Res
 }
 
 /// Returns the response to a request with this method and content type.
-fn ask(
-    layer: &HooksLayer<impl tower_hooks::Chain>,
-    method: Method,
-    content_type: &'static str,
-) -> Response<Bytes> {
+fn ask(layer: &HooksLayer, method: Method, content_type: &'static str) -> Response<Bytes> {
     let app = probe::App::new(|_| unreachable!("a hook has responded"));
     let mut request = Request::<probe::Body>::default();
     *request.method_mut() = method;
@@ -201,6 +197,20 @@ fn a_hook_may_respond_with_a_rejection_of_its_own() {
     assert_eq!(response.body(), "");
 }
 
+#[test]
+fn a_rejection_in_another_format_is_rendered_for_a_client_of_grpc() {
+    let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("banned"));
+    let text = rejection
+        .with_detail("go away")
+        .response_for(&Request::new(()));
+    let response = ask_grpc(text);
+    assert_eq!(response.headers()["grpc-status"], "7");
+    assert_eq!(response.headers()["grpc-message"], "go away");
+    assert_eq!(response.body(), "");
+    let rejection = Rejection::of(&response).unwrap();
+    assert_eq!(rejection.reason(), Some(&Error("banned")));
+}
+
 /// Notes the status on the wire and that of the rejection.
 #[derive(Clone, Default)]
 struct Statuses(Arc<Mutex<Vec<[u16; 2]>>>);
@@ -225,7 +235,7 @@ fn an_after_finds_the_status_of_a_rejection() {
     ask(&layer, Method::POST, "application/grpc");
     ask(&layer, Method::POST, "text/plain");
     assert_eq!(*statuses.0.lock().unwrap(), [[200, 403], [403, 403]]);
-    assert_eq!(log.finishes(), [Outcome::Aborted; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Aborted; 2]);
 }
 
 #[test]

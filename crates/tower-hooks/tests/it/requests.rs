@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response, request, response};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome};
+use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, OutcomeKind};
 use tower_lint::probe::{self, DropLog, Step, Tracked, block_on};
 
 /// Keeps each request's number from its head to its end.
@@ -40,7 +40,7 @@ impl Hook for Numbers {
     }
 
     fn finish(&self, state: Option<usize>, outcome: Outcome) {
-        assert_eq!(outcome, Outcome::Completed);
+        assert_eq!(outcome.kind(), OutcomeKind::Completed);
         assert!(self.0.lock().unwrap().insert(state.unwrap()), "once");
     }
 }

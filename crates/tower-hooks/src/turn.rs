@@ -1,0 +1,206 @@
+//! One hook's part in one request.
+
+use std::{
+    future::Future,
+    ops::ControlFlow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    thread,
+};
+
+use bytes::Bytes;
+use http::{Response, request, response};
+use http_body_util::Full;
+use pin_project_lite::pin_project;
+use tower_kit::guard::{self, Payload};
+
+use crate::{Hook, Outcome, OutcomeKind};
+
+/// One hook's part in one request, whatever the hook's type.
+///
+/// All that the hook needs for the request is behind this pointer: its state, and its future that is
+/// polled. For `ratios` hooks/one-hook this is the only allocation.
+pub(crate) type Turn = Pin<Box<dyn Steps>>;
+
+/// The result of a `before`: the request's head, and the hook's response. It is rare, and boxed because
+/// the result is moved several times.
+pub(crate) type Before = (request::Parts, Option<Box<Response<Full<Bytes>>>>);
+
+/// What happens to a [`Turn`], in this order. If it is dropped before `finish`, the hook's `finish` is
+/// called if its `before` was.
+pub(crate) trait Steps: Send {
+    /// Polls the hook's `before`, up to its result.
+    fn poll_before(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Before>;
+
+    /// Takes the response's head, polls the hook's `after` with it, and puts it back. Returns the
+    /// payload of a panic.
+    fn poll_after(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        head: &mut Option<response::Parts>,
+        panicked: bool,
+    ) -> Poll<Option<Payload>>;
+
+    /// Calls the hook's `finish`.
+    fn finish(self: Pin<Box<Self>>, outcome: Outcome);
+}
+
+/// Begins a hook's turn. The hook is called when it is polled.
+#[inline]
+pub(crate) fn begin<H: Hook>(hook: Arc<H>, head: request::Parts) -> Turn {
+    // It is made where it stays: it is large, and to move it takes longer than to allocate it.
+    boxed(|| HookTurn {
+        entry: None,
+        make_after: after::<H>,
+        phase: Phase::Before {
+            future: before(hook, head),
+        },
+    })
+}
+
+fn boxed<T: Steps + 'static>(make: impl FnOnce() -> T) -> Turn {
+    let turn = Box::write(Box::new_uninit(), make());
+    Box::into_pin(turn)
+}
+
+pin_project! {
+    struct HookTurn<H: Hook, B, M, A> {
+        // `None` while a future has it.
+        entry: Option<Entry<H>>,
+        make_after: M,
+        #[pin]
+        phase: Phase<B, A>,
+    }
+}
+
+pin_project! {
+    #[project = PhaseProj]
+    enum Phase<B, A> {
+        Before { #[pin] future: B },
+        Idle,
+        After { #[pin] future: A },
+    }
+}
+
+impl<H, B, M, A> Steps for HookTurn<H, B, M, A>
+where
+    H: Hook,
+    B: Future<Output = (Entry<H>, Before)> + Send,
+    M: Fn(Entry<H>, response::Parts) -> A + Send,
+    A: Future<Output = (Entry<H>, response::Parts, Option<Payload>)> + Send,
+{
+    fn poll_before(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Before> {
+        let mut this = self.project();
+        let PhaseProj::Before { future } = this.phase.as_mut().project() else {
+            return Poll::Pending;
+        };
+        let (entry, before) = ready!(future.poll(cx));
+        *this.entry = Some(entry);
+        this.phase.set(Phase::Idle);
+        Poll::Ready(before)
+    }
+
+    fn poll_after(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        head: &mut Option<response::Parts>,
+        panicked: bool,
+    ) -> Poll<Option<Payload>> {
+        let mut this = self.project();
+        if let (Some(mut entry), Some(head)) = (this.entry.take(), head.take()) {
+            if panicked {
+                entry.outcome = Some(Outcome::new(OutcomeKind::Panicked, None));
+            }
+            let future = (this.make_after)(entry, head);
+            this.phase.set(Phase::After { future });
+        }
+        let PhaseProj::After { future } = this.phase.as_mut().project() else {
+            return Poll::Pending;
+        };
+        let (entry, changed, panic) = ready!(future.poll(cx));
+        *this.entry = Some(entry);
+        *head = Some(changed);
+        this.phase.set(Phase::Idle);
+        Poll::Ready(panic)
+    }
+
+    fn finish(mut self: Pin<Box<Self>>, outcome: Outcome) {
+        if let Some(entry) = self.as_mut().project().entry {
+            entry.outcome = Some(outcome);
+        }
+    }
+}
+
+/// A hook that a request was given to, with the request's state. When it is dropped, the hook's
+/// `finish` is called.
+struct Entry<H: Hook> {
+    /// `None` after `finish`.
+    hook: Option<(Arc<H>, H::State)>,
+    /// How the request has ended. `None` if it is dropped before that is known.
+    outcome: Option<Outcome>,
+}
+
+impl<H: Hook> Entry<H> {
+    fn new(hook: Arc<H>) -> Self {
+        Self {
+            hook: Some((hook, H::State::default())),
+            outcome: None,
+        }
+    }
+}
+
+impl<H: Hook> Drop for Entry<H> {
+    fn drop(&mut self) {
+        let Some((hook, state)) = self.hook.take() else {
+            return;
+        };
+        let outcome = self.outcome.unwrap_or_else(|| {
+            let kind = match thread::panicking() {
+                true => OutcomeKind::Panicked,
+                false => OutcomeKind::Cancelled,
+            };
+            Outcome::new(kind, None)
+        });
+        drop(guard::catch(|| hook.finish(state, outcome)));
+        // A hook is user code, and may panic when it is dropped.
+        if let Some(hook) = Arc::into_inner(hook) {
+            guard::discard(hook);
+        }
+    }
+}
+
+/// Returns the future of a hook's `before`.
+///
+/// It and the next one are no `async fn`, whose futures would have their arguments twice.
+fn before<H: Hook>(
+    hook: Arc<H>,
+    mut head: request::Parts,
+) -> impl Future<Output = (Entry<H>, Before)> + Send {
+    async move {
+        let mut entry = Entry::new(hook);
+        let mut response = None;
+        if let Some((hook, state)) = &mut entry.hook
+            && let ControlFlow::Break(own) = hook.before(state, &mut head).await
+        {
+            response = Some(Box::new(own));
+        }
+        (entry, (head, response))
+    }
+}
+
+/// Returns the future of a hook's `after`.
+fn after<H: Hook>(
+    mut entry: Entry<H>,
+    mut head: response::Parts,
+) -> impl Future<Output = (Entry<H>, response::Parts, Option<Payload>)> + Send {
+    async move {
+        let caught = guard::catch_future(async {
+            if let Some((hook, state)) = &mut entry.hook {
+                hook.after(state, &mut head).await;
+            }
+        });
+        let panic = caught.await.err();
+        (entry, head, panic)
+    }
+}
