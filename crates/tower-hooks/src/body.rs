@@ -85,11 +85,8 @@ impl<B> Default for ResponseBody<B> {
 
 impl<B> ResponseBody<B> {
     /// Returns a body without hooks.
-    pub(crate) fn unwatched(body: B) -> Self {
-        Self {
-            body: EitherBody::inner(body),
-            watch: None,
-        }
+    pub(crate) fn unwatched(body: EitherBody<B>) -> Self {
+        Self { body, watch: None }
     }
 }
 

@@ -1,6 +1,8 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::ControlFlow, sync::Arc};
 
-use http::request;
+use bytes::Bytes;
+use http::{Response, request, response};
+use http_body_util::Full;
 
 use crate::{
     Hook,
@@ -11,18 +13,34 @@ use crate::{
 ///
 /// It is for hooks that are chosen while the program runs, and for a [`HookList`](crate::HookList).
 #[derive(Clone)]
-pub struct BoxHook(Arc<dyn Erased>);
+pub struct BoxHook(Kind);
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    Hook(Arc<dyn Begin>),
+    /// A function that does not wait, and so needs no future.
+    Before(Arc<BeforeFn>),
+    After(Arc<AfterFn>),
+}
+
+pub(crate) type BeforeFn =
+    dyn Fn(&mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> + Send + Sync;
+
+pub(crate) type AfterFn = dyn Fn(&mut response::Parts) + Send + Sync;
 
 impl BoxHook {
     /// Returns the hook as one of any type.
     pub fn new(hook: impl Hook) -> Self {
-        Self(Arc::new(hook))
+        Self(Kind::Hook(Arc::new(hook)))
     }
 
-    /// Begins the hook's turn in a request.
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self(kind)
+    }
+
     #[inline]
-    pub(crate) fn begin(self, head: request::Parts) -> Turn {
-        self.0.begin(head)
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
     }
 }
 
@@ -33,13 +51,14 @@ impl<H: Hook> From<H> for BoxHook {
 }
 
 /// A hook behind a pointer.
-trait Erased: Send + Sync {
-    fn begin(self: Arc<Self>, head: request::Parts) -> Turn;
+pub(crate) trait Begin: Send + Sync {
+    /// Begins the hook's turn in a request.
+    fn begin(self: Arc<Self>, head: request::Parts, outer: Option<Turn>) -> Turn;
 }
 
-impl<H: Hook> Erased for H {
-    fn begin(self: Arc<Self>, head: request::Parts) -> Turn {
-        turn::begin(self, head)
+impl<H: Hook> Begin for H {
+    fn begin(self: Arc<Self>, head: request::Parts, outer: Option<Turn>) -> Turn {
+        turn::begin(self, head, outer)
     }
 }
 

@@ -1,154 +1,151 @@
-use std::task::{Context, Poll, ready};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
-use http::response;
+use http::{request, response};
 use sync_wrapper::SyncWrapper;
 use tower_kit::guard::{self, Payload};
 
 use crate::{
     BoxHook, Outcome, OutcomeKind,
+    boxed::{Begin, Kind},
     turn::{Before, Turn},
 };
 
 /// The hooks that a request was given to. Their `finish` is called once, however the request ends.
+///
+/// Functions that do not wait are not among them, since they have neither a state nor a `finish`.
 pub(crate) struct Entered {
-    /// `None` after `finish`.
-    last: Option<SyncWrapper<Turn>>,
-    /// Those before the last one, in order. Of one hook it has none, and no allocation.
-    earlier: Vec<SyncWrapper<Turn>>,
+    /// The turn of the last hook, which has those of the others. `None` after `finish`.
+    last: SyncWrapper<Option<Turn>>,
     /// Whether an `after` has panicked.
     panicked: bool,
 }
 
 impl Entered {
     #[inline]
-    pub(crate) fn new(first: Turn) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            last: Some(SyncWrapper::new(first)),
-            earlier: Vec::new(),
+            last: SyncWrapper::new(None),
             panicked: false,
         }
     }
 
-    /// Adds a hook, whose turn it is.
-    fn push(&mut self, turn: Turn) {
-        if let Some(last) = self.last.replace(SyncWrapper::new(turn)) {
-            self.earlier.push(last);
+    /// Begins with a hook, after the others.
+    #[inline]
+    pub(crate) fn push(&mut self, hook: &Arc<dyn Begin>, head: request::Parts) {
+        let last = self.last.get_mut();
+        *last = Some(hook.clone().begin(head, last.take()));
+    }
+
+    #[inline]
+    pub(crate) fn is_finished(&mut self) -> bool {
+        self.last.get_mut().is_none()
+    }
+
+    /// Polls the `before` of the last hook.
+    #[inline]
+    pub(crate) fn poll_before(&mut self, cx: &mut Context<'_>) -> Poll<Before> {
+        match self.last.get_mut() {
+            Some(turn) => turn.as_mut().poll_before(cx),
+            None => Poll::Pending,
         }
-    }
-
-    /// Returns the number of hooks.
-    pub(crate) fn len(&self) -> usize {
-        self.earlier.len() + usize::from(self.last.is_some())
-    }
-
-    #[inline]
-    fn get(&mut self, index: usize) -> Option<&mut Turn> {
-        let turn = match index == self.earlier.len() {
-            true => self.last.as_mut(),
-            false => self.earlier.get_mut(index),
-        };
-        turn.map(SyncWrapper::get_mut)
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<Turn> {
-        let last = self.last.take()?;
-        self.last = self.earlier.pop();
-        Some(last.into_inner())
-    }
-
-    #[inline]
-    pub(crate) fn is_finished(&self) -> bool {
-        self.last.is_none()
     }
 
     /// Calls each `finish` in reverse order.
     #[inline]
     pub(crate) fn finish(&mut self, outcome: Outcome) {
-        while let Some(turn) = self.pop() {
-            turn.finish(outcome);
+        let last = self.last.get_mut();
+        while let Some(turn) = last.take() {
+            *last = turn.finish(outcome);
         }
     }
 
-    /// Polls the `before` of each hook in order, up to one that responds. The hooks after the first
-    /// one begin here.
-    #[inline]
-    pub(crate) fn poll_before(
-        &mut self,
-        cx: &mut Context<'_>,
-        hooks: Option<&[BoxHook]>,
-    ) -> Poll<Before> {
-        loop {
-            let last = self
-                .last
-                .as_mut()
-                .expect("a request has a hook until it ends");
-            let (head, response) = ready!(last.get_mut().as_mut().poll_before(cx));
-            match hooks.and_then(|hooks| hooks.get(self.len())) {
-                Some(next) if response.is_none() => self.push(next.clone().begin(head)),
-                _ => return Poll::Ready((head, response)),
-            }
+    /// Finishes the hooks of a request that is dropped.
+    #[cold]
+    fn cancel(&mut self) {
+        let outcome = Outcome::new(OutcomeKind::Panicked, None);
+        let last = self.last.get_mut();
+        while let Some(mut turn) = last.take() {
+            *last = turn.as_mut().outer().take();
+            // Its future is user code, which may panic when it is dropped.
+            drop(guard::catch(|| match self.panicked {
+                true => drop(turn.finish(outcome)),
+                false => drop(turn),
+            }));
         }
-    }
-
-    /// Polls each `after` in reverse order. If one panics, the others are called, and then the panic
-    /// continues.
-    #[inline]
-    pub(crate) fn poll_after(
-        &mut self,
-        cx: &mut Context<'_>,
-        afters: &mut Afters,
-    ) -> Poll<response::Parts> {
-        while let Some(index) = afters.left.checked_sub(1) {
-            let panicked = self.panicked;
-            if let Some(turn) = self.get(index) {
-                let turn = turn.as_mut();
-                if let Some(panic) = ready!(turn.poll_after(cx, &mut afters.head, panicked)) {
-                    self.panicked = true;
-                    afters.panic.get_or_insert(panic);
-                }
-            }
-            afters.left = index;
-        }
-        if let Some(panic) = afters.panic.take() {
-            panic.resume();
-        }
-        let head = afters.head.take();
-        Poll::Ready(head.expect("each hook puts the head back"))
     }
 }
 
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        if self.panicked {
-            self.finish(Outcome::new(OutcomeKind::Panicked, None));
-        }
-        while let Some(turn) = self.pop() {
-            // Its future is user code.
-            guard::discard(turn);
+        if !self.is_finished() {
+            self.cancel();
         }
     }
 }
 
-/// The way of a response along the hooks.
-pub(crate) struct Afters {
+/// The way of a response along the hooks, in reverse order.
+pub(crate) struct Way {
     /// `None` while a hook has it.
-    head: Option<response::Parts>,
+    pub(crate) head: Option<response::Parts>,
     /// The number of hooks whose `after` is not done.
-    left: usize,
+    pub(crate) left: usize,
+    /// The number of turns that are done.
+    pub(crate) turns: usize,
     /// The first panic, while the others run.
-    panic: Option<Payload>,
+    pub(crate) panic: Option<Payload>,
 }
 
-impl Afters {
-    /// Returns the way of this head along the first hooks, in reverse order.
+impl Way {
+    /// Polls each `after`. If one panics, the others are called, and then the panic continues.
     #[inline]
-    pub(crate) fn new(head: response::Parts, hooks: usize) -> Self {
-        Self {
-            head: Some(head),
-            left: hooks,
-            panic: None,
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        hooks: &[BoxHook],
+        entered: &mut Entered,
+    ) -> Poll<response::Parts> {
+        let mut turn = entered.last.get_mut().as_mut();
+        for _ in 0..self.turns {
+            turn = turn.and_then(|turn| turn.as_mut().outer().as_mut());
         }
+        while let Some(index) = self.left.checked_sub(1)
+            && let Some(hook) = hooks.get(index)
+        {
+            let mut panic = None;
+            match hook.kind() {
+                Kind::Before(_) => {}
+                Kind::After(after) => {
+                    if let Some(head) = &mut self.head {
+                        panic = guard::catch(|| after(head)).err();
+                    }
+                }
+                Kind::Hook(_) => {
+                    if let Some(this) = turn {
+                        let head;
+                        (head, panic) = ready!(match self.head.take() {
+                            Some(head) => this.as_mut().start_after(cx, head, entered.panicked),
+                            None => this.as_mut().poll_after(cx),
+                        });
+                        self.head = Some(head);
+                        self.turns += 1;
+                        turn = this.as_mut().outer().as_mut();
+                    }
+                }
+            }
+            if let Some(panic) = panic {
+                entered.panicked = true;
+                self.panic.get_or_insert(panic);
+            }
+            self.left = index;
+        }
+        if let Some(panic) = self.panic.take() {
+            panic.resume();
+        }
+        let head = self.head.take();
+        Poll::Ready(head.expect("each hook returns the head"))
     }
 }

@@ -1,6 +1,8 @@
 use std::{
     fmt,
     future::Future,
+    mem,
+    ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -9,44 +11,66 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Request, Response, request};
 use http_body::Body;
+use http_body_util::Full;
 use pin_project_lite::pin_project;
-use tower_kit::{EitherBody, content::RequestKind};
+use tower_kit::{EitherBody, content::RequestKind, guard};
 use tower_service::Service;
 
 use crate::{
     BoxHook, Outcome, OutcomeKind, ResponseBody,
-    entered::{Afters, Entered},
+    boxed::Kind,
+    entered::{Entered, Way},
     outcome::grpc_status_in_head,
     own,
 };
 
 pin_project! {
     /// The response future of [`Hooks`](crate::Hooks).
+    #[project = FutureProj]
     pub struct ResponseFuture<S, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>>,
     {
         #[pin]
-        state: State<S, S::Future, ReqBody, ResBody>,
-        // `None` without hooks.
-        entered: Option<Entered>,
+        inner: Option<S::Future>,
+        // Until the inner service is called.
+        ready: Option<(S, ReqBody)>,
+        // While the response is on its way along the hooks.
+        after: Option<Box<After<ResBody>>>,
+        // `None` if no hook has anything to do after the inner service.
+        hooks: Option<Held>,
+        // The number of hooks whose `before` is done or waits.
+        begun: usize,
+        entered: Entered,
         facts: Facts,
     }
 }
 
-pin_project! {
-    #[project = StateProj]
-    #[project_replace = StateReplace]
-    enum State<S, F, ReqBody, ResBody> {
-        Before { inner: S, body: ReqBody, hooks: Option<Arc<[BoxHook]>> },
-        Inner { #[pin] future: F },
-        After { body: EitherBody<ResBody>, whole: OutcomeKind, afters: Afters },
-        Done,
+/// The hooks of a request. It may be the last to hold them, and they are user code.
+struct Held(Option<Arc<[BoxHook]>>);
+
+impl Held {
+    #[inline]
+    fn get(&self) -> &[BoxHook] {
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        guard::discard(self.0.take());
+    }
+}
+
+/// A response on its way along the hooks.
+struct After<B> {
+    body: EitherBody<B>,
+    whole: OutcomeKind,
+    way: Way,
+}
+
 /// What is kept of a request.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Facts {
     kind: RequestKind,
     /// A call of gRPC is a POST. Other responses are not searched for its status.
@@ -55,13 +79,50 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn new(head: &request::Parts, skips_after: bool) -> Self {
+    #[inline]
+    pub(crate) fn new(method: &Method, skips_after: bool) -> Self {
         Self {
-            kind: RequestKind::of(&head.method),
-            may_be_grpc: head.method == Method::POST,
+            kind: RequestKind::of(method),
+            may_be_grpc: *method == Method::POST,
             skips_after,
         }
     }
+}
+
+/// A request whose head no hook has.
+enum Step {
+    /// A hook has it, which is polled.
+    Begun,
+    /// It is for the inner service.
+    Passed(request::Parts),
+    /// The last hook that was called has responded.
+    Responded(request::Parts, Response<Full<Bytes>>),
+}
+
+/// Calls the next hooks, up to one that may wait or that responds.
+#[inline]
+fn next(
+    hooks: &[BoxHook],
+    begun: &mut usize,
+    entered: &mut Entered,
+    mut head: request::Parts,
+) -> Step {
+    while let Some(hook) = hooks.get(*begun) {
+        *begun += 1;
+        match hook.kind() {
+            Kind::Before(before) => {
+                if let ControlFlow::Break(response) = before(&mut head) {
+                    return Step::Responded(head, response);
+                }
+            }
+            Kind::After(_) => {}
+            Kind::Hook(hook) => {
+                entered.push(hook, head);
+                return Step::Begun;
+            }
+        }
+    }
+    Step::Passed(head)
 }
 
 impl<S, ReqBody, ResBody> ResponseFuture<S, ReqBody, ResBody>
@@ -69,34 +130,86 @@ where
     S: Service<Request<ReqBody>>,
 {
     /// Returns the future of a request without hooks.
-    pub(crate) fn bare(future: S::Future) -> Self {
+    pub(crate) fn bare(inner: S::Future) -> Self {
         Self {
-            state: State::Inner { future },
-            entered: None,
-            facts: Facts {
-                kind: RequestKind::Other,
-                may_be_grpc: false,
-                skips_after: false,
-            },
+            inner: Some(inner),
+            ready: None,
+            after: None,
+            hooks: None,
+            begun: 0,
+            entered: Entered::new(),
+            facts: Facts::default(),
         }
     }
 
-    /// Returns the future of a request with hooks, of which the first one has begun. If there are
-    /// more, they are all in `hooks`.
+    /// Calls the hooks up to the first one that may wait. If there is none, calls `inner`, and
+    /// otherwise leaves another instance of it in its place.
+    #[inline]
     pub(crate) fn hooked(
-        inner: S,
-        body: ReqBody,
-        entered: Entered,
-        hooks: Option<Arc<[BoxHook]>>,
+        hooks: &Arc<[BoxHook]>,
+        inner: &mut S,
+        request: Request<ReqBody>,
         facts: Facts,
-    ) -> Self {
-        Self {
-            state: State::Before { inner, body, hooks },
-            entered: Some(entered),
+    ) -> Self
+    where
+        S: Clone,
+    {
+        let (head, body) = request.into_parts();
+        let mut this = Self {
+            inner: None,
+            ready: None,
+            after: None,
+            hooks: Some(Held(Some(hooks.clone()))),
+            begun: 0,
+            entered: Entered::new(),
             facts,
+        };
+        match next(hooks, &mut this.begun, &mut this.entered, head) {
+            Step::Passed(head) => {
+                this.inner = Some(inner.call(Request::from_parts(head, body)));
+            }
+            Step::Begun => {
+                // The instance that was made ready is the one that is called, after the hooks.
+                let fresh = inner.clone();
+                this.ready = Some((mem::replace(inner, fresh), body));
+            }
+            Step::Responded(head, own) => {
+                // As for any request, the instance that was made ready is not used again.
+                *inner = inner.clone();
+                this.after = Some(Box::new(responded(facts, &head, own, this.begun, 0)));
+            }
         }
+        this
     }
 }
+
+/// Returns the response of a hook, which is on its way along the hooks before it.
+#[cold]
+fn responded<B>(
+    facts: Facts,
+    head: &request::Parts,
+    own: Response<Full<Bytes>>,
+    begun: usize,
+    turns: usize,
+) -> After<B> {
+    let (head, body) = own::response_for(head, facts.kind, own).into_parts();
+    After {
+        body: EitherBody::own(body),
+        whole: OutcomeKind::Aborted,
+        way: Way {
+            head: Some(head),
+            // DIFFERENCE: link.wsgi calls no `after` if a hook has responded.
+            left: match facts.skips_after {
+                true => 0,
+                false => begun - 1,
+            },
+            turns,
+            panic: None,
+        },
+    }
+}
+
+const COMPLETED: &str = "polled after completion";
 
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody, ResBody>
 where
@@ -107,119 +220,121 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut run = Run {
-            state: this.state,
-            entered: this.entered,
-            facts: *this.facts,
-            is_polled: true,
+        if this.hooks.is_none() {
+            let inner = this.inner.as_pin_mut().expect(COMPLETED);
+            let polled = inner.poll(cx);
+            return polled.map_ok(|response| {
+                response.map(|body| ResponseBody::unwatched(EitherBody::inner(body)))
+            });
+        }
+        let mut polling = Polling {
+            this,
+            is_over: false,
         };
-        let polled = run.poll(cx);
-        run.is_polled = false;
+        let polled = polling.poll(cx);
+        polling.is_over = true;
         polled
     }
 }
 
-/// One poll of a request.
-struct Run<'a, S, F, ReqBody, ResBody> {
-    state: Pin<&'a mut State<S, F, ReqBody, ResBody>>,
-    entered: &'a mut Option<Entered>,
-    facts: Facts,
-    is_polled: bool,
+/// A request while it is polled. If that panics, its hooks are finished.
+struct Polling<'a, S, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    this: FutureProj<'a, S, ReqBody, ResBody>,
+    is_over: bool,
 }
 
-impl<S, ReqBody, ResBody> Run<'_, S, S::Future, ReqBody, ResBody>
+impl<S, ReqBody, ResBody> Polling<'_, S, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Body<Data = Bytes>,
 {
+    #[inline]
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response<ResponseBody<ResBody>>, S::Error>> {
-        let facts = self.facts;
-        let Some(entered) = self.entered else {
-            let StateProj::Inner { future } = self.state.as_mut().project() else {
-                panic!("polled after completion");
+        let this = &mut self.this;
+        let hooks = this.hooks.as_ref().map(Held::get).unwrap_or_default();
+        while this.ready.is_some() {
+            let (head, own) = ready!(this.entered.poll_before(cx));
+            let (step, turns) = match own {
+                None => (next(hooks, this.begun, this.entered, head), 0),
+                Some(own) => (Step::Responded(head, *own), 1),
             };
-            let polled = future.poll(cx);
-            return polled.map_ok(|response| response.map(ResponseBody::unwatched));
+            match step {
+                Step::Begun => {}
+                Step::Passed(head) => {
+                    if let Some((mut inner, body)) = this.ready.take() {
+                        let future = inner.call(Request::from_parts(head, body));
+                        this.inner.set(Some(future));
+                    }
+                }
+                Step::Responded(head, own) => {
+                    drop(this.ready.take());
+                    let after = responded(*this.facts, &head, own, *this.begun, turns);
+                    *this.after = Some(Box::new(after));
+                }
+            }
+        }
+        let mut after = match this.after.take() {
+            Some(after) => *after,
+            None => {
+                let inner = this.inner.as_mut().as_pin_mut().expect(COMPLETED);
+                let result = ready!(inner.poll(cx));
+                this.inner.set(None);
+                match result {
+                    Ok(response) => {
+                        let (head, body) = response.into_parts();
+                        After {
+                            body: EitherBody::inner(body),
+                            whole: OutcomeKind::Completed,
+                            way: Way {
+                                head: Some(head),
+                                left: *this.begun,
+                                turns: 0,
+                                panic: None,
+                            },
+                        }
+                    }
+                    Err(error) => {
+                        let outcome = Outcome::new(OutcomeKind::Failed, None);
+                        this.entered.finish(outcome);
+                        return Poll::Ready(Err(error));
+                    }
+                }
+            }
         };
-        if let StateProj::Before { hooks, .. } = self.state.as_mut().project() {
-            let (head, own) = ready!(entered.poll_before(cx, hooks.as_deref()));
-            let before = self.state.as_mut().project_replace(State::Done);
-            let StateReplace::Before {
-                mut inner,
-                body,
-                hooks,
-            } = before
-            else {
-                unreachable!();
-            };
-            drop(hooks);
-            match own {
-                None => {
-                    let future = inner.call(Request::from_parts(head, body));
-                    self.state.set(State::Inner { future });
-                }
-                Some(own) => {
-                    drop((inner, body));
-                    let (head, body) = own::response_for(&head, facts.kind, *own).into_parts();
-                    // DIFFERENCE: link.wsgi calls no `after` if a hook has responded.
-                    let left = match facts.skips_after {
-                        true => 0,
-                        false => entered.len() - 1,
-                    };
-                    self.state.set(State::After {
-                        body: EitherBody::own(body),
-                        whole: OutcomeKind::Aborted,
-                        afters: Afters::new(head, left),
-                    });
-                }
-            }
-        }
-        if let StateProj::Inner { future } = self.state.as_mut().project() {
-            match ready!(future.poll(cx)) {
-                Ok(response) => {
-                    let (head, body) = response.into_parts();
-                    self.state.set(State::After {
-                        body: EitherBody::inner(body),
-                        whole: OutcomeKind::Completed,
-                        afters: Afters::new(head, entered.len()),
-                    });
-                }
-                Err(error) => {
-                    self.state.set(State::Done);
-                    entered.finish(Outcome::new(OutcomeKind::Failed, None));
-                    *self.entered = None;
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-        if let StateProj::After { afters, .. } = self.state.as_mut().project() {
-            let head = ready!(entered.poll_after(cx, afters));
-            let after = self.state.as_mut().project_replace(State::Done);
-            if let (StateReplace::After { body, whole, .. }, Some(entered)) =
-                (after, self.entered.take())
-            {
-                let status = match facts.may_be_grpc {
+        let Poll::Ready(head) = after.way.poll(cx, hooks, this.entered) else {
+            *this.after = Some(Box::new(after));
+            return Poll::Pending;
+        };
+        let body = match this.entered.is_finished() {
+            true => ResponseBody::unwatched(after.body),
+            false => {
+                let status = match this.facts.may_be_grpc {
                     true => grpc_status_in_head(&head),
                     false => None,
                 };
-                let whole = Outcome::new(whole, status);
-                let body = ResponseBody::watched(body, facts.kind, &head, entered, whole);
-                return Poll::Ready(Ok(Response::from_parts(head, body)));
+                let whole = Outcome::new(after.whole, status);
+                let entered = mem::replace(this.entered, Entered::new());
+                ResponseBody::watched(after.body, this.facts.kind, &head, entered, whole)
             }
-        }
-        panic!("polled after completion");
+        };
+        Poll::Ready(Ok(Response::from_parts(head, body)))
     }
 }
 
-impl<S, F, ReqBody, ResBody> Drop for Run<'_, S, F, ReqBody, ResBody> {
+impl<S, ReqBody, ResBody> Drop for Polling<'_, S, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
     fn drop(&mut self) {
-        if self.is_polled
-            && let Some(entered) = self.entered
-        {
-            entered.finish(Outcome::new(OutcomeKind::Panicked, None));
+        if !self.is_over {
+            let outcome = Outcome::new(OutcomeKind::Panicked, None);
+            self.this.entered.finish(outcome);
         }
     }
 }

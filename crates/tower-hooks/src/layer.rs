@@ -1,14 +1,9 @@
-use std::{fmt, ops::ControlFlow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use bytes::Bytes;
-use http::{Response, request, response};
-use http_body_util::Full;
+use http::{request, response};
 use tower_layer::Layer;
 
-use crate::{
-    BoxHook, HookFn, HookList, Hooks,
-    closures::{After, Before},
-};
+use crate::{BoxHook, HookFn, HookList, Hooks, closures::sealed};
 
 /// A layer that runs hooks around a service.
 #[derive(Clone, Default)]
@@ -26,24 +21,22 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Returns the first hook for a request that comes now, and all of them if there are more. Returns
-    /// `None` if there are none.
+    /// Returns the hooks for a request that comes now, and `None` if there are none.
     #[inline]
-    pub(crate) fn now(&self) -> Option<(BoxHook, Option<Arc<[BoxHook]>>)> {
-        match &self.list {
-            None => first(&self.fixed),
-            Some(list) if self.fixed.is_empty() => first(&list.now()),
-            Some(list) => first(&list.now().iter().chain(&*self.fixed).cloned().collect()),
-        }
+    pub(crate) fn now(&self) -> Option<Cow<'_, Arc<[BoxHook]>>> {
+        let hooks = match &self.list {
+            None => Cow::Borrowed(&self.fixed),
+            Some(list) => Cow::Owned(self.with(list)),
+        };
+        (!hooks.is_empty()).then_some(hooks)
     }
-}
 
-#[inline]
-fn first(hooks: &Arc<[BoxHook]>) -> Option<(BoxHook, Option<Arc<[BoxHook]>>)> {
-    match &**hooks {
-        [] => None,
-        [first] => Some((first.clone(), None)),
-        [first, ..] => Some((first.clone(), Some(hooks.clone()))),
+    #[cold]
+    fn with(&self, list: &HookList) -> Arc<[BoxHook]> {
+        match self.fixed.is_empty() {
+            true => list.now(),
+            false => list.now().iter().chain(&*self.fixed).cloned().collect(),
+        }
     }
 }
 
@@ -76,19 +69,18 @@ impl HooksLayer {
         self
     }
 
-    /// Adds a function as a hook's [`before`](Hook::before).
+    /// Adds a function as a hook's [`before`](crate::Hook::before). The function may be async.
     ///
-    /// The type of its argument has to be written out. The function is cloned for each request, like
-    /// a handler of axum, so what it captures is cheap to clone: an `Arc`, a pool or a sender.
+    /// The type of its argument has to be written out.
     ///
     /// ```
-    /// use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
+    /// use std::{collections::HashSet, ops::ControlFlow};
     ///
     /// use http::{Response, StatusCode, header::AUTHORIZATION, request};
     /// use tower_hooks::HooksLayer;
     ///
-    /// let keys = Arc::new(HashSet::from(["s3cret"]));
-    /// let layer = HooksLayer::new().before(async move |request: &mut request::Parts| {
+    /// let keys = HashSet::from(["s3cret"]);
+    /// let layer = HooksLayer::new().before(move |request: &mut request::Parts| {
     ///     let key = request.headers.get(AUTHORIZATION);
     ///     let key = key.and_then(|key| key.to_str().ok());
     ///     if key.is_some_and(|key| keys.contains(key)) {
@@ -101,38 +93,54 @@ impl HooksLayer {
     /// # drop(layer);
     /// ```
     ///
-    /// Without the word `async` the function returns a future, as an `async fn` does.
+    /// A function that is not async costs no future and no allocation. It may run in `call`, before
+    /// the response future is polled.
+    ///
+    /// An async closure is cloned for each request, like a handler of axum, so what it captures is
+    /// cheap to clone: an `Arc`, a pool or a sender.
+    ///
+    /// ```
+    /// use std::{sync::Arc};
+    ///
+    /// use http::request;
+    /// use tokio::sync::Semaphore;
+    /// use tower_hooks::HooksLayer;
+    ///
+    /// let permits = Arc::new(Semaphore::new(10));
+    /// let layer = HooksLayer::new().before(async move |request: &mut request::Parts| {
+    ///     if let Ok(permit) = permits.acquire_owned().await {
+    ///         // It is given back when the inner service drops the request.
+    ///         request.extensions.insert(Arc::new(permit));
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// });
+    /// # drop(layer);
+    /// ```
     #[must_use]
-    pub fn before<F>(self, before: F) -> Self
-    where
-        F: for<'a> HookFn<'a, request::Parts, ControlFlow<Response<Full<Bytes>>>>,
-        F: Clone + Send + Sync + 'static,
-    {
-        self.hook(Before(before))
+    pub fn before<Kind: sealed::Kind>(self, before: impl HookFn<request::Parts, Kind>) -> Self {
+        self.hook(before.into_hook())
     }
 
-    /// Adds a function as a hook's [`after`](Hook::after).
+    /// Adds a function as a hook's [`after`](crate::Hook::after). The function may be async.
     ///
-    /// The type of its argument has to be written out. The function is cloned for each request, like
-    /// a handler of axum.
+    /// The type of its argument has to be written out.
     ///
     /// ```
     /// use http::{HeaderValue, response};
     /// use tower_hooks::HooksLayer;
     ///
     /// let server = HeaderValue::from_static("mine");
-    /// let layer = HooksLayer::new().after(async move |response: &mut response::Parts| {
-    ///     response.headers.insert("server", server);
+    /// let layer = HooksLayer::new().after(move |response: &mut response::Parts| {
+    ///     response.headers.insert("server", server.clone());
     /// });
     /// # drop(layer);
     /// ```
+    ///
+    /// A function that is not async costs no future and no allocation. An async closure is cloned for
+    /// each request.
     #[must_use]
-    pub fn after<F>(self, after: F) -> Self
-    where
-        F: for<'a> HookFn<'a, response::Parts, ()>,
-        F: Clone + Send + Sync + 'static,
-    {
-        self.hook(After(after))
+    pub fn after<Kind: sealed::Kind>(self, after: impl HookFn<response::Parts, Kind>) -> Self {
+        self.hook(after.into_hook())
     }
 
     /// Switches off every `after` for a request that a hook has responded to. Default: the `after` of

@@ -1,5 +1,5 @@
 use std::{
-    fmt, mem,
+    fmt,
     task::{Context, Poll},
 };
 
@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{ResponseBody, ResponseFuture, entered::Entered, future::Facts, layer::Source};
+use crate::{ResponseBody, ResponseFuture, future::Facts, layer::Source};
 
 /// The service of [`HooksLayer`](crate::HooksLayer).
 #[derive(Clone)]
@@ -32,16 +32,11 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let Some((first, more)) = self.hooks.now() else {
+        let Some(hooks) = self.hooks.now() else {
             return ResponseFuture::bare(self.inner.call(request));
         };
-        // The instance that was made ready is the one that is called, after the hooks.
-        let fresh = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, fresh);
-        let (head, body) = request.into_parts();
-        let facts = Facts::new(&head, self.skips_after);
-        let entered = Entered::new(first.begin(head));
-        ResponseFuture::hooked(ready, body, entered, more, facts)
+        let facts = Facts::new(request.method(), self.skips_after);
+        ResponseFuture::hooked(&hooks, &mut self.inner, request, facts)
     }
 }
 

@@ -20,45 +20,56 @@ use crate::{Hook, Outcome, OutcomeKind};
 /// One hook's part in one request, whatever the hook's type.
 ///
 /// All that the hook needs for the request is behind this pointer: its state, and its future that is
-/// polled. For `ratios` hooks/one-hook this is the only allocation.
+/// polled. So is the turn of the hook before it. For `ratios` hooks/one-hook this is the only
+/// allocation.
 pub(crate) type Turn = Pin<Box<dyn Steps>>;
 
 /// The result of a `before`: the request's head, and the hook's response. It is rare, and boxed because
 /// the result is moved several times.
 pub(crate) type Before = (request::Parts, Option<Box<Response<Full<Bytes>>>>);
 
+/// The result of an `after`: the response's head, and the payload of a panic.
+pub(crate) type After = (response::Parts, Option<Payload>);
+
 /// What happens to a [`Turn`], in this order. If it is dropped before `finish`, the hook's `finish` is
 /// called if its `before` was.
 pub(crate) trait Steps: Send {
-    /// Polls the hook's `before`, up to its result.
+    /// Polls the hook's `before`.
     fn poll_before(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Before>;
 
-    /// Takes the response's head, polls the hook's `after` with it, and puts it back. Returns the
-    /// payload of a panic.
-    fn poll_after(
+    /// Calls the hook's `after`, and polls it for the first time.
+    fn start_after(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        head: &mut Option<response::Parts>,
+        head: response::Parts,
         panicked: bool,
-    ) -> Poll<Option<Payload>>;
+    ) -> Poll<After>;
 
-    /// Calls the hook's `finish`.
-    fn finish(self: Pin<Box<Self>>, outcome: Outcome);
+    /// Polls the hook's `after`.
+    fn poll_after(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<After>;
+
+    /// Calls the hook's `finish`, and returns the turn of the hook before it.
+    fn finish(self: Pin<Box<Self>>, outcome: Outcome) -> Option<Turn>;
+
+    /// Returns the turn of the hook before it.
+    fn outer(self: Pin<&mut Self>) -> &mut Option<Turn>;
 }
 
 /// Begins a hook's turn. The hook is called when it is polled.
 #[inline]
-pub(crate) fn begin<H: Hook>(hook: Arc<H>, head: request::Parts) -> Turn {
+pub(crate) fn begin<H: Hook>(hook: Arc<H>, head: request::Parts, outer: Option<Turn>) -> Turn {
     // It is made where it stays: it is large, and to move it takes longer than to allocate it.
     boxed(|| HookTurn {
-        entry: None,
-        make_after: after::<H>,
         phase: Phase::Before {
             future: before(hook, head),
         },
+        entry: None,
+        make_after: after::<H>,
+        outer,
     })
 }
 
+#[inline]
 fn boxed<T: Steps + 'static>(make: impl FnOnce() -> T) -> Turn {
     let turn = Box::write(Box::new_uninit(), make());
     Box::into_pin(turn)
@@ -66,11 +77,12 @@ fn boxed<T: Steps + 'static>(make: impl FnOnce() -> T) -> Turn {
 
 pin_project! {
     struct HookTurn<H: Hook, B, M, A> {
+        #[pin]
+        phase: Phase<B, A>,
         // `None` while a future has it.
         entry: Option<Entry<H>>,
         make_after: M,
-        #[pin]
-        phase: Phase<B, A>,
+        outer: Option<Turn>,
     }
 }
 
@@ -78,7 +90,6 @@ pin_project! {
     #[project = PhaseProj]
     enum Phase<B, A> {
         Before { #[pin] future: B },
-        Idle,
         After { #[pin] future: A },
     }
 }
@@ -88,47 +99,61 @@ where
     H: Hook,
     B: Future<Output = (Entry<H>, Before)> + Send,
     M: Fn(Entry<H>, response::Parts) -> A + Send,
-    A: Future<Output = (Entry<H>, response::Parts, Option<Payload>)> + Send,
+    A: Future<Output = (Entry<H>, After)> + Send,
 {
     fn poll_before(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Before> {
-        let mut this = self.project();
-        let PhaseProj::Before { future } = this.phase.as_mut().project() else {
+        let this = self.project();
+        let PhaseProj::Before { future } = this.phase.project() else {
             return Poll::Pending;
         };
         let (entry, before) = ready!(future.poll(cx));
         *this.entry = Some(entry);
-        this.phase.set(Phase::Idle);
         Poll::Ready(before)
     }
 
-    fn poll_after(
+    fn start_after(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        head: &mut Option<response::Parts>,
+        head: response::Parts,
         panicked: bool,
-    ) -> Poll<Option<Payload>> {
+    ) -> Poll<After> {
         let mut this = self.project();
-        if let (Some(mut entry), Some(head)) = (this.entry.take(), head.take()) {
-            if panicked {
-                entry.outcome = Some(Outcome::new(OutcomeKind::Panicked, None));
-            }
-            let future = (this.make_after)(entry, head);
-            this.phase.set(Phase::After { future });
+        let Some(mut entry) = this.entry.take() else {
+            return Poll::Ready((head, None));
+        };
+        if panicked {
+            entry.outcome = Some(Outcome::new(OutcomeKind::Panicked, None));
         }
-        let PhaseProj::After { future } = this.phase.as_mut().project() else {
+        let future = (this.make_after)(entry, head);
+        this.phase.set(Phase::After { future });
+        let PhaseProj::After { future } = this.phase.project() else {
             return Poll::Pending;
         };
-        let (entry, changed, panic) = ready!(future.poll(cx));
+        let (entry, after) = ready!(future.poll(cx));
         *this.entry = Some(entry);
-        *head = Some(changed);
-        this.phase.set(Phase::Idle);
-        Poll::Ready(panic)
+        Poll::Ready(after)
     }
 
-    fn finish(mut self: Pin<Box<Self>>, outcome: Outcome) {
-        if let Some(entry) = self.as_mut().project().entry {
+    fn poll_after(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<After> {
+        let this = self.project();
+        let PhaseProj::After { future } = this.phase.project() else {
+            return Poll::Pending;
+        };
+        let (entry, after) = ready!(future.poll(cx));
+        *this.entry = Some(entry);
+        Poll::Ready(after)
+    }
+
+    fn finish(mut self: Pin<Box<Self>>, outcome: Outcome) -> Option<Turn> {
+        let this = self.as_mut().project();
+        if let Some(entry) = this.entry {
             entry.outcome = Some(outcome);
         }
+        this.outer.take()
+    }
+
+    fn outer(self: Pin<&mut Self>) -> &mut Option<Turn> {
+        self.project().outer
     }
 }
 
@@ -193,7 +218,7 @@ fn before<H: Hook>(
 fn after<H: Hook>(
     mut entry: Entry<H>,
     mut head: response::Parts,
-) -> impl Future<Output = (Entry<H>, response::Parts, Option<Payload>)> + Send {
+) -> impl Future<Output = (Entry<H>, After)> + Send {
     async move {
         let caught = guard::catch_future(async {
             if let Some((hook, state)) = &mut entry.hook {
@@ -201,6 +226,6 @@ fn after<H: Hook>(
             }
         });
         let panic = caught.await.err();
-        (entry, head, panic)
+        (entry, (head, panic))
     }
 }
