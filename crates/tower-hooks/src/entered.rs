@@ -44,10 +44,16 @@ impl Entered {
         self.last.get_mut().is_none()
     }
 
+    /// Returns the turn of the last hook.
+    #[inline]
+    pub(crate) fn last(&mut self) -> Option<&mut Turn> {
+        self.last.get_mut().as_mut()
+    }
+
     /// Polls the `before` of the last hook.
     #[inline]
     pub(crate) fn poll_before(&mut self, cx: &mut Context<'_>) -> Poll<Before> {
-        match self.last.get_mut() {
+        match self.last() {
             Some(turn) => turn.as_mut().poll_before(cx),
             None => Poll::Pending,
         }
@@ -89,24 +95,41 @@ impl Drop for Entered {
 
 /// The way of a response along the hooks, in reverse order.
 pub(crate) struct Way {
-    /// `None` while a hook has it.
-    pub(crate) head: Option<response::Parts>,
     /// The number of hooks whose `after` is not done.
-    pub(crate) left: usize,
-    /// The number of turns that are done.
-    pub(crate) turns: usize,
+    left: usize,
+    /// The number of turns, from the last one, that are done or skipped.
+    turns: usize,
     /// The first panic, while the others run.
-    pub(crate) panic: Option<Payload>,
+    panic: Option<Payload>,
 }
 
 impl Way {
+    /// Returns the way along the first hooks, in this number.
+    #[inline]
+    pub(crate) fn new(left: usize) -> Self {
+        Self {
+            left,
+            turns: 0,
+            panic: None,
+        }
+    }
+
+    /// Skips the last turns, in this number.
+    pub(crate) fn without(mut self, turns: usize) -> Self {
+        self.turns = turns;
+        self
+    }
+
     /// Polls each `after`. If one panics, the others are called, and then the panic continues.
+    ///
+    /// There is no head if the last call was pending: a hook has it.
     #[inline]
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         hooks: &[BoxHook],
         entered: &mut Entered,
+        mut head: Option<response::Parts>,
     ) -> Poll<response::Parts> {
         let mut turn = entered.last.get_mut().as_mut();
         for _ in 0..self.turns {
@@ -119,18 +142,18 @@ impl Way {
             match hook.kind() {
                 Kind::Before(_) => {}
                 Kind::After(after) => {
-                    if let Some(head) = &mut self.head {
+                    if let Some(head) = &mut head {
                         panic = guard::catch(|| after(head)).err();
                     }
                 }
                 Kind::Hook(_) => {
                     if let Some(this) = turn {
-                        let head;
-                        (head, panic) = ready!(match self.head.take() {
+                        let changed;
+                        (changed, panic) = ready!(match head.take() {
                             Some(head) => this.as_mut().start_after(cx, head, entered.panicked),
                             None => this.as_mut().poll_after(cx),
                         });
-                        self.head = Some(head);
+                        head = Some(changed);
                         self.turns += 1;
                         turn = this.as_mut().outer().as_mut();
                     }
@@ -145,7 +168,6 @@ impl Way {
         if let Some(panic) = self.panic.take() {
             panic.resume();
         }
-        let head = self.head.take();
         Poll::Ready(head.expect("each hook returns the head"))
     }
 }

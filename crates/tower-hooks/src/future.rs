@@ -5,11 +5,11 @@ use std::{
     ops::ControlFlow,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, request};
+use http::{Method, Request, Response, request, response};
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
@@ -64,6 +64,8 @@ impl Drop for Held {
 
 /// A response on its way along the hooks.
 struct After<B> {
+    /// `None` while a hook has it.
+    head: Option<response::Parts>,
     body: EitherBody<B>,
     whole: OutcomeKind,
     way: Way,
@@ -194,17 +196,13 @@ fn responded<B>(
 ) -> After<B> {
     let (head, body) = own::response_for(head, facts.kind, own).into_parts();
     After {
+        head: Some(head),
         body: EitherBody::own(body),
         whole: OutcomeKind::Aborted,
-        way: Way {
-            head: Some(head),
-            // DIFFERENCE: link.wsgi calls no `after` if a hook has responded.
-            left: match facts.skips_after {
-                true => 0,
-                false => begun - 1,
-            },
-            turns,
-            panic: None,
+        // DIFFERENCE: link.wsgi calls no `after` if a hook has responded.
+        way: match facts.skips_after {
+            true => Way::new(0),
+            false => Way::new(begun - 1).without(turns),
         },
     }
 }
@@ -219,122 +217,154 @@ where
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if this.hooks.is_none() {
+        let mut this = self.project();
+        let Some(hooks) = this.hooks else {
             let inner = this.inner.as_pin_mut().expect(COMPLETED);
-            let polled = inner.poll(cx);
-            return polled.map_ok(|response| {
+            return inner.poll(cx).map_ok(|response| {
                 response.map(|body| ResponseBody::unwatched(EitherBody::inner(body)))
             });
-        }
-        let mut polling = Polling {
-            this,
-            is_over: false,
         };
-        let polled = polling.poll(cx);
-        polling.is_over = true;
-        polled
-    }
-}
+        let hooks = hooks.get();
+        let facts = *this.facts;
+        let mut polling = Polling(Some(this.entered));
 
-/// A request while it is polled. If that panics, its hooks are finished.
-struct Polling<'a, S, ReqBody, ResBody>
-where
-    S: Service<Request<ReqBody>>,
-{
-    this: FutureProj<'a, S, ReqBody, ResBody>,
-    is_over: bool,
-}
-
-impl<S, ReqBody, ResBody> Polling<'_, S, ReqBody, ResBody>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body<Data = Bytes>,
-{
-    #[inline]
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<ResponseBody<ResBody>>, S::Error>> {
-        let this = &mut self.this;
-        let hooks = this.hooks.as_ref().map(Held::get).unwrap_or_default();
         while this.ready.is_some() {
-            let (head, own) = ready!(this.entered.poll_before(cx));
-            let (step, turns) = match own {
-                None => (next(hooks, this.begun, this.entered, head), 0),
-                Some(own) => (Step::Responded(head, *own), 1),
-            };
-            match step {
-                Step::Begun => {}
-                Step::Passed(head) => {
+            match polling.entered().poll_before(cx) {
+                Poll::Pending => return polling.pending(),
+                Poll::Ready((head, None)) if *this.begun == hooks.len() => {
                     if let Some((mut inner, body)) = this.ready.take() {
                         let future = inner.call(Request::from_parts(head, body));
                         this.inner.set(Some(future));
                     }
                 }
-                Step::Responded(head, own) => {
-                    drop(this.ready.take());
-                    let after = responded(*this.facts, &head, own, *this.begun, turns);
-                    *this.after = Some(Box::new(after));
+                Poll::Ready((head, own)) => {
+                    let (step, turns) = match own {
+                        None => (next(hooks, this.begun, polling.entered(), head), 0),
+                        Some(own) => (Step::Responded(head, *own), 1),
+                    };
+                    match step {
+                        Step::Begun => {}
+                        Step::Passed(head) => {
+                            if let Some((mut inner, body)) = this.ready.take() {
+                                let future = inner.call(Request::from_parts(head, body));
+                                this.inner.set(Some(future));
+                            }
+                        }
+                        Step::Responded(head, own) => {
+                            drop(this.ready.take());
+                            let after = responded(facts, &head, own, *this.begun, turns);
+                            *this.after = Some(Box::new(after));
+                        }
+                    }
                 }
             }
         }
         let mut after = match this.after.take() {
-            Some(after) => *after,
+            Some(after) => after,
             None => {
                 let inner = this.inner.as_mut().as_pin_mut().expect(COMPLETED);
-                let result = ready!(inner.poll(cx));
-                this.inner.set(None);
-                match result {
-                    Ok(response) => {
-                        let (head, body) = response.into_parts();
-                        After {
-                            body: EitherBody::inner(body),
-                            whole: OutcomeKind::Completed,
-                            way: Way {
-                                head: Some(head),
-                                left: *this.begun,
-                                turns: 0,
-                                panic: None,
-                            },
-                        }
-                    }
-                    Err(error) => {
+                match inner.poll(cx) {
+                    Poll::Pending => return polling.pending(),
+                    Poll::Ready(Err(error)) => {
+                        this.inner.set(None);
                         let outcome = Outcome::new(OutcomeKind::Failed, None);
-                        this.entered.finish(outcome);
+                        polling.entered().finish(outcome);
                         return Poll::Ready(Err(error));
+                    }
+                    Poll::Ready(Ok(response)) => {
+                        this.inner.set(None);
+                        let (head, body) = response.into_parts();
+                        let body = EitherBody::inner(body);
+                        let whole = OutcomeKind::Completed;
+                        let mut way = Way::new(*this.begun);
+                        if let [_] = hooks
+                            && let Some(turn) = polling.entered().last()
+                        {
+                            match turn.as_mut().start_after(cx, head, false) {
+                                Poll::Pending => {}
+                                Poll::Ready((head, panic)) => {
+                                    if let Some(panic) = panic {
+                                        panic.resume();
+                                    }
+                                    let response = polling.response(head, body, whole, facts);
+                                    return Poll::Ready(Ok(response));
+                                }
+                            }
+                        } else if let Poll::Ready(head) =
+                            way.poll(cx, hooks, polling.entered(), Some(head))
+                        {
+                            let response = polling.response(head, body, whole, facts);
+                            return Poll::Ready(Ok(response));
+                        }
+                        *this.after = Some(Box::new(After {
+                            head: None,
+                            body,
+                            whole,
+                            way,
+                        }));
+                        return polling.pending();
                     }
                 }
             }
         };
-        let Poll::Ready(head) = after.way.poll(cx, hooks, this.entered) else {
-            *this.after = Some(Box::new(after));
-            return Poll::Pending;
-        };
-        let body = match this.entered.is_finished() {
-            true => ResponseBody::unwatched(after.body),
-            false => {
-                let status = match this.facts.may_be_grpc {
-                    true => grpc_status_in_head(&head),
-                    false => None,
-                };
-                let whole = Outcome::new(after.whole, status);
-                let entered = mem::replace(this.entered, Entered::new());
-                ResponseBody::watched(after.body, this.facts.kind, &head, entered, whole)
+        let head = after.head.take();
+        match after.way.poll(cx, hooks, polling.entered(), head) {
+            Poll::Ready(head) => {
+                let response = polling.response(head, after.body, after.whole, facts);
+                Poll::Ready(Ok(response))
             }
-        };
-        Poll::Ready(Ok(Response::from_parts(head, body)))
+            Poll::Pending => {
+                *this.after = Some(after);
+                polling.pending()
+            }
+        }
     }
 }
 
-impl<S, ReqBody, ResBody> Drop for Polling<'_, S, ReqBody, ResBody>
-where
-    S: Service<Request<ReqBody>>,
-{
+/// The hooks of a request while it is polled. If that panics, they are finished.
+struct Polling<'a>(Option<&'a mut Entered>);
+
+impl Polling<'_> {
+    #[inline]
+    fn entered(&mut self) -> &mut Entered {
+        self.0.as_deref_mut().expect(COMPLETED)
+    }
+
+    #[inline]
+    fn pending<T>(mut self) -> Poll<T> {
+        self.0 = None;
+        Poll::Pending
+    }
+
+    /// Returns the response. If hooks have a turn, its body finishes them.
+    #[inline]
+    fn response<B: Body<Data = Bytes>>(
+        &mut self,
+        head: response::Parts,
+        body: EitherBody<B>,
+        whole: OutcomeKind,
+        facts: Facts,
+    ) -> Response<ResponseBody<B>> {
+        let entered = self.entered();
+        if entered.is_finished() {
+            return Response::from_parts(head, ResponseBody::unwatched(body));
+        }
+        let status = match facts.may_be_grpc {
+            true => grpc_status_in_head(&head),
+            false => None,
+        };
+        let whole = Outcome::new(whole, status);
+        let entered = mem::replace(entered, Entered::new());
+        let body = ResponseBody::watched(body, facts.kind, &head, entered, whole);
+        Response::from_parts(head, body)
+    }
+}
+
+impl Drop for Polling<'_> {
+    #[inline]
     fn drop(&mut self) {
-        if !self.is_over {
-            let outcome = Outcome::new(OutcomeKind::Panicked, None);
-            self.this.entered.finish(outcome);
+        if let Some(entered) = &mut self.0 {
+            entered.finish(Outcome::new(OutcomeKind::Panicked, None));
         }
     }
 }
