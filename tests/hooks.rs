@@ -128,7 +128,7 @@ fn app() -> Router {
 }
 
 #[tokio::test]
-async fn what_a_server_sends_whole_is_completed() {
+async fn hooks_4_what_a_server_sends_whole_is_completed() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     let table = [
@@ -167,7 +167,7 @@ async fn what_a_server_sends_whole_is_completed() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_is_cancelled() {
+async fn hooks_3_a_client_that_goes_away_is_cancelled() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     for (path, takes) in [("/endless", 10_000), ("/never", 0)] {
@@ -193,7 +193,7 @@ async fn a_client_that_goes_away_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_further_out_and_panicked_here() {
+async fn hooks_6_a_panic_is_a_500_outside_and_panicked_here() {
     let ends = Ends::default();
     let app = ServiceBuilder::new()
         .layer(ExceptionLayer::production(|_| {}))
@@ -250,7 +250,7 @@ async fn upload_and_get(server: &Server, length: usize, waits: bool) -> String {
 }
 
 #[tokio::test]
-async fn a_denied_upload_does_not_put_the_connection_out_of_step() {
+async fn hooks_2_a_denied_upload_keeps_the_connection_in_step() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     for (length, waits) in [
@@ -282,7 +282,7 @@ async fn a_denied_upload_does_not_put_the_connection_out_of_step() {
 }
 
 #[tokio::test]
-async fn over_http_2_a_denied_upload_leaves_the_connection_to_others() {
+async fn hooks_2_in_http_2_a_denied_upload_ends_only_its_stream() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     let client = Client::builder(TokioExecutor::new())
@@ -335,7 +335,7 @@ impl Hook for Route {
 }
 
 #[tokio::test]
-async fn around_the_endpoints_of_a_dispatcher_a_hook_sees_the_route() {
+async fn hooks_8_in_a_dispatcher_a_hook_sees_the_route() {
     let hello = service_fn(async |request: Request<tower_deploy::Body>| {
         drop(request.into_body().collect().await);
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello")))

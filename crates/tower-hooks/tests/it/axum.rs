@@ -33,7 +33,7 @@ async fn ask(hooks: HooksLayer, content_type: &str) -> (StatusCode, HeaderMap, S
 }
 
 #[tokio::test]
-async fn a_hook_responds_with_what_a_handler_may_return() {
+async fn hooks_10_a_hook_responds_as_a_handler_of_axum_does() {
     let hooks = HooksLayer::new().before(async |request: &mut request::Parts| {
         if request.uri.path() != "/" {
             return ControlFlow::Continue(());
@@ -53,7 +53,7 @@ async fn a_hook_responds_with_what_a_handler_may_return() {
 }
 
 #[tokio::test]
-async fn a_rejection_from_a_hook_is_rendered_for_its_client() {
+async fn hooks_11_a_rejection_in_axum_is_rendered_for_its_client() {
     let hooks = HooksLayer::new().before(async |_: &mut request::Parts| {
         let error = io::Error::other("banned");
         respond(Rejection::new(StatusCode::FORBIDDEN, error).with_detail("go away")).await
@@ -67,7 +67,7 @@ async fn a_rejection_from_a_hook_is_rendered_for_its_client() {
 }
 
 #[tokio::test]
-async fn a_body_that_fails_is_a_500() {
+async fn hooks_10_a_body_of_axum_that_fails_is_a_500() {
     let hooks = HooksLayer::new().before(async |_: &mut request::Parts| {
         let chunks = stream::iter([Ok("some"), Err(io::Error::other("broken"))]);
         respond(Body::from_stream(chunks)).await

@@ -1,4 +1,4 @@
-//! How a request ends, and what the hooks are told of it.
+//! How a request ends, and the outcome that the hooks get.
 
 use std::{
     convert::Infallible,
@@ -28,9 +28,9 @@ use tower_lint::probe::{self, Step, block_on};
 
 use crate::scripted::{Deed, Log, Script, Scripted, silent_panic};
 
-/// Calls `app` through a hook, takes so many frames of its body and drops it. Gives what the hook was told, by then and
-/// after it.
-fn told(
+/// Calls `app` through a hook, takes n frames of its body and drops it. Returns the outcomes by then,
+/// and those after it.
+fn outcomes(
     method: Method,
     app: probe::App,
     script: Script,
@@ -69,7 +69,7 @@ fn app(status: StatusCode, length: Option<u64>, steps: &[Step]) -> probe::App {
 }
 
 #[test]
-fn the_end_of_a_body_is_told_when_it_is_seen() {
+fn hooks_4_the_end_of_a_body_is_known_when_it_is_seen() {
     use OutcomeKind::{Cancelled, Completed, Failed, Panicked};
     let (a, b) = (Step::from("aa"), Step::from("bb"));
     let trailers = Step::Trailers(HeaderMap::new());
@@ -125,13 +125,13 @@ fn the_end_of_a_body_is_told_when_it_is_seen() {
     ];
     for (name, steps, frames, before, after) in table {
         let app = app(StatusCode::OK, None, &steps);
-        let (seen_before, seen_after) = told(Method::GET, app, Script::PASSES, frames);
+        let (seen_before, seen_after) = outcomes(Method::GET, app, Script::PASSES, frames);
         assert_eq!((&*seen_before, &*seen_after), (before, after), "{name}");
     }
 }
 
 #[test]
-fn a_body_that_nobody_asks_for_is_whole() {
+fn hooks_4_a_response_without_content_is_whole_unpolled() {
     let table = [
         (Method::GET, StatusCode::OK, false),
         (Method::HEAD, StatusCode::OK, true),
@@ -145,7 +145,7 @@ fn a_body_that_nobody_asks_for_is_whole() {
     ];
     for (method, status, whole) in table {
         let app = app(status, None, &[Step::from("data")]);
-        let (before, after) = told(method.clone(), app, Script::PASSES, 0);
+        let (before, after) = outcomes(method.clone(), app, Script::PASSES, 0);
         let outcome = if whole {
             OutcomeKind::Completed
         } else {
@@ -160,7 +160,7 @@ fn a_body_that_nobody_asks_for_is_whole() {
 }
 
 #[test]
-fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
+fn hooks_4_a_body_is_whole_when_all_bytes_were_read() {
     // Neither of these bodies says before it is asked that this was its end.
     let steps = [Step::from("ab"), Step::from("cd")];
     for (length, hint, taken, outcome) in [
@@ -182,40 +182,40 @@ fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
             }
             response
         });
-        let (before, after) = told(Method::GET, app, Script::PASSES, taken);
+        let (before, after) = outcomes(Method::GET, app, Script::PASSES, taken);
         let name = format!("{length:?} {hint:?} {taken}");
         assert_eq!((before, after), (vec![], vec![outcome]), "{name}");
     }
 }
 
 #[test]
-fn a_body_that_says_that_this_was_its_end_need_not_be_asked() {
+fn hooks_4_a_body_is_whole_after_its_last_frame() {
     for (taken, outcome) in [(2, OutcomeKind::Completed), (1, OutcomeKind::Cancelled)] {
         let app = probe::App::new(|_| {
             let body = probe::Body::new([Step::from("ab"), Step::from("cd")]);
             Response::new(body.claim_hint(SizeHint::default()))
         });
-        let told = told(Method::GET, app, Script::PASSES, taken);
-        assert_eq!(told, (vec![], vec![outcome]));
+        let seen = outcomes(Method::GET, app, Script::PASSES, taken);
+        assert_eq!(seen, (vec![], vec![outcome]));
     }
 }
 
 #[test]
-fn a_hook_that_answers_is_told_of_its_answer() {
+fn hooks_3_a_hook_that_responds_gets_its_own_outcome() {
     let answers = Script {
         before: (0, Deed::Answer),
         ..Script::PASSES
     };
-    let never = || probe::App::new(|_| unreachable!("a hook has answered"));
+    let never = || probe::App::new(|_| unreachable!("a hook has responded"));
     for (method, frames, outcome) in [
         (Method::GET, 1, OutcomeKind::Aborted),
         (Method::GET, 0, OutcomeKind::Cancelled),
         (Method::HEAD, 0, OutcomeKind::Aborted),
     ] {
-        let (before, after) = told(method, never(), answers, frames);
+        let (before, after) = outcomes(method, never(), answers, frames);
         assert_eq!((before, after), (vec![], vec![outcome]));
     }
-    let (before, _) = told(Method::GET, never(), answers, 2);
+    let (before, _) = outcomes(Method::GET, never(), answers, 2);
     assert_eq!(before, [OutcomeKind::Aborted]);
 }
 
@@ -237,14 +237,14 @@ impl Hook for Answers {
 }
 
 #[test]
-fn an_answer_to_head_has_a_length_where_there_would_be_a_body_and_no_body() {
+fn hooks_10_a_response_to_head_has_a_length_and_no_body() {
     for (status, length) in [
         (StatusCode::OK, Some("4")),
         (StatusCode::NOT_FOUND, Some("4")),
         (StatusCode::NO_CONTENT, None),
         (StatusCode::NOT_MODIFIED, None),
     ] {
-        let app = probe::App::new(|_| unreachable!("a hook has answered"));
+        let app = probe::App::new(|_| unreachable!("a hook has responded"));
         let service = HooksLayer::new().hook(Answers(status)).layer(app);
         let request = Request::head("/").body(probe::Body::default()).unwrap();
         let response = block_on(service.oneshot(request)).unwrap().unwrap();
@@ -261,7 +261,7 @@ fn an_answer_to_head_has_a_length_where_there_would_be_a_body_and_no_body() {
 
 /// RFC 9110, section 6.4.1, and 9.3.6 for CONNECT.
 #[test]
-fn hooks_2_a_hooks_response_has_a_body_only_with_content() {
+fn hooks_10_a_hooks_response_has_a_body_only_with_content() {
     let table = [
         (Method::GET, 200, None, 4),
         (Method::GET, 401, None, 4),
@@ -316,7 +316,7 @@ impl Hook for Says {
 }
 
 #[test]
-fn hooks_2_a_response_to_head_keeps_the_hooks_length() {
+fn hooks_10_a_response_to_head_keeps_the_hooks_length() {
     let table: [(&[_], &[&str]); 3] = [
         (&[(CONTENT_LENGTH, "9")], &["9"]),
         (&[(CONTENT_LENGTH, "9"), (CONTENT_LENGTH, "9")], &["9", "9"]),
@@ -333,7 +333,7 @@ fn hooks_2_a_response_to_head_keeps_the_hooks_length() {
 }
 
 #[test]
-fn an_app_that_fails_or_is_dropped_is_told_at_once() {
+fn hooks_3_an_error_or_a_drop_finishes_at_once() {
     let log = Log::default();
     let layer = HooksLayer::new().hook(Scripted::passing(&log));
     let failing = probe::App::new(|_| Response::default()).fails(probe::Error("app"));
@@ -358,7 +358,7 @@ fn an_app_that_fails_or_is_dropped_is_told_at_once() {
     drop(future);
     assert_eq!(log.finishes(), [OutcomeKind::Cancelled]);
 
-    // Not polled at all, nobody was entered.
+    // Without a poll, no hook is entered.
     assert!(service.poll_ready(&mut cx).is_ready());
     drop(service.call(Request::<probe::Body>::default()));
     assert_eq!(log.take(), []);
@@ -376,7 +376,7 @@ impl Hook for Bomb {
 }
 
 #[test]
-fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
+fn hooks_6_a_panic_in_finish_ends_there_also_unwinding() {
     let log = Log::default();
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))
@@ -424,7 +424,7 @@ impl Hook for Mines {
 }
 
 #[test]
-fn what_a_panic_has_thrown_may_panic_when_it_is_dropped() {
+fn hooks_6_the_payload_of_a_panic_may_panic_in_drop() {
     let log = Log::default();
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))
@@ -446,7 +446,7 @@ fn what_a_panic_has_thrown_may_panic_when_it_is_dropped() {
 }
 
 #[test]
-fn a_body_dropped_by_an_unwinding_server_is_a_panic() {
+fn hooks_6_a_body_dropped_while_unwinding_is_a_panic() {
     let log = Log::default();
     let layer = HooksLayer::new().hook(Scripted::passing(&log));
     for (status, steps) in [
@@ -469,7 +469,7 @@ fn a_body_dropped_by_an_unwinding_server_is_a_panic() {
 }
 
 #[test]
-fn a_body_that_panics_is_told_at_once_and_once() {
+fn hooks_6_a_body_that_panics_finishes_at_once_and_once() {
     let log = Log::default();
     let layer = HooksLayer::new().hook(Scripted::passing(&log));
     let steps = [Step::Panic("body"), Step::from("after it")];
@@ -506,7 +506,7 @@ impl http_body::Body for Quiet {
 }
 
 #[test]
-fn a_server_that_hears_of_the_end_need_not_see_it() {
+fn hooks_4_a_body_is_whole_once_it_reports_its_end() {
     let log = Log::default();
     for (asks, outcome) in [
         (true, OutcomeKind::Completed),
@@ -539,8 +539,8 @@ fn hooks_4_a_body_taken_with_its_trailers_is_whole() {
             let body = probe::Body::new(steps).claim_end(false);
             Response::new(body.claim_hint(SizeHint::default()))
         });
-        let told = told(Method::GET, app, Script::PASSES, frames);
-        assert_eq!(told, (vec![], vec![outcome]), "{frames}");
+        let seen = outcomes(Method::GET, app, Script::PASSES, frames);
+        assert_eq!(seen, (vec![], vec![outcome]), "{frames}");
     }
 }
 
@@ -564,13 +564,13 @@ fn hooks_4_lines_of_content_length_count_if_they_are_equal() {
             }
             response
         });
-        let told = told(Method::GET, app, Script::PASSES, 1);
-        assert_eq!(told, (vec![], vec![outcome]), "{lengths:?}");
+        let seen = outcomes(Method::GET, app, Script::PASSES, 1);
+        assert_eq!(seen, (vec![], vec![outcome]), "{lengths:?}");
     }
 }
 
 #[test]
-fn a_content_length_is_digits() {
+fn hooks_4_a_content_length_is_digits() {
     for (length, outcome) in [
         ("4", OutcomeKind::Completed),
         ("+4", OutcomeKind::Cancelled),
@@ -583,13 +583,13 @@ fn a_content_length_is_digits() {
             response.headers_mut().insert(CONTENT_LENGTH, length);
             response
         });
-        let told = told(Method::GET, app, Script::PASSES, 1);
-        assert_eq!(told, (vec![], vec![outcome]), "{length}");
+        let seen = outcomes(Method::GET, app, Script::PASSES, 1);
+        assert_eq!(seen, (vec![], vec![outcome]), "{length}");
     }
 }
 
 #[test]
-fn a_panic_that_waits_for_the_others_is_not_forgotten_when_it_is_dropped() {
+fn hooks_6_a_panic_that_waits_counts_when_it_is_dropped() {
     let log = Log::default();
     let waits = Script {
         after: (1, Deed::Pass),
@@ -643,7 +643,7 @@ impl Hook for Holds {
 }
 
 #[test]
-fn states_and_hooks_may_panic_when_they_are_dropped_while_unwinding_too() {
+fn hooks_6_states_and_hooks_may_panic_when_dropped() {
     let log = Log::default();
     let list = HookList::from_iter([
         BoxHook::new(Scripted::passing(&log)),
@@ -682,7 +682,7 @@ impl Hook for Stateless {
 }
 
 #[test]
-fn a_state_that_cannot_be_made_is_a_panic_for_those_before() {
+fn hooks_6_a_state_that_panics_in_default_is_a_panic() {
     let log = Log::default();
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))

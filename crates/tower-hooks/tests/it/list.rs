@@ -24,7 +24,7 @@ fn hook(number: usize, log: &Log) -> BoxHook {
 }
 
 #[test]
-fn a_request_keeps_the_hooks_that_were_there_when_it_came() {
+fn hooks_7_a_request_keeps_the_hooks_that_it_began_with() {
     let log = Log::default();
     let list = HookList::from_iter([hook(1, &log)]);
     let gate = Gate::new();
@@ -83,7 +83,7 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 /// The hooks of the list come first.
 #[test]
-fn hooks_may_be_added_to_those_of_a_list() {
+fn hooks_7_hooks_may_be_added_to_those_of_a_list() {
     let log = Log::default();
     let list = HookList::from_iter([hook(1, &log)]);
     let layer = HooksLayer::list(list.clone())
@@ -129,7 +129,7 @@ impl Hook for Grows {
 }
 
 #[test]
-fn a_hook_may_change_the_list_that_it_is_in() {
+fn hooks_7_a_hook_may_change_the_list_that_it_is_in() {
     let log = Log::default();
     let list = HookList::new();
     list.push(BoxHook::new(Arc::new(Grows(list.clone(), log.clone()))));
@@ -221,7 +221,7 @@ impl Hook for Looks {
 
 /// A permit, or a connection of a pool.
 #[test]
-fn the_inner_futures_state_is_dropped_before_any_after() {
+fn hooks_12_the_inner_future_is_dropped_before_any_after() {
     let log = DropLog::default();
     let app = || {
         let log = log.clone();
@@ -245,7 +245,7 @@ fn the_inner_futures_state_is_dropped_before_any_after() {
 
 /// No switch is on, and nothing limits or delays a request.
 #[test]
-fn the_defaults_are_those_of_the_readme() {
+fn hooks_2_the_defaults_are_those_of_the_readme() {
     let aborts = |layer: HooksLayer| {
         let log = Log::default();
         let layer = layer.hook(Scripted::passing(&log)).hook(Scripted {
@@ -274,7 +274,7 @@ fn the_defaults_are_those_of_the_readme() {
 }
 
 #[test]
-fn a_body_is_sync_if_the_apps_is() {
+fn hooks_12_a_body_is_sync_if_the_inner_body_is() {
     fn check<B: Sync>(_: &B) {}
     let log = Log::default();
     let list = HookList::from_iter([hook(1, &log)]);

@@ -1,4 +1,4 @@
-//! Hooks around apps that answer, fail, panic and are dropped.
+//! Hooks around services that respond, fail, panic and are dropped.
 
 #![allow(
     clippy::unwrap_used,

@@ -100,7 +100,7 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
-/// What happens if nobody drops it, told as a plain loop.
+/// Returns what happens if it is not dropped, as a plain loop.
 fn expected(case: &Case) -> (Vec<Event>, End) {
     let mut events = Vec::new();
     let mut panicked = false;
@@ -250,7 +250,7 @@ fn check_dropped(case: &Case, events: &[Event]) -> Result<(), TestCaseError> {
     // As far as it came, it is what would have happened.
     let prefix: Vec<_> = whole.iter().take(done.len()).collect();
     prop_assert_eq!(&done, &prefix);
-    // Then all that were entered are told, in reverse order, once, the same. An `after` that panicked did so before the next
+    // Then all that were entered are finished, in reverse order, once, with the same outcome. An `after` that panicked did so before the next
     // one was called.
     let panicked = done.iter().rev().skip(1).any(|event| match event {
         Event::After(number) => case.hooks[*number].after.1 == Deed::Panic,
@@ -290,7 +290,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_hook_has_its_turn_and_is_told_the_end_once(case in cases()) {
+    fn hooks_1_every_hook_has_its_turn_and_finishes_once(case in cases()) {
         let log = Log::default();
         let hook = |number: usize| Scripted {
             number,

@@ -70,7 +70,7 @@ fn ask_grpc(response: Response<Full<Bytes>>) -> Response<Bytes> {
 }
 
 #[test]
-fn a_plain_error_is_a_rejection_for_a_client_of_grpc() {
+fn hooks_11_a_plain_error_is_a_rejection_in_grpc() {
     for content_type in [None, Some("text/plain"), Some("Text/Plain ; charset=utf-8")] {
         let response = ask_grpc(error(401, content_type, " Who are you?\n"));
         assert_eq!(response.status(), StatusCode::OK);
@@ -96,7 +96,7 @@ fn a_plain_error_is_a_rejection_for_a_client_of_grpc() {
 }
 
 #[test]
-fn a_client_of_grpc_web_gets_its_error_in_the_body() {
+fn hooks_11_in_grpc_web_the_error_is_in_the_body() {
     let layer = HooksLayer::new().hook(Responds(error(403, None, "no")));
     let response = ask(&layer, Method::POST, "application/grpc-web");
     assert_eq!(response.status(), StatusCode::OK);
@@ -107,7 +107,7 @@ fn a_client_of_grpc_web_gets_its_error_in_the_body() {
 }
 
 #[test]
-fn other_responses_and_other_clients_are_left_alone() {
+fn hooks_11_other_responses_and_clients_are_left_alone() {
     let plain = || error(401, Some("text/plain"), "no");
     // The method and the content type of the request.
     let grpc = || (Method::POST, "application/grpc");
@@ -137,7 +137,7 @@ fn other_responses_and_other_clients_are_left_alone() {
 }
 
 #[test]
-fn a_rejection_in_text_is_made_again_for_grpc() {
+fn hooks_11_a_rejection_in_text_is_made_again_for_grpc() {
     let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("no")).with_detail("members only");
     let response = ask_grpc(rejection.response_for(&Request::new(())));
     assert_eq!(response.status(), StatusCode::OK);
@@ -148,7 +148,7 @@ fn a_rejection_in_text_is_made_again_for_grpc() {
 }
 
 #[test]
-fn the_first_status_and_the_last_of_an_error_are_rejections() {
+fn hooks_11_the_first_and_the_last_error_are_rejections() {
     for status in [400, 499, 500, 599] {
         let response = ask_grpc(error(status, None, ""));
         assert_eq!(response.status(), StatusCode::OK);
@@ -157,7 +157,7 @@ fn the_first_status_and_the_last_of_an_error_are_rejections() {
 }
 
 #[test]
-fn the_detail_is_text_of_at_most_1024_bytes() {
+fn hooks_11_the_detail_is_text_of_at_most_1024_bytes() {
     let long = "é".repeat(600);
     // One byte more, so that a character crosses the limit.
     let odd = format!("x{long}");
@@ -181,7 +181,7 @@ fn the_detail_is_text_of_at_most_1024_bytes() {
 }
 
 #[test]
-fn a_hook_may_respond_with_a_rejection_of_its_own() {
+fn hooks_11_a_hook_may_respond_with_its_own_rejection() {
     async fn rejects(head: &mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> {
         let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("banned"));
         ControlFlow::Break(rejection.with_detail("go away").response_for(&*head))
@@ -198,7 +198,7 @@ fn a_hook_may_respond_with_a_rejection_of_its_own() {
 }
 
 #[test]
-fn a_rejection_in_another_format_is_rendered_for_a_client_of_grpc() {
+fn hooks_11_a_rejection_keeps_its_reason_in_grpc() {
     let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("banned"));
     let text = rejection
         .with_detail("go away")
@@ -226,7 +226,7 @@ impl Hook for Statuses {
 }
 
 #[test]
-fn an_after_finds_the_status_of_a_rejection() {
+fn hooks_11_an_after_finds_the_status_of_a_rejection() {
     let (log, statuses) = (Log::default(), Statuses::default());
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))
@@ -239,7 +239,7 @@ fn an_after_finds_the_status_of_a_rejection() {
 }
 
 #[test]
-fn hooks_2_an_empty_response_to_head_states_no_length() {
+fn hooks_10_an_empty_response_to_head_states_no_length() {
     // The hook may have dropped the content itself.
     let layer = HooksLayer::new().hook(Responds(error(404, None, "")));
     let response = ask(&layer, Method::HEAD, "text/plain");
