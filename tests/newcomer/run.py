@@ -21,7 +21,7 @@ CRATES = {
     "tower-cascade": ("app", [("/first/1", 200, "first"), ("/", 200, "last"), ("/first", 404, "")]),
     "tower-body-rewrite": ("app", [("/", 200, "outer: inner: one\nouter: inner: two\n")]),
     "tower-exception": ("app", [("/divide/2", 200, "3"), ("/divide/0", 500, r"500 Internal Server Error\nincident [0-9a-f]{32}\n")]),
-    "tower-hooks": ("around", [("/", 200, "fine")]),
+    "tower-hooks": ("app", [("/", 200, "fine"), ("/shop", 401, "Who are you\\?\n")]),
     "tower-lint": ("app", [("/", 200, "fine")]),
     "tower-deploy": ("app", [("/", 200, "Hello")]),
 }

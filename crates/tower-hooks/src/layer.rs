@@ -100,7 +100,7 @@ impl HooksLayer {
     /// cheap to clone: an `Arc`, a pool or a sender.
     ///
     /// ```
-    /// use std::{sync::Arc};
+    /// use std::{ops::ControlFlow, sync::Arc};
     ///
     /// use http::request;
     /// use tokio::sync::Semaphore;

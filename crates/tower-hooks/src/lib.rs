@@ -28,3 +28,6 @@ pub use own::HookResponse;
 #[cfg(feature = "axum")]
 pub use respond::respond;
 pub use service::Hooks;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -7,8 +7,9 @@ use http_body_util::{BodyExt, Full};
 
 /// Returns the response as that of a hook, for a [`before`](crate::Hook::before).
 ///
-/// It takes all that a handler of axum may return, a [`Rejection`](tower_kit::Rejection) too. The body is collected,
-/// because that of a hook is all in memory. If this fails, the response is a 500 without content.
+/// It takes all that a handler of axum may return, a [`Rejection`](tower_kit::Rejection) too. The
+/// body is collected, because that of a hook is all in memory. If this fails, the response is a 500
+/// without content.
 ///
 /// ```
 /// use std::ops::ControlFlow;
