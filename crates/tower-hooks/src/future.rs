@@ -18,7 +18,7 @@ use tower_service::Service;
 
 use crate::{
     BoxHook, Outcome, OutcomeKind, ResponseBody,
-    boxed::Kind,
+    boxed::{Begin, Kind},
     entered::{Entered, Way},
     outcome::grpc_status_in_head,
     own,
@@ -91,40 +91,34 @@ impl Facts {
     }
 }
 
-/// A request whose head no hook has.
-enum Step {
-    /// A hook has it, which is polled.
-    Begun,
-    /// It is for the inner service.
-    Passed(request::Parts),
-    /// The last hook that was called has responded.
-    Responded(request::Parts, Response<Full<Bytes>>),
+/// What comes next for a request.
+enum Next<'a> {
+    /// A hook that may wait.
+    Hook(&'a Arc<dyn Begin>),
+    Inner,
+    /// The last function that was called has responded.
+    Response(Box<Response<Full<Bytes>>>),
 }
 
-/// Calls the next hooks, up to one that may wait or that responds.
+/// Calls functions that do not wait, up to a hook that may wait, or one that responds.
+///
+/// The head is borrowed, because a copy of it costs more than such a function: for `ratios`
+/// hooks/functions.
 #[inline]
-fn next(
-    hooks: &[BoxHook],
-    begun: &mut usize,
-    entered: &mut Entered,
-    mut head: request::Parts,
-) -> Step {
+fn next<'a>(hooks: &'a [BoxHook], begun: &mut usize, head: &mut request::Parts) -> Next<'a> {
     while let Some(hook) = hooks.get(*begun) {
         *begun += 1;
         match hook.kind() {
             Kind::Before(before) => {
-                if let ControlFlow::Break(response) = before(&mut head) {
-                    return Step::Responded(head, response);
+                if let ControlFlow::Break(response) = before(head) {
+                    return Next::Response(Box::new(response));
                 }
             }
             Kind::After(_) => {}
-            Kind::Hook(hook) => {
-                entered.push(hook, head);
-                return Step::Begun;
-            }
+            Kind::Hook(hook) => return Next::Hook(hook),
         }
     }
-    Step::Passed(head)
+    Next::Inner
 }
 
 impl<S, ReqBody, ResBody> ResponseFuture<S, ReqBody, ResBody>
@@ -166,23 +160,37 @@ where
             entered: Entered::new(),
             facts,
         };
-        match next(hooks, &mut this.begun, &mut this.entered, head) {
-            Step::Passed(head) => {
+        if let Some(Kind::Hook(hook)) = hooks.first().map(BoxHook::kind) {
+            this.begun = 1;
+            this.entered.push(hook, head);
+            this.ready = Some((take_ready(inner), body));
+            return this;
+        }
+        // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is first:
+        // for `ratios` hooks/one-hook.
+        let mut head = head;
+        match next(hooks, &mut this.begun, &mut head) {
+            Next::Hook(hook) => {
+                this.entered.push(hook, head);
+                this.ready = Some((take_ready(inner), body));
+            }
+            Next::Inner => {
                 this.inner = Some(inner.call(Request::from_parts(head, body)));
             }
-            Step::Begun => {
-                // The instance that was made ready is the one that is called, after the hooks.
-                let fresh = inner.clone();
-                this.ready = Some((mem::replace(inner, fresh), body));
-            }
-            Step::Responded(head, own) => {
-                // As for any request, the instance that was made ready is not used again.
-                *inner = inner.clone();
-                this.after = Some(Box::new(responded(facts, &head, own, this.begun, 0)));
+            Next::Response(own) => {
+                drop(take_ready(inner));
+                this.after = Some(responded(facts, &head, *own, this.begun, 0));
             }
         }
         this
     }
+}
+
+/// Takes the instance that was made ready, which is called after the hooks or not at all, and leaves
+/// another one.
+fn take_ready<S: Clone>(inner: &mut S) -> S {
+    let fresh = inner.clone();
+    mem::replace(inner, fresh)
 }
 
 /// Returns the response of a hook, which is on its way along the hooks before it.
@@ -193,9 +201,9 @@ fn responded<B>(
     own: Response<Full<Bytes>>,
     begun: usize,
     turns: usize,
-) -> After<B> {
+) -> Box<After<B>> {
     let (head, body) = own::response_for(head, facts.kind, own).into_parts();
-    After {
+    Box::new(After {
         head: Some(head),
         body: EitherBody::own(body),
         whole: OutcomeKind::Aborted,
@@ -204,7 +212,7 @@ fn responded<B>(
             true => Way::new(0),
             false => Way::new(begun - 1).without(turns),
         },
-    }
+    })
 }
 
 const COMPLETED: &str = "polled after completion";
@@ -231,31 +239,29 @@ where
         while this.ready.is_some() {
             match polling.entered().poll_before(cx) {
                 Poll::Pending => return polling.pending(),
+                // For `ratios` hooks/one-hook: the head is not borrowed, see `hooked`.
                 Poll::Ready((head, None)) if *this.begun == hooks.len() => {
                     if let Some((mut inner, body)) = this.ready.take() {
                         let future = inner.call(Request::from_parts(head, body));
                         this.inner.set(Some(future));
                     }
                 }
-                Poll::Ready((head, own)) => {
-                    let (step, turns) = match own {
-                        None => (next(hooks, this.begun, polling.entered(), head), 0),
-                        Some(own) => (Step::Responded(head, *own), 1),
-                    };
-                    match step {
-                        Step::Begun => {}
-                        Step::Passed(head) => {
-                            if let Some((mut inner, body)) = this.ready.take() {
-                                let future = inner.call(Request::from_parts(head, body));
-                                this.inner.set(Some(future));
-                            }
-                        }
-                        Step::Responded(head, own) => {
-                            drop(this.ready.take());
-                            let after = responded(facts, &head, own, *this.begun, turns);
-                            *this.after = Some(Box::new(after));
+                Poll::Ready((mut head, None)) => match next(hooks, this.begun, &mut head) {
+                    Next::Hook(hook) => polling.entered().push(hook, head),
+                    Next::Inner => {
+                        if let Some((mut inner, body)) = this.ready.take() {
+                            let future = inner.call(Request::from_parts(head, body));
+                            this.inner.set(Some(future));
                         }
                     }
+                    Next::Response(own) => {
+                        drop(this.ready.take());
+                        *this.after = Some(responded(facts, &head, *own, *this.begun, 0));
+                    }
+                },
+                Poll::Ready((head, Some(own))) => {
+                    drop(this.ready.take());
+                    *this.after = Some(responded(facts, &head, *own, *this.begun, 1));
                 }
             }
         }
@@ -277,6 +283,7 @@ where
                         let body = EitherBody::inner(body);
                         let whole = OutcomeKind::Completed;
                         let mut way = Way::new(*this.begun);
+                        // For `ratios` hooks/one-hook: the way of one hook is short.
                         if let [_] = hooks
                             && let Some(turn) = polling.entered().last()
                         {
@@ -336,8 +343,9 @@ impl Polling<'_> {
         Poll::Pending
     }
 
-    /// Returns the response. If hooks have a turn, its body finishes them.
-    #[inline]
+    /// Returns the response. If hooks have a turn, its body finishes them. Always inlined for `ratios`
+    /// hooks/one-hook, because it moves the head.
+    #[inline(always)]
     fn response<B: Body<Data = Bytes>>(
         &mut self,
         head: response::Parts,
