@@ -37,7 +37,7 @@ pin_project! {
         ready: Option<(S, ReqBody)>,
         // While the response is on its way along the hooks.
         after: Option<Box<After<ResBody>>>,
-        // `None` if no hook has anything to do after the inner service.
+        // `None` without hooks.
         hooks: Option<Held>,
         // The number of hooks whose `before` is done or waits.
         begun: usize,
@@ -160,14 +160,14 @@ where
             entered: Entered::new(),
             facts,
         };
+        // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is first:
+        // for `ratios` hooks/one-hook.
         if let Some(Kind::Hook(hook)) = hooks.first().map(BoxHook::kind) {
             this.begun = 1;
             this.entered.push(hook, head);
             this.ready = Some((take_ready(inner), body));
             return this;
         }
-        // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is first:
-        // for `ratios` hooks/one-hook.
         let mut head = head;
         match next(hooks, &mut this.begun, &mut head) {
             Next::Hook(hook) => {

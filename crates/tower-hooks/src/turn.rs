@@ -58,20 +58,19 @@ pub(crate) trait Steps: Send {
 /// Begins a hook's turn. The hook is called when it is polled.
 #[inline]
 pub(crate) fn begin<H: Hook>(hook: Arc<H>, head: request::Parts, outer: Option<Turn>) -> Turn {
-    // It is made where it stays: it is large, and to move it takes longer than to allocate it.
-    boxed(|| HookTurn {
-        phase: Phase::Before {
-            future: before(hook, head),
+    // The room is allocated first, so that the turn, which is large, is made there.
+    let room = Box::new_uninit();
+    let turn = Box::write(
+        room,
+        HookTurn {
+            phase: Phase::Before {
+                future: before(hook, head),
+            },
+            entry: None,
+            make_after: after::<H>,
+            outer,
         },
-        entry: None,
-        make_after: after::<H>,
-        outer,
-    })
-}
-
-#[inline]
-fn boxed<T: Steps + 'static>(make: impl FnOnce() -> T) -> Turn {
-    let turn = Box::write(Box::new_uninit(), make());
+    );
     Box::into_pin(turn)
 }
 
@@ -196,8 +195,10 @@ impl<H: Hook> Drop for Entry<H> {
 }
 
 /// Returns the future of a hook's `before`.
-///
-/// It and the next one are no `async fn`, whose futures would have their arguments twice.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` has its arguments twice"
+)]
 fn before<H: Hook>(
     hook: Arc<H>,
     mut head: request::Parts,
@@ -215,6 +216,10 @@ fn before<H: Hook>(
 }
 
 /// Returns the future of a hook's `after`.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` has its arguments twice"
+)]
 fn after<H: Hook>(
     mut entry: Entry<H>,
     mut head: response::Parts,
