@@ -241,7 +241,9 @@ where
                 Poll::Pending => return polling.pending(),
                 // For `ratios` hooks/one-hook: the head is not borrowed, see `hooked`.
                 Poll::Ready((head, None)) if *this.begun == hooks.len() => {
-                    if let Some((mut inner, body)) = this.ready.take() {
+                    if let Some((mut inner, body)) = this.ready.take()
+                        && this.inner.is_none()
+                    {
                         let future = inner.call(Request::from_parts(head, body));
                         this.inner.set(Some(future));
                     }
@@ -269,16 +271,18 @@ where
             Some(after) => after,
             None => {
                 let inner = this.inner.as_mut().as_pin_mut().expect(COMPLETED);
-                match inner.poll(cx) {
+                let polled = inner.poll(cx);
+                if polled.is_ready() {
+                    this.inner.set(None);
+                }
+                match polled {
                     Poll::Pending => return polling.pending(),
                     Poll::Ready(Err(error)) => {
-                        this.inner.set(None);
                         let outcome = Outcome::new(OutcomeKind::Failed, None);
                         polling.entered().finish(outcome);
                         return Poll::Ready(Err(error));
                     }
                     Poll::Ready(Ok(response)) => {
-                        this.inner.set(None);
                         let (head, body) = response.into_parts();
                         let body = EitherBody::inner(body);
                         let whole = OutcomeKind::Completed;

@@ -93,6 +93,8 @@ pin_project! {
     }
 }
 
+/// The entry is put back only where there is none, which is always so: as nothing has to be dropped
+/// first, which may panic, the head in a result is copied once less. For `ratios` hooks/one-hook.
 impl<H, B, M, A> Steps for HookTurn<H, B, M, A>
 where
     H: Hook,
@@ -106,7 +108,9 @@ where
             return Poll::Pending;
         };
         let (entry, before) = ready!(future.poll(cx));
-        *this.entry = Some(entry);
+        if this.entry.is_none() {
+            *this.entry = Some(entry);
+        }
         Poll::Ready(before)
     }
 
@@ -129,7 +133,9 @@ where
             return Poll::Pending;
         };
         let (entry, after) = ready!(future.poll(cx));
-        *this.entry = Some(entry);
+        if this.entry.is_none() {
+            *this.entry = Some(entry);
+        }
         Poll::Ready(after)
     }
 
@@ -139,7 +145,9 @@ where
             return Poll::Pending;
         };
         let (entry, after) = ready!(future.poll(cx));
-        *this.entry = Some(entry);
+        if this.entry.is_none() {
+            *this.entry = Some(entry);
+        }
         Poll::Ready(after)
     }
 
