@@ -151,38 +151,44 @@ where
         S: Clone,
     {
         let (head, body) = request.into_parts();
-        let mut this = Self {
-            inner: None,
-            ready: None,
-            after: None,
-            hooks: Some(Held(Some(hooks.clone()))),
-            begun: 0,
-            entered: Entered::new(),
-            facts,
-        };
+        let held = Some(Held(Some(hooks.clone())));
+        let mut entered = Entered::new();
         // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is first:
         // for `ratios` hooks/one-hook.
         if let Some(Kind::Hook(hook)) = hooks.first().map(BoxHook::kind) {
-            this.begun = 1;
-            this.entered.push(hook, head);
-            this.ready = Some((take_ready(inner), body));
-            return this;
+            entered.push(hook, head);
+            return Self {
+                inner: None,
+                ready: Some((take_ready(inner), body)),
+                after: None,
+                hooks: held,
+                begun: 1,
+                entered,
+                facts,
+            };
         }
-        let mut head = head;
-        match next(hooks, &mut this.begun, &mut head) {
+        let (mut head, mut begun) = (head, 0);
+        let (mut future, mut ready, mut after) = (None, None, None);
+        match next(hooks, &mut begun, &mut head) {
             Next::Hook(hook) => {
-                this.entered.push(hook, head);
-                this.ready = Some((take_ready(inner), body));
+                entered.push(hook, head);
+                ready = Some((take_ready(inner), body));
             }
-            Next::Inner => {
-                this.inner = Some(inner.call(Request::from_parts(head, body)));
-            }
+            Next::Inner => future = Some(inner.call(Request::from_parts(head, body))),
             Next::Response(own) => {
                 drop(take_ready(inner));
-                this.after = Some(responded(facts, &head, *own, this.begun, 0));
+                after = Some(responded(facts, &head, *own, begun, 0));
             }
         }
-        this
+        Self {
+            inner: future,
+            ready,
+            after,
+            hooks: held,
+            begun,
+            entered,
+            facts,
+        }
     }
 }
 
