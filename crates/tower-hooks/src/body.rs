@@ -32,8 +32,8 @@ struct Watch {
     entered: Entered,
     /// The outcome if the body is taken whole. Trailers may change its status of gRPC.
     whole: Outcome,
-    /// The number of bytes that are left, if it is known. A server that has them all need not poll for
-    /// the end.
+    /// The number of bytes that are left, if it is known. A server that has them all need not poll
+    /// for the end.
     left: Option<u64>,
     /// Whether the body has reported its end. A server that has seen it need not poll for the end
     /// either.

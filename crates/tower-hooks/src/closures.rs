@@ -11,9 +11,9 @@ use crate::{BoxHook, Hook, boxed::Kind};
 ///
 /// It is the bound of [`HooksLayer::before`](crate::HooksLayer::before), where `Head` is
 /// `request::Parts` and the function returns a `ControlFlow`, and of
-/// [`HooksLayer::after`](crate::HooksLayer::after), where `Head` is `response::Parts` and it returns
-/// nothing. `Kind` says whether it is async, and is inferred. The trait is implemented for such
-/// functions, and cannot be implemented for anything else.
+/// [`HooksLayer::after`](crate::HooksLayer::after), where `Head` is `response::Parts` and it
+/// returns nothing. `Kind` says whether it is async, and is inferred. The trait is implemented for
+/// such functions, and cannot be implemented for anything else.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a function that is a hook",
     note = "write `|request: &mut http::request::Parts| …` in `before`, and \

@@ -153,8 +153,8 @@ where
         let (head, body) = request.into_parts();
         let held = Some(Held(Some(hooks.clone())));
         let mut entered = Entered::new();
-        // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is first:
-        // for `ratios` hooks/one-hook.
+        // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is
+        // first: for `ratios` hooks/one-hook.
         if let Some(Kind::Hook(hook)) = hooks.first().map(BoxHook::kind) {
             entered.push(hook, head);
             return Self {
@@ -192,8 +192,8 @@ where
     }
 }
 
-/// Takes the instance that was made ready, which is called after the hooks or not at all, and leaves
-/// another one.
+/// Takes the instance that was made ready, which is called after the hooks or not at all, and
+/// leaves another one.
 fn take_ready<S: Clone>(inner: &mut S) -> S {
     let fresh = inner.clone();
     mem::replace(inner, fresh)
@@ -353,8 +353,8 @@ impl Polling<'_> {
         Poll::Pending
     }
 
-    /// Returns the response. If hooks have a turn, its body finishes them. Always inlined for `ratios`
-    /// hooks/one-hook, because it moves the head.
+    /// Returns the response. If hooks have a turn, its body finishes them. Always inlined for
+    /// `ratios` hooks/one-hook, because it moves the head.
     #[inline(always)]
     fn response<B: Body<Data = Bytes>>(
         &mut self,

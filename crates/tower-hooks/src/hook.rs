@@ -8,8 +8,8 @@ use crate::Outcome;
 
 /// A hook: code that runs before and after a service, and when a request is over.
 ///
-/// Every method has a default that does nothing. Implementors write `async fn`. One hook is used for
-/// all requests at the same time. The data of one request is in its [`State`](Self::State).
+/// Every method has a default that does nothing. Implementors write `async fn`. One hook is used
+/// for all requests at the same time. The data of one request is in its [`State`](Self::State).
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -36,8 +36,8 @@ use crate::Outcome;
 /// }
 /// ```
 pub trait Hook: Send + Sync + 'static {
-    /// The data of one request. It is made with `Default` before [`before`](Self::before), and given
-    /// to [`finish`](Self::finish).
+    /// The data of one request. It is made with `Default` before [`before`](Self::before), and
+    /// given to [`finish`](Self::finish).
     type State: Default + Send;
 
     /// Runs before the inner service, and may change the request's head, or respond. Then neither
@@ -45,9 +45,9 @@ pub trait Hook: Send + Sync + 'static {
     /// unread.
     ///
     /// A response may have any status and headers. Its body is all in memory. It is dropped where a
-    /// response has none: to HEAD, with a 2xx to CONNECT, with 1xx, 204, 205 and 304. For a client of
-    /// gRPC, an error in plain text becomes a [`Rejection`](tower_kit::Rejection) for the reason
-    /// [`HookResponse`](crate::HookResponse).
+    /// response has none: to HEAD, with a 2xx to CONNECT, with 1xx, 204, 205 and 304. For a client
+    /// of gRPC, an error in plain text becomes a [`Rejection`](tower_kit::Rejection) for the
+    /// reason [`HookResponse`](crate::HookResponse).
     ///
     /// A hook may also respond with a rejection for a reason of its own. Then the client gets the
     /// protocol and the format that it prefers:
@@ -105,8 +105,8 @@ pub trait Hook: Send + Sync + 'static {
         async {}
     }
 
-    /// Runs when the request is over. It is called exactly once if `before` was, whatever happens, on
-    /// the thread where it happens, and must not block. A panic in it goes no further.
+    /// Runs when the request is over. It is called exactly once if `before` was, whatever happens,
+    /// on the thread where it happens, and must not block. A panic in it goes no further.
     fn finish(&self, state: Self::State, outcome: Outcome) {
         let _ = (state, outcome);
     }

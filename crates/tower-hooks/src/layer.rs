@@ -136,15 +136,15 @@ impl HooksLayer {
     /// # drop(layer);
     /// ```
     ///
-    /// A function that is not async costs no future and no allocation. An async closure is cloned for
-    /// each request.
+    /// A function that is not async costs no future and no allocation. An async closure is cloned
+    /// for each request.
     #[must_use]
     pub fn after<Kind: sealed::Kind>(self, after: impl HookFn<response::Parts, Kind>) -> Self {
         self.hook(after.into_hook())
     }
 
-    /// Switches off every `after` for a request that a hook has responded to. Default: the `after` of
-    /// the hooks before it is called.
+    /// Switches off every `after` for a request that a hook has responded to. Default: the `after`
+    /// of the hooks before it is called.
     #[must_use]
     pub fn skip_after_on_abort(mut self) -> Self {
         self.skips_after = true;

@@ -23,7 +23,8 @@ impl Outcome {
         self.kind
     }
 
-    /// Returns the `grpc-status` of the call, from the response's head or its trailers. 0 is success.
+    /// Returns the `grpc-status` of the call, from the response's head or its trailers. 0 is
+    /// success.
     ///
     /// Returns `None` if the call is not gRPC, or has ended before its status was seen. In gRPC-Web
     /// the status is known if it is that of a [`Rejection`] or in the head, because otherwise it is
@@ -48,8 +49,8 @@ impl Outcome {
 #[non_exhaustive]
 pub enum OutcomeKind {
     /// The inner service's response was taken whole: the end of its body was reached, or as many
-    /// bytes as its size hint or its Content-Length state, or it has no content (to HEAD, with a 2xx
-    /// to CONNECT, with 1xx, 204, 205 and 304).
+    /// bytes as its size hint or its Content-Length state, or it has no content (to HEAD, with a
+    /// 2xx to CONNECT, with 1xx, 204, 205 and 304).
     Completed,
     /// The response of a hook was taken whole.
     Aborted,

@@ -19,20 +19,20 @@ use crate::{Hook, Outcome, OutcomeKind};
 
 /// One hook's part in one request, whatever the hook's type.
 ///
-/// All that the hook needs for the request is behind this pointer: its state, and its future that is
-/// polled. So is the turn of the hook before it. For `ratios` hooks/one-hook this is the only
+/// All that the hook needs for the request is behind this pointer: its state, and its future that
+/// is polled. So is the turn of the hook before it. For `ratios` hooks/one-hook this is the only
 /// allocation.
 pub(crate) type Turn = Pin<Box<dyn Steps>>;
 
-/// The result of a `before`: the request's head, and the hook's response. It is rare, and boxed because
-/// the result is moved several times.
+/// The result of a `before`: the request's head, and the hook's response. It is rare, and boxed
+/// because the result is moved several times.
 pub(crate) type Before = (request::Parts, Option<Box<Response<Full<Bytes>>>>);
 
 /// The result of an `after`: the response's head, and the payload of a panic.
 pub(crate) type After = (response::Parts, Option<Payload>);
 
-/// What happens to a [`Turn`], in this order. If it is dropped before `finish`, the hook's `finish` is
-/// called if its `before` was.
+/// What happens to a [`Turn`], in this order. If it is dropped before `finish`, the hook's `finish`
+/// is called if its `before` was.
 pub(crate) trait Steps: Send {
     /// Polls the hook's `before`.
     fn poll_before(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Before>;

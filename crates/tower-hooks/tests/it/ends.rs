@@ -28,8 +28,8 @@ use tower_lint::probe::{self, Step, block_on};
 
 use crate::scripted::{Deed, Log, Script, Scripted, silent_panic};
 
-/// Calls `app` through a hook, takes n frames of its body and drops it. Returns the outcomes by then,
-/// and those after it.
+/// Calls `app` through a hook, takes n frames of its body and drops it. Returns the outcomes by
+/// then, and those after it.
 fn outcomes(
     method: Method,
     app: probe::App,

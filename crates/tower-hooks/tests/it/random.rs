@@ -1,4 +1,5 @@
-//! Order, and exactly once, over random chains that abort, fail, panic and are cancelled at every await point.
+//! Order, and exactly once, over random chains that abort, fail, panic and are cancelled at every
+//! await point.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -250,8 +251,8 @@ fn check_dropped(case: &Case, events: &[Event]) -> Result<(), TestCaseError> {
     // As far as it came, it is what would have happened.
     let prefix: Vec<_> = whole.iter().take(done.len()).collect();
     prop_assert_eq!(&done, &prefix);
-    // Then all that were entered are finished, in reverse order, once, with the same outcome. An `after` that panicked did so before the next
-    // one was called.
+    // Then all that were entered are finished, in reverse order, once, with the same outcome. An
+    // `after` that panicked did so before the next one was called.
     let panicked = done.iter().rev().skip(1).any(|event| match event {
         Event::After(number) => case.hooks[*number].after.1 == Deed::Panic,
         _ => false,
