@@ -261,14 +261,15 @@ fn contract_is_tested(root: &Path) -> Vec<String> {
                 "{name}: call tower_lint::contract::check in its tests/it/contract.rs"
             ));
         }
-        // The words with which a test departs from a rule are there for the user to read.
+        // The words with which a test departs from a rule are documented for the user.
         let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let readme = one_line(&read(folder.join("README.md")));
+        let documents = ["README.md", "RULES.md"].map(|file| read(folder.join(file)));
+        let documents = one_line(&documents.join("\n"));
         let words = test.split('"').skip(1).step_by(2).map(one_line);
         for words in words.filter(|words| test.contains(".departs(") && words.contains(' ')) {
-            if !readme.contains(&words) {
+            if !documents.contains(&words) {
                 wrong.push(format!(
-                    "{name}: a test departs with words that its README.md lacks: {words}"
+                    "{name}: a test departs with words that its README.md and RULES.md lack: {words}"
                 ));
             }
         }
