@@ -37,7 +37,7 @@ use crate::stream::Socket;
 ///
 /// A server that reads its certificates again at SIGHUP:
 ///
-/// ```no_run
+/// ```
 /// use axum::{Router, routing::get};
 /// use tower_serve::{Address, Server, Shutdown, Tls};
 ///
