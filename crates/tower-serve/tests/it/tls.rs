@@ -300,6 +300,73 @@ async fn serve_34_other_bytes_than_tls_get_an_alert() {
 }
 
 #[tokio::test]
+async fn serve_34_tls_without_a_certificate_gets_a_400() {
+    let server = run(server(), echo_path()).await;
+    let mut client = server.connect().await;
+    client.send([0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]).await;
+    let head = client.head().await;
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+}
+
+#[tokio::test]
+async fn serve_11_a_client_of_tls_that_reads_nothing_is_dropped() {
+    let store = Store::new("write");
+    store.make("a", &["a.example"]);
+    let server = server().tls(store.tls("a")).write_timeout(ms(300));
+    let (bomb, gone) = bomb();
+    let bomb = Arc::new(bomb);
+    let service = service(move |_: Request<RequestBody>| {
+        let bomb = Arc::clone(&bomb);
+        std::future::ready(Body::from_stream(futures_util::stream::repeat_with(
+            move || {
+                let _held = &bomb;
+                Ok::<_, Infallible>(vec![0; 65_536])
+            },
+        )))
+    });
+    let server = run(server, service).await;
+    let mut client = server.connect_tls(&[], "a.example").await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    client.head().await;
+    // The server and its service are gone, except what the connection holds.
+    server.trigger.signal();
+    timeout(PATIENCE, server.ended()).await.unwrap().unwrap();
+    timeout(PATIENCE, gone).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn serve_19_an_upgrade_works_over_tls() {
+    let store = Store::new("upgrade");
+    store.make("a", &["a.example"]);
+    let service = BoxCloneService::new(service_fn(async |mut request: Request<RequestBody>| {
+        let upgraded = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let mut io = TokioIo::new(upgraded.await.unwrap());
+            let mut bytes = [0; 4];
+            io.read_exact(&mut bytes).await.unwrap();
+            io.write_all(&bytes).await.unwrap();
+            io.shutdown().await.unwrap();
+        });
+        let response = Response::builder().status(101).header("upgrade", "echo");
+        let response = response.header("connection", "upgrade").body(Body::empty());
+        Ok::<_, Infallible>(response.unwrap())
+    }));
+    let server = run(server().tls(store.tls("a")), service).await;
+    let mut client = server.connect_tls(&["http/1.1"], "a.example").await;
+    let request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    client.send(request).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 101 "));
+    client.send("ping").await;
+    // Without the alert that ends TLS, this is an error.
+    let mut rest = Vec::new();
+    timeout(PATIENCE, client.0.read_to_end(&mut rest))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(rest, b"ping");
+}
+
+#[tokio::test]
 async fn serve_35_a_reload_changes_new_handshakes_only() {
     let store = Store::new("reload");
     let old = store.make("a", &["a.example"]);
