@@ -84,6 +84,11 @@ reload:
     cargo build --release -p tower-deploy
     python3 tests/reload/run.py
 
+# TLS and the PROXY protocol: openssl, curl, HAProxy and nginx around a server, reloads of its certificates under load, and its speed beside nginx
+fronts *CHECKS:
+    cargo build --profile served -p tests --bin fronts
+    python3 tests/fronts/run.py {{ CHECKS }}
+
 # five layers against the bare service over sockets, by turns, HTTP/1 and HTTP/2; and the same five things in Python
 load:
     cargo build --profile served -p tests --bin load

@@ -31,6 +31,8 @@ mod origin_resolve;
 mod path_decode;
 #[path = "../fuzz/checks/prefix_rewrite.rs"]
 mod prefix_rewrite;
+#[path = "../fuzz/checks/proxy_header_parse.rs"]
+mod proxy_header_parse;
 #[path = "../fuzz/checks/replace_rewrite.rs"]
 mod replace_rewrite;
 #[path = "../fuzz/checks/rewrite_cuts.rs"]
@@ -42,7 +44,7 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 17] = [
+const CHECKS: [(&str, fn(&[u8])); 18] = [
     ("accept_best", accept_best::accept_best),
     ("address_parse", address_parse::address_parse),
     ("deploy_resolve", deploy_resolve::deploy_resolve),
@@ -59,6 +61,7 @@ const CHECKS: [(&str, fn(&[u8])); 17] = [
     ("origin_resolve", origin_resolve::origin_resolve),
     ("path_decode", path_decode::path_decode),
     ("prefix_rewrite", prefix_rewrite::prefix_rewrite),
+    ("proxy_header_parse", proxy_header_parse::proxy_header_parse),
     ("replace_rewrite", replace_rewrite::replace_rewrite),
     ("rewrite_cuts", rewrite_cuts::rewrite_cuts),
     ("table_find", table_find::table_find),

@@ -11,9 +11,13 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_layer::Layer;
+#[cfg(feature = "cli")]
+use tower_serve::Address;
 use tower_serve::Shutdown;
 use tower_service::Service;
 
+#[cfg(feature = "tls")]
+use crate::https::Https;
 use crate::{Body, BoxError};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -129,6 +133,8 @@ pub struct Server(Kind);
 
 enum Kind {
     Http(tower_serve::Server),
+    #[cfg(feature = "tls")]
+    Https(Box<Https>),
     Own(Box<dyn FnOnce(App) -> Serving + Send>),
 }
 
@@ -147,15 +153,53 @@ impl Server {
         Self(Kind::Http(server))
     }
 
-    /// The built-in server, or another one as it is.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "the command listens by itself")
-    )]
-    pub(crate) fn into_http(self) -> Result<tower_serve::Server, Self> {
+    #[cfg(feature = "tls")]
+    pub(crate) fn https(server: Https) -> Self {
+        Self(Kind::Https(Box::new(server)))
+    }
+
+    /// Returns the certificates of a server with TLS, which a program can reload.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<tower_serve::Tls> {
+        match &self.0 {
+            Kind::Https(server) => Some(server.tls().clone()),
+            Kind::Http(_) | Kind::Own(_) => None,
+        }
+    }
+
+    /// Replaces the address of a built-in server. Another server has none that is known.
+    #[cfg(feature = "cli")]
+    pub(crate) fn address(self, address: Address) -> Option<Self> {
         match self.0 {
-            Kind::Http(server) => Ok(server),
-            own => Err(Self(own)),
+            Kind::Http(server) => Some(Self(Kind::Http(server.address(address)))),
+            #[cfg(feature = "tls")]
+            Kind::Https(server) => Some(Self::https(server.address(address))),
+            Kind::Own(_) => None,
+        }
+    }
+
+    /// Serves, and calls a function when the sockets of a built-in server are open.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn serve_and_tell(
+        self,
+        app: App,
+        tell: impl FnOnce(&mut dyn Iterator<Item = String>),
+    ) -> io::Result<()> {
+        match self.0 {
+            Kind::Http(server) => {
+                let shutdown = Shutdown::signals()?;
+                let bound = server.bind().await?;
+                tell(&mut bound.addresses());
+                bound.serve(app, shutdown).await
+            }
+            #[cfg(feature = "tls")]
+            Kind::Https(server) => {
+                let bound = server.bind().await?;
+                tell(&mut bound.addresses());
+                bound.serve(app).await
+            }
+            Kind::Own(serve) => serve(app).await,
         }
     }
 
@@ -170,6 +214,8 @@ impl Server {
                 let shutdown = Shutdown::signals()?;
                 server.bind().await?.serve(app, shutdown).await
             }
+            #[cfg(feature = "tls")]
+            Kind::Https(server) => server.bind().await?.serve(app).await,
             Kind::Own(serve) => serve(app).await,
         }
     }

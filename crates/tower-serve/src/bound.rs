@@ -14,6 +14,7 @@ use tower_service::Service;
 use crate::{
     acceptor::Acceptor,
     connection::{Accepted, Protocol},
+    entry::Entry,
     limits::Limits,
     listener::Listener,
     panic::contained,
@@ -26,19 +27,25 @@ use crate::{
 pub struct Bound {
     listeners: Vec<Listener>,
     limits: Limits,
+    entry: Entry,
 }
 
 impl Bound {
-    pub(crate) fn new(listeners: Vec<Listener>, limits: Limits) -> Self {
-        Self { listeners, limits }
+    pub(crate) fn new(listeners: Vec<Listener>, limits: Limits, entry: Entry) -> Self {
+        Self {
+            listeners,
+            limits,
+            entry,
+        }
     }
 
     /// Returns the addresses of the sockets, in the form that a client uses:
-    /// `http://127.0.0.1:43211`, `unix:/run/site.sock`.
+    /// `http://127.0.0.1:43211`, `unix:/run/site.sock`; with TLS, `https://127.0.0.1:43211`.
     pub fn addresses(&self) -> impl Iterator<Item = String> {
+        let scheme = self.entry.scheme();
         self.listeners
             .iter()
-            .map(|listener| listener.address().to_owned())
+            .map(move |listener| listener.address(scheme))
     }
 
     /// Serves until the first signal. Then it closes the sockets and the connections that are idle
@@ -73,10 +80,14 @@ impl Bound {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let Self { listeners, limits } = self;
+        let Self {
+            listeners,
+            limits,
+            entry,
+        } = self;
         let drain_timeout = limits.drain_timeout;
         let mut acceptor = Acceptor::new(listeners, limits.connections);
-        let protocol = Arc::new(Protocol::new(limits));
+        let protocol = Arc::new(Protocol::new(limits, entry));
         let (serving, draining) = watch::channel(());
         // Its tasks end with it, however this future ends.
         let mut connections = JoinSet::new();

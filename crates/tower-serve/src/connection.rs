@@ -21,11 +21,12 @@ use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
+    entry::{Entry, Opened},
     limits::Limits,
     panic::contained,
     request_body::RequestBody,
     service::ConnectionService,
-    stream::{Socket, Stream},
+    stream::Socket,
 };
 
 /// The largest number of requests of one HTTP/2 connection at once.
@@ -42,10 +43,11 @@ pub(crate) struct Accepted {
 pub(crate) struct Protocol {
     http: auto::Builder<Streams>,
     limits: Limits,
+    entry: Entry,
 }
 
 impl Protocol {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, entry: Entry) -> Self {
         let mut http = auto::Builder::new(Streams);
         http.http1()
             .timer(TokioTimer::new())
@@ -56,7 +58,11 @@ impl Protocol {
             .keep_alive_interval(limits.header_timeout)
             .keep_alive_timeout(limits.header_timeout)
             .max_concurrent_streams(STREAMS);
-        Self { http, limits }
+        Self {
+            http,
+            limits,
+            entry,
+        }
     }
 
     /// Serves a connection to its end. After the sender of `draining` is dropped, it ends with the
@@ -104,21 +110,33 @@ impl Protocol {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        // hyper's own timer starts when the version of HTTP is known, which may never happen.
+        let mut first_head = pin!(sleep(self.limits.header_timeout));
+        let opened = tokio::select! {
+            biased;
+            opened = self.entry.open(accepted, self.limits.write_timeout) => opened?,
+            () = first_head.as_mut() => return Err("no request came in time".into()),
+            _ = draining.changed() => return Ok(()),
+        };
+        let Some(Opened {
+            transport,
+            peer,
+            client,
+        }) = opened
+        else {
+            return Ok(());
+        };
         let has_request = Arc::new(AtomicBool::new(false));
         let service = ConnectionService {
             inner: service,
-            peer: accepted.peer,
+            peer: client,
             body_timeout: self.limits.body_timeout,
             has_request: Arc::clone(&has_request),
         };
-        let Accepted { socket, slot, .. } = accepted;
-        let (stream, peer) = Stream::open(socket, slot, self.limits.write_timeout);
         let connection = self
             .http
-            .serve_connection_with_upgrades(TokioIo::new(stream), service);
+            .serve_connection_with_upgrades(TokioIo::new(transport), service);
         let mut connection = pin!(connection);
-        // hyper's own timer starts when the version of HTTP is known, which may never happen.
-        let mut first_head = pin!(sleep(self.limits.header_timeout));
         let mut reset = pin!(peer.reset());
         let (mut waits_for_head, mut is_draining) = (true, false);
         loop {

@@ -7,25 +7,34 @@ mod bind;
 mod bound;
 mod connection;
 mod content;
+mod entry;
 mod fault;
 mod handed_over;
 mod limits;
 mod listener;
 mod panic;
+mod proxy_header;
+mod proxy_protocol;
 mod request_body;
 mod request_head;
 mod server;
 mod service;
 mod shutdown;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
 #[cfg(unix)]
 mod unix;
 
 pub use address::{Address, ParseAddressError, ParseAddressErrorKind};
 pub use bound::Bound;
+pub use proxy_protocol::ParseNetworkError;
 pub use request_body::RequestBody;
 pub use server::{Server, serve};
 pub use shutdown::{Shutdown, ShutdownTrigger};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError, TlsErrorKind};
 pub use tower_origin::PeerAddr;
 
 #[doc = include_str!("../RULES.md")]

@@ -33,7 +33,7 @@ enum Kind {
 
 impl Listener {
     pub(crate) fn tcp(listener: TcpListener) -> io::Result<Self> {
-        let address = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?.to_string();
         let kind = Kind::Tcp(listener);
         Ok(Self { kind, address })
     }
@@ -54,9 +54,13 @@ impl Listener {
         Ok(Self { kind, address })
     }
 
-    /// Returns the address in the form that a client uses.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
+    /// Returns the address in the form that a client uses, for a server of this scheme.
+    pub(crate) fn address(&self, scheme: &str) -> String {
+        match &self.kind {
+            Kind::Tcp(_) => format!("{scheme}://{}", self.address),
+            #[cfg(unix)]
+            Kind::Unix { .. } => self.address.clone(),
+        }
     }
 }
 

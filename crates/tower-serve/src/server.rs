@@ -5,11 +5,15 @@ use http::{Request, Response};
 use tower::BoxError;
 use tower_service::Service;
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::{
     address::Address,
     bind,
     bound::Bound,
+    entry::Entry,
     limits::{Limits, countable, possible},
+    proxy_protocol::ParseNetworkError,
     request_body::RequestBody,
     shutdown::Shutdown,
 };
@@ -56,7 +60,7 @@ where
     bound.serve(service, shutdown).await
 }
 
-/// A server for HTTP/1 and HTTP/2 (with prior knowledge), without TLS: an address and limits.
+/// A server for HTTP/1 and HTTP/2: an address and limits. Without TLS, HTTP/2 needs prior knowledge.
 ///
 /// An upgraded connection (WebSocket) is left to the service. It counts as one of the connections
 /// and has the write timeout. No other limit applies to it.
@@ -92,6 +96,7 @@ where
 pub struct Server {
     address: Address,
     limits: Limits,
+    entry: Entry,
 }
 
 /// The server at `127.0.0.1:8080`.
@@ -108,6 +113,7 @@ impl Server {
         Self {
             address,
             limits: Limits::default(),
+            entry: Entry::default(),
         }
     }
 
@@ -185,6 +191,53 @@ impl Server {
         self
     }
 
+    /// Speaks TLS with these certificates, on all sockets of the server. Default: without TLS.
+    ///
+    /// The handshake has the time of [`header_timeout`](Self::header_timeout), together with the
+    /// first request's head. A client that speaks HTTP without TLS gets a 400. With HTTP/2 and
+    /// HTTP/1.1 on offer, the client's ALPN decides, and a client without ALPN may speak either.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.entry.tls = Some(tls);
+        self
+    }
+
+    /// Expects a header of the PROXY protocol, version 1 or 2, at the beginning of every connection,
+    /// and adds the proxies that may send one: addresses and networks, such as `10.0.0.0/8` or
+    /// `2001:db8::1`. Default: no header is expected.
+    ///
+    /// Requests have the [`PeerAddr`](crate::PeerAddr) from the header. In the header of a proxy's
+    /// own connection, such as a health check, there is none, and requests have the proxy's
+    /// address.
+    ///
+    /// All other peers are refused, as is a connection without a valid header: it is closed, and a
+    /// warning is logged. A proxy on a Unix socket may always send a header, because permissions
+    /// decide who reaches that. The header comes before TLS. Its time is that of
+    /// [`header_timeout`](Self::header_timeout), and its size is limited to 4 KiB.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ParseNetworkError`] if one is neither an address nor a network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_serve::{Address, Server};
+    ///
+    /// let address = Address::Tcp("10.0.0.2:8080".to_owned());
+    /// let server = Server::new(address).proxy_protocol(["10.0.0.1", "fd00::/8"])?;
+    /// # Ok::<_, tower_serve::ParseNetworkError>(())
+    /// ```
+    pub fn proxy_protocol<T: AsRef<str>>(
+        mut self,
+        trusted: impl IntoIterator<Item = T>,
+    ) -> Result<Self, ParseNetworkError> {
+        let protocol = self.entry.proxy_protocol.get_or_insert_default();
+        protocol.trust(trusted)?;
+        Ok(self)
+    }
+
     /// Opens the socket. From here on clients can connect; they wait until [`Bound::serve`].
     ///
     /// A supervisor may hand sockets over instead, as systemd does: `LISTEN_FDS` is in the
@@ -201,6 +254,6 @@ impl Server {
     /// does not listen. It names the address or the socket, and says what to do.
     pub async fn bind(self) -> io::Result<Bound> {
         let listeners = bind::open(&self.address).await?;
-        Ok(Bound::new(listeners, self.limits))
+        Ok(Bound::new(listeners, self.limits, self.entry))
     }
 }

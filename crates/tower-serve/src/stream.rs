@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Buf, Bytes, BytesMut};
 use socket2::SockRef;
 #[cfg(unix)]
 use tokio::net::{UnixStream, unix};
@@ -16,6 +17,9 @@ use tokio::{
     sync::OwnedSemaphorePermit,
 };
 use tokio_io_timeout::TimeoutWriter;
+
+/// How many bytes are read at once before HTTP begins. The first ones of TLS are fewer.
+const READ_AHEAD: usize = 2048;
 
 /// The socket of an accepted connection.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(crate) enum Socket {
 /// until it is closed.
 #[derive(Debug)]
 pub(crate) struct Stream {
+    /// The bytes that were read before the stream was opened.
+    ahead: Bytes,
     reader: Reader,
     writer: Arc<Writer>,
     _slot: OwnedSemaphorePermit,
@@ -52,11 +58,37 @@ enum Writer {
     Unix(unix::OwnedWriteHalf),
 }
 
+impl Socket {
+    /// Waits until bytes have come, and appends them. Returns how many there were.
+    pub(crate) async fn read_ahead(&self, buf: &mut BytesMut) -> io::Result<usize> {
+        loop {
+            let read = match self {
+                Self::Tcp(socket) => {
+                    socket.readable().await?;
+                    buf.reserve(READ_AHEAD);
+                    socket.try_read_buf(buf)
+                }
+                #[cfg(unix)]
+                Self::Unix(socket) => {
+                    socket.readable().await?;
+                    buf.reserve(READ_AHEAD);
+                    socket.try_read_buf(buf)
+                }
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
+}
+
 impl Stream {
     /// Returns a stream whose writes fail if the peer takes nothing for the timeout. It is in a
-    /// box, because the timer is not `Unpin`.
+    /// box, because the timer is not `Unpin`. What was read ahead of it is read first.
     pub(crate) fn open(
         socket: Socket,
+        ahead: Bytes,
         slot: OwnedSemaphorePermit,
         write_timeout: Duration,
     ) -> (Pin<Box<TimeoutWriter<Self>>>, Peer) {
@@ -74,6 +106,7 @@ impl Stream {
         let writer = Arc::new(writer);
         let peer = Peer(Arc::clone(&writer));
         let stream = Self {
+            ahead,
             reader,
             writer,
             _slot: slot,
@@ -138,6 +171,11 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.copy_to_bytes(count));
+            return Poll::Ready(Ok(()));
+        }
         match &mut self.reader {
             Reader::Tcp(reader) => Pin::new(reader).poll_read(cx, buf),
             #[cfg(unix)]
@@ -200,7 +238,7 @@ mod tests {
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await;
         let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let socket = Socket::Tcp(socket.unwrap());
-        let (stream, _) = Stream::open(socket, slot, Duration::from_secs(1));
+        let (stream, _) = Stream::open(socket, Bytes::new(), slot, Duration::from_secs(1));
         assert!(TokioIo::new(stream).is_write_vectored());
     }
 }

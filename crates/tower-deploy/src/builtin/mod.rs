@@ -6,6 +6,8 @@ mod files;
 mod filters;
 mod hooks;
 mod http_filters;
+#[cfg(feature = "tls")]
+mod https;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod router;
@@ -68,6 +70,11 @@ impl Registry {
             let factory = factory.names(cascade::names);
             factory.effective(cascade::effective)
         };
+        #[cfg(feature = "tls")]
+        let registry = registry.add(
+            "tower#https",
+            server(https::https).effective(https::effective),
+        );
         let registry = registry
             .add(
                 "tower#http",

@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Deserialize, Serialize)]
 #[serde(default)]
-struct Http {
+pub(super) struct Http {
     host: Option<String>,
     port: Option<u16>,
     /// Instead of a host and a port.
@@ -25,6 +25,17 @@ struct Http {
     drain_timeout: Duration,
     connections: usize,
     half_close: bool,
+    proxy_protocol: Vec<String>,
+    #[cfg(feature = "tls")]
+    pub(super) certificate: Option<String>,
+    #[cfg(feature = "tls")]
+    pub(super) key: Option<String>,
+    #[cfg(feature = "tls")]
+    pub(super) redirect_http: Option<u16>,
+    #[cfg(feature = "tls")]
+    pub(super) redirect_port: Option<u16>,
+    #[cfg(feature = "tls")]
+    pub(super) hsts: Option<Duration>,
 }
 
 impl Default for Http {
@@ -39,6 +50,17 @@ impl Default for Http {
             drain_timeout: Duration::from_secs(30),
             connections: 10_000,
             half_close: false,
+            proxy_protocol: Vec::new(),
+            #[cfg(feature = "tls")]
+            certificate: None,
+            #[cfg(feature = "tls")]
+            key: None,
+            #[cfg(feature = "tls")]
+            redirect_http: None,
+            #[cfg(feature = "tls")]
+            redirect_port: None,
+            #[cfg(feature = "tls")]
+            hsts: None,
         }
     }
 }
@@ -48,12 +70,17 @@ const PORT: u16 = 8080;
 
 /// Returns the effective values, without those settings that say how Paste's server works inside.
 pub(super) fn effective(local: &Settings) -> Effective {
+    effective_on(PORT, local)
+}
+
+/// Returns them for a server with this default port.
+pub(super) fn effective_on(port: u16, local: &Settings) -> Effective {
     let Ok(mut settings) = from_settings::<Http>(&of_us(local)) else {
         return Effective::new();
     };
     if settings.bind.is_none() {
         settings.host.get_or_insert_with(|| HOST.to_owned());
-        settings.port.get_or_insert(PORT);
+        settings.port.get_or_insert(port);
     }
     values(&settings)
 }
@@ -62,33 +89,52 @@ pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Serv
     server(local).map(Server::http)
 }
 
-/// Makes the server. Each error is about one of the keys.
+/// Makes the server without TLS.
 fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
-    let settings: Http = from_settings(local)?;
-    let wrong = |key: &str, message: &str| {
-        let error = Error::new(ErrorKind::Settings, message);
-        match local.value(key) {
-            Some(value) => {
-                let error = slip::of_value(error, key, value.text(), value);
-                error.key(key).at(value.place())
-            }
-            None => error.key(key),
+    #[cfg(feature = "tls")]
+    super::https::reject(local)?;
+    Ok(made(local, PORT)?.server)
+}
+
+/// Returns an error of a setting, at its place.
+pub(super) fn wrong(local: &Settings, key: &str, message: &str) -> Error {
+    let error = Error::new(ErrorKind::Settings, message);
+    match local.value(key) {
+        Some(value) => {
+            let error = slip::of_value(error, key, value.text(), value);
+            error.key(key).at(value.place())
         }
-    };
+        None => error.key(key),
+    }
+}
+
+/// A server without TLS, its address and its settings.
+pub(super) struct Made {
+    pub(super) server: tower_serve::Server,
+    #[cfg(feature = "tls")]
+    pub(super) address: Address,
+    #[cfg(feature = "tls")]
+    pub(super) settings: Http,
+}
+
+/// Makes a server with this default port. Each error is about one of the keys.
+pub(super) fn made(local: &Settings, port: u16) -> Result<Made, Error> {
+    let settings: Http = from_settings(local)?;
+    let wrong = |key: &str, message: &str| wrong(local, key, message);
     let parsed = |key: &str, address: String| {
         let address = address.parse::<Address>();
         address.map_err(|error| wrong(key, &error.to_string()))
     };
     let is_placed = settings.host.is_some() || settings.port.is_some();
-    let address = match settings.bind {
+    let address = match &settings.bind {
         Some(_) if is_placed => {
             let message = "the address is set twice: `bind`, and `host` or `port`";
             return Err(wrong("bind", message).help("take one of them out"));
         }
-        Some(bind) => parsed("bind", bind)?,
+        Some(bind) => parsed("bind", bind.clone())?,
         None => {
             let host = settings.host.as_deref().unwrap_or(HOST);
-            let port = settings.port.unwrap_or(PORT);
+            let port = settings.port.unwrap_or(port);
             if let Ok(address) = host.parse::<Address>() {
                 let error = wrong("host", &format!("`{host}` is more than a host"));
                 let help = format!("write `bind = {address}` instead of `host` and `port`");
@@ -124,7 +170,7 @@ fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
         let message = "`connections` is 0, and so no client could connect";
         return Err(wrong("connections", message));
     }
-    let mut server = tower_serve::Server::new(address)
+    let mut server = tower_serve::Server::new(address.clone())
         .header_timeout(settings.header_timeout)
         .body_timeout(settings.body_timeout)
         .write_timeout(settings.write_timeout)
@@ -133,7 +179,17 @@ fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
     if settings.half_close {
         server = server.allow_half_close();
     }
-    Ok(server)
+    if !settings.proxy_protocol.is_empty() {
+        let server_with = server.proxy_protocol(&settings.proxy_protocol);
+        server = server_with.map_err(|error| wrong("proxy_protocol", &error.to_string()))?;
+    }
+    Ok(Made {
+        server,
+        #[cfg(feature = "tls")]
+        address,
+        #[cfg(feature = "tls")]
+        settings,
+    })
 }
 
 /// What says how Paste's server works inside, and says nothing to another one.
@@ -208,11 +264,13 @@ mod tests {
             ("connections", "6"),
             ("half_close", "yes"),
         ];
+        let shown = shown(&all);
+        let (shown, _) = shown.split_at(shown.find("Entry").unwrap());
         assert_eq!(
-            shown(&all),
+            shown,
             "Server { address: Tcp(\"[::1]:1\"), limits: Limits { header_timeout: 2s, \
              body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, connections: 6, \
-             half_close: true } }"
+             half_close: true }, entry: "
         );
     }
 

@@ -16,6 +16,9 @@ pub(super) struct Kept {
     reload: Arc<Reload>,
     /// The plan of the server that serves.
     server: Option<String>,
+    /// The certificates of that server.
+    #[cfg(feature = "tls")]
+    tls: Option<tower_serve::Tls>,
     log: Lines,
 }
 
@@ -24,8 +27,17 @@ impl Kept {
         Self {
             reload: Arc::new(reload),
             server,
+            #[cfg(feature = "tls")]
+            tls: None,
             log,
         }
+    }
+
+    /// Sets the certificates that are read again together with the files.
+    #[cfg(feature = "tls")]
+    pub(super) fn tls(mut self, tls: Option<tower_serve::Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     pub(super) fn app(&self) -> App {
@@ -57,9 +69,28 @@ impl Kept {
                 if let Ok(built) = spawn_blocking(move || reload.server_now()).await {
                     self.tell(built);
                 }
+                #[cfg(feature = "tls")]
+                self.reload_certificates().await;
             }
         });
         Ok(())
+    }
+
+    /// Reads the certificates again, also if the site could not be rebuilt.
+    #[cfg(feature = "tls")]
+    async fn reload_certificates(&self) {
+        let Some(tls) = self.tls.clone() else {
+            return;
+        };
+        match spawn_blocking(move || tls.reload()).await {
+            Ok(Ok(())) => tracing::info!("the certificates are read again"),
+            Ok(Err(error)) => {
+                let source = std::error::Error::source(&error).map(tracing::field::display);
+                tracing::error!(%error, source, "the certificates stay as they were");
+            }
+            // The runtime ends.
+            Err(_) => {}
+        }
     }
 
     fn tell(&mut self, built: Result<Option<String>, Error>) {

@@ -3,7 +3,7 @@
 use std::io::{self, stdout};
 
 use clap::Args;
-use tower_serve::{Address, Shutdown};
+use tower_serve::Address;
 
 #[cfg(feature = "reload")]
 use super::reload::Kept;
@@ -72,6 +72,8 @@ fn serve(
     #[cfg(feature = "reload")]
     let app = {
         let kept = Kept::new(Reload::of(loader, uri, app, read), server_plan, log.clone());
+        #[cfg(feature = "tls")]
+        let kept = kept.tls(server.tls());
         let app = kept.app();
         let _within = runtime.enter();
         kept.spawn(arguments.reload)?;
@@ -84,21 +86,19 @@ fn serve(
 }
 
 async fn served(server: Server, bind: Option<Address>, app: App, said: &Lines) -> io::Result<()> {
-    let server = match (server.into_http(), bind) {
-        (Ok(server), Some(address)) => server.address(address),
-        (Ok(server), None) => server,
-        (Err(server), None) => return server.serve(app).await,
-        (Err(_), Some(_)) => {
+    let server = match bind {
+        Some(address) => server.address(address).ok_or_else(|| {
             let message =
                 "--bind is for the built-in server, and the file's [server:main] is another one";
-            return Err(io::Error::other(message));
-        }
+            io::Error::other(message)
+        })?,
+        None => server,
     };
-    let shutdown = Shutdown::signals()?;
-    let bound = server.bind().await?;
-    for address in bound.addresses() {
-        said.push(format!("listening on {address}\n").as_bytes());
-    }
-    said.push(b"Ctrl-C ends it\n");
-    bound.serve(app, shutdown).await
+    let tell = |addresses: &mut dyn Iterator<Item = String>| {
+        for address in addresses {
+            said.push(format!("listening on {address}\n").as_bytes());
+        }
+        said.push(b"Ctrl-C ends it\n");
+    };
+    server.serve_and_tell(app, tell).await
 }

@@ -17,9 +17,12 @@ mod heads;
 mod leaving;
 mod limits;
 mod protocols;
+mod proxy_protocol;
 mod rejections;
 mod services;
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -63,7 +66,8 @@ where
 {
     let bound = server.bind().await.unwrap();
     let url = bound.addresses().next().unwrap();
-    let address = url.strip_prefix("http://").unwrap().parse().unwrap();
+    let (_, address) = url.split_once("://").unwrap();
+    let address = address.parse().unwrap();
     let (trigger, shutdown) = Shutdown::manual();
     let task = tokio::spawn(bound.serve(service, shutdown));
     Running {
@@ -93,6 +97,7 @@ struct Client<S = TcpStream>(S);
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
     async fn send(&mut self, text: impl AsRef<[u8]>) {
         self.0.write_all(text.as_ref()).await.unwrap();
+        self.0.flush().await.unwrap();
     }
 
     async fn get(&mut self, path: &str) -> String {

@@ -18,7 +18,7 @@ const README: &str = include_str!("../../../README.md");
 
 /// Each setting that may be left out: its row in the README's tables, its name, and the rest of
 /// what stands in the parentheses. A row has a test below, or the one that its last word names.
-pub(super) const DEFAULTS: [(&str, &str, &str); 50] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 55] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
@@ -77,6 +77,11 @@ pub(super) const DEFAULTS: [(&str, &str, &str); 50] = [
     ("http", "drain_timeout", "= 30s"),
     ("http", "connections", "= 10000"),
     ("http", "half_close", "= no"),
+    ("http", "proxy_protocol", ""),
+    ("https", "port", "= 8443"),
+    ("https", "redirect_http", ""),
+    ("https", "redirect_port", "= `port`"),
+    ("https", "hsts", ""),
 ];
 
 #[test]
@@ -355,6 +360,7 @@ fn the_built_in_factories_have_these_names() {
         ("tower#exception", "Filter"),
         ("tower#hooks", "Filter"),
         ("tower#http", "Server"),
+        ("tower#https", "Server"),
         ("tower#lint", "Filter"),
         ("tower#mount", "Filter"),
         ("tower#origin", "Filter"),
