@@ -1,47 +1,60 @@
 //! The version of a file, from its time or its content.
 
 use std::{
-    fs::{File, Metadata},
-    io::{self, Read, Seek},
+    fs::Metadata,
+    io::{self, ErrorKind},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
-use crate::conditions::Validators;
+use crate::{
+    coding::Coding,
+    conditions::Validators,
+    file::Opened,
+    read::{Wait, read_at},
+};
 
 /// The size in bytes of the largest file whose tag is a hash of its content. It is read for each
 /// request.
 const HASHED: u64 = 1 << 20;
 
-/// How many bytes of it are in memory at once.
+/// How many bytes of it are in memory at once, and the size of the largest one that is hashed on
+/// the thread of a request.
 const CHUNK: u64 = 64 << 10;
 
 /// The beginning of 1990. No file of the web is older; such a time was set by a build.
 const WEB: Duration = Duration::from_secs(631_152_000);
 
-/// Returns the validators of a file, which may be read from its beginning for that.
+/// Returns the validators of a file, which may be read for that.
 ///
 /// An archive or a build has set a time in whole seconds, and other content may have the same: Nix
 /// sets 1, npm a day of 1985.
-pub(crate) fn validators(
-    file: &mut File,
-    metadata: &Metadata,
-    now: SystemTime,
-) -> io::Result<Validators> {
+pub(crate) fn validators(opened: &Opened, now: SystemTime, wait: Wait) -> io::Result<Validators> {
+    let Opened {
+        file,
+        metadata,
+        coding,
+    } = opened;
     let modified = metadata.modified().ok();
     let size = metadata.len();
     let by_time = |kind, time: Duration| {
         let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
-        format!("\"{kind}{seconds:x}.{nanos:x}-{size:x}\"")
+        // Two variants may have one time and one size.
+        let coding = coding.map_or("", Coding::suffix);
+        format!("\"{kind}{seconds:x}.{nanos:x}-{size:x}{coding}\"")
     };
     let etag = match clock_time(modified) {
         Some(time) => Some(by_time("", time)),
-        None if size <= HASHED => {
-            file.rewind()?;
-            Some(by_content(&mut file.take(size))?)
+        None if size > CHUNK && size <= HASHED && wait == Wait::Never => {
+            return Err(ErrorKind::WouldBlock.into());
         }
+        None if size <= HASHED => Some(by_content(|start| {
+            let length = CHUNK.min(size.saturating_sub(start));
+            read_at(file, start, length, wait)
+        })?),
         // Other machines have other times for the same file, but no other file has this one's.
         None => clock_time(changed(metadata)).map(|time| by_time("c", time)),
     };
@@ -51,12 +64,17 @@ pub(crate) fn validators(
     })
 }
 
-fn by_content(content: &mut impl Read) -> io::Result<String> {
+/// Returns the tag of a content. `read` returns the bytes from a position, and none at the end.
+fn by_content(read: impl Fn(u64) -> io::Result<Bytes>) -> io::Result<String> {
     let mut sha256 = Sha256::new();
-    let mut chunk = Vec::new();
-    while content.by_ref().take(CHUNK).read_to_end(&mut chunk)? > 0 {
-        sha256.update(&chunk);
-        chunk.clear();
+    let mut start = 0;
+    loop {
+        let bytes = read(start)?;
+        if bytes.is_empty() {
+            break;
+        }
+        sha256.update(&bytes);
+        start += bytes.len() as u64;
     }
     let digest = sha256.finalize();
     let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
@@ -124,15 +142,19 @@ mod tests {
 
     #[test]
     fn static_5_all_of_the_content_counts() {
+        let by_content = |content: &[u8]| {
+            let chunk = |start: u64| content.iter().skip(start as usize).take(CHUNK as usize);
+            by_content(|start| Ok(chunk(start).copied().collect()))
+        };
         let content = vec![b'a'; CHUNK as usize + 1];
-        let etag = by_content(&mut &*content).unwrap();
+        let etag = by_content(&content).unwrap();
         assert_eq!((etag.len(), etag.starts_with('"')), (34, true));
         for at in [0, content.len() - 1] {
             let mut other = content.clone();
             other[at] = b'b';
-            assert_ne!(by_content(&mut &*other).unwrap(), etag, "{at}");
+            assert_ne!(by_content(&other).unwrap(), etag, "{at}");
         }
-        assert_ne!(by_content(&mut &content[1..]).unwrap(), etag);
+        assert_ne!(by_content(&content[1..]).unwrap(), etag);
     }
 
     #[test]
