@@ -20,6 +20,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVED = ROOT / "target" / "served"
 TURNS = int(os.environ.get("TURNS", "7"))
+ONLY = os.environ.get("ONLY", "")
 SECONDS = int(os.environ.get("SECONDS_EACH", "2"))
 FILES = {"1k.bin": 1 << 10, "100k.bin": 100 << 10}
 
@@ -193,14 +194,17 @@ def main():
             servers["files"] = started(other(program, directory))
             for name, path in others.items():
                 servers[name] = started(other(path, directory))
-            memory = {}
+            memory = {file: {} for file in FILES}
             for file, length in FILES.items():
-                command = [program, "memory", str(length)]
-                memory[file] = started(Server(command, stdout=subprocess.PIPE))
+                for name, mode in [("hyper", "memory"), ("tower-serve", "served")]:
+                    command = [program, mode, str(length)]
+                    memory[file][name] = started(Server(command, stdout=subprocess.PIPE))
             fits = True
             for version, ask, rows in [(1, wrk, HTTP_1), (2, h2load, HTTP_2)]:
                 for name, file, is_known, least in rows:
-                    all_of_them = {**servers, "hyper": memory[file]}
+                    if ONLY not in f"HTTP/{version} {name}":
+                        continue
+                    all_of_them = {**servers, **memory[file]}
                     fits &= compare(name, file, is_known, least, all_of_them, ask, version)
         finally:
             for server in everything:

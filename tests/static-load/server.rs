@@ -1,10 +1,10 @@
 //! A server for `just static-load`, on one thread: the files of a directory, or a body in memory.
 //!
 //! `static-load files DIRECTORY` is tower-static in tower-serve. `static-load memory LENGTH` is
-//! hyper by itself, with the headers of a file. The server reports where it listens, and ends at
-//! SIGTERM.
+//! hyper by itself, with the headers of a file, and `static-load served LENGTH` is the same in
+//! tower-serve. The server reports where it listens, and ends at SIGTERM.
 
-use std::{convert::Infallible, env, error::Error};
+use std::{convert::Infallible, env, error::Error, future::ready};
 
 use bytes::Bytes;
 use http::{
@@ -20,25 +20,41 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::net::TcpListener;
-use tower_serve::{Address, Server, Shutdown};
+use tower_serve::{Address, Bound, RequestBody, Server, Shutdown};
 use tower_static::Files;
 
 /// As fast servers have it. glibc returns large blocks to the system again and again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Serves a directory.
-async fn files(directory: String) -> Result<(), Box<dyn Error>> {
+async fn bind() -> Result<(Bound, Shutdown), Box<dyn Error>> {
     let shutdown = Shutdown::signals()?;
     let server = Server::new(Address::Tcp("127.0.0.1:0".to_owned()));
     let server = server.bind().await?;
     for address in server.addresses() {
         println!("listening on {address}");
     }
+    Ok((server, shutdown))
+}
+
+/// Serves a directory.
+async fn files(directory: String) -> Result<(), Box<dyn Error>> {
+    let (server, shutdown) = bind().await?;
     Ok(server.serve(Files::new(directory), shutdown).await?)
 }
 
-/// Serves one body, without a look at the path.
+/// Serves one body, without a look at the path, in tower-serve.
+async fn served(length: usize) -> Result<(), Box<dyn Error>> {
+    let (server, shutdown) = bind().await?;
+    let body = Bytes::from(vec![b'x'; length]);
+    let service = tower::service_fn(move |request: Request<RequestBody>| {
+        let response = in_memory(request.headers(), body.clone());
+        ready(Ok::<_, Infallible>(response))
+    });
+    Ok(server.serve(service, shutdown).await?)
+}
+
+/// Serves one body, without a look at the path, in hyper by itself.
 async fn memory(length: usize) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -85,6 +101,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("files"), Some(directory)) => files(directory).await,
         (Some("memory"), Some(length)) => memory(length.parse()?).await,
-        _ => Err("usage: static-load files DIRECTORY, or static-load memory LENGTH".into()),
+        (Some("served"), Some(length)) => served(length.parse()?).await,
+        _ => Err("usage: static-load files DIRECTORY, or memory LENGTH, or served LENGTH".into()),
     }
 }

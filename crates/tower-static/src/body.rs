@@ -17,9 +17,6 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::read::{Wait, read_at};
 
-/// How many bytes of a file are read at once.
-pub(crate) const CHUNK: u64 = 128 << 10;
-
 /// The body of a response: a part of a file, or the text of a rejection.
 ///
 /// A file that becomes shorter while it is sent ends in an error.
@@ -71,7 +68,7 @@ impl Rest {
     /// that may block.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         let start = self.part.start;
-        let length = CHUNK.min(self.part.end - start);
+        let length = self.part.end - start;
         let reading = match &mut self.reading {
             Some(reading) => reading,
             None => match read_at(&self.file, start, length, Wait::Never) {

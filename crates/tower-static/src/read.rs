@@ -3,10 +3,15 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
+    mem,
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use bytes::Bytes;
+
+/// How many bytes are read at once.
+pub(crate) const CHUNK: usize = 128 << 10;
 
 /// Whether a read may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +37,63 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Reads `length` bytes from `start`, and fewer only at the end of the file.
+/// Reads `length` bytes from `start`, and fewer only at the end of the file. At most [`CHUNK`].
 pub(crate) fn read_at(file: &File, start: u64, length: u64, wait: Wait) -> io::Result<Bytes> {
-    let length = usize::try_from(length).map_err(|_| ErrorKind::OutOfMemory)?;
+    let length = usize::try_from(length).map_or(CHUNK, |length| length.min(CHUNK));
+    if length > CHUNK / 2 {
+        let mut buffer = Buffer::new();
+        buffer.filled = fill(file, &mut buffer.bytes[..length], start, wait)?;
+        return Ok(Bytes::from_owner(buffer));
+    }
     let mut bytes = vec![0; length];
+    let filled = fill(file, &mut bytes, start, wait)?;
+    bytes.truncate(filled);
+    Ok(bytes.into())
+}
+
+/// Memory of one chunk, which is used again.
+///
+/// New memory would be cleared first, and it would not be in the processor's cache.
+struct Buffer {
+    bytes: Box<[u8]>,
+    filled: usize,
+}
+
+/// Chunks that wait for their next use. The last one is used first.
+static UNUSED: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+
+/// How many chunks wait at most: 2 MiB for all threads of a process.
+const MOST_UNUSED: usize = 16;
+
+impl Buffer {
+    fn new() -> Self {
+        let unused = UNUSED.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self {
+            bytes: unused.unwrap_or_else(|| vec![0; CHUNK].into()),
+            filled: 0,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let mut unused = UNUSED.lock().unwrap_or_else(PoisonError::into_inner);
+        if unused.len() < MOST_UNUSED {
+            unused.push(mem::take(&mut self.bytes));
+        }
+    }
+}
+
+/// Returns how many bytes were read: all, except at the end of the file.
+fn fill(file: &File, bytes: &mut [u8], start: u64, wait: Wait) -> io::Result<usize> {
     let mut filled = 0;
-    while filled < length {
+    while filled < bytes.len() {
         match read_some(file, &mut bytes[filled..], start + filled as u64, wait) {
             Ok(0) => break,
             Ok(read) => filled += read,
@@ -45,8 +101,7 @@ pub(crate) fn read_at(file: &File, start: u64, length: u64, wait: Wait) -> io::R
             Err(error) => return Err(error),
         }
     }
-    bytes.truncate(filled);
-    Ok(bytes.into())
+    Ok(filled)
 }
 
 #[cfg(unix)]

@@ -24,7 +24,6 @@ use tower_service::Service;
 
 use crate::{
     FilesError, ResponseBody, ResponseFuture,
-    body::CHUNK,
     coding::preferred,
     file::{Opened, content_type, is_same_as_one_of, look},
     files::{Files, Options},
@@ -177,12 +176,7 @@ impl Options {
             }
         };
         let first = match is_get {
-            true => read_at(
-                &sent.file,
-                part.start,
-                CHUNK.min(part.end - part.start),
-                wait,
-            ),
+            true => read_at(&sent.file, part.start, part.end - part.start, wait),
             false => Ok(Bytes::new()),
         };
         let first = first.map_err(unreadable)?;

@@ -52,8 +52,7 @@ pub(crate) fn validators(opened: &Opened, now: SystemTime, wait: Wait) -> io::Re
             return Err(ErrorKind::WouldBlock.into());
         }
         None if size <= HASHED => Some(by_content(|start| {
-            let length = CHUNK.min(size.saturating_sub(start));
-            read_at(file, start, length, wait)
+            read_at(file, start, CHUNK.min(size.saturating_sub(start)), wait)
         })?),
         // Other machines have other times for the same file, but no other file has this one's.
         None => clock_time(changed(metadata)).map(|time| by_time("c", time)),
