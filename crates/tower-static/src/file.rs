@@ -76,8 +76,12 @@ pub(crate) fn content_type(
     length: u64,
     beginning: impl FnOnce(u64) -> io::Result<Bytes>,
 ) -> io::Result<HeaderValue> {
-    let kind = mime_guess::from_path(path).first_raw();
-    let kind = kind.unwrap_or("application/octet-stream");
+    let kind = match mime_guess::from_path(path).first_raw() {
+        // The type of modules, `.mjs`, has changed (RFC 9239, section 6).
+        Some("application/javascript") => "text/javascript",
+        Some(kind) => kind,
+        None => "application/octet-stream",
+    };
     if !kind.starts_with("text/") {
         return Ok(HeaderValue::from_static(kind));
     }
