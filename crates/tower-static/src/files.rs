@@ -2,7 +2,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use crate::{CharsetError, Coding};
+use crate::{CharsetError, Coding, tags::Tags};
 
 /// A service that responds with the files of a directory.
 ///
@@ -46,6 +46,7 @@ pub(crate) struct Options {
     pub(crate) cache_control: Option<HeaderValue>,
     pub(crate) charset: Charset,
     pub(crate) precompressed: Vec<Coding>,
+    pub(crate) tags: Arc<Tags>,
 }
 
 /// The charset that the type of a text file names.
@@ -72,6 +73,7 @@ impl Files {
                 cache_control: None,
                 charset: Charset::Detected,
                 precompressed: Vec::new(),
+                tags: Arc::default(),
             }),
         }
     }

@@ -11,6 +11,7 @@ mod paths;
 mod range;
 mod read;
 mod service;
+mod tags;
 mod version;
 
 pub use body::ResponseBody;

@@ -129,7 +129,7 @@ impl Options {
         let variant = Opened::variant(path, &plain.metadata, &codings, &self.hidden);
         let sent = variant.as_ref().unwrap_or(&plain);
         let (now, length) = (SystemTime::now(), sent.metadata.len());
-        let validators = validators(sent, now, wait).map_err(unreadable)?;
+        let validators = validators(sent, &self.tags, now, wait).map_err(unreadable)?;
         let precondition = validators.status(&head.headers);
         if precondition == Some(StatusCode::PRECONDITION_FAILED) {
             return Err(Rejection::new(
