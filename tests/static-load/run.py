@@ -6,6 +6,7 @@ is on the second one. Further servers are compared by `NAME=PROGRAM`: a tower-de
 of another commit.
 """
 
+import copy
 import os
 import pathlib
 import re
@@ -42,8 +43,13 @@ http {{
     keepalive_requests 1000000000;
     default_type application/octet-stream;
     {paths}
-    server {{ listen 127.0.0.1:{http1}; root {directory}/www; }}
-    server {{ listen 127.0.0.1:{http2} http2; root {directory}/www; }}
+    root {directory}/www;
+    server {{ listen 127.0.0.1:{http1}; }}
+    server {{ listen 127.0.0.1:{http2} http2; }}
+    server {{ listen 127.0.0.1:{http1_log}; access_log {directory}/nginx.log; }}
+    server {{ listen 127.0.0.1:{http2_log} http2; access_log {directory}/nginx.log; }}
+    server {{ listen 127.0.0.1:{http1_copy}; sendfile off; }}
+    server {{ listen 127.0.0.1:{http2_copy} http2; sendfile off; }}
 }}
 """
 
@@ -93,15 +99,21 @@ class Server:
 
 
 def nginx(directory):
-    ports = {"http1": free_port(), "http2": free_port()}
+    """Returns nginx as Debian has it, but without a log; and with it; and without sendfile."""
+    kinds = ["", "_log", "_copy"]
+    ports = {f"http{version}{kind}": free_port() for kind in kinds for version in (1, 2)}
     names = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     paths = " ".join(f"{name}_temp_path {directory}/{name};" for name in names)
     (directory / "nginx.conf").write_text(NGINX.format(directory=directory, paths=paths, **ports))
-    urls = [f"http://127.0.0.1:{port}" for port in ports.values()]
-    # It looks in sbin, which a user may not have in the path.
+    urls = [[f"http://127.0.0.1:{ports[f'http{version}{kind}']}" for version in (1, 2)] for kind in kinds]
+    # It is in sbin, which a user may not have in the path.
     path = os.environ["PATH"] + ":/usr/sbin"
     command = ["nginx", "-p", str(directory), "-c", "nginx.conf"]
-    return Server(command, urls, env={**os.environ, "PATH": path})
+    server = Server(command, urls[0], env={**os.environ, "PATH": path})
+    others = [copy.copy(server) for _ in urls[1:]]
+    for other, other_urls in zip(others, urls[1:]):
+        other.urls = other_urls
+    return server, *others
 
 
 def deploy(program, directory):
@@ -145,6 +157,7 @@ def in_turn(server, ask, url, headers):
     began, before = time.monotonic(), server.seconds()
     rate = ask(url, headers)
     taken = server.seconds() - before
+    assert rate, f"{server.process.args} responds to nothing"
     return rate, rate * (time.monotonic() - began) / taken
 
 
@@ -166,7 +179,7 @@ def compare(name, file, is_known, least, servers, ask, version):
         rate = statistics.median(own[0] for own, _ in rows)
         micros = statistics.median(1e6 / own[1] for own, _ in rows)
         ratios[key], by_cpu = (statistics.median(own[at] / nginx[at] for own, nginx in rows) for at in (0, 1))
-        print(f"HTTP/{version} {name:8} {key:16} {rate:9.0f} requests/s {ratios[key]:6.2f} of nginx; {micros:7.1f} µs of CPU each: {by_cpu:6.2f} of nginx", flush=True)
+        print(f"HTTP/{version} {name:8} {key:14} {rate:9.0f} requests/s {ratios[key]:6.2f} of nginx; {micros:7.1f} µs of CPU each: {by_cpu:6.2f} of nginx", flush=True)
     least = 0.95 * ratios["hyper"] if ratios["hyper"] < 1.25 else least
     fits = ratios["files"] >= least
     print(f"HTTP/{version} {name:8} at least {least:.2f}: {'yes' if fits else 'no'}", flush=True)
@@ -190,7 +203,8 @@ def main():
 
         try:
             program = str(SERVED / "static-load")
-            servers["nginx"] = started(nginx(directory))
+            servers["nginx"], servers["nginx, log"], servers["nginx, copies"] = nginx(directory)
+            started(servers["nginx"])
             servers["files"] = started(other(program, directory))
             for name, path in others.items():
                 servers[name] = started(other(path, directory))
