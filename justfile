@@ -94,6 +94,12 @@ load:
     cargo build --profile served -p tests --bin load
     python3 tests/load/run.py
 
+# static files beside nginx and a bare hyper (nginx, wrk, nghttp2-client), by turns: 1 KiB, 100 KiB, 304; `just static-load old=PROGRAM` has another tower-deploy beside them
+static-load *ARGS:
+    cargo build --profile served -p tests --bin static-load
+    cargo build --profile served -p tower-deploy
+    python3 tests/static-load/run.py deploy=target/served/tower-deploy {{ ARGS }}
+
 # the published crates with the oldest versions that their manifests name; what only tests need wants newer ones
 minimal:
     cargo hack --version >/dev/null 2>&1 || cargo install --locked cargo-hack

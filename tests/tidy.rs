@@ -87,7 +87,7 @@ const OF_SERVICES: [(&str, &[&str]); 3] = [
     ),
     (
         "tower-static",
-        &["futures-util", "httpdate", "mime_guess", "sha2", "tokio"],
+        &["httpdate", "mime_guess", "rustix", "sha2", "tokio"],
     ),
     ("tower-upstream", &["hyper", "hyper-util", "tokio"]),
 ];

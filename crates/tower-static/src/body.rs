@@ -1,59 +1,110 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, ErrorKind, Seek, SeekFrom},
+    future::Future,
+    io::{self, ErrorKind},
     ops::Range,
+    panic::resume_unwind,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
-use bytes::{Bytes, BytesMut};
-use futures_util::stream::try_unfold;
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
-use tokio::io::AsyncReadExt;
-use tower_kit::EitherBody;
+use http_body_util::Full;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-/// How many bytes of a file are sent at once.
-const CHUNK: usize = 64 << 10;
+use crate::read::{Wait, read_at};
 
 /// The body of a response: a part of a file, or the text of a rejection.
 ///
 /// A file that becomes shorter while it is sent ends in an error.
-#[derive(Default)]
-pub struct ResponseBody(EitherBody<UnsyncBoxBody<Bytes, io::Error>>);
+pub struct ResponseBody(Kind);
+
+enum Kind {
+    /// The text of a rejection, or a part that is already read.
+    Read(Full<Bytes>),
+    Rest(Rest),
+}
+
+/// The rest of a part, whose first bytes are read already.
+struct Rest {
+    first: Bytes,
+    /// What is left after `first`.
+    part: Range<u64>,
+    file: Arc<File>,
+    /// A read on a thread that may block.
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
 
 impl ResponseBody {
     pub(crate) fn own(body: Full<Bytes>) -> Self {
-        Self(EitherBody::own(body))
+        Self(Kind::Read(body))
     }
 
-    /// Returns a part of a file with the announced length. Bytes that are appended meanwhile are
-    /// not sent.
-    pub(crate) fn of_file(mut file: File, part: Range<u64>) -> io::Result<Self> {
-        let length = part.end - part.start;
-        if length == 0 {
-            return Ok(Self::default());
+    /// Returns a part of a file, whose first bytes are read already. It has the announced length:
+    /// bytes that are appended meanwhile are not sent.
+    pub(crate) fn of_file(file: File, part: Range<u64>, first: Bytes) -> Self {
+        let start = part.start + first.len() as u64;
+        if start == part.end {
+            return Self(Kind::Read(Full::new(first)));
         }
-        file.seek(SeekFrom::Start(part.start))?;
-        let file = tokio::fs::File::from_std(file);
-        let chunks = try_unfold((file, length), |(mut file, left)| async move {
-            if left == 0 {
-                return Ok(None);
-            }
-            let mut chunk = BytesMut::with_capacity(CHUNK);
-            let read = (&mut file).take(left).read_buf(&mut chunk).await?;
-            if read == 0 {
-                let message = "the file is shorter than it was";
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
-            }
-            Ok(Some((
-                Frame::data(chunk.freeze()),
-                (file, left - read as u64),
-            )))
-        });
-        let body = StreamBody::new(chunks).boxed_unsync();
-        Ok(Self(EitherBody::inner(body)))
+        Self(Kind::Rest(Rest {
+            first,
+            part: start..part.end,
+            file: Arc::new(file),
+            reading: None,
+        }))
+    }
+}
+
+impl Rest {
+    fn left(&self) -> u64 {
+        self.first.len() as u64 + (self.part.end - self.part.start)
+    }
+
+    /// Reads on the thread of the request what the system has in memory, and all else on a thread
+    /// that may block.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let start = self.part.start;
+        let length = self.part.end - start;
+        let reading = match &mut self.reading {
+            Some(reading) => reading,
+            None => match read_at(&self.file, start, length, Wait::Never) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let file = Arc::clone(&self.file);
+                    let read = move || read_at(&file, start, length, Wait::ForDisk);
+                    self.reading.insert(spawn_blocking(read))
+                }
+                bytes => return Poll::Ready(self.advance(bytes)),
+            },
+        };
+        let bytes = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        let bytes = match bytes.map_err(JoinError::try_into_panic) {
+            Ok(bytes) => bytes,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // It is aborted only when the runtime ends.
+            Err(Err(error)) => Err(error.into()),
+        };
+        Poll::Ready(self.advance(bytes))
+    }
+
+    fn advance(&mut self, bytes: io::Result<Bytes>) -> io::Result<Bytes> {
+        let bytes = bytes?;
+        if bytes.is_empty() {
+            let message = "the file is shorter than it was";
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+        }
+        self.part.start += bytes.len() as u64;
+        Ok(bytes)
+    }
+}
+
+impl Default for ResponseBody {
+    fn default() -> Self {
+        Self(Kind::Read(Full::default()))
     }
 }
 
@@ -65,15 +116,40 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
+        let rest = match &mut self.0 {
+            Kind::Read(body) => {
+                return Pin::new(body)
+                    .poll_frame(cx)
+                    .map_err(|never| match never {});
+            }
+            Kind::Rest(rest) => rest,
+        };
+        if !rest.first.is_empty() {
+            let first = std::mem::take(&mut rest.first);
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        if rest.part.is_empty() {
+            return Poll::Ready(None);
+        }
+        let bytes = ready!(rest.poll_read(cx));
+        if bytes.is_err() {
+            self.0 = Kind::Read(Full::default());
+        }
+        Poll::Ready(Some(bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        match &self.0 {
+            Kind::Read(body) => body.is_end_stream(),
+            Kind::Rest(rest) => rest.left() == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        match &self.0 {
+            Kind::Read(body) => body.size_hint(),
+            Kind::Rest(rest) => SizeHint::with_exact(rest.left()),
+        }
     }
 }
 

@@ -1,57 +1,100 @@
-//! One file: its type, its version, and whether it is hidden.
+//! One file: whether it is there, its compressed variants, its type, and whether it is hidden.
 
 use std::{
     fs::{self, File, Metadata},
-    io::{self, Read},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
+use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::{conditions::Validators, files::Charset, version::validators};
+use crate::{coding::Coding, files::Charset, read};
 
 /// The number of bytes that are read to find a text's charset.
 const LOOKED_AT: u64 = 64 << 10;
 
-/// A file, and the headers of its response.
+/// An open file.
 pub(crate) struct Opened {
     pub(crate) file: File,
-    pub(crate) length: u64,
-    pub(crate) content_type: HeaderValue,
-    pub(crate) validators: Validators,
+    pub(crate) metadata: Metadata,
+    /// The coding of its content, if it is the compressed variant of another file.
+    pub(crate) coding: Option<Coding>,
+}
+
+/// Opens what a path leads to, and returns why if that cannot be opened but exists: a directory
+/// without read permission, or a socket.
+pub(crate) fn look(path: &Path) -> io::Result<(io::Result<File>, Metadata)> {
+    match read::open(path) {
+        Ok(file) => {
+            let metadata = file.metadata()?;
+            Ok((Ok(file), metadata))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
+        Err(error) => {
+            let metadata = fs::metadata(path)?;
+            Ok((Err(error), metadata))
+        }
+    }
 }
 
 impl Opened {
-    pub(crate) fn open(path: &Path, charset: &Charset, now: SystemTime) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        let length = metadata.len();
-        let kind = mime_guess::from_path(path).first_raw();
-        let kind = kind.unwrap_or("application/octet-stream");
-        let is_text = kind.starts_with("text/");
-        let mut beginning = Vec::new();
-        if is_text && matches!(charset, Charset::Detected) {
-            file.by_ref().take(LOOKED_AT).read_to_end(&mut beginning)?;
-        }
-        let charset = match charset {
-            Charset::Fixed(charset) => Some(&**charset),
-            Charset::Detected if is_utf8(&beginning, length) => Some("utf-8"),
-            Charset::Detected | Charset::None => None,
-        };
-        let content_type = match charset {
-            Some(charset) if is_text => HeaderValue::try_from(format!("{kind}; charset={charset}"))
-                .expect("a charset has no control characters"),
-            _ => HeaderValue::from_static(kind),
-        };
-        let validators = validators(&mut file, &metadata, now)?;
-        Ok(Self {
-            file,
-            length,
-            content_type,
-            validators,
+    /// Returns the first compressed variant of a file that lies beside it. A variant that is older
+    /// than the file was made of other content.
+    pub(crate) fn variant(
+        path: &Path,
+        of: &Metadata,
+        codings: &[Coding],
+        hidden: &[PathBuf],
+    ) -> Option<Self> {
+        codings.iter().find_map(|&coding| {
+            let mut path = path.as_os_str().to_owned();
+            path.push(coding.suffix());
+            let path = PathBuf::from(path);
+            let file = read::open(&path).ok()?;
+            let metadata = file.metadata().ok()?;
+            let is_current = match (metadata.modified(), of.modified()) {
+                (Ok(own), Ok(plain)) => own >= plain,
+                _ => true,
+            };
+            let is_served =
+                metadata.is_file() && is_current && !is_same_as_one_of(&path, &metadata, hidden);
+            is_served.then_some(Self {
+                file,
+                metadata,
+                coding: Some(coding),
+            })
         })
     }
+}
+
+/// Returns the type of a file, with the charset of a text. `beginning` returns that many bytes of
+/// the file.
+pub(crate) fn content_type(
+    path: &Path,
+    charset: &Charset,
+    length: u64,
+    beginning: impl FnOnce(u64) -> io::Result<Bytes>,
+) -> io::Result<HeaderValue> {
+    let kind = match mime_guess::from_path(path).first_raw() {
+        // The type of modules, `.mjs`, has changed (RFC 9239, section 6).
+        Some("application/javascript") => "text/javascript",
+        Some(kind) => kind,
+        None => "application/octet-stream",
+    };
+    if !kind.starts_with("text/") {
+        return Ok(HeaderValue::from_static(kind));
+    }
+    let charset = match charset {
+        Charset::None => None,
+        Charset::Fixed(charset) => Some(&**charset),
+        Charset::Detected => is_utf8(&beginning(LOOKED_AT.min(length))?, length).then_some("utf-8"),
+    };
+    Ok(match charset {
+        Some(charset) => HeaderValue::try_from(format!("{kind}; charset={charset}"))
+            .expect("a charset has no control characters"),
+        None => HeaderValue::from_static(kind),
+    })
 }
 
 /// Returns whether the beginning of a file of this length is in UTF-8. The last letter may be cut.

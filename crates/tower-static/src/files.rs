@@ -2,14 +2,15 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use crate::CharsetError;
+use crate::{CharsetError, Coding, tags::Tags};
 
 /// A service that responds with the files of a directory.
 ///
 /// A path that leads to no file is a 404 with a [`Rejection`](tower_kit::Rejection), so a cascade
 /// falls through to its next service. A clone is one reference count.
 ///
-/// It reads files on threads of tokio's, so it is called within a tokio runtime.
+/// On Linux the thread of a request opens a file, and reads what the system has of it in memory. A
+/// thread of tokio's that may block reads the rest, so it is called within a tokio runtime.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) hidden: Vec<PathBuf>,
     pub(crate) cache_control: Option<HeaderValue>,
     pub(crate) charset: Charset,
+    pub(crate) precompressed: Vec<Coding>,
+    pub(crate) tags: Arc<Tags>,
 }
 
 /// The charset that the type of a text file names.
@@ -69,6 +72,8 @@ impl Files {
                 hidden: Vec::new(),
                 cache_control: None,
                 charset: Charset::Detected,
+                precompressed: Vec::new(),
+                tags: Arc::default(),
             }),
         }
     }
@@ -105,6 +110,17 @@ impl Files {
     #[must_use]
     pub fn without_charset(self) -> Self {
         self.with(|options| options.charset = Charset::None)
+    }
+
+    /// Sets which compressed variants are sent instead of a file, if they lie beside it and the
+    /// client takes their coding: `app.js.br` for `app.js`. Default: none.
+    ///
+    /// The order decides between codings that the client takes as gladly. A variant that is older
+    /// than its file is not sent. All files then have `Vary: Accept-Encoding`. Each request of such
+    /// a client looks up each variant until one is found.
+    #[must_use]
+    pub fn precompressed(self, codings: impl IntoIterator<Item = Coding>) -> Self {
+        self.with(|options| options.precompressed = codings.into_iter().collect())
     }
 
     /// Switches off that the path of a directory is its `index.html`, and that a path without the

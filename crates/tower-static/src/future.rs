@@ -17,14 +17,13 @@ use crate::ResponseBody;
 pub struct ResponseFuture(State);
 
 enum State {
-    // In a box, since all requests move this.
-    Ready(Option<Box<Response<ResponseBody>>>),
+    Ready(Option<Response<ResponseBody>>),
     Reading(JoinHandle<Response<ResponseBody>>),
 }
 
 impl ResponseFuture {
     pub(crate) fn ready(response: Response<ResponseBody>) -> Self {
-        Self(State::Ready(Some(Box::new(response))))
+        Self(State::Ready(Some(response)))
     }
 
     pub(crate) fn reading(task: JoinHandle<Response<ResponseBody>>) -> Self {
@@ -37,7 +36,7 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = match &mut self.0 {
-            State::Ready(response) => *response.take().expect("polled after completion"),
+            State::Ready(response) => response.take().expect("polled after completion"),
             State::Reading(task) => match ready!(Pin::new(task).poll(cx)) {
                 Ok(response) => response,
                 Err(error) => match error.try_into_panic() {

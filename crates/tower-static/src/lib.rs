@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod coding;
 mod conditions;
 mod error;
 mod file;
@@ -8,10 +9,13 @@ mod files;
 mod future;
 mod paths;
 mod range;
+mod read;
 mod service;
+mod tags;
 mod version;
 
 pub use body::ResponseBody;
+pub use coding::Coding;
 pub use error::{CharsetError, FilesError};
 pub use files::Files;
 pub use future::ResponseFuture;

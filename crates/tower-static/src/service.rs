@@ -2,17 +2,19 @@
 
 use std::{
     convert::Infallible,
-    fs,
     io::{self, ErrorKind},
+    path::Path,
+    sync::Arc,
     task::{Context, Poll},
     time::SystemTime,
 };
 
+use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-        LAST_MODIFIED, LOCATION,
+        ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+        CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, VARY,
     },
     request,
 };
@@ -22,10 +24,13 @@ use tower_service::Service;
 
 use crate::{
     FilesError, ResponseBody, ResponseFuture,
-    file::{Opened, is_same_as_one_of},
+    coding::preferred,
+    file::{Opened, content_type, is_same_as_one_of, look},
     files::{Files, Options},
     paths::{file_below, is_served},
     range::{Selected, selected},
+    read::{Wait, read_at},
+    version::validators,
 };
 
 impl<B> Service<Request<B>> for Files {
@@ -40,39 +45,59 @@ impl<B> Service<Request<B>> for Files {
     /// Drops the request's body without reading it.
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let (head, _) = request.into_parts();
-        let options = self.options.clone();
+        let options = &self.options;
         if !is_served(head.uri.path(), options.dotfiles, options.well_known) {
             let response = not_served().response_for(&head);
             return ResponseFuture::ready(response.map(ResponseBody::own));
         }
+        // As nginx does: to open a file rarely waits, and another thread costs more than a small
+        // file.
+        let at_once = match cfg!(target_os = "linux") {
+            true => options.respond(&head, Wait::Never),
+            false => None,
+        };
+        if let Some(response) = at_once {
+            return ResponseFuture::ready(response);
+        }
+        let options = Arc::clone(options);
         ResponseFuture::reading(tokio::task::spawn_blocking(move || {
-            options.find(&head).unwrap_or_else(|rejection| {
-                if rejection.status().is_server_error() {
-                    let (error, path) = (rejection.error(), head.uri.path());
-                    tracing::warn!(%error, path, "a file cannot be read");
-                }
-                rejection.response_for(&head).map(ResponseBody::own)
-            })
+            let response = options.respond(&head, Wait::ForDisk);
+            response.expect("it has waited")
         }))
     }
 }
 
 impl Options {
-    /// Returns the response to a request. It looks before it opens: a pipe would wait for a writer.
-    fn find(&self, head: &request::Parts) -> Result<Response<ResponseBody>, Rejection> {
-        let mut file = file_below(&self.root, head.uri.path());
+    /// Returns the response to a request, or `None` if that has to wait and must not.
+    fn respond(&self, head: &request::Parts, wait: Wait) -> Option<Response<ResponseBody>> {
+        let rejection = match self.find(head, wait) {
+            Ok(response) => return Some(response),
+            Err(rejection) => rejection,
+        };
+        if wait == Wait::Never && waits(&rejection) {
+            return None;
+        }
+        if rejection.status().is_server_error() {
+            let (error, path) = (rejection.error(), head.uri.path());
+            tracing::warn!(%error, path, "a file cannot be read");
+        }
+        Some(rejection.response_for(head).map(ResponseBody::own))
+    }
+
+    fn find(&self, head: &request::Parts, wait: Wait) -> Result<Response<ResponseBody>, Rejection> {
+        let mut path = file_below(&self.root, head.uri.path());
         let is_index = head.uri.path().ends_with('/');
         if is_index {
-            file.push("index.html");
+            path.push("index.html");
         }
-        let metadata = fs::metadata(&file).map_err(unreadable)?;
+        let (file, metadata) = look(&path).map_err(unreadable)?;
         let is_read = [Method::GET, Method::HEAD].contains(&head.method);
         if metadata.is_dir() && self.index && !is_index && is_read {
             return to_directory(head);
         }
         let is_shown = metadata.is_file() && (self.index || !is_index);
         // A link to a hidden file is that file.
-        if !is_shown || is_same_as_one_of(&file, &metadata, &self.hidden) {
+        if !is_shown || is_same_as_one_of(&path, &metadata, &self.hidden) {
             return Err(not_served());
         }
         if !is_read {
@@ -80,18 +105,31 @@ impl Options {
                 Rejection::new(StatusCode::METHOD_NOT_ALLOWED, FilesError::MethodNotAllowed);
             return Err(rejection.with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
         }
-        let now = SystemTime::now();
-        let opened = Opened::open(&file, &self.charset, now).map_err(unreadable)?;
-        self.send(opened, head, now)
+        let file = file.map_err(unreadable)?;
+        self.send(
+            &path,
+            Opened {
+                file,
+                metadata,
+                coding: None,
+            },
+            head,
+            wait,
+        )
     }
 
     fn send(
         &self,
-        opened: Opened,
+        path: &Path,
+        plain: Opened,
         head: &request::Parts,
-        now: SystemTime,
+        wait: Wait,
     ) -> Result<Response<ResponseBody>, Rejection> {
-        let (validators, length) = (opened.validators, opened.length);
+        let codings = preferred(&head.headers, &self.precompressed);
+        let variant = Opened::variant(path, &plain.metadata, &codings, &self.hidden);
+        let sent = variant.as_ref().unwrap_or(&plain);
+        let (now, length) = (SystemTime::now(), sent.metadata.len());
+        let validators = validators(sent, &self.tags, now, wait).map_err(unreadable)?;
         let precondition = validators.status(&head.headers);
         if precondition == Some(StatusCode::PRECONDITION_FAILED) {
             return Err(Rejection::new(
@@ -108,12 +146,21 @@ impl Options {
 
         let mut response = Response::new(ResponseBody::default());
         let headers = response.headers_mut();
+        // With what a server and layers add, so that the map grows once.
+        headers.reserve(12);
         // A 304 has these as the 200 would (RFC 9110, section 15.4.5).
-        headers.extend(validators.etag.map(|etag| (ETAG, etag)));
-        let date = validators.last_modified.map(httpdate::fmt_http_date);
-        headers.extend(date.map(|date| (LAST_MODIFIED, text(date))));
-        let cache_control = self.cache_control.clone();
-        headers.extend(cache_control.map(|cache_control| (CACHE_CONTROL, cache_control)));
+        if let Some(etag) = validators.etag {
+            headers.insert(ETAG, etag);
+        }
+        if let Some(date) = validators.last_modified {
+            headers.insert(LAST_MODIFIED, text(httpdate::fmt_http_date(date)));
+        }
+        if let Some(cache_control) = &self.cache_control {
+            headers.insert(CACHE_CONTROL, cache_control.clone());
+        }
+        if !self.precompressed.is_empty() {
+            headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        }
         if let Some(precondition) = precondition {
             *response.status_mut() = precondition;
             return Ok(response);
@@ -134,18 +181,40 @@ impl Options {
                 return Err(rejection.with_header(CONTENT_RANGE, range));
             }
         };
-        headers.insert(CONTENT_TYPE, opened.content_type);
+        let first = match is_get {
+            true => read_at(&sent.file, part.start, part.end - part.start, wait),
+            false => Ok(Bytes::new()),
+        };
+        let first = first.map_err(unreadable)?;
+        let plain_length = plain.metadata.len();
+        let content_type = content_type(path, &self.charset, plain_length, |count| {
+            let is_read = sent.coding.is_none() && part.start == 0;
+            match usize::try_from(count) {
+                Ok(count) if is_read && count <= first.len() => Ok(first.slice(..count)),
+                _ => read_at(&plain.file, 0, count, wait),
+            }
+        });
+        headers.insert(CONTENT_TYPE, content_type.map_err(unreadable)?);
+        if let Some(coding) = sent.coding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
         headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         if headers.contains_key(CONTENT_RANGE) {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if is_get {
-            let body = ResponseBody::of_file(opened.file, part).map_err(unreadable)?;
-            *response.body_mut() = body;
+            let file = variant.unwrap_or(plain).file;
+            *response.body_mut() = ResponseBody::of_file(file, part, first);
         }
         Ok(response)
     }
+}
+
+/// Returns whether a request is rejected only because it would have to wait.
+fn waits(rejection: &Rejection) -> bool {
+    let error = rejection.reason::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 /// Redirects to a directory's path with a slash, including the path where it is mounted.

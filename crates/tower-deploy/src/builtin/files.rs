@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tower_static::Files;
+use tower_static::{Coding, Files};
 
 use crate::{App, Error, ErrorKind, Parts, Settings, de::from_settings};
 
@@ -22,6 +22,28 @@ pub(super) struct Static {
     /// Whether a directory is its `index.html`.
     #[serde(default = "yes")]
     index: bool,
+    /// Which compressed variants are sent instead of a file, in this order.
+    #[serde(default)]
+    precompressed: Vec<Packed>,
+}
+
+/// A coding, by its name in `Accept-Encoding`.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Packed {
+    Br,
+    Zstd,
+    Gzip,
+}
+
+impl From<Packed> for Coding {
+    fn from(packed: Packed) -> Self {
+        match packed {
+            Packed::Br => Self::Brotli,
+            Packed::Zstd => Self::Zstd,
+            Packed::Gzip => Self::Gzip,
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -52,7 +74,9 @@ pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
         }
     }
     // The site's configuration files may hold passwords.
-    let mut files = Files::new(root).hidden(parts.files().paths());
+    let mut files = Files::new(root)
+        .hidden(parts.files().paths())
+        .precompressed(settings.precompressed.into_iter().map(Into::into));
     if let Some(seconds) = settings.cache_max_age {
         files = files.max_age(Duration::from_secs(seconds));
     }

@@ -13,6 +13,10 @@ pub(super) const AT_ONCE: usize = 4096;
 /// How long to wait before an output that is full, and does not block, is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// How long a line waits for others. Under load, to wake a thread for each line takes a third of the
+/// time of a small request.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// Lines that a thread of its own writes to an output, in order.
 ///
 /// Lines that the output does not take are lost: those that fail to be written, and those that come
@@ -39,6 +43,8 @@ struct State {
     /// How many lines have found no room.
     lost: usize,
     is_writing: bool,
+    /// Whether a flush waits for the lines that are here.
+    is_urgent: bool,
     is_ending: bool,
     is_ended: bool,
     /// Whether a flush has given up, and nothing has been written since.
@@ -47,7 +53,16 @@ struct State {
 
 impl State {
     fn is_busy(&mut self) -> bool {
-        self.is_writing || !self.waiting.is_empty() || self.lost > 0
+        self.is_writing || self.has_lines()
+    }
+
+    fn has_lines(&self) -> bool {
+        !self.waiting.is_empty() || self.lost > 0
+    }
+
+    /// Returns whether the lines wait for no others.
+    fn is_due(&self) -> bool {
+        self.is_urgent || self.is_ending || self.lost > 0 || self.waiting.len() >= AT_ONCE
     }
 }
 
@@ -74,21 +89,27 @@ impl Lines {
     /// Queues a text of whole lines. It is lost where too many bytes wait already.
     pub(super) fn push(&self, text: &[u8]) {
         let mut state = self.queue.lock();
+        let (is_first, was_due) = (!state.has_lines(), state.is_due());
         let all = state.waiting.len().saturating_add(text.len());
         if state.waiting.is_empty() || all <= self.queue.most {
             state.waiting.extend_from_slice(text);
         } else {
             state.lost += count(text);
         }
+        let wakes = is_first || !was_due && state.is_due();
         drop(state);
-        self.queue.pushed.notify_one();
+        if wakes {
+            self.queue.pushed.notify_one();
+        }
     }
 
     /// Waits until everything is written, but not longer than this, and not at all while the reader
     /// is known to be stuck.
     pub(super) fn flush(&self, patience: Duration) {
-        let state = self.queue.lock();
+        let mut state = self.queue.lock();
         if !state.is_stuck {
+            state.is_urgent = state.has_lines();
+            self.queue.pushed.notify_one();
             self.queue.wait(state, patience, State::is_busy);
         }
     }
@@ -137,8 +158,12 @@ impl Queue {
         let mut state = self.lock();
         (state.is_writing, state.is_stuck) = (false, false);
         loop {
-            if !state.waiting.is_empty() || state.lost > 0 {
-                state.is_writing = true;
+            if state.has_lines() {
+                let gathered = self
+                    .pushed
+                    .wait_timeout_while(state, GATHER, |state| !state.is_due());
+                (state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+                (state.is_writing, state.is_urgent) = (true, false);
                 mem::swap(&mut state.waiting, batch);
                 return Some(mem::take(&mut state.lost));
             }

@@ -9,8 +9,10 @@ mod axum;
 mod conditions;
 mod contract;
 mod paths;
+mod precompressed;
 mod rejections;
 mod responses;
+mod threads;
 mod versions;
 
 use std::{

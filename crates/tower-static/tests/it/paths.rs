@@ -118,7 +118,7 @@ async fn static_2_dotfiles_are_opt_in() {
 }
 
 #[tokio::test]
-async fn static_1_only_files_are_opened() {
+async fn static_1_only_files_are_read() {
     let site = site("odd");
     let app = site.files();
     for path in [

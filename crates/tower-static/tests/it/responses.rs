@@ -113,10 +113,38 @@ async fn static_11_a_file_that_may_not_be_read_is_403() {
     // No user may read it, root included.
     let closed = "/proc/sys/vm/drop_caches";
     std::os::unix::fs::symlink(closed, site.0.join("www/closed.txt")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(site.0.join("www/socket")).unwrap();
     let app = site.files();
-    for method in [Method::GET, Method::HEAD] {
-        let request = Request::builder().method(method).uri("/closed.txt");
-        assert_eq!(ask(&app, request).await.status(), StatusCode::FORBIDDEN);
+    let hidden = site.files().hidden([closed]);
+    for (method, status) in [(Method::GET, 403), (Method::HEAD, 403), (Method::POST, 405)] {
+        let request = |path: &str| Request::builder().method(&method).uri(path);
+        let response = ask(&app, request("/closed.txt")).await;
+        assert_eq!(response.status(), status, "{method}");
+        // A hidden file and a socket are not there at all.
+        for (app, path) in [(&hidden, "/closed.txt"), (&app, "/socket")] {
+            let response = ask(app, request(path)).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn static_8_the_type_is_that_of_the_extension() {
+    let site = site("types");
+    for (name, expected) in [
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("a.mjs", "text/javascript; charset=utf-8"),
+        ("a.JS", "text/javascript; charset=utf-8"),
+        ("a.wasm", "application/wasm"),
+        ("a.webmanifest", "application/manifest+json"),
+        ("a.md", "text/markdown; charset=utf-8"),
+        ("a.svg", "image/svg+xml"),
+        ("a.unknown", "application/octet-stream"),
+        ("a", "application/octet-stream"),
+    ] {
+        site.write(&format!("www/{name}"), b"");
+        let response = get(&site.files(), &format!("/{name}")).await;
+        assert_eq!(header(&response, "content-type"), Some(expected), "{name}");
     }
 }
 

@@ -18,12 +18,13 @@ const README: &str = include_str!("../../../README.md");
 
 /// Each setting that may be left out: its row in the README's tables, its name, and the rest of
 /// what stands in the parentheses. A row has a test below, or the one that its last word names.
-pub(super) const DEFAULTS: [(&str, &str, &str); 55] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 56] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
     ("static", "well_known", "= no"),
     ("static", "dotfiles", "= no"),
+    ("static", "precompressed", ""),
     ("text", "content_type", "= `text/plain; charset=utf-8`"),
     ("text", "status", "= 200"),
     ("redirect", "status", "= 307"),
@@ -156,6 +157,7 @@ async fn static_has_an_index_and_neither_dotfiles_nor_an_age() {
         &[
             ("main.ini", STATIC),
             ("www/index.html", "<p>hello"),
+            ("www/index.html.gz", "gzip"),
             ("www/latin.txt", "\u{fc}"),
             ("www/.env", "top secret"),
             ("www/.well-known/security.txt", "top secret"),
@@ -163,8 +165,10 @@ async fn static_has_an_index_and_neither_dotfiles_nor_an_age() {
     );
     std::fs::write(folder.0.join("www/latin.txt"), b"\xfc").unwrap();
     let app = folder.load("main.ini");
-    let index = get(&app, "/").await;
+    let request = Request::get("/").header("accept-encoding", "gzip");
+    let index = ask(&app, request).await;
     assert_eq!(index.body(), "<p>hello");
+    assert_eq!(header(&index, "vary"), None);
     assert_eq!(header(&index, "cache-control"), None);
     assert_eq!(
         header(&index, "content-type"),

@@ -2,10 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 use tower_deploy::{App, Loader, Registry};
 
-use super::{get, header};
+use super::{ask, get, header};
 
 /// A folder of files that is gone when the test is over.
 pub(super) struct Folder(pub(super) PathBuf);
@@ -166,10 +166,54 @@ async fn each_setting_is_passed_on() {
         ("well_known = yes", "/.well-known/token", 200, "allow", None),
         ("well_known = yes", "/.env", 404, "allow", None),
         ("dotfiles = yes", "/.env", 200, "allow", None),
+        (
+            "precompressed = br",
+            "/",
+            200,
+            "vary",
+            Some("accept-encoding"),
+        ),
     ] {
         fs::write(folder.0.join("set.ini"), format!("{STATIC}{setting}\n")).unwrap();
         let response = get(&folder.load("set.ini"), path).await;
         assert_eq!(response.status(), status, "{setting}");
         assert_eq!(header(&response, name), value, "{setting}");
     }
+}
+
+#[tokio::test]
+async fn the_order_of_precompressed_decides() {
+    let folder = Folder::new(
+        "precompressed",
+        &[
+            ("www/a.js", "plain"),
+            ("www/a.js.br", "brotli"),
+            ("www/a.js.zst", "zstandard"),
+            ("www/a.js.gz", "gzip"),
+        ],
+    );
+    for (list, body, coding) in [
+        ("br zstd gzip", "brotli", Some("br")),
+        ("zstd br", "zstandard", Some("zstd")),
+        ("gzip", "gzip", Some("gzip")),
+        ("", "plain", None),
+    ] {
+        let file = format!("{STATIC}precompressed = {list}\n");
+        fs::write(folder.0.join("set.ini"), file).unwrap();
+        let request = Request::get("/a.js").header("accept-encoding", "gzip, br, zstd");
+        let response = ask(&folder.load("set.ini"), request).await;
+        assert_eq!(response.body(), body, "{list}");
+        assert_eq!(header(&response, "content-encoding"), coding, "{list}");
+    }
+    fs::write(
+        folder.0.join("wrong.ini"),
+        format!("{STATIC}precompressed = gz\n"),
+    )
+    .unwrap();
+    let loader = Loader::new(Registry::standard()).relative_to(&folder.0);
+    let error = loader.load_app("config:wrong.ini").unwrap_err().to_string();
+    assert!(
+        error.contains("wrong.ini:4:17: [app:main] precompressed: "),
+        "{error}"
+    );
 }
