@@ -1,4 +1,4 @@
-//! Where the upstream is, and which target it gets.
+//! The address of the upstream, and the target that it gets.
 
 use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 
@@ -71,7 +71,7 @@ impl FromStr for Address {
         if authority.as_str().contains('@') {
             return wrong(
                 Kind::Credentials,
-                "a user and a password in it would reach nobody; expected a host",
+                "a user and a password in it would not be sent; expected a host",
             );
         }
         // A port that cannot be read must not become port 80.
