@@ -198,7 +198,7 @@ impl Server {
     /// # Errors
     ///
     /// An error if the server cannot listen on the address, or if a socket that was handed over
-    /// does not listen. It names the address or the socket, and says what to do.
+    /// does not listen. It names the address or the socket, and the remedy.
     pub async fn bind(self) -> io::Result<Bound> {
         let listeners = bind::open(&self.address).await?;
         Ok(Bound::new(listeners, self.limits))
