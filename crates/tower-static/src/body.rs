@@ -28,8 +28,8 @@ impl ResponseBody {
         Self(EitherBody::own(body))
     }
 
-    /// Returns a part of a file with the announced length. Bytes that are appended meanwhile are not
-    /// sent.
+    /// Returns a part of a file with the announced length. Bytes that are appended meanwhile are
+    /// not sent.
     pub(crate) fn of_file(mut file: File, part: Range<u64>) -> io::Result<Self> {
         let length = part.end - part.start;
         if length == 0 {

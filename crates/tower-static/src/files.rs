@@ -73,8 +73,8 @@ impl Files {
         }
     }
 
-    /// Sets how long a cache may keep a file without asking again, as `Cache-Control: max-age=…`, in
-    /// whole seconds. Default: no `Cache-Control`.
+    /// Sets how long a cache may keep a file without asking again, as `Cache-Control: max-age=…`,
+    /// in whole seconds. Default: no `Cache-Control`.
     #[must_use]
     pub fn max_age(self, age: Duration) -> Self {
         let value = format!("max-age={}", age.as_secs());
