@@ -1,4 +1,4 @@
-//! What makes a part of its settings.
+//! Factories, which make a part of its settings.
 
 use serde::de::DeserializeOwned;
 use tower_hooks::BoxHook;
@@ -27,7 +27,7 @@ pub(crate) struct Factory {
     effective: fn(&Settings) -> Effective,
 }
 
-/// What a factory makes of its settings.
+/// The function of a factory, by the type of the part.
 pub(crate) enum Maker {
     App(Make<App>),
     Composite(Make<App>),
