@@ -58,22 +58,45 @@ async fn marks(request: Request, next: Next) -> Response {
     response
 }
 
+/// The same as two functions that do not wait.
+pub(crate) fn functions() -> HooksLayer {
+    HooksLayer::new()
+        .before(|request: &mut request::Parts| {
+            if !request.headers.contains_key(AUTHORIZATION) {
+                return ControlFlow::Continue(());
+            }
+            let mut response = http::Response::new(Full::default());
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            ControlFlow::Break(response)
+        })
+        .after(|response: &mut response::Parts| {
+            response.headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        })
+}
+
 pub(crate) fn pairs() -> Vec<Pair> {
     // Axum's middleware takes axum's body.
-    fn sides(request: fn() -> Request) -> (Subject, Subject) {
+    fn sides(layer: HooksLayer, request: fn() -> Request) -> (Subject, Subject) {
         let done = service_fn(done::<Body>);
         (
-            Subject::with(request, HooksLayer::new().hook(Marks).layer(done)),
+            Subject::with(request, layer.layer(done)),
             Subject::with(request, from_fn(marks).layer(done)),
         )
     }
+    let hook = || HooksLayer::new().hook(Marks);
     vec![
-        Pair::new("hooks/one-hook/from-fn", || {
-            sides(|| browser_request().map(Body::new))
+        Pair::new("hooks/one-hook/from-fn", move || {
+            sides(hook(), || browser_request().map(Body::new))
         }),
         // A request without headers, which takes a third of the time.
-        Pair::new("hooks/one-hook-no-headers/from-fn", || {
-            sides(Request::default)
+        Pair::new("hooks/one-hook-no-headers/from-fn", move || {
+            sides(hook(), Request::default)
+        }),
+        Pair::new("hooks/functions/from-fn", || {
+            sides(functions(), || browser_request().map(Body::new))
+        }),
+        Pair::new("hooks/functions-no-headers/from-fn", || {
+            sides(functions(), Request::default)
         }),
     ]
 }

@@ -258,6 +258,10 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
             "hooks-one",
             Subject::new(one_hook.layer(service_fn(answers))),
         ),
+        (
+            "hooks-functions",
+            Subject::new(hooks::functions().layer(service_fn(answers))),
+        ),
     ]
 }
 

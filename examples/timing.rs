@@ -60,7 +60,7 @@ impl Hook for Timing {
         let Some((start, method, path)) = times.request else {
             return;
         };
-        let total = start.elapsed();
+        let (outcome, total) = (outcome.kind(), start.elapsed());
         match times.head {
             Some((head, status)) => eprintln!(
                 "{method} {path}: {status} after {head:.0?}, {outcome:?} after {total:.0?}"

@@ -33,13 +33,13 @@ use tokio::{
 use tower::{Layer, ServiceBuilder, service_fn};
 use tower_dispatch::{Dispatch, UrlArgs};
 use tower_exception::ExceptionLayer;
-use tower_hooks::{Hook, HooksLayer, Outcome};
+use tower_hooks::{Hook, HooksLayer, Outcome, OutcomeKind};
 
 use crate::support::{Http, Server, VERSIONS};
 
 /// Records how each request ended, and denies all paths below `/denied`.
 #[derive(Clone, Default)]
-struct Ends(Arc<Mutex<Vec<(String, Outcome)>>>);
+struct Ends(Arc<Mutex<Vec<(String, OutcomeKind)>>>);
 
 impl Hook for Ends {
     type State = String;
@@ -61,18 +61,18 @@ impl Hook for Ends {
     }
 
     fn finish(&self, path: String, outcome: Outcome) {
-        self.0.lock().unwrap().push((path, outcome));
+        self.0.lock().unwrap().push((path, outcome.kind()));
     }
 }
 
 impl Ends {
-    fn first(&self) -> Option<(String, Outcome)> {
+    fn first(&self) -> Option<(String, OutcomeKind)> {
         let mut ends = self.0.lock().unwrap();
         (!ends.is_empty()).then(|| ends.remove(0))
     }
 
-    /// The next request that has ended.
-    async fn next(&self) -> (String, Outcome) {
+    /// The next that has ended.
+    async fn next(&self) -> (String, OutcomeKind) {
         for _ in 0..500 {
             if let Some(end) = self.first() {
                 return end;
@@ -129,28 +129,28 @@ fn app() -> Router {
 }
 
 #[tokio::test]
-async fn what_a_server_sends_whole_is_completed() {
+async fn hooks_4_what_a_server_sends_whole_is_completed() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     let table = [
-        (Method::GET, "/whole", 200, Outcome::Completed),
-        (Method::GET, "/empty", 200, Outcome::Completed),
-        (Method::HEAD, "/whole", 200, Outcome::Completed),
-        (Method::HEAD, "/chunks", 200, Outcome::Completed),
-        (Method::GET, "/nothing", 204, Outcome::Completed),
-        (Method::GET, "/copy", 304, Outcome::Completed),
-        (Method::GET, "/chunks", 200, Outcome::Completed),
-        (Method::GET, "/told", 200, Outcome::Completed),
-        (Method::GET, "/nowhere", 404, Outcome::Completed),
-        (Method::GET, "/denied", 401, Outcome::Aborted),
-        (Method::HEAD, "/denied", 401, Outcome::Aborted),
-        (Method::GET, "/breaks", 200, Outcome::Failed),
+        (Method::GET, "/whole", 200, OutcomeKind::Completed),
+        (Method::GET, "/empty", 200, OutcomeKind::Completed),
+        (Method::HEAD, "/whole", 200, OutcomeKind::Completed),
+        (Method::HEAD, "/chunks", 200, OutcomeKind::Completed),
+        (Method::GET, "/nothing", 204, OutcomeKind::Completed),
+        (Method::GET, "/copy", 304, OutcomeKind::Completed),
+        (Method::GET, "/chunks", 200, OutcomeKind::Completed),
+        (Method::GET, "/told", 200, OutcomeKind::Completed),
+        (Method::GET, "/nowhere", 404, OutcomeKind::Completed),
+        (Method::GET, "/denied", 401, OutcomeKind::Aborted),
+        (Method::HEAD, "/denied", 401, OutcomeKind::Aborted),
+        (Method::GET, "/breaks", 200, OutcomeKind::Failed),
     ];
     for version in VERSIONS {
         for (method, path, status, outcome) in &table {
             let got = server.send(version, method.clone(), path, "").await;
             assert_eq!(got.status, *status, "{version:?} {method} {path}");
-            assert_eq!(got.body.is_err(), *outcome == Outcome::Failed, "{path}");
+            assert_eq!(got.body.is_err(), *outcome == OutcomeKind::Failed, "{path}");
             let end = ends.next().await;
             let expected = ((*path).to_owned(), *outcome);
             assert_eq!(end, expected, "{version:?} {method}");
@@ -159,13 +159,16 @@ async fn what_a_server_sends_whole_is_completed() {
     let url = server.uri("/ws").replace("http:", "ws:");
     let (socket, response) = tokio_tungstenite::connect_async(url).await.unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    assert_eq!(ends.next().await, ("/ws".to_owned(), Outcome::Completed));
+    assert_eq!(
+        ends.next().await,
+        ("/ws".to_owned(), OutcomeKind::Completed)
+    );
     drop(socket);
     server.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_is_cancelled() {
+async fn hooks_3_a_client_that_goes_away_is_cancelled() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     for (path, takes) in [("/endless", 10_000), ("/never", 0)] {
@@ -178,20 +181,20 @@ async fn a_client_that_goes_away_is_cancelled() {
         stream.read_exact(&mut vec![0; takes]).await.unwrap();
         sleep(Duration::from_millis(50)).await;
         drop(stream);
-        assert_eq!(ends.next().await, (path.to_owned(), Outcome::Cancelled));
+        assert_eq!(ends.next().await, (path.to_owned(), OutcomeKind::Cancelled));
 
         // Over HTTP/2 the client resets one stream of many.
         let request = Request::get(server.uri(path)).body(Full::<Bytes>::default());
         let got = server.request(Http::Two, request.unwrap());
         assert!(timeout(Duration::from_millis(100), got).await.is_err());
-        assert_eq!(ends.next().await, (path.to_owned(), Outcome::Cancelled));
+        assert_eq!(ends.next().await, (path.to_owned(), OutcomeKind::Cancelled));
     }
     assert_eq!(server.get(Http::One, "/whole").await.text(), "whole");
     server.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_in_outer_layers() {
+async fn hooks_6_a_panic_is_a_500_outside_and_panicked_here() {
     let ends = Ends::default();
     let app = ServiceBuilder::new()
         .layer(ExceptionLayer::production(|_| {}))
@@ -200,9 +203,15 @@ async fn a_panic_is_a_500_in_outer_layers() {
     let server = Server::start(app).await;
     for version in VERSIONS {
         assert_eq!(server.get(version, "/panics").await.status, 500);
-        assert_eq!(ends.next().await, ("/panics".to_owned(), Outcome::Panicked));
+        assert_eq!(
+            ends.next().await,
+            ("/panics".to_owned(), OutcomeKind::Panicked)
+        );
         assert_eq!(server.get(version, "/whole").await.status, 200);
-        assert_eq!(ends.next().await, ("/whole".to_owned(), Outcome::Completed));
+        assert_eq!(
+            ends.next().await,
+            ("/whole".to_owned(), OutcomeKind::Completed)
+        );
     }
     server.stop().await.unwrap();
 }
@@ -242,7 +251,7 @@ async fn upload_and_get(server: &Server, length: usize, waits: bool) -> String {
 }
 
 #[tokio::test]
-async fn a_denied_upload_does_not_put_the_connection_out_of_step() {
+async fn hooks_2_a_denied_upload_keeps_the_connection_in_step() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     for (length, waits) in [
@@ -274,7 +283,7 @@ async fn a_denied_upload_does_not_put_the_connection_out_of_step() {
 }
 
 #[tokio::test]
-async fn over_http_2_a_denied_upload_leaves_the_connection_to_others() {
+async fn hooks_2_in_http_2_a_denied_upload_ends_only_its_stream() {
     let ends = Ends::default();
     let server = Server::start(HooksLayer::new().hook(ends.clone()).layer(app())).await;
     let client = Client::builder(TokioExecutor::new())
@@ -327,7 +336,7 @@ impl Hook for Route {
 }
 
 #[tokio::test]
-async fn around_the_endpoints_of_a_dispatcher_a_hook_sees_the_route() {
+async fn hooks_8_in_a_dispatcher_a_hook_sees_the_route() {
     let hello = service_fn(async |request: Request<tower_serve::RequestBody>| {
         drop(request.into_body().collect().await);
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello")))

@@ -5,7 +5,16 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
-use std::{convert::Infallible, io};
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    io,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use axum::{
     Json, Router,
@@ -25,6 +34,7 @@ use tower_body_rewrite::PrefixLayer;
 use tower_cascade::{Cascade, CascadeLayer, ReplayBody};
 use tower_dispatch::{Args, Dispatch};
 use tower_exception::{ExceptionLayer, Incident};
+use tower_hooks::HooksLayer;
 use tower_http::{limit::RequestBodyLimitLayer, map_request_body::MapRequestBodyLayer};
 use tower_kit::{EitherBody, Rejection, RenderLayer};
 use tower_origin::{Origin, OriginLayer};
@@ -194,4 +204,44 @@ async fn origin_under_tonic() {
     let response = client.request(request.unwrap()).await.unwrap();
     assert_eq!(response.headers()["client"], "127.0.0.1");
     server.abort();
+}
+
+#[tokio::test]
+async fn a_hook_that_captures() {
+    let keys = HashSet::from(["Bearer 7"]);
+    let hooks = HooksLayer::new().before(move |request: &mut http::request::Parts| {
+        let key = request.headers.get("authorization");
+        match key.is_some_and(|key| key.to_str().is_ok_and(|key| keys.contains(key))) {
+            true => ControlFlow::Continue(()),
+            false => {
+                let mut response = Response::new("Who are you?".into());
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+                ControlFlow::Break(response)
+            }
+        }
+    });
+    let app: Router = Router::new().route("/", get(async || "page")).layer(hooks);
+    for (key, status) in [("Bearer 7", 200), ("Bearer 8", 401)] {
+        let mut request = ask("/");
+        request
+            .headers_mut()
+            .insert("authorization", key.parse().unwrap());
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn twenty_five_hooks() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let mut hooks = HooksLayer::new();
+    for _ in 0..25 {
+        let count = count.clone();
+        hooks = hooks.after(async move |_: &mut http::response::Parts| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    let app: Router = Router::new().route("/", get(async || "page")).layer(hooks);
+    assert_eq!(text(app.oneshot(ask("/")).await.unwrap()).await, "page");
+    assert_eq!(count.load(Ordering::Relaxed), 25);
 }

@@ -218,6 +218,12 @@ fn readme_is_the_crate_doc(root: &Path) -> Vec<String> {
                 "{name}: let the first line of its README.md be its description, word for word"
             ));
         }
+        let lines = readme.lines().count();
+        if lines > 100 {
+            wrong.push(format!(
+                "{name}: its README.md has {lines} lines: at most 100"
+            ));
+        }
         let lib = read(folder.join("src/lib.rs"));
         if !lib.starts_with("#![doc = include_str!(\"../README.md\")]") {
             wrong.push(format!(
@@ -255,14 +261,15 @@ fn contract_is_tested(root: &Path) -> Vec<String> {
                 "{name}: call tower_lint::contract::check in its tests/it/contract.rs"
             ));
         }
-        // The words with which a test departs from a rule are there for the user to read.
+        // The words with which a test departs from a rule are documented for the user.
         let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let readme = one_line(&read(folder.join("README.md")));
+        let documents = ["README.md", "RULES.md"].map(|file| read(folder.join(file)));
+        let documents = one_line(&documents.join("\n"));
         let words = test.split('"').skip(1).step_by(2).map(one_line);
         for words in words.filter(|words| test.contains(".departs(") && words.contains(' ')) {
-            if !readme.contains(&words) {
+            if !documents.contains(&words) {
                 wrong.push(format!(
-                    "{name}: a test departs with words that its README.md lacks: {words}"
+                    "{name}: a test departs with words that its README.md and RULES.md lack: {words}"
                 ));
             }
         }
@@ -637,7 +644,7 @@ fn after(change: impl FnOnce(&Path)) -> Vec<String> {
     )
     .unwrap();
     fs::write(folder.join("tests/it/contract.rs"), "contract::check(…)").unwrap();
-    fs::write(folder.join("RULES.md"), "**LINT-1** One rule.\n").unwrap();
+    fs::write(folder.join("RULES.md"), "- **LINT-1** One rule.\n").unwrap();
     fs::write(folder.join("tests/it/rules.rs"), "fn lint_1_is_one_rule").unwrap();
     for place in [&root, &folder] {
         fs::write(place.join("LICENSE-MIT"), "mit").unwrap();
@@ -908,7 +915,7 @@ fn prose_and_rules_are_checked() {
         ["tower-lint: write its rules into a RULES.md, each with an id"]
     );
     assert_eq!(
-        rules("**LINT-1** One. **LINT-2** Two."),
+        rules("- **LINT-1** One.\n- **LINT-2** Two.\n"),
         ["tower-lint: no test begins with `lint_2_`: write one for the rule"]
     );
     let test = after(|root| {

@@ -12,7 +12,7 @@ use tower_cascade::{CascadeError, CascadeLayer};
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_environ::{Environ, EnvironLayer, MountLayer};
 use tower_exception::{DebugPage, ExceptionLayer, Incident, SnapshotLayer};
-use tower_hooks::{HooksLayer, Outcome};
+use tower_hooks::{HooksLayer, OutcomeKind};
 use tower_http::{
     compression::CompressionLayer, limit::RequestBodyLimitLayer,
     map_request_body::MapRequestBodyLayer, timeout::TimeoutLayer,
@@ -229,7 +229,10 @@ async fn a_timeout_is_no_incident_and_outer_hooks_see_a_response() {
     let outside = boxed((told.exception(), hooks()).layer(never.clone()));
     let outside = boxed(timeout().layer(outside));
     let inside = boxed((told.exception(), hooks(), timeout()).layer(never));
-    for (stack, end) in [(outside, Outcome::Cancelled), (inside, Outcome::Completed)] {
+    for (stack, end) in [
+        (outside, OutcomeKind::Cancelled),
+        (inside, OutcomeKind::Completed),
+    ] {
         assert_eq!(answered(&stack, Method::GET, "/").await.status, 504);
         let notes = told.take();
         assert!(notes.incidents.is_empty());

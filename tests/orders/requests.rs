@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::{BoxError, ServiceExt};
 use tower_exception::Incident;
-use tower_hooks::Outcome;
+use tower_hooks::OutcomeKind;
 
 use crate::stack::{DISK, Kind, Notes, PANIC, PREFIX, Stack, uploaded};
 
@@ -255,10 +255,10 @@ impl Order<'_> {
         }
         let mended = caught && self.outside(Kind::Hooks, Kind::Exception);
         let end = match what {
-            What::BreaksOff => Outcome::Failed,
-            What::Panic if !mended => Outcome::Panicked,
-            What::Error if !mended => Outcome::Failed,
-            _ => Outcome::Completed,
+            What::BreaksOff => OutcomeKind::Failed,
+            What::Panic if !mended => OutcomeKind::Panicked,
+            What::Error if !mended => OutcomeKind::Failed,
+            _ => OutcomeKind::Completed,
         };
         let entered = self.around(Kind::Hooks, self.entered(who, what));
         let expected = if entered { vec![end] } else { vec![] };

@@ -18,7 +18,7 @@ use tower_cascade::CascadeLayer;
 use tower_dispatch::{Dispatch, DispatchLayer, Endpoint, UrlArgs};
 use tower_environ::{EnvironExt, EnvironLayer, Key, MountExt, MountLayer};
 use tower_exception::{ExceptionLayer, Incident};
-use tower_hooks::{Hook, HooksLayer, Outcome};
+use tower_hooks::{Hook, HooksLayer, Outcome, OutcomeKind};
 use tower_http::map_request_body::MapRequestBodyLayer;
 use tower_lint::{LintLayer, Violation};
 use tower_origin::{Origin, OriginLayer};
@@ -75,7 +75,7 @@ pub(crate) struct Told(Arc<Mutex<Notes>>);
 pub(crate) struct Notes {
     pub(crate) incidents: Vec<Incident>,
     /// The end of each request that entered the hook.
-    pub(crate) ends: Vec<Outcome>,
+    pub(crate) ends: Vec<OutcomeKind>,
     /// Whether the hook has seen the route, for each request that entered it.
     pub(crate) routes: Vec<bool>,
     pub(crate) violations: Vec<Violation>,
@@ -119,7 +119,7 @@ impl Hook for Told {
     }
 
     fn finish(&self, (): (), outcome: Outcome) {
-        self.note(|notes| notes.ends.push(outcome));
+        self.note(|notes| notes.ends.push(outcome.kind()));
     }
 }
 

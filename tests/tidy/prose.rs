@@ -145,12 +145,20 @@ pub(crate) fn rules_are_tested(root: &Path) -> Vec<String> {
             continue;
         }
         let noun = name.trim_start_matches("tower-").replace('-', "_");
-        let id = format!("**{}-", name.trim_start_matches("tower-").to_uppercase());
-        let stated: Vec<usize> = rules.split(&id).skip(1).filter_map(number).collect();
-        let expected: Vec<usize> = (1..=stated.len()).collect();
-        if stated != expected || stated.is_empty() {
+        let id = format!("{}-", name.trim_start_matches("tower-").to_uppercase());
+        let defines = |line: &str| {
+            let line = line.strip_prefix("- **").or(line.strip_prefix("| "))?;
+            number(line.strip_prefix(&id)?)
+        };
+        let mut stated = BTreeSet::new();
+        for rule in rules.lines().filter_map(defines) {
+            if !stated.insert(rule) {
+                wrong.push(format!("{name}: its RULES.md has rule {rule} twice"));
+            }
+        }
+        if stated.is_empty() {
             wrong.push(format!(
-                "{name}: number the rules of its RULES.md from 1: {stated:?}"
+                "{name}: begin each rule of its RULES.md with `- **{id}1**`"
             ));
         }
         let sources: String = files(&folder)
@@ -161,7 +169,6 @@ pub(crate) fn rules_are_tested(root: &Path) -> Vec<String> {
         let start = format!("fn {noun}_");
         let tests = sources.split(&start).skip(1);
         let tested: BTreeSet<usize> = tests.filter_map(number).collect();
-        let stated: BTreeSet<usize> = stated.into_iter().collect();
         let untested = stated.difference(&tested);
         wrong.extend(untested.map(|rule| {
             format!("{name}: no test begins with `{noun}_{rule}_`: write one for the rule")
@@ -179,6 +186,6 @@ fn number(text: &str) -> Option<usize> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
-    let continues = text[end..].starts_with(|c: char| c != '*' && c != '_');
+    let continues = text[end..].starts_with(|c: char| !matches!(c, '*' | '_' | ' '));
     text[..end].parse().ok().filter(|_| !continues)
 }

@@ -123,8 +123,8 @@ impl Copies {
     }
 }
 
-/// Removes the tags from `If-None-Match`, so that the inner service finds exactly its own entity
-/// tags there.
+/// Removes this layer's part of the entity tags in `If-None-Match`, so that the inner service finds
+/// exactly its own there.
 pub(crate) fn remove_tags(headers: &mut HeaderMap) {
     let list: Vec<Vec<u8>> = members(headers)
         .map(|(text, unmixed)| match unmixed {

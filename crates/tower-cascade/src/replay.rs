@@ -532,7 +532,7 @@ where
     }
 }
 
-/// Returns the length of recorded frames and of the rest together.
+/// Returns the size hint of the recorded frames and the source together.
 fn size_hint<B>(frames: &[Recorded], source: &Source<B>) -> SizeHint
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,

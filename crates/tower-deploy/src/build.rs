@@ -85,10 +85,7 @@ impl Node {
                 Maker::Hook(make) => {
                     let parts = Parts::new(parts, options);
                     let hook = self.make(|| make(&self.global, &self.local, &parts))?;
-                    Ok(match options.traced {
-                        true => trace::hook(self.title(), hook),
-                        false => hook,
-                    })
+                    Ok(hook(options.traced.then(|| self.title())))
                 }
                 _ => self.wrong("hook"),
             },

@@ -27,12 +27,15 @@ pub(crate) struct Factory {
     effective: fn(&Settings) -> Effective,
 }
 
+/// A hook that is made. It is traced if it is given a title.
+pub(crate) type MadeHook = Box<dyn FnOnce(Option<String>) -> BoxHook>;
+
 /// The function of a factory, by the type of the part.
 pub(crate) enum Maker {
     App(Make<App>),
     Composite(Make<App>),
     Filter(Make<Filter>),
-    Hook(Make<BoxHook>),
+    Hook(Make<MadeHook>),
     Server(Make<Server>),
 }
 

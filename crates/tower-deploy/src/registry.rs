@@ -7,10 +7,11 @@ use tower_hooks::{BoxHook, Hook};
 
 use crate::{
     App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings, effective,
-    factory::{Factory, Make, Maker, failed, typed},
+    factory::{Factory, MadeHook, Make, Maker, failed, typed},
     kind::Kind,
     named::whole_values,
     suggest::did_you_mean,
+    trace,
 };
 
 /// Factories by name, as `use = egg:NAME#ENTRY`, `use = call:module:function` and
@@ -102,6 +103,13 @@ struct Registered {
     at: &'static Location<'static>,
 }
 
+fn made_hook(hook: impl Hook) -> MadeHook {
+    Box::new(|title| match title {
+        Some(title) => trace::hook(title, hook),
+        None => BoxHook::new(hook),
+    })
+}
+
 impl Registry {
     /// Returns a registry without factories.
     #[must_use]
@@ -184,7 +192,7 @@ impl Registry {
         H: Hook,
         E: Into<BoxError>,
     {
-        let make = typed(move |global, settings| make(global, settings).map(BoxHook::new));
+        let make = typed(move |global, settings| make(global, settings).map(made_hook));
         self.add(name, Factory::new(Maker::Hook(make)))
     }
 

@@ -316,7 +316,7 @@ impl<E> Routes<E> {
         Some(found)
     }
 
-    /// Returns the match of a route. The last group of a mount is the rest of the path.
+    /// Converts a match of the table. For a mount, the last group is the path below it.
     fn matched(&self, found: table::Match, path: &str) -> Match {
         let index = found.index();
         let mut args = found.groups;

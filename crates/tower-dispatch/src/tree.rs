@@ -95,8 +95,9 @@ pub(crate) struct Tree {
     nodes: Box<[Node]>,
     /// The bytes of all literals. Equal literals are the same bytes.
     literals: Box<[u8]>,
-    /// The jump tables of all nodes. The one of a node has an entry for each byte from the smallest
-    /// to the largest that a child begins with. It is [`NodeId::NONE`] if there is no such child.
+    /// The jump tables of all nodes. The one of a node has an entry for each byte from the
+    /// smallest to the largest that a child begins with. It is [`NodeId::NONE`] if there is no
+    /// such child.
     jumps: Box<[NodeId]>,
     edges: Box<[Edge]>,
     classes: Box<[ClassScan]>,
@@ -148,8 +149,8 @@ struct Node {
     edges: EdgeId,
     /// The first edge that is not its own.
     edges_end: EdgeId,
-    /// The alternative that ends here, without a suffix; `NONE` if there is none. Alternatives with
-    /// a suffix are beyond an edge.
+    /// The alternative that ends here, without a suffix; `NONE` if there is none. Alternatives
+    /// with a suffix are beyond an edge.
     end: AlternativeId,
     /// The smallest alternative that ends here or below.
     least: AlternativeId,

@@ -32,7 +32,15 @@ pub(crate) enum Markup {
     Html,
 }
 
-type Peer = dyn Fn(&request::Parts) -> Option<IpAddr> + Send + Sync;
+/// The function that returns the address of a request's TCP connection.
+#[derive(Clone)]
+struct Peer(Arc<dyn Fn(&request::Parts) -> Option<IpAddr> + Send + Sync>);
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a function")
+    }
+}
 
 /// The page of [`ExceptionLayer::debug`](crate::ExceptionLayer::debug), and who may see it.
 ///
@@ -64,9 +72,9 @@ type Peer = dyn Fn(&request::Parts) -> Option<IpAddr> + Send + Sync;
 /// });
 /// let page = page.hosts(["dev.example"]).sources("/home/me/app");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DebugPage {
-    peer: Arc<Peer>,
+    peer: Peer,
     forced: bool,
     hosts: Vec<String>,
     sources: Option<PathBuf>,
@@ -79,7 +87,7 @@ impl DebugPage {
     /// `ConnectInfo`.
     pub fn new(peer: impl Fn(&request::Parts) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         Self {
-            peer: Arc::new(peer),
+            peer: Peer(Arc::new(peer)),
             forced: false,
             hosts: Vec::new(),
             sources: std::env::current_dir().ok(),
@@ -143,7 +151,7 @@ impl DebugPage {
         // The head is lent to user code without a copy.
         let (mut head, ()) = Request::new(()).into_parts();
         lend(request, &mut head);
-        let peer = catch(|| (self.peer)(&head)).ok().flatten();
+        let peer = catch(|| (self.peer.0)(&head)).ok().flatten();
         let open = peer.is_some_and(|peer| lock::opens_to(peer, &head, &self.hosts));
         lend(request, &mut head);
         open.then(|| {
@@ -185,17 +193,6 @@ impl DebugPage {
             b"text/html" => Some(Markup::Html),
             _ => None,
         }
-    }
-}
-
-impl fmt::Debug for DebugPage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DebugPage")
-            .field("forced", &self.forced)
-            .field("hosts", &self.hosts)
-            .field("sources", &self.sources)
-            .field("appends", &self.appends)
-            .finish_non_exhaustive()
     }
 }
 

@@ -77,8 +77,8 @@ pub enum Phase {
     Call,
     /// The future of the response was polled.
     Future,
-    /// The body of the response was read. [`Incident::is_head_sent`] returns whether the head had
-    /// been sent by then.
+    /// The body of the response was being read. [`Incident::is_head_sent`] returns whether the head
+    /// had been sent by then.
     Body,
     /// The future was dropped, before or after it had returned its response, or the body was
     /// dropped, before or after its end.

@@ -15,59 +15,66 @@ use tower_kit::{
     content::{RequestKind, content_length},
 };
 
-use crate::{Links, Outcome, entered::Entered};
+use crate::{Outcome, OutcomeKind, entered::Entered, outcome::grpc_status};
 
 pin_project! {
-    /// The body of a response that went through [`Hooks`](crate::Hooks): the app's, or that of a hook which answered.
-    pub struct ResponseBody<B, L>
-    where
-        L: Links,
-    {
+    /// The response body of [`Hooks`](crate::Hooks): the inner service's, or that of a hook that
+    /// responded.
+    pub struct ResponseBody<B> {
         #[pin]
         body: EitherBody<B>,
-        watch: Option<Watch<L>>,
+        watch: Option<Watch>,
     }
 }
 
-/// Sees how a body ends.
-struct Watch<L: Links> {
-    entered: Entered<L>,
-    /// What it is if all of it is taken.
+/// Notices how a body ends.
+struct Watch {
+    entered: Entered,
+    /// The outcome if the body is taken whole. Trailers may change its status of gRPC.
     whole: Outcome,
-    /// How many bytes are to come, if it is known. A server that has them all need not ask for the end.
+    /// The number of bytes that are left, if it is known. A server that has them all need not poll
+    /// for the end.
     left: Option<u64>,
-    /// Whether the body has said that it is at its end. A server that has heard it need not ask for the end either.
+    /// Whether the body has reported its end. A server that has seen it need not poll for the end
+    /// either.
     ended: AtomicBool,
 }
 
-impl<L: Links> Drop for Watch<L> {
+impl Watch {
+    fn end(&mut self, kind: OutcomeKind) {
+        let outcome = Outcome::new(kind, self.whole.grpc_status());
+        self.entered.finish(outcome);
+    }
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
         let whole = self.left == Some(0) || *self.ended.get_mut();
-        if whole && !self.entered.is_told() && !thread::panicking() {
+        if whole && !self.entered.is_finished() && !thread::panicking() {
             self.entered.finish(self.whole);
         }
     }
 }
 
-/// Tells of a panic, unless it is disarmed.
-struct Guard<'a, L: Links>(Option<&'a mut Watch<L>>);
+/// Finishes with a panic, unless it is disarmed.
+struct Guard<'a>(Option<&'a mut Watch>);
 
-impl<'a, L: Links> Guard<'a, L> {
-    fn disarm(mut self) -> Option<&'a mut Watch<L>> {
+impl<'a> Guard<'a> {
+    fn disarm(mut self) -> Option<&'a mut Watch> {
         self.0.take()
     }
 }
 
-impl<L: Links> Drop for Guard<'_, L> {
+impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if let Some(watch) = &mut self.0 {
-            watch.entered.finish(Outcome::Panicked);
+            watch.end(OutcomeKind::Panicked);
         }
     }
 }
 
-/// Nothing: what tower-http asks of a body that it may put its own answer in the place of (CORS, timeouts).
-impl<B, L: Links> Default for ResponseBody<B, L> {
+/// An empty body, which layers of tower-http that may respond themselves require (CORS, timeouts).
+impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self {
             body: EitherBody::default(),
@@ -76,27 +83,23 @@ impl<B, L: Links> Default for ResponseBody<B, L> {
     }
 }
 
-impl<B, L: Links> ResponseBody<B, L> {
-    /// Nobody wants to know how it ends.
-    pub(crate) fn unwatched(body: B) -> Self {
-        Self {
-            body: EitherBody::inner(body),
-            watch: None,
-        }
+impl<B> ResponseBody<B> {
+    /// Returns a body without hooks.
+    pub(crate) fn unwatched(body: EitherBody<B>) -> Self {
+        Self { body, watch: None }
     }
 }
 
-impl<B, L> ResponseBody<B, L>
+impl<B> ResponseBody<B>
 where
     B: Body<Data = Bytes>,
-    L: Links,
 {
-    /// Tells the hooks how it ends: whole, or not.
+    /// Returns a body that finishes the hooks when it ends.
     pub(crate) fn watched(
         body: EitherBody<B>,
         request: RequestKind,
         head: &response::Parts,
-        entered: Entered<L>,
+        entered: Entered,
         whole: Outcome,
     ) -> Self {
         let left = if body.is_end_stream() || !request.has_content(head.status) {
@@ -117,10 +120,9 @@ where
     }
 }
 
-impl<B, L> Body for ResponseBody<B, L>
+impl<B> Body for ResponseBody<B>
 where
     B: Body<Data = Bytes>,
-    L: Links,
 {
     type Data = Bytes;
     type Error = B::Error;
@@ -141,17 +143,20 @@ where
         };
         let end = match &polled {
             Poll::Pending => None,
-            Poll::Ready(None) => Some(watch.whole),
-            Poll::Ready(Some(Err(_))) => Some(Outcome::Failed),
+            Poll::Ready(None) => Some(watch.whole.kind()),
+            Poll::Ready(Some(Err(_))) => Some(OutcomeKind::Failed),
             Poll::Ready(Some(Ok(frame))) => {
+                if let Some(status) = frame.trailers_ref().and_then(grpc_status) {
+                    watch.whole = Outcome::new(watch.whole.kind(), Some(status));
+                }
                 let read = frame.data_ref().map_or(0, |data| data.len() as u64);
                 let left = watch.left.map(|left| left.saturating_sub(read));
                 watch.left = if ended { Some(0) } else { left };
                 None
             }
         };
-        if let Some(outcome) = end {
-            watch.entered.finish(outcome);
+        if let Some(kind) = end {
+            watch.end(kind);
             *this.watch = None;
         }
         polled
@@ -170,7 +175,7 @@ where
     }
 }
 
-impl<B, L: Links> fmt::Debug for ResponseBody<B, L> {
+impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").finish_non_exhaustive()
     }

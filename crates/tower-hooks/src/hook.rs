@@ -4,10 +4,12 @@ use bytes::Bytes;
 use http::{Response, request, response};
 use http_body_util::Full;
 
-/// What is done before and after an app, and when a request is over.
+use crate::Outcome;
+
+/// A hook: code that runs before and after a service, and when a request is over.
 ///
-/// Every method has a default that does nothing. Implementors write `async fn`. One hook is used for all requests at
-/// the same time; what belongs to one request is in its [`State`](Self::State).
+/// Every method has a default that does nothing. Implementors write `async fn`. One hook is used
+/// for all requests at the same time. The data of one request is in its [`State`](Self::State).
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -34,7 +36,8 @@ use http_body_util::Full;
 /// }
 /// ```
 pub trait Hook: Send + Sync + 'static {
-    /// What the hook knows of one request. It is made before [`before`](Self::before).
+    /// The data of one request. It is made with `Default` before [`before`](Self::before), and
+    /// given to [`finish`](Self::finish).
     type State: Default + Send;
 
     /// Runs before the inner service, and may change the request's head, or respond. Then neither
@@ -42,9 +45,9 @@ pub trait Hook: Send + Sync + 'static {
     /// unread.
     ///
     /// A response may have any status and headers. Its body is all in memory. It is dropped where a
-    /// response has none: to HEAD, with a 2xx to CONNECT, with 1xx, 204, 205 and 304. For a client of
-    /// gRPC, an error in plain text becomes a [`Rejection`](tower_kit::Rejection) for the reason
-    /// [`HookResponse`](crate::HookResponse).
+    /// response has none: to HEAD, with a 2xx to CONNECT, with 1xx, 204, 205 and 304. For a client
+    /// of gRPC, an error in plain text becomes a [`Rejection`](tower_kit::Rejection) for the
+    /// reason [`HookResponse`](crate::HookResponse).
     ///
     /// A hook may also respond with a rejection for a reason of its own. Then the client gets the
     /// protocol and the format that it prefers:
@@ -102,8 +105,8 @@ pub trait Hook: Send + Sync + 'static {
         async {}
     }
 
-    /// The request is over. It is called exactly once if `before` was, whatever happens, on the thread where it happens, and must not block. A panic in
-    /// it goes no further.
+    /// Runs when the request is over. It is called exactly once if `before` was, whatever happens,
+    /// on the thread where it happens, and must not block. A panic in it goes no further.
     fn finish(&self, state: Self::State, outcome: Outcome) {
         let _ = (state, outcome);
     }
@@ -131,21 +134,4 @@ impl<H: Hook> Hook for Arc<H> {
     fn finish(&self, state: Self::State, outcome: Outcome) {
         H::finish(self, state, outcome);
     }
-}
-
-/// How a request has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The app's response was taken whole: its body's end was reached, or as many bytes as its size hint or its
-    /// Content-Length say, or it is one that has no content (to HEAD, a 2xx to CONNECT, 1xx, 204, 304).
-    Completed,
-    /// A hook answered, and that was taken whole.
-    Aborted,
-    /// The app gave an error, or its body did.
-    Failed,
-    /// Dropped before its end: the client went away, a timeout came, or a layer further out put another response in its place.
-    Cancelled,
-    /// The app, its body, a hook or what they were polled by panicked.
-    Panicked,
 }

@@ -1,104 +1,175 @@
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
+use http::{request, response};
 use tower_layer::Layer;
 
-use crate::{After, AfterFn, Before, BeforeFn, Hook, HookList, Hooks, Links};
+use crate::{BoxHook, HookFn, HookList, Hooks, closures::sealed};
 
-/// Puts hooks around a service.
-#[derive(Clone)]
-pub struct HooksLayer<C = ()> {
-    chain: C,
+/// A layer that runs hooks around a service.
+#[derive(Clone, Default)]
+pub struct HooksLayer {
+    pub(crate) hooks: Source,
     skips_after: bool,
 }
 
+/// The hooks of a request.
+#[derive(Clone, Default)]
+pub(crate) struct Source {
+    /// They come first.
+    list: Option<HookList>,
+    fixed: Arc<[BoxHook]>,
+}
+
+impl Source {
+    /// Returns the hooks for a request that comes now, and `None` if there are none.
+    #[inline]
+    pub(crate) fn now(&self) -> Option<Cow<'_, Arc<[BoxHook]>>> {
+        let hooks = match &self.list {
+            None => Cow::Borrowed(&self.fixed),
+            Some(list) => Cow::Owned(self.with(list)),
+        };
+        (!hooks.is_empty()).then_some(hooks)
+    }
+
+    #[cold]
+    fn with(&self, list: &HookList) -> Arc<[BoxHook]> {
+        match self.fixed.is_empty() {
+            true => list.now(),
+            false => list.now().iter().chain(&*self.fixed).cloned().collect(),
+        }
+    }
+}
+
 impl HooksLayer {
-    /// Without hooks it does nothing: the service's future, response and body go through as they are.
+    /// Returns a layer without hooks, which passes requests and responses through and allocates
+    /// nothing.
     #[must_use]
     pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns a layer with the hooks of a list, which may change while the program runs.
+    #[must_use]
+    pub fn list(hooks: HookList) -> Self {
         Self {
-            chain: (),
+            hooks: Source {
+                list: Some(hooks),
+                fixed: Arc::default(),
+            },
             skips_after: false,
         }
     }
 
-    /// With the hooks of a list that may change while the program runs.
+    /// Adds a hook after the others: its `before` is called after theirs, its `after` and `finish`
+    /// before theirs.
     #[must_use]
-    pub fn list(hooks: HookList) -> HooksLayer<HookList> {
-        HooksLayer {
-            chain: hooks,
-            skips_after: false,
-        }
-    }
-}
-
-impl Default for HooksLayer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<L: Links> HooksLayer<L> {
-    /// Puts a hook behind those that there are: its `before` is called after theirs, its `after` and `finish` before theirs.
-    #[must_use]
-    pub fn hook<H: Hook>(self, hook: H) -> HooksLayer<Arc<(L, H)>> {
-        HooksLayer {
-            chain: Arc::new((self.chain, hook)),
-            skips_after: self.skips_after,
-        }
+    pub fn hook(mut self, hook: impl Into<BoxHook>) -> Self {
+        let new = [hook.into()];
+        self.hooks.fixed = self.hooks.fixed.iter().cloned().chain(new).collect();
+        self
     }
 
-    /// A function as [`Hook::before`]: `async |request: &mut request::Parts| …`.
+    /// Adds a function as a hook's [`before`](crate::Hook::before). The function may be async.
     ///
-    /// The type of what it takes has to be written out, and an async closure may use nothing that it captures. What holds something, a pool or a
-    /// key, is a [`Hook`].
-    #[must_use]
-    pub fn before<F>(self, before: F) -> HooksLayer<Arc<(L, Before<F>)>>
-    where
-        F: for<'a> BeforeFn<'a>,
-    {
-        self.hook(Before(before))
-    }
-
-    /// A function as [`Hook::after`]: `async |response: &mut response::Parts| …`.
+    /// The type of its argument has to be written out.
     ///
-    /// The type of what it takes has to be written out, and an async closure may use nothing that it captures. What holds something, a pool or a
-    /// key, is a [`Hook`].
+    /// ```
+    /// use std::{collections::HashSet, ops::ControlFlow};
+    ///
+    /// use http::{Response, StatusCode, header::AUTHORIZATION, request};
+    /// use tower_hooks::HooksLayer;
+    ///
+    /// let keys = HashSet::from(["s3cret"]);
+    /// let layer = HooksLayer::new().before(move |request: &mut request::Parts| {
+    ///     let key = request.headers.get(AUTHORIZATION);
+    ///     let key = key.and_then(|key| key.to_str().ok());
+    ///     if key.is_some_and(|key| keys.contains(key)) {
+    ///         return ControlFlow::Continue(());
+    ///     }
+    ///     let mut response = Response::new("Who are you?\n".into());
+    ///     *response.status_mut() = StatusCode::UNAUTHORIZED;
+    ///     ControlFlow::Break(response)
+    /// });
+    /// # drop(layer);
+    /// ```
+    ///
+    /// A function that is not async costs no future and no allocation. It may run in `call`, before
+    /// the response future is polled.
+    ///
+    /// An async closure is cloned for each request, like a handler of axum, so what it captures is
+    /// cheap to clone: an `Arc`, a pool or a sender.
+    ///
+    /// ```
+    /// use std::{ops::ControlFlow, sync::Arc};
+    ///
+    /// use http::request;
+    /// use tokio::sync::Semaphore;
+    /// use tower_hooks::HooksLayer;
+    ///
+    /// let permits = Arc::new(Semaphore::new(10));
+    /// let layer = HooksLayer::new().before(async move |request: &mut request::Parts| {
+    ///     if let Ok(permit) = permits.acquire_owned().await {
+    ///         // It is given back when the inner service drops the request.
+    ///         request.extensions.insert(Arc::new(permit));
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// });
+    /// # drop(layer);
+    /// ```
     #[must_use]
-    pub fn after<F>(self, after: F) -> HooksLayer<Arc<(L, After<F>)>>
-    where
-        F: for<'a> AfterFn<'a>,
-    {
-        self.hook(After(after))
+    pub fn before<Kind: sealed::Kind>(self, before: impl HookFn<request::Parts, Kind>) -> Self {
+        self.hook(before.into_hook())
+    }
+
+    /// Adds a function as a hook's [`after`](crate::Hook::after). The function may be async.
+    ///
+    /// The type of its argument has to be written out.
+    ///
+    /// ```
+    /// use http::{HeaderValue, response};
+    /// use tower_hooks::HooksLayer;
+    ///
+    /// let server = HeaderValue::from_static("mine");
+    /// let layer = HooksLayer::new().after(move |response: &mut response::Parts| {
+    ///     response.headers.insert("server", server.clone());
+    /// });
+    /// # drop(layer);
+    /// ```
+    ///
+    /// A function that is not async costs no future and no allocation. An async closure is cloned
+    /// for each request.
+    #[must_use]
+    pub fn after<Kind: sealed::Kind>(self, after: impl HookFn<response::Parts, Kind>) -> Self {
+        self.hook(after.into_hook())
+    }
+
+    /// Switches off every `after` for a request that a hook has responded to. Default: the `after`
+    /// of the hooks before it is called.
+    #[must_use]
+    pub fn skip_after_on_abort(mut self) -> Self {
+        self.skips_after = true;
+        self
     }
 }
 
-impl<C> HooksLayer<C> {
-    /// The way of link.wsgi: where a hook answers, no `after` is called at all. By default those of the hooks before it are.
-    #[must_use]
-    pub fn skip_after_on_abort(self) -> Self {
-        Self {
-            skips_after: true,
-            ..self
-        }
-    }
-}
+impl<S> Layer<S> for HooksLayer {
+    type Service = Hooks<S>;
 
-impl<S, C: Clone> Layer<S> for HooksLayer<C> {
-    type Service = Hooks<S, C>;
-
-    fn layer(&self, inner: S) -> Self::Service {
+    fn layer(&self, inner: S) -> Hooks<S> {
         Hooks {
             inner,
-            chain: self.chain.clone(),
+            hooks: self.hooks.clone(),
             skips_after: self.skips_after,
         }
     }
 }
 
-impl<C> fmt::Debug for HooksLayer<C> {
+impl fmt::Debug for HooksLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HooksLayer")
-            .field("skips_after", &self.skips_after)
-            .finish_non_exhaustive()
+            .field("hooks", &self.hooks.fixed.len())
+            .field("list", &self.hooks.list)
+            .field("skip_after_on_abort", &self.skips_after)
+            .finish()
     }
 }

@@ -1,37 +1,26 @@
 use std::{
-    fmt,
-    future::Future,
-    iter, mem,
-    ops::ControlFlow,
+    fmt, mem,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use bytes::Bytes;
-use http::{Response, request, response};
-use http_body_util::Full;
-use tower_kit::guard::Payload;
+use crate::BoxHook;
 
-use crate::{
-    BoxHook, Chain, Hook, Links, Outcome,
-    chain::{Place, sealed::Sealed},
-};
-
-/// A list of hooks that is made, and may be changed, while the program runs. Its clones are the same list.
+/// A list of hooks that may change while the program runs. Its clones are the same list.
 ///
-/// A request goes through the hooks that were in the list when it came, to its end.
+/// A request keeps the hooks that were in the list when it came, to its end.
 #[derive(Clone)]
 pub struct HookList {
     hooks: Arc<RwLock<Arc<[BoxHook]>>>,
 }
 
 impl HookList {
-    /// An empty list. A request through it costs no allocation.
+    /// Returns an empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::from_iter([])
     }
 
-    /// Puts other hooks in the place of those that there are, for requests that come from now on.
+    /// Replaces the hooks, for requests that come after this.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -74,11 +63,11 @@ impl HookList {
             let mut hooks = self.hooks.write().unwrap_or_else(PoisonError::into_inner);
             mem::replace(&mut *hooks, new)
         };
-        // Not under the lock: it may be the last to hold them, and they are somebody else's.
+        // Not under the lock: it may be the last to hold them, and they are user code.
         drop(old);
     }
 
-    /// Puts one behind those that there are.
+    /// Adds a hook after the others, for requests that come after this.
     pub fn push(&self, hook: BoxHook) {
         let old = {
             let mut hooks = self.hooks.write().unwrap_or_else(PoisonError::into_inner);
@@ -88,25 +77,25 @@ impl HookList {
         drop(old);
     }
 
-    /// The hooks that there are now.
+    /// Returns the hooks that are in the list.
     #[must_use]
     pub fn hooks(&self) -> Vec<BoxHook> {
         self.now().to_vec()
     }
 
-    /// How many hooks there are.
+    /// Returns the number of hooks.
     #[must_use]
     pub fn len(&self) -> usize {
         self.now().len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the list has no hooks.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.now().is_empty()
     }
 
-    fn now(&self) -> Arc<[BoxHook]> {
+    pub(crate) fn now(&self) -> Arc<[BoxHook]> {
         let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner);
         hooks.clone()
     }
@@ -123,56 +112,6 @@ impl FromIterator<BoxHook> for HookList {
         let hooks = hooks.into_iter().collect();
         Self {
             hooks: Arc::new(RwLock::new(hooks)),
-        }
-    }
-}
-
-impl Sealed for HookList {}
-
-impl Chain for HookList {
-    type Links = Arc<[BoxHook]>;
-    type Bare<F: Future> = F;
-
-    fn links(&self) -> Option<Arc<[BoxHook]>> {
-        Some(self.now()).filter(|hooks| !hooks.is_empty())
-    }
-
-    fn bare<F: Future>(future: F) -> F {
-        future
-    }
-}
-
-impl Sealed for Arc<[BoxHook]> {}
-
-impl Links for Arc<[BoxHook]> {
-    type States = Vec<Place<<BoxHook as Hook>::State>>;
-
-    async fn before(
-        &self,
-        states: &mut Self::States,
-        request: &mut request::Parts,
-    ) -> ControlFlow<Response<Full<Bytes>>> {
-        states.extend(iter::repeat_with(Place::default).take(self.len()));
-        for (hook, place) in self.iter().zip(states) {
-            place.before(hook, request).await?;
-        }
-        ControlFlow::Continue(())
-    }
-
-    async fn after(
-        &self,
-        states: &mut Self::States,
-        response: &mut response::Parts,
-        panic: &mut Option<Payload>,
-    ) {
-        for (hook, place) in self.iter().zip(states).rev() {
-            place.after(hook, response, panic).await;
-        }
-    }
-
-    fn finish(&self, states: Self::States, outcome: Outcome) {
-        for (hook, place) in self.iter().zip(states).rev() {
-            place.finish(hook, outcome);
         }
     }
 }

@@ -19,7 +19,7 @@ use tower_kit::{
 };
 
 /// The reason of a [`Rejection`] that was made of a hook's own response, because the client speaks
-/// gRPC. See "A hook's own response" in the [crate's documentation](crate#a-hooks-own-response).
+/// gRPC. See rule HOOKS-11 in [`rules`](crate::rules).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HookResponse;

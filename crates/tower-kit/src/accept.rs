@@ -101,7 +101,8 @@ impl<'a> PlainName<'a> {
         }
     }
 
-    /// Returns how exact the range is if the offer is in it.
+    /// Returns the specificity of the range (0 for `*/*`, 1 for `type/*`, 2 for an exact type), or
+    /// `None` if the offer does not match.
     fn exactness_for(&self, offer: &str) -> Option<u8> {
         let is = |text: &str, name: &str| text.eq_ignore_ascii_case(name);
         match self {

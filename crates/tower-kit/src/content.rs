@@ -12,7 +12,7 @@ use http_body::Body;
 
 /// The part of a request that decides whether its response has content.
 ///
-/// It is made from the method that the client sent. An inner layer may change the method, but for
+/// It is made from the method that the client sent. An inner layer may change the method. For
 /// the client and the server the original one decides.
 ///
 /// ```

@@ -57,8 +57,8 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// Returns the value of a header that is not a list, such as `ETag` or `If-Range`. Returns `None` if
-/// it has several lines.
+/// Returns the value of a header that is not a list, such as `ETag` or `If-Range`. Returns `None`
+/// if it has several lines.
 #[must_use]
 pub fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut lines = headers.get_all(name).into_iter();
@@ -68,8 +68,8 @@ pub fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderV
     }
 }
 
-/// Returns the members of a list of entity tags, such as `If-None-Match`. Several lines are one list
-/// (RFC 9110, section 5.3).
+/// Returns the members of a list of entity tags, such as `If-None-Match`. Several lines are one
+/// list (RFC 9110, section 5.3).
 pub fn members<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

@@ -11,7 +11,7 @@ use http::HeaderValue;
 
 use crate::{conditions::Validators, files::Charset, version::validators};
 
-/// How many bytes of a text are read to find its charset.
+/// The number of bytes that are read to find a text's charset.
 const LOOKED_AT: u64 = 64 << 10;
 
 /// A file, and the headers of its response.

@@ -15,10 +15,11 @@ use crate::conditions::Validators;
 /// request.
 const HASHED: u64 = 1 << 20;
 
-/// How many bytes of it are in memory at once.
+/// The number of bytes of a file that are in memory at once.
 const CHUNK: u64 = 64 << 10;
 
-/// The beginning of 1990. No file of the web is older; such a time was set by a build.
+/// The beginning of 1990. An earlier modification time was set by a build, because the web is not
+/// older.
 const WEB: Duration = Duration::from_secs(631_152_000);
 
 /// Returns the validators of a file, which may be read from its beginning for that.

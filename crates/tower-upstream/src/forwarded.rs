@@ -46,8 +46,8 @@ pub(crate) fn headers(parts: &Parts, host: Option<&HeaderValue>, trusted: &[Netw
     headers
 }
 
-/// Returns headers that have nothing of the peer's own headers. An `Origin` counts, because
-/// tower-origin knows which peers to believe.
+/// Returns headers that use none of the peer's own headers. Values of an `Origin` are used, because
+/// tower-origin has checked the peer.
 fn our_own(host: Option<&HeaderValue>, peer: Option<IpAddr>, origin: Option<&Origin>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let client = match origin {

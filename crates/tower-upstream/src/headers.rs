@@ -205,7 +205,7 @@ mod tests {
         let mut headers = map(headers);
         let host = HeaderValue::from_static("up");
         let none = HeaderMap::new();
-        let length = Length::Absent;
+        let length = Length::Empty;
         to_upstream(
             &mut headers,
             Version::HTTP_11,
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn upstream_7_a_request_has_one_length_or_chunks() {
         for (length, has) in [
-            (Length::Absent, vec![]),
+            (Length::Empty, vec![]),
             (Length::Known(7), vec!["content-length: 7"]),
             (Length::Unknown, vec!["transfer-encoding: chunked"]),
         ] {

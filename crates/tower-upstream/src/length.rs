@@ -1,4 +1,4 @@
-//! The length of a request's body, and the header that states it.
+//! The length of a request's body, and how it is stated.
 
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -11,7 +11,7 @@ use tower_kit::content::content_length;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
     /// There is no body, and the head does not state that.
-    Absent,
+    Empty,
     Known(u64),
     Unknown,
 }
@@ -25,7 +25,7 @@ impl Length {
             let is_usual = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
             return match is_usual || headers.contains_key(CONTENT_LENGTH) {
                 true => Self::Known(0),
-                false => Self::Absent,
+                false => Self::Empty,
             };
         }
         let length = body.size_hint().exact();
@@ -38,7 +38,7 @@ impl Length {
     /// States the length in a head that states none.
     pub(crate) fn set(self, headers: &mut HeaderMap) {
         match self {
-            Self::Absent => {}
+            Self::Empty => {}
             Self::Known(length) => {
                 headers.insert(CONTENT_LENGTH, length.into());
             }
@@ -81,10 +81,10 @@ mod tests {
         let five = || Full::new(Bytes::from("12345")).boxed();
         let unknown = || stream().boxed();
         for (method, headers, body, length) in [
-            (Method::GET, &none, empty(), Length::Absent),
+            (Method::GET, &none, empty(), Length::Empty),
             (Method::GET, &ten, empty(), Length::Known(0)),
             (Method::POST, &none, empty(), Length::Known(0)),
-            (Method::DELETE, &none, empty(), Length::Absent),
+            (Method::DELETE, &none, empty(), Length::Empty),
             (Method::POST, &ten, five(), Length::Known(5)),
             (Method::GET, &none, five(), Length::Known(5)),
             (Method::GET, &none, unknown(), Length::Unknown),

@@ -1,4 +1,4 @@
-//! The filters that are this project's layers.
+//! The filters that are layers of this project.
 
 use std::convert::Infallible;
 
@@ -326,8 +326,10 @@ pub(super) fn hooks(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
             .at(place)
             .help("name hooks in their order, or take the filter out"));
     }
-    let hooks = parts.hooks().collect::<Result<_, _>>()?;
-    let layer = HooksLayer::list(hooks);
+    let mut layer = HooksLayer::new();
+    for hook in parts.hooks() {
+        layer = layer.hook(hook?);
+    }
     Ok(Filter::new(match settings.skip_after_on_abort {
         true => layer.skip_after_on_abort(),
         false => layer,

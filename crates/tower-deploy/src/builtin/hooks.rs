@@ -1,4 +1,4 @@
-//! The hooks that are built in.
+//! The built-in hooks.
 
 use std::{convert::Infallible, ops::ControlFlow, time::Instant};
 

@@ -1,4 +1,4 @@
-//! The filters that are tower-http's layers.
+//! The filters that are layers of tower-http.
 
 use std::{convert::Infallible, fmt, time::Duration};
 

@@ -35,7 +35,8 @@ fn dispatch(local: &Settings, parts: &Parts<'_>) -> Result<Dispatch<App>, Error>
     let apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
     let hooks = parts.hooks().collect::<Result<Vec<_>, _>>()?;
     // A hook sees the route that matched, as link.wsgi's middleware sees the handler.
-    let hooked = HooksLayer::list(hooks.iter().cloned().collect()).skip_after_on_abort();
+    let hooked = HooksLayer::new().skip_after_on_abort();
+    let hooked = hooks.iter().cloned().fold(hooked, HooksLayer::hook);
     let apps: Vec<App> = match hooks.is_empty() {
         true => apps,
         false => apps

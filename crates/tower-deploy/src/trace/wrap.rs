@@ -49,27 +49,27 @@ impl Drop for Entered<'_> {
     }
 }
 
-pub(crate) fn hook(title: String, hook: BoxHook) -> BoxHook {
+pub(crate) fn hook(title: String, hook: impl Hook) -> BoxHook {
     BoxHook::new(Traced { title, hook })
 }
 
-struct Traced {
+struct Traced<H> {
     title: String,
-    hook: BoxHook,
+    hook: H,
 }
 
 #[derive(Default)]
-struct State {
-    own: <BoxHook as Hook>::State,
+struct State<T> {
+    own: T,
     trace: Option<Trace>,
 }
 
-impl Hook for Traced {
-    type State = State;
+impl<H: Hook> Hook for Traced<H> {
+    type State = State<H::State>;
 
     async fn before(
         &self,
-        state: &mut State,
+        state: &mut Self::State,
         request: &mut request::Parts,
     ) -> ControlFlow<Response<Full<Bytes>>> {
         state.trace = request.extensions.get().cloned();
@@ -87,7 +87,7 @@ impl Hook for Traced {
         next
     }
 
-    async fn after(&self, state: &mut State, response: &mut response::Parts) {
+    async fn after(&self, state: &mut Self::State, response: &mut response::Parts) {
         let before = SeenResponse::of(response);
         self.hook.after(&mut state.own, response).await;
         if let Some(trace) = &state.trace {
@@ -99,10 +99,10 @@ impl Hook for Traced {
         }
     }
 
-    fn finish(&self, state: State, outcome: Outcome) {
+    fn finish(&self, state: Self::State, outcome: Outcome) {
         self.hook.finish(state.own, outcome);
         if let Some(trace) = &state.trace {
-            trace.notes(format_args!("{}: finish, {outcome:?}", self.title));
+            trace.notes(format_args!("{}: finish, {:?}", self.title, outcome.kind()));
         }
     }
 }
@@ -140,7 +140,7 @@ mod tests {
             head.extensions.insert(trace.clone());
             let traced = Traced {
                 title: "hook".to_owned(),
-                hook: BoxHook::new(Rejects),
+                hook: Rejects,
             };
             let next = traced.before(&mut State::default(), &mut head).await;
             let ControlFlow::Break(response) = next else {

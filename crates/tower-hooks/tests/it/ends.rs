@@ -1,4 +1,4 @@
-//! How a request ends, and what the hooks are told of it.
+//! How a request ends, and the outcome that the hooks get.
 
 use std::{
     convert::Infallible,
@@ -23,19 +23,19 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, ResponseBody};
+use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, OutcomeKind, ResponseBody};
 use tower_lint::probe::{self, Step, block_on};
 
 use crate::scripted::{Deed, Log, Script, Scripted, silent_panic};
 
-/// Calls `app` through a hook, takes so many frames of its body and drops it. Gives what the hook was told, by then and
-/// after it.
-fn told(
+/// Calls `app` through a hook, takes n frames of its body and drops it. Returns the outcomes by
+/// then, and those after it.
+fn outcomes(
     method: Method,
     app: probe::App,
     script: Script,
     frames: usize,
-) -> (Vec<Outcome>, Vec<Outcome>) {
+) -> (Vec<OutcomeKind>, Vec<OutcomeKind>) {
     let log = Log::default();
     let hook = Scripted {
         script,
@@ -69,12 +69,12 @@ fn app(status: StatusCode, length: Option<u64>, steps: &[Step]) -> probe::App {
 }
 
 #[test]
-fn the_end_of_a_body_is_told_when_it_is_seen() {
-    use Outcome::{Cancelled, Completed, Failed, Panicked};
+fn hooks_4_the_end_of_a_body_is_known_when_it_is_seen() {
+    use OutcomeKind::{Cancelled, Completed, Failed, Panicked};
     let (a, b) = (Step::from("aa"), Step::from("bb"));
     let trailers = Step::Trailers(HeaderMap::new());
     let fails = Step::Fail(probe::Error("body"));
-    let table: [(&str, Vec<Step>, usize, &[Outcome], &[Outcome]); 11] = [
+    let table: [(&str, Vec<Step>, usize, &[OutcomeKind], &[OutcomeKind]); 11] = [
         ("empty, never asked", vec![], 0, &[], &[Completed]),
         ("asked for its end", vec![a.clone()], 2, &[Completed], &[]),
         (
@@ -125,13 +125,13 @@ fn the_end_of_a_body_is_told_when_it_is_seen() {
     ];
     for (name, steps, frames, before, after) in table {
         let app = app(StatusCode::OK, None, &steps);
-        let (seen_before, seen_after) = told(Method::GET, app, Script::PASSES, frames);
+        let (seen_before, seen_after) = outcomes(Method::GET, app, Script::PASSES, frames);
         assert_eq!((&*seen_before, &*seen_after), (before, after), "{name}");
     }
 }
 
 #[test]
-fn a_body_that_nobody_asks_for_is_whole() {
+fn hooks_4_a_response_without_content_is_whole_unpolled() {
     let table = [
         (Method::GET, StatusCode::OK, false),
         (Method::HEAD, StatusCode::OK, true),
@@ -145,11 +145,11 @@ fn a_body_that_nobody_asks_for_is_whole() {
     ];
     for (method, status, whole) in table {
         let app = app(status, None, &[Step::from("data")]);
-        let (before, after) = told(method.clone(), app, Script::PASSES, 0);
+        let (before, after) = outcomes(method.clone(), app, Script::PASSES, 0);
         let outcome = if whole {
-            Outcome::Completed
+            OutcomeKind::Completed
         } else {
-            Outcome::Cancelled
+            OutcomeKind::Cancelled
         };
         assert_eq!(
             (before, after),
@@ -160,15 +160,15 @@ fn a_body_that_nobody_asks_for_is_whole() {
 }
 
 #[test]
-fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
+fn hooks_4_a_body_is_whole_when_all_bytes_were_read() {
     // Neither of these bodies says before it is asked that this was its end.
     let steps = [Step::from("ab"), Step::from("cd")];
     for (length, hint, taken, outcome) in [
-        (Some(4), None, 2, Outcome::Completed),
-        (Some(4), None, 1, Outcome::Cancelled),
-        (None, Some(4), 2, Outcome::Completed),
-        (None, Some(4), 1, Outcome::Cancelled),
-        (None, None, 2, Outcome::Cancelled),
+        (Some(4), None, 2, OutcomeKind::Completed),
+        (Some(4), None, 1, OutcomeKind::Cancelled),
+        (None, Some(4), 2, OutcomeKind::Completed),
+        (None, Some(4), 1, OutcomeKind::Cancelled),
+        (None, None, 2, OutcomeKind::Cancelled),
     ] {
         let steps = steps.clone();
         let app = probe::App::new(move |_| {
@@ -182,41 +182,41 @@ fn a_server_that_has_all_bytes_need_not_ask_for_the_end() {
             }
             response
         });
-        let (before, after) = told(Method::GET, app, Script::PASSES, taken);
+        let (before, after) = outcomes(Method::GET, app, Script::PASSES, taken);
         let name = format!("{length:?} {hint:?} {taken}");
         assert_eq!((before, after), (vec![], vec![outcome]), "{name}");
     }
 }
 
 #[test]
-fn a_body_that_says_that_this_was_its_end_need_not_be_asked() {
-    for (taken, outcome) in [(2, Outcome::Completed), (1, Outcome::Cancelled)] {
+fn hooks_4_a_body_is_whole_after_its_last_frame() {
+    for (taken, outcome) in [(2, OutcomeKind::Completed), (1, OutcomeKind::Cancelled)] {
         let app = probe::App::new(|_| {
             let body = probe::Body::new([Step::from("ab"), Step::from("cd")]);
             Response::new(body.claim_hint(SizeHint::default()))
         });
-        let told = told(Method::GET, app, Script::PASSES, taken);
-        assert_eq!(told, (vec![], vec![outcome]));
+        let seen = outcomes(Method::GET, app, Script::PASSES, taken);
+        assert_eq!(seen, (vec![], vec![outcome]));
     }
 }
 
 #[test]
-fn a_hook_that_answers_is_told_of_its_answer() {
+fn hooks_3_a_hook_that_responds_gets_its_own_outcome() {
     let answers = Script {
         before: (0, Deed::Answer),
         ..Script::PASSES
     };
-    let never = || probe::App::new(|_| unreachable!("a hook has answered"));
+    let never = || probe::App::new(|_| unreachable!("a hook has responded"));
     for (method, frames, outcome) in [
-        (Method::GET, 1, Outcome::Aborted),
-        (Method::GET, 0, Outcome::Cancelled),
-        (Method::HEAD, 0, Outcome::Aborted),
+        (Method::GET, 1, OutcomeKind::Aborted),
+        (Method::GET, 0, OutcomeKind::Cancelled),
+        (Method::HEAD, 0, OutcomeKind::Aborted),
     ] {
-        let (before, after) = told(method, never(), answers, frames);
+        let (before, after) = outcomes(method, never(), answers, frames);
         assert_eq!((before, after), (vec![], vec![outcome]));
     }
-    let (before, _) = told(Method::GET, never(), answers, 2);
-    assert_eq!(before, [Outcome::Aborted]);
+    let (before, _) = outcomes(Method::GET, never(), answers, 2);
+    assert_eq!(before, [OutcomeKind::Aborted]);
 }
 
 /// Answers with its text and this status.
@@ -237,14 +237,14 @@ impl Hook for Answers {
 }
 
 #[test]
-fn an_answer_to_head_has_a_length_where_there_would_be_a_body_and_no_body() {
+fn hooks_10_a_response_to_head_has_a_length_and_no_body() {
     for (status, length) in [
         (StatusCode::OK, Some("4")),
         (StatusCode::NOT_FOUND, Some("4")),
         (StatusCode::NO_CONTENT, None),
         (StatusCode::NOT_MODIFIED, None),
     ] {
-        let app = probe::App::new(|_| unreachable!("a hook has answered"));
+        let app = probe::App::new(|_| unreachable!("a hook has responded"));
         let service = HooksLayer::new().hook(Answers(status)).layer(app);
         let request = Request::head("/").body(probe::Body::default()).unwrap();
         let response = block_on(service.oneshot(request)).unwrap().unwrap();
@@ -261,7 +261,7 @@ fn an_answer_to_head_has_a_length_where_there_would_be_a_body_and_no_body() {
 
 /// RFC 9110, section 6.4.1, and 9.3.6 for CONNECT.
 #[test]
-fn hooks_2_a_hooks_response_has_a_body_only_with_content() {
+fn hooks_10_a_hooks_response_has_a_body_only_with_content() {
     let table = [
         (Method::GET, 200, None, 4),
         (Method::GET, 401, None, 4),
@@ -316,7 +316,7 @@ impl Hook for Says {
 }
 
 #[test]
-fn hooks_2_a_response_to_head_keeps_the_hooks_length() {
+fn hooks_10_a_response_to_head_keeps_the_hooks_length() {
     let table: [(&[_], &[&str]); 3] = [
         (&[(CONTENT_LENGTH, "9")], &["9"]),
         (&[(CONTENT_LENGTH, "9"), (CONTENT_LENGTH, "9")], &["9", "9"]),
@@ -333,7 +333,7 @@ fn hooks_2_a_response_to_head_keeps_the_hooks_length() {
 }
 
 #[test]
-fn an_app_that_fails_or_is_dropped_is_told_at_once() {
+fn hooks_3_an_error_or_a_drop_finishes_at_once() {
     let log = Log::default();
     let layer = HooksLayer::new().hook(Scripted::passing(&log));
     let failing = probe::App::new(|_| Response::default()).fails(probe::Error("app"));
@@ -344,7 +344,7 @@ fn an_app_that_fails_or_is_dropped_is_told_at_once() {
     )
     .unwrap();
     assert_eq!(result.unwrap_err(), probe::Error("app"));
-    assert_eq!(log.finishes(), [Outcome::Failed]);
+    assert_eq!(log.finishes(), [OutcomeKind::Failed]);
 
     let slow = probe::App::new(|_| Response::default()).yields(1);
     let mut service = layer.layer(slow);
@@ -356,9 +356,9 @@ fn an_app_that_fails_or_is_dropped_is_told_at_once() {
     assert!(future.as_mut().poll(&mut cx).is_pending());
     assert_eq!(log.finishes(), []);
     drop(future);
-    assert_eq!(log.finishes(), [Outcome::Cancelled]);
+    assert_eq!(log.finishes(), [OutcomeKind::Cancelled]);
 
-    // Not polled at all, nobody was entered.
+    // Without a poll, no hook is entered.
     assert!(service.poll_ready(&mut cx).is_ready());
     drop(service.call(Request::<probe::Body>::default()));
     assert_eq!(log.take(), []);
@@ -376,7 +376,7 @@ impl Hook for Bomb {
 }
 
 #[test]
-fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
+fn hooks_6_a_panic_in_finish_ends_there_also_unwinding() {
     let log = Log::default();
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))
@@ -388,7 +388,7 @@ fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
         block_on(service.oneshot(Request::<probe::Body>::default()))
     }));
     assert!(result.is_err());
-    assert_eq!(log.finishes(), [Outcome::Panicked; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked; 2]);
 
     let fine = probe::App::new(|_| Response::new(probe::Body::new([Step::from("data")])));
     let response = block_on(layer.layer(fine).oneshot(Request::<probe::Body>::default()))
@@ -397,7 +397,7 @@ fn a_panic_in_finish_goes_no_further_not_even_while_unwinding() {
     let mut body = pin!(response.into_body());
     let mut cx = Context::from_waker(Waker::noop());
     while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
-    assert_eq!(log.finishes(), [Outcome::Completed; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Completed; 2]);
 }
 
 /// Panics with something that panics when it is dropped.
@@ -424,7 +424,7 @@ impl Hook for Mines {
 }
 
 #[test]
-fn what_a_panic_has_thrown_may_panic_when_it_is_dropped() {
+fn hooks_6_the_payload_of_a_panic_may_panic_in_drop() {
     let log = Log::default();
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))
@@ -442,11 +442,11 @@ fn what_a_panic_has_thrown_may_panic_when_it_is_dropped() {
     let result = catch_unwind(AssertUnwindSafe(|| block_on(service.oneshot(request))));
     // The first panic is the one that goes on.
     assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "silent");
-    assert_eq!(log.finishes(), [Outcome::Panicked; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked; 2]);
 }
 
 #[test]
-fn a_body_dropped_by_an_unwinding_server_is_a_panic() {
+fn hooks_6_a_body_dropped_while_unwinding_is_a_panic() {
     let log = Log::default();
     let layer = HooksLayer::new().hook(Scripted::passing(&log));
     for (status, steps) in [
@@ -460,16 +460,16 @@ fn a_body_dropped_by_an_unwinding_server_is_a_panic() {
             .unwrap()
             .unwrap();
         let unwinding = catch_unwind(AssertUnwindSafe(|| {
-            let _body: ResponseBody<_, _> = response.into_body();
+            let _body: ResponseBody<_> = response.into_body();
             silent_panic();
         }));
         assert!(unwinding.is_err());
-        assert_eq!(log.finishes(), [Outcome::Panicked]);
+        assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
     }
 }
 
 #[test]
-fn a_body_that_panics_is_told_at_once_and_once() {
+fn hooks_6_a_body_that_panics_finishes_at_once_and_once() {
     let log = Log::default();
     let layer = HooksLayer::new().hook(Scripted::passing(&log));
     let steps = [Step::Panic("body"), Step::from("after it")];
@@ -480,7 +480,7 @@ fn a_body_that_panics_is_told_at_once_and_once() {
     let mut cx = Context::from_waker(Waker::noop());
     let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(&mut cx)));
     assert!(polled.is_err());
-    assert_eq!(log.finishes(), [Outcome::Panicked]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
     while let Poll::Ready(Some(_)) = body.as_mut().poll_frame(&mut cx) {}
     drop(body);
     assert_eq!(log.finishes(), []);
@@ -506,9 +506,12 @@ impl http_body::Body for Quiet {
 }
 
 #[test]
-fn a_server_that_hears_of_the_end_need_not_see_it() {
+fn hooks_4_a_body_is_whole_once_it_reports_its_end() {
     let log = Log::default();
-    for (asks, outcome) in [(true, Outcome::Completed), (false, Outcome::Cancelled)] {
+    for (asks, outcome) in [
+        (true, OutcomeKind::Completed),
+        (false, OutcomeKind::Cancelled),
+    ] {
         let ended = Arc::new(AtomicBool::new(false));
         let end = ended.clone();
         let app = service_fn(move |_: Request<()>| {
@@ -530,26 +533,26 @@ fn a_server_that_hears_of_the_end_need_not_see_it() {
 /// Trailers end a body that neither knows its length nor reports its end.
 #[test]
 fn hooks_4_a_body_taken_with_its_trailers_is_whole() {
-    for (frames, outcome) in [(1, Outcome::Cancelled), (2, Outcome::Completed)] {
+    for (frames, outcome) in [(1, OutcomeKind::Cancelled), (2, OutcomeKind::Completed)] {
         let app = probe::App::new(|_| {
             let steps = [Step::from("data"), Step::Trailers(HeaderMap::new())];
             let body = probe::Body::new(steps).claim_end(false);
             Response::new(body.claim_hint(SizeHint::default()))
         });
-        let told = told(Method::GET, app, Script::PASSES, frames);
-        assert_eq!(told, (vec![], vec![outcome]), "{frames}");
+        let seen = outcomes(Method::GET, app, Script::PASSES, frames);
+        assert_eq!(seen, (vec![], vec![outcome]), "{frames}");
     }
 }
 
 /// Lines of Content-Length that differ do not count.
 #[test]
 fn hooks_4_lines_of_content_length_count_if_they_are_equal() {
-    let table: [(&[&'static str], Outcome); 5] = [
-        (&["4", "4"], Outcome::Completed),
-        (&["4", "5"], Outcome::Cancelled),
-        (&["5", "4"], Outcome::Cancelled),
-        (&["4", "x"], Outcome::Cancelled),
-        (&["5", "5"], Outcome::Cancelled),
+    let table: [(&[&'static str], OutcomeKind); 5] = [
+        (&["4", "4"], OutcomeKind::Completed),
+        (&["4", "5"], OutcomeKind::Cancelled),
+        (&["5", "4"], OutcomeKind::Cancelled),
+        (&["4", "x"], OutcomeKind::Cancelled),
+        (&["5", "5"], OutcomeKind::Cancelled),
     ];
     for (lengths, outcome) in table {
         let app = probe::App::new(move |_| {
@@ -561,17 +564,17 @@ fn hooks_4_lines_of_content_length_count_if_they_are_equal() {
             }
             response
         });
-        let told = told(Method::GET, app, Script::PASSES, 1);
-        assert_eq!(told, (vec![], vec![outcome]), "{lengths:?}");
+        let seen = outcomes(Method::GET, app, Script::PASSES, 1);
+        assert_eq!(seen, (vec![], vec![outcome]), "{lengths:?}");
     }
 }
 
 #[test]
-fn a_content_length_is_digits() {
+fn hooks_4_a_content_length_is_digits() {
     for (length, outcome) in [
-        ("4", Outcome::Completed),
-        ("+4", Outcome::Cancelled),
-        ("4, 4", Outcome::Cancelled),
+        ("4", OutcomeKind::Completed),
+        ("+4", OutcomeKind::Cancelled),
+        ("4, 4", OutcomeKind::Cancelled),
     ] {
         let app = probe::App::new(move |_| {
             let body = probe::Body::new([Step::from("data")]).claim_end(false);
@@ -580,13 +583,13 @@ fn a_content_length_is_digits() {
             response.headers_mut().insert(CONTENT_LENGTH, length);
             response
         });
-        let told = told(Method::GET, app, Script::PASSES, 1);
-        assert_eq!(told, (vec![], vec![outcome]), "{length}");
+        let seen = outcomes(Method::GET, app, Script::PASSES, 1);
+        assert_eq!(seen, (vec![], vec![outcome]), "{length}");
     }
 }
 
 #[test]
-fn a_panic_that_waits_for_the_others_is_not_forgotten_when_it_is_dropped() {
+fn hooks_6_a_panic_that_waits_counts_when_it_is_dropped() {
     let log = Log::default();
     let waits = Script {
         after: (1, Deed::Pass),
@@ -610,7 +613,7 @@ fn a_panic_that_waits_for_the_others_is_not_forgotten_when_it_is_dropped() {
             }
         }));
         assert_eq!(dropped.is_err(), unwinding);
-        assert_eq!(log.finishes(), [Outcome::Panicked]);
+        assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
     }
 }
 
@@ -640,7 +643,7 @@ impl Hook for Holds {
 }
 
 #[test]
-fn states_and_hooks_may_panic_when_they_are_dropped_while_unwinding_too() {
+fn hooks_6_states_and_hooks_may_panic_when_dropped() {
     let log = Log::default();
     let list = HookList::from_iter([
         BoxHook::new(Scripted::passing(&log)),
@@ -659,7 +662,7 @@ fn states_and_hooks_may_panic_when_they_are_dropped_while_unwinding_too() {
     // The request is the last to hold them.
     list.set([]);
     while let Ok(false) = poll() {}
-    assert_eq!(log.finishes(), [Outcome::Panicked]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
 }
 
 /// Its state cannot be made.
@@ -679,7 +682,7 @@ impl Hook for Stateless {
 }
 
 #[test]
-fn a_state_that_cannot_be_made_is_a_panic_for_those_before() {
+fn hooks_6_a_state_that_panics_in_default_is_a_panic() {
     let log = Log::default();
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))
@@ -689,5 +692,5 @@ fn a_state_that_cannot_be_made_is_a_panic_for_those_before() {
     let request = Request::<probe::Body>::default();
     let result = catch_unwind(AssertUnwindSafe(|| block_on(service.oneshot(request))));
     assert!(result.is_err());
-    assert_eq!(log.finishes(), [Outcome::Panicked]);
+    assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
 }

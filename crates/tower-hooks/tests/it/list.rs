@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, request, response};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, Service, ServiceExt};
-use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome};
+use tower::{Layer, ServiceExt};
+use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, OutcomeKind};
 use tower_lint::probe::{self, DropLog, Gate, Step, block_on};
 
 use crate::scripted::{Deed, Event, Log, Script, Scripted};
@@ -24,7 +24,7 @@ fn hook(number: usize, log: &Log) -> BoxHook {
 }
 
 #[test]
-fn a_request_keeps_the_hooks_that_were_there_when_it_came() {
+fn hooks_7_a_request_keeps_the_hooks_that_it_began_with() {
     let log = Log::default();
     let list = HookList::from_iter([hook(1, &log)]);
     let gate = Gate::new();
@@ -58,9 +58,9 @@ fn a_request_keeps_the_hooks_that_were_there_when_it_came() {
             Before(3),
             After(3),
             After(2),
-            Finish(1, Outcome::Completed),
-            Finish(3, Outcome::Completed),
-            Finish(2, Outcome::Completed),
+            Finish(1, OutcomeKind::Completed),
+            Finish(3, OutcomeKind::Completed),
+            Finish(2, OutcomeKind::Completed),
         ]
     );
 
@@ -81,21 +81,31 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     .await
 }
 
+/// The hooks of the list come first.
 #[test]
-fn without_hooks_the_types_are_the_services() {
-    fn same<A, B>(_: &A, _: &B)
-    where
-        A: Service<Request<probe::Body>>,
-        B: Service<
-                Request<probe::Body>,
-                Response = A::Response,
-                Error = A::Error,
-                Future = A::Future,
-            >,
-    {
-    }
+fn hooks_7_hooks_may_be_added_to_those_of_a_list() {
+    let log = Log::default();
+    let list = HookList::from_iter([hook(1, &log)]);
+    let layer = HooksLayer::list(list.clone())
+        .hook(hook(8, &log))
+        .hook(hook(9, &log));
     let app = probe::App::new(|_| Response::default());
-    same(&app, &HooksLayer::new().layer(app.clone()));
+    let service = layer.layer(app);
+    let befores = || {
+        let request = Request::<probe::Body>::default();
+        block_on(service.clone().oneshot(request)).unwrap().unwrap();
+        let events = log.take().into_iter();
+        let before = |event| match event {
+            Event::Before(number) => Some(number),
+            _ => None,
+        };
+        events.filter_map(before).collect::<Vec<_>>()
+    };
+    assert_eq!(befores(), [1, 8, 9]);
+    list.set([]);
+    assert_eq!(befores(), [8, 9]);
+    list.set([hook(2, &log), hook(3, &log)]);
+    assert_eq!(befores(), [2, 3, 8, 9]);
 }
 
 /// Changes the list that it is in.
@@ -119,7 +129,7 @@ impl Hook for Grows {
 }
 
 #[test]
-fn a_hook_may_change_the_list_that_it_is_in() {
+fn hooks_7_a_hook_may_change_the_list_that_it_is_in() {
     let log = Log::default();
     let list = HookList::new();
     list.push(BoxHook::new(Arc::new(Grows(list.clone(), log.clone()))));
@@ -211,7 +221,7 @@ impl Hook for Looks {
 
 /// A permit, or a connection of a pool.
 #[test]
-fn the_inner_futures_state_is_dropped_before_any_after() {
+fn hooks_12_the_inner_future_is_dropped_before_any_after() {
     let log = DropLog::default();
     let app = || {
         let log = log.clone();
@@ -235,7 +245,7 @@ fn the_inner_futures_state_is_dropped_before_any_after() {
 
 /// No switch is on, and nothing limits or delays a request.
 #[test]
-fn the_defaults_are_those_of_the_readme() {
+fn hooks_2_the_defaults_are_those_of_the_readme() {
     let aborts = |layer: HooksLayer| {
         let log = Log::default();
         let layer = layer.hook(Scripted::passing(&log)).hook(Scripted {
@@ -264,7 +274,7 @@ fn the_defaults_are_those_of_the_readme() {
 }
 
 #[test]
-fn a_body_is_sync_if_the_apps_is() {
+fn hooks_12_a_body_is_sync_if_the_inner_body_is() {
     fn check<B: Sync>(_: &B) {}
     let log = Log::default();
     let list = HookList::from_iter([hook(1, &log)]);

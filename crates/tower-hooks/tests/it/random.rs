@@ -1,4 +1,5 @@
-//! Order, and exactly once, over random chains that abort, fail, panic and are cancelled at every await point.
+//! Order, and exactly once, over random chains that abort, fail, panic and are cancelled at every
+//! await point.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use proptest::{collection::vec, prelude::*, test_runner::TestCaseError};
 use tower::{Layer, Service, service_fn};
-use tower_hooks::{BoxHook, HooksLayer, Outcome};
+use tower_hooks::{BoxHook, HooksLayer, OutcomeKind};
 use tower_lint::probe::{self, Step};
 
 use crate::scripted::{Deed, Event, Log, Script, Scripted, silent_panic, waits};
@@ -100,7 +101,7 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
-/// What happens if nobody drops it, told as a plain loop.
+/// Returns what happens if it is not dropped, as a plain loop.
 fn expected(case: &Case) -> (Vec<Event>, End) {
     let mut events = Vec::new();
     let mut panicked = false;
@@ -145,10 +146,10 @@ fn expected(case: &Case) -> (Vec<Event>, End) {
         end = End::Panic;
     }
     let outcome = match end {
-        End::Panic => Outcome::Panicked,
-        End::Error | End::BodyError => Outcome::Failed,
-        _ if answered => Outcome::Aborted,
-        _ => Outcome::Completed,
+        End::Panic => OutcomeKind::Panicked,
+        End::Error | End::BodyError => OutcomeKind::Failed,
+        _ if answered => OutcomeKind::Aborted,
+        _ => OutcomeKind::Completed,
     };
     events.extend((0..entered).rev().map(|n| Event::Finish(n, outcome)));
     (events, end)
@@ -250,16 +251,16 @@ fn check_dropped(case: &Case, events: &[Event]) -> Result<(), TestCaseError> {
     // As far as it came, it is what would have happened.
     let prefix: Vec<_> = whole.iter().take(done.len()).collect();
     prop_assert_eq!(&done, &prefix);
-    // Then all that were entered are told, in reverse order, once, the same. An `after` that panicked did so before the next
-    // one was called.
+    // Then all that were entered are finished, in reverse order, once, with the same outcome. An
+    // `after` that panicked did so before the next one was called.
     let panicked = done.iter().rev().skip(1).any(|event| match event {
         Event::After(number) => case.hooks[*number].after.1 == Deed::Panic,
         _ => false,
     });
     let outcome = if panicked {
-        Outcome::Panicked
+        OutcomeKind::Panicked
     } else {
-        Outcome::Cancelled
+        OutcomeKind::Cancelled
     };
     let entered = done
         .iter()
@@ -290,7 +291,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_hook_has_its_turn_and_is_told_the_end_once(case in cases()) {
+    fn hooks_1_every_hook_has_its_turn_and_finishes_once(case in cases()) {
         let log = Log::default();
         let hook = |number: usize| Scripted {
             number,

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, request, response
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt};
-use tower_hooks::{Hook, HookResponse, HooksLayer, Outcome};
+use tower_hooks::{Hook, HookResponse, HooksLayer, OutcomeKind};
 use tower_kit::{Rejection, status_of};
 use tower_lint::probe::{self, Error, block_on};
 
@@ -48,11 +48,7 @@ fn error(status: u16, content_type: Option<&str>, body: impl Into<Bytes>) -> Res
 }
 
 /// Returns the response to a request with this method and content type.
-fn ask(
-    layer: &HooksLayer<impl tower_hooks::Chain>,
-    method: Method,
-    content_type: &'static str,
-) -> Response<Bytes> {
+fn ask(layer: &HooksLayer, method: Method, content_type: &'static str) -> Response<Bytes> {
     let app = probe::App::new(|_| unreachable!("a hook has responded"));
     let mut request = Request::<probe::Body>::default();
     *request.method_mut() = method;
@@ -74,7 +70,7 @@ fn ask_grpc(response: Response<Full<Bytes>>) -> Response<Bytes> {
 }
 
 #[test]
-fn a_plain_error_is_a_rejection_for_a_client_of_grpc() {
+fn hooks_11_a_plain_error_is_a_rejection_in_grpc() {
     for content_type in [None, Some("text/plain"), Some("Text/Plain ; charset=utf-8")] {
         let response = ask_grpc(error(401, content_type, " Who are you?\n"));
         assert_eq!(response.status(), StatusCode::OK);
@@ -100,7 +96,7 @@ fn a_plain_error_is_a_rejection_for_a_client_of_grpc() {
 }
 
 #[test]
-fn a_client_of_grpc_web_gets_its_error_in_the_body() {
+fn hooks_11_in_grpc_web_the_error_is_in_the_body() {
     let layer = HooksLayer::new().hook(Responds(error(403, None, "no")));
     let response = ask(&layer, Method::POST, "application/grpc-web");
     assert_eq!(response.status(), StatusCode::OK);
@@ -111,7 +107,7 @@ fn a_client_of_grpc_web_gets_its_error_in_the_body() {
 }
 
 #[test]
-fn other_responses_and_other_clients_are_left_alone() {
+fn hooks_11_other_responses_and_clients_are_left_alone() {
     let plain = || error(401, Some("text/plain"), "no");
     // The method and the content type of the request.
     let grpc = || (Method::POST, "application/grpc");
@@ -141,7 +137,7 @@ fn other_responses_and_other_clients_are_left_alone() {
 }
 
 #[test]
-fn a_rejection_in_text_is_made_again_for_grpc() {
+fn hooks_11_a_rejection_in_text_is_made_again_for_grpc() {
     let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("no")).with_detail("members only");
     let response = ask_grpc(rejection.response_for(&Request::new(())));
     assert_eq!(response.status(), StatusCode::OK);
@@ -152,7 +148,7 @@ fn a_rejection_in_text_is_made_again_for_grpc() {
 }
 
 #[test]
-fn the_first_status_and_the_last_of_an_error_are_rejections() {
+fn hooks_11_the_first_and_the_last_error_are_rejections() {
     for status in [400, 499, 500, 599] {
         let response = ask_grpc(error(status, None, ""));
         assert_eq!(response.status(), StatusCode::OK);
@@ -161,7 +157,7 @@ fn the_first_status_and_the_last_of_an_error_are_rejections() {
 }
 
 #[test]
-fn the_detail_is_text_of_at_most_1024_bytes() {
+fn hooks_11_the_detail_is_text_of_at_most_1024_bytes() {
     let long = "é".repeat(600);
     // One byte more, so that a character crosses the limit.
     let odd = format!("x{long}");
@@ -185,7 +181,7 @@ fn the_detail_is_text_of_at_most_1024_bytes() {
 }
 
 #[test]
-fn a_hook_may_respond_with_a_rejection_of_its_own() {
+fn hooks_11_a_hook_may_respond_with_its_own_rejection() {
     async fn rejects(head: &mut request::Parts) -> ControlFlow<Response<Full<Bytes>>> {
         let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("banned"));
         ControlFlow::Break(rejection.with_detail("go away").response_for(&*head))
@@ -199,6 +195,20 @@ fn a_hook_may_respond_with_a_rejection_of_its_own() {
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(response.headers()["content-length"], "8");
     assert_eq!(response.body(), "");
+}
+
+#[test]
+fn hooks_11_a_rejection_keeps_its_reason_in_grpc() {
+    let rejection = Rejection::new(StatusCode::FORBIDDEN, Error("banned"));
+    let text = rejection
+        .with_detail("go away")
+        .response_for(&Request::new(()));
+    let response = ask_grpc(text);
+    assert_eq!(response.headers()["grpc-status"], "7");
+    assert_eq!(response.headers()["grpc-message"], "go away");
+    assert_eq!(response.body(), "");
+    let rejection = Rejection::of(&response).unwrap();
+    assert_eq!(rejection.reason(), Some(&Error("banned")));
 }
 
 /// Notes the status on the wire and that of the rejection.
@@ -216,7 +226,7 @@ impl Hook for Statuses {
 }
 
 #[test]
-fn an_after_finds_the_status_of_a_rejection() {
+fn hooks_11_an_after_finds_the_status_of_a_rejection() {
     let (log, statuses) = (Log::default(), Statuses::default());
     let layer = HooksLayer::new()
         .hook(Scripted::passing(&log))
@@ -225,11 +235,11 @@ fn an_after_finds_the_status_of_a_rejection() {
     ask(&layer, Method::POST, "application/grpc");
     ask(&layer, Method::POST, "text/plain");
     assert_eq!(*statuses.0.lock().unwrap(), [[200, 403], [403, 403]]);
-    assert_eq!(log.finishes(), [Outcome::Aborted; 2]);
+    assert_eq!(log.finishes(), [OutcomeKind::Aborted; 2]);
 }
 
 #[test]
-fn hooks_2_an_empty_response_to_head_states_no_length() {
+fn hooks_10_an_empty_response_to_head_states_no_length() {
     // The hook may have dropped the content itself.
     let layer = HooksLayer::new().hook(Responds(error(404, None, "")));
     let response = ask(&layer, Method::HEAD, "text/plain");

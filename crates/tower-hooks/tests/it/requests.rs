@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response, request, response};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome};
+use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, OutcomeKind};
 use tower_lint::probe::{self, DropLog, Step, Tracked, block_on};
 
 /// Keeps each request's number from its head to its end.
@@ -40,13 +40,13 @@ impl Hook for Numbers {
     }
 
     fn finish(&self, state: Option<usize>, outcome: Outcome) {
-        assert_eq!(outcome, Outcome::Completed);
+        assert_eq!(outcome.kind(), OutcomeKind::Completed);
         assert!(self.0.lock().unwrap().insert(state.unwrap()), "once");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_requests_have_each_their_own_state() {
+async fn hooks_5_ten_thousand_requests_have_their_own_state() {
     let (chained, listed) = (Numbers::default(), Numbers::default());
     let app = service_fn(async |request: Request<probe::Body>| {
         tokio::task::yield_now().await;
@@ -97,7 +97,7 @@ impl Hook for Looks {
 }
 
 #[test]
-fn a_denied_request_is_let_go_before_the_response_unread() {
+fn hooks_2_a_denied_request_is_dropped_unread() {
     let log = DropLog::default();
     let body = probe::Body::new([Step::from("data")]).holding(log.track("request body"));
     let polls = body.polls();
@@ -138,7 +138,7 @@ impl Service<Request<probe::Body>> for Limited {
 }
 
 #[test]
-fn a_denied_request_gives_its_permit_back_before_any_after() {
+fn hooks_12_a_denied_request_drops_its_permit_first() {
     let log = DropLog::default();
     let service = HooksLayer::new()
         .hook(Looks(log.clone()))
@@ -151,7 +151,7 @@ fn a_denied_request_gives_its_permit_back_before_any_after() {
 }
 
 #[test]
-fn a_hook_is_made_ready_with_the_service_that_is_called() {
+fn hooks_12_the_instance_that_was_ready_is_called() {
     // The app panics if it is called without being ready; a clone starts as one that is not.
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();

@@ -10,14 +10,14 @@ use std::{
 use bytes::Bytes;
 use http::{Response, request, response};
 use http_body_util::Full;
-use tower_hooks::{Hook, Outcome};
+use tower_hooks::{Hook, Outcome, OutcomeKind};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Event {
     Before(usize),
     App,
     After(usize),
-    Finish(usize, Outcome),
+    Finish(usize, OutcomeKind),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ impl Log {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    pub(crate) fn finishes(&self) -> Vec<Outcome> {
+    pub(crate) fn finishes(&self) -> Vec<OutcomeKind> {
         let finishes = self.take().into_iter().filter_map(|event| match event {
             Event::Finish(_, outcome) => Some(outcome),
             _ => None,
@@ -132,7 +132,7 @@ impl Hook for Scripted {
 
     fn finish(&self, state: Self::State, outcome: Outcome) {
         assert_eq!(state[0], "before", "the same state");
-        self.log.add(Event::Finish(self.number, outcome));
+        self.log.add(Event::Finish(self.number, outcome.kind()));
         if self.script.finish == Deed::Panic {
             silent_panic();
         }

@@ -18,7 +18,7 @@ const DOCUMENT: &str = include_str!("../../../src/builtins.md");
 
 /// Each optional setting: its row in the tables of the module `builtins`, its name, and the rest of
 /// the text in the parentheses.
-const DEFAULTS: [(&str, &str, &str); 50] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 50] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),

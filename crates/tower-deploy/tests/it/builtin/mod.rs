@@ -4,6 +4,7 @@ mod composites;
 mod compression;
 mod connect;
 mod defaults;
+mod effective;
 mod files;
 mod filters;
 mod rejections;

@@ -162,6 +162,14 @@ fn deploy_14_every_mistake_has_a_position_and_a_remedy() {
             "/site/main.ini:2:7: [filter-app:main] use: `call:fakemod:filter` has no known type here (give it a section of its own, [filter:NAME], and use that)",
         ),
         (
+            "[pipeline:main]\npipeline = call:fakemod:nope\n",
+            "/site/main.ini:2:12: [pipeline:main] pipeline: `fakemod` has no `fakemod:nope` (did you mean `fakemod:app`?)",
+        ),
+        (
+            "[pipeline:main]\npipeline = call:fakemod:filter\n",
+            "/site/main.ini:2:12: [pipeline:main] `fakemod:filter` is registered as filter, not as app or composite (the type of the section decides)",
+        ),
+        (
             "[app:main]\nuse = eg:fake\n",
             "/site/main.ini:2:7: [app:main] use: `eg:` is not known (it is one of config:, egg: and call:)",
         ),
