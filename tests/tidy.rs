@@ -351,7 +351,7 @@ const QUOTED: [(&str, usize, &str); 6] = [
 const GETTING_STARTED: &str = "docs/guides/getting-started.md";
 
 /// Snippets that are not compiled where they stand, and why not.
-const NOT_COMPILED: [(&str, &str, &str); 4] = [
+const NOT_COMPILED: [(&str, &str, &str); 3] = [
     (
         "README.md",
         "sh",
@@ -361,11 +361,6 @@ const NOT_COMPILED: [(&str, &str, &str); 4] = [
         "crates/tower-deploy/README.md",
         "sh",
         "a list of commands, which its tests/cli, serve.rs and reload.rs run",
-    ),
-    (
-        "crates/tower-deploy/README.md",
-        "toml",
-        "the dependencies of the program above it, which `just newcomer` builds",
     ),
     (
         "docs/guides/python.md",

@@ -1,3 +1,5 @@
+//! Apps, filters and servers: the things that a file describes.
+
 use std::{
     convert::Infallible,
     fmt,
@@ -20,18 +22,35 @@ use tower_service::Service;
 use crate::https::Https;
 use crate::{Body, BoxError};
 
-type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+type Responding = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-/// A service of one type, whatever it is made of. A clone is the same app.
+/// A service of one type, which holds any service in an `Arc`. A clone is the same app.
 ///
-/// It is always ready: its own service is made ready when it is called.
+/// It is always ready: its own service is made ready when it is called. It takes requests with any
+/// body, so it is a fallback in axum, and `tower_serve::serve` serves it.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response};
+/// use tower::service_fn;
+/// use tower_deploy::{App, Body};
+///
+/// let app = App::new(service_fn(async |_: Request<Body>| {
+///     Ok::<_, Infallible>(Response::new(Body::from("hello")))
+/// }));
+/// let router: axum::Router = axum::Router::new().fallback_service(app);
+/// ```
 #[derive(Clone)]
 pub struct App {
-    call: Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync>,
+    call: Arc<dyn Fn(Request<Body>) -> Responding + Send + Sync>,
 }
 
 impl App {
-    /// An app that is this service. Each request has a clone of it.
+    /// Returns an app that passes each request to a clone of the service.
+    ///
+    /// The service cannot fail. Wrap a service that can, for example in the `ExceptionLayer` of
+    /// tower-exception.
     pub fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>, Error = Infallible, Future: Send>
@@ -42,12 +61,12 @@ impl App {
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         Self {
-            call: Arc::new(move |request| Box::pin(answer(service.clone(), request))),
+            call: Arc::new(move |request| Box::pin(respond(service.clone(), request))),
         }
     }
 }
 
-async fn answer<S, B>(mut service: S, request: Request<Body>) -> Response<Body>
+async fn respond<S, B>(mut service: S, request: Request<Body>) -> Response<Body>
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -80,7 +99,7 @@ where
 }
 
 /// The future of an [`App`].
-pub struct AppFuture(Answer);
+pub struct AppFuture(Responding);
 
 impl Future for AppFuture {
     type Output = Result<Response<Body>, Infallible>;
@@ -90,11 +109,18 @@ impl Future for AppFuture {
     }
 }
 
-/// What goes around an app.
+/// A filter, which wraps an app.
+///
+/// ```
+/// use tower_deploy::{App, Filter};
+///
+/// let unchanged = Filter::new(tower::layer::util::Identity::new());
+/// let picky = Filter::from_fn(|_: App| Err("no app is good enough"));
+/// ```
 pub struct Filter(Box<dyn FnOnce(App) -> Result<App, BoxError> + Send>);
 
 impl Filter {
-    /// A filter that is this layer.
+    /// Returns a filter that wraps an app in the layer.
     pub fn new<L, B>(layer: L) -> Self
     where
         L: Layer<App> + Send + 'static,
@@ -108,7 +134,7 @@ impl Filter {
         Self::from_fn(move |app| Ok::<_, Infallible>(App::new(layer.layer(app))))
     }
 
-    /// A filter that is this function. It is called once.
+    /// Returns a filter that calls the function with the app, once.
     pub fn from_fn<E>(wrap: impl FnOnce(App) -> Result<App, E> + Send + 'static) -> Self
     where
         E: Into<BoxError>,
@@ -116,11 +142,11 @@ impl Filter {
         Self(Box::new(|app| wrap(app).map_err(Into::into)))
     }
 
-    /// Goes around an app.
+    /// Wraps an app.
     ///
     /// # Errors
     ///
-    /// What the filter's own function gives.
+    /// The filter's own function fails.
     pub fn apply(self, app: App) -> Result<App, BoxError> {
         (self.0)(app)
     }
@@ -128,7 +154,14 @@ impl Filter {
 
 type Serving = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
-/// What serves an app.
+/// A server, which serves an app.
+///
+/// ```
+/// use tower_deploy::Server;
+///
+/// let http = Server::http(tower_serve::Server::default());
+/// let own = Server::new(async |app| tower_serve::serve("127.0.0.1:8080", app).await);
+/// ```
 pub struct Server(Kind);
 
 enum Kind {
@@ -139,7 +172,7 @@ enum Kind {
 }
 
 impl Server {
-    /// A server that is this function.
+    /// Returns a server that calls the function with the app.
     pub fn new<Fut>(serve: impl FnOnce(App) -> Fut + Send + 'static) -> Self
     where
         Fut: Future<Output = io::Result<()>> + Send + 'static,
@@ -203,11 +236,12 @@ impl Server {
         }
     }
 
-    /// Serves an app until it is told to end; the built-in server until SIGTERM or Ctrl-C.
+    /// Serves an app until the server's own function returns. The built-in server ends at SIGTERM
+    /// or Ctrl-C.
     ///
     /// # Errors
     ///
-    /// What keeps it from serving.
+    /// The server cannot listen, or its own function fails.
     pub async fn serve(self, app: App) -> io::Result<()> {
         match self.0 {
             Kind::Http(server) => {

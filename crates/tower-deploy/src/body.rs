@@ -1,3 +1,5 @@
+//! The body of an app's requests and responses.
+
 use std::{
     any::Any,
     fmt,
@@ -12,22 +14,35 @@ use tower_serve::RequestBody;
 
 use crate::BoxError;
 
-/// The body of requests and responses of an [`App`](crate::App), whatever it was.
+/// The body of requests and responses of an [`App`](crate::App).
+///
+/// It holds any body in a box, except a request's body of the server, and passes its frames,
+/// trailers and hints.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use tower_deploy::Body;
+///
+/// let text = Body::from("hello");
+/// let boxed = Body::new(Full::<Bytes>::from("hello"));
+/// let empty = Body::default();
+/// ```
 pub struct Body(Kind);
 
 enum Kind {
-    /// A request's body as the server hands it over, which needs no box of its own.
+    /// A request's body of the server, which needs no box of its own.
     Request(RequestBody),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
 }
 
 impl Body {
-    /// A body that is this one. Frames, trailers and hints are its own.
+    /// Returns a body with the frames, trailers and hints of another one.
     pub fn new<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        // One of these is not put into a box.
+        // A `Body` gets no second box.
         let body = match downcast::<_, Self>(body) {
             Ok(own) => return own,
             Err(body) => body,
@@ -44,12 +59,12 @@ fn downcast<B: 'static, T: 'static>(body: B) -> Result<T, B> {
     let found = (&mut body as &mut dyn Any).downcast_mut::<Option<T>>();
     match found.and_then(Option::take) {
         Some(found) => Ok(found),
-        None => Err(body.expect("it is taken only as the other type")),
+        None => Err(body.expect("the value is taken only if it has the other type")),
     }
 }
 
 impl Default for Body {
-    /// Nothing.
+    /// Returns an empty body.
     fn default() -> Self {
         Self::new(Empty::new())
     }
@@ -113,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_of_the_server_and_one_of_its_own_get_no_box() {
+    fn deploy_18_a_body_of_the_server_and_a_body_get_no_box() {
         let request = Body::new(RequestBody::default());
         assert!(matches!(request.0, Kind::Request(_)));
         assert!(matches!(Body::new(request).0, Kind::Request(_)));

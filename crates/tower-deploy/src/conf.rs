@@ -8,6 +8,9 @@ use tower_kit::secrets::{REDACTED, fields, is_secret};
 use crate::{Place, ini::Setting};
 
 /// The value of a setting, with its position.
+///
+/// [`Settings::value`] returns it. `Debug` shows only the position, because the text may be a
+/// secret.
 #[derive(Clone)]
 pub struct Value {
     pub(crate) text: String,
@@ -93,19 +96,38 @@ impl Value {
 }
 
 /// The settings of a section, or global ones, in order and with their positions.
+///
+/// A factory that takes `Settings` instead of a struct gets all keys.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response};
+/// use tower::service_fn;
+/// use tower_deploy::{App, Body, Registry, Settings};
+///
+/// let registry = Registry::new().app("list", |_global, local: Settings| {
+///     let keys: Vec<&str> = local.iter().map(|(key, _)| key).collect();
+///     let keys = keys.join("\n");
+///     Ok::<_, Infallible>(App::new(service_fn(move |_: Request<Body>| {
+///         let response = Response::new(Body::from(keys.clone()));
+///         async { Ok::<_, Infallible>(response) }
+///     })))
+/// });
+/// ```
 #[derive(Clone, Default)]
 pub struct Settings {
     pub(crate) map: IndexMap<String, Value>,
 }
 
 impl Settings {
-    /// Returns a value.
+    /// Returns the value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.map.get(key).map(Value::text)
     }
 
-    /// Returns a value with its position.
+    /// Returns the value of a key with its position.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.map.get(key)

@@ -18,7 +18,8 @@ pub(crate) fn from_settings<T: DeserializeOwned>(settings: &Settings) -> Result<
     T::deserialize(Section(settings)).map_err(|Wrong(error, _)| *error)
 }
 
-/// Elsewhere `0` means "for ever", which no request should take, or "at once", which none can do.
+/// Reads a duration above 0. A `0` could mean "for ever" or "at once", and no request may take
+/// either.
 pub(crate) fn some_time<'de, D: de::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
@@ -29,7 +30,7 @@ pub(crate) fn some_time<'de, D: de::Deserializer<'de>>(
     Ok(time)
 }
 
-/// Serde's errors, which get a place where one is known.
+/// An error of serde, which gets a position where one is known.
 #[derive(Debug)]
 struct Wrong(Box<Error>, Shows);
 
@@ -55,7 +56,7 @@ impl de::Error for Wrong {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        let error = Error::new(ErrorKind::Settings, "it is needed, and is not there");
+        let error = Error::new(ErrorKind::Settings, "it is missing");
         Self(
             Box::new(error.key(field).help(format!("add `{field} = …`"))),
             Shows::Nothing,
@@ -92,7 +93,7 @@ impl<'de> de::Deserializer<'de> for Section<'_> {
                 let help = help.or_else(|| misspelt_in_any(key));
                 let help = help.unwrap_or_else(|| match fields {
                     [] => "it takes no settings".to_owned(),
-                    _ => format!("there is {}", fields.join(", ")),
+                    _ => format!("known: {}", fields.join(", ")),
                 });
                 let error = Error::new(ErrorKind::Settings, "the key is not known");
                 let error = error.key(key).at(value.key_place.as_ref()).help(help);
@@ -103,7 +104,7 @@ impl<'de> de::Deserializer<'de> for Section<'_> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        // A factory without settings.
+        // `()` is for a factory without settings.
         self.deserialize_struct("", &[], Nothing)?;
         visitor.visit_unit()
     }
@@ -180,9 +181,10 @@ impl<'de> de::MapAccess<'de> for Map<'_> {
         };
         seed.deserialize(text).map_err(|Wrong(error, shows)| {
             let error = match (is_secret, shows) {
-                (true, Shows::Perhaps) => {
-                    Error::new(ErrorKind::Settings, "the value is not what is wanted here")
-                }
+                (true, Shows::Perhaps) => Error::new(
+                    ErrorKind::Settings,
+                    "the value does not have the expected type",
+                ),
                 _ => *error,
             };
             let error = slip::of_value(error, key, &value.text, value);
@@ -196,7 +198,7 @@ impl<'de> de::MapAccess<'de> for Map<'_> {
 #[derive(Clone, Copy)]
 struct Text<'a> {
     text: &'a str,
-    /// What errors do not show.
+    /// Whether errors do not show it.
     is_secret: bool,
 }
 
@@ -255,7 +257,7 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         visitor.visit_str(self.text)
     }
 
-    /// As PasteDeploy's `asbool`.
+    /// Reads a boolean like PasteDeploy's `asbool`.
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         match self.text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "y" | "t" | "1" => visitor.visit_bool(true),
@@ -280,7 +282,7 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// As PasteDeploy's `aslist`: separated by white space.
+    /// Reads a list like PasteDeploy's `aslist`: separated by white space.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         let is_secret = self.is_secret;
         let members = self.text.split_whitespace();
@@ -289,7 +291,7 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         let value = visitor.visit_seq(&mut members)?;
         members
             .end()
-            .map_err(|_: Wrong| self.wrong("so many words as are wanted"))?;
+            .map_err(|_: Wrong| self.wrong("a list of the expected length"))?;
         Ok(value)
     }
 
@@ -306,7 +308,7 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         self.deserialize_seq(visitor)
     }
 
-    /// A duration, as `1h 30m` or `500ms`.
+    /// Reads a duration, such as `1h 30m` or `500ms`.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -314,7 +316,7 @@ impl<'de> de::Deserializer<'de> for Text<'_> {
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         if name != "Duration" || fields != ["secs", "nanos"] {
-            return Err(self.wrong("something that can have settings of its own"));
+            return Err(self.wrong("a struct of settings"));
         }
         let duration = humantime::parse_duration(self.text.trim());
         let duration =
@@ -349,7 +351,7 @@ impl<'de> IntoDeserializer<'de, Wrong> for Text<'_> {
     }
 }
 
-/// Keys and values, in order, without their places.
+/// Reads keys and values, in order, without their positions.
 impl<'de> de::Deserialize<'de> for Settings {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct All;

@@ -8,13 +8,26 @@ use tower_kit::secrets::is_secret;
 
 use crate::Place;
 
-/// Any error.
+/// Any error, for errors of user code.
 pub type BoxError = Box<dyn error::Error + Send + Sync>;
 
-/// An error in a file, or in what it asks for.
+/// An error in a file, or in a part that it asks for.
 ///
-/// `Display` is one line with the position, the section, the key and what would be right.
+/// `Display` is one line with the position, the section, the key, the error and the correction.
 /// [`report`](Self::report) shows the line of the file with a mark under the error.
+///
+/// ```
+/// use tower_deploy::{ErrorKind, Loader, Registry};
+///
+/// let file = "[app:main]\nuse = egg:tower#text\ntxet = Hello\n";
+/// let loader = Loader::new(Registry::standard()).files(move |_| Ok(file.into()));
+/// let error = loader.load_app("config:/site.ini").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Settings);
+/// assert_eq!(
+///     error.to_string(),
+///     "/site.ini:3:1: [app:main] txet: the key is not known (did you mean `text`?)"
+/// );
+/// ```
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -40,7 +53,7 @@ pub enum ErrorKind {
     UriWithoutScheme,
     /// A URI with another scheme.
     UnknownScheme,
-    /// A relative file name, and nothing that it is relative to.
+    /// A relative file name without a directory that it starts from.
     RelativeWithoutBase,
     /// The file cannot be opened.
     FileNotFound,
@@ -88,7 +101,7 @@ pub enum ErrorKind {
     Circular,
     /// More parts, or larger values, than a plan may have.
     TooLarge,
-    /// Nothing is registered under `egg:NAME`.
+    /// No factory is registered under `egg:NAME`.
     UnknownDistribution,
     /// `egg:NAME` has nothing of this name and type.
     UnknownEntryPoint,
@@ -96,7 +109,7 @@ pub enum ErrorKind {
     AmbiguousEntryPoint,
     /// `call:` without `module:function`.
     CallWithoutColon,
-    /// Nothing is registered in this module.
+    /// No factory is registered in this module.
     UnknownModule,
     /// The module is known, and has no such function.
     UnknownFunction,
@@ -104,7 +117,7 @@ pub enum ErrorKind {
     WrongFactory,
     /// A key that the factory does not know, one that it needs, or a value of the wrong type.
     Settings,
-    /// A router's JSON file that is no JSON, or says something else.
+    /// A router's JSON file that is not JSON, or does not describe a router.
     Json,
     /// The factory failed.
     Factory,
@@ -140,7 +153,7 @@ impl Error {
         self
     }
 
-    /// Returns whether the section is missing that was asked for from outside of its file.
+    /// Returns whether a section is missing that no file names.
     pub(crate) fn is_of_no_section(&self) -> bool {
         self.inner.kind == ErrorKind::MissingSection && self.inner.is_asked_from_outside
     }
@@ -162,7 +175,7 @@ impl Error {
         self
     }
 
-    /// Returns the error for a setting. Its place is found when the section is known.
+    /// Returns the error for a setting. Its position is found when the section is known.
     pub(crate) fn setting(key: &str, message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Settings, message.to_string()).key(key)
     }

@@ -1,4 +1,4 @@
-//! What makes a part of its settings.
+//! Factories, which make a part of its settings.
 
 use serde::de::DeserializeOwned;
 use tower_hooks::BoxHook;
@@ -30,7 +30,7 @@ pub(crate) struct Factory {
 /// A hook that is made. It is traced if it is given a title.
 pub(crate) type MadeHook = Box<dyn FnOnce(Option<String>) -> BoxHook>;
 
-/// What a factory makes of its settings.
+/// The function of a factory, by the type of the part.
 pub(crate) enum Maker {
     App(Make<App>),
     Composite(Make<App>),

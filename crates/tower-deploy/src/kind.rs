@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_is_a_prefix_and_a_name() {
+    fn deploy_2_a_title_is_a_prefix_and_a_name() {
         let parsed = |title| {
             let Title { prefix, name } = Title::parse(title);
             match prefix {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sections_of_a_role_have_that_role() {
+    fn deploy_2_the_sections_of_a_role_have_that_role() {
         for role in [Role::App, Role::Filter, Role::Hook, Role::Server] {
             for kind in role.sections() {
                 assert_eq!(kind.role(), role);

@@ -47,3 +47,9 @@ pub use registry::Registry;
 #[cfg(feature = "reload")]
 pub use reload::Reload;
 pub use size::{ParseSizeError, Size};
+
+#[doc = include_str!("builtins.md")]
+pub mod builtins {}
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

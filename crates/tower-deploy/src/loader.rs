@@ -15,7 +15,21 @@ use crate::{
     warnings::Warnings,
 };
 
-/// Loads apps, filters and servers from files.
+/// A loader of apps, filters and servers from files.
+///
+/// ```
+/// use tower_deploy::{Loader, Registry};
+///
+/// let file = "[app:main]\nuse = egg:tower#text\ntext = Hello from %(city)s\n";
+/// let loader = Loader::new(Registry::standard())
+///     .relative_to("/srv")
+///     .global("city", "Rome")
+///     .files(move |_| Ok(file.into()));
+/// let app = loader.load_app("config:site.ini")?;
+/// let plan = loader.plan_app("config:site.ini")?.to_string();
+/// assert!(plan.contains("text = Hello from Rome"), "{plan}");
+/// # Ok::<_, tower_deploy::Error>(())
+/// ```
 pub struct Loader {
     registry: Registry,
     relative_to: Option<PathBuf>,
@@ -26,7 +40,18 @@ pub struct Loader {
     warnings: Option<Warnings>,
 }
 
-/// The settings of an app, see [`Loader::app_config`].
+/// The settings of an app, which [`Loader::app_config`] returns.
+///
+/// ```
+/// use tower_deploy::{Loader, Registry};
+///
+/// let file = "[DEFAULT]\nroot = /srv\n[app:main]\nuse = egg:tower#text\ntext = Hello\n";
+/// let loader = Loader::new(Registry::standard()).files(move |_| Ok(file.into()));
+/// let config = loader.app_config("config:/site.ini")?;
+/// assert_eq!(config.local.get("text"), Some("Hello"));
+/// assert_eq!(config.global.get("root"), Some("/srv"));
+/// # Ok::<_, tower_deploy::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AppConfig {
     /// The global settings.
@@ -73,7 +98,7 @@ impl Loader {
         self
     }
 
-    /// Makes every part that is built note in the trace of a request what it does.
+    /// Makes every part note its steps in the trace of a request.
     #[cfg(feature = "cli")]
     pub(crate) fn traced(mut self) -> Self {
         self.traced = true;
@@ -118,22 +143,22 @@ impl Loader {
         Ok(self.load_site(uri, &files)?.app)
     }
 
-    /// Builds a filter.
+    /// Builds the filter that a URI names.
     ///
     /// # Errors
     ///
-    /// As [`load_app`](Self::load_app).
+    /// The URI or a file has an error, or a factory fails.
     pub fn load_filter(&self, uri: &str) -> Result<Filter, Error> {
         let files = Snapshot::new(&self.read);
         let plan = self.plan(Role::Filter, uri, &files)?;
         plan.root.filter(&self.options(&files))
     }
 
-    /// Builds a server.
+    /// Builds the server that a URI names.
     ///
     /// # Errors
     ///
-    /// As [`load_app`](Self::load_app).
+    /// The URI or a file has an error, or a factory fails.
     pub fn load_server(&self, uri: &str) -> Result<Server, Error> {
         let files = Snapshot::new(&self.read);
         let plan = self.plan(Role::Server, uri, &files)?;
@@ -189,7 +214,7 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// As [`load_app`](Self::load_app), except for the errors of factories.
+    /// The URI or a file has an error. Factories are not called.
     pub fn plan_app(&self, uri: &str) -> Result<Plan, Error> {
         self.plan(Role::App, uri, &Snapshot::new(&self.read))
     }
@@ -210,7 +235,7 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// As [`plan_app`](Self::plan_app).
+    /// The URI or a file has an error. Factories are not called.
     pub fn app_config(&self, uri: &str) -> Result<AppConfig, Error> {
         let root = self.plan_app(uri)?.root;
         Ok(AppConfig {

@@ -1,4 +1,4 @@
-//! `tower-deploy`: what can be done with a file without a program of one's own.
+//! The command `tower-deploy`, with the built-in factories.
 
 use std::process::ExitCode;
 

@@ -1,3 +1,5 @@
+//! The parts that a factory gets from its settings.
+
 use std::fmt;
 
 use tower_hooks::BoxHook;
@@ -5,6 +7,8 @@ use tower_hooks::BoxHook;
 use crate::{App, Error, ErrorKind, snapshot::Snapshot, warnings::Warnings};
 
 /// The parts that a factory's settings name. Each is built when the factory asks for it.
+///
+/// [`Registry::composite`](crate::Registry::composite) has an example.
 pub struct Parts<'a> {
     parts: Vec<&'a dyn Unbuilt>,
     options: &'a Options<'a>,
@@ -19,11 +23,11 @@ pub(crate) trait Unbuilt: Sync {
     fn hook(&self, options: &Options<'_>) -> Result<BoxHook, Error>;
 }
 
-/// How parts are built.
+/// The options for building parts.
 pub(crate) struct Options<'a> {
-    /// The files that describe what is built.
+    /// The files that describe the parts.
     pub(crate) files: &'a Snapshot<'a>,
-    /// Whether each part notes in the [`Trace`](crate::trace::Trace) of a request what it does.
+    /// Whether each part notes its steps in the [`Trace`](crate::trace::Trace) of a request.
     pub(crate) traced: bool,
     /// The warnings, if they are collected.
     pub(crate) warnings: Option<&'a Warnings>,
@@ -48,13 +52,13 @@ impl Parts<'_> {
     ///
     /// # Errors
     ///
-    /// The app cannot be built, or the key names none.
+    /// The app cannot be built, or the key names no app.
     pub fn app(&self, key: &str) -> Result<App, Error> {
         match self.parts.iter().find(|part| part.label() == key) {
             Some(part) => part.app(self.options),
             None => Err(Error::new(
                 ErrorKind::Factory,
-                "it asks for an app under a key that names none",
+                "the factory asks for an app under a key that names no app",
             )
             .key(key)),
         }
@@ -67,7 +71,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Returns the files that describe what is built.
+    /// Returns the files that describe the parts.
     pub(crate) fn files(&self) -> &Snapshot<'_> {
         self.options.files
     }

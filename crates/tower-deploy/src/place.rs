@@ -13,10 +13,22 @@ pub(crate) struct Source {
 }
 
 /// A position in a file.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use tower_deploy::{Loader, Registry};
+///
+/// let loader = Loader::new(Registry::standard()).files(|_| Ok("[app:main]\nuse = this\n".into()));
+/// let error = loader.load_app("config:/site.ini").unwrap_err();
+/// let place = error.place().unwrap();
+/// assert_eq!(place.file(), Path::new("/site.ini"));
+/// assert_eq!((place.line(), place.column()), (2, 7));
+/// ```
 #[derive(Clone)]
 pub struct Place {
     pub(crate) source: Arc<Source>,
-    /// In bytes.
+    /// The bytes of the text.
     pub(crate) span: Range<usize>,
 }
 

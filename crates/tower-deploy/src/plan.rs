@@ -10,8 +10,24 @@ use crate::{
     tree::{Heading, Node, What},
 };
 
-/// What a name in a file leads to: every part with its factory and its settings, in the form in
-/// which it is built.
+/// The parts that a name in a file leads to, each with its factory and its settings, in the form in
+/// which they are built.
+///
+/// `Display` is a tree, and [`to_json`](Self::to_json) and [`to_mermaid`](Self::to_mermaid) are for
+/// programs and pictures. [`Loader::plan_app`](crate::Loader::plan_app) makes a plan.
+///
+/// ```
+/// use tower_deploy::{Loader, Registry};
+///
+/// let file = "[app:main]\nuse = egg:tower#text\ntext = Hello\n";
+/// let loader = Loader::new(Registry::standard()).files(move |_| Ok(file.into()));
+/// let plan = loader.plan_app("config:/site.ini")?;
+/// let tree = plan.to_string();
+/// assert!(tree.starts_with("app egg:tower#text  [app:main]"), "{tree}");
+/// assert!(tree.contains("    status = 200  (default)\n"), "{tree}");
+/// assert_eq!(plan.to_json()["local"]["text"], "Hello");
+/// # Ok::<_, tower_deploy::Error>(())
+/// ```
 pub struct Plan {
     pub(crate) root: Node,
     /// The server of the same file, if it is shown as well.
@@ -179,7 +195,7 @@ struct Chart {
 type Start = (usize, String);
 
 impl Chart {
-    /// Draws a part behind others. Returns where the arrows to the next part begin.
+    /// Draws a part after others. Returns where the arrows to the next part begin.
     fn node(&mut self, node: &Node, from: &[Start]) -> Vec<Start> {
         match &node.what {
             What::Object { parts, .. } => {

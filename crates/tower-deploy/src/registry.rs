@@ -21,8 +21,76 @@ use crate::{
 /// in `NAME` do not matter. Factories of different types may have the same name: the type of the
 /// section decides.
 ///
-/// Nothing replaces a factory. If a name is registered twice for one type, everything that is
+/// A factory is never replaced. If a name is registered twice for one type, everything that is
 /// loaded is an error. This is also so for the name of a built-in factory.
+///
+/// A program with an app and a filter of its own:
+///
+/// ```
+/// use std::{convert::Infallible, io};
+///
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use serde::Deserialize;
+/// use tower::{BoxError, ServiceExt, service_fn, util::MapResponseLayer};
+/// use tower_deploy::{App, Body, Filter, Loader, Registry};
+///
+/// #[derive(Deserialize)]
+/// struct Greeting {
+///     text: String,
+/// }
+///
+/// #[derive(Deserialize)]
+/// struct Prefix {
+///     prefix: String,
+/// }
+///
+/// fn registry() -> Registry {
+///     Registry::new()
+///         .app("greetings", |_global, settings: Greeting| {
+///             Ok::<_, Infallible>(App::new(service_fn(move |_: Request<Body>| {
+///                 let text = settings.text.clone();
+///                 async move { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(text))) }
+///             })))
+///         })
+///         .filter("greetings#prefix", |_global, settings: Prefix| {
+///             let layer = MapResponseLayer::new(move |response: Response<Body>| {
+///                 let prefix = settings.prefix.clone();
+///                 response.map(|body| {
+///                     body.map_frame(move |frame| {
+///                         frame.map_data(|data| Bytes::from([prefix.as_bytes(), &data].concat()))
+///                     })
+///                 })
+///             });
+///             Ok::<_, Infallible>(Filter::new(layer))
+///         })
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), BoxError> {
+///     let file = "
+/// [pipeline:main]
+/// pipeline = yikes greeting
+///
+/// [filter:yikes]
+/// use = egg:greetings#prefix
+/// prefix = yikes:
+///
+/// [app:greeting]
+/// use = egg:greetings
+/// text = Hello from %(here)s
+/// ";
+///     // Without `.files`, the file is read from the disk.
+///     let loader = Loader::new(registry()).files(move |_| io::Result::Ok(file.into()));
+///     let app = loader.load_app("config:/srv/site.ini")?;
+///
+///     let response = app.oneshot(Request::new(Full::<Bytes>::default())).await?;
+///     let body = response.into_body().collect().await?.to_bytes();
+///     assert_eq!(body, "yikes:Hello from /srv");
+///     Ok(())
+/// }
+/// ```
 #[derive(Default)]
 pub struct Registry {
     factories: HashMap<(String, Kind), Registered>,
@@ -82,6 +150,16 @@ impl Registry {
 
     /// Adds a composite, an app of apps. Each setting for which `is_app` is true names an app, and
     /// `make` gets that from [`Parts`]. The keys of other settings are free.
+    ///
+    /// ```
+    /// use tower_deploy::{BoxError, Registry};
+    ///
+    /// let is_app = |key: &str| key == "morning" || key == "evening";
+    /// let registry = Registry::new().composite("shifts", is_app, |_global, local, parts| {
+    ///     let now = local.get("now").unwrap_or("morning");
+    ///     Ok::<_, BoxError>(parts.app(now)?)
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn composite<E>(
@@ -100,7 +178,8 @@ impl Registry {
         self.add(name, factory.names(whole_values(is_app)))
     }
 
-    /// Adds a hook, for `egg:tower#hooks` and for the `middlewares` of a router's JSON file.
+    /// Adds a hook of tower-hooks, for the filter `hooks` and for the `middlewares` of a router's
+    /// JSON file.
     #[must_use]
     #[track_caller]
     pub fn hook<T, H, E>(
@@ -118,6 +197,17 @@ impl Registry {
     }
 
     /// Adds a server, which gets an app.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use tower_deploy::{Registry, Server};
+    ///
+    /// let registry = Registry::new().server("local", |_global, (): ()| {
+    ///     let serve = async |app| tower_serve::serve("127.0.0.1:8080", app).await;
+    ///     Ok::<_, Infallible>(Server::new(serve))
+    /// });
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn server<T, E>(
@@ -315,7 +405,7 @@ pub(crate) fn of_another_type(function: &str, kind: Kind, wanted: &[Kind]) -> Er
     let wanted = one_of(wanted);
     let message = format!("`{function}` is registered as {kind}, not as {wanted}");
     let error = Error::new(ErrorKind::WrongFactory, message);
-    error.help("the section's type says what is asked for")
+    error.help("the type of the section decides")
 }
 
 fn one_of(kinds: &[Kind]) -> String {
@@ -331,7 +421,7 @@ fn listed<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<St
     if let Some(meant) = did_you_mean(name, known.iter().copied()) {
         return Some(format!("did you mean `{meant}`?"));
     }
-    (!known.is_empty()).then(|| format!("there is {}", known.join(", ")))
+    (!known.is_empty()).then(|| format!("known: {}", known.join(", ")))
 }
 
 /// Returns the form of a name in which names are compared, as PEP 503 compares distributions.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// | `B`, or none | – |
 ///
 /// Upper and lower case mean the same. There may be spaces before the unit. A number may have a
-/// fraction; what is less than a byte is dropped.
+/// fraction. A part of a byte is dropped.
 ///
 /// ```
 /// use tower_deploy::Size;
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_a_number_and_a_unit() {
+    fn deploy_11_a_size_is_a_number_and_a_unit() {
         for (text, bytes, shown) in [
             ("0", 0, "0"),
             ("500", 500, "500"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_size_is_an_error() {
+    fn deploy_11_a_text_that_is_no_size_is_an_error() {
         for text in [
             "k",
             "-1",

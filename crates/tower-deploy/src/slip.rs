@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_without_a_slip_has_none() {
+    fn deploy_14_a_value_without_a_mistake_has_none() {
         for text in [
             "",
             "80",
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_shown() {
+    fn deploy_15_a_secret_is_not_shown_in_a_mistake() {
         for (text, is_secret) in [
             ("hunter2 ; x", true),
             ("\"hunter2\"", true),

@@ -1,4 +1,4 @@
-//! What a file leads to: a tree of parts, each with its factory and its settings.
+//! The tree of parts that a file leads to, each with its factory and its settings.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -43,7 +43,7 @@ pub(crate) struct Child {
     pub(crate) node: Node,
 }
 
-/// Where a part stands in a file.
+/// The position of a part in a file.
 #[derive(Clone, Default)]
 pub(crate) struct Location {
     /// The section that asks for it.
@@ -101,7 +101,7 @@ impl Node {
         all
     }
 
-    /// Returns what makes a part, and where that stands. Pipelines and the like are made of other
+    /// Returns the factory of a part and its position. Pipelines and the like are made of other
     /// parts and have no title.
     pub(crate) fn title(&self) -> String {
         let What::Object { name, factory, .. } = &self.what else {

@@ -141,14 +141,14 @@ async fn ends(served: &mut Served) {
 }
 
 #[tokio::test]
-async fn a_full_log_stops_nothing() {
+async fn deploy_56_a_full_log_stops_nothing() {
     let site = Site::new("full");
     let served = site.serve(&mut serve(full())).await;
     serves_on(&site, served).await;
 }
 
 #[tokio::test]
-async fn a_closed_log_stops_nothing() {
+async fn deploy_56_a_closed_log_stops_nothing() {
     let site = Site::new("closed");
     let mut command = Command::new("sh");
     let program = env!("CARGO_BIN_EXE_tower-deploy");
@@ -158,7 +158,7 @@ async fn a_closed_log_stops_nothing() {
 }
 
 #[tokio::test]
-async fn a_log_whose_reader_is_gone_stops_nothing() {
+async fn deploy_56_a_log_without_a_reader_stops_nothing() {
     let site = Site::new("gone");
     let mut served = site.serve(&mut serve(Stdio::piped())).await;
     drop(served.log.take());
@@ -166,7 +166,7 @@ async fn a_log_whose_reader_is_gone_stops_nothing() {
 }
 
 #[tokio::test]
-async fn a_log_whose_reader_is_stuck_stops_nothing() {
+async fn deploy_56_a_log_with_a_stuck_reader_stops_nothing() {
     let site = Site::new("stuck");
     let served = site.serve(&mut serve(Stdio::piped())).await;
     // More than a pipe and the queue hold.
@@ -176,7 +176,7 @@ async fn a_log_whose_reader_is_stuck_stops_nothing() {
 }
 
 #[tokio::test]
-async fn lost_lines_are_counted_and_reported() {
+async fn deploy_56_lost_lines_are_counted_and_reported() {
     let site = Site::new("counted");
     let mut served = site.serve(&mut serve(Stdio::piped())).await;
     let long = format!("/{}", "x".repeat(4_000));
@@ -200,7 +200,7 @@ async fn lost_lines_are_counted_and_reported() {
 }
 
 #[tokio::test]
-async fn an_ordinary_log_is_whole_at_the_end() {
+async fn deploy_56_an_ordinary_log_is_whole_at_the_end() {
     let site = Site::new("whole");
     let file = site.0.join("log");
     let mut served = site.serve(&mut serve(File::create(&file).unwrap())).await;
@@ -218,7 +218,7 @@ async fn an_ordinary_log_is_whole_at_the_end() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_line_of_the_log_with_its_place() {
+async fn deploy_55_a_panic_is_logged_with_its_position() {
     let site = Site::new("panic");
     let mut served = site.serve(&mut serve(Stdio::piped())).await;
     assert_eq!(answered(&served, 1, "/panic", "").await, 0);
@@ -274,7 +274,7 @@ async fn asked(socket: &Path) -> String {
 }
 
 #[tokio::test]
-async fn the_output_of_serve_may_have_no_reader() {
+async fn deploy_59_the_output_of_serve_may_have_no_reader() {
     let site = Site::new("unheard");
     // More than a pipe holds.
     let mut text = "[composite:main]\nuse = egg:tower#urlmap\n/ = a\n".to_owned();

@@ -1,4 +1,4 @@
-//! `serve --reload`, and SIGHUP: what is noticed, what is told, and what goes on meanwhile.
+//! `serve --reload` and SIGHUP: changes that are noticed, messages, and requests meanwhile.
 
 #![cfg(all(feature = "cli", feature = "reload", unix))]
 #![allow(
@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use served::{PATIENCE, Served};
 
-/// A folder with a site that says a word, in a file that it includes.
+/// A directory with a site that responds with a word, which is in a file that it includes.
 struct Site(PathBuf);
 
 const MAIN: &str =
@@ -67,19 +67,19 @@ async fn says(served: &Served) -> String {
     String::from_utf8(answer.body().to_vec()).unwrap()
 }
 
-/// That nothing more is told.
+/// Checks that the site is not rebuilt again.
 async fn is_quiet(served: &mut Served) {
     let more = timeout(Duration::from_millis(400), served.logs(BUILT)).await;
     assert!(more.is_err(), "{more:?}");
 }
 
 #[tokio::test]
-async fn each_way_of_saving_is_noticed_once() {
+async fn deploy_49_each_way_of_saving_is_noticed_once() {
     let site = Site::new("once");
     let mut served = site.serve(&["--reload"]).await;
     assert_eq!(says(&served).await, "one");
 
-    // Written where it is; it is another file that includes it.
+    // Written in place. Another file includes it.
     site.write("word.ini", &word("two"));
     served.logs(BUILT).await;
     assert_eq!(says(&served).await, "two");
@@ -100,14 +100,14 @@ async fn each_way_of_saving_is_noticed_once() {
     assert_eq!(says(&served).await, "five");
     is_quiet(&mut served).await;
 
-    // Deleted and made anew, in no time.
+    // Deleted and created again at once.
     fs::remove_file(site.path("word.ini")).unwrap();
     site.write("word.ini", &word("six"));
     served.logs(BUILT).await;
     assert_eq!(says(&served).await, "six");
     is_quiet(&mut served).await;
 
-    // Deleted, and made anew later: what is wrong meanwhile is told.
+    // Deleted, and created again later. The error meanwhile is reported.
     fs::remove_file(site.path("word.ini")).unwrap();
     served.logs("there is no such file").await;
     assert_eq!(says(&served).await, "six");
@@ -116,26 +116,26 @@ async fn each_way_of_saving_is_noticed_once() {
     assert_eq!(says(&served).await, "seven");
     is_quiet(&mut served).await;
 
-    // Saved as it was: nothing to do.
+    // Saved as it was, which is no change.
     site.write("word.ini", &word("seven"));
     is_quiet(&mut served).await;
 
     // No longer included.
     site.write("main.ini", &word("main"));
     served.logs(BUILT).await;
-    site.write("word.ini", &word("nobody"));
+    site.write("word.ini", &word("unused"));
     is_quiet(&mut served).await;
 }
 
 #[tokio::test]
-async fn a_link_to_another_file_is_a_change() {
+async fn deploy_50_a_link_to_another_file_is_a_change() {
     let site = Site::new("link");
-    for (folder, text) in [("a", "one"), ("b", "two")] {
-        fs::create_dir(site.0.join(folder)).unwrap();
-        site.write(&format!("{folder}/word.ini"), &word(text));
+    for (directory, text) in [("a", "one"), ("b", "two")] {
+        fs::create_dir(site.0.join(directory)).unwrap();
+        site.write(&format!("{directory}/word.ini"), &word(text));
     }
     fs::remove_file(site.path("word.ini")).unwrap();
-    // As a container's configuration is mounted: a link to a link to a folder.
+    // A container's configuration is mounted like this: a link to a link to a directory.
     std::os::unix::fs::symlink("a", site.path("data")).unwrap();
     std::os::unix::fs::symlink("data/word.ini", site.path("word.ini")).unwrap();
     let mut served = site.serve(&["--reload"]).await;
@@ -175,7 +175,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn a_deploy_that_switches_a_link_is_noticed_each_time() {
+async fn deploy_50_a_switched_link_is_noticed_each_time() {
     let site = tree("deploy");
     for (release, says) in [("1", "one"), ("2", "two"), ("3", "three")] {
         site.release(&format!("app/releases/{release}"), says);
@@ -202,7 +202,7 @@ async fn a_deploy_that_switches_a_link_is_noticed_each_time() {
     served.logs(BUILT).await;
     assert_eq!(says(&served).await, "edited");
 
-    // Without the rename there is a moment without the link.
+    // If the link is not renamed, it is missing for a moment.
     fs::remove_file(&current).unwrap();
     served.logs("there is no such file").await;
     assert_eq!(says(&served).await, "edited");
@@ -212,7 +212,7 @@ async fn a_deploy_that_switches_a_link_is_noticed_each_time() {
 }
 
 #[tokio::test]
-async fn each_link_on_the_way_to_a_file_is_watched() {
+async fn deploy_50_each_link_on_the_way_to_a_file_is_watched() {
     let site = tree("links");
     for (directory, says) in [("a", "one"), ("b", "two"), ("c", "three"), ("d", "four")] {
         site.release(&format!("data/{directory}/conf"), says);
@@ -247,7 +247,7 @@ async fn each_link_on_the_way_to_a_file_is_watched() {
 }
 
 #[tokio::test]
-async fn a_link_on_the_way_to_an_included_file_is_watched() {
+async fn deploy_50_links_to_an_included_file_are_watched() {
     let site = tree("included");
     for (release, says) in [("1", "one"), ("2", "two")] {
         site.release(&format!("words/{release}"), says);
@@ -265,7 +265,7 @@ async fn a_link_on_the_way_to_an_included_file_is_watched() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_renamed_into_its_place_is_noticed() {
+async fn deploy_50_a_renamed_directory_is_noticed() {
     let site = tree("renamed");
     site.release("app/conf", "one");
     site.release("app.new/conf", "two");
@@ -279,7 +279,7 @@ async fn a_directory_that_is_renamed_into_its_place_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_mounted_config_map_is_noticed() {
+async fn deploy_50_a_mounted_config_map_is_noticed() {
     // Kubernetes makes a new directory and switches one link, to which each file is a link.
     let site = tree("config-map");
     for (version, says) in [("..v1", "one"), ("..v2", "two"), ("..v3", "three")] {
@@ -305,7 +305,7 @@ async fn a_mounted_config_map_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_file_included_after_a_fault_is_still_watched() {
+async fn deploy_51_a_file_included_after_an_error_is_watched() {
     let site = tree("fault");
     site.write(
         "main.ini",
@@ -317,7 +317,7 @@ async fn a_file_included_after_a_fault_is_still_watched() {
     // The error hides the include after it.
     site.write("first.ini", "[app:main\n");
     served.logs("the site stays as it was").await;
-    // That file is looked at, and read with the next reload.
+    // That file is still watched, and read with the next reload.
     site.write("word.ini", &word("two"));
     served.logs("the site stays as it was").await;
     assert_eq!(says(&served).await, "one");
@@ -328,7 +328,7 @@ async fn a_file_included_after_a_fault_is_still_watched() {
 }
 
 #[tokio::test]
-async fn a_broken_file_is_told_with_its_place_and_the_last_good_site_goes_on() {
+async fn deploy_51_a_broken_file_is_reported_and_the_site_stays() {
     let site = Site::new("broken");
     let mut served = site.serve(&["--reload"]).await;
     site.write("word.ini", &word("two").replace("text =", "txet ="));
@@ -346,7 +346,7 @@ async fn a_broken_file_is_told_with_its_place_and_the_last_good_site_goes_on() {
 }
 
 #[tokio::test]
-async fn at_sighup_it_is_built_anew_and_only_then() {
+async fn deploy_52_sighup_rebuilds_the_site() {
     let site = Site::new("hangup");
     let mut served = site.serve(&[]).await;
     site.write("word.ini", &word("two"));
@@ -360,7 +360,7 @@ async fn at_sighup_it_is_built_anew_and_only_then() {
 }
 
 #[tokio::test]
-async fn what_counts_after_a_restart_is_said() {
+async fn deploy_53_a_change_of_the_server_is_logged_once() {
     let site = Site::new("server");
     let mut served = site.serve(&["--reload"]).await;
     site.write(
@@ -369,10 +369,10 @@ async fn what_counts_after_a_restart_is_said() {
     );
     served.logs(BUILT).await;
     served
-        .logs("[server:main] has changed: it counts after a restart")
+        .logs("[server:main] has changed: it takes effect after a restart")
         .await;
     assert_eq!(says(&served).await, "one");
-    // It is said once, not with each change of something else.
+    // It is logged once, and not with each change of another file.
     site.write("word.ini", &word("two"));
     served.logs(BUILT).await;
     let again = served.logs("[server:main] has changed");
@@ -381,7 +381,7 @@ async fn what_counts_after_a_restart_is_said() {
 }
 
 #[tokio::test]
-async fn a_download_that_began_before_is_finished_by_the_old_site() {
+async fn deploy_48_a_download_is_finished_by_the_old_site() {
     let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = upstream.local_addr().unwrap();
     tokio::spawn(async move {

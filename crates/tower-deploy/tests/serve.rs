@@ -1,4 +1,4 @@
-//! The command `serve`, as a person and a supervisor use it.
+//! The command `serve`, as people and supervisors use it.
 
 #![cfg(all(feature = "cli", feature = "proxy", unix))]
 #![allow(
@@ -34,7 +34,7 @@ async fn serve_site() -> Served {
     Served::start(&[file.to_str().unwrap()]).await
 }
 
-/// The folder of the example.
+/// Returns the directory of the example.
 fn site() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/site")
 }
@@ -44,7 +44,7 @@ fn text(response: &Response<Bytes>) -> String {
 }
 
 #[tokio::test]
-async fn the_readmes_first_command_serves_the_site() {
+async fn deploy_55_the_first_command_of_the_readme_serves_the_site() {
     let mut served = serve_site().await;
     assert!(
         served
@@ -93,7 +93,7 @@ async fn the_readmes_first_command_serves_the_site() {
     assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(refused.headers()["allow"], "GET, HEAD, OPTIONS, PUT");
 
-    // Nobody serves there.
+    // There is no server.
     assert_eq!(
         served.ask("GET", "/python/x").await.status(),
         StatusCode::BAD_GATEWAY
@@ -111,7 +111,7 @@ async fn the_readmes_first_command_serves_the_site() {
 }
 
 #[tokio::test]
-async fn an_upload_passes_the_files_over_either_version() {
+async fn deploy_28_an_upload_passes_the_files_over_either_version() {
     let served = serve_site().await;
     let body: Bytes = (0..5_000_000_u32)
         .map(|n| (n ^ (n >> 8) ^ (n >> 16)) as u8)
@@ -131,7 +131,7 @@ async fn an_upload_passes_the_files_over_either_version() {
 }
 
 #[tokio::test]
-async fn every_response_is_a_line_in_the_log() {
+async fn deploy_55_every_response_is_a_line_in_the_log() {
     let mut served = serve_site().await;
     served.ask("GET", "/hello?password=hunter2").await;
     let line = served.logs("finished").await;
@@ -141,7 +141,7 @@ async fn every_response_is_a_line_in_the_log() {
     assert!(!line.contains("hunter2"), "{line}");
 }
 
-/// A site that passes on to a server which sends a line every tenth of a second, for so long.
+/// Serves a proxy to a server that sends `tenths` lines, one every tenth of a second.
 async fn slow(name: &str, tenths: usize, settings: &str) -> (Served, PathBuf) {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = upstream.local_addr().unwrap();
@@ -169,7 +169,7 @@ async fn slow(name: &str, tenths: usize, settings: &str) -> (Served, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_download_under_way_is_finished_after_sigterm_and_nobody_new_comes_in() {
+async fn deploy_47_a_download_finishes_and_no_client_is_new() {
     let (mut served, file) = slow("drain", 15, "").await;
     let url: http::Uri = served.url.parse().unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -186,7 +186,7 @@ async fn a_download_under_way_is_finished_after_sigterm_and_nobody_new_comes_in(
 }
 
 #[tokio::test]
-async fn a_second_sigterm_ends_at_once() {
+async fn deploy_47_a_second_sigterm_ends_at_once() {
     let (mut served, file) = slow("second", 100, "").await;
     let url: http::Uri = served.url.parse().unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -205,7 +205,7 @@ async fn a_second_sigterm_ends_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_not_finished_in_time_is_given_up() {
+async fn deploy_47_a_request_that_takes_too_long_is_dropped() {
     let (mut served, file) = slow("given-up", 100, "drain_timeout = 300ms").await;
     let url: http::Uri = served.url.parse().unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
@@ -217,7 +217,7 @@ async fn what_is_not_finished_in_time_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_client_whose_head_takes_too_long_is_dropped() {
+async fn deploy_23_a_client_with_a_slow_head_is_dropped() {
     let (served, file) = slow("head", 1, "header_timeout = 300ms").await;
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
     let (mut read, mut write) = stream.split();
@@ -247,7 +247,7 @@ async fn a_client_whose_head_takes_too_long_is_dropped() {
 }
 
 #[tokio::test]
-async fn half_close_in_a_file_keeps_clients_that_stop_sending() {
+async fn deploy_46_half_close_keeps_clients_that_stop_sending() {
     for (setting, is_complete) in [
         ("half_close = yes", true),
         ("half_close = no", false),
@@ -270,7 +270,7 @@ async fn half_close_in_a_file_keeps_clients_that_stop_sending() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_listened_on_is_said() {
+async fn deploy_54_an_address_in_use_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let file = site().join("site.ini");

@@ -56,8 +56,8 @@ impl Bound {
     /// [`PeerAddr`](crate::PeerAddr). A panic or an error of the service ends its own connection,
     /// or in HTTP/2 its own request.
     ///
-    /// Where a response has no content (HEAD, 204, 205, 304), the service's body is dropped and
-    /// never polled. Instead of a 1xx the client gets a 500, except a 101 if it asked for an
+    /// If a response has no content (HEAD, 204, 205, 304), the service's body is dropped and never
+    /// polled. Instead of a 1xx the client gets a 500, except a 101 if it asked for an
     /// upgrade. Instead of a 2xx with content to CONNECT it gets a 501. The module
     /// [`rules`](crate::rules) has all rules.
     ///

@@ -1,4 +1,4 @@
-//! Which responses have content, and what their heads state about its length.
+//! The content of responses, and the length that their heads state.
 //!
 //! hyper removes content over HTTP/1 only. Over HTTP/2 it would send it, and clients would end the
 //! stream with an error.

@@ -1,4 +1,4 @@
-//! Which requests no service gets.
+//! Requests that no service gets.
 
 use std::net::Ipv6Addr;
 

@@ -60,7 +60,8 @@ where
     bound.serve(service, shutdown).await
 }
 
-/// A server for HTTP/1 and HTTP/2: an address and limits. Without TLS, HTTP/2 needs prior knowledge.
+/// A server for HTTP/1 and HTTP/2: an address and limits. Without TLS, HTTP/2 needs prior
+/// knowledge.
 ///
 /// An upgraded connection (WebSocket) is left to the service. It counts as one of the connections
 /// and has the write timeout. No other limit applies to it.
@@ -203,9 +204,9 @@ impl Server {
         self
     }
 
-    /// Expects a header of the PROXY protocol, version 1 or 2, at the beginning of every connection,
-    /// and adds the proxies that may send one: addresses and networks, such as `10.0.0.0/8` or
-    /// `2001:db8::1`. Default: no header is expected.
+    /// Expects a header of the PROXY protocol, version 1 or 2, at the beginning of every
+    /// connection, and adds the proxies that may send one: addresses and networks, such as
+    /// `10.0.0.0/8` or `2001:db8::1`. Default: no header is expected.
     ///
     /// Requests have the [`PeerAddr`](crate::PeerAddr) from the header. In the header of a proxy's
     /// own connection, such as a health check, there is none, and requests have the proxy's
@@ -251,7 +252,7 @@ impl Server {
     /// # Errors
     ///
     /// An error if the server cannot listen on the address, or if a socket that was handed over
-    /// does not listen. It names the address or the socket, and says what to do.
+    /// does not listen. It names the address or the socket, and the remedy.
     pub async fn bind(self) -> io::Result<Bound> {
         let listeners = bind::open(&self.address).await?;
         Ok(Bound::new(listeners, self.limits, self.entry))

@@ -1,7 +1,6 @@
 use std::{error::Error, fmt};
 
-/// Why a [`Files`](crate::Files) has rejected a request: the reason of its
-/// [`Rejection`](tower_kit::Rejection).
+/// The reason of a [`Rejection`](tower_kit::Rejection) of [`Files`](crate::Files).
 ///
 /// The reason for a file that cannot be opened is its [`std::io::Error`] instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! Paths: which of them may lead to a file, and which file that is.
+//! Paths, and the files that they lead to.
 
 use std::path::{Component, Path, PathBuf};
 

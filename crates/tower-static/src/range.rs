@@ -1,4 +1,4 @@
-//! Ranges: which part of a file a request asks for (RFC 9110, section 14).
+//! Ranges: the part of a file that a request asks for (RFC 9110, section 14).
 
 use std::ops::Range;
 

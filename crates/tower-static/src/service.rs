@@ -1,4 +1,4 @@
-//! The story of one request.
+//! The service, from a request to its response.
 
 use std::{
     convert::Infallible,

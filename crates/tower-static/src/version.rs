@@ -21,8 +21,8 @@ use crate::{
 /// The size in bytes of the largest file whose tag is a hash of its content.
 const HASHED: u64 = 1 << 20;
 
-/// The number of bytes of a file that are in memory at once, and the size of the largest file that is hashed on
-/// the thread of a request.
+/// The number of bytes of a file that are in memory at once, and the size of the largest file that
+/// is hashed on the thread of a request.
 const CHUNK: u64 = 64 << 10;
 
 /// The beginning of 1990. An earlier modification time was set by a build, because the web is not

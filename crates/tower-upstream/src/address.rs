@@ -1,4 +1,4 @@
-//! Where the upstream is, and which target it gets.
+//! The address of the upstream, and the target that it gets.
 
 use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
 

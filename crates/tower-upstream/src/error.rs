@@ -1,4 +1,4 @@
-//! Why an upstream has no response, and what the client gets.
+//! The reasons why an upstream has no response, and the responses to the client.
 
 use std::{error::Error, fmt};
 
@@ -14,8 +14,8 @@ use tower_kit::{Preferences, Rejection};
 /// Any error.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why an [`Upstream`](crate::Upstream) has responded itself: the reason of its
-/// [`Rejection`](tower_kit::Rejection).
+/// The reason of a [`Rejection`](tower_kit::Rejection) that an [`Upstream`](crate::Upstream) has
+/// responded with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpstreamError {

@@ -1,4 +1,4 @@
-//! The story of one request.
+//! The service, from a request to its response.
 
 use std::{
     convert::Infallible,
@@ -81,7 +81,7 @@ impl Options {
         if headers::is_coded(&parts.headers) {
             return Err(UpstreamError::UnknownCoding);
         }
-        // DIFFERENCE: Paste answers 400.
+        // DIFFERENCE: Paste responds with 400.
         if let Some(methods) = &self.methods
             && !methods.list.contains(&parts.method)
         {

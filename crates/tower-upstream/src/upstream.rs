@@ -13,7 +13,7 @@ use crate::{
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
 ///
 /// It speaks HTTP/1.1 to the upstream, over connections that are kept, and streams both ways. It
-/// responds with the upstream's response. Where there is none, it responds with a
+/// responds with the upstream's response. If there is none, it responds with a
 /// [`Rejection`](tower_kit::Rejection) whose reason is an [`UpstreamError`](crate::UpstreamError).
 ///
 /// A clone is one reference count and shares the connections. It is called within a tokio runtime.

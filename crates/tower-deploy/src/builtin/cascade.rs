@@ -1,5 +1,5 @@
-//! `egg:tower#cascade`: Paste's cascade, as a composite, and as a filter, whose last app is the one
-//! that it wraps.
+//! `egg:tower#cascade`: a cascade as a composite, and as a filter whose last app is the one that it
+//! wraps.
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ struct Cascade {
     x_cascade_header: bool,
 }
 
-/// A number that is not checked yet, so that an invalid status has an error of its own.
+/// A number that may not be a status, which then is an error with its position.
 #[derive(Deserialize, Serialize)]
 struct StatusNumber(u16);
 
@@ -46,7 +46,7 @@ const OPTIONS: [&str; 4] = [
     "x_cascade_header",
 ];
 
-/// Returns the apps in their order: `app2` comes before `app10`.
+/// Returns the names of the apps in order: `app2` comes before `app10`.
 // DIFFERENCE: Paste sorts these keys as strings.
 pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<Named>, Error> {
     let mut named = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<
             let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
             let help = misspelt_in_any(key).unwrap_or_else(|| {
                 let options = OPTIONS.join(", ");
-                format!("apps are app1, app2, …; besides there is {options}")
+                format!("apps are app1, app2, …; the other settings are {options}")
             });
             return Err(error.at(value.key_place.as_ref()).help(help));
         }
@@ -66,7 +66,7 @@ pub(super) fn names(_: &Settings, local: &Settings, _: &Read<'_>) -> Result<Vec<
     Ok(named)
 }
 
-/// Returns a key in pieces that compare as people count, with digits as numbers.
+/// Returns a key in pieces that compare as people count: digits as numbers.
 fn natural(key: &str) -> Vec<(&str, usize, &str)> {
     let mut pieces = Vec::new();
     let mut rest = key;
@@ -123,12 +123,12 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
     let mut statuses = Vec::new();
     for StatusNumber(number) in options.catch {
         let status = StatusCode::from_u16(number).ok();
-        // As Paste, which has an exception for each of these.
+        // Paste has an exception for each of these.
         let status = status.filter(|status| (300..600).contains(&status.as_u16()));
         statuses.push(status.ok_or_else(|| {
             wrong(
-                format!("{number} is no status that an app could pass on with"),
-                "write statuses from 300 to 599, parted by spaces",
+                format!("{number} is not a status on which a cascade falls through"),
+                "write statuses from 300 to 599, separated by spaces",
             )
         })?);
     }
@@ -136,8 +136,8 @@ fn cascade(local: &Settings, apps: Vec<App>) -> Result<App, Error> {
     let mut named = statuses.iter().filter(|status| auth.contains(status));
     if let Some(status) = named.next().filter(|_| !options.allow_auth_statuses) {
         return Err(wrong(
-            format!("an app that responds with {status} has refused the request"),
-            "with 401 or 403 in it, say allow_auth_statuses = true, and see that each app asks for \
+            format!("an app that responds with {status} has rejected the request"),
+            "to catch 401 or 403, set allow_auth_statuses = true, and make each app check credentials \
              itself",
         ));
     }
@@ -159,13 +159,13 @@ mod tests {
     use super::{Cascade, natural};
 
     #[test]
-    fn the_replay_limit_is_that_of_the_readme() {
-        assert!(include_str!("../../README.md").contains("(`replay_limit` = 64 KiB)"));
+    fn deploy_21_the_replay_limit_is_documented() {
+        assert!(include_str!("../builtins.md").contains("(`replay_limit` = 64 KiB)"));
         assert_eq!(Cascade::default().replay_limit.bytes(), 65_536);
     }
 
     #[test]
-    fn keys_are_in_the_order_in_which_people_count() {
+    fn deploy_28_keys_are_in_the_order_in_which_people_count() {
         let mut keys = [
             "app10", "app2", "app", "app1b", "app01", "app1", "apple", "app2.10", "app2.9",
         ];

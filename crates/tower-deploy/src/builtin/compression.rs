@@ -1,4 +1,4 @@
-//! `egg:tower#compression`: gzip, for clients that take it.
+//! `egg:tower#compression`: gzip for clients that accept it.
 
 use std::{
     convert::Infallible,
@@ -28,7 +28,7 @@ use tower_kit::{
 
 use crate::{App, Body, Filter, Settings};
 
-/// In bytes. For less, gzip's own head and end cost more than it saves.
+/// The least bytes that are compressed. For less, gzip's own head and end cost more than it saves.
 const SMALLEST: u64 = 32;
 
 /// The end of a compressed form's tag, by whether the app's own tag is weak.
@@ -80,7 +80,8 @@ async fn compressed(app: App, mut request: Request<Body>) -> Response<Body> {
     }
 }
 
-/// Returns whether gzip is taken, and is as welcome as no coding (RFC 9110, section 12.5.3).
+/// Returns whether gzip is accepted and not less preferred than no coding (RFC 9110, section
+/// 12.5.3).
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut identity, mut any) = (None, None, None);
     for member in tokens(headers, &ACCEPT_ENCODING) {
@@ -114,7 +115,7 @@ fn weight_of(parameter: &[u8]) -> Option<Option<f32>> {
     Some(weight.filter(|weight| *weight <= 1.0))
 }
 
-/// Returns whether the form of a response depends on what the client accepts.
+/// Returns whether the form of a response depends on `Accept-Encoding`.
 fn varies(method: &Method, response: &Response<Body>) -> bool {
     let headers = response.headers();
     let status = response.status();
@@ -159,7 +160,7 @@ fn describe(headers: &mut HeaderMap, method: &Method) {
     adapt_headers(headers, None, None);
     let etag = match *method {
         Method::GET | Method::HEAD => marked,
-        // It is the tag of the changed resource, and not of this body.
+        // The tag is that of the changed resource, and not of this body.
         _ => etag,
     };
     for (name, value) in [(ETAG, etag), (LAST_MODIFIED, last_modified)] {
@@ -244,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_for_clients_that_take_it() {
+    fn deploy_40_gzip_is_for_clients_that_take_it() {
         let table: [(&[&str], bool, &str); 25] = [
             (&[], false, "nothing is said"),
             (&[""], false, "no coding"),
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_marked_and_found_again() {
+    fn deploy_43_a_tag_is_marked_and_found_again() {
         for (text, marked) in [
             ("\"a\"", "W/\"a~gzip\""),
             ("W/\"a\"", "W/\"a~wgzip\""),
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_app_finds_its_own_tags() {
+    fn deploy_43_the_app_finds_its_own_tags() {
         let mut headers = HeaderMap::new();
         for line in ["\"a\", W/\"b~gzip\"", "W/\"c~wgzip\"", "x"] {
             headers.append(IF_NONE_MATCH, HeaderValue::from_static(line));

@@ -12,7 +12,8 @@ pub(super) struct Static {
     document_root: PathBuf,
     /// In seconds.
     cache_max_age: Option<u64>,
-    /// The charset of text files; `none` names none. By default, UTF-8 is named for files in UTF-8.
+    /// The charset of text files; `none` names none. By default, UTF-8 is named for files in
+    /// UTF-8.
     charset: Option<String>,
     #[serde(default)]
     dotfiles: bool,

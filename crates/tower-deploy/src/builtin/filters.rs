@@ -20,11 +20,11 @@ use crate::{
     named::Named,
 };
 
-/// `egg:tower#environ`: every setting is a value by name, for all requests.
+/// Makes `egg:tower#environ`: every setting is a value by name, for all requests.
 pub(super) fn environ(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
     let mut layers = Vec::new();
     for (name, value) in local.iter() {
-        // A secret is shown in no trace and on no page.
+        // A secret is not shown in a trace or on a page.
         let key = match value.is_secret || is_secret(name) {
             true => Key::<String>::parse_secret(name),
             false => Key::parse(name),
@@ -41,7 +41,7 @@ pub(super) fn environ(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<F
     }))
 }
 
-/// Quotes keep the spaces at the ends of a value, which an INI file does not.
+/// Removes the quotes that keep spaces at the ends of a value. An INI file does not keep them.
 fn unquoted(value: &str) -> String {
     let inner = value
         .strip_prefix('"')
@@ -54,7 +54,7 @@ pub(super) struct Mount {
     path: String,
 }
 
-/// `egg:tower#mount`
+/// Makes `egg:tower#mount`.
 pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, Error> {
     let layer = MountLayer::new(&settings.path).map_err(|error| Error::setting("path", error))?;
     Ok(Filter::new(layer))
@@ -65,7 +65,7 @@ pub(super) fn mount(_: &Settings, settings: Mount) -> Result<Filter, Error> {
 pub(super) struct Origin {
     trusted: Vec<String>,
     trusted_without_address: bool,
-    x_forwarded: Vec<Said>,
+    x_forwarded: Vec<Forwarding>,
     only_forwarded: bool,
     only_x_forwarded: bool,
     hosts: Option<Vec<String>>,
@@ -74,26 +74,26 @@ pub(super) struct Origin {
     prefix: Option<String>,
 }
 
-/// Which X-Forwarded headers the proxies set besides -For and -Proto.
+/// An X-Forwarded header that the proxies set besides -For and -Proto.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Said {
+enum Forwarding {
     Host,
     Port,
     Prefix,
 }
 
-impl From<Said> for XForwarded {
-    fn from(said: Said) -> Self {
-        match said {
-            Said::Host => Self::Host,
-            Said::Port => Self::Port,
-            Said::Prefix => Self::Prefix,
+impl From<Forwarding> for XForwarded {
+    fn from(header: Forwarding) -> Self {
+        match header {
+            Forwarding::Host => Self::Host,
+            Forwarding::Port => Self::Port,
+            Forwarding::Prefix => Self::Prefix,
         }
     }
 }
 
-/// `egg:tower#origin`
+/// Makes `egg:tower#origin`.
 pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, Error> {
     let mut layer = OriginLayer::new()
         .trusted(settings.trusted)
@@ -149,9 +149,9 @@ fn loopback() -> Vec<String> {
     ["127.0.0.0/8", "::1"].map(str::to_owned).into()
 }
 
-/// `egg:PasteDeploy#prefix`: the prefix at which the proxy in front serves this app. It is stripped
-/// from the path if the proxy leaves it there.
-// DIFFERENCE: PasteDeploy believes the X-Forwarded headers of every peer, this only those of
+/// Makes `egg:PasteDeploy#prefix`: the prefix below which a proxy serves this app. If the proxy
+/// leaves it on the path, it is stripped here.
+// DIFFERENCE: PasteDeploy believes the X-Forwarded headers of every peer, and this only those of
 // `trusted`.
 pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filter, Error> {
     let mut layer = OriginLayer::new()
@@ -167,17 +167,17 @@ pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filt
         return Ok(Filter::new(layer));
     }
     let mount = MountLayer::new(&prefix).map_err(|error| Error::setting("prefix", error))?;
-    let taken_off = layer.clone().prefix(&prefix);
-    let taken_off = taken_off.map_err(|error| Error::setting("prefix", error))?;
+    let stripped = layer.clone().prefix(&prefix);
+    let stripped = stripped.map_err(|error| Error::setting("prefix", error))?;
     Ok(Filter::from_fn(move |app: App| {
         let left = App::new(layer.layer(mount.layer(app.clone())));
-        let taken_off = App::new(taken_off.layer(app));
+        let stripped = App::new(stripped.layer(app));
         Ok::<_, Infallible>(App::new(tower::service_fn(
             move |request: http::Request<Body>| {
                 let mut app = if is_below(request.uri().path(), &prefix) {
                     left.clone()
                 } else {
-                    taken_off.clone()
+                    stripped.clone()
                 };
                 app.call(request)
             },
@@ -185,7 +185,7 @@ pub(super) fn script_prefix(_: &Settings, settings: ScriptPrefix) -> Result<Filt
     }))
 }
 
-/// Returns whether a path is below a prefix, as a mount compares them: decoded segments.
+/// Compares like a mount: segment by segment, each decoded.
 fn is_below(path: &str, prefix: &str) -> bool {
     let decoded = |segment| {
         percent_decode_str(segment)
@@ -211,7 +211,7 @@ fn plain() -> Vec<String> {
     vec!["text/plain".to_owned()]
 }
 
-/// `egg:tower#prefix`: before every line of text.
+/// Makes `egg:tower#prefix`, which prepends a prefix to every line of a text.
 pub(super) fn prefix(_: &Settings, settings: Prefix) -> Result<Filter, Error> {
     let prefix = unquoted(&settings.prefix);
     let mut layer = match settings.chunks {
@@ -241,7 +241,7 @@ fn html() -> Vec<String> {
     vec!["text/html".to_owned()]
 }
 
-/// `egg:tower#replace`: replaces one string by another.
+/// Makes `egg:tower#replace`, which replaces a string by another.
 pub(super) fn replace(_: &Settings, settings: Replacement) -> Result<Filter, Error> {
     let pair = [(unquoted(&settings.replace), unquoted(&settings.with))];
     let replace = match settings.ignoring_case {
@@ -268,10 +268,10 @@ pub(super) struct Exception {
     append_traceback: bool,
 }
 
-/// `egg:tower#exception`: each panic and each error is one incident, which goes to `tracing`.
+/// Makes `egg:tower#exception`: a failure is one incident, which is reported to `tracing`.
 pub(super) fn exception(_: &Settings, settings: Exception) -> Result<Filter, Error> {
     if settings.append_traceback && !settings.debug {
-        let error = Error::setting("append_traceback", "it shows something with `debug` only");
+        let error = Error::setting("append_traceback", "it has an effect only with `debug`");
         return Err(error.help("take it out, or set `debug = yes`"));
     }
     install_panic_hook();
@@ -302,7 +302,7 @@ pub(super) struct Hooks {
     skip_after_on_abort: bool,
 }
 
-/// The hooks, in order.
+/// Returns the names of the hooks, in order.
 pub(super) fn hook_names(
     _: &Settings,
     local: &Settings,
@@ -316,7 +316,7 @@ pub(super) fn hook_names(
     Ok(named.collect())
 }
 
-/// `egg:tower#hooks`
+/// Makes `egg:tower#hooks`.
 pub(super) fn hooks(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<Filter, Error> {
     let settings: Hooks = from_settings(local)?;
     if settings.hooks.is_empty() {
@@ -336,7 +336,7 @@ pub(super) fn hooks(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
     }))
 }
 
-/// `egg:tower#lint`: reports broken contracts to `tracing`, for development.
+/// Makes `egg:tower#lint`, which reports violations of a contract to `tracing`, for development.
 pub(super) fn lint(_: &Settings, (): ()) -> Result<Filter, Infallible> {
     let layer = LintLayer::new().report(|violation| tracing::error!("{violation}"));
     Ok(Filter::new(layer))

@@ -9,8 +9,8 @@ use tower_hooks::Hook;
 
 use crate::Settings;
 
-/// `egg:tower#server-timing`: the time until the app had a head, in the header `Server-Timing`
-/// (W3C), which browsers show.
+/// `egg:tower#server-timing`: the time until the head of the response, in the header
+/// `Server-Timing` (W3C), which browsers show.
 pub(super) struct ServerTiming;
 
 pub(super) fn server_timing(_: &Settings, (): ()) -> Result<ServerTiming, Infallible> {

@@ -24,18 +24,18 @@ use tracing::{Level, Span, field};
 
 use crate::{App, Error, ErrorKind, Filter, Parts, Settings, Size, de::some_time};
 
-/// `egg:tower#trace`: a line of `tracing` for each response.
+/// Makes `egg:tower#trace`: a line of `tracing` for each response.
 pub(super) fn trace(_: &Settings, (): ()) -> Result<Filter, Infallible> {
     Ok(Filter::from_fn(|app| Ok::<_, Infallible>(access_log(app))))
 }
 
-/// Logs the method, the target, the status and the time of each request.
+/// Logs the method, the path, the status and the time of each response.
 pub(crate) fn access_log(app: App) -> App {
     let span = |request: &Request<_>| {
         tracing::info_span!(
             "request",
             method = %request.method(),
-            // Without the query, which may have secrets in it, and without control characters.
+            // The query may have secrets in it. Control characters could change a terminal.
             path = %utf8_percent_encode(request.uri().path(), CONTROLS),
         )
     };
@@ -74,7 +74,7 @@ fn log<B>(response: &Response<B>, latency: Duration, span: &Span) {
     }
 }
 
-/// As `ServerErrorsAsFailures` of tower-http, with the status of a rejection.
+/// Classifies like `ServerErrorsAsFailures` of tower-http, by the status of a rejection.
 #[derive(Clone)]
 struct Failures;
 
@@ -106,12 +106,12 @@ pub(super) struct Timeout {
     status: u16,
 }
 
-/// Not 408, which says that the client was slow, and lets browsers ask again.
+/// Returns 503. A 408 means that the client was slow, and lets browsers send the request again.
 fn unavailable() -> u16 {
     503
 }
 
-/// `egg:tower#timeout`: the longest time until an app has the head of its response.
+/// Makes `egg:tower#timeout`, which limits the time until the head of a response.
 pub(super) fn timeout(_: &Settings, settings: Timeout) -> Result<Filter, Error> {
     let status = StatusCode::from_u16(settings.status).ok();
     let status = status.filter(|status| status.is_client_error() || status.is_server_error());
@@ -130,7 +130,7 @@ pub(super) struct BodyLimit {
     limit: Size,
 }
 
-/// `egg:tower#body-limit`: how large a request's body may be.
+/// Makes `egg:tower#body-limit`, which limits the size of a request's body.
 pub(super) fn body_limit(_: &Settings, settings: BodyLimit) -> Result<Filter, Error> {
     let limit =
         usize::try_from(settings.limit.bytes()).map_err(|error| Error::setting("limit", error))?;
@@ -151,7 +151,8 @@ impl Default for RequestId {
     }
 }
 
-/// `egg:tower#request-id`: the request's own id, or a new one, for the app and in the response.
+/// Makes `egg:tower#request-id`: the request's own id, or a new one, for the app and in the
+/// response.
 pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, Error> {
     let header = HeaderName::try_from(&settings.header).map_err(|_| {
         let message = format!("`{}` is not a header's name", settings.header);
@@ -165,7 +166,7 @@ pub(super) fn request_id(_: &Settings, settings: RequestId) -> Result<Filter, Er
 
 #[derive(Deserialize, Serialize)]
 pub(super) struct Cors {
-    /// `*` is every origin.
+    /// The origins; `*` is every origin.
     origins: Vec<String>,
     #[serde(default)]
     methods: Vec<String>,
@@ -178,7 +179,7 @@ pub(super) struct Cors {
     max_age: Option<Duration>,
 }
 
-/// `egg:tower#cors`
+/// Makes `egg:tower#cors`.
 pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, Error> {
     let is_any = |words: &[String]| words.iter().any(|word| word == "*");
     if settings.credentials
@@ -193,7 +194,7 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, Error> {
     {
         let message = "with credentials nothing can be `*` (Fetch, section 3.3.5)";
         let error = Error::setting("credentials", message);
-        return Err(error.help("name what is meant"));
+        return Err(error.help("name the values"));
     }
     let origins = match is_any(&settings.origins) {
         true => AllowOrigin::any(),
@@ -231,7 +232,8 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-/// Returns an origin. It must be written as browsers write it (RFC 6454, section 6.2).
+/// Reads an origin as browsers write it (RFC 6454, section 6.2). In another form it would match no
+/// browser's.
 fn origin(text: &String) -> Result<HeaderValue, Error> {
     let rest = text.split_once("://").map(|(_, rest)| rest);
     let is_origin = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#']));
@@ -239,7 +241,7 @@ fn origin(text: &String) -> Result<HeaderValue, Error> {
     let value = HeaderValue::try_from(text).ok();
     let value = value.filter(|_| text == "null" || (is_origin && is_lower));
     value.ok_or_else(|| {
-        let message = format!("`{text}` is no origin");
+        let message = format!("`{text}` is not an origin");
         let error = Error::setting("origins", message);
         error.help("write origins such as https://example.org or http://localhost:3000")
     })
@@ -249,7 +251,7 @@ fn method(text: &String) -> Result<Method, Error> {
     let is_shouted = !text.contains(|c: char| c.is_lowercase());
     let method = text.parse().ok().filter(|_| is_shouted);
     method.ok_or_else(|| {
-        let message = format!("`{text}` is no method, such as GET");
+        let message = format!("`{text}` is not a method, such as GET");
         Error::setting("methods", message)
     })
 }
@@ -262,7 +264,7 @@ fn header_names(words: &[String], key: &str) -> Result<Vec<HeaderName>, Error> {
     words.iter().map(read).collect()
 }
 
-/// Headers that break a message if they are wrong.
+/// The headers that frame a message. With a wrong one the message is broken.
 const FRAMING: [&str; 7] = [
     "connection",
     "content-length",
@@ -273,7 +275,7 @@ const FRAMING: [&str; 7] = [
     "upgrade",
 ];
 
-/// `egg:tower#set-header`: every setting is a header of the response.
+/// Makes `egg:tower#set-header`: every setting is a header of the response.
 pub(super) fn set_header(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
     let mut layers = Vec::new();
     let mut keeps = false;
@@ -292,10 +294,10 @@ pub(super) fn set_header(_: &Settings, local: &Settings, _: &Parts<'_>) -> Resul
         }
         let name = HeaderName::try_from(key);
         let name =
-            name.map_err(|_| wrong("it is no header's name", "write Header-Name = value"))?;
+            name.map_err(|_| wrong("it is not a header's name", "write Header-Name = value"))?;
         if FRAMING.contains(&name.as_str()) {
             return Err(wrong(
-                "it says how a message ends, which the server knows",
+                "it frames the message, and the server sets it",
                 "take it out",
             ));
         }

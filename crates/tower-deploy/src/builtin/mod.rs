@@ -27,8 +27,8 @@ use crate::{
 };
 
 impl Registry {
-    /// Returns a registry with the built-in factories: `egg:tower#…`, and those that files of Paste
-    /// and PasteDeploy name.
+    /// Returns a registry with the built-in factories, which [`builtins`](crate::builtins) lists:
+    /// `egg:tower#…`, and those that files of Paste and PasteDeploy name.
     #[must_use]
     #[track_caller]
     pub fn standard() -> Self {

@@ -1,7 +1,7 @@
 //! `egg:tower#proxy`: passes requests on to another HTTP server, by TCP or through a Unix socket.
 //!
-//! It is Paste's `make_proxy`, with its names of settings. Each value reads itself, so that an error
-//! is reported at its own place in the file.
+//! The names of its settings are those of Paste's `make_proxy`. Each value reads itself, so that an
+//! error is reported at its own position in the file.
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{App, Settings, de::some_time};
 pub(super) struct Proxy {
     #[serde(skip_serializing)]
     address: Parsed<ProxyAddress>,
-    /// All, if there are none.
+    /// The allowed methods; none means all.
     #[serde(default, skip_serializing)]
     allowed_request_methods: Vec<Parsed<AllowedMethod>>,
     #[serde(default, skip_serializing)]

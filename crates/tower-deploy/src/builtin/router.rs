@@ -1,5 +1,5 @@
-//! `egg:tower#router` and `egg:tower#dispatch`: routes to apps, as an app, and as a filter, where
-//! other requests fall through.
+//! `egg:tower#router` and `egg:tower#dispatch`: routes to apps, as an app, and as a filter that
+//! falls through to the app that it wraps.
 
 use tower_dispatch::{Dispatch, DispatchLayer};
 use tower_hooks::HooksLayer;
@@ -17,7 +17,7 @@ pub(super) fn names(_: &Settings, local: &Settings, read: &Read<'_>) -> Result<V
         let error = Error::new(ErrorKind::Settings, "the key is not known").key(key);
         let error = error.at(value.key_place.as_ref());
         let help = misspelt_in_any(key);
-        return Err(error.help(help.unwrap_or_else(|| "there is urlpatterns, json".to_owned())));
+        return Err(error.help(help.unwrap_or_else(|| "known: urlpatterns, json".to_owned())));
     }
     Ok(Routes::read(local, read)?.named())
 }
@@ -34,7 +34,7 @@ fn dispatch(local: &Settings, parts: &Parts<'_>) -> Result<Dispatch<App>, Error>
     let routes = Routes::read(local, &|path| parts.files().read(path))?;
     let apps = parts.apps().collect::<Result<Vec<_>, _>>()?;
     let hooks = parts.hooks().collect::<Result<Vec<_>, _>>()?;
-    // A hook sees the route that was matched, as link.wsgi's middleware sees the handler.
+    // A hook sees the route that matched, as link.wsgi's middleware sees the handler.
     let hooked = HooksLayer::new().skip_after_on_abort();
     let hooked = hooks.iter().cloned().fold(hooked, HooksLayer::hook);
     let apps: Vec<App> = match hooks.is_empty() {
@@ -63,8 +63,8 @@ fn dispatch(local: &Settings, parts: &Parts<'_>) -> Result<Dispatch<App>, Error>
         builder = builder.first_path_match_decides();
     }
     let dispatch = builder.build().map_err(|error| {
-        let error =
-            Error::new(ErrorKind::Settings, "the routes make no table").caused_by(error.into());
+        let error = Error::new(ErrorKind::Settings, "the routes cannot be compiled")
+            .caused_by(error.into());
         let key = [URLPATTERNS, JSON]
             .into_iter()
             .find(|key| local.get(key).is_some());

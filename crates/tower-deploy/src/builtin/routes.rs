@@ -1,4 +1,4 @@
-//! What a router's settings say: routes in an INI file, or link.wsgi's JSON file.
+//! The routes of a router: lines in an INI file, or link.wsgi's JSON file.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,14 +25,14 @@ pub(super) const JSON: &str = "json";
 
 /// A line of `urlpatterns`, or a method of a pattern in JSON.
 pub(super) struct Route {
-    /// All, if it has none.
+    /// The methods; none means all.
     pub(super) methods: Vec<Method>,
     pub(super) pattern: Pattern,
-    /// The number of its app.
+    /// The index of its app.
     pub(super) app: usize,
 }
 
-/// What is written, before it is compiled.
+/// A route as it is written, before it is compiled.
 struct Written {
     methods: Vec<(String, Option<Place>)>,
     pattern: (String, Option<Place>),
@@ -41,9 +41,9 @@ struct Written {
 
 pub(super) struct Routes {
     written: Vec<Written>,
-    /// Those of JSON's `middlewares`.
+    /// The hooks in JSON's `middlewares`.
     middlewares: Vec<Named>,
-    /// link.wsgi's way: the first pattern that matches decides.
+    /// Whether the first pattern that matches decides, as in link.wsgi.
     pub(super) first_path_match_decides: bool,
 }
 
@@ -55,7 +55,7 @@ impl Routes {
                 Self::of_json(file).and_then(|path| Json::read(&path, file, read))
             }
             (Some(_), Some(json)) => {
-                let error = Error::new(ErrorKind::Settings, "its routes are there twice");
+                let error = Error::new(ErrorKind::Settings, "its routes are set twice");
                 let error = error.key(JSON).at(json.key_place.as_ref());
                 Err(error.help("take out `urlpatterns` or `json`"))
             }
@@ -66,7 +66,7 @@ impl Routes {
         }
     }
 
-    /// `[METHOD[,METHOD…]] PATTERN APP`, a line each.
+    /// Reads `[METHOD[,METHOD…]] PATTERN APP`, a line for each route.
     fn of_lines(value: &Value) -> Result<Self, Error> {
         let mut written = Vec::new();
         for (number, line) in value.text().lines().enumerate() {
@@ -82,7 +82,7 @@ impl Routes {
             };
             let parts = rest.rsplit_once(char::is_whitespace);
             let Some((pattern, app)) = parts.filter(|(pattern, _)| is_pattern(pattern)) else {
-                let message = format!("`{line}` is no route");
+                let message = format!("`{line}` is not a route");
                 let error = Error::new(ErrorKind::Settings, message).key(URLPATTERNS);
                 return Err(error.at(place.as_ref()).help(
                     "write METHOD[,METHOD…] PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^",
@@ -119,14 +119,17 @@ impl Routes {
         }
         let file = value.place().map(Place::file);
         let Some(folder) = file.and_then(|file| file.parent()) else {
-            let message = format!("`{}` is relative, and nothing says to what", path.display());
+            let message = format!(
+                "`{}` is relative, and its directory is not known",
+                path.display()
+            );
             let error = Error::new(ErrorKind::RelativeWithoutBase, message).key(JSON);
-            return Err(error.help("write the whole path"));
+            return Err(error.help("write the absolute path"));
         };
         Ok(folder.join(path))
     }
 
-    /// The apps, each once, however many routes lead to it, and the middlewares.
+    /// Returns the apps, each once even if several routes lead to it, and the middlewares.
     pub(super) fn named(self) -> Vec<Named> {
         let mut apps: IndexMap<String, Named> = IndexMap::new();
         for Written { named, .. } in self.written {
@@ -153,10 +156,10 @@ impl Routes {
                 let is_shouted = !method.contains(|c: char| c.is_lowercase());
                 let read = Method::from_bytes(method.as_bytes());
                 methods.push(read.ok().filter(|_| is_shouted).ok_or_else(|| {
-                    let message = format!("`{method}` is no method");
+                    let message = format!("`{method}` is not a method");
                     let error = Error::new(ErrorKind::Settings, message);
                     let help =
-                        "methods are upper case, as GET, and parted by commas without spaces; * is all of them";
+                        "methods are upper case, as GET, and separated by commas without spaces; * is all methods";
                     error.key(key).at(place.as_ref()).help(help)
                 })?);
             }
@@ -168,7 +171,7 @@ impl Routes {
                 let error = Error::new(ErrorKind::Settings, error.to_string()).key(key);
                 error
                     .at(place.as_ref())
-                    .help("see tower-dispatch for what patterns can be")
+                    .help("tower-dispatch documents the syntax of patterns")
             })?;
             routes.push(Route {
                 methods,
@@ -214,7 +217,7 @@ impl Routes {
             });
             let covering: Vec<_> = covering.collect();
             let help = match &covering[..] {
-                [] => "no path is like its pattern".to_owned(),
+                [] => "no path matches its pattern".to_owned(),
                 [one] => format!("{one} takes them all before: write this one above it"),
                 several => {
                     let several = several.join(" and ");
@@ -226,7 +229,7 @@ impl Routes {
         doubts
     }
 
-    /// A regex matches the beginning of a path, as Python's `re.match`.
+    /// Compiles a pattern. A regex matches the start of a path, as Python's `re.match`.
     fn pattern(&self, pattern: &str) -> Result<Pattern, PatternError> {
         if pattern.starts_with('^') || self.first_path_match_decides {
             return Pattern::regex_prefix(pattern);
@@ -235,7 +238,7 @@ impl Routes {
     }
 }
 
-/// `{"ROUTER": {"urlpatterns": {PATTERN: {METHOD: NAME}}, "middlewares": [NAME]}}`
+/// A JSON file: `{"ROUTER": {"urlpatterns": {PATTERN: {METHOD: NAME}}, "middlewares": [NAME]}}`.
 struct Json {
     source: Arc<Source>,
 }
@@ -247,7 +250,7 @@ struct Whole<'a> {
     router: Router<'a>,
 }
 
-/// Values as they are written, so that their places are known.
+/// Values as they are written, so that their positions are known.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Router<'a> {
@@ -297,12 +300,12 @@ impl Json {
         })
     }
 
-    /// A part of the text that begins at this offset.
+    /// Parses a part of the text that begins at the offset.
     fn parse<'a, T: Deserialize<'a>>(&self, part: &'a str, offset: usize) -> Result<T, Error> {
         serde_json::from_str(part).map_err(|error| {
             let lines = part.split_inclusive('\n').take(error.line().saturating_sub(1));
             let before = offset + lines.map(str::len).sum::<usize>();
-            // Serde's column is the number of the last byte that it has read.
+            // Serde's column counts the bytes up to the last one that it has read.
             let at = before + error.column().saturating_sub(1);
             let message = error.to_string();
             let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
@@ -312,7 +315,7 @@ impl Json {
         })
     }
 
-    /// The character at a byte.
+    /// Returns the position of the character at a byte.
     fn place(&self, at: usize) -> Place {
         let text = &self.source.text;
         let is_start = |at: &usize| text.is_char_boundary(*at);
@@ -321,12 +324,12 @@ impl Json {
         Place::new(&self.source, at..end)
     }
 
-    /// What serde borrows is a part of the text.
+    /// Returns the offset of a value. Serde borrows values from the text.
     fn offset(&self, value: &RawValue) -> usize {
         value.get().as_ptr() as usize - self.source.text.as_ptr() as usize
     }
 
-    /// The key of a value: the string before the colon before it.
+    /// Returns the position of a value's key: the string before the colon before it.
     fn key_place(&self, value: &RawValue) -> Place {
         let before = self.source.text[..self.offset(value)].trim_end();
         let before = before.strip_suffix(':').unwrap_or(before).trim_end();
@@ -340,16 +343,16 @@ impl Json {
         Place::new(&self.source, start.unwrap_or(0)..before.len())
     }
 
-    /// A dotted name, which is looked up in the registry as it stands.
+    /// Reads a dotted name, which is looked up in the registry as it is.
     fn named(&self, role: Role, label: String, value: &RawValue) -> Result<Named, Error> {
         let at = self.offset(value);
         let place = Place::new(&self.source, at..at + value.get().len());
         let name: String = serde_json::from_str(value.get()).map_err(|_| {
-            let error = Error::new(ErrorKind::Json, "it is no name").at(Some(&place));
+            let error = Error::new(ErrorKind::Json, "it is not a name").at(Some(&place));
             error
                 .help("write the name, as \"package.module.name\", that the program has registered")
         })?;
-        // Nothing that is written here leads to another file.
+        // No name in this file leads to another file.
         let scheme = if name.contains(':') { "call" } else { "egg" };
         Ok(Named {
             role,
@@ -371,7 +374,7 @@ fn misspelt(word: &str) -> Option<&'static str> {
     meant.find(|method| strsim::osa_distance(word, method) == 1)
 }
 
-/// The last word of a line.
+/// Returns the position of the last word of a line.
 fn last(line: Place, word: &str) -> Place {
     let end = line.span.end;
     match line.source.text[line.span.clone()].ends_with(word) {
@@ -384,9 +387,9 @@ fn last(line: Place, word: &str) -> Place {
 mod tests {
     use super::misspelt;
 
-    /// Each method is written out here, so that none can be lost in the code.
+    /// The test names each method, so that none can be lost in the code.
     #[test]
-    fn a_method_with_one_letter_wrong_is_seen() {
+    fn deploy_60_a_method_with_one_wrong_letter_is_noticed() {
         for method in [
             "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT",
         ] {

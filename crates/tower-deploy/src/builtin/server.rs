@@ -1,4 +1,4 @@
-//! `egg:tower#http`, and `egg:Paste#http` with what Paste's files say to it.
+//! `egg:tower#http`, and `egg:Paste#http` with the settings of Paste's files.
 
 use std::{net::Ipv6Addr, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct Http {
     host: Option<String>,
     port: Option<u16>,
-    /// Instead of a host and a port.
+    /// The address, instead of a host and a port.
     bind: Option<String>,
     header_timeout: Duration,
     body_timeout: Duration,
@@ -68,7 +68,7 @@ impl Default for Http {
 const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8080;
 
-/// Returns the effective values, without those settings that say how Paste's server works inside.
+/// Returns the effective values, without the settings of Paste's threads and protocol.
 pub(super) fn effective(local: &Settings) -> Effective {
     effective_on(PORT, local)
 }
@@ -152,7 +152,7 @@ pub(super) fn made(local: &Settings, port: u16) -> Result<Made, Error> {
             parsed("host", address)?
         }
     };
-    // With no time at all no client would be served.
+    // With a time of 0 no client would be served.
     let times = [
         ("header_timeout", settings.header_timeout),
         ("body_timeout", settings.body_timeout),
@@ -192,7 +192,7 @@ pub(super) fn made(local: &Settings, port: u16) -> Result<Made, Error> {
     })
 }
 
-/// What says how Paste's server works inside, and says nothing to another one.
+/// The settings of Paste's server that have no meaning for another one.
 const OF_PASTE: [&str; 7] = [
     "use_threadpool",
     "threadpool_workers",
@@ -241,11 +241,11 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_readme() {
-        let readme = include_str!("../../README.md");
+    fn deploy_21_the_defaults_are_documented() {
+        let document = include_str!("../builtins.md");
         let limits = "(`header_timeout` = 10s), (`body_timeout` = 60s), (`write_timeout` = 60s), \
             (`drain_timeout` = 30s), (`connections` = 10000), (`half_close` = no)";
-        assert!(readme.contains(limits));
+        assert!(document.contains(limits));
         let shown = shown(&[]);
         let limits = "Limits { header_timeout: 10s, body_timeout: 60s, write_timeout: 60s, \
             drain_timeout: 30s, connections: 10000, half_close: false }";
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_sets_its_own() {
+    fn deploy_23_each_setting_sets_its_own() {
         let all = [
             ("host", "::1"),
             ("port", "1"),
@@ -274,9 +274,9 @@ mod tests {
         );
     }
 
-    /// Written out here, so that none can be lost in the code.
+    /// The test names each setting, so that none can be lost in the code.
     #[test]
-    fn what_is_about_pastes_threads_is_left_out() {
+    fn deploy_45_settings_of_pastes_threads_are_ignored() {
         let mut local = Settings::default();
         for key in [
             "use_threadpool",

@@ -6,15 +6,15 @@ use http::request::Parts;
 use tower_dispatch::UrlArgs;
 use tower_environ::{EnvironExt, Key};
 
-/// Text in which `{name}` is a path parameter and `{some.name}` a value of the environ. Other braces
-/// stay as they are.
+/// A text in which `{name}` is a path parameter and `{some.name}` a value of the environ. Braces
+/// that name nothing stay as they are.
 pub(super) struct Template {
     pieces: Vec<Piece>,
 }
 
 enum Piece {
     Text(String),
-    /// With its braces.
+    /// A path parameter, with its braces.
     Arg(String),
     Environ(String, Key<String>),
 }
@@ -26,7 +26,7 @@ impl Template {
         while let Some(open) = rest.find('{') {
             plain.push_str(&rest[..open]);
             rest = &rest[open..];
-            // Of `{{name}` the first brace is no beginning.
+            // The first brace of `{{name}` begins no name.
             let end = rest[1..].find(['{', '}']).map_or(rest.len(), |end| 1 + end);
             let braced = rest.get(..=end).filter(|braced| braced.ends_with('}'));
             match braced.and_then(named) {
@@ -44,8 +44,8 @@ impl Template {
         Self { pieces }
     }
 
-    /// Fills in the values. `escape` returns a value as it may stand in the text, or `None` if it may
-    /// not.
+    /// Fills in values. `escape` makes a value safe in its context, and returns `None` if nothing
+    /// does.
     pub(super) fn fill(
         &self,
         request: &Parts,
@@ -74,7 +74,7 @@ impl Template {
     }
 }
 
-/// Returns the piece for a text in braces, if that can be a name.
+/// Returns the piece for a text in braces, if it can be a name.
 fn named(braced: &str) -> Option<Piece> {
     let name = &braced[1..braced.len() - 1];
     if let Ok(key) = Key::parse(name) {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_in_braces_are_names() {
+    fn deploy_24_only_names_in_braces_are_names() {
         let (request, ()) = Request::new(()).into_parts();
         for text in [
             "",
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn many_braces_take_no_time() {
+    fn many_braces_take_little_time() {
         assert_eq!(Template::new(&"{".repeat(1_000_000)).pieces.len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Apps that say what their section says.
+//! Apps that respond with a text or a location of their section.
 
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
@@ -13,7 +13,7 @@ use tower_kit::{Rejection, content::RequestKind};
 use super::template::Template;
 use crate::{App, Body, Error, Settings, reason::Reason};
 
-/// `egg:tower#text`
+/// The settings of `egg:tower#text`.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Text {
     text: String,
@@ -31,12 +31,12 @@ fn ok() -> u16 {
     200
 }
 
-/// How values are put into a text of some type.
+/// The escaping of values in a text, by its type.
 #[derive(Clone, Copy)]
 enum Escape {
     Nothing,
     Html,
-    /// No value is known to be harmless there.
+    /// No escaping is known to be safe in this type.
     Never,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
         return Err(error.help("write a type, such as text/html; charset=utf-8"));
     }
     let content_type = HeaderValue::try_from(&settings.content_type).map_err(|_| {
-        let message = "it has something in it that no header can have";
+        let message = "it has a character that no header can have";
         Error::setting("content_type", message)
     })?;
     let essence = settings.content_type.split(';').next().unwrap_or_default();
@@ -64,7 +64,7 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
     };
     let template = Arc::new(Template::new(&settings.text));
     let plain = settings.text;
-    Ok(answering(move |request| {
+    Ok(responding(move |request| {
         let (request, _) = request.into_parts();
         let text = match escape {
             Escape::Nothing => template.fill(&request, |value| Some(Cow::Borrowed(value))),
@@ -74,7 +74,7 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
         let text = text.unwrap_or_else(|| plain.clone());
         let mut response = Response::new(Body::default());
         *response.status_mut() = status;
-        // The head for HEAD is that for GET. CONNECT gets the text as well, since there is no
+        // The head for HEAD is that for GET. CONNECT gets the text as well, because there is no
         // tunnel here.
         if RequestKind::Other.has_content(status) {
             let headers = response.headers_mut();
@@ -88,7 +88,7 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
     }))
 }
 
-/// `egg:tower#redirect`
+/// The settings of `egg:tower#redirect`.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Redirect {
     location: String,
@@ -100,7 +100,7 @@ fn temporary() -> u16 {
     307
 }
 
-/// All but what is unreserved (RFC 3986, section 2.3).
+/// All characters except the unreserved ones (RFC 3986, section 2.3).
 const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -118,29 +118,30 @@ pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, Error> {
     if location.is_empty() || !location.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
         return Err(Error::setting(
             "location",
-            "it is no URL: it is empty, or has spaces or letters beyond ASCII in it",
+            "it is not a URL: it is empty, or has spaces or characters that are not ASCII",
         ));
     }
     if host(location).is_some_and(|host| host.contains('{')) {
-        let message = "a value stands in the host, or directly behind it";
+        let message = "a value is in the host, or directly after it";
         let error = Error::setting("location", message);
-        return Err(error.help("write the host out, with a slash behind it"));
+        return Err(error.help("write the host without values, with a slash after it"));
     }
     let whole_host = location.starts_with("//");
     let own_dots = dots(location);
     let template = Template::new(location);
-    Ok(answering(move |request| {
+    Ok(responding(move |request| {
         let (request, _) = request.into_parts();
         let location = template.fill(&request, |value| {
             Some(utf8_percent_encode(value, IN_URL).into())
         });
-        // A segment of dots leads elsewhere than it says.
+        // A client resolves a segment of dots, so it would lead elsewhere.
         let location = location.filter(|location| dots(location) == own_dots);
-        // Two slashes begin a host, which no request chooses.
+        // Two slashes begin a host, and no request may choose the host.
         let location = location.filter(|location| whole_host || !location.starts_with("//"));
         let location = location.and_then(|location| HeaderValue::try_from(location).ok());
         let Some(location) = location else {
-            let reason = Reason("the location has no values, or would lead elsewhere with them");
+            let reason =
+                Reason("with the values of this request, the location would lead elsewhere");
             let rejection = Rejection::new(StatusCode::NOT_FOUND, reason);
             return rejection.response_for(&request).map(Body::new);
         };
@@ -151,7 +152,7 @@ pub(super) fn redirect(_: &Settings, settings: Redirect) -> Result<App, Error> {
     }))
 }
 
-/// Scheme and host of an absolute URL, or of one that begins with its host.
+/// Returns the scheme and the host of a URL that begins with them, or with its host.
 fn host(location: &str) -> Option<&str> {
     let (scheme, rest) = location.split_once("//")?;
     let path = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -159,7 +160,7 @@ fn host(location: &str) -> Option<&str> {
     (scheme.is_empty() || scheme.ends_with(':')).then(|| &location[..end])
 }
 
-/// How many segments are only dots.
+/// Returns the number of segments that are only dots.
 fn dots(location: &str) -> usize {
     let path = location.split(['?', '#']).next().unwrap_or_default();
     path.split('/')
@@ -167,10 +168,10 @@ fn dots(location: &str) -> usize {
         .count()
 }
 
-fn answering(answer: impl Fn(Request<Body>) -> Response<Body> + Send + Sync + 'static) -> App {
-    let answer = Arc::new(answer);
+fn responding(respond: impl Fn(Request<Body>) -> Response<Body> + Send + Sync + 'static) -> App {
+    let respond = Arc::new(respond);
     App::new(tower::service_fn(move |request| {
-        let response = answer(request);
+        let response = respond(request);
         async { Ok::<_, Infallible>(response) }
     }))
 }

@@ -1,4 +1,4 @@
-//! Apps to try a stack with: one that reads what it is sent, one that breaks.
+//! Apps to try a stack with: one that reads the request's body, and one that panics.
 
 use std::{convert::Infallible, fmt::Write};
 
@@ -9,7 +9,7 @@ use tower_kit::Rejection;
 
 use crate::{App, Body, Settings, reason::Reason};
 
-/// `egg:tower#checksum`: the length and the SHA-256 of what it is sent, however much that is.
+/// Makes `egg:tower#checksum`: the length and the SHA-256 of a request's body of any size.
 pub(super) fn checksum(_: &Settings, (): ()) -> Result<App, Infallible> {
     Ok(App::new(tower::service_fn(
         async |request: Request<Body>| {
@@ -40,7 +40,7 @@ pub(super) fn checksum(_: &Settings, (): ()) -> Result<App, Infallible> {
     )))
 }
 
-/// `egg:tower#panic`: panics at every request.
+/// Makes `egg:tower#panic`, which panics at every request.
 pub(super) fn panic(_: &Settings, (): ()) -> Result<App, Infallible> {
     Ok(App::new(tower::service_fn(async |_: Request<Body>| {
         let broken = || -> Result<Response<Body>, Infallible> { panic!("this app always panics") };

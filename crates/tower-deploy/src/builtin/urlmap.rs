@@ -1,5 +1,5 @@
-//! `egg:tower#urlmap`: Paste's URLMap. Apps by host and the beginning of the path. The most specific
-//! host counts, and the longest of its paths.
+//! `egg:tower#urlmap`: apps by host and the start of the path. The most specific host counts, and
+//! of its paths the longest.
 
 use std::{cmp::Reverse, collections::HashMap, convert::Infallible, sync::Arc};
 
@@ -23,8 +23,8 @@ use crate::{
 
 const NOT_FOUND: &str = "not_found_app";
 
-/// Returns the app of each setting. The one for other paths may also be a global setting, and is
-/// built first.
+/// Returns the names of the apps: every setting names one. `not_found_app` may also be a global
+/// value, and is made first.
 pub(super) fn names(
     global: &Settings,
     local: &Settings,
@@ -44,14 +44,14 @@ pub(super) fn names(
     not_found.map(Ok).into_iter().chain(others).collect()
 }
 
-/// A key in its parts: `domain example.org port 8080 /path`.
+/// The host and the path of a key, such as `domain example.org port 8080 /path`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct At {
-    /// In lower case; empty for all.
+    /// The name in lower case; empty for all hosts.
     name: String,
-    /// The name, with its port if it has one.
+    /// The name with its port, if the key has one.
     host: String,
-    /// Without a slash at its end.
+    /// The path without a slash at its end.
     path: String,
 }
 
@@ -73,7 +73,7 @@ impl At {
             };
             if place.replace(value).is_some() {
                 return Err(match word {
-                    "domain" | "port" => format!("`{word}` is there twice"),
+                    "domain" | "port" => format!("`{word}` is set twice"),
                     _ => format!("`{value}` is a second path"),
                 });
             }
@@ -108,7 +108,7 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
         error.help("write /path, or domain example.org port 8080 /path, without the domain or the port if these do not matter")
     };
     let mut not_found = None;
-    // The last of several keys for one place counts, as in a dictionary.
+    // The last of several keys for one host and path counts, as in a dictionary.
     let mut mounts: IndexMap<At, App> = IndexMap::new();
     for (key, app) in parts.keys().zip(parts.apps()) {
         if key == NOT_FOUND {
@@ -128,7 +128,7 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
     }
     let own = by_host.swap_remove("").unwrap_or_default();
     let any = mounted(own, not_found)?;
-    // Names before names with a port, whose requests go on to those.
+    // Names without a port come first, because names with a port fall through to them.
     let mut named: Vec<_> = by_host.into_values().collect();
     named.sort_by_key(|own| own[0].0.host.len() - own[0].0.name.len());
     let mut hosts = HashMap::new();
@@ -144,7 +144,7 @@ pub(super) fn composite(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Re
     )))
 }
 
-/// Returns an app of the apps of one host, the longest path first. Other requests go to `next`.
+/// Returns the apps of one host, the longest path first. They fall through to `next`.
 fn mounted(mut own: Vec<(&At, &App)>, next: App) -> Result<App, Error> {
     own.sort_by_key(|(at, _)| Reverse(at.path.len()));
     let builder = own
@@ -154,7 +154,7 @@ fn mounted(mut own: Vec<(&At, &App)>, next: App) -> Result<App, Error> {
             builder.mount(path, app.clone())
         });
     let dispatch = builder.build().map_err(|error| {
-        Error::new(ErrorKind::Settings, "the paths make no table").caused_by(error.into())
+        Error::new(ErrorKind::Settings, "the paths cannot be compiled").caused_by(error.into())
     })?;
     Ok(App::new(DispatchLayer::new(dispatch).layer(next)))
 }
@@ -168,7 +168,7 @@ fn nothing() -> App {
 }
 
 struct UrlMap {
-    /// By `name` and by `name:port`.
+    /// The apps by `name` and by `name:port`.
     hosts: HashMap<String, App>,
     any: App,
 }
@@ -187,8 +187,8 @@ impl UrlMap {
     }
 }
 
-/// Returns the requested host, in lower case, and its port. An `Origin` from an outer layer is
-/// stronger than the request.
+/// Returns the host of a request in lower case, and its port. They are those of an `Origin` that an
+/// outer layer has found, and otherwise the request's own.
 fn host(request: &Request<Body>) -> Option<(String, u16)> {
     let origin = request.extensions().get::<Origin>();
     if let Some((origin, host)) = origin.and_then(|origin| Some((origin, origin.host()?))) {
@@ -211,7 +211,7 @@ mod tests {
     use super::At;
 
     #[test]
-    fn a_key_is_a_path_and_perhaps_a_host() {
+    fn deploy_27_a_key_is_a_path_with_or_without_a_host() {
         let at = |key: &str| At::parse(key).map(|at| (at.host, at.path));
         let ok = |host: &str, path: &str| Ok((host.to_owned(), path.to_owned()));
         assert_eq!(at("/"), ok("", ""));
@@ -223,12 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_key_is_said() {
+    fn deploy_27_an_error_in_a_key_names_its_fault() {
         let wrong = |key: &str| At::parse(key).unwrap_err();
         assert_eq!(wrong("domain"), "`domain` is followed by no name");
         assert_eq!(wrong("domain a port"), "`port` is followed by no number");
-        assert_eq!(wrong("domain a domain b"), "`domain` is there twice");
-        assert_eq!(wrong("domain a port 1 port 2"), "`port` is there twice");
+        assert_eq!(wrong("domain a domain b"), "`domain` is set twice");
+        assert_eq!(wrong("domain a port 1 port 2"), "`port` is set twice");
         for port in ["x", "0", "99999", "-1"] {
             assert_eq!(
                 wrong(&format!("domain a port {port}")),

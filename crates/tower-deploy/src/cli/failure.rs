@@ -7,10 +7,10 @@ use crate::{BoxError, Error};
 pub(super) enum Failure {
     /// The file has an error.
     File(Error),
-    /// The system refused something.
+    /// A call of the system failed.
     System(io::Error),
     /// There was no response, or it broke off.
-    Answer(BoxError),
+    Response(BoxError),
 }
 
 impl From<Error> for Failure {
@@ -30,7 +30,7 @@ impl fmt::Display for Failure {
         match self {
             Self::File(error) => f.write_str(&error.report(is_styled())),
             Self::System(error) => writeln!(f, "error: {error}"),
-            Self::Answer(error) => writeln!(f, "error: the response is incomplete: {error}"),
+            Self::Response(error) => writeln!(f, "error: the response is incomplete: {error}"),
         }
     }
 }

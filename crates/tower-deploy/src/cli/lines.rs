@@ -13,8 +13,8 @@ pub(super) const AT_ONCE: usize = 4096;
 /// How long to wait before an output that is full, and does not block, is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// How long a line waits for others. Under load, to wake a thread for each line takes a third of the
-/// time of a small request.
+/// How long a line waits for others. Under load, to wake a thread for each line takes a third of
+/// the time of a small request.
 const GATHER: Duration = Duration::from_millis(1);
 
 /// Lines that a thread of its own writes to an output, in order.
@@ -177,7 +177,7 @@ impl Queue {
     }
 }
 
-/// Writes what is queued, on a thread of its own.
+/// The writer of the queue, on a thread of its own.
 struct Writer<W> {
     out: W,
     /// How many lines were lost and are not reported yet.
@@ -265,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    /// An output that takes what it is allowed to, and otherwise fails or waits.
+    /// An output that takes as many bytes as the test allows, and otherwise fails or waits.
     struct Slow {
         allowed: Receiver<Result<usize, io::ErrorKind>>,
         taken: Arc<Mutex<Vec<u8>>>,
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_with_a_reader() {
+    fn deploy_56_no_line_is_lost_with_a_reader() {
         let reader = lines(10);
         for number in 0..1_000 {
             reader.lines.push(format!("{number}\n").as_bytes());
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_bytes_are_bounded_and_lost_lines_are_counted() {
+    fn deploy_56_waiting_bytes_are_bounded_and_lost_lines_counted() {
         let reader = lines(100_000);
         let line = format!("{}\n", "x".repeat(999));
         for _ in 0..1_000 {
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_fail_are_counted_in_a_line_of_their_own() {
+    fn deploy_56_lines_that_fail_are_counted() {
         let reader = lines(1 << 20);
         let full = || Err(io::ErrorKind::StorageFull);
         for allowed in [Ok(2), full(), full(), Err(io::ErrorKind::Interrupted)] {
@@ -377,9 +377,9 @@ mod tests {
         );
     }
 
-    /// What is told is not told again, and a line that is torn does not tear the next one.
+    /// A number that is reported is not reported again, and a torn line does not tear the next one.
     #[test]
-    fn what_is_lost_is_counted_from_nothing_each_time() {
+    fn deploy_56_lost_lines_are_counted_from_zero_each_time() {
         let reader = lines(1 << 20);
         let lost = "warning: lines lost because nothing took them in time: 1\n";
         let allow = |allowed| reader.allow.send(allowed).unwrap();
@@ -405,7 +405,7 @@ mod tests {
 
     /// A reader that comes back is waited for again.
     #[test]
-    fn a_reader_that_was_stuck_is_waited_for_again() {
+    fn deploy_56_a_reader_that_was_stuck_is_waited_for_again() {
         let reader = lines(1 << 20);
         reader.lines.push(b"first\n");
         reader.lines.flush(Duration::from_millis(20));
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_not_waited_for_longer_than_allowed() {
+    fn deploy_56_the_end_waits_no_longer_than_allowed() {
         let reader = lines(1 << 20);
         reader.lines.push(b"line\n");
         let start = std::time::Instant::now();

@@ -62,8 +62,8 @@ fn levels(said: Option<&OsStr>) -> Result<Targets, String> {
     })
 }
 
-/// Logs a panic as the standard library's own hook does. Nothing here may panic: that would end the
-/// process.
+/// Logs a panic as the standard library's own hook does. It must not panic, because that would end
+/// the process.
 fn tell(panic: &PanicHookInfo<'_>, lines: &Lines) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
@@ -80,17 +80,17 @@ fn tell(panic: &PanicHookInfo<'_>, lines: &Lines) {
 mod tests {
     use super::{super::lines::AT_ONCE, *};
 
-    /// The README's sentences about the log.
+    /// The sentences of the rules with numbers in them.
     #[test]
-    fn the_defaults_are_those_of_the_readme() {
-        let readme = include_str!("../../README.md");
-        let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    fn deploy_56_the_limits_of_the_log_are_documented() {
+        let rules = include_str!("../../RULES.md");
+        let rules = rules.split_whitespace().collect::<Vec<_>>().join(" ");
         for sentence in [
             "if 1 MiB of them waits for a reader",
             "At the end `serve` waits at most one second for the rest of the log.",
             "the default is `info`.",
         ] {
-            assert!(readme.contains(sentence), "{sentence}");
+            assert!(rules.contains(sentence), "{sentence}");
         }
         assert_eq!((MOST, LEVELS), (1024 * 1024, "info"));
         assert_eq!(LAST_LINES, Duration::from_secs(1));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_levels_are_those_of_rust_log() {
+    fn deploy_57_the_levels_are_those_of_rust_log() {
         let shown = |said: Option<&str>| match levels(said.map(OsStr::new)) {
             Ok(levels) => levels.to_string(),
             Err(warning) => warning,

@@ -1,4 +1,44 @@
-//! The command line, for a program that registers factories of its own.
+//! The command line, also for a program that registers factories of its own.
+//!
+//! ```sh
+//! tower-deploy serve site.ini --bind 127.0.0.1:8000 --reload
+//! tower-deploy check site.ini
+//! tower-deploy explain site.ini --format json
+//! tower-deploy request site.ini GET /hello/John --trace
+//! ```
+//!
+//! - `serve` serves the app until Ctrl-C or SIGTERM. `--bind ADDRESS` replaces the address of the
+//!   file, and `--reload` rebuilds the app when the file changes. It prints the tree and its
+//!   address.
+//! - `check` builds the app and the server, and reports errors and warnings.
+//! - `explain` shows the parts that the file leads to, with all settings. The format is `tree`,
+//!   `json` or `mermaid`.
+//! - `request` sends one request through the stack without a socket. `--trace` shows the changes
+//!   that each part makes.
+//!
+//! Each takes `FILE#NAME` for a section other than `main`, and at the end `KEY=VALUE` for global
+//! settings. The rules of the log, of warnings and of exit codes are in [`rules`](crate::rules),
+//! from DEPLOY-54 on.
+//!
+//! A whole program with a factory of its own:
+//!
+//! ```
+//! use std::{convert::Infallible, process::ExitCode};
+//!
+//! use http::{Request, Response};
+//! use tower::service_fn;
+//! use tower_deploy::{App, Body, Registry, cli};
+//!
+//! /// The body of `main`.
+//! fn command() -> ExitCode {
+//!     cli::main(Registry::standard().app("nothing", |_global, (): ()| {
+//!         let nothing = service_fn(async |_: Request<Body>| {
+//!             Ok::<_, Infallible>(Response::new(Body::default()))
+//!         });
+//!         Ok::<_, Infallible>(App::new(nothing))
+//!     }))
+//! }
+//! ```
 
 mod arguments;
 mod failure;
@@ -38,14 +78,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build what a file describes, and report errors and warnings.
+    /// Build the app and the server of a file, and report errors and warnings.
     Check {
         #[command(flatten)]
         file: File,
         #[command(flatten)]
         global: Global,
     },
-    /// Show what a file leads to, with all settings, without building it.
+    /// Show the parts that a file leads to, with all settings, without building them.
     Explain {
         #[command(flatten)]
         file: File,
@@ -112,7 +152,7 @@ fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Fail
             let warnings = loader.warnings();
             for warning in &warnings {
                 log.push(warning.warning(is_styled()).as_bytes());
-                // However many they are, none is lost.
+                // No warning is lost, even if there are many.
                 log.flush(Duration::MAX);
             }
             let found = match warnings.len() {

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_color_counts_if_it_has_a_value() {
+    fn deploy_58_no_color_counts_if_it_has_a_value() {
         let plain = [None, Some(""), Some("0"), Some("1")];
         let plain = plain.map(|value| is_plain(value.map(OsStr::new)));
         assert_eq!(plain, [false, false, true, true]);

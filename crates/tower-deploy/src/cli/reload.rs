@@ -65,7 +65,7 @@ impl Kept {
                     () = hangup.next() => {}
                 }
                 let reload = self.reload.clone();
-                // A panic in it is a factory's, and an error by then.
+                // A panic of a factory is an error already.
                 if let Ok(built) = spawn_blocking(move || reload.server_now()).await {
                     self.tell(built);
                 }
@@ -99,7 +99,7 @@ impl Kept {
                 tracing::info!("the files have changed, and the site is rebuilt");
                 // The socket stays open.
                 if server != self.server {
-                    tracing::warn!("[server:main] has changed: it counts after a restart");
+                    tracing::warn!("[server:main] has changed: it takes effect after a restart");
                     self.server = server;
                 }
             }

@@ -31,8 +31,8 @@ pub(super) struct Arguments {
     file: File,
     /// GET, PUT and so on.
     method: Method,
-    /// The target, as it stands in a request: `/path?query`, or a whole URL, whose host becomes the
-    /// Host header.
+    /// The target, as it stands in a request: `/path?query`, or a whole URL, whose host becomes
+    /// the Host header.
     #[arg(value_parser = target)]
     path: Uri,
     /// A header of the request.
@@ -93,17 +93,16 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
             false => Ok(()),
         }
     };
-    // A task's panic is its own.
+    // A panic ends the task, and not the command.
     let runtime = runtime()?;
-    let answered = runtime.block_on(async { tokio::spawn(asked).await });
+    let done = runtime.block_on(async { tokio::spawn(asked).await });
     runtime.shutdown_background();
-    // What hooks do at the end of the body is in it, too.
+    // The end of the body is over, so the trace has the hooks' `finish` as well.
     if arguments.trace {
         say(&format!("\n{trace}"))?;
     }
-    answered
-        .unwrap_or_else(|panic| Err(panic.into()))
-        .map_err(Failure::Answer)
+    done.unwrap_or_else(|panic| Err(panic.into()))
+        .map_err(Failure::Response)
 }
 
 fn say_head(parts: &response::Parts) -> io::Result<bool> {

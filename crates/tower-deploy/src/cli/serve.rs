@@ -80,7 +80,7 @@ fn serve(
         app
     };
     let done = runtime.block_on(served(server, arguments.bind, access_log(app), said));
-    // Without waiting for threads that still read a file or look up a name.
+    // It does not wait for threads that still read a file or look up a name.
     runtime.shutdown_background();
     Ok(done?)
 }

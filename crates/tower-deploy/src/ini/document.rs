@@ -1,4 +1,4 @@
-//! What an INI file has in it.
+//! The contents of an INI file.
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -11,6 +11,20 @@ pub(crate) const DEFAULT: &str = "DEFAULT";
 /// lines, comments in lines of their own.
 ///
 /// It prints as a file that parses to the same.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use tower_deploy::Document;
+///
+/// let text = "[DEFAULT]\nroot = /srv\n[app:main]\nuse = egg:tower#text\n".to_owned();
+/// let document = Document::parse(Path::new("site.ini"), text)?;
+/// assert_eq!(document.defaults().collect::<Vec<_>>(), [("root", "/srv")]);
+/// let (name, settings) = document.sections().next().unwrap();
+/// assert_eq!(name, "app:main");
+/// assert_eq!(settings.collect::<Vec<_>>(), [("use", "egg:tower#text")]);
+/// # Ok::<_, tower_deploy::Error>(())
+/// ```
 pub struct Document {
     pub(crate) source: Arc<Source>,
     pub(crate) defaults: Vec<Setting>,

@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
         let text = &self.source.text[content.clone()];
         let is_blank = |name: &str| name.trim_matches(is_space).is_empty();
         if header(text).map_or(text.starts_with("[]"), is_blank) {
-            // DIFFERENCE: to `configparser` `[ ]` is a section. `[]` is of these kinds there, too.
+            // DIFFERENCE: to `configparser` `[ ]` is a section. It has the same errors for `[]`.
             let kind = match self.current {
                 None => ErrorKind::MissingSectionHeader,
                 Some(_) => ErrorKind::Syntax,
@@ -153,7 +153,7 @@ impl<'a> Parser<'a> {
             .insert((section.to_owned(), Some(name.to_owned())))
         {
             return Err(
-                Error::new(ErrorKind::DuplicateKey, "the key is twice in this section")
+                Error::new(ErrorKind::DuplicateKey, "the key is a duplicate")
                     .section(section)
                     .key(name)
                     .at(Some(&self.place(key_span)))
@@ -181,7 +181,7 @@ impl<'a> Parser<'a> {
         let place = self.place(span);
         if !self.seen.insert((name.to_owned(), None)) {
             return Err(
-                Error::new(ErrorKind::DuplicateSection, "the section is there twice")
+                Error::new(ErrorKind::DuplicateSection, "the section is a duplicate")
                     .section(name)
                     .at(Some(&place))
                     .help("put all of its settings under one heading"),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_prints_as_it_was_read() {
+    fn deploy_7_a_document_prints_as_it_was_read() {
         let text = "[DEFAULT]\r\nd : 1\r\n# a comment\r\n[a]b]\r\nk=v # none\r\n  more\r\n\r\n  last\r\n\r\n[ c ]\rx y = \n";
         let document = parse(text);
         let printed = "[DEFAULT]\nd = 1\n\n[a]b]\nk = v # none\n    more\n    \n    last\n\n[ c ]\nx y = \n\n";
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_in_three_ways() {
+    fn deploy_7_lines_end_in_three_ways() {
         let text = "a\r\n\rb\n\nc";
         let seen: Vec<_> = lines(text).map(|line| &text[line]).collect();
         assert_eq!(seen, ["a", "", "b", "", "c"]);

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_largest_size_is_read_and_no_larger_one() {
+    fn deploy_8_no_file_above_the_largest_size_is_read() {
         let path = std::env::temp_dir().join(format!("tower-deploy-size-{}", std::process::id()));
         let largest = usize::try_from(LARGEST_FILE).unwrap();
         let read = |size: usize| {

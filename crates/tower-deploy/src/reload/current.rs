@@ -72,7 +72,7 @@ impl Reload {
     ///
     /// # Errors
     ///
-    /// As [`Loader::load_app`].
+    /// The URI or a file has an error, or a factory fails.
     pub fn new(loader: Loader, uri: impl Into<String>) -> Result<Self, Error> {
         let uri = uri.into();
         let (app, files) = {

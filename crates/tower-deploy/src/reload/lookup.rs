@@ -13,7 +13,7 @@ const MAX_LINKS: usize = 40;
 /// Returns the directories in which a name is looked up on the way to a file, and the file itself.
 ///
 /// The way is the system's own: each symbolic link is replaced by its target, which may have links
-/// in it again. The paths returned have no links in them, so each stays what it is when a link is
+/// in it again. The returned paths have no links in them, so they do not change when a link is
 /// switched. A name that is missing may come later, so its directory is among them too.
 pub(super) fn paths(file: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_directory_in_which_a_name_is_looked_up_is_found() {
+    fn deploy_50_each_directory_of_a_lookup_is_found() {
         for (name, links, file, wanted) in [
             ("plain", &[][..], "a/b/f", &["", "a", "a/b", "a/b/f"][..]),
             ("dots", &[], "a/./b/../f", &["", "a", "a/f"]),

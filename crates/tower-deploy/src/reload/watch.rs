@@ -26,7 +26,7 @@ impl Watch {
         let happened = Arc::new(Notify::new());
         let told = happened.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Looking at a file is an event, too, and would be one for ever.
+            // Reading a file is an event too, so the watch would never be quiet.
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 told.notify_one();
             }
@@ -34,7 +34,7 @@ impl Watch {
         let mut watch = Self {
             watcher,
             happened,
-            // What happened before it was watched.
+            // A change may be older than the watch.
             has_happened: true,
             watched: BTreeSet::new(),
         };
@@ -42,7 +42,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Watches what matters by now.
+    /// Watches the files that matter now, and their directories.
     fn files(&mut self, reload: &Reload) {
         let files = reload.files();
         loop {
@@ -97,7 +97,7 @@ mod tests {
 
     /// A file that is written after it was read and before it is watched must be noticed.
     #[tokio::test]
-    async fn a_change_before_the_watch_began_is_noticed() {
+    async fn deploy_49_a_change_before_the_watch_is_noticed() {
         let file = format!("tower-deploy-watch-{}.ini", std::process::id());
         let file = std::env::temp_dir().join(file);
         let text = "[app:main]\nuse = egg:tower#text\ntext = one\n";
@@ -106,10 +106,10 @@ mod tests {
         let reload = Reload::new(Loader::new(Registry::standard()), uri).unwrap();
         fs::write(&file, text.replace("one", "two")).unwrap();
         let mut watch = Watch::new(&reload).unwrap();
-        // At once: in a directory that others write to, too, it would be noticed later anyway.
+        // At once, because in a directory with other writers it would be noticed later anyway.
         let noticed = watch.changed(&reload).now_or_never();
         reload.now().unwrap();
-        // Once.
+        // It is noticed once.
         let again = timeout(QUIET * 4, watch.changed(&reload)).await;
         fs::remove_file(&file).unwrap();
         assert!(noticed.is_some());

@@ -1,4 +1,4 @@
-//! A file's sections by name, and what names in their values stand for.
+//! A file's sections by name, and the values of names in their settings.
 
 use std::{
     cell::OnceCell,
@@ -23,7 +23,7 @@ pub(super) struct File {
     pub(super) document: Rc<Document>,
     /// The directory that relative file names start from.
     pub(super) directory: PathBuf,
-    /// What all sections have: the file's own defaults, then values from outside of it.
+    /// The values that all sections have: the file's own defaults, then values from outside of it.
     defaults: IndexMap<String, Default>,
     /// The same, interpolated when a section first needs it.
     computed: OnceCell<Settings>,
@@ -135,7 +135,7 @@ impl File {
         let error = Error::new(ErrorKind::MissingSection, message);
         match (role, found) {
             (Role::App, Role::Filter) => error.help(format!(
-                "a filter is around an app: write `pipeline = {name} APP`, or `filter-with = \
+                "a filter wraps an app: write `pipeline = {name} APP`, or `filter-with = \
                  {name}` in the section of the app"
             )),
             (Role::Filter, Role::App) => {
@@ -186,7 +186,7 @@ impl File {
         })
     }
 
-    /// Returns what every section has. `number` is that of the file.
+    /// Returns the values that every section has. `number` is that of the file.
     pub(super) fn defaults(&self, number: usize) -> Result<&Settings, Error> {
         if let Some(settings) = self.computed.get() {
             return Ok(settings);
@@ -208,7 +208,7 @@ impl File {
         Ok(self.computed.get_or_init(|| settings))
     }
 
-    /// Returns what names in the values of a section stand for.
+    /// Returns the values of names in the settings of a section.
     pub(super) fn view(&self, section: usize) -> View<'_> {
         let settings = self.section(section).settings.iter();
         View {
@@ -227,7 +227,7 @@ struct Typed {
     spelling: usize,
 }
 
-/// What names in a section's values stand for.
+/// The values of names in a section's settings.
 pub(super) struct View<'a> {
     file: &'a File,
     own: HashMap<&'a str, &'a Setting>,
@@ -250,7 +250,7 @@ impl View<'_> {
         })
     }
 
-    /// Returns what `%(name)s` stands for in the value of a key. A key that names itself means the
+    /// Returns the value of `%(name)s` in the value of a key. A key that names itself means the
     /// default of that name.
     fn named(&self, key: &str, name: &str) -> Option<Named<'_>> {
         let default = self.file.defaults.get(name);

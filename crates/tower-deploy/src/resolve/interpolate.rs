@@ -14,8 +14,8 @@ const MOST: usize = 10_000;
 /// The value that a name stands for.
 pub(crate) struct Named<'a> {
     pub(crate) text: &'a str,
-    /// Whether it is the text of the file, with `%(name)s` and `%%` in it. Values from another file
-    /// are interpolated already.
+    /// Whether it is the text of the file, with `%(name)s` and `%%` in it. Values from another
+    /// file are interpolated already.
     pub(crate) is_raw: bool,
     /// Whether it is a secret under any name.
     pub(crate) is_secret: bool,
@@ -45,7 +45,7 @@ struct Expansion {
 
 fn too_much(message: String) -> Error {
     let error = Error::new(ErrorKind::InterpolationDepth, message);
-    error.help("do keys hold one another several times?")
+    error.help("do keys contain one another several times?")
 }
 
 impl Expansion {
@@ -71,7 +71,10 @@ impl Expansion {
                 continue;
             }
             let Some(reference) = rest.strip_prefix('(') else {
-                let error = Error::new(ErrorKind::InterpolationSyntax, "a `%` that begins nothing");
+                let error = Error::new(
+                    ErrorKind::InterpolationSyntax,
+                    "a `%` without `%` or `(name)s` after it",
+                );
                 return Err(error
                     .help("write `%%` for a percent sign, or `%(name)s` for the value of a key"));
             };

@@ -1,5 +1,5 @@
-//! How much a file may ask for: how deep sections and names may lead to one another, and how many
-//! parts and bytes there may be.
+//! The limits of a file: the depth in which sections and names lead to one another, and the numbers
+//! of parts and bytes.
 
 use std::path::PathBuf;
 
@@ -112,12 +112,12 @@ impl Limits {
         let message = format!("all values together are more than {LARGEST} bytes");
         let error = Error::new(ErrorKind::TooLarge, message);
         Err(error.help(
-            "take out of [DEFAULT] what few sections need, and large values out of many keys",
+            "move keys that few sections need out of [DEFAULT], and do not repeat large values",
         ))
     }
 }
 
 fn too_deep(what: &str) -> Error {
     let message = format!("{what} lead to one another more than {DEEPEST} deep");
-    Error::new(ErrorKind::Circular, message).help("name what is meant itself")
+    Error::new(ErrorKind::Circular, message).help("name the last one directly")
 }

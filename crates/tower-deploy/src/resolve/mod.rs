@@ -1,12 +1,13 @@
-//! What a name in a file leads to, and what sections inherit from each other. The order in which
-//! things are looked at, and what of one section reaches which other, is PasteDeploy's.
+//! The parts that a name in a file leads to, and the settings that sections inherit from each
+//! other. The order of all lookups is PasteDeploy's, and so is the way in which a setting of one
+//! section reaches another.
 //!
-//! - `names.rs`: what a name stands for, a section or a URI
-//! - `section.rs`: what a section makes
-//! - `scope.rs`: what a section inherits, and what its users change
+//! - `names.rs`: the section or the URI that a name stands for
+//! - `section.rs`: the part that a section makes
+//! - `scope.rs`: the settings that a section inherits, and those that its users change
 //! - `parts.rs`: the parts that the settings of factories name
 //! - `file.rs` and `interpolate.rs`: a file's sections, and names in its values
-//! - `limits.rs`: how much a file may ask for
+//! - `limits.rs`: the limits of a file
 
 mod file;
 mod interpolate;

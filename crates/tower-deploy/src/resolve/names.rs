@@ -1,4 +1,4 @@
-//! What a name stands for: a section of a file, or a URI, which leads to a file or a factory.
+//! Names, which stand for a section of a file or for a URI. A URI leads to a file or a factory.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,7 +30,7 @@ pub(crate) struct Resolver<'a> {
     pub(super) limits: Limits,
 }
 
-/// What a name is asked for as.
+/// The role and the types in which a name is asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted {
     pub(super) role: Role,
@@ -95,7 +95,7 @@ impl<'a> Resolver<'a> {
         all.into_iter().flatten()
     }
 
-    /// Resolves a name as it stands in a file.
+    /// Resolves a name in a file.
     pub(super) fn name(
         &mut self,
         wanted: Wanted,
@@ -160,7 +160,7 @@ impl<'a> Resolver<'a> {
                 self.object(format!("egg:{path}#{name}"), factory, outer)
             }
             "call" if wanted.called.is_empty() && path.contains(':') => {
-                let message = format!("`call:{path}` does not say what it is here");
+                let message = format!("`call:{path}` has no known type here");
                 let error = Error::new(ErrorKind::WrongFactory, message);
                 Err(error.help("give it a section of its own, [filter:NAME], and use that"))
             }
@@ -210,10 +210,14 @@ impl<'a> Resolver<'a> {
             (path, _) if path.is_absolute() => path.to_owned(),
             (path, Some(directory)) if !directory.as_os_str().is_empty() => directory.join(path),
             (path, _) => {
-                let message = format!("`{}` is relative, and nothing says to what", path.display());
+                let message = format!(
+                    "`{}` is relative, and its directory is not known",
+                    path.display()
+                );
                 let error = Error::new(ErrorKind::RelativeWithoutBase, message);
-                return Err(error
-                    .help("write the whole path, or give the loader a folder with `relative_to`"));
+                return Err(error.help(
+                    "write the absolute path, or set the loader's directory with `relative_to`",
+                ));
             }
         };
         let path = normal(&path);

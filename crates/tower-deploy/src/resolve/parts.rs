@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Resolver<'_> {
-    /// Adds the parts that are named by the settings of a tree's factories. As with PasteDeploy,
-    /// errors in them come after all others.
+    /// Adds the parts that are named by the settings of a tree's factories. Errors in them come
+    /// after all others, as in PasteDeploy.
     pub(super) fn complete(&mut self, node: &mut Node, role: Role) -> Result<(), Error> {
         // A section must not lead back to itself by its parts either.
         let here = node.location.section.as_ref().map(|heading| {
@@ -37,7 +37,7 @@ impl Resolver<'_> {
                 factory,
                 parts,
             } => {
-                // As with PasteDeploy, the type of what `call:` names does not matter before.
+                // The type of a part with `call:` does not matter before, as in PasteDeploy.
                 if !role.factories().contains(&factory.kind()) {
                     let function = name.strip_prefix("call:").unwrap_or(name);
                     let error = of_another_type(function, factory.kind(), role.factories());

@@ -1,9 +1,9 @@
-//! What a section inherits: the settings of `[DEFAULT]`, global values, `set` and `get`.
+//! The settings that a section inherits: `[DEFAULT]`, global values, `set` and `get`.
 //!
 //! PasteDeploy's parts share dictionaries of global values, and sections change them while they are
 //! read. A section copies the values of the section that names it. A factory shares them, so it
-//! also sees what is set later: by sections that take this one over with `use`. Here nothing is
-//! changed later: a section knows the sections that [`Use`] it before it is read.
+//! also sees values that are set later, by sections that `use` this one. Here no value changes
+//! later: a section knows the sections that [`Use`] it before it is read.
 
 use crate::{Error, ErrorKind, Settings, Value, conf::Origin, suggest::did_you_mean};
 
@@ -15,12 +15,12 @@ pub(super) struct Scope {
     pub(super) global: Settings,
     /// The section's own settings.
     pub(super) local: Settings,
-    /// What `set` has added to the global values.
+    /// The global values that `set` has added.
     additions: Settings,
 }
 
-/// A section that uses another one, and the section that uses it in turn. What they say is stronger
-/// than what the used section says.
+/// A section that uses another one, and the section that uses it in turn. Their settings are
+/// stronger than those of the used section.
 #[derive(Clone, Copy)]
 pub(super) struct Use<'a> {
     pub(super) scope: &'a Scope,
@@ -47,14 +47,14 @@ impl Use<'_> {
     }
 }
 
-/// What a section, a file or a factory gets from the section that names it.
+/// The values that a section, a file or a factory gets from the section that names it.
 #[derive(Clone, Copy)]
 pub(super) struct Outer<'a> {
     /// The global values. A section and a file copy them.
     pub(super) global: &'a Settings,
     /// The section that changes these values after that. A factory shares them.
     pub(super) changed_by: Option<&'a Use<'a>>,
-    /// The section that uses what is named.
+    /// The section that uses the named part.
     pub(super) used_by: Option<&'a Use<'a>>,
 }
 
@@ -153,7 +153,7 @@ impl Scope {
         overridden(&self.local, users)
     }
 
-    /// Returns what a part gets that this section names.
+    /// Returns the values for a part that this section names.
     pub(super) fn outer<'a>(&'a self, users: Option<&'a Use<'a>>) -> Outer<'a> {
         Outer {
             global: &self.global,
@@ -166,7 +166,7 @@ impl Scope {
 /// Returns the global value that `get NAME = …` takes.
 fn gotten(name: &str, wanted: &Value, global: &Settings, number: usize) -> Result<Value, Error> {
     let Some(value) = global.value(&wanted.text) else {
-        let message = format!("nothing global is called `{}`", wanted.text);
+        let message = format!("there is no global value `{}`", wanted.text);
         let known = global.map.keys().map(String::as_str);
         let help = match did_you_mean(&wanted.text, known) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -1,4 +1,5 @@
-//! What a section makes: a pipeline, a filter around an app, what it uses, or its own factory.
+//! The part that a section makes: a pipeline, a filter around an app, the part that it uses, or one
+//! of its own factory.
 
 use super::{
     names::{Resolver, Wanted},
@@ -100,7 +101,7 @@ impl Resolver<'_> {
         users: Option<&Use<'_>>,
     ) -> Result<Node, Error> {
         let Some(next) = scope.local.take("next") else {
-            let error = Error::new(ErrorKind::NoNext, "it does not say what it is around");
+            let error = Error::new(ErrorKind::NoNext, "the app that it wraps is missing");
             let help = "add `next = NAME`, the name of an app";
             return Err(missing(error, &["next"], &scope.local, help));
         };
@@ -125,7 +126,7 @@ impl Resolver<'_> {
         users_inside: Option<&Use<'_>>,
     ) -> Result<Node, Error> {
         let Some(names) = scope.local.take("pipeline") else {
-            let error = Error::new(ErrorKind::NoPipeline, "it does not say what is in it");
+            let error = Error::new(ErrorKind::NoPipeline, "its filters and its app are missing");
             let help = "add `pipeline = FILTER … APP`";
             return Err(missing(error, &["pipeline"], &scope.local, help));
         };
@@ -142,7 +143,7 @@ impl Resolver<'_> {
         }
         let mut parts: Vec<&str> = names.text.split_whitespace().collect();
         let Some(app) = parts.pop() else {
-            let error = Error::new(ErrorKind::EmptyPipeline, "there is nothing in it");
+            let error = Error::new(ErrorKind::EmptyPipeline, "it is empty");
             return Err(error
                 .key("pipeline")
                 .at(names.place())
@@ -168,8 +169,8 @@ impl Resolver<'_> {
         })
     }
 
-    /// Makes what a section uses, or what its own factory makes. `users` are those of the section,
-    /// and `users_inside` those of the part.
+    /// Makes the part that a section uses, or the one of its own factory. `users` are those of the
+    /// section, and `users_inside` those of the part.
     fn made(
         &mut self,
         here: &Here,
@@ -217,13 +218,13 @@ impl Resolver<'_> {
         let (key, kind, value) = match (found.next(), found.next()) {
             (Some(one), None) => one,
             (Some(_), Some((key, _, value))) => {
-                let message = "it says twice what makes it";
+                let message = "it names two factories";
                 let error = Error::new(ErrorKind::SeveralFactories, message).key(key);
                 let error = error.at(value.key_place.as_ref());
                 return Err(error.help("take one of them out"));
             }
             (None, _) => {
-                let message = format!("it does not say what makes the {role}");
+                let message = format!("it names no factory of the {role}");
                 let error = Error::new(ErrorKind::NoFactory, message);
                 let protocols = role.protocols().iter().copied().flatten();
                 let known: Vec<_> = ["use"]
@@ -253,7 +254,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Finds what a name in a value stands for.
+    /// Resolves a name in a value.
     fn reference(
         &mut self,
         role: Role,
@@ -274,7 +275,7 @@ impl Resolver<'_> {
         outer: Outer<'_>,
     ) -> Result<Node, Error> {
         let found = self.name(wanted, name, value.home, outer);
-        // An error without a place is at the name. Others are in what the name stands for.
+        // An error without a position is at the name. Others are in the part of that name.
         let mut found = found.map_err(|error| match error.place() {
             Some(_) => error,
             None => {
@@ -288,7 +289,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Returns the error for a section without one of these keys, at the key that is a misspelt one.
+/// Returns the error for a section without one of these keys, at a key that looks like one.
 fn missing(error: Error, known: &[&str], local: &Settings, help: &str) -> Error {
     let misspelt = local
         .iter()

@@ -1,8 +1,9 @@
-//! What each part of a stack did with one request, for `tower-deploy request --trace`.
+//! The steps of one request through a stack, for `tower-deploy request --trace`.
 //!
-//! Every part is wrapped. What it did to the request is how that differs where it reaches the next
-//! part, and what it did to the response is how that differs from the next part's. Parts that have
-//! a request side by side, as no built-in part makes them, are shown within one another.
+//! Every part is wrapped. Its changes to the request are the differences between the request that
+//! it gets and the one that the next part gets. Its changes to the response are the differences to
+//! the next part's response. Parts that have a request side by side are shown within one another;
+//! no built-in part does that.
 
 mod record;
 mod seen;

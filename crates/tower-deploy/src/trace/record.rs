@@ -7,7 +7,7 @@ use std::{
 
 use http::{Request, response};
 
-use super::seen::{Answer, Seen};
+use super::seen::{Seen, SeenResponse};
 
 /// The trace of one request, in its extensions. A clone is the same trace.
 #[derive(Clone, Default)]
@@ -19,13 +19,13 @@ struct Inner {
     /// The parts that have the request now, each with the request as it saw it.
     within: Vec<Within>,
     /// The last response.
-    answer: Option<Answer>,
+    last: Option<SeenResponse>,
 }
 
 struct Within {
     seen: Seen,
     /// Whether an inner part has responded.
-    was_answered: bool,
+    has_response: bool,
 }
 
 impl Inner {
@@ -52,26 +52,26 @@ impl Trace {
             inner.say(0, format_args!("→ {part}: {method} {target}"));
             inner.within.push(Within {
                 seen,
-                was_answered: false,
+                has_response: false,
             });
         });
     }
 
     pub(super) fn leaves(&self, response: &response::Parts) {
-        let answer = Answer::of(response);
+        let seen = SeenResponse::of(response);
         self.with(|inner| {
             let within = inner.within.pop();
-            let status = answer.status;
+            let status = seen.status;
             inner.say(0, format_args!("← {status}"));
-            let before = inner.answer.take();
-            let before = before.filter(|_| within.is_some_and(|within| within.was_answered));
-            for change in answer.changes_since(before.as_ref()) {
+            let before = inner.last.take();
+            let before = before.filter(|_| within.is_some_and(|within| within.has_response));
+            for change in seen.changes_since(before.as_ref()) {
                 inner.say(2, change);
             }
             if let Some(outer) = inner.within.last_mut() {
-                outer.was_answered = true;
+                outer.has_response = true;
             }
-            inner.answer = Some(answer);
+            inner.last = Some(seen);
         });
     }
 
@@ -79,13 +79,13 @@ impl Trace {
     pub(super) fn drops(&self) {
         self.with(|inner| {
             inner.within.pop();
-            inner.say(0, "× no answer");
+            inner.say(0, "× no response");
         });
     }
 
     /// Replaces the last response. Its changes are noted elsewhere.
-    pub(super) fn answers(&self, response: &response::Parts) {
-        self.with(|inner| inner.answer = Some(Answer::of(response)));
+    pub(super) fn responds(&self, response: &response::Parts) {
+        self.with(|inner| inner.last = Some(SeenResponse::of(response)));
     }
 
     pub(super) fn notes(&self, note: impl fmt::Display) {

@@ -1,4 +1,4 @@
-//! How a request or a response looked at one point, and what has changed since another.
+//! A request or a response at one point, and its changes since another point.
 
 use http::{HeaderMap, Method, Request, StatusCode, Uri, response, uri::PathAndQuery};
 use tower_dispatch::UrlArgs;
@@ -9,7 +9,7 @@ use tower_kit::{
 };
 use tower_origin::Origin;
 
-/// What a part saw of a request.
+/// A request as a part saw it.
 pub(super) struct Seen {
     pub(super) method: Method,
     pub(super) target: String,
@@ -17,7 +17,7 @@ pub(super) struct Seen {
     origin: Option<String>,
     route: Option<String>,
     environ: Vec<(String, String)>,
-    /// Without secrets.
+    /// The headers, with secrets masked.
     headers: HeaderMap,
 }
 
@@ -95,7 +95,7 @@ fn origin(origin: &Origin) -> String {
         origin.scheme(),
         host.as_deref().unwrap_or("(unknown)"),
         origin.prefix(),
-        client.map_or("somebody unknown".to_owned(), |client| client.to_string()),
+        client.map_or("an unknown client".to_owned(), |client| client.to_string()),
     )
 }
 
@@ -114,14 +114,14 @@ fn route(args: &UrlArgs) -> String {
     route
 }
 
-/// What a part answered.
-pub(super) struct Answer {
+/// A response as a part gave it.
+pub(super) struct SeenResponse {
     pub(super) status: StatusCode,
-    /// Without secrets.
+    /// The headers, with secrets masked.
     headers: HeaderMap,
 }
 
-impl Answer {
+impl SeenResponse {
     pub(super) fn of(response: &response::Parts) -> Self {
         let rejection = Rejection::of_head(response);
         Self {
@@ -161,18 +161,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_is_marked_as_sensitive_is_not_shown() {
+    fn deploy_15_a_value_that_is_marked_as_sensitive_is_not_shown() {
         let mut response = Response::new(());
         let mut marked = HeaderValue::from_static("hunter2");
         marked.set_sensitive(true);
         response.headers_mut().insert("x-plain", marked);
         let (head, ()) = response.into_parts();
-        let changes = Answer::of(&head).changes_since(None);
+        let changes = SeenResponse::of(&head).changes_since(None);
         assert_eq!(changes, ["x-plain: [redacted]"]);
     }
 
     #[test]
-    fn names_in_a_target_are_decoded_before_they_are_compared() {
+    fn deploy_15_names_in_a_target_are_decoded() {
         for (uri, expected) in [
             ("/a?b=c", "/a?b=c"),
             ("http://me:x@h/a", "/a"),

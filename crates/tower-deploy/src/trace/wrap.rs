@@ -1,4 +1,4 @@
-//! Parts that tell a request's trace what they do.
+//! Parts that note in a request's trace what they do.
 
 use std::{convert::Infallible, ops::ControlFlow, sync::Arc};
 
@@ -9,10 +9,10 @@ use tower_hooks::{BoxHook, Hook, Outcome};
 use tower_kit::status_of;
 use tower_service::Service;
 
-use super::{record::Trace, seen::Answer};
+use super::{record::Trace, seen::SeenResponse};
 use crate::{App, Body};
 
-/// An app, or one with a filter around it.
+/// Returns an app that notes its steps, or those of a filter around an app.
 pub(crate) fn app(title: String, app: App) -> App {
     let title: Arc<str> = title.into();
     App::new(tower::service_fn(move |request: Request<Body>| {
@@ -32,7 +32,7 @@ pub(crate) fn app(title: String, app: App) -> App {
     }))
 }
 
-/// If it is not left, the app panicked or was given up.
+/// A call of an app. If it is not left, the app panicked or the request was dropped.
 struct Entered<'a>(Option<&'a Trace>);
 
 impl Entered<'_> {
@@ -80,7 +80,7 @@ impl<H: Hook> Hook for Traced<H> {
                 ControlFlow::Continue(()) => trace.notes(format_args!("{title}: before")),
                 ControlFlow::Break(response) => {
                     let status = status_of(response);
-                    trace.notes(format_args!("{title}: before, and answers {status}"));
+                    trace.notes(format_args!("{title}: before, and responds with {status}"));
                 }
             }
         }
@@ -88,14 +88,14 @@ impl<H: Hook> Hook for Traced<H> {
     }
 
     async fn after(&self, state: &mut Self::State, response: &mut response::Parts) {
-        let before = Answer::of(response);
+        let before = SeenResponse::of(response);
         self.hook.after(&mut state.own, response).await;
         if let Some(trace) = &state.trace {
             trace.notes(format_args!("{}: after", self.title));
-            for change in Answer::of(response).changes_since(Some(&before)) {
+            for change in SeenResponse::of(response).changes_since(Some(&before)) {
                 trace.notes(format_args!("  {change}"));
             }
-            trace.answers(response);
+            trace.responds(response);
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hook_that_rejects_is_traced_with_its_status() {
+    async fn deploy_20_a_hook_that_rejects_is_traced_with_its_status() {
         for (content_type, on_the_wire) in [("text/plain", 403), ("application/grpc", 200)] {
             let trace = Trace::default();
             let request = Request::post("/").header("content-type", content_type);
@@ -147,7 +147,7 @@ mod tests {
                 panic!("it does not respond");
             };
             assert_eq!(response.status(), on_the_wire);
-            let expected = "  hook: before, and answers 403 Forbidden\n";
+            let expected = "  hook: before, and responds with 403 Forbidden\n";
             assert_eq!(trace.to_string(), expected);
         }
     }

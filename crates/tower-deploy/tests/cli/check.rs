@@ -5,7 +5,7 @@ use std::fs;
 use crate::{Folder, run};
 
 #[test]
-fn an_error_is_shown_at_its_position() {
+fn deploy_14_an_error_is_shown_at_its_position() {
     let folder = Folder::new("wrong", "a%20#b.ini", "[app:main]\nuse = egg:mine\n");
     let (code, out, err) = run(&folder, &["check", "a%20#b.ini#main"]);
     assert_eq!((code, &*out), (Some(1), ""));
@@ -20,14 +20,14 @@ error: [app:main] use: nothing is registered under egg:mine
 2 | use = egg:mine
   |       ^^^^^^^^
   |
-  = help: there is paste, pastedeploy, tower
+  = help: known: paste, pastedeploy, tower
 "
         )
     );
 }
 
 #[test]
-fn check_looks_at_the_server_too() {
+fn deploy_60_check_builds_the_server_too() {
     let app = "[app:main]\nuse = egg:tower#panic\n";
     for (server, error) in [
         (
@@ -60,7 +60,7 @@ fn check_looks_at_the_server_too() {
 }
 
 #[test]
-fn likely_mistakes_are_warnings_of_check() {
+fn deploy_60_likely_mistakes_are_warnings() {
     let folder = Folder::new(
         "warnings",
         "x.ini",
@@ -170,7 +170,7 @@ warning: [default] nothing names this section
 }
 
 #[test]
-fn a_section_that_is_built_twice_is_warned_of_once() {
+fn deploy_60_a_section_that_is_built_twice_has_one_warning() {
     let folder = Folder::new(
         "twice",
         "x.ini",
@@ -196,7 +196,7 @@ text = a
 }
 
 #[test]
-fn a_section_that_is_named_in_any_way_is_no_warning() {
+fn deploy_60_a_named_section_has_no_warning() {
     let folder = Folder::new(
         "named",
         "x.ini",

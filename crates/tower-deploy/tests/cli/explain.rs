@@ -54,7 +54,7 @@ location = http://me:hunter2@example.org/
 ";
 
 #[test]
-fn each_setting_has_its_effective_value() {
+fn deploy_61_each_setting_has_its_effective_value() {
     let folder = Folder::new("explain", "x.ini", SITE);
     let (code, out, err) = run(&folder, &["explain", "x.ini"]);
     assert_eq!((code, &*err), (Some(0), ""));
@@ -122,7 +122,7 @@ composite egg:tower#cascade  [composite:tries] x.ini:32
 
 #[cfg(feature = "proxy")]
 #[test]
-fn a_proxy_has_its_times_and_its_host() {
+fn deploy_61_a_proxy_has_its_times_and_its_host() {
     let file = "[app:main]\nuse = egg:tower#proxy\naddress = http://127.0.0.1:1\ntrusted = ::1\n";
     let folder = Folder::new("explain-proxy", "x.ini", file);
     let (code, out, err) = run(&folder, &["explain", "x.ini"]);
@@ -141,9 +141,9 @@ app egg:tower#proxy  [app:main] x.ini:1
     );
 }
 
-/// A setting without a struct behind it is shown as it is written.
+/// A setting that no struct has is shown as it is written.
 #[test]
-fn settings_with_free_keys_or_errors_are_shown_as_written() {
+fn deploy_61_free_keys_and_errors_are_shown_as_written() {
     let file = "\
 [pipeline:main]
 pipeline = names limit text
@@ -174,7 +174,7 @@ app egg:tower#text  [app:text] x.ini:9
 }
 
 #[test]
-fn a_program_gets_effective_values_and_the_server() {
+fn deploy_61_json_has_effective_values_and_the_server() {
     let file = "\
 [server:main]
 use = egg:Paste#http
@@ -233,7 +233,7 @@ flowchart TD
 }
 
 #[test]
-fn a_server_that_cannot_be_planned_is_an_error() {
+fn deploy_61_a_server_that_cannot_be_planned_is_an_error() {
     let file = "[app:main]\nuse = egg:tower#panic\n[server:main]\nuse = egg:waitress#main\n";
     let folder = Folder::new("explain-server", "x.ini", file);
     let (code, out, err) = run(&folder, &["explain", "x.ini"]);

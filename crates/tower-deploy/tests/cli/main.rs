@@ -1,4 +1,4 @@
-//! The command, as a person calls it.
+//! The command, as people call it.
 
 #![cfg(feature = "cli")]
 #![allow(

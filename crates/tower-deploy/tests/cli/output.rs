@@ -7,7 +7,7 @@ use crate::{Folder, run, run_unheard};
 const TEXT: &str = "[app:main]\nuse = egg:tower#text\ntext = x\n";
 
 #[test]
-fn arguments_that_make_no_sense_are_2_and_help_is_0() {
+fn deploy_54_invalid_arguments_are_2_and_help_is_0() {
     let folder = Folder::new("args", "x.ini", "");
     for args in [
         &["check"][..],
@@ -33,13 +33,13 @@ fn arguments_that_make_no_sense_are_2_and_help_is_0() {
 }
 
 #[test]
-fn the_outputs_need_no_reader() {
+fn deploy_59_the_outputs_need_no_reader() {
     let folder = Folder::new("listen", "x.ini", "");
     assert_eq!(run_unheard(&folder, &["explain", "x.ini"]), Some(1));
 }
 
 #[test]
-fn rust_log_sets_the_levels() {
+fn deploy_57_rust_log_sets_the_levels() {
     let text = format!("{TEXT}[server:main]\nuse = egg:Paste#http\ndaemon_threads = yes\n");
     let folder = Folder::new("levels", "x.ini", &text);
     let logged = |levels: Option<&str>| {
@@ -72,7 +72,7 @@ fn rust_log_sets_the_levels() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_output_that_is_full_is_an_error() {
+fn deploy_59_a_full_output_is_an_error() {
     let folder = Folder::new("output", "x.ini", TEXT);
     let full = || fs::File::options().write(true).open("/dev/full").unwrap();
     let error = "standard output: No space left on device (os error 28)\n";
@@ -89,14 +89,14 @@ fn an_output_that_is_full_is_an_error() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
-        // The same if the error cannot be written, either.
+        // The exit code is the same if the error cannot be written either.
         command.stdout(full()).stderr(full());
         assert_eq!(command.status().unwrap().code(), Some(1), "{args:?}");
     }
 }
 
 #[test]
-fn a_plan_need_not_be_read_to_its_end() {
+fn deploy_59_a_reader_of_a_plan_may_leave() {
     let apps = (0..2_000).map(|number| format!("/{number} = a\n"));
     let apps: String = apps.collect();
     let text = format!(
@@ -106,9 +106,10 @@ fn a_plan_need_not_be_read_to_its_end() {
     assert_eq!(run_unheard(&folder, &["explain", "x.ini"]), Some(0));
 }
 
-/// One secret in each place that an output shows: settings, globals, the target, headers and values.
+/// One secret is in each place that an output shows: settings, globals, the target, headers and
+/// values.
 #[test]
-fn a_secret_is_in_no_output() {
+fn deploy_15_a_secret_is_in_no_output() {
     let file = "\
 [DEFAULT]
 db_password = hunter2
@@ -154,7 +155,7 @@ text = Hello
     let (code, out, err) = run(&folder, &args);
     assert_eq!(code, Some(0), "{err}");
     let (_, trace) = out.split_once("Hello\n\n").unwrap();
-    // The path is shown, whatever is in it.
+    // The path is always shown.
     let trace = trace.replace("GET /hunter2?", "GET /?");
     assert!(!trace.contains("hunter2"), "{trace}");
     for shown in [

@@ -3,7 +3,7 @@
 use crate::{Folder, run, run_unheard};
 
 #[test]
-fn one_request_shows_its_answer_and_what_each_part_did() {
+fn deploy_62_a_trace_shows_the_changes_of_each_part() {
     let folder = Folder::new(
         "request",
         "x.ini",
@@ -86,7 +86,7 @@ text = Hello {name} of {site.title}
 
 /// The status on the wire is 200.
 #[test]
-fn the_trace_has_the_status_of_a_rejection() {
+fn deploy_20_the_trace_has_the_status_of_a_rejection() {
     let file = "\
 [composite:main]
 use = egg:tower#urlmap
@@ -108,7 +108,7 @@ text = a
 }
 
 #[test]
-fn a_request_may_have_headers_and_a_body_and_shows_no_secrets() {
+fn deploy_62_a_request_may_have_headers_and_a_body() {
     let file = "\
 [app:main]
 use = egg:tower#checksum
@@ -152,7 +152,7 @@ hosts = example.org
 }
 
 #[test]
-fn a_request_that_has_no_answer_is_traced_and_is_an_error() {
+fn deploy_62_a_request_without_a_response_is_an_error() {
     let file = "[app:main]\nuse = egg:tower#panic\n";
     let folder = Folder::new("panics", "x.ini", file);
     let (code, out, err) = run(
@@ -161,14 +161,14 @@ fn a_request_that_has_no_answer_is_traced_and_is_an_error() {
     );
     assert_eq!(code, Some(1));
     assert!(
-        out.ends_with("GET /?token=redacted\n× no answer\n"),
+        out.ends_with("GET /?token=redacted\n× no response\n"),
         "{out}"
     );
     assert!(err.contains("error: the response is incomplete: "), "{err}");
 }
 
 #[test]
-fn a_body_has_its_length() {
+fn deploy_62_a_body_has_its_length() {
     let file = "[app:main]\nuse = egg:tower#text\ntext = x\nfilter-with = limit\n[filter:limit]\nuse = egg:tower#body-limit\nlimit = 3 B\n";
     let folder = Folder::new("repeat", "x.ini", file);
     let (_, out, _) = run(
@@ -179,7 +179,7 @@ fn a_body_has_its_length() {
 }
 
 #[test]
-fn a_response_need_not_be_read_to_its_end() {
+fn deploy_59_a_reader_of_a_response_may_leave() {
     let folder = Folder::new(
         "long",
         "x.ini",

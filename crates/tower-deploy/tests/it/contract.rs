@@ -5,14 +5,15 @@ use tower_deploy::{App, Filter};
 use tower_exception::ExceptionLayer;
 use tower_lint::{Lint, Rule, contract, probe};
 
-/// An app cannot fail, so what may is caught.
+/// Wraps a service that may fail, because an app cannot fail.
 fn caught(inner: Lint<probe::App>) -> App {
     App::new(ExceptionLayer::production(|_| {}).layer(inner))
 }
 
 #[test]
-fn an_app_keeps_the_contract_of_what_cannot_fail() {
-    let words = "An app has no error: a factory gives a service that cannot fail";
+fn deploy_17_an_app_keeps_the_contract() {
+    let words =
+        "An app has no error. A service that can fail needs `ExceptionLayer` of tower-exception.";
     contract::check(caught)
         .departs(Rule::ServiceError, words)
         .departs(Rule::ReadyError, words)

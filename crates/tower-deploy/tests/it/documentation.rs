@@ -1,4 +1,4 @@
-//! The kinds of files that PasteDeploy's documentation shows, in words of our own.
+//! The kinds of files that PasteDeploy's documentation shows, with other contents.
 
 use std::{io, path::Path};
 
@@ -14,7 +14,7 @@ fn filter(_: &Settings, _: Settings) -> Result<Filter, BoxError> {
     Ok(Filter::from_fn(Ok::<_, BoxError>))
 }
 
-/// Everything that the files name.
+/// Returns a registry with everything that the files name.
 fn registry() -> Registry {
     let is_app = |key: &str| key.starts_with('/');
     Registry::new()
@@ -36,7 +36,7 @@ fn registry() -> Registry {
         })
 }
 
-/// The parts of a file's `main`, without places and settings; it is built, too.
+/// Builds a file's `main`, and returns its parts without positions and settings.
 fn parts(files: &'static [(&str, &str)]) -> Vec<String> {
     let loader = Loader::new(registry()).files(move |path: &Path| {
         let found = files.iter().find(|(name, _)| path == Path::new(name));
@@ -57,7 +57,7 @@ fn parts(files: &'static [(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_site_of_several_apps() {
+fn deploy_2_a_site_of_several_apps() {
     const FILES: &[(&str, &str)] = &[
         (
             "/home/me/main.ini",
@@ -104,7 +104,7 @@ database = sqlite:/home/me/notes.db
 }
 
 #[test]
-fn filters_in_a_row_and_a_filter_around_one_app() {
+fn deploy_3_filters_in_a_row_and_one_around_an_app() {
     const FILES: &[(&str, &str)] = &[(
         "/home/me/main.ini",
         "\
@@ -136,7 +136,7 @@ filter-with = first
 }
 
 #[test]
-fn one_app_with_other_settings_and_values_for_all() {
+fn deploy_1_a_section_changes_settings_of_another() {
     const FILE: &str = "\
 [DEFAULT]
 admin_email = boss@example.com

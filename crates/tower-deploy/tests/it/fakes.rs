@@ -1,4 +1,4 @@
-//! Factories that say what they are, and files in memory.
+//! Factories of apps that respond with their settings, and files in memory.
 
 use std::{collections::BTreeMap, convert::Infallible, io, path::Path, time::Duration};
 
@@ -23,7 +23,7 @@ pub(crate) async fn said(app: &App) -> String {
     String::from_utf8(body.into()).unwrap()
 }
 
-/// What `egg:fake#typed` takes.
+/// The settings of `egg:fake#typed`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Typed {
@@ -133,7 +133,7 @@ pub(crate) fn registry() -> Registry {
         })
 }
 
-/// A loader for these files, which are in `/site`.
+/// Returns a loader for these files, which are in `/site`.
 pub(crate) fn loader(files: &[(&str, &str)]) -> Loader {
     let files: BTreeMap<String, Vec<u8>> = files
         .iter()
@@ -147,7 +147,7 @@ pub(crate) fn loader(files: &[(&str, &str)]) -> Loader {
         })
 }
 
-/// What is wrong with `main` of this file.
+/// Returns the error of `main` in this file.
 pub(crate) fn error(text: &str) -> Error {
     loader(&[("main.ini", text)])
         .load_app("config:main.ini")

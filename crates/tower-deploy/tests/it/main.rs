@@ -1,4 +1,4 @@
-//! Files, what is built of them, and what is wrong with them.
+//! Files, the parts that are built of them, and their errors.
 
 #![allow(
     clippy::unwrap_used,

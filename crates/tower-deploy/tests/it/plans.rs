@@ -1,4 +1,4 @@
-//! What is built, and how it is shown.
+//! Plans, and the parts that are built of them.
 
 use http::Request;
 use http_body_util::Full;
@@ -44,7 +44,7 @@ const BLOG: &str = "[app:main]\nuse = call:fakemod:app\nabout = one\n  two\n";
 const FILES: &[(&str, &str)] = &[("main.ini", SITE), ("blog.ini", BLOG)];
 
 #[tokio::test]
-async fn a_pipeline_goes_from_the_outermost_to_the_innermost() {
+async fn deploy_2_a_pipeline_begins_with_its_outermost_filter() {
     let loader = loader(FILES);
     let app = loader.load_app("config:main.ini#site").unwrap();
     assert_eq!(said(&app).await, "yikes:yikes:filter:/srv/leaf");
@@ -55,8 +55,21 @@ async fn a_pipeline_goes_from_the_outermost_to_the_innermost() {
     assert_eq!(said(&filter.apply(leaf).unwrap()).await, "yikes:/srv/leaf");
 }
 
+#[tokio::test]
+async fn deploy_4_main_is_loaded_unless_another_name_is_set() {
+    let text = |name: &str| format!("[app:{name}]\nuse = egg:fake\ntext = {name}\n");
+    let file = ["main", "second", "third"].map(text).concat();
+    let loader = loader(&[("main.ini", &file)]);
+    let app = loader.load_app("config:main.ini").unwrap();
+    assert_eq!(said(&app).await, "main");
+    let app = loader.load_app("config:main.ini#second").unwrap();
+    assert_eq!(said(&app).await, "second");
+    let app = loader.name("third").load_app("config:main.ini#second");
+    assert_eq!(said(&app.unwrap()).await, "third");
+}
+
 #[test]
-fn a_tree_is_what_a_person_reads() {
+fn deploy_16_a_tree_is_for_people() {
     let plan = loader(FILES).plan_app("config:main.ini").unwrap();
     let expected = "\
 filter egg:fake#main  [filter:outer] main.ini:14
@@ -79,7 +92,7 @@ composite egg:fake#mount  [composite:main] main.ini:4
 }
 
 #[test]
-fn json_is_what_a_program_reads() {
+fn deploy_16_json_is_for_programs() {
     let plan = loader(FILES).plan_app("config:main.ini").unwrap();
     let json = plan.to_json();
     assert_eq!(json["part"], "filter-with");
@@ -103,7 +116,7 @@ fn json_is_what_a_program_reads() {
 }
 
 #[test]
-fn mermaid_is_a_picture() {
+fn deploy_16_mermaid_is_a_picture() {
     let plan = loader(FILES).plan_app("config:main.ini").unwrap();
     let expected = "\
 flowchart TD
@@ -125,7 +138,7 @@ flowchart TD
 }
 
 #[tokio::test]
-async fn an_app_fits_axum() {
+async fn deploy_17_an_app_is_a_fallback_of_axum() {
     let app = loader(FILES).load_app("config:main.ini#leaf").unwrap();
     let router: axum::Router = axum::Router::new().fallback_service(app);
     let request = Request::new(axum::body::Body::new(Full::<bytes::Bytes>::default()));
@@ -133,7 +146,7 @@ async fn an_app_fits_axum() {
 }
 
 #[tokio::test]
-async fn what_a_call_is_the_sections_type_says() {
+async fn deploy_2_the_type_of_a_call_is_that_of_its_section() {
     let file = "\
 [composite:main]
 use = call:fakemod:mount

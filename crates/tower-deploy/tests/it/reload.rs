@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tower::{ServiceExt, service_fn};
 use tower_deploy::{App, Body, ErrorKind, Loader, Registry, Reload, Settings};
 
-/// One of the apps that are there.
+/// A mark of an app that is not dropped.
 struct Live(Arc<AtomicUsize>);
 
 impl Drop for Live {
@@ -26,12 +26,12 @@ impl Drop for Live {
     }
 }
 
-/// A file in memory, and how many apps are there of it.
+/// A file in memory, and the number of its apps that are not dropped.
 #[derive(Clone, Default)]
 struct Disk {
     text: Arc<Mutex<String>>,
     live: Arc<AtomicUsize>,
-    /// An app answers when it has one of these.
+    /// An app responds when it has one of these.
     answers: Arc<OpenAtFirst>,
 }
 
@@ -88,7 +88,7 @@ async fn says(app: &App) -> String {
 }
 
 #[tokio::test]
-async fn a_request_is_answered_by_the_app_that_was_there_when_it_came() {
+async fn deploy_48_a_request_keeps_the_app_that_was_current() {
     let disk = Disk::default();
     disk.write("one");
     let reload = disk.reload();
@@ -123,13 +123,13 @@ async fn a_request_is_answered_by_the_app_that_was_there_when_it_came() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_built_changes_nothing() {
+async fn deploy_48_a_file_with_an_error_changes_nothing() {
     let disk = Disk::default();
     disk.write("one");
     let reload = disk.reload();
     disk.write("two\nuse = egg:it");
     assert_eq!(reload.now().unwrap_err().kind(), ErrorKind::DuplicateKey);
-    // It was looked at, so it is told once.
+    // It was read, so the error is reported once.
     assert!(!reload.is_stale());
     disk.text.lock().unwrap().clear();
     assert!(reload.is_stale());
@@ -140,7 +140,7 @@ async fn what_cannot_be_built_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_a_thousand_apps_one_is_left() {
+async fn deploy_48_of_a_thousand_apps_one_is_left() {
     let disk = Disk::default();
     disk.write("one");
     let reload = disk.reload();
@@ -156,7 +156,7 @@ async fn of_a_thousand_apps_one_is_left() {
 }
 
 #[tokio::test]
-async fn a_file_included_after_a_fault_still_counts() {
+async fn deploy_51_a_file_included_after_an_error_counts() {
     let files = Arc::new(Mutex::new(BTreeMap::from([
         (
             "main.ini",
@@ -179,7 +179,7 @@ async fn a_file_included_after_a_fault_still_counts() {
     });
     let reload = Reload::new(loader, "config:/site/main.ini").unwrap();
 
-    // Both change, and the fault in the first hides the second.
+    // Both change, and the error in the first hides the second.
     write("first.ini", "[app:main\n");
     write("word.ini", "[app:main]\nuse = egg:tower#text\ntext = two\n");
     reload.now().unwrap_err();

@@ -3,7 +3,7 @@
 use crate::fakes::{loader, said};
 
 #[tokio::test]
-async fn values_become_what_the_factory_wants() {
+async fn deploy_9_values_have_the_types_of_the_factory() {
     let file = "[app:main]\nuse = egg:fake#typed\nport = 80\ndebug = Yes\ntimeout = 1m 30s\nnames = a b\n  c\nlevel = high\nfactor = 0.5\ntitle = x y\n";
     let app = loader(&[("main.ini", file)])
         .load_app("config:main.ini")
@@ -15,8 +15,8 @@ async fn values_become_what_the_factory_wants() {
 }
 
 #[tokio::test]
-async fn defaults_are_no_settings_of_a_factory() {
-    // But what is in both is the section's.
+async fn deploy_10_defaults_are_not_settings_of_a_factory() {
+    // A key in both is the section's.
     let file = "[DEFAULT]\ncolor = red\nport = 1\n[app:main]\nuse = egg:fake#typed\nport = 2\n";
     let app = loader(&[("main.ini", file)])
         .load_app("config:main.ini")
@@ -25,7 +25,7 @@ async fn defaults_are_no_settings_of_a_factory() {
 }
 
 #[test]
-fn settings_have_their_places() {
+fn deploy_5_settings_have_their_positions() {
     let file = "[DEFAULT]\nroot = /srv\n[app:main]\nuse = base\nset x = 1\na =\n  %(root)s/a\n[app:base]\nuse = egg:fake\nb = 2\n";
     let config = loader(&[("main.ini", file)])
         .global("y", "2")
@@ -65,7 +65,7 @@ fn settings_have_their_places() {
 }
 
 #[tokio::test]
-async fn booleans_are_said_in_several_ways() {
+async fn deploy_9_booleans_have_several_spellings() {
     for (text, value) in [
         ("true", true),
         ("YES", true),
@@ -86,7 +86,7 @@ async fn booleans_are_said_in_several_ways() {
 }
 
 #[test]
-fn what_names_itself_means_the_default_and_what_is_ones_own_is_stronger() {
+fn deploy_6_a_key_that_names_itself_means_the_default() {
     let file = "\
 [DEFAULT]
 root = /srv
@@ -114,7 +114,7 @@ set x = own
 /// A value is a secret if any of its names is one. That may be the first or the last name, or the
 /// name of a value, here or in another file, that it contains.
 #[test]
-fn a_value_that_contains_a_secret_is_a_secret() {
+fn deploy_15_a_value_that_contains_a_secret_is_a_secret() {
     let main = "\
 [DEFAULT]
 db_password = hunter2
@@ -149,7 +149,7 @@ use = config:blog.ini
 }
 
 #[test]
-fn a_size_reads_itself_and_debug_shows_no_secret() {
+fn deploy_11_a_size_reads_itself() {
     #[derive(Debug, serde::Deserialize)]
     struct Limits {
         body: tower_deploy::Size,
@@ -176,7 +176,7 @@ fn a_size_reads_itself_and_debug_shows_no_secret() {
 }
 
 #[test]
-fn what_comes_of_a_secret_is_one() {
+fn deploy_15_a_value_made_of_a_secret_is_a_secret() {
     let file = "\
 [DEFAULT]
 smtp_pass = hunter2
@@ -195,7 +195,7 @@ harmless = monkey
 }
 
 #[test]
-fn a_plan_hides_secrets_and_nothing_else() {
+fn deploy_15_a_plan_hides_secrets_and_nothing_else() {
     let shown = [
         "pass_headers = X_Foo",
         "keys_path = /keys",
@@ -226,7 +226,7 @@ fn a_plan_hides_secrets_and_nothing_else() {
 }
 
 #[test]
-fn no_error_shows_a_secret() {
+fn deploy_15_no_error_shows_a_secret() {
     for file in [
         "password = hunter2\n[app:main]\n",
         "[app:main]\npassword hunter2\n",
@@ -243,7 +243,7 @@ fn no_error_shows_a_secret() {
 }
 
 #[tokio::test]
-async fn odd_types_are_taken_or_refused_whole() {
+async fn deploy_9_unusual_types_are_read_or_rejected_whole() {
     let run = async |line: &str| {
         let file = format!("[app:main]\nuse = egg:fake#odd\n{line}\n");
         match loader(&[("main.ini", &file)]).load_app("config:main.ini") {
@@ -256,7 +256,7 @@ async fn odd_types_are_taken_or_refused_whole() {
     let place = "/site/main.ini:3:8: [app:main] pair: ";
     assert_eq!(
         run("pair = 1 2 3").await,
-        format!("{place}`1 2 3` is not so many words as are wanted")
+        format!("{place}`1 2 3` is not a list of the expected length")
     );
     assert!(run("pair =").await.contains("pair: "));
     let empty = crate::fakes::error("[app:main]\nuse = egg:fake#typed\nport =\n");
@@ -267,7 +267,7 @@ async fn odd_types_are_taken_or_refused_whole() {
 }
 
 #[test]
-fn a_users_set_reaches_what_is_named_without_a_section() {
+fn deploy_5_set_reaches_parts_without_a_section() {
     let file = "[app:main]\nuse = p\nset g = outer\n[pipeline:p]\nset g = inner\npipeline = egg:fake egg:fake\n";
     let plan = loader(&[("main.ini", file)])
         .plan_app("config:main.ini")
@@ -277,9 +277,9 @@ fn a_users_set_reaches_what_is_named_without_a_section() {
     assert_eq!(json["app"]["global"]["g"], "outer");
 }
 
-/// As in PasteDeploy, where these parts share one dictionary.
+/// In PasteDeploy these parts share one dictionary.
 #[test]
-fn a_user_changes_what_shares_the_values_of_the_used_section() {
+fn deploy_5_a_user_changes_shared_values() {
     let values = |json: &serde_json::Value| {
         let value = |of: &str, key: &str| json[of][key].as_str().unwrap_or("-").to_owned();
         (value("global", "g"), value("local", "k"))
@@ -287,7 +287,7 @@ fn a_user_changes_what_shares_the_values_of_the_used_section() {
     for (used, part, filter) in [
         // A factory shares the global values. The user changes the filter around it.
         ("use = egg:fake", ("outer", "inner"), ("outer", "-")),
-        // The factory of a key of the section shares the section's own settings, too.
+        // The factory of a key of the section shares the section's own settings as well.
         (
             "paste.app_factory = fakemod:app",
             ("outer", "outer"),
@@ -306,7 +306,7 @@ fn a_user_changes_what_shares_the_values_of_the_used_section() {
         let [part, filter] = [part, filter].map(|(g, k)| (g.to_owned(), k.to_owned()));
         assert_eq!(values(&json["next"]), part, "{used}");
         assert_eq!(values(&json["filter"]), filter, "{used}");
-        // Without a filter around it, the part is changed itself.
+        // If no filter is around it, the part itself is changed.
         let file = file.replace("filter-with = egg:fake\n", "");
         let plan = loader(&[("main.ini", &file)]).plan_app("config:main.ini");
         let json = plan.unwrap().to_json();
@@ -316,7 +316,7 @@ fn a_user_changes_what_shares_the_values_of_the_used_section() {
 }
 
 #[test]
-fn a_name_that_is_taken_from_a_global_value_is_looked_up_where_it_is_taken() {
+fn deploy_5_a_name_from_get_is_looked_up_where_get_is() {
     let file = "[app:main]\nget use = which\n[app:blog]\nuse = egg:fake\na = 1\n";
     let loader = loader(&[("main.ini", file)]).global("which", "blog");
     let config = loader.app_config("config:main.ini").unwrap();

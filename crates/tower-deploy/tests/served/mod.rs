@@ -14,15 +14,15 @@ use tokio::{
     time::timeout,
 };
 
-/// How long anything may take before the test gives up.
+/// The time after which a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Served {
     pub(crate) child: Child,
     pub(crate) url: String,
-    /// What it said before it listened.
+    /// The lines that it printed before it listened.
     pub(crate) tree: String,
-    /// Its standard error, if that is a pipe which nothing else reads.
+    /// Its standard error, if that is a pipe that nothing else reads.
     pub(crate) log: Option<Lines<BufReader<ChildStderr>>>,
     _said: Lines<BufReader<ChildStdout>>,
 }
@@ -34,7 +34,7 @@ impl Served {
         Self::spawn(&mut command, args).await
     }
 
-    /// Starts a command with these arguments, whose standard error is as the command says.
+    /// Starts a command with these arguments. The command sets its standard error.
     pub(crate) async fn spawn(command: &mut Command, args: &[&str]) -> Self {
         let mut child = command
             .args(args)
@@ -118,7 +118,7 @@ impl Served {
         assert!(kill.args([signal, &pid]).status().await.unwrap().success());
     }
 
-    /// How it ended.
+    /// Waits for its end, and returns the exit code.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         timeout(PATIENCE, self.child.wait())
             .await

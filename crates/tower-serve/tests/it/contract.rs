@@ -1,5 +1,5 @@
-//! The contract of tower and http-body, for a service behind a server: what a client over HTTP/2
-//! sends is what the service gets, and what the service returns is what the client gets.
+//! The contract of tower and http-body, for a service behind a server. The service gets the
+//! messages that a client sends over HTTP/2, and the client gets those that the service returns.
 
 use std::{
     pin::Pin,

@@ -29,7 +29,7 @@ use tower::{Layer, ServiceExt};
 use tower_lint::LintLayer;
 use tower_static::Files;
 
-/// A directory that is removed when the test is over. What is served is in `www`.
+/// A directory that is removed when the test is over. The served files are in `www`.
 struct Directory(PathBuf);
 
 impl Directory {

@@ -1,4 +1,4 @@
-//! An upstream without options, and what the documents state about it.
+//! An upstream without options, and the documents about it.
 
 use http::Request;
 use http_body_util::BodyExt;

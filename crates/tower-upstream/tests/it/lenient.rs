@@ -5,8 +5,8 @@ use http_body_util::BodyExt;
 
 use super::{ask, get, proxy, sockets::Listener};
 
-/// Returns what a client gets of these bytes: the status, the header lines, and the body. The
-/// connection stays open, so that only the head determines where the body ends.
+/// Returns the response that a client gets for these bytes: the status, the header lines, and the
+/// body. The connection stays open, so that only the head determines the end of the body.
 async fn passed(answer: &str) -> (u16, Vec<String>, Option<String>) {
     let upstream = Listener::bind().await;
     let app = proxy(&upstream);

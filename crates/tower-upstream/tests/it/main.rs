@@ -54,7 +54,7 @@ where
     App::new(service.map_response(|response: Response<B>| response.map(Body::new)))
 }
 
-/// An upstream at this address, with nothing set.
+/// Returns an upstream at this address without options.
 fn at(address: impl Display) -> Upstream {
     Upstream::new(address.to_string()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Upstreams that send what a test wants, and clients that see each byte.
+//! Upstreams that send the bytes of a test, and clients that see each byte.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 

@@ -34,7 +34,7 @@ text = orgwiki
 ";
 
 #[tokio::test]
-async fn the_most_specific_host_counts_and_then_the_longest_path() {
+async fn deploy_27_the_host_counts_before_the_longest_path() {
     let app = site(MAPPED);
     for (host, path, text) in [
         ("localhost", "/", "home"),
@@ -54,7 +54,7 @@ async fn the_most_specific_host_counts_and_then_the_longest_path() {
         let response = ask(&app, Request::get(path).header("host", host)).await;
         assert_eq!(response.body(), text, "{host} {path}");
     }
-    // Of two hosts none counts, since two readers would not agree.
+    // Of two hosts none counts, because two readers might not agree.
     for hosts in [["example.org", "localhost"], ["localhost", "example.org"]] {
         let [first, second] = hosts;
         let request = Request::get("/")
@@ -67,7 +67,7 @@ async fn the_most_specific_host_counts_and_then_the_longest_path() {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_the_host_is_the_one_that_the_proxy_says() {
+async fn deploy_27_the_host_is_that_of_an_outer_origin() {
     let app = site(&format!("{MAPPED}\n[pipeline:main]\npipeline = origin map\n[filter:origin]\nuse = egg:tower#origin\ntrusted_without_address = yes\nx_forwarded = host\n").replace("[composite:main]", "[composite:map]"));
     let request = Request::get("/x")
         .header("host", "inner")
@@ -78,7 +78,7 @@ async fn behind_a_proxy_the_host_is_the_one_that_the_proxy_says() {
 }
 
 #[tokio::test]
-async fn what_is_nowhere_is_for_the_app_for_that() {
+async fn deploy_27_not_found_app_gets_the_other_requests() {
     let file = |settings: &str| {
         format!(
             "[composite:main]\nuse = egg:tower#urlmap\n/a = a\n{settings}\n[app:a]\nuse = egg:tower#text\ntext = a\n[app:none]\nuse = egg:tower#text\ntext = none\nstatus = 404\n"
@@ -95,7 +95,7 @@ async fn what_is_nowhere_is_for_the_app_for_that() {
 }
 
 #[test]
-fn a_place_that_is_none_is_an_error() {
+fn deploy_27_a_key_without_a_path_is_an_error() {
     let map = |key: &str| {
         wrong(&format!(
             "[composite:main]\nuse = egg:tower#urlmap\n{key} = a\n[app:a]\nuse = egg:tower#panic\n"
@@ -131,7 +131,7 @@ use = egg:tower#checksum
 ";
 
 #[tokio::test]
-async fn apps_are_tried_as_people_count_and_each_gets_the_whole_body() {
+async fn deploy_28_apps_are_in_order_and_get_the_whole_body() {
     let app = site(CASCADED);
     let response = send(&app, Request::put("/").body(Body::from("abc")).unwrap()).await;
     assert!(
@@ -141,10 +141,10 @@ async fn apps_are_tried_as_people_count_and_each_gets_the_whole_body() {
     let forbidden = CASCADED.replace("status = 404", "status = 403");
     let stops = site(&forbidden);
     assert_eq!(get(&stops, "/").await.body(), "first");
-    let goes_on =
+    let falls_through =
         site(&forbidden.replace("app1 =", "catch = 403\nallow_auth_statuses = yes\napp1 ="));
     assert!(
-        get(&goes_on, "/")
+        get(&falls_through, "/")
             .await
             .body()
             .starts_with(b"{\"length\":0")
@@ -152,7 +152,7 @@ async fn apps_are_tried_as_people_count_and_each_gets_the_whole_body() {
 }
 
 #[tokio::test]
-async fn a_cascade_may_be_a_filter_before_the_app_that_it_is_around() {
+async fn deploy_28_a_filter_ends_with_the_app_that_it_wraps() {
     let app = site(
         "[pipeline:main]\npipeline = files api\n[filter:files]\nuse = egg:tower#cascade\napp1 = nothing\n[app:nothing]\nuse = egg:tower#text\ntext = no\nstatus = 404\n[app:api]\nuse = egg:tower#text\ntext = api\n",
     );
@@ -160,7 +160,7 @@ async fn a_cascade_may_be_a_filter_before_the_app_that_it_is_around() {
 }
 
 #[test]
-fn what_cannot_be_caught_is_an_error() {
+fn deploy_28_a_status_that_cannot_be_caught_is_an_error() {
     let cascade = |settings: &str| {
         wrong(&format!(
             "[composite:main]\nuse = egg:tower#cascade\n{settings}\n"
@@ -168,22 +168,22 @@ fn what_cannot_be_caught_is_an_error() {
     };
     assert_eq!(
         cascade("catch = 200"),
-        "/site/main.ini:3:9: [composite:main] catch: 200 is no status that an app could pass on with (write statuses from 300 to 599, parted by spaces)"
+        "/site/main.ini:3:9: [composite:main] catch: 200 is not a status on which a cascade falls through (write statuses from 300 to 599, separated by spaces)"
     );
     assert_eq!(
         cascade("catch = 404,500"),
         "/site/main.ini:3:9: [composite:main] catch: `404,500` is not a number from 0 to 65535"
     );
-    assert!(cascade("catch = 401").contains("say allow_auth_statuses = true"));
+    assert!(cascade("catch = 401").contains("set allow_auth_statuses = true"));
     assert_eq!(
         cascade("static = a"),
-        "/site/main.ini:3:1: [composite:main] static: the key is not known (apps are app1, app2, …; besides there is catch, allow_auth_statuses, replay_limit, x_cascade_header)"
+        "/site/main.ini:3:1: [composite:main] static: the key is not known (apps are app1, app2, …; the other settings are catch, allow_auth_statuses, replay_limit, x_cascade_header)"
     );
 }
 
 #[tokio::test]
-async fn a_body_is_kept_only_as_far_as_the_limit() {
-    // The second app reads, and says 404 afterwards.
+async fn deploy_28_a_body_is_replayed_up_to_the_limit() {
+    // The first app reads the body. The cascade around it keeps only two bytes.
     let app = site(
         "[composite:main]\nuse = egg:tower#cascade\nreplay_limit = 2 B\napp1 = one\napp2 = two\n[app:one]\nuse = egg:tower#checksum\nfilter-with = none\n[filter:none]\nuse = egg:tower#cascade\napp1 = two\n[app:two]\nuse = egg:tower#text\ntext = two\nstatus = 404\n",
     );

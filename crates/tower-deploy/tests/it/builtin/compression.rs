@@ -15,7 +15,7 @@ use super::{
     header, loader,
 };
 
-/// Text that is worth compressing.
+/// Returns a text that is worth compressing.
 fn text() -> String {
     "0123456789".repeat(100)
 }
@@ -75,7 +75,7 @@ async fn send(app: &App, method: Method, path: &str, headers: &[(&str, &str)]) -
 const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 #[tokio::test]
-async fn the_compressed_form_has_a_tag_that_gives_304() {
+async fn deploy_43_the_tag_of_the_compressed_form_gives_304() {
     let (_folder, app) = files("compressed-tag");
     let plain = send(&app, Method::GET, "/a.txt", &[]).await;
     let packed = send(&app, Method::GET, "/a.txt", &[GZIP]).await;
@@ -109,7 +109,7 @@ async fn the_compressed_form_has_a_tag_that_gives_304() {
 }
 
 #[tokio::test]
-async fn head_has_the_headers_of_get() {
+async fn deploy_42_head_has_the_headers_of_get() {
     let (_folder, app) = files("compressed-head");
     let said = said();
     for headers in [&[][..], &[GZIP], &[("accept-encoding", "identity;q=0")]] {
@@ -133,7 +133,7 @@ async fn head_has_the_headers_of_get() {
 }
 
 #[tokio::test]
-async fn a_response_that_must_not_change_does_not() {
+async fn deploy_41_a_response_that_must_not_change_does_not() {
     let app = said();
     for (path, why) in [
         ("/200/cache-control=max-age=3,_No-Transform", "it says so"),
@@ -149,7 +149,7 @@ async fn a_response_that_must_not_change_does_not() {
 }
 
 #[tokio::test]
-async fn no_accept_encoding_gives_406() {
+async fn deploy_40_no_accept_encoding_gives_406() {
     let app = said();
     for accept in [
         "identity;q=0",
@@ -170,7 +170,7 @@ async fn no_accept_encoding_gives_406() {
 }
 
 #[tokio::test]
-async fn digests_of_the_plain_bytes_do_not_stay() {
+async fn deploy_44_digests_of_the_plain_bytes_do_not_stay() {
     let app = said();
     let path = "/200/content-digest=x/repr-digest=x/vary=cookie/last-modified=x";
     let response = send(&app, Method::GET, path, &[GZIP]).await;
@@ -183,7 +183,7 @@ async fn digests_of_the_plain_bytes_do_not_stay() {
 
 /// Several lines of a header that is a list are one list, and two of another one are none.
 #[tokio::test]
-async fn each_line_of_a_header_counts() {
+async fn deploy_43_each_line_of_a_header_counts() {
     let app = said();
     let is_packed = async |method: Method, path: &str, headers: &[(&str, &str)]| {
         let response = send(&app, method, path, headers).await;
@@ -213,9 +213,9 @@ async fn each_line_of_a_header_counts() {
     assert_eq!(header(&response, "last-modified"), Some("x"));
 }
 
-/// The smallest response, and the types that are not compressed, written out here.
+/// The test names the smallest response and the types that are not compressed.
 #[tokio::test]
-async fn some_types_and_what_is_small_are_not_compressed() {
+async fn deploy_41_some_types_and_small_texts_are_not_compressed() {
     for (kind, length, is_packed) in [
         ("text/plain", 31, false),
         ("text/plain", 32, true),
@@ -239,7 +239,7 @@ async fn some_types_and_what_is_small_are_not_compressed() {
             assert_eq!(header(&response, "vary").is_some(), is_packed, "{kind}");
         }
     }
-    // Without content there is nothing to compress.
+    // A response without content is not compressed.
     let app = said();
     for status in [204, 205] {
         let path = format!("/{status}");
@@ -251,7 +251,7 @@ async fn some_types_and_what_is_small_are_not_compressed() {
 
 /// Trailers come after the packed bytes, without the digests of the plain ones.
 #[tokio::test]
-async fn trailers_are_the_end_of_the_packed_form() {
+async fn deploy_44_trailers_are_the_end_of_the_compressed_form() {
     let registry = Registry::standard().app("ends", |_, (): ()| {
         Ok::<_, Infallible>(App::new(service_fn(async |_: Request<Body>| {
             let trailers = [

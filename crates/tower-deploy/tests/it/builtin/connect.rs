@@ -1,4 +1,4 @@
-//! CONNECT to the built-in apps over a socket: none of them opens a tunnel by mistake.
+//! CONNECT to the built-in apps over a socket. None of them opens a tunnel by mistake.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! What the built-in factories do where their settings are left out, and what the README says of it.
+//! The defaults of the built-in factories, and their documentation.
 
 use std::convert::Infallible;
 
@@ -14,10 +14,10 @@ use super::{
     get, header, loader, send, site,
 };
 
-const README: &str = include_str!("../../../README.md");
+const DOCUMENT: &str = include_str!("../../../src/builtins.md");
 
-/// Each setting that may be left out: its row in the README's tables, its name, and the rest of
-/// what stands in the parentheses. A row has a test below, or the one that its last word names.
+/// Each optional setting: its row in the tables of the module `builtins`, its name, and the rest of
+/// the text in the parentheses.
 pub(super) const DEFAULTS: [(&str, &str, &str); 56] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
@@ -42,15 +42,11 @@ pub(super) const DEFAULTS: [(&str, &str, &str); 56] = [
     ("origin", "default_host", ""),
     ("origin", "https", "= no"),
     ("origin", "prefix", ""),
-    (
-        "egg:PasteDeploy#prefix",
-        "scheme",
-        "= http, or https where the proxy says none",
-    ),
+    ("egg:PasteDeploy#prefix", "scheme", "= http"),
     (
         "egg:PasteDeploy#prefix",
         "trusted",
-        "= this machine, and what comes through a Unix socket",
+        "= loopback and Unix sockets",
     ),
     ("prefix", "types", "= text/plain"),
     ("prefix", "chunks", "= no"),
@@ -86,9 +82,8 @@ pub(super) const DEFAULTS: [(&str, &str, &str); 56] = [
 ];
 
 #[test]
-fn the_readme_says_what_may_be_left_out() {
-    let (_, tables) = README.split_once("\n# What is built in\n").unwrap();
-    let (tables, _) = tables.split_once("\n# ").unwrap();
+fn deploy_21_optional_settings_are_documented() {
+    let (tables, _) = DOCUMENT.split_once("\n# The app `static`\n").unwrap();
     let mut found = Vec::new();
     for row in tables.lines().filter(|line| line.starts_with("| `")) {
         let mut cells = row.split(" | ");
@@ -103,7 +98,7 @@ fn the_readme_says_what_may_be_left_out() {
     assert_eq!(found, DEFAULTS);
 }
 
-/// An app in this filter, with nothing set but what has to be.
+/// Wraps an app in this filter, in which only the required settings are set.
 fn filtered(filter: &str, app: &str) -> App {
     let registry = Registry::standard()
         .app("origin", |_, (): ()| {
@@ -151,7 +146,7 @@ fn html(filter: &str, text: &str) -> App {
 }
 
 #[tokio::test]
-async fn static_has_an_index_and_neither_dotfiles_nor_an_age() {
+async fn deploy_21_static_has_an_index_and_no_dotfiles() {
     let folder = Folder::new(
         "defaults",
         &[
@@ -182,7 +177,7 @@ async fn static_has_an_index_and_neither_dotfiles_nor_an_age() {
 }
 
 #[tokio::test]
-async fn a_text_is_plain_and_200_and_a_redirect_is_temporary() {
+async fn deploy_21_a_text_is_plain_and_a_redirect_temporary() {
     let text = get(&site("[app:main]\nuse = egg:tower#text\ntext = x\n"), "/").await;
     assert_eq!(text.status(), 200);
     assert_eq!(
@@ -194,7 +189,7 @@ async fn a_text_is_plain_and_200_and_a_redirect_is_temporary() {
 }
 
 #[tokio::test]
-async fn a_cascade_falls_through_on_404_alone_and_replays_64_kib() {
+async fn deploy_21_a_cascade_catches_404_and_replays_64_kib() {
     let app = filtered("egg:tower#cascade\napp1 = egg:reads", "egg:tower#checksum");
     for (length, status) in [(64 * 1024, 200), (64 * 1024 + 1, 413)] {
         let body = Body::from("x".repeat(length));
@@ -242,7 +237,7 @@ fn forwarded(peer: Option<&str>) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn the_origin_is_what_the_connection_says() {
+async fn deploy_21_the_origin_is_that_of_the_connection() {
     let app = filtered("egg:tower#origin", "egg:origin");
     for (peer, said) in [
         (Some("127.0.0.1"), "http own.example  127.0.0.1"),
@@ -250,7 +245,7 @@ async fn the_origin_is_what_the_connection_says() {
     ] {
         assert_eq!(send(&app, forwarded(peer)).await.body(), said);
     }
-    // A proxy that is trusted says who and how, and nothing else.
+    // A trusted proxy names the client and the scheme, and nothing else.
     let app = filtered("egg:tower#origin\ntrusted = 127.0.0.1", "egg:origin");
     let said = send(&app, forwarded(Some("127.0.0.1"))).await;
     assert_eq!(said.body(), "https own.example  192.0.2.7");
@@ -267,7 +262,7 @@ async fn the_origin_is_what_the_connection_says() {
 }
 
 #[tokio::test]
-async fn text_is_rewritten_line_by_line_and_html_everywhere() {
+async fn deploy_21_a_prefix_is_for_lines_and_a_replacement_for_html() {
     let prefix = "egg:tower#prefix\nprefix = >";
     assert_eq!(get(&text(prefix, "a\n b"), "/").await.body(), ">a\n>b");
     assert_eq!(get(&html(prefix, "a"), "/").await.body(), "a");
@@ -278,7 +273,7 @@ async fn text_is_rewritten_line_by_line_and_html_everywhere() {
 }
 
 #[tokio::test]
-async fn an_incident_shows_nothing() {
+async fn deploy_21_an_incident_shows_nothing() {
     let app = filtered("egg:tower#exception", "egg:fails");
     let request = Request::get("/").header("host", "localhost");
     let mut request = request.body(Body::default()).unwrap();
@@ -294,13 +289,13 @@ async fn an_incident_shows_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_is_a_503() {
+async fn deploy_21_a_timeout_is_a_503() {
     let app = filtered("egg:tower#timeout\ntimeout = 5s", "egg:sleeps");
     assert_eq!(get(&app, "/").await.status(), 503);
 }
 
 #[tokio::test]
-async fn an_id_has_its_usual_header_and_headers_are_overridden() {
+async fn deploy_21_an_id_has_its_header_and_headers_are_overridden() {
     let response = get(&text("egg:tower#request-id", "x"), "/").await;
     assert!(header(&response, "x-request-id").is_some());
     let response = get(
@@ -313,7 +308,7 @@ async fn an_id_has_its_usual_header_and_headers_are_overridden() {
 }
 
 #[tokio::test]
-async fn another_site_may_read_and_nothing_else() {
+async fn deploy_21_another_origin_may_only_read() {
     let app = text("egg:tower#cors\norigins = https://a.example", "x");
     let origin = Request::builder().header("origin", "https://a.example");
     let read = ask(&app, origin).await;
@@ -338,10 +333,10 @@ async fn another_site_may_read_and_nothing_else() {
     }
 }
 
-/// The names under which each factory is registered, written out here.
+/// The test names each factory, so that none can be lost in the code.
 #[cfg(feature = "proxy")]
 #[test]
-fn the_built_in_factories_have_these_names() {
+fn deploy_21_the_built_in_factories_have_these_names() {
     let names = [
         ("paste#cascade", "Composite"),
         ("paste#error_catcher", "Filter"),

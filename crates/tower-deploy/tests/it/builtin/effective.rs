@@ -1,4 +1,4 @@
-//! The defaults in a plan are those of the README.
+//! The defaults in a plan are the documented ones.
 
 use tower_deploy::Registry;
 
@@ -21,7 +21,7 @@ const FACTORIES: [(&str, &str, &str); 12] = [
 ];
 
 #[test]
-fn the_defaults_of_a_plan_are_those_of_the_readme() {
+fn deploy_21_the_defaults_of_a_plan_are_documented() {
     for (kind, name, required) in FACTORIES {
         let section = match kind {
             "filter" => "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\n",

@@ -7,7 +7,7 @@ use tower_deploy::{App, Loader, Registry};
 
 use super::{ask, get, header};
 
-/// A folder of files that is gone when the test is over.
+/// A directory of files that is removed after the test.
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
@@ -38,7 +38,7 @@ pub(super) const STATIC: &str =
     "[app:main]\nuse = egg:tower#static\ndocument_root = %(here)s/www\n";
 
 #[tokio::test]
-async fn the_files_that_say_what_is_served_are_not() {
+async fn deploy_22_configuration_files_are_not_served() {
     let here = STATIC.replace("%(here)s/www", "%(here)s");
     let json = r#"{"ROUTER": {"urlpatterns": {"^/x": {"GET": "tower#panic"}}}}"#;
     let folder = Folder::new(
@@ -66,10 +66,10 @@ async fn the_files_that_say_what_is_served_are_not() {
         let response = get(&app, path).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
     }
-    // Only those.
+    // Other files are served.
     assert_eq!(get(&app, "/other.json").await.body(), "{}");
     assert_eq!(get(&app, "/conf/other.ini").await.body(), "text");
-    // Nor by another name, nor as a folder's page.
+    // Another name does not help, and neither does the page of a directory.
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(folder.0.join("conf"), folder.0.join("link")).unwrap();
@@ -86,7 +86,7 @@ async fn the_files_that_say_what_is_served_are_not() {
 }
 
 #[tokio::test]
-async fn the_file_that_only_the_server_is_in_is_not_served() {
+async fn deploy_22_the_file_of_the_server_is_not_served() {
     let file = format!(
         "{}\n[server:main]\nuse = config:server.ini\n",
         STATIC.replace("/www", "")
@@ -106,7 +106,7 @@ async fn the_file_that_only_the_server_is_in_is_not_served() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_an_error_with_its_place() {
+fn deploy_23_a_missing_directory_is_an_error_at_its_setting() {
     let folder = Folder::new("missing", &[("main.ini", STATIC)]);
     fs::write(folder.0.join("wrong.ini"), STATIC.replace("www", "wwww")).unwrap();
     let loader = Loader::new(Registry::standard()).relative_to(&folder.0);
@@ -121,7 +121,7 @@ fn a_folder_that_is_not_there_is_an_error_with_its_place() {
 }
 
 #[test]
-fn a_charset_that_is_no_name_is_an_error_with_its_place() {
+fn deploy_23_an_invalid_charset_is_an_error_at_its_setting() {
     let file = format!("{STATIC}charset = a b\n");
     let folder = Folder::new("charset", &[("wrong.ini", &file), ("www/a.txt", "a")]);
     let loader = Loader::new(Registry::standard()).relative_to(&folder.0);
@@ -130,7 +130,7 @@ fn a_charset_that_is_no_name_is_an_error_with_its_place() {
 }
 
 #[tokio::test]
-async fn each_setting_is_passed_on() {
+async fn deploy_23_each_setting_of_static_is_passed_on() {
     let folder = Folder::new(
         "settings",
         &[

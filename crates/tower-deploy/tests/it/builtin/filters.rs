@@ -12,7 +12,7 @@ use tower_origin::{Origin, PeerAddr};
 
 use super::{ask, get, header, loader, send, wrong};
 
-/// An app that says what it sees.
+/// Returns a registry with apps that show the request, sleep and fail.
 fn registry() -> Registry {
     Registry::standard()
         .app("sees", |_, (): ()| {
@@ -49,7 +49,7 @@ fn registry() -> Registry {
         })
 }
 
-/// `app` in a filter with these settings.
+/// Wraps an app in a filter with these settings.
 fn filtered(filter: &str, app: &str) -> App {
     let file = format!("[app:main]\nuse = {app}\nfilter-with = it\n[filter:it]\nuse = {filter}\n");
     let loader = loader(registry(), &[("main.ini", &file)]);
@@ -61,7 +61,7 @@ fn text(filter: &str, text: &str) -> App {
 }
 
 #[tokio::test]
-async fn values_by_name() {
+async fn deploy_34_quotes_keep_spaces_in_values() {
     let app = filtered(
         "egg:tower#environ\nsite.title = \" Tea \"\nsite.other = x",
         "egg:sees",
@@ -76,7 +76,7 @@ async fn values_by_name() {
 }
 
 #[tokio::test]
-async fn a_value_made_of_a_secret_is_shown_nowhere() {
+async fn deploy_31_a_value_made_of_a_secret_is_a_secret() {
     let registry = Registry::standard().app("shows", |_, (): ()| {
         Ok::<_, Infallible>(App::new(service_fn(async |request: Request<Body>| {
             let environ = request.extensions().get::<Environ>().unwrap();
@@ -108,13 +108,13 @@ site.host = %(host)s
 }
 
 #[test]
-fn what_can_never_work_is_an_error() {
+fn deploy_14_a_setting_that_cannot_work_is_an_error() {
     for (filter, error) in [
         ("hooks\nhooks =", "it names no hook"),
         ("origin\nhosts =", "expected a host"),
         (
             "exception\nappend_traceback = yes",
-            "6:20: [filter:it] append_traceback: it shows something with `debug` only",
+            "6:20: [filter:it] append_traceback: it has an effect only with `debug`",
         ),
         (
             "timeout\ntimeout = 1s\nstatus = 100",
@@ -122,16 +122,13 @@ fn what_can_never_work_is_an_error() {
         ),
         (
             "cors\norigins = https://a.example/",
-            "6:11: [filter:it] origins: `https://a.example/` is no origin",
+            "6:11: [filter:it] origins: `https://a.example/` is not an origin",
         ),
         (
             "cors\norigins = *\nmethods = get",
-            "7:11: [filter:it] methods: `get` is no method",
+            "7:11: [filter:it] methods: `get` is not a method",
         ),
-        (
-            "set-header\nContent-Length = 3",
-            "it says how a message ends",
-        ),
+        ("set-header\nContent-Length = 3", "it frames the message"),
         ("set-header\nX-A = a\n b", "no header can have this value"),
     ] {
         let file = format!(
@@ -142,7 +139,7 @@ fn what_can_never_work_is_an_error() {
 }
 
 #[tokio::test]
-async fn below_a_path() {
+async fn a_mount_serves_an_app_below_a_path() {
     let app = filtered("egg:tower#mount\npath = /wiki", "egg:sees");
     assert_eq!(get(&app, "/wiki/x").await.body(), " /wiki /x None");
     assert_eq!(get(&app, "/x").await.status(), StatusCode::NOT_FOUND);
@@ -161,7 +158,7 @@ fn from(peer: &str, path: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn who_asks_behind_whom() {
+async fn deploy_32_only_trusted_peers_name_the_client() {
     let app = filtered("egg:tower#origin\ntrusted = 10.0.0.0/8", "egg:sees");
     let trusted = send(&app, from("10.1.1.1", "/x")).await;
     assert_eq!(
@@ -176,7 +173,7 @@ async fn who_asks_behind_whom() {
 }
 
 #[tokio::test]
-async fn one_kind_of_forwarding_headers_may_be_chosen() {
+async fn deploy_32_one_kind_of_forwarding_headers_may_be_chosen() {
     let both = || {
         let mut request = from("10.1.1.1", "/x");
         let forwarded = "for=198.51.100.3;proto=https".parse().unwrap();
@@ -208,7 +205,7 @@ async fn one_kind_of_forwarding_headers_may_be_chosen() {
 }
 
 #[tokio::test]
-async fn a_health_check_without_a_host_may_be_served() {
+async fn deploy_32_a_health_check_without_a_host_may_be_served() {
     let filter = "egg:tower#origin\nhosts = example.org";
     let ask = async |filter: &str, host: Option<&str>| {
         let app = filtered(filter, "egg:sees");
@@ -225,11 +222,11 @@ async fn a_health_check_without_a_host_may_be_served() {
 }
 
 #[tokio::test]
-async fn paste_deploys_prefix_is_where_a_proxy_serves_this() {
+async fn deploy_33_the_prefix_is_stripped_or_not() {
     let app = filtered("egg:PasteDeploy#prefix\nprefix = /james/", "egg:sees");
-    let taken_off = send(&app, from("127.0.0.1", "/orders")).await;
+    let stripped = send(&app, from("127.0.0.1", "/orders")).await;
     assert_eq!(
-        taken_off.body(),
+        stripped.body(),
         "  /orders Some((\"https\", Some(192.0.2.7), \"/james\"))"
     );
     let left = send(&app, from("127.0.0.1", "/james/orders")).await;
@@ -250,7 +247,7 @@ async fn paste_deploys_prefix_is_where_a_proxy_serves_this() {
 }
 
 #[tokio::test]
-async fn before_each_line_and_in_the_place_of_words() {
+async fn deploy_34_quotes_keep_spaces_in_a_prefix() {
     let app = text("egg:tower#prefix\nprefix = \"> \"", "a\n  b");
     assert_eq!(get(&app, "/").await.body(), "> a\n> b");
     let app = text("egg:tower#prefix\nprefix = >\ntypes = text/html", "a");
@@ -268,13 +265,13 @@ async fn before_each_line_and_in_the_place_of_words() {
 }
 
 #[tokio::test]
-async fn what_breaks_is_one_incident() {
+async fn deploy_35_a_failure_is_one_incident() {
     let app = filtered("egg:tower#exception", "egg:fails");
     let response = get(&app, "/").await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(header(&response, "x-incident-id").is_some());
     assert!(!String::from_utf8_lossy(response.body()).contains("not today"));
-    // Shown to nobody but this machine.
+    // It is shown only to this machine.
     let app = filtered("egg:Paste#error_catcher\ndebug = true", "egg:fails");
     let mut request = Request::get("/")
         .header("host", "localhost")
@@ -290,7 +287,7 @@ async fn what_breaks_is_one_incident() {
 }
 
 #[tokio::test]
-async fn hooks_are_named_and_run() {
+async fn deploy_36_hooks_are_named_and_run() {
     let app = text(
         "egg:tower#hooks\nhooks = egg:tower#server-timing timing\n[hook:timing]\nuse = egg:tower#server-timing",
         "x",
@@ -310,7 +307,7 @@ async fn hooks_are_named_and_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_app_has_its_time() {
+async fn deploy_37_an_app_has_its_time() {
     let app = filtered("egg:tower#timeout\ntimeout = 5s", "egg:sleeps");
     assert_eq!(
         get(&app, "/").await.status(),
@@ -324,7 +321,7 @@ async fn an_app_has_its_time() {
 }
 
 #[tokio::test]
-async fn a_body_has_its_limit() {
+async fn deploy_37_a_body_has_its_limit() {
     let sent = |bytes: usize| {
         let body = Body::from("x".repeat(bytes));
         Request::put("/")
@@ -344,7 +341,7 @@ async fn a_body_has_its_limit() {
 }
 
 #[tokio::test]
-async fn a_request_has_an_id() {
+async fn deploy_37_a_request_has_an_id() {
     let app = text("egg:tower#request-id", "x");
     let own = ask(&app, Request::get("/").header("x-request-id", "mine")).await;
     assert_eq!(header(&own, "x-request-id"), Some("mine"));
@@ -353,7 +350,7 @@ async fn a_request_has_an_id() {
 }
 
 #[tokio::test]
-async fn who_may_read_it_from_another_site() {
+async fn deploy_38_listed_origins_may_read() {
     let app = text(
         "egg:tower#cors\norigins = https://a.example\nmethods = GET PUT\nheaders = x-a\nmax_age = 1m\ncredentials = yes",
         "x",
@@ -383,7 +380,7 @@ async fn who_may_read_it_from_another_site() {
 }
 
 #[tokio::test]
-async fn headers_are_set() {
+async fn deploy_39_headers_are_set_or_kept() {
     let app = text(
         "egg:tower#set-header\nX-Frame-Options = DENY\nContent-Type = text/x",
         "x",
@@ -403,13 +400,13 @@ async fn headers_are_set() {
         "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#set-header\nX Y = z\n",
     );
     assert!(
-        wrong.contains("[filter:it] X Y: it is no header's name"),
+        wrong.contains("[filter:it] X Y: it is not a header's name"),
         "{wrong}"
     );
 }
 
 #[tokio::test]
-async fn text_is_compressed_for_who_takes_it() {
+async fn deploy_40_a_text_is_compressed_on_demand() {
     let app = text("egg:Paste#gzip", &"x".repeat(1000));
     let response = ask(&app, Request::get("/").header("accept-encoding", "gzip")).await;
     assert_eq!(header(&response, "content-encoding"), Some("gzip"));
@@ -417,7 +414,7 @@ async fn text_is_compressed_for_who_takes_it() {
 }
 
 #[tokio::test]
-async fn filters_that_only_watch_change_nothing() {
+async fn deploy_37_filters_that_only_observe_change_nothing() {
     for filter in [
         "egg:tower#trace",
         "egg:Paste#translogger",
@@ -429,7 +426,7 @@ async fn filters_that_only_watch_change_nothing() {
 }
 
 #[test]
-fn every_filter_says_which_settings_it_does_not_know() {
+fn deploy_10_every_filter_rejects_unknown_settings() {
     for filter in [
         "tower#mount",
         "tower#origin",
@@ -457,9 +454,9 @@ fn every_filter_says_which_settings_it_does_not_know() {
     }
 }
 
-/// Written out here, so that none can be lost in the code.
+/// The test names each header, so that none can be lost in the code.
 #[test]
-fn no_header_that_frames_a_message_can_be_set() {
+fn deploy_39_no_header_that_frames_a_message_can_be_set() {
     for name in [
         "Connection",
         "Content-Length",
@@ -473,9 +470,6 @@ fn no_header_that_frames_a_message_can_be_set() {
             "[app:main]\nuse = egg:tower#panic\nfilter-with = it\n[filter:it]\nuse = egg:tower#set-header\n{name} = x\n"
         );
         let wrong = wrong(&file);
-        assert!(
-            wrong.contains("it says how a message ends"),
-            "{name}: {wrong}"
-        );
+        assert!(wrong.contains("it frames the message"), "{name}: {wrong}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a file can name without a program's own factories.
+//! The built-in parts.
 
 mod composites;
 mod compression;
@@ -20,7 +20,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_deploy::{App, Body, Error, Loader, Registry};
 
-/// A loader with the built-in factories for these files, which are in `/site`.
+/// Returns a loader for these files, which are in `/site`.
 fn loader(registry: Registry, files: &[(&str, &str)]) -> Loader {
     let files: BTreeMap<String, Vec<u8>> = files
         .iter()
@@ -40,7 +40,7 @@ fn site(text: &str) -> App {
     load(&[("main.ini", text)]).unwrap()
 }
 
-/// What is wrong with a file.
+/// Returns the error of a file.
 fn wrong(text: &str) -> String {
     load(&[("main.ini", text)]).unwrap_err().to_string()
 }

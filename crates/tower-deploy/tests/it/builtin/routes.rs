@@ -38,7 +38,7 @@ text = {0}
 ";
 
 #[tokio::test]
-async fn a_line_is_methods_a_pattern_and_an_app() {
+async fn deploy_29_a_line_is_methods_a_pattern_and_an_app() {
     let app = site(LINES);
     assert_eq!(get(&app, "/hello").await.body(), "text");
     assert_eq!(ask(&app, Request::put("/hello")).await.body(), "text");
@@ -46,13 +46,13 @@ async fn a_line_is_methods_a_pattern_and_an_app() {
     assert_eq!(ask(&app, Request::delete("/files/a/b")).await.body(), "a/b");
     assert_eq!(ask(&app, Request::delete("/every")).await.body(), "text");
     assert_eq!(get(&app, "/nowhere").await.status(), StatusCode::NOT_FOUND);
-    let refused = ask(&app, Request::delete("/hello")).await;
-    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(header(&refused, "allow"), Some("GET, HEAD, OPTIONS, PUT"));
+    let rejected = ask(&app, Request::delete("/hello")).await;
+    assert_eq!(rejected.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(header(&rejected, "allow"), Some("GET, HEAD, OPTIONS, PUT"));
 }
 
 #[tokio::test]
-async fn as_a_filter_what_has_no_route_goes_on() {
+async fn deploy_29_a_filter_falls_through_without_a_route() {
     let app = site(&format!(
         "{}\n[pipeline:main]\npipeline = urls rest\n[app:rest]\nuse = egg:tower#text\ntext = rest\n",
         LINES
@@ -64,7 +64,7 @@ async fn as_a_filter_what_has_no_route_goes_on() {
 }
 
 #[test]
-fn what_is_no_route_is_an_error_at_its_line() {
+fn deploy_29_an_invalid_route_is_an_error_at_its_line() {
     let lines = |lines: &str| {
         wrong(&format!(
             "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  GET /a a\n  {lines}\n[app:a]\nuse = egg:tower#panic\n"
@@ -72,36 +72,36 @@ fn what_is_no_route_is_an_error_at_its_line() {
     };
     assert_eq!(
         lines("GET a a"),
-        "/site/main.ini:5:3: [composite:main] urlpatterns: `GET a a` is no route (write METHOD[,METHOD…] PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^)"
+        "/site/main.ini:5:3: [composite:main] urlpatterns: `GET a a` is not a route (write METHOD[,METHOD…] PATTERN APP, where PATTERN is a template that begins with a slash or a regex that begins with ^)"
     );
     assert_eq!(
         lines("get /b a"),
-        "/site/main.ini:5:3: [composite:main] urlpatterns: `get` is no method (methods are upper case, as GET, and parted by commas without spaces; * is all of them)"
+        "/site/main.ini:5:3: [composite:main] urlpatterns: `get` is not a method (methods are upper case, as GET, and separated by commas without spaces; * is all methods)"
     );
     assert!(
         lines("GET ^/b(c$ a").starts_with("/site/main.ini:5:7: [composite:main] urlpatterns: "),
         "{}",
         lines("GET ^/b(c$ a")
     );
-    let nobody = lines("GET /b  b");
+    let missing = lines("GET /b  b");
     assert!(
-        nobody.starts_with(
+        missing.starts_with(
             "/site/main.ini:5:11: [composite:main] urlpatterns: there is no app `b` in"
         ),
-        "{nobody}"
+        "{missing}"
     );
     assert_eq!(
         wrong("[composite:main]\nuse = egg:tower#router\nroutes = x\n"),
-        "/site/main.ini:3:1: [composite:main] routes: the key is not known (there is urlpatterns, json)"
+        "/site/main.ini:3:1: [composite:main] routes: the key is not known (known: urlpatterns, json)"
     );
     assert!(wrong("[composite:main]\nuse = egg:tower#router\n").contains("it has no routes"));
     assert!(
         wrong("[composite:main]\nuse = egg:tower#router\nurlpatterns =\njson = x\n")
-            .contains("its routes are there twice")
+            .contains("its routes are set twice")
     );
 }
 
-/// Counts the apps that are made of it, and its requests.
+/// Returns an app that responds with its number of requests. `made` counts the apps.
 fn counter(made: Arc<AtomicUsize>) -> App {
     made.fetch_add(1, Ordering::Relaxed);
     let count = Arc::new(AtomicUsize::new(0));
@@ -111,7 +111,7 @@ fn counter(made: Arc<AtomicUsize>) -> App {
     }))
 }
 
-/// Says which route it saw, and stops who says stop.
+/// A hook that notes the route that it saw, and stops a request that says stop.
 struct Middleware;
 
 impl Hook for Middleware {
@@ -153,7 +153,7 @@ const ROUTER: (&str, &str) = (
 );
 
 #[tokio::test]
-async fn the_json_of_link_wsgi_names_what_the_program_has_registered() {
+async fn deploy_30_the_json_names_registered_apps_and_hooks() {
     let json = r#"{
         "ROUTER": {
             "urlpatterns": {
@@ -167,18 +167,19 @@ async fn the_json_of_link_wsgi_names_what_the_program_has_registered() {
     let loader = loader(registry(&made), &[ROUTER, ("router.conf", json)]);
     let app = loader.load_app("config:/site/main.ini").unwrap();
     assert_eq!(get(&app, "/counter").await.body(), "1");
-    // One app, by whatever route.
+    // Both routes lead to one app.
     let posted = ask(&app, Request::post("/counter")).await;
     assert_eq!(posted.body(), "2");
     assert_eq!(header(&posted, "x-route"), Some("^/counter$"));
     assert_eq!(made.load(Ordering::Relaxed), 1);
-    // The first pattern that matches decides, whatever methods later ones have; a pattern is not the whole path.
+    // The first pattern that matches decides, even if a later one has the method. A pattern is not
+    // the whole path.
     assert_eq!(
         ask(&app, Request::put("/counter")).await.status(),
         StatusCode::METHOD_NOT_ALLOWED
     );
     assert_eq!(ask(&app, Request::put("/counting")).await.body(), "3");
-    // Who answers before has no after.
+    // A hook that responds in `before` has no `after`.
     let stopped = get(&app, "/counter?stop").await;
     assert_eq!(stopped.body(), "stopped");
     assert_eq!(header(&stopped, "x-route"), None);
@@ -199,7 +200,7 @@ async fn the_json_of_link_wsgi_names_what_the_program_has_registered() {
 }
 
 #[test]
-fn what_is_wrong_with_the_json_is_said_with_line_and_column() {
+fn deploy_30_an_error_in_the_json_has_line_and_column() {
     let made = Arc::default();
     let error = |json: &str| {
         let files = [ROUTER, ("router.conf", json)];
@@ -231,7 +232,7 @@ fn what_is_wrong_with_the_json_is_said_with_line_and_column() {
     };
     assert_eq!(
         patterns("\"^/x\": {\"GET\": 1}"),
-        "/site/router.conf:2:16: it is no name (write the name, as \"package.module.name\", that the program has registered)"
+        "/site/router.conf:2:16: it is not a name (write the name, as \"package.module.name\", that the program has registered)"
     );
     let unknown = patterns("\"^/ä\": {\"GET\": \"myapp.routes.county\"}");
     assert!(unknown.starts_with("/site/router.conf:2:16: "), "{unknown}");
@@ -248,13 +249,13 @@ fn what_is_wrong_with_the_json_is_said_with_line_and_column() {
 }
 
 #[test]
-fn places_are_those_of_what_is_meant() {
+fn deploy_14_an_error_is_at_the_word_that_is_wrong() {
     let lines = |lines: &str| {
         wrong(&format!(
             "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n{lines}\n[app:page]\nuse = egg:tower#panic\n"
         ))
     };
-    // Not of the same words in a line before it, or in a comment.
+    // The position is not that of the same words in a line before, or in a comment.
     assert!(lines("  GET /about page\n  # /about\n  /about").starts_with("/site/main.ini:6:3: "));
     assert!(lines("  GET /a/get page\n  get /a page").starts_with("/site/main.ini:5:3: "));
     assert!(lines("  GET /page pages").starts_with("/site/main.ini:4:13: "));
@@ -278,15 +279,15 @@ fn places_are_those_of_what_is_meant() {
         "]".repeat(100)
     ));
     assert!(
-        nested.starts_with("/site/router.conf:2:16: it is no name"),
+        nested.starts_with("/site/router.conf:2:16: it is not a name"),
         "{nested}"
     );
     let settings = json("{\"^/a\":\n {\"GET\": \"tower#text\"}}");
     assert!(
-        settings.starts_with("/site/router.conf:2:10: text: it is needed"),
+        settings.starts_with("/site/router.conf:2:10: text: it is missing"),
         "{settings}"
     );
-    // What another file has is not looked for there.
+    // A name in this file leads to no other file.
     let other = json("{\"^/a\": {\"GET\": \"x#config:/site/other.ini\"}}");
     assert!(
         other.starts_with("/site/router.conf:1:44: json: `x` has no colon"),
@@ -295,7 +296,7 @@ fn places_are_those_of_what_is_meant() {
 }
 
 #[tokio::test]
-async fn a_star_is_every_method_wherever_it_stands() {
+async fn deploy_29_a_star_is_every_method_in_a_list() {
     let lines = "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n  *,GET /a text\n[app:text]\nuse = egg:tower#text\ntext = x\n";
     let app = site(lines);
     assert_eq!(ask(&app, Request::post("/a")).await.body(), "x");
@@ -306,7 +307,7 @@ async fn a_star_is_every_method_wherever_it_stands() {
 }
 
 #[test]
-fn thousands_of_routes_take_no_time() {
+fn thousands_of_routes_take_little_time() {
     let lines: String = (0..4000).map(|n| format!("  GET /a{n}/b x\n")).collect();
     let file = format!(
         "[composite:main]\nuse = egg:tower#router\nurlpatterns =\n{lines}[app:x]\nuse = egg:tower#panic\n"
@@ -333,7 +334,7 @@ fn thousands_of_routes_take_no_time() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_while_it_is_read_is_read_once() {
+async fn deploy_7_a_file_is_read_once() {
     let reads = Arc::new(AtomicUsize::new(0));
     let count = reads.clone();
     let loader = tower_deploy::Loader::new(registry(&Arc::default())).files(move |path| {
@@ -349,7 +350,7 @@ async fn a_file_that_changes_while_it_is_read_is_read_once() {
 }
 
 #[test]
-fn a_json_file_that_is_not_there_is_an_error_at_its_name() {
+fn deploy_30_a_missing_json_file_is_an_error_at_its_name() {
     let error = load(&[ROUTER]).unwrap_err().to_string();
     assert!(
         error.starts_with(

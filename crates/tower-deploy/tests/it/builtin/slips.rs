@@ -1,4 +1,4 @@
-//! Common mistakes in files: each error has the fault, its position, and the correct text.
+//! Common mistakes in files. Each error has the fault, its position, and the correct text.
 
 use tower_deploy::Registry;
 
@@ -13,7 +13,7 @@ fn wrong_server(settings: &str) -> String {
 }
 
 #[test]
-fn a_circle_through_files_names_them() {
+fn deploy_8_a_circle_through_files_names_them() {
     let files = [
         ("main.ini", "[app:main]\nuse = config:other.ini\n"),
         ("other.ini", "[app:main]\nuse = config:main.ini\n"),
@@ -26,17 +26,17 @@ fn a_circle_through_files_names_them() {
 }
 
 #[test]
-fn a_section_of_another_type_is_named() {
+fn deploy_14_a_section_of_another_type_is_named() {
     let filter = "[filter:f]\nuse = egg:tower#lint\n";
     let app = "[app:a]\nuse = egg:tower#text\ntext = x\n";
     for (main, expected) in [
         (
             "[pipeline:main]\npipeline = a f\n",
-            "/site/main.ini:2:12: [pipeline:main] pipeline: [filter:f] (line 3 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = f APP`, or `filter-with = f` in the section of the app)",
+            "/site/main.ini:2:12: [pipeline:main] pipeline: [filter:f] (line 3 of /site/main.ini) is a filter, not an app (a filter wraps an app: write `pipeline = f APP`, or `filter-with = f` in the section of the app)",
         ),
         (
             "[app:main]\nuse = f\n",
-            "/site/main.ini:2:7: [app:main] use: [filter:f] (line 3 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = f APP`, or `filter-with = f` in the section of the app)",
+            "/site/main.ini:2:7: [app:main] use: [filter:f] (line 3 of /site/main.ini) is a filter, not an app (a filter wraps an app: write `pipeline = f APP`, or `filter-with = f` in the section of the app)",
         ),
         (
             "[pipeline:main]\npipeline = a a\n",
@@ -55,12 +55,12 @@ fn a_section_of_another_type_is_named() {
     }
     assert_eq!(
         wrong("[filter:main]\nuse = egg:tower#lint\n"),
-        "/site/main.ini:1:1: [filter:main] (line 1 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = main APP`, or `filter-with = main` in the section of the app)"
+        "/site/main.ini:1:1: [filter:main] (line 1 of /site/main.ini) is a filter, not an app (a filter wraps an app: write `pipeline = main APP`, or `filter-with = main` in the section of the app)"
     );
 }
 
 #[test]
-fn indented_settings_comments_and_quotes_are_seen_in_values() {
+fn deploy_14_indents_comments_and_quotes_are_noticed() {
     let rest = "[app:b]\nuse = egg:tower#text\ntext = y\n[filter:f]\nuse = egg:tower#lint\n";
     for (main, expected) in [
         (
@@ -117,7 +117,7 @@ fn indented_settings_comments_and_quotes_are_seen_in_values() {
 }
 
 #[test]
-fn a_wrong_value_of_a_built_in_factory_is_marked() {
+fn deploy_14_a_wrong_value_is_marked() {
     for (settings, expected) in [
         (
             "app text\ntext = x\nstatus = 1000",
@@ -133,7 +133,7 @@ fn a_wrong_value_of_a_built_in_factory_is_marked() {
         ),
         (
             "app redirect\nlocation =",
-            "3:1: [app:it] location: it is no URL: it is empty, or has spaces or letters beyond ASCII in it",
+            "3:1: [app:it] location: it is not a URL: it is empty, or has spaces or characters that are not ASCII",
         ),
         (
             "app redirect\nlocation = /x ; to x",
@@ -193,7 +193,7 @@ fn a_wrong_value_of_a_built_in_factory_is_marked() {
 }
 
 #[test]
-fn a_section_needs_its_bracket() {
+fn deploy_7_a_heading_needs_its_bracket() {
     for (text, expected) in [
         (
             "[app:main\nuse = egg:tower#text\n",
@@ -213,7 +213,7 @@ fn a_section_needs_its_bracket() {
 }
 
 #[test]
-fn invalid_sizes_are_errors() {
+fn deploy_11_invalid_sizes_are_errors() {
     let limit = |size: &str| {
         wrong(&format!(
             "[app:main]\nuse = egg:tower#text\ntext = x\nfilter-with = l\n[filter:l]\nuse = egg:tower#body-limit\nlimit = {size}\n"
@@ -244,7 +244,7 @@ fn invalid_sizes_are_errors() {
 }
 
 #[test]
-fn an_error_in_a_servers_settings_has_its_key() {
+fn deploy_23_an_error_of_a_server_has_its_key() {
     for (settings, expected) in [
         (
             "host = localhost:8080",
@@ -318,7 +318,7 @@ fn an_error_in_a_servers_settings_has_its_key() {
 }
 
 #[test]
-fn a_server_of_pythons_has_one_here_instead() {
+fn deploy_14_a_server_of_python_is_named_with_the_one_here() {
     for server in [
         "waitress#main",
         "waitress",
@@ -351,7 +351,7 @@ fn a_server_of_pythons_has_one_here_instead() {
     }
     assert_eq!(
         wrong_server("use = egg:Paste#threadpool"),
-        "/site/main.ini:2:7: [server:main] use: there is no server egg:Paste#threadpool (there is http)"
+        "/site/main.ini:2:7: [server:main] use: there is no server egg:Paste#threadpool (known: http)"
     );
     // A program may have one of this name.
     let registry = Registry::new().server("waitress", |_, (): ()| {

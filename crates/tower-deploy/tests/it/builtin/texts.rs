@@ -23,7 +23,7 @@ urlpatterns =
 
 [app:text]
 use = egg:tower#text
-text = {name} of {site.title}; {nobody}, {no.body}, {}, {a b}, {
+text = {name} of {site.title}; {unknown}, {un.known}, {}, {a b}, {
 
 [app:html]
 use = egg:tower#text
@@ -51,12 +51,12 @@ status = 204
 ";
 
 #[tokio::test]
-async fn names_in_a_text_are_args_and_values_and_all_else_stays() {
+async fn deploy_24_names_are_filled_in_and_other_braces_stay() {
     let app = site(ROUTED);
     let text = get(&app, "/text/J%C3%B6rg").await;
     assert_eq!(
         text.body(),
-        "Jörg of Tea <& more>; {nobody}, {no.body}, {}, {a b}, {"
+        "Jörg of Tea <& more>; {unknown}, {un.known}, {}, {a b}, {"
     );
     assert_eq!(
         header(&text, "content-type"),
@@ -66,7 +66,7 @@ async fn names_in_a_text_are_args_and_values_and_all_else_stays() {
 }
 
 #[tokio::test]
-async fn what_a_request_says_is_no_markup() {
+async fn deploy_24_values_of_a_request_are_escaped() {
     let app = site(ROUTED);
     let html = get(&app, "/html/%3Cscript%3E%22'").await;
     let html = String::from_utf8_lossy(html.body()).into_owned();
@@ -74,7 +74,7 @@ async fn what_a_request_says_is_no_markup() {
         html.starts_with("<p>&lt;script&gt;&quot;&#x27; of Tea &lt;&amp; more&gt;"),
         "{html}"
     );
-    // Of other types nobody knows what would be safe there.
+    // For other types no escaping is known to be safe.
     assert_eq!(get(&app, "/json/x").await.body(), "{\"{name}\": 1}");
     let go = get(&app, "/go/a%0D%0Ab%2F..%3F").await;
     assert_eq!(go.status(), StatusCode::PERMANENT_REDIRECT);
@@ -85,7 +85,7 @@ async fn what_a_request_says_is_no_markup() {
 }
 
 #[tokio::test]
-async fn a_request_chooses_no_host_and_no_folder_above() {
+async fn deploy_25_a_request_leads_to_no_host_and_not_up() {
     let go = |location: &str| {
         site(&format!(
             "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/x/([^/]*)/(.*) go\n[app:go]\nuse = egg:tower#redirect\nlocation = {location}\n"
@@ -98,7 +98,7 @@ async fn a_request_chooses_no_host_and_no_folder_above() {
     );
     assert_eq!(get(&app, "/x/a/..").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(header(&get(&app, "/x/a/b").await, "location"), Some("/a/b"));
-    // Not in two values together, either.
+    // Two values together do not lead up either.
     let app = go("/{0}{1}/x");
     assert_eq!(get(&app, "/x/./.").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(
@@ -118,7 +118,7 @@ async fn a_request_chooses_no_host_and_no_folder_above() {
 }
 
 #[tokio::test]
-async fn head_has_the_length_of_what_get_gets_and_204_has_nothing() {
+async fn deploy_24_head_has_the_length_of_get_and_204_has_none() {
     let app = site("[app:main]\nuse = egg:tower#text\ntext = four");
     let head = ask(&app, Request::head("/")).await;
     assert_eq!(header(&head, "content-length"), Some("4"));
@@ -129,7 +129,7 @@ async fn head_has_the_length_of_what_get_gets_and_204_has_nothing() {
 }
 
 #[tokio::test]
-async fn a_checksum_is_of_all_that_was_sent() {
+async fn deploy_26_a_checksum_is_that_of_the_whole_body() {
     let app = site("[app:main]\nuse = egg:tower#checksum");
     let response = send(&app, Request::put("/").body(Body::from("abc")).unwrap()).await;
     assert_eq!(
@@ -139,7 +139,7 @@ async fn a_checksum_is_of_all_that_was_sent() {
 }
 
 #[test]
-fn settings_that_make_no_answer_are_errors() {
+fn deploy_14_settings_that_allow_no_response_are_errors() {
     let text = |settings: &str| {
         wrong(&format!(
             "[app:main]\nuse = egg:tower#text\ntext = x\n{settings}\n"
@@ -162,7 +162,7 @@ fn settings_that_make_no_answer_are_errors() {
         redirect("location = /x\nstatus = 200")
             .contains("4:10: [app:main] status: 200 is not one of 301, 302, 303, 307, 308")
     );
-    assert!(redirect("location = /a b").contains("3:12: [app:main] location: it is no URL"));
+    assert!(redirect("location = /a b").contains("3:12: [app:main] location: it is not a URL"));
     for location in [
         "https://example.org{0}",
         "https://{0}/x",
@@ -172,15 +172,15 @@ fn settings_that_make_no_answer_are_errors() {
     ] {
         let wrong = redirect(&format!("location = {location}"));
         assert!(
-            wrong.contains("3:12: [app:main] location: a value stands in the host"),
+            wrong.contains("3:12: [app:main] location: a value is in the host"),
             "{location}: {wrong}"
         );
     }
 }
 
-/// A 404 and a 308 may be stored by a cache otherwise, and only the 308 is meant to be.
+/// A cache may store a 404 and a 308 otherwise, and only the 308 should be stored.
 #[tokio::test]
-async fn no_cache_keeps_that_a_redirect_leads_nowhere() {
+async fn deploy_25_no_cache_stores_a_redirect_to_nowhere() {
     let app = site(
         "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/(.*) go\n[app:go]\nuse = egg:tower#redirect\nlocation = /to/{0}\nstatus = 308\n",
     );
@@ -192,9 +192,9 @@ async fn no_cache_keeps_that_a_redirect_leads_nowhere() {
     assert_eq!(header(&there, "cache-control"), None);
 }
 
-/// Each status of a redirect, and each character that a value may have in a URL as it is.
+/// The test has each status of a redirect, and each character that is not encoded.
 #[tokio::test]
-async fn a_redirect_has_one_of_five_statuses() {
+async fn deploy_25_a_redirect_has_one_of_five_statuses() {
     for status in [301, 302, 303, 307, 308] {
         let app = site(&format!(
             "[composite:main]\nuse = egg:tower#router\nurlpatterns = ^/(.*) go\n[app:go]\nuse = egg:tower#redirect\nlocation = /to/{{0}}\nstatus = {status}\n"

@@ -5,7 +5,7 @@ use tower_deploy::Loader;
 use crate::fakes::{error, registry};
 
 #[test]
-fn a_heading_without_a_name_is_an_error() {
+fn deploy_7_a_heading_without_a_name_is_an_error() {
     for (file, expected) in [
         (
             "[]\nuse = egg:fake\n",
@@ -27,7 +27,7 @@ fn a_heading_without_a_name_is_an_error() {
 }
 
 #[test]
-fn an_empty_name_is_called_empty() {
+fn deploy_14_an_empty_name_is_called_empty() {
     let help = "(write the name of a section, or a URI, such as egg:NAME#ENTRY)";
     for (file, expected) in [
         (
@@ -53,31 +53,31 @@ fn an_empty_name_is_called_empty() {
 }
 
 #[test]
-fn a_misspelt_key_of_the_sections_own_is_marked() {
+fn deploy_14_a_misspelt_key_of_a_section_is_marked() {
     for (file, expected) in [
         (
             "[app:main]\na = 1\nues = egg:fake\n",
-            "3:1: [app:main] ues: it does not say what makes the app (did you mean `use`?)",
+            "3:1: [app:main] ues: it names no factory of the app (did you mean `use`?)",
         ),
         (
             "[app:main]\nuse egg:fake#typed\n",
-            "2:1: [app:main] use egg: it does not say what makes the app (did you mean `use = …`?)",
+            "2:1: [app:main] use egg: it names no factory of the app (did you mean `use = …`?)",
         ),
         (
             "[app:main]\npaste.app-factory = fakemod:app\n",
-            "2:1: [app:main] paste.app-factory: it does not say what makes the app (did you mean `paste.app_factory`?)",
+            "2:1: [app:main] paste.app-factory: it names no factory of the app (did you mean `paste.app_factory`?)",
         ),
         (
             "[pipeline:main]\npipline = f a\n",
-            "2:1: [pipeline:main] pipline: it does not say what is in it (did you mean `pipeline`?)",
+            "2:1: [pipeline:main] pipline: its filters and its app are missing (did you mean `pipeline`?)",
         ),
         (
             "[filter-app:main]\nuse = egg:fake\nnxt = a\n",
-            "3:1: [filter-app:main] nxt: it does not say what it is around (did you mean `next`?)",
+            "3:1: [filter-app:main] nxt: the app that it wraps is missing (did you mean `next`?)",
         ),
         (
             "[filter-app:main]\nuse = egg:fake\ntext = a\n",
-            "1:2: [filter-app:main] it does not say what it is around (add `next = NAME`, the name of an app)",
+            "1:2: [filter-app:main] the app that it wraps is missing (add `next = NAME`, the name of an app)",
         ),
         (
             "[pipeline:main]\npipeline = a\nfilter_with = f\n",
@@ -106,7 +106,7 @@ fn a_misspelt_key_of_the_sections_own_is_marked() {
 }
 
 #[test]
-fn a_heading_with_a_misspelt_type_or_none_is_marked() {
+fn deploy_14_a_heading_with_a_misspelt_type_is_marked() {
     for (file, expected) in [
         (
             "[app:b]\nuse = egg:fake\n[ap:main]\nuse = egg:fake\n",
@@ -124,7 +124,7 @@ fn a_heading_with_a_misspelt_type_or_none_is_marked() {
             "[main]\nuse = egg:fake\n",
             "1:2: [main] there is no app `main` in /site/main.ini (did you mean [app:main] by [main] in line 1?)",
         ),
-        // Where it is named, that is what is marked.
+        // If it is named, its name is marked.
         (
             "[app:main]\nuse = egg:fake\nfilter-with = f\n[f]\nuse = egg:fake\n",
             "3:15: [app:main] filter-with: there is no filter `f` in /site/main.ini (did you mean [filter:f] by [f] in line 4?)",

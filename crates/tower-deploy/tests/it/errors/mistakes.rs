@@ -3,7 +3,7 @@
 use crate::fakes::error;
 
 #[test]
-fn every_mistake_has_a_place_and_a_remedy() {
+fn deploy_14_every_mistake_has_a_position_and_a_remedy() {
     let table = [
         (
             "a = 1\n[app:main]\n",
@@ -23,11 +23,11 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake\n[app:main]\nuse = egg:fake\n",
-            "/site/main.ini:3:2: [app:main] the section is there twice (put all of its settings under one heading)",
+            "/site/main.ini:3:2: [app:main] the section is a duplicate (put all of its settings under one heading)",
         ),
         (
             "[app:main]\nuse = egg:fake\na = 1\na = 2\n",
-            "/site/main.ini:4:1: [app:main] a: the key is twice in this section (take one of them out)",
+            "/site/main.ini:4:1: [app:main] a: the key is a duplicate (take one of them out)",
         ),
         (
             "[app:mian]\nuse = egg:fake\n",
@@ -35,7 +35,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[filter:main]\nuse = egg:fake\n",
-            "/site/main.ini:1:1: [filter:main] (line 1 of /site/main.ini) is a filter, not an app (a filter is around an app: write `pipeline = main APP`, or `filter-with = main` in the section of the app)",
+            "/site/main.ini:1:1: [filter:main] (line 1 of /site/main.ini) is a filter, not an app (a filter wraps an app: write `pipeline = main APP`, or `filter-with = main` in the section of the app)",
         ),
         (
             "",
@@ -47,19 +47,19 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\ncolor = red\n",
-            "/site/main.ini:1:2: [app:main] it does not say what makes the app (add `use = …`: egg:NAME#ENTRY, call:MODULE:FUNCTION, config:FILE#NAME or another section)",
+            "/site/main.ini:1:2: [app:main] it names no factory of the app (add `use = …`: egg:NAME#ENTRY, call:MODULE:FUNCTION, config:FILE#NAME or another section)",
         ),
         (
             "[app:main]\npaste.app_factory = fakemod:app\npaste.composite_factory = fakemod:comp\n",
-            "/site/main.ini:3:1: [app:main] paste.composite_factory: it says twice what makes it (take one of them out)",
+            "/site/main.ini:3:1: [app:main] paste.composite_factory: it names two factories (take one of them out)",
         ),
         (
             "[pipeline:main]\n",
-            "/site/main.ini:1:2: [pipeline:main] it does not say what is in it (add `pipeline = FILTER … APP`)",
+            "/site/main.ini:1:2: [pipeline:main] its filters and its app are missing (add `pipeline = FILTER … APP`)",
         ),
         (
             "[pipeline:main]\npipeline =\n",
-            "/site/main.ini:2:1: [pipeline:main] pipeline: there is nothing in it (name the filters from the outermost to the innermost, and then the app)",
+            "/site/main.ini:2:1: [pipeline:main] pipeline: it is empty (name the filters from the outermost to the innermost, and then the app)",
         ),
         (
             "[pipeline:main]\npipeline = f a\ncolor = red\n[filter:f]\nuse = egg:fake\n[app:a]\nuse = egg:fake\n",
@@ -75,15 +75,15 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[filter-app:main]\nuse = egg:fake\n",
-            "/site/main.ini:1:2: [filter-app:main] it does not say what it is around (add `next = NAME`, the name of an app)",
+            "/site/main.ini:1:2: [filter-app:main] the app that it wraps is missing (add `next = NAME`, the name of an app)",
         ),
         (
-            "[filter-app:main]\nuse = egg:fake\nnext = nobody\n",
-            "/site/main.ini:3:8: [filter-app:main] next: there is no app `nobody` in /site/main.ini (it would be [app:nobody] or [composite:nobody] or [pipeline:nobody] or [filter-app:nobody])",
+            "[filter-app:main]\nuse = egg:fake\nnext = missing\n",
+            "/site/main.ini:3:8: [filter-app:main] next: there is no app `missing` in /site/main.ini (it would be [app:missing] or [composite:missing] or [pipeline:missing] or [filter-app:missing])",
         ),
         (
-            "[app:main]\nuse = egg:fake\nfilter-with = nobody\n",
-            "/site/main.ini:3:15: [app:main] filter-with: there is no filter `nobody` in /site/main.ini (it would be [filter:nobody])",
+            "[app:main]\nuse = egg:fake\nfilter-with = missing\n",
+            "/site/main.ini:3:15: [app:main] filter-with: there is no filter `missing` in /site/main.ini (it would be [filter:missing])",
         ),
         (
             "[app:main]\nuse = egg:fake\na = %(nmae)s\n",
@@ -91,7 +91,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake\na = 50% off\n",
-            "/site/main.ini:3:5: [app:main] a: a `%` that begins nothing (write `%%` for a percent sign, or `%(name)s` for the value of a key)",
+            "/site/main.ini:3:5: [app:main] a: a `%` without `%` or `(name)s` after it (write `%%` for a percent sign, or `%(name)s` for the value of a key)",
         ),
         (
             "[app:main]\nuse = egg:fake\na = %(name\n",
@@ -99,7 +99,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[DEFAULT]\na = 50%\n[app:main]\nuse = egg:fake\n",
-            "/site/main.ini:2:5: [DEFAULT] a: a `%` that begins nothing (write `%%` for a percent sign, or `%(name)s` for the value of a key)",
+            "/site/main.ini:2:5: [DEFAULT] a: a `%` without `%` or `(name)s` after it (write `%%` for a percent sign, or `%(name)s` for the value of a key)",
         ),
         (
             "[app:main]\nuse = egg:fake\na = %(b)s\nb = %(a)s\n",
@@ -107,11 +107,11 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake\nget a = debgu\n[DEFAULT]\ndebug = 1\n",
-            "/site/main.ini:3:9: [app:main] get a: nothing global is called `debgu` (did you mean `debug`?)",
+            "/site/main.ini:3:9: [app:main] get a: there is no global value `debgu` (did you mean `debug`?)",
         ),
         (
             "[app:main]\nuse = egg:fake\nget a = nothing\n",
-            "/site/main.ini:3:9: [app:main] get a: nothing global is called `nothing` (put it into [DEFAULT], or `set` it)",
+            "/site/main.ini:3:9: [app:main] get a: there is no global value `nothing` (put it into [DEFAULT], or `set` it)",
         ),
         (
             "[app:main]\nuse = main\n",
@@ -131,7 +131,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:other\n",
-            "/site/main.ini:2:7: [app:main] use: nothing is registered under egg:other (there is fake)",
+            "/site/main.ini:2:7: [app:main] use: nothing is registered under egg:other (known: fake)",
         ),
         (
             "[app:main]\nuse = egg:fake#tpyed\n",
@@ -151,15 +151,15 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = call:other:app\n",
-            "/site/main.ini:2:7: [app:main] use: nothing is registered in the module `other` (there is fakemod:app, fakemod:filter, fakemod:mount, fakemod:server)",
+            "/site/main.ini:2:7: [app:main] use: nothing is registered in the module `other` (known: fakemod:app, fakemod:filter, fakemod:mount, fakemod:server)",
         ),
         (
             "[app:main]\nuse = call:fakemod:filter\n",
-            "/site/main.ini:2:7: [app:main] use: `fakemod:filter` is registered as filter, not as app (the section's type says what is asked for)",
+            "/site/main.ini:2:7: [app:main] use: `fakemod:filter` is registered as filter, not as app (the type of the section decides)",
         ),
         (
             "[filter-app:main]\nuse = call:fakemod:filter\nnext = a\n[app:a]\nuse = egg:fake\n",
-            "/site/main.ini:2:7: [filter-app:main] use: `call:fakemod:filter` does not say what it is here (give it a section of its own, [filter:NAME], and use that)",
+            "/site/main.ini:2:7: [filter-app:main] use: `call:fakemod:filter` has no known type here (give it a section of its own, [filter:NAME], and use that)",
         ),
         (
             "[pipeline:main]\npipeline = call:fakemod:nope\n",
@@ -167,7 +167,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[pipeline:main]\npipeline = call:fakemod:filter\n",
-            "/site/main.ini:2:12: [pipeline:main] `fakemod:filter` is registered as filter, not as app or composite (the section's type says what is asked for)",
+            "/site/main.ini:2:12: [pipeline:main] `fakemod:filter` is registered as filter, not as app or composite (the type of the section decides)",
         ),
         (
             "[app:main]\nuse = eg:fake\n",
@@ -179,7 +179,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake\nrequire = fake nosuch\n",
-            "/site/main.ini:3:11: [app:main] require: nothing is registered under egg:nosuch (there is fake)",
+            "/site/main.ini:3:11: [app:main] require: nothing is registered under egg:nosuch (known: fake)",
         ),
         (
             "[app:main]\nuse = egg:fake#typed\nprot = 80\n",
@@ -187,7 +187,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake#typed\nzzz = 80\n",
-            "/site/main.ini:3:1: [app:main] zzz: the key is not known (there is port, debug, timeout, names, level, factor, title)",
+            "/site/main.ini:3:1: [app:main] zzz: the key is not known (known: port, debug, timeout, names, level, factor, title)",
         ),
         (
             "[app:main]\nuse = egg:fake#unit\ncolor = red\n",
@@ -215,7 +215,7 @@ fn every_mistake_has_a_place_and_a_remedy() {
         ),
         (
             "[app:main]\nuse = egg:fake#needs\n",
-            "/site/main.ini:1:2: [app:main] dir: it is needed, and is not there (add `dir = …`)",
+            "/site/main.ini:1:2: [app:main] dir: it is missing (add `dir = …`)",
         ),
         (
             "[app:main]\nuse = egg:fake#fails\n",
@@ -230,8 +230,8 @@ fn every_mistake_has_a_place_and_a_remedy() {
             "/site/main.ini:4:2: [filter:f] the filter failed: it does not fit",
         ),
         (
-            "[composite:main]\nuse = egg:fake#mount\n/a = nobody\n",
-            "/site/main.ini:3:6: [composite:main] /a: there is no app `nobody` in /site/main.ini (it would be [app:nobody] or [composite:nobody] or [pipeline:nobody] or [filter-app:nobody])",
+            "[composite:main]\nuse = egg:fake#mount\n/a = missing\n",
+            "/site/main.ini:3:6: [composite:main] /a: there is no app `missing` in /site/main.ini (it would be [app:missing] or [composite:missing] or [pipeline:missing] or [filter-app:missing])",
         ),
         (
             "[composite:main]\nuse = egg:fake#mount\n/a = b\n[app:b]\nuse = egg:fake#fails\n",

@@ -1,4 +1,4 @@
-//! The full texts of errors: the file, the line, the section, the error, and what would be right.
+//! The full texts of errors: the file, the line, the section, the error and the correction.
 
 mod headings;
 mod mistakes;

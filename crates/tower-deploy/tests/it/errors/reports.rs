@@ -7,7 +7,7 @@ use tower_deploy::{ErrorKind, Loader, Registry};
 use crate::fakes::{error, loader, says};
 
 #[test]
-fn an_error_is_in_the_section_where_its_place_is() {
+fn deploy_14_an_error_is_in_the_section_of_its_position() {
     let text =
         error("[app:main]\nuse = base\n[app:base]\nuse = egg:fake#typed\nport = bad\n").to_string();
     assert!(
@@ -34,7 +34,7 @@ fn an_error_is_in_the_section_where_its_place_is() {
 }
 
 #[test]
-fn a_panic_of_user_code_is_an_error() {
+fn deploy_13_a_panic_of_user_code_is_an_error() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -67,7 +67,7 @@ fn a_panic_of_user_code_is_an_error() {
 }
 
 #[test]
-fn a_report_shows_the_line_with_a_mark_and_never_a_secret() {
+fn deploy_14_a_report_shows_the_line_with_a_mark() {
     let error = error("[app:main]\nuse = egg:fake#typed\nport = 80000\n");
     assert_eq!(error.place().unwrap().to_string(), "/site/main.ini:3:8");
     assert_eq!(

@@ -7,7 +7,7 @@ use tower_deploy::{ErrorKind, LARGEST_FILE, Loader, Registry};
 use crate::fakes::{loader, registry, says};
 
 #[test]
-fn an_error_in_a_uri_has_no_file() {
+fn deploy_14_an_error_in_a_uri_has_no_file() {
     for (uri, expected) in [
         (
             "main",
@@ -22,8 +22,8 @@ fn an_error_in_a_uri_has_no_file() {
             "/site/nowhere.ini: there is no such file (is it the right name?)",
         ),
         (
-            "egg:fake#nobody",
-            "there is no app or composite egg:fake#nobody (there is fails, main, mount, needs, odd, panics, typed, unit)",
+            "egg:fake#missing",
+            "there is no app or composite egg:fake#missing (known: fails, main, mount, needs, odd, panics, typed, unit)",
         ),
     ] {
         assert_eq!(loader(&[]).load_app(uri).unwrap_err().to_string(), expected);
@@ -41,12 +41,12 @@ fn an_error_in_a_uri_has_no_file() {
         .unwrap_err();
     assert_eq!(
         relative.to_string(),
-        "`main.ini` is relative, and nothing says to what (write the whole path, or give the loader a folder with `relative_to`)"
+        "`main.ini` is relative, and its directory is not known (write the absolute path, or set the loader's directory with `relative_to`)"
     );
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_an_error() {
+fn deploy_14_a_file_that_cannot_be_read_is_an_error() {
     let read = |bytes: Result<Vec<u8>, io::ErrorKind>| {
         let loader = Loader::new(registry()).relative_to("/site");
         let loader = loader.files(move |_| bytes.clone().map_err(io::Error::from));
@@ -72,7 +72,7 @@ fn a_file_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
-fn a_name_is_registered_once_for_each_type() {
+fn deploy_12_a_name_is_registered_once_for_each_type() {
     let app = |_: &_, (): ()| Ok::<_, io::Error>(says(String::new()));
     let registry = Registry::new().app("My.App#x", app).app("my_app#x", app);
     let loader = Loader::new(registry);
@@ -88,7 +88,7 @@ fn a_name_is_registered_once_for_each_type() {
         2,
         "{text}"
     );
-    // As often as it is asked.
+    // The error is the same each time.
     assert_eq!(
         loader.load_app("egg:my-app#x").unwrap_err().to_string(),
         text

@@ -1,4 +1,4 @@
-//! The app `proxy`: its settings, and what a site around it sees. Its own tests are those of
+//! The app `proxy`: its settings, and the log of a site around it. Its rules are tested in
 //! tower-upstream.
 
 mod settings;
@@ -13,10 +13,10 @@ use tower::{Layer, ServiceExt};
 use tower_deploy::{App, Body, Error, Loader};
 use tower_lint::LintLayer;
 
-/// Short, but longer than a busy machine sleeps.
+/// A short time, but longer than a pause of a busy machine.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// A proxy with these settings.
+/// Loads a proxy with these settings.
 fn load(settings: &str) -> Result<App, Error> {
     let file = format!("[app:main]\nuse = egg:tower#proxy\n{settings}");
     let loader = Loader::new(tower_deploy::Registry::standard());
@@ -24,7 +24,7 @@ fn load(settings: &str) -> Result<App, Error> {
     loader.load_app("config:/srv/site.ini")
 }
 
-/// A proxy before this address, watched by the lint.
+/// Returns a proxy to this address, which the lint watches.
 fn proxy(address: impl std::fmt::Display, settings: &str) -> App {
     let app = load(&format!("address = {address}\n{settings}")).unwrap();
     App::new(LintLayer::new().layer(app))
@@ -44,7 +44,7 @@ async fn text(response: Response<Body>) -> String {
     String::from_utf8(body.into()).unwrap()
 }
 
-/// A request without a body.
+/// Returns a request without a body.
 fn get(uri: &str) -> Request<Body> {
     Request::get(uri).body(Body::default()).unwrap()
 }

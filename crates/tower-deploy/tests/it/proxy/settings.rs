@@ -1,4 +1,4 @@
-//! What is wrong with a section, and where.
+//! The settings of the app `proxy`, and their errors.
 
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -11,16 +11,16 @@ use tower_deploy::{App, Body};
 
 use super::{SHORT, ask, get, load, proxy, sockets::Upstream, text};
 
-const README: &str = include_str!("../../../README.md");
+const DOCUMENT: &str = include_str!("../../../src/builtins.md");
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 #[test]
-fn what_is_wrong_is_said_at_its_place() {
+fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
     let at = "/srv/site.ini:3:";
     for (settings, error) in [
         (
             "",
-            "/srv/site.ini:1:2: [app:main] address: it is needed, and is not there (add `address = …`)",
+            "/srv/site.ini:1:2: [app:main] address: it is missing (add `address = …`)",
         ),
         (
             "adress = http://h\n",
@@ -73,22 +73,22 @@ fn what_is_wrong_is_said_at_its_place() {
 }
 
 #[test]
-fn a_password_in_an_address_is_not_shown() {
+fn deploy_15_a_password_in_an_address_is_not_shown() {
     let error = load("address = http://joe:hunter2@h\n").unwrap_err();
     assert!(!format!("{error} {error:?} {}", error.report(false)).contains("hunter2"));
 }
 
 #[test]
-fn all_settings_together_make_a_proxy() {
+fn deploy_23_all_settings_together_make_a_proxy() {
     let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = client\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
     load(all).unwrap();
 }
 
-/// The README's table of settings, and what a proxy does that has an address and nothing else.
+/// The documented defaults are those of a proxy that has only an address.
 #[tokio::test]
-async fn the_defaults_are_those_of_the_readme() {
-    let (_, table) = README
-        .split_once("| setting | default | |\n|---|---|---|\n")
+async fn deploy_21_the_defaults_of_a_proxy_are_documented() {
+    let (_, table) = DOCUMENT
+        .split_once("| setting | default | effect |\n|---|---|---|\n")
         .unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     let rows = table.lines().map(|line| {
@@ -143,9 +143,9 @@ async fn the_defaults_are_those_of_the_readme() {
     assert!(!head.contains("x_foo"), "{head}");
 }
 
-/// Each setting reaches the upstream's side, `via` among what no setting sets.
+/// Each setting reaches the upstream's side, and so does `via`, which no setting sets.
 #[tokio::test]
-async fn each_setting_is_passed_on() {
+async fn deploy_23_each_setting_of_a_proxy_is_passed_on() {
     for (settings, has, lacks) in [
         ("", "via: 1.1 tower-deploy\r\n", "x_a"),
         ("pass_headers = X_A\n", "x_a: 1\r\n", "x_b"),
@@ -206,7 +206,7 @@ async fn each_setting_is_passed_on() {
 
 /// The times are those of the file, and not the library's own.
 #[tokio::test]
-async fn each_time_is_passed_on() {
+async fn deploy_23_each_time_of_a_proxy_is_passed_on() {
     let upstream = Upstream::bind().await;
     let app = proxy(&upstream, "header_timeout = 7s\nidle_timeout = 8s\n");
     let _peer = used(&upstream, &app).await;
@@ -227,7 +227,7 @@ async fn seconds_of<T>(wait: impl Future<Output = T>) -> (u64, T) {
     (seconds, done)
 }
 
-/// A clone of the app that a request has gone to, with its kept connection.
+/// Sends a request through a clone of the app, and returns its kept connection.
 async fn used(upstream: &Upstream, app: &App) -> super::sockets::Wire {
     let (peer, response) = tokio::join!(upstream.answers(OK), ask(app, get("/")));
     assert_eq!(text(response).await, "ok");
@@ -235,7 +235,7 @@ async fn used(upstream: &Upstream, app: &App) -> super::sockets::Wire {
 }
 
 #[tokio::test]
-async fn a_connection_has_five_seconds() {
+async fn deploy_21_a_connection_has_five_seconds() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = socket.listen(1).unwrap();
@@ -250,7 +250,7 @@ async fn a_connection_has_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_head_and_each_frame_of_a_response_have_a_minute() {
+async fn deploy_21_a_head_and_each_frame_have_a_minute() {
     let upstream = Upstream::bind().await;
     let app = proxy(&upstream, "");
     let _peer = used(&upstream, &app).await;
@@ -268,7 +268,7 @@ async fn a_head_and_each_frame_of_a_response_have_a_minute() {
 }
 
 #[test]
-fn a_name_that_could_not_be_passed_on_is_a_mistake() {
+fn deploy_23_a_name_that_is_never_passed_on_is_an_error() {
     for (names, error) in [
         (
             "X_Forwarded_For",
@@ -314,7 +314,7 @@ fn a_name_that_could_not_be_passed_on_is_a_mistake() {
 /// The failures of a rejection are those of its status, which is not that on the wire.
 #[cfg(feature = "cli")]
 #[tokio::test]
-async fn a_rejection_for_grpc_is_logged_as_a_failure() {
+async fn deploy_20_a_rejection_for_grpc_is_logged_as_a_failure() {
     let address = Upstream::bind().await.to_string();
     let app = load(&format!(
         "address = {address}\nfilter-with = log\n[filter:log]\nuse = egg:tower#trace\n"

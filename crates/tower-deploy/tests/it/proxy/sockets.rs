@@ -1,4 +1,4 @@
-//! Upstreams that respond as a test tells them to.
+//! Upstreams that respond with the bytes of a test.
 
 use std::{fmt, time::Duration};
 
@@ -19,7 +19,7 @@ impl Upstream {
         Wire(self.0.accept().await.unwrap().0)
     }
 
-    /// Takes the head of a request, and responds with this.
+    /// Reads the head of a request, and responds with these bytes.
     pub(crate) async fn answers(&self, answer: &str) -> Wire {
         let mut peer = self.accept().await;
         peer.head().await;
