@@ -125,6 +125,7 @@ async fn static_1_only_files_are_read() {
         format!("/{}", "a".repeat(300)),
         format!("/{}", "a/".repeat(5000)),
         "/index.html/x".to_owned(),
+        "/index.html/".to_owned(),
     ] {
         assert_eq!(get(&app, &path).await.status(), StatusCode::NOT_FOUND);
     }
