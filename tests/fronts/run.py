@@ -253,11 +253,16 @@ def speed(folder):
     chain, key = folder.certificate("a", "a.example")
     ours = folder.server("tls", chain, key, core=0)
     port = free_port()
+    (folder.path / "files").mkdir()
+    (folder.path / "files" / "large").write_bytes(b"x" * 1024 * 1024)
+    folder.path.chmod(0o755)
     peer = folder.nginx("speed", f"""http {{
         access_log off; keepalive_requests 1000000000;
         server {{
             listen 127.0.0.1:{port} ssl http2;
             ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;
+            root {folder.path}/files;
+            location /large {{ }}
             location / {{ default_type application/octet-stream; return 200 "{"x" * 1024}"; }}
         }}
     }}""", core=0)
@@ -292,6 +297,8 @@ def speed(folder):
         "handshakes (openssl s_time -tls1_2, one at a time)": lambda url: s_time(url, "-tls1_2"),
         "requests over HTTP/1 (wrk, 1 KiB)": wrk,
         "requests over HTTP/2 (h2load, 1 KiB)": h2load,
+        "responses over HTTP/1 (wrk, 1 MiB)": lambda url: wrk(url + "large"),
+        "responses over HTTP/2 (h2load, 1 MiB)": lambda url: h2load(url + "large"),
     }.items():
         turns = []
         for turn in range(TURNS + 1):

@@ -12,14 +12,17 @@ use tower_serve::{PeerAddr, RequestBody, Server, Shutdown, Tls};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Responds with the peer's address to `/peer`, and with a kilobyte to all other requests.
+/// Responds with the peer's address to `/peer`, with a megabyte to `/large`, and with a kilobyte to
+/// all other requests.
 fn respond(request: &Request<RequestBody>) -> Response<Full<Bytes>> {
     static PAGE: [u8; 1024] = [b'x'; 1024];
+    static LARGE: [u8; 1024 * 1024] = [b'x'; 1024 * 1024];
     let body = match request.uri().path() {
         "/peer" => match request.extensions().get() {
             Some(PeerAddr(peer)) => peer.to_string().into(),
             None => Bytes::from_static(b"none"),
         },
+        "/large" => Bytes::from_static(&LARGE),
         _ => Bytes::from_static(&PAGE),
     };
     Response::new(Full::new(body))

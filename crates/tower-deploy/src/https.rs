@@ -12,7 +12,9 @@ use http_body_util::Full;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_kit::Rejection;
 use tower_layer::Layer;
-use tower_serve::{Address, Bound, Shutdown, Tls};
+#[cfg(feature = "cli")]
+use tower_serve::Address;
+use tower_serve::{Bound, Shutdown, Tls};
 
 use crate::{App, Body};
 

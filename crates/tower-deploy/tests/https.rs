@@ -221,6 +221,27 @@ async fn sighup_reads_the_certificates_again() {
     assert!(get(&mut io, "/").await.ends_with("hello"));
 }
 
+#[cfg(feature = "self-signed")]
+#[tokio::test]
+async fn a_certificate_for_development_is_made() {
+    let folder = Folder::new("self-signed");
+    let settings = "port = 0\ncertificate = self-signed\n";
+    let file = folder.write("site.ini", &format!("{SITE}{settings}"));
+    let served = Served::start(&file).await;
+    let address = served.addresses[0].strip_prefix("https://").unwrap();
+    // A client that trusts nothing gets as far as the certificate.
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let socket = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let error = TlsConnector::from(Arc::new(config)).connect(name, socket);
+    let error = error.await.unwrap_err().to_string();
+    assert!(error.contains("UnknownIssuer"), "{error}");
+}
+
 #[test]
 fn an_error_stands_at_its_setting() {
     let folder = Folder::new("errors");
