@@ -109,8 +109,13 @@ impl Node {
             .and_then(|key| Some((key.to_owned(), self.local.value(key)?)));
         let error = match value {
             Some((key, value)) if error.place().is_none() => {
-                let error = slip::of_value(error, &key, value.text(), value);
-                error.key(&key).at(value.place())
+                let word = error.wrong_word().map(str::to_owned);
+                let read = word.as_deref().unwrap_or(value.text());
+                let error = slip::of_value(error, &key, read, value).key(&key);
+                match word {
+                    Some(word) => error.at(value.word_place(&word).as_ref()),
+                    None => error.at(value.place()),
+                }
             }
             _ => error,
         };

@@ -42,6 +42,8 @@ struct Inner {
     is_asked_from_outside: bool,
     section: Option<String>,
     key: Option<String>,
+    /// The part of the setting's value that is wrong.
+    word: Option<String>,
     source: Option<BoxError>,
 }
 
@@ -135,6 +137,7 @@ impl Error {
                 is_asked_from_outside: false,
                 section: None,
                 key: None,
+                word: None,
                 source: None,
             }),
         }
@@ -198,6 +201,12 @@ impl Error {
     /// Sets the key, unless there is one.
     pub(crate) fn key(mut self, key: &str) -> Self {
         self.inner.key.get_or_insert_with(|| key.to_owned());
+        self
+    }
+
+    /// Sets the part of the setting's value that is wrong, for the position.
+    pub(crate) fn word(mut self, word: &str) -> Self {
+        self.inner.word = Some(word.to_owned());
         self
     }
 
@@ -294,6 +303,11 @@ impl Error {
     #[must_use]
     pub fn key_name(&self) -> Option<&str> {
         self.inner.key.as_deref()
+    }
+
+    /// Returns the part of the setting's value that is wrong.
+    pub(crate) fn wrong_word(&self) -> Option<&str> {
+        self.inner.word.as_deref()
     }
 }
 

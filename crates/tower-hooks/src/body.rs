@@ -32,6 +32,8 @@ struct Watch {
     entered: Entered,
     /// The outcome if the body is taken whole. Trailers may change its status of gRPC.
     whole: Outcome,
+    /// Whether the trailers have a status of gRPC.
+    is_grpc: bool,
     /// The number of bytes that are left, if it is known. A server that has them all need not poll
     /// for the end.
     left: Option<u64>,
@@ -101,6 +103,7 @@ where
         head: &response::Parts,
         entered: Entered,
         whole: Outcome,
+        is_grpc: bool,
     ) -> Self {
         let left = if body.is_end_stream() || !request.has_content(head.status) {
             Some(0)
@@ -113,6 +116,7 @@ where
             watch: Some(Watch {
                 entered,
                 whole,
+                is_grpc,
                 left,
                 ended: AtomicBool::new(false),
             }),
@@ -146,7 +150,9 @@ where
             Poll::Ready(None) => Some(watch.whole.kind()),
             Poll::Ready(Some(Err(_))) => Some(OutcomeKind::Failed),
             Poll::Ready(Some(Ok(frame))) => {
-                if let Some(status) = frame.trailers_ref().and_then(grpc_status) {
+                if watch.is_grpc
+                    && let Some(status) = frame.trailers_ref().and_then(grpc_status)
+                {
                     watch.whole = Outcome::new(watch.whole.kind(), Some(status));
                 }
                 let read = frame.data_ref().map_or(0, |data| data.len() as u64);

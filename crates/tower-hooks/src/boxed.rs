@@ -3,6 +3,7 @@ use std::{fmt, ops::ControlFlow, sync::Arc};
 use bytes::Bytes;
 use http::{Response, request, response};
 use http_body_util::Full;
+use tower_kit::guard;
 
 use crate::{
     Hook,
@@ -13,7 +14,7 @@ use crate::{
 ///
 /// It is for hooks that are chosen while the program runs, and for a [`HookList`](crate::HookList).
 #[derive(Clone)]
-pub struct BoxHook(Kind);
+pub struct BoxHook(Option<Kind>);
 
 #[derive(Clone)]
 pub(crate) enum Kind {
@@ -31,16 +32,26 @@ pub(crate) type AfterFn = dyn Fn(&mut response::Parts) + Send + Sync;
 impl BoxHook {
     /// Returns the hook as one of any type.
     pub fn new(hook: impl Hook) -> Self {
-        Self(Kind::Hook(Arc::new(hook)))
+        Self::of(Kind::Hook(Arc::new(hook)))
     }
 
     pub(crate) fn of(kind: Kind) -> Self {
-        Self(kind)
+        Self(Some(kind))
     }
 
     #[inline]
     pub(crate) fn kind(&self) -> &Kind {
-        &self.0
+        self.0
+            .as_ref()
+            .expect("it has its hook until it is dropped")
+    }
+}
+
+/// A hook is user code, and may panic when it is dropped. Each hook of a list is guarded by itself,
+/// because a second panic in the drop of one list aborts the process.
+impl Drop for BoxHook {
+    fn drop(&mut self) {
+        guard::discard(self.0.take());
     }
 }
 

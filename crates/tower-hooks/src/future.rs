@@ -13,14 +13,14 @@ use http::{Method, Request, Response, request, response};
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
-use tower_kit::{EitherBody, content::RequestKind, guard};
+use tower_kit::{EitherBody, content::RequestKind};
 use tower_service::Service;
 
 use crate::{
     BoxHook, Outcome, OutcomeKind, ResponseBody,
     boxed::{Begin, Kind},
     entered::{Entered, Way},
-    outcome::grpc_status_in_head,
+    outcome::{grpc_status_in_head, is_grpc},
     own,
 };
 
@@ -38,27 +38,11 @@ pin_project! {
         // While the response is on its way along the hooks.
         after: Option<Box<After<ResBody>>>,
         // `None` without hooks.
-        hooks: Option<Held>,
+        hooks: Option<Arc<[BoxHook]>>,
         // The number of hooks whose `before` is done or waits.
         begun: usize,
         entered: Entered,
         facts: Facts,
-    }
-}
-
-/// The hooks of a request. It may be the last to hold them, and they are user code.
-struct Held(Option<Arc<[BoxHook]>>);
-
-impl Held {
-    #[inline]
-    fn get(&self) -> &[BoxHook] {
-        self.0.as_deref().unwrap_or_default()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        guard::discard(self.0.take());
     }
 }
 
@@ -151,7 +135,7 @@ where
         S: Clone,
     {
         let (head, body) = request.into_parts();
-        let held = Some(Held(Some(hooks.clone())));
+        let held = Some(hooks.clone());
         let mut entered = Entered::new();
         // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is
         // first: for `ratios` hooks/one-hook.
@@ -238,7 +222,7 @@ where
                 response.map(|body| ResponseBody::unwatched(EitherBody::inner(body)))
             });
         };
-        let hooks = hooks.get();
+        let hooks: &[BoxHook] = hooks;
         let facts = *this.facts;
         let mut polling = Polling(Some(this.entered));
 
@@ -367,13 +351,13 @@ impl Polling<'_> {
         if entered.is_finished() {
             return Response::from_parts(head, ResponseBody::unwatched(body));
         }
-        let status = match facts.may_be_grpc {
-            true => grpc_status_in_head(&head),
-            false => None,
+        let (is_grpc, status) = match facts.may_be_grpc {
+            true => (is_grpc(&head.headers), grpc_status_in_head(&head)),
+            false => (false, None),
         };
         let whole = Outcome::new(whole, status);
         let entered = mem::replace(entered, Entered::new());
-        let body = ResponseBody::watched(body, facts.kind, &head, entered, whole);
+        let body = ResponseBody::watched(body, facts.kind, &head, entered, whole, is_grpc);
         Response::from_parts(head, body)
     }
 }

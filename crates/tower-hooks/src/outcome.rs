@@ -1,4 +1,4 @@
-use http::{HeaderMap, response};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE, response};
 use tower_kit::{
     Format, Rejection,
     grpc::{self, Flavor, GRPC_STATUS},
@@ -26,9 +26,9 @@ impl Outcome {
     /// Returns the `grpc-status` of the call, from the response's head or its trailers. 0 is
     /// success.
     ///
-    /// Returns `None` if the call is not gRPC, or has ended before its status was seen. In gRPC-Web
-    /// the status is known if it is that of a [`Rejection`] or in the head, because otherwise it is
-    /// in the content.
+    /// Returns `None` if the call is not gRPC, or has ended before its status was seen. A call of
+    /// gRPC is a POST whose response has a content type of gRPC. In gRPC-Web the status is known if
+    /// it is that of a [`Rejection`] or in the head, because otherwise it is in the content.
     #[must_use]
     pub fn grpc_status(self) -> Option<u16> {
         self.grpc_status
@@ -71,9 +71,13 @@ pub(crate) fn grpc_status_in_head(head: &response::Parts) -> Option<u16> {
     {
         return Some(grpc::code(rejection.status()));
     }
-    let content_type = head.headers.get(http::header::CONTENT_TYPE)?;
-    Flavor::of(content_type.as_bytes())?;
-    grpc_status(&head.headers)
+    is_grpc(&head.headers).then(|| grpc_status(&head.headers))?
+}
+
+/// Returns whether a response with these headers is gRPC.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content_type.and_then(Flavor::of).is_some()
 }
 
 /// Returns the status of gRPC in these headers or trailers.

@@ -154,7 +154,9 @@ impl OriginLayer {
     /// Reads `Forwarded` (RFC 7239) and no X-Forwarded-For, -Proto, -Host and -Port. By default
     /// either kind of headers is read, and both in one request are rejected.
     ///
-    /// The later call of this and [`only_x_forwarded`](OriginLayer::only_x_forwarded) counts.
+    /// The later call of this and [`only_x_forwarded`](OriginLayer::only_x_forwarded) counts. With
+    /// this, [`x_forwarded`](OriginLayer::x_forwarded) has an effect only for
+    /// [`XForwarded::Prefix`], because `Forwarded` has no parameter for a prefix.
     #[must_use]
     pub fn only_forwarded(self) -> Self {
         self.with(|rules| rules.kind = Kind::Forwarded)

@@ -149,10 +149,15 @@ impl Files {
     /// Adds files that are not served, such as a configuration file below the directory. A link to
     /// such a file is not served either. Default: none.
     ///
-    /// Each request looks up each of these files.
+    /// A relative path is relative to the directory of this service, and not to the directory that
+    /// the process runs in. Each request looks up each of these files.
     #[must_use]
     pub fn hidden<P: Into<PathBuf>>(self, files: impl IntoIterator<Item = P>) -> Self {
-        self.with(|options| options.hidden.extend(files.into_iter().map(Into::into)))
+        self.with(|options| {
+            let files = files.into_iter().map(Into::into);
+            let files = files.map(|file| options.root.join(file));
+            options.hidden.extend(files);
+        })
     }
 
     fn with(self, change: impl FnOnce(&mut Options)) -> Self {

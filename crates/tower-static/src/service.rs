@@ -18,7 +18,7 @@ use http::{
     },
     request,
 };
-use tower_environ::ScriptName;
+use tower_environ::MountExt;
 use tower_kit::Rejection;
 use tower_service::Service;
 
@@ -104,6 +104,9 @@ impl Options {
             let rejection =
                 Rejection::new(StatusCode::METHOD_NOT_ALLOWED, FilesError::MethodNotAllowed);
             return Err(rejection.with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
+        }
+        if is_at_mount(head) {
+            return to_directory(head);
         }
         let file = file.map_err(unreadable)?;
         self.send(
@@ -217,13 +220,17 @@ fn waits(rejection: &Rejection) -> bool {
     error.is_some_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
+/// Returns whether the path is that of a mount without the slash at its end, where the URI has `/`.
+fn is_at_mount(head: &request::Parts) -> bool {
+    head.path_info().is_empty() && !head.script_name().is_empty()
+}
+
 /// Redirects to a directory's path with a slash, including the path where it is mounted.
 fn to_directory(head: &request::Parts) -> Result<Response<ResponseBody>, Rejection> {
     let uri = &head.uri;
-    let script_name = ScriptName::of(uri, &head.extensions);
-    let path = format!("{}{}", script_name.as_str(), uri.path());
+    let path = format!("{}{}", head.script_name(), uri.path());
     // With two slashes at its start it would be another host.
-    let mut location = format!("/{}/", path.trim_start_matches('/'));
+    let mut location = format!("/{}/", path.trim_matches('/'));
     if let Some(query) = uri.query() {
         location.extend(["?", query]);
     }

@@ -173,7 +173,7 @@ impl Upstream {
     /// It begins a new pool, so earlier connections are not used again.
     #[must_use]
     pub fn connect_timeout(self, limit: Duration) -> Self {
-        self.with(|options| options.pool = Pool::new(&options.address, limit))
+        self.with(|options| options.pool = Pool::new(&options.address, countable(limit)))
     }
 
     /// Sets the time for the head of a response, from the last bytes of the request that the
@@ -181,7 +181,7 @@ impl Upstream {
     /// Default: 60 seconds.
     #[must_use]
     pub fn header_timeout(self, limit: Duration) -> Self {
-        self.with(|options| options.header_timeout = limit)
+        self.with(|options| options.header_timeout = countable(limit))
     }
 
     /// Sets the time for each further frame of a response. Then the response breaks off. Default:
@@ -190,7 +190,7 @@ impl Upstream {
     /// Only time in which the body is read counts, and a moving upload restarts it.
     #[must_use]
     pub fn idle_timeout(self, limit: Duration) -> Self {
-        self.with(|options| options.idle_timeout = limit)
+        self.with(|options| options.idle_timeout = countable(limit))
     }
 
     /// Adds peers whose forwarding headers are believed: `Forwarded`, X-Forwarded-* and X-Real-IP.
@@ -216,6 +216,13 @@ impl Upstream {
         let options = Arc::new(options);
         Self { options }
     }
+}
+
+/// Returns a time that can be added to an [`Instant`](tokio::time::Instant). `Duration::MAX`, which
+/// stands for "never", cannot. A year is long enough.
+fn countable(time: Duration) -> Duration {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    time.min(YEAR)
 }
 
 fn all<T, V>(values: impl IntoIterator<Item = T>) -> Result<Vec<V>, BuildError>

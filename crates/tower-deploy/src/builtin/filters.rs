@@ -95,6 +95,19 @@ impl From<Forwarding> for XForwarded {
 
 /// Makes `egg:tower#origin`.
 pub(super) fn origin(_: &Settings, settings: Origin) -> Result<Filter, Error> {
+    if settings.only_forwarded {
+        let unread = settings.x_forwarded.iter().find_map(|said| match said {
+            Forwarding::Host => Some(("host", "X-Forwarded-Host")),
+            Forwarding::Port => Some(("port", "X-Forwarded-Port")),
+            // It has no counterpart in `Forwarded`.
+            Forwarding::Prefix => None,
+        });
+        if let Some((word, header)) = unread {
+            let message = format!("with `only_forwarded`, {header} is not read");
+            let error = Error::setting("x_forwarded", message).word(word);
+            return Err(error.help(format!("take out `{word}`, or `only_forwarded`")));
+        }
+    }
     let mut layer = OriginLayer::new()
         .trusted(settings.trusted)
         .map_err(|error| Error::setting("trusted", error))?

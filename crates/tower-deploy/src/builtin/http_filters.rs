@@ -22,6 +22,7 @@ use tower_kit::{Rejection, secrets, status_of};
 use tower_layer::Layer;
 use tracing::{Level, Span, field};
 
+use super::origins;
 use crate::{App, Error, ErrorKind, Filter, Parts, Settings, Size, de::some_time};
 
 /// Makes `egg:tower#trace`: a line of `tracing` for each response.
@@ -232,19 +233,16 @@ pub(super) fn cors(_: &Settings, settings: Cors) -> Result<Filter, Error> {
     Ok(Filter::new(layer))
 }
 
-/// Reads an origin as browsers write it (RFC 6454, section 6.2). In another form it would match no
-/// browser's.
 fn origin(text: &String) -> Result<HeaderValue, Error> {
-    let rest = text.split_once("://").map(|(_, rest)| rest);
-    let is_origin = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#']));
-    let is_lower = !text.contains(|c: char| c.is_uppercase());
-    let value = HeaderValue::try_from(text).ok();
-    let value = value.filter(|_| text == "null" || (is_origin && is_lower));
-    value.ok_or_else(|| {
-        let message = format!("`{text}` is not an origin");
-        let error = Error::setting("origins", message);
-        error.help("write origins such as https://example.org or http://localhost:3000")
-    })
+    let wrong = |help: String| {
+        // It may have a password in it.
+        let message = format!("`{}` is not an origin", secrets::urls(text));
+        Error::setting("origins", message).word(text).help(help)
+    };
+    match origins::correction(text) {
+        Some(help) => Err(wrong(help)),
+        None => HeaderValue::try_from(text).map_err(|error| wrong(error.to_string())),
+    }
 }
 
 fn method(text: &String) -> Result<Method, Error> {
@@ -252,14 +250,14 @@ fn method(text: &String) -> Result<Method, Error> {
     let method = text.parse().ok().filter(|_| is_shouted);
     method.ok_or_else(|| {
         let message = format!("`{text}` is not a method, such as GET");
-        Error::setting("methods", message)
+        Error::setting("methods", message).word(text)
     })
 }
 
 fn header_names(words: &[String], key: &str) -> Result<Vec<HeaderName>, Error> {
     let read = |word: &String| {
         let message = || format!("`{word}` is not a header's name");
-        HeaderName::try_from(word).map_err(|_| Error::setting(key, message()))
+        HeaderName::try_from(word).map_err(|_| Error::setting(key, message()).word(word))
     };
     words.iter().map(read).collect()
 }

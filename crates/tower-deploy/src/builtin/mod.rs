@@ -8,6 +8,7 @@ mod hooks;
 mod http_filters;
 #[cfg(feature = "tls")]
 mod https;
+mod origins;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod router;

@@ -6,6 +6,7 @@ use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
+use mediatype::MediaType;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use tower_kit::{Rejection, content::RequestKind};
@@ -56,6 +57,11 @@ pub(super) fn text(_: &Settings, settings: Text) -> Result<App, Error> {
         let message = "it has a character that no header can have";
         Error::setting("content_type", message)
     })?;
+    if MediaType::parse(&settings.content_type).is_err() {
+        let message = format!("`{}` is no media type", settings.content_type);
+        let error = Error::setting("content_type", message);
+        return Err(error.help("write a type, such as text/html; charset=utf-8"));
+    }
     let essence = settings.content_type.split(';').next().unwrap_or_default();
     let escape = match essence.trim().to_ascii_lowercase().as_str() {
         "text/plain" => Escape::Nothing,

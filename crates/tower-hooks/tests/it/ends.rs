@@ -23,7 +23,7 @@ use http::{
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_hooks::{BoxHook, Hook, HookList, HooksLayer, Outcome, OutcomeKind, ResponseBody};
+use tower_hooks::{BoxHook, Hook, HookList, Hooks, HooksLayer, Outcome, OutcomeKind, ResponseBody};
 use tower_lint::probe::{self, Step, block_on};
 
 use crate::scripted::{Deed, Log, Script, Scripted, silent_panic};
@@ -663,6 +663,53 @@ fn hooks_6_states_and_hooks_may_panic_when_dropped() {
     list.set([]);
     while let Ok(false) = poll() {}
     assert_eq!(log.finishes(), [OutcomeKind::Panicked]);
+}
+
+struct Bursts(#[allow(dead_code, reason = "dropped")] Fused);
+
+impl Hook for Bursts {
+    type State = ();
+}
+
+fn bursting() -> [BoxHook; 3] {
+    [(); 3].map(|()| BoxHook::new(Bursts(Fused)))
+}
+
+/// They were dropped together, so the second panic aborted the process.
+#[test]
+fn hooks_6_several_hooks_may_panic_when_dropped() {
+    let app = || app(StatusCode::OK, None, &[]);
+    let called = |service: &mut Hooks<probe::App>| {
+        let request = Request::<probe::Body>::default();
+        let ready = ServiceExt::<Request<probe::Body>>::ready(service);
+        block_on(ready).unwrap().unwrap().call(request)
+    };
+
+    // The list holds them.
+    let list = HookList::from_iter(bursting());
+    list.set([]);
+    list.set(bursting());
+    drop(list);
+
+    // A future that was not polled.
+    let list = HookList::from_iter(bursting());
+    let mut service = HooksLayer::list(list.clone()).layer(app());
+    let future = called(&mut service);
+    list.set([]);
+    drop(future);
+
+    // One that was polled to its end.
+    list.set(bursting());
+    let future = called(&mut service);
+    list.set([]);
+    assert!(block_on(future).is_ok());
+
+    // A layer and its service.
+    let [one, two, three] = bursting();
+    let layer = HooksLayer::new().hook(one).hook(two).hook(three);
+    let service = layer.layer(app());
+    drop(layer);
+    drop(service);
 }
 
 /// Its state cannot be made.

@@ -44,11 +44,15 @@ fn status(status: &'static str) -> HeaderMap {
 }
 
 fn in_trailers(trailers: HeaderMap) -> probe::App {
+    in_trailers_of("application/grpc", trailers)
+}
+
+fn in_trailers_of(content_type: &'static str, trailers: HeaderMap) -> probe::App {
     probe::App::new(move |_| {
         let steps = [Step::from("message"), Step::Trailers(trailers.clone())];
         let mut response = Response::new(probe::Body::new(steps));
-        let grpc = HeaderValue::from_static("application/grpc");
-        response.headers_mut().insert("content-type", grpc);
+        let content_type = HeaderValue::from_static(content_type);
+        response.headers_mut().insert("content-type", content_type);
         response
     })
 }
@@ -84,6 +88,34 @@ fn hooks_3_a_call_that_failed_is_told_from_a_completed_one() {
         assert_eq!(outcome.kind(), OutcomeKind::Completed, "{index}");
         assert_eq!(outcome.grpc_status(), status, "{index}");
         assert_eq!(outcome.is_success(), is_success, "{index}");
+    }
+}
+
+/// Any trailer of this name counted.
+#[test]
+fn hooks_3_the_trailers_of_other_types_have_no_status() {
+    for (method, content_type, status_of_call) in [
+        ("POST", "application/grpc", Some(5)),
+        ("POST", "application/grpc+proto", Some(5)),
+        ("POST", "text/plain", None),
+        ("GET", "text/plain", None),
+        ("GET", "application/grpc", None),
+    ] {
+        let outcomes = Outcomes::default();
+        let layer = HooksLayer::new().hook(outcomes.clone());
+        let service = layer.layer(in_trailers_of(content_type, status("5")));
+        let request = Request::builder().method(method).uri("/");
+        let request = request.body(probe::Body::default()).unwrap();
+        let response = block_on(service.oneshot(request)).unwrap().unwrap();
+        drop(block_on(response.into_body().collect()).unwrap());
+        let outcome = outcomes.0.lock().unwrap().unwrap();
+        assert_eq!(outcome.kind(), OutcomeKind::Completed);
+        assert_eq!(
+            outcome.grpc_status(),
+            status_of_call,
+            "{method} {content_type}"
+        );
+        assert_eq!(outcome.is_success(), status_of_call.is_none());
     }
 }
 

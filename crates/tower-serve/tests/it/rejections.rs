@@ -153,6 +153,46 @@ async fn serve_6_no_cache_keeps_a_response_of_the_server() {
     }
 }
 
+/// As the rule says. If hyper changes them, the rule does.
+#[tokio::test]
+async fn serve_6_the_responses_of_hyper_are_bare() {
+    let server = run(server(), scripted()).await;
+    let long = "x".repeat(70_000);
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\na b\r\n\r\n".to_owned(), "400"),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\n\r\n".to_owned(),
+            "400",
+        ),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: identity\r\n\r\n".to_owned(),
+            "400",
+        ),
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n".to_owned(),
+            "400",
+        ),
+        (format!("GET /{long} HTTP/1.1\r\nhost: a\r\n\r\n"), "414"),
+        (
+            format!(
+                "GET / HTTP/1.1\r\nhost: a\r\n{}\r\n",
+                "a: b\r\n".repeat(200)
+            ),
+            "431",
+        ),
+    ] {
+        let mut client = server.connect().await;
+        client.send(&*request).await;
+        let head = client.head().await;
+        assert_eq!(head.split(' ').nth(1), Some(status), "{head}");
+        let head = head.to_ascii_lowercase();
+        assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+        assert!(head.contains("\r\ncontent-length: 0\r\n"), "{head}");
+        assert!(!head.contains("cache-control"), "{head}");
+        assert!(!head.contains("content-type"), "{head}");
+    }
+}
+
 #[tokio::test]
 async fn serve_6_a_rejection_has_the_format_that_the_client_prefers() {
     let server = run(server(), scripted()).await;

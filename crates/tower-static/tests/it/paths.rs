@@ -198,3 +198,17 @@ async fn static_2_a_hidden_file_is_not_served_by_any_name() {
         }
     }
 }
+
+/// They were looked up in the directory that the process runs in.
+#[tokio::test]
+async fn static_2_a_relative_hidden_file_is_below_the_directory() {
+    let site = site("relative");
+    let files = site.files().hidden(["sub/deep.txt", "../secret.txt"]);
+    assert_eq!(get(&files, "/sub/deep.txt").await.status(), 404);
+    assert_eq!(get(&files, "/index.html").await.body(), "<p>hello");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(site.0.join("secret.txt"), site.0.join("www/link.txt")).unwrap();
+        assert_eq!(get(&files, "/link.txt").await.status(), 404);
+    }
+}

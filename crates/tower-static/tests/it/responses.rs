@@ -48,6 +48,26 @@ async fn static_10_a_redirect_has_the_mount_and_no_other_host() {
 }
 
 #[tokio::test]
+async fn static_10_the_path_of_a_mount_gets_its_slash() {
+    let site = site("mount");
+    let mounted = MountLayer::new("/files").unwrap().layer(site.files());
+    for (path, status, location) in [
+        ("/files", 307, Some("/files/")),
+        ("/files?a=b", 307, Some("/files/?a=b")),
+        ("/files/", 200, None),
+    ] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = mounted.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        let found = response.headers().get("location");
+        let found = found.map(|value| value.to_str().unwrap());
+        assert_eq!(found, location, "{path}");
+    }
+    // A URI without a path is that of the whole host.
+    assert_eq!(get(&site.files(), "http://a.example").await.status(), 200);
+}
+
+#[tokio::test]
 async fn static_12_the_age_is_stated() {
     let site = site("cache");
     let app = site.files().max_age(Duration::from_millis(60_999));

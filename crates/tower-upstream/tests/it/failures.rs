@@ -1,11 +1,13 @@
 //! Upstreams that are missing, late or wrong, and clients that break off.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Request, Response, StatusCode};
 use tokio::net::TcpSocket;
 use tower_kit::status_of;
 
 use super::{
-    App, Body, SHORT, ask, at,
+    App, Body, OK, SHORT, ask, at,
     bodies::{channel, data},
     get, proxy,
     sockets::{Listener, client, serve},
@@ -113,6 +115,19 @@ async fn upstream_9_a_slow_connection_is_a_504() {
 /// Returns a proxy with a short time for the head.
 fn impatient(upstream: &Listener) -> App {
     watched(at(upstream).header_timeout(SHORT))
+}
+
+/// The time was added to an `Instant`, which panicked.
+#[tokio::test]
+async fn upstream_9_the_longest_duration_is_a_limit() {
+    let upstream = Listener::bind().await;
+    let longest = at(&upstream)
+        .connect_timeout(Duration::MAX)
+        .header_timeout(Duration::MAX)
+        .idle_timeout(Duration::MAX);
+    let app = watched(longest);
+    let (_peer, response) = tokio::join!(upstream.answers(OK), ask(&app, get("/")));
+    assert_eq!(text(response).await, "ok");
 }
 
 #[tokio::test]

@@ -85,6 +85,27 @@ async fn deploy_22_configuration_files_are_not_served() {
     }
 }
 
+/// The page was sent at the path without the slash, so its relative links led beside it.
+#[tokio::test]
+async fn the_path_of_a_map_gets_its_slash() {
+    let main = format!(
+        "[composite:main]\nuse = egg:tower#urlmap\n/s = files\n{}",
+        STATIC.replace("app:main", "app:files")
+    );
+    let files = [("main.ini", &*main), ("www/index.html", "<p>hello")];
+    let folder = Folder::new("map", &files);
+    let app = folder.load("main.ini");
+    for (path, status, location) in [
+        ("/s", 307, Some("/s/")),
+        ("/s?a=b", 307, Some("/s/?a=b")),
+        ("/s/", 200, None),
+    ] {
+        let response = get(&app, path).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(header(&response, "location"), location, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn deploy_22_the_file_of_the_server_is_not_served() {
     let file = format!(

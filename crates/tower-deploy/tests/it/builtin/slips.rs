@@ -132,6 +132,22 @@ fn deploy_14_a_wrong_value_is_marked() {
             "4:1: [app:it] content_type: it is empty, and not a type (write a type, such as text/html; charset=utf-8)",
         ),
         (
+            "app text\ntext = x\ncontent_type = text plain",
+            "4:16: [app:it] content_type: `text plain` is no media type (write a type, such as text/html; charset=utf-8)",
+        ),
+        (
+            "app text\ntext = x\ncontent_type = json",
+            "4:16: [app:it] content_type: `json` is no media type (",
+        ),
+        (
+            "app text\ntext = x\ncontent_type = text/html, x",
+            "4:16: [app:it] content_type: `text/html, x` is no media type (",
+        ),
+        (
+            "app text\ntext = x\ncontent_type = text/html; charset",
+            "4:16: [app:it] content_type: `text/html; charset` is no media type (",
+        ),
+        (
             "app redirect\nlocation =",
             "3:1: [app:it] location: it is not a URL: it is empty, or has spaces or characters that are not ASCII",
         ),
@@ -150,6 +166,42 @@ fn deploy_14_a_wrong_value_is_marked() {
         (
             "filter cors\norigins = *\nexpose = a:b",
             "4:10: [filter:it] expose: `a:b` is not a header's name",
+        ),
+        (
+            "filter cors\norigins = https://b.example\n  https://a.example,",
+            "4:3: [filter:it] origins: `https://a.example,` is not an origin (separate origins by spaces and not by commas)",
+        ),
+        (
+            "filter cors\norigins = https://a.example https://*.example.org",
+            "3:29: [filter:it] origins: `https://*.example.org` is not an origin (write each origin out, or only * for all origins)",
+        ),
+        (
+            "filter cors\norigins = https://a.example:443",
+            "3:11: [filter:it] origins: `https://a.example:443` is not an origin (leave out the port that https has by default: https://a.example)",
+        ),
+        (
+            "filter cors\norigins = https://a.example:x",
+            "3:11: [filter:it] origins: `https://a.example:x` is not an origin (write a port from 1 to 65535, or none)",
+        ),
+        (
+            "filter cors\norigins = https://é.example",
+            "3:11: [filter:it] origins: `https://é.example` is not an origin (write the host as browsers send it, in ASCII: xn--…)",
+        ),
+        (
+            "filter cors\norigins = https://me:pw@a.example",
+            "3:11: [filter:it] origins: `https://[redacted]@a.example` is not an origin (leave out the user: https://a.example)",
+        ),
+        (
+            "filter cors\norigins = *\nmethods = GET get",
+            "4:15: [filter:it] methods: `get` is not a method, such as GET",
+        ),
+        (
+            "filter origin\nonly_forwarded = yes\nx_forwarded = prefix host",
+            "4:22: [filter:it] x_forwarded: with `only_forwarded`, X-Forwarded-Host is not read (take out `host`, or `only_forwarded`)",
+        ),
+        (
+            "filter origin\nx_forwarded = port\nonly_forwarded = yes",
+            "3:15: [filter:it] x_forwarded: with `only_forwarded`, X-Forwarded-Port is not read (take out `port`, or `only_forwarded`)",
         ),
         (
             "filter prefix\nprefix = x\ntypes = a b",
