@@ -128,7 +128,7 @@ type Serving = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 pub struct Server(Kind);
 
 enum Kind {
-    Http(tower_serve::Server),
+    Http(Box<tower_serve::Server>),
     Own(Box<dyn FnOnce(App) -> Serving + Send>),
 }
 
@@ -144,7 +144,7 @@ impl Server {
     /// Returns a server that serves HTTP with tower-serve.
     #[must_use]
     pub fn http(server: tower_serve::Server) -> Self {
-        Self(Kind::Http(server))
+        Self(Kind::Http(Box::new(server)))
     }
 
     /// The built-in server, or another one as it is.
@@ -154,7 +154,7 @@ impl Server {
     )]
     pub(crate) fn into_http(self) -> Result<tower_serve::Server, Self> {
         match self.0 {
-            Kind::Http(server) => Ok(server),
+            Kind::Http(server) => Ok(*server),
             own => Err(Self(own)),
         }
     }

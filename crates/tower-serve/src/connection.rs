@@ -1,10 +1,4 @@
-use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,20 +6,20 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
-    time::sleep,
-};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::BoxError;
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
+    activity::{Activity, Phase},
     limits::Limits,
+    linger::Lingering,
     panic::contained,
     request_body::RequestBody,
     service::ConnectionService,
     stream::{Socket, Stream},
+    timer::Timer,
 };
 
 /// The largest number of requests of one HTTP/2 connection at once.
@@ -49,13 +43,17 @@ impl Protocol {
         let mut http = auto::Builder::new(Streams);
         http.http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
+            // A connection has timers of its own, since hyper has one for heads and for idle times.
+            .header_read_timeout(None)
             .half_close(limits.half_close);
         http.http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.header_timeout)
             .keep_alive_timeout(limits.header_timeout)
             .max_concurrent_streams(STREAMS);
+        if limits.connect_protocol {
+            http.http2().enable_connect_protocol();
+        }
         Self { http, limits }
     }
 
@@ -104,42 +102,42 @@ impl Protocol {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let has_request = Arc::new(AtomicBool::new(false));
+        let activity = Arc::new(Activity::default());
         let service = ConnectionService {
             inner: service,
             peer: accepted.peer,
             body_timeout: self.limits.body_timeout,
-            has_request: Arc::clone(&has_request),
+            lingering: self.limits.lingering,
+            activity: Arc::clone(&activity),
         };
         let Accepted { socket, slot, .. } = accepted;
         let (stream, peer) = Stream::open(socket, slot, self.limits.write_timeout);
+        let stream = Lingering::new(stream, Arc::clone(&activity), self.limits.lingering);
         let connection = self
             .http
             .serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        // hyper's own timer starts when the version of HTTP is known, which may never happen.
-        let mut first_head = pin!(sleep(self.limits.header_timeout));
+        let mut timer = pin!(Timer::new(&self.limits));
         let mut reset = pin!(peer.reset());
-        let (mut waits_for_head, mut is_draining) = (true, false);
+        let mut is_ending = false;
         loop {
-            tokio::select! {
-                // The connection is polled first, so that a request that has come is seen before
-                // the connection is closed.
+            let late = tokio::select! {
+                // The connection is polled first, so that the timer sees what has come, and a
+                // request that has come is seen before the connection is closed.
                 biased;
                 end = connection.as_mut() => return end,
                 () = reset.as_mut() => return Err("the client reset the connection".into()),
-                () = first_head.as_mut(), if waits_for_head => {
-                    waits_for_head = false;
-                    if !has_request.load(Ordering::Relaxed) {
-                        return Err("no request came in time".into());
-                    }
-                }
-                _ = draining.changed(), if !is_draining => {
-                    // Half of a first head, or of an HTTP/2 preface, may never become a request.
-                    if !has_request.load(Ordering::Relaxed) {
-                        return Ok(());
-                    }
-                    is_draining = true;
+                phase = timer.as_mut().late(&activity) => Some(phase),
+                _ = draining.changed(), if !is_ending => None,
+            };
+            match late {
+                Some(Phase::Head) => return Err("no request came in time".into()),
+                // Nothing is under way that could be ended gracefully.
+                Some(_) if !activity.is_http_2() => return Ok(()),
+                // Half of a head, or of an HTTP/2 preface, may never become a request.
+                None if activity.phase() == Phase::Head => return Ok(()),
+                Some(_) | None => {
+                    is_ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
             }

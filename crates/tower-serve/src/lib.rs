@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod acceptor;
+mod activity;
 mod address;
 mod bind;
 mod bound;
@@ -10,7 +11,9 @@ mod content;
 mod fault;
 mod handed_over;
 mod limits;
+mod linger;
 mod listener;
+mod open_body;
 mod panic;
 mod request_body;
 mod request_head;
@@ -18,6 +21,7 @@ mod server;
 mod service;
 mod shutdown;
 mod stream;
+mod timer;
 #[cfg(unix)]
 mod unix;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tower_serve::Address;
 
 use crate::{
-    Error, ErrorKind, Parts, Server, Settings,
+    Error, ErrorKind, Parts, Server, Settings, Size,
     de::from_settings,
     effective::{Effective, values},
     slip,
@@ -20,11 +20,15 @@ struct Http {
     /// Instead of a host and a port.
     bind: Option<String>,
     header_timeout: Duration,
+    keep_alive_timeout: Duration,
     body_timeout: Duration,
     write_timeout: Duration,
     drain_timeout: Duration,
+    lingering_bytes: Size,
+    lingering_time: Duration,
     connections: usize,
     half_close: bool,
+    connect_protocol: bool,
 }
 
 impl Default for Http {
@@ -34,11 +38,15 @@ impl Default for Http {
             port: None,
             bind: None,
             header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
+            lingering_bytes: Size::new(32 << 20),
+            lingering_time: Duration::from_secs(30),
             connections: 10_000,
             half_close: false,
+            connect_protocol: false,
         }
     }
 }
@@ -109,6 +117,7 @@ fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
     // With no time at all no client would be served.
     let times = [
         ("header_timeout", settings.header_timeout),
+        ("keep_alive_timeout", settings.keep_alive_timeout),
         ("body_timeout", settings.body_timeout),
         ("write_timeout", settings.write_timeout),
     ];
@@ -126,12 +135,18 @@ fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
     }
     let mut server = tower_serve::Server::new(address)
         .header_timeout(settings.header_timeout)
+        .keep_alive_timeout(settings.keep_alive_timeout)
         .body_timeout(settings.body_timeout)
         .write_timeout(settings.write_timeout)
         .drain_timeout(settings.drain_timeout)
+        .lingering_bytes(settings.lingering_bytes.bytes())
+        .lingering_time(settings.lingering_time)
         .connections(settings.connections);
     if settings.half_close {
         server = server.allow_half_close();
+    }
+    if settings.connect_protocol {
+        server = server.enable_connect_protocol();
     }
     Ok(server)
 }
@@ -187,12 +202,15 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_readme() {
         let readme = include_str!("../../README.md");
-        let limits = "(`header_timeout` = 10s), (`body_timeout` = 60s), (`write_timeout` = 60s), \
-            (`drain_timeout` = 30s), (`connections` = 10000), (`half_close` = no)";
+        let limits = "(`header_timeout` = 10s), (`keep_alive_timeout` = 75s), \
+            (`body_timeout` = 60s), (`write_timeout` = 60s), (`drain_timeout` = 30s), \
+            (`lingering_bytes` = 32 MiB), (`lingering_time` = 30s), (`connections` = 10000), \
+            (`half_close` = no), (`connect_protocol` = no)";
         assert!(readme.contains(limits));
         let shown = shown(&[]);
-        let limits = "Limits { header_timeout: 10s, body_timeout: 60s, write_timeout: 60s, \
-            drain_timeout: 30s, connections: 10000, half_close: false }";
+        let limits = "Limits { header_timeout: 10s, keep_alive_timeout: 75s, body_timeout: 60s, \
+            write_timeout: 60s, drain_timeout: 30s, connections: 10000, half_close: false, \
+            connect_protocol: false, lingering: Patience { bytes: 33554432, time: 30s } }";
         assert!(shown.contains(limits), "{shown}");
     }
 
@@ -207,12 +225,17 @@ mod tests {
             ("drain_timeout", "5s"),
             ("connections", "6"),
             ("half_close", "yes"),
+            ("connect_protocol", "yes"),
+            ("keep_alive_timeout", "7s"),
+            ("lingering_bytes", "8k"),
+            ("lingering_time", "9s"),
         ];
         assert_eq!(
             shown(&all),
             "Server { address: Tcp(\"[::1]:1\"), limits: Limits { header_timeout: 2s, \
-             body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, connections: 6, \
-             half_close: true } }"
+             keep_alive_timeout: 7s, body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, \
+             connections: 6, half_close: true, connect_protocol: true, lingering: Patience { \
+             bytes: 8192, time: 9s } } }"
         );
     }
 

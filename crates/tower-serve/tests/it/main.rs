@@ -16,6 +16,7 @@ mod exchange;
 mod heads;
 mod leaving;
 mod limits;
+mod lingering;
 mod protocols;
 mod rejections;
 mod services;

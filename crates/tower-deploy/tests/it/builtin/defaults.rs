@@ -18,7 +18,7 @@ const README: &str = include_str!("../../../README.md");
 
 /// Each setting that may be left out: its row in the README's tables, its name, and the rest of
 /// what stands in the parentheses. A row has a test below, or the one that its last word names.
-const DEFAULTS: [(&str, &str, &str); 50] = [
+const DEFAULTS: [(&str, &str, &str); 54] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
@@ -72,11 +72,15 @@ const DEFAULTS: [(&str, &str, &str); 50] = [
     ("http", "port", "= 8080"),
     ("http", "bind", ""),
     ("http", "header_timeout", "= 10s"),
+    ("http", "keep_alive_timeout", "= 75s"),
     ("http", "body_timeout", "= 60s"),
     ("http", "write_timeout", "= 60s"),
     ("http", "drain_timeout", "= 30s"),
+    ("http", "lingering_bytes", "= 32 MiB"),
+    ("http", "lingering_time", "= 30s"),
     ("http", "connections", "= 10000"),
     ("http", "half_close", "= no"),
+    ("http", "connect_protocol", "= no"),
 ];
 
 #[test]
