@@ -22,6 +22,7 @@ pub(crate) struct Activity {
     is_blocked: AtomicBool,
     is_tunnel: AtomicBool,
     is_ending: AtomicBool,
+    is_aborted: AtomicBool,
 }
 
 /// What the server waits for.
@@ -90,8 +91,40 @@ impl Activity {
         self.is_tunnel.store(true, Relaxed);
     }
 
+    /// Returns whether the server has dropped the connection with requests under way.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.is_aborted.load(Relaxed)
+    }
+
     pub(crate) fn ends(&self) {
         self.is_ending.store(true, Relaxed);
+    }
+}
+
+/// A guard beside a connection. If it is dropped while it is armed, the server has dropped the
+/// connection.
+#[derive(Debug)]
+pub(crate) struct Abort<'a> {
+    activity: &'a Activity,
+    is_armed: bool,
+}
+
+impl<'a> Abort<'a> {
+    pub(crate) fn armed(activity: &'a Activity) -> Self {
+        Self {
+            activity,
+            is_armed: true,
+        }
+    }
+
+    pub(crate) fn disarm(mut self) {
+        self.is_armed = false;
+    }
+}
+
+impl Drop for Abort<'_> {
+    fn drop(&mut self) {
+        self.activity.is_aborted.store(self.is_armed, Relaxed);
     }
 }
 

@@ -12,7 +12,8 @@ use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
-    activity::{Activity, Phase},
+    access_log::OpenLog,
+    activity::{Abort, Activity, Phase},
     limits::Limits,
     linger::Lingering,
     panic::contained,
@@ -36,10 +37,11 @@ pub(crate) struct Accepted {
 pub(crate) struct Protocol {
     http: auto::Builder<Streams>,
     limits: Limits,
+    log: Option<OpenLog>,
 }
 
 impl Protocol {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, log: Option<OpenLog>) -> Self {
         let mut http = auto::Builder::new(Streams);
         http.http1()
             .timer(TokioTimer::new())
@@ -54,7 +56,7 @@ impl Protocol {
         if limits.connect_protocol {
             http.http2().enable_connect_protocol();
         }
-        Self { http, limits }
+        Self { http, limits, log }
     }
 
     /// Serves a connection to its end. After the sender of `draining` is dropped, it ends with the
@@ -109,6 +111,7 @@ impl Protocol {
             body_timeout: self.limits.body_timeout,
             lingering: self.limits.lingering,
             activity: Arc::clone(&activity),
+            log: self.log.clone(),
         };
         let Accepted { socket, slot, .. } = accepted;
         let (stream, peer) = Stream::open(socket, slot, self.limits.write_timeout);
@@ -120,28 +123,32 @@ impl Protocol {
         let mut timer = pin!(Timer::new(&self.limits));
         let mut reset = pin!(peer.reset());
         let mut is_ending = false;
-        loop {
+        // It is dropped before the connection and its requests are.
+        let abort = Abort::armed(&activity);
+        let end = loop {
             let late = tokio::select! {
                 // The connection is polled first, so that the timer sees what has come, and a
                 // request that has come is seen before the connection is closed.
                 biased;
-                end = connection.as_mut() => return end,
-                () = reset.as_mut() => return Err("the client reset the connection".into()),
+                end = connection.as_mut() => break end,
+                () = reset.as_mut() => break Err("the client reset the connection".into()),
                 phase = timer.as_mut().late(&activity) => Some(phase),
                 _ = draining.changed(), if !is_ending => None,
             };
             match late {
-                Some(Phase::Head) => return Err("no request came in time".into()),
+                Some(Phase::Head) => break Err("no request came in time".into()),
                 // Nothing is under way that could be ended gracefully.
-                Some(_) if !activity.is_http_2() => return Ok(()),
+                Some(_) if !activity.is_http_2() => break Ok(()),
                 // Half of a head, or of an HTTP/2 preface, may never become a request.
-                None if activity.phase() == Phase::Head => return Ok(()),
+                None if activity.phase() == Phase::Head => break Ok(()),
                 Some(_) | None => {
                     is_ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
             }
-        }
+        };
+        abort.disarm();
+        end
     }
 }
 

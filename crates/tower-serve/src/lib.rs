@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod acceptor;
+mod access_log;
 mod activity;
 mod address;
 mod bind;
@@ -25,6 +26,7 @@ mod timer;
 #[cfg(unix)]
 mod unix;
 
+pub use access_log::{AccessLog, LogFormat};
 pub use address::{Address, ParseAddressError, ParseAddressErrorKind};
 pub use bound::Bound;
 pub use request_body::RequestBody;

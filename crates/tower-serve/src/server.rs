@@ -6,6 +6,7 @@ use tower::BoxError;
 use tower_service::Service;
 
 use crate::{
+    access_log::{AccessLog, OpenLog},
     address::Address,
     bind,
     bound::Bound,
@@ -92,6 +93,7 @@ where
 pub struct Server {
     address: Address,
     limits: Limits,
+    access_log: Option<AccessLog>,
 }
 
 /// The server at `127.0.0.1:8080`.
@@ -108,6 +110,7 @@ impl Server {
         Self {
             address,
             limits: Limits::default(),
+            access_log: None,
         }
     }
 
@@ -233,6 +236,16 @@ impl Server {
         self
     }
 
+    /// Sets a file that has a line for each request. Default: none.
+    ///
+    /// With an access log, SIGUSR1 opens its file again while the server serves, and does not end
+    /// the process.
+    #[must_use]
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
     /// Opens the socket. From here on clients can connect; they wait until [`Bound::serve`].
     ///
     /// A supervisor may hand sockets over instead, as systemd does: `LISTEN_FDS` is in the
@@ -246,9 +259,11 @@ impl Server {
     /// # Errors
     ///
     /// An error if the server cannot listen on the address, or if a socket that was handed over
-    /// does not listen. It names the address or the socket, and says what to do.
+    /// does not listen. It names the address or the socket, and says what to do. An error also if
+    /// the access log cannot be opened.
     pub async fn bind(self) -> io::Result<Bound> {
+        let log = self.access_log.as_ref().map(OpenLog::open).transpose()?;
         let listeners = bind::open(&self.address).await?;
-        Ok(Bound::new(listeners, self.limits))
+        Ok(Bound::new(listeners, self.limits, log))
     }
 }

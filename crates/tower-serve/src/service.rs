@@ -18,6 +18,7 @@ use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
+    access_log::{OpenLog, Record},
     activity::{Activity, Open},
     content::{ResponseBody, ResponseRules, close},
     fault::Fault,
@@ -34,6 +35,7 @@ pub(crate) struct ConnectionService<S> {
     pub(crate) body_timeout: Duration,
     pub(crate) lingering: Patience,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) log: Option<OpenLog>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
@@ -45,11 +47,16 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S>;
 
-    fn call(&self, request: Request<Incoming>) -> ResponseFuture<S> {
+    fn call(&self, mut request: Request<Incoming>) -> ResponseFuture<S> {
         let is_http_2 = request.version() == Version::HTTP_2;
         let has_content = !request.body().is_end_stream();
         self.activity.request_came(has_content, is_http_2);
+        let record = self
+            .log
+            .as_ref()
+            .map(|log| Record::begin(log, &self.activity, self.peer, &mut request));
         ResponseFuture {
+            record,
             open: Some(Open::new(&self.activity)),
             rules: ResponseRules::of(&request),
             state: match request_head::fault(&request) {
@@ -97,6 +104,7 @@ pin_project! {
     where
         S: Service<Request<RequestBody>>,
     {
+        record: Option<Box<Record>>,
         // `None` after the response is there.
         open: Option<Open>,
         rules: ResponseRules,
@@ -148,7 +156,11 @@ where
                     Attempt::new(inner, request)
                 }
                 StateProj::Called { attempt } => {
-                    let response = ready!(attempt.poll(cx))?;
+                    let response = ready!(attempt.poll(cx)).inspect_err(|_| {
+                        if let Some(record) = this.record {
+                            record.failed();
+                        }
+                    })?;
                     break this.rules.fit(response);
                 }
                 StateProj::Rejected { response } => {
@@ -163,6 +175,13 @@ where
         if this.rules.opens_tunnel(response.status()) {
             open.activity().becomes_tunnel();
         }
-        Poll::Ready(Ok(response.map(|body| OpenBody::new(body, open))))
+        let mut record = this.record.take();
+        if let Some(record) = &mut record {
+            record.has_response(&response);
+            if this.rules.has_no_content(response.status()) {
+                record.completed();
+            }
+        }
+        Poll::Ready(Ok(response.map(|body| OpenBody::new(body, open, record))))
     }
 }

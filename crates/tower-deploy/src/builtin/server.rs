@@ -1,9 +1,9 @@
 //! `egg:tower#http`, and `egg:Paste#http` with what Paste's files say to it.
 
-use std::{net::Ipv6Addr, time::Duration};
+use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tower_serve::Address;
+use tower_serve::{AccessLog, Address, LogFormat};
 
 use crate::{
     Error, ErrorKind, Parts, Server, Settings, Size,
@@ -29,6 +29,17 @@ struct Http {
     connections: usize,
     half_close: bool,
     connect_protocol: bool,
+    access_log: Option<PathBuf>,
+    log_format: Format,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Common,
+    #[default]
+    Combined,
+    Json,
 }
 
 impl Default for Http {
@@ -47,6 +58,8 @@ impl Default for Http {
             connections: 10_000,
             half_close: false,
             connect_protocol: false,
+            access_log: None,
+            log_format: Format::default(),
         }
     }
 }
@@ -148,6 +161,14 @@ fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
     if settings.connect_protocol {
         server = server.enable_connect_protocol();
     }
+    if let Some(path) = settings.access_log {
+        let format = match settings.log_format {
+            Format::Common => LogFormat::Common,
+            Format::Combined => LogFormat::Combined,
+            Format::Json => LogFormat::Json,
+        };
+        server = server.access_log(AccessLog::new(path).format(format));
+    }
     Ok(server)
 }
 
@@ -205,7 +226,8 @@ mod tests {
         let limits = "(`header_timeout` = 10s), (`keep_alive_timeout` = 75s), \
             (`body_timeout` = 60s), (`write_timeout` = 60s), (`drain_timeout` = 30s), \
             (`lingering_bytes` = 32 MiB), (`lingering_time` = 30s), (`connections` = 10000), \
-            (`half_close` = no), (`connect_protocol` = no)";
+            (`half_close` = no), (`connect_protocol` = no), (`access_log`), \
+            (`log_format` = combined)";
         assert!(readme.contains(limits));
         let shown = shown(&[]);
         let limits = "Limits { header_timeout: 10s, keep_alive_timeout: 75s, body_timeout: 60s, \
@@ -229,13 +251,16 @@ mod tests {
             ("keep_alive_timeout", "7s"),
             ("lingering_bytes", "8k"),
             ("lingering_time", "9s"),
+            ("access_log", "/run/log"),
+            ("log_format", "json"),
         ];
         assert_eq!(
             shown(&all),
             "Server { address: Tcp(\"[::1]:1\"), limits: Limits { header_timeout: 2s, \
              keep_alive_timeout: 7s, body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, \
              connections: 6, half_close: true, connect_protocol: true, lingering: Patience { \
-             bytes: 8192, time: 9s } } }"
+             bytes: 8192, time: 9s } }, access_log: Some(AccessLog { path: \"/run/log\", \
+             format: Json }) }"
         );
     }
 

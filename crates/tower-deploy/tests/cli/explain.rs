@@ -76,6 +76,7 @@ server egg:tower#http  [server:main] x.ini:3
     connections = 10000  (default)
     half_close = no  (default)
     connect_protocol = no  (default)
+    log_format = combined  (default)
 filter egg:tower#body-limit  [filter:limit] x.ini:9
     limit = 64 KiB
 filter egg:tower#origin  [filter:origin] x.ini:12
@@ -224,6 +225,7 @@ limit = 1M
             "connections": "10000",
             "half_close": "no",
             "connect_protocol": "no",
+            "log_format": "combined",
         })
     );
     let (_, chart, _) = run(&folder, &["explain", "x.ini", "--format", "mermaid"]);

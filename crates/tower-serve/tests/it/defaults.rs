@@ -23,7 +23,7 @@ fn the_defaults_are_those_of_the_readme() {
         "Server { address: Tcp(\"127.0.0.1:8080\"), limits: Limits { header_timeout: 10s, \
          keep_alive_timeout: 75s, body_timeout: 60s, write_timeout: 60s, drain_timeout: 30s, \
          connections: 10000, half_close: false, connect_protocol: false, lingering: Patience { \
-         bytes: 33554432, time: 30s } } }"
+         bytes: 33554432, time: 30s } }, access_log: None }"
     );
     let new = Server::new("127.0.0.1:8080".parse::<Address>().unwrap());
     assert_eq!(format!("{new:?}"), format!("{server:?}"));
@@ -39,6 +39,7 @@ fn the_defaults_are_those_of_the_readme() {
         ("lingering_time", "30 seconds"),
         ("allow_half_close", "off"),
         ("enable_connect_protocol", "off"),
+        ("access_log", "none"),
     ] {
         let row = README
             .lines()
@@ -64,6 +65,7 @@ fn the_defaults_are_those_of_the_readme() {
         ("lingering_time", "Default: 30 seconds."),
         ("allow_half_close", "Default: off."),
         ("enable_connect_protocol", "Default: off."),
+        ("access_log", "Default: none."),
     ] {
         let (before, _) = words.split_once(&format!("pub fn {method}(")).unwrap();
         let (_, own) = before.rsplit_once('}').unwrap();

@@ -5,6 +5,7 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod access_log;
 mod bodies;
 mod child;
 mod connect;

@@ -18,7 +18,7 @@ const README: &str = include_str!("../../../README.md");
 
 /// Each setting that may be left out: its row in the README's tables, its name, and the rest of
 /// what stands in the parentheses. A row has a test below, or the one that its last word names.
-const DEFAULTS: [(&str, &str, &str); 54] = [
+const DEFAULTS: [(&str, &str, &str); 56] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
@@ -81,6 +81,8 @@ const DEFAULTS: [(&str, &str, &str); 54] = [
     ("http", "connections", "= 10000"),
     ("http", "half_close", "= no"),
     ("http", "connect_protocol", "= no"),
+    ("http", "access_log", ""),
+    ("http", "log_format", "= combined"),
 ];
 
 #[test]
