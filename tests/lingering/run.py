@@ -1,14 +1,12 @@
 """Clients upload to a server that responds 413 without reading, and count the 413s that they see.
 
 Run by `just lingering`, which builds the server first. `--count` sets the number of uploads of each
-client, `--bytes` their size, `--program` another server, and `--delay` runs all of it in a network
-namespace with this delay in milliseconds in each direction (root, iproute2). Clients that are not
-installed are left out, and the table says so.
+client, `--bytes` their size, `--program` another server, and `--python` a Python that has httpx.
+Clients that are not installed are left out, and the table says so.
 """
 
 import argparse
 import http.client
-import os
 import pathlib
 import shutil
 import subprocess
@@ -110,14 +108,7 @@ def main():
     parser.add_argument("--bytes", type=int, default=10 << 20)
     parser.add_argument("--program", default=PROGRAM)
     parser.add_argument("--python", default=sys.executable, help="a Python that has httpx")
-    parser.add_argument("--delay", type=int, help="milliseconds in each direction")
     options = parser.parse_args()
-    if options.delay is not None and "LINGERING_NAMESPACE" not in os.environ:
-        delay = f"tc qdisc add dev lo root netem delay {options.delay}ms limit 100000"
-        inner = f'ip link set lo up && {delay} && exec "$@"'
-        command = ["unshare", "--net", "sh", "-c", inner, "sh", sys.executable, *sys.argv]
-        os.environ["LINGERING_NAMESPACE"] = "1"
-        os.execvp(command[0], command)
 
     serving = [str(options.program), "serve", "127.0.0.1:0"]
     with subprocess.Popen(serving, stdout=subprocess.PIPE, text=True) as server:

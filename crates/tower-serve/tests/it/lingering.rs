@@ -198,6 +198,51 @@ async fn taken_2(server: Server) -> usize {
     all
 }
 
+/// Returns type, flags and payload of the next HTTP/2 frame.
+async fn frame(client: &mut Client) -> (u8, u8, Vec<u8>) {
+    let mut head = [0; 9];
+    client.0.read_exact(&mut head).await.unwrap();
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; usize::try_from(length).unwrap()];
+    client.0.read_exact(&mut payload).await.unwrap();
+    (head[3], head[4], payload)
+}
+
+/// RST_STREAM with another code than NO_ERROR would permit the client to drop the response.
+#[tokio::test]
+async fn serve_21_an_upload_that_is_too_long_is_reset_without_an_error() {
+    const DATA: u8 = 0;
+    const RST_STREAM: u8 = 3;
+
+    let server = run(server().lingering_time(ms(100)), refusing()).await;
+    let mut client = server.connect().await;
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    client.send([0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
+    // `POST / HTTP/2`, host `a`, without the end of its content.
+    let headers = [
+        0, 0, 6, 1, 4, 0, 0, 0, 1, 0x83, 0x86, 0x84, 0x41, 0x01, b'a',
+    ];
+    client.send(headers).await;
+    client.send([0, 0, 1, DATA, 0, 0, 0, 0, 1, b'x']).await;
+    let mut ended = None;
+    loop {
+        match timeout(PATIENCE, frame(&mut client)).await.unwrap() {
+            (DATA, flags, payload) => {
+                assert_eq!((flags & 1, &*payload), (1, &b"too large"[..]));
+                ended = Some(Instant::now());
+            }
+            (RST_STREAM, _, code) => {
+                assert_eq!(code, [0; 4]);
+                break;
+            }
+            _ => {}
+        }
+    }
+    // The response has come long before.
+    let time = ended.unwrap().elapsed();
+    assert!(time > ms(50), "{time:?}");
+}
+
 #[tokio::test]
 async fn serve_21_an_endless_upload_over_http_2_ends_at_the_limit() {
     let limit = 4 << 20;
