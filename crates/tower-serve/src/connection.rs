@@ -142,6 +142,11 @@ impl Protocol {
                 // Half of a head, or of an HTTP/2 preface, may never become a request.
                 None if activity.phase() == Phase::Head => break Ok(()),
                 Some(_) | None => {
+                    if activity.phase() == Phase::Idle {
+                        // hyper has skipped the content that the service left unread. Otherwise it
+                        // would have ended the connection.
+                        activity.content_was_read();
+                    }
                     is_ending = true;
                     connection.as_mut().graceful_shutdown();
                 }

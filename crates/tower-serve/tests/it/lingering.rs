@@ -117,6 +117,43 @@ async fn serve_20_nothing_is_waited_for_after_a_request_that_was_read() {
     }
 }
 
+/// Content that has come with its head is skipped, and the connection is idle after it.
+#[tokio::test]
+async fn serve_20_a_connection_that_is_idle_after_an_upload_is_closed_at_once() {
+    let server = run(server(), refusing()).await;
+    let mut client = server.connect().await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc")
+        .await;
+    client.response().await;
+    tokio::time::sleep(ms(50)).await;
+    let start = Instant::now();
+    server.trigger.signal();
+    server.ended().await.unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(client.rest().await.0, b"");
+}
+
+/// The upload is slower than the response, and its bytes come after the connection has waited.
+#[tokio::test]
+async fn serve_20_a_slow_upload_is_read_on() {
+    let server = run(server(), refusing()).await;
+    let mut client = server.connect().await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 400000\r\n\r\n")
+        .await;
+    for _ in 0..4 {
+        tokio::time::sleep(ms(30)).await;
+        client.send(vec![b'x'; 100_000]).await;
+    }
+    let (response, _) = client.rest().await;
+    assert!(response.ends_with(b"too large"), "{response:?}");
+}
+
 #[tokio::test]
 async fn serve_20_the_response_to_a_head_that_is_too_large_arrives() {
     let server = run(server(), refusing()).await;
