@@ -79,6 +79,11 @@ peers:
     cargo build -p tests --bin peers
     python3 tests/peers/run.py
 
+# clients upload 10 MiB to a server that responds 413 without reading: how many of 1,000 responses each client sees
+lingering *ARGS:
+    cargo build -p tests --bin lingering
+    python3 tests/lingering/run.py {{ ARGS }}
+
 # a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
 reload:
     cargo build --release -p tower-deploy

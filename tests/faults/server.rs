@@ -47,6 +47,8 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
     };
     let server = Server::new(Address::Tcp("127.0.0.1:0".to_owned()))
         .header_timeout(TIMEOUT)
+        .keep_alive_timeout(TIMEOUT)
+        .lingering_time(TIMEOUT)
         .body_timeout(TIMEOUT)
         .write_timeout(TIMEOUT)
         .connections(10_000)

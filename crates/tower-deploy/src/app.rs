@@ -165,7 +165,7 @@ type Serving = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 pub struct Server(Kind);
 
 enum Kind {
-    Http(tower_serve::Server),
+    Http(Box<tower_serve::Server>),
     #[cfg(feature = "tls")]
     Https(Box<Https>),
     Own(Box<dyn FnOnce(App) -> Serving + Send>),
@@ -183,7 +183,7 @@ impl Server {
     /// Returns a server that serves HTTP with tower-serve.
     #[must_use]
     pub fn http(server: tower_serve::Server) -> Self {
-        Self(Kind::Http(server))
+        Self(Kind::Http(Box::new(server)))
     }
 
     #[cfg(feature = "tls")]
@@ -205,7 +205,7 @@ impl Server {
     #[cfg(feature = "cli")]
     pub(crate) fn address(self, address: Address) -> Option<Self> {
         match self.0 {
-            Kind::Http(server) => Some(Self(Kind::Http(server.address(address)))),
+            Kind::Http(server) => Some(Self(Kind::Http(Box::new(server.address(address))))),
             #[cfg(feature = "tls")]
             Kind::Https(server) => Some(Self::https(server.address(address))),
             Kind::Own(_) => None,

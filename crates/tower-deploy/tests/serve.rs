@@ -286,3 +286,44 @@ async fn deploy_54_an_address_in_use_is_an_error() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn an_access_log_is_opened_again_at_sigusr1() {
+    let name = format!("tower-deploy-access-log-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("x.ini");
+    let text = "[server:main]\nuse = egg:tower#http\naccess_log = %(here)s/log\n\
+        log_format = json\n[filter:origin]\nuse = egg:tower#origin\ntrusted = 127.0.0.1\n\
+        [pipeline:main]\npipeline = origin text\n\
+        [app:text]\nuse = egg:tower#text\ntext = one\n";
+    fs::write(&file, text).unwrap();
+    let mut served = Served::start(&[file.to_str().unwrap()]).await;
+    let (log, old) = (folder.join("log"), folder.join("old"));
+    let has_line = async |target: &str| {
+        let start = Instant::now();
+        loop {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            if text.contains(&format!("\"target\":\"{target}\"")) {
+                return text;
+            }
+            assert!(start.elapsed() < PATIENCE, "{text}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    served.ask("GET", "/first").await;
+    has_line("/first").await;
+    fs::rename(&log, &old).unwrap();
+    served.signal("-USR1").await;
+    // Until the signal has come, a line may be in the old file.
+    while !log.exists() {
+        served.ask("GET", "/second").await;
+        sleep(Duration::from_millis(10)).await;
+    }
+    let text = has_line("/second").await;
+    assert!(text.contains("\"client\":\"127.0.0.1\""), "{text}");
+    assert!(!text.contains("/first"), "{text}");
+    served.signal("-TERM").await;
+    assert_eq!(served.ended().await, Some(0));
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -13,6 +13,7 @@ mod peer;
 mod prefix;
 mod resolve;
 mod service;
+mod slot;
 
 pub use bad_origin::BadOrigin;
 #[cfg(feature = "axum")]
@@ -22,6 +23,7 @@ pub use origin::Origin;
 pub use peer::PeerAddr;
 pub use resolve::XForwarded;
 pub use service::WithOrigin;
+pub use slot::OriginSlot;
 
 #[doc = include_str!("../RULES.md")]
 pub mod rules {}

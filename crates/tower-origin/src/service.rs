@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_kit::{EitherBody, EitherFuture};
 use tower_service::Service;
 
-use crate::{peer, resolve::Rules};
+use crate::{peer, resolve::Rules, slot::OriginSlot};
 
 /// The service that [`OriginLayer`](crate::OriginLayer) makes.
 ///
@@ -38,6 +38,9 @@ where
         let (uri, version, headers) = (request.uri(), request.version(), request.headers());
         match self.rules.resolve(uri, version, headers, peer) {
             Ok(origin) => {
+                if let Some(slot) = request.extensions().get::<OriginSlot>() {
+                    slot.fill(&origin);
+                }
                 request.extensions_mut().insert(origin);
                 EitherFuture::inner(self.inner.call(request))
             }

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::{
     acceptor::Acceptor,
+    access_log::OpenLog,
     connection::{Accepted, Protocol},
     entry::Entry,
     limits::Limits,
@@ -28,14 +29,21 @@ pub struct Bound {
     listeners: Vec<Listener>,
     limits: Limits,
     entry: Entry,
+    log: Option<OpenLog>,
 }
 
 impl Bound {
-    pub(crate) fn new(listeners: Vec<Listener>, limits: Limits, entry: Entry) -> Self {
+    pub(crate) fn new(
+        listeners: Vec<Listener>,
+        limits: Limits,
+        entry: Entry,
+        log: Option<OpenLog>,
+    ) -> Self {
         Self {
             listeners,
             limits,
             entry,
+            log,
         }
     }
 
@@ -67,7 +75,8 @@ impl Bound {
     ///
     /// An error of the kind [`TimedOut`](io::ErrorKind::TimedOut) if connections were still open
     /// after the drain timeout, and of the kind [`Interrupted`](io::ErrorKind::Interrupted) if they
-    /// were at a second signal. They are aborted.
+    /// were at a second signal. They are aborted. With an access log, the system's error if SIGUSR1
+    /// cannot be handled.
     pub async fn serve<S, B>(self, service: S, mut shutdown: Shutdown) -> io::Result<()>
     where
         S: Service<
@@ -84,10 +93,16 @@ impl Bound {
             listeners,
             limits,
             entry,
+            log,
         } = self;
+        // Its task ends with it.
+        let mut reopening = JoinSet::new();
+        if let Some(log) = log.clone() {
+            log.reopen_at_signal(&mut reopening)?;
+        }
         let drain_timeout = limits.drain_timeout;
         let mut acceptor = Acceptor::new(listeners, limits.connections);
-        let protocol = Arc::new(Protocol::new(limits, entry));
+        let protocol = Arc::new(Protocol::new(limits, entry, log.clone()));
         let (serving, draining) = watch::channel(());
         // Its tasks end with it, however this future ends.
         let mut connections = JoinSet::new();
@@ -108,16 +123,26 @@ impl Bound {
         drop((acceptor, serving));
         let deadline = Instant::now() + drain_timeout;
         let ended = async { while connections.join_next().await.is_some() {} };
-        let (kind, when) = tokio::select! {
+        let aborted = tokio::select! {
             biased;
-            () = ended => return Ok(()),
-            () = shutdown.signal() => (io::ErrorKind::Interrupted, "at the second signal".to_owned()),
+            () = ended => None,
+            () = shutdown.signal() => {
+                Some((io::ErrorKind::Interrupted, "at the second signal".to_owned()))
+            }
             () = sleep_until(deadline) => {
                 let when = format!("{} after the signal to end", format_duration(drain_timeout));
-                (io::ErrorKind::TimedOut, when)
+                Some((io::ErrorKind::TimedOut, when))
             }
         };
-        let text = match connections.len() {
+        let count = connections.len();
+        if let Some(log) = log {
+            connections.shutdown().await;
+            log.flush().await;
+        }
+        let Some((kind, when)) = aborted else {
+            return Ok(());
+        };
+        let text = match count {
             1 => format!("1 connection was still open {when} and is aborted"),
             count => format!("{count} connections were still open {when} and are aborted"),
         };

@@ -1,10 +1,4 @@
-use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,21 +6,22 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
-    time::sleep,
-};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::BoxError;
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
+    access_log::OpenLog,
+    activity::{Abort, Activity, Phase},
     entry::{Entry, Opened},
     limits::Limits,
+    linger::Lingering,
     panic::contained,
     request_body::RequestBody,
     service::ConnectionService,
     stream::Socket,
+    timer::Timer,
 };
 
 /// The largest number of requests of one HTTP/2 connection at once.
@@ -44,24 +39,30 @@ pub(crate) struct Protocol {
     http: auto::Builder<Streams>,
     limits: Limits,
     entry: Entry,
+    log: Option<OpenLog>,
 }
 
 impl Protocol {
-    pub(crate) fn new(limits: Limits, entry: Entry) -> Self {
+    pub(crate) fn new(limits: Limits, entry: Entry, log: Option<OpenLog>) -> Self {
         let mut http = auto::Builder::new(Streams);
         http.http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
+            // A connection has timers of its own, since hyper has one for heads and for idle times.
+            .header_read_timeout(None)
             .half_close(limits.half_close);
         http.http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(limits.header_timeout)
             .keep_alive_timeout(limits.header_timeout)
             .max_concurrent_streams(STREAMS);
+        if limits.connect_protocol {
+            http.http2().enable_connect_protocol();
+        }
         Self {
             http,
             limits,
             entry,
+            log,
         }
     }
 
@@ -110,12 +111,12 @@ impl Protocol {
             + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        // hyper's own timer starts when the version of HTTP is known, which may never happen.
-        let mut first_head = pin!(sleep(self.limits.header_timeout));
+        let activity = Arc::new(Activity::default());
+        let mut timer = pin!(Timer::new(&self.limits));
         let opened = tokio::select! {
             biased;
             opened = self.entry.open(accepted, self.limits.write_timeout) => opened?,
-            () = first_head.as_mut() => return Err("no request came in time".into()),
+            _ = timer.as_mut().late(&activity) => return Err("no request came in time".into()),
             _ = draining.changed() => return Ok(()),
         };
         let Some(Opened {
@@ -126,42 +127,52 @@ impl Protocol {
         else {
             return Ok(());
         };
-        let has_request = Arc::new(AtomicBool::new(false));
         let service = ConnectionService {
             inner: service,
             peer: client,
             body_timeout: self.limits.body_timeout,
-            has_request: Arc::clone(&has_request),
+            lingering: self.limits.lingering,
+            activity: Arc::clone(&activity),
+            log: self.log.clone(),
         };
+        let stream = Lingering::new(transport, Arc::clone(&activity), self.limits.lingering);
         let connection = self
             .http
-            .serve_connection_with_upgrades(TokioIo::new(transport), service);
+            .serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let mut reset = pin!(peer.reset());
-        let (mut waits_for_head, mut is_draining) = (true, false);
-        loop {
-            tokio::select! {
-                // The connection is polled first, so that a request that has come is seen before
-                // the connection is closed.
+        let mut is_ending = false;
+        // It is dropped before the connection and its requests are.
+        let abort = Abort::armed(&activity);
+        let end = loop {
+            let late = tokio::select! {
+                // The connection is polled first, so that the timer sees what has come, and a
+                // request that has come is seen before the connection is closed.
                 biased;
-                end = connection.as_mut() => return end,
-                () = reset.as_mut() => return Err("the client reset the connection".into()),
-                () = first_head.as_mut(), if waits_for_head => {
-                    waits_for_head = false;
-                    if !has_request.load(Ordering::Relaxed) {
-                        return Err("no request came in time".into());
+                end = connection.as_mut() => break end,
+                () = reset.as_mut() => break Err("the client reset the connection".into()),
+                phase = timer.as_mut().late(&activity) => Some(phase),
+                _ = draining.changed(), if !is_ending => None,
+            };
+            match late {
+                Some(Phase::Head) => break Err("no request came in time".into()),
+                // Nothing is under way that could be ended gracefully.
+                Some(_) if !activity.is_http_2() => break Ok(()),
+                // Half of a head, or of an HTTP/2 preface, may never become a request.
+                None if activity.phase() == Phase::Head => break Ok(()),
+                Some(_) | None => {
+                    if activity.phase() == Phase::Idle {
+                        // hyper has skipped the content that the service left unread. Otherwise it
+                        // would have ended the connection.
+                        activity.content_was_read();
                     }
-                }
-                _ = draining.changed(), if !is_draining => {
-                    // Half of a first head, or of an HTTP/2 preface, may never become a request.
-                    if !has_request.load(Ordering::Relaxed) {
-                        return Ok(());
-                    }
-                    is_draining = true;
+                    is_ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
             }
-        }
+        };
+        abort.disarm();
+        end
     }
 }
 

@@ -72,6 +72,16 @@ impl ResponseRules {
         (opens_tunnel && !response.body().is_end_stream()).then_some(Fault::ContentInTunnel)
     }
 
+    pub(crate) fn has_no_content(self, status: StatusCode) -> bool {
+        !self.kind.has_content(status)
+    }
+
+    /// Returns whether bytes other than HTTP follow on the connection, or on the stream in HTTP/2.
+    pub(crate) fn opens_tunnel(self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS
+            || self.kind == RequestKind::Connect && status.is_success()
+    }
+
     /// Removes the content of a response that has none, and makes its head consistent with that.
     pub(crate) fn strip<B: Body<Data = Bytes>>(
         self,

@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod acceptor;
+mod access_log;
+mod activity;
 mod address;
 mod bind;
 mod bound;
@@ -11,7 +13,9 @@ mod entry;
 mod fault;
 mod handed_over;
 mod limits;
+mod linger;
 mod listener;
+mod open_body;
 mod panic;
 mod proxy_header;
 mod proxy_protocol;
@@ -21,12 +25,14 @@ mod server;
 mod service;
 mod shutdown;
 mod stream;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
 #[cfg(unix)]
 mod unix;
 
+pub use access_log::{AccessLog, LogFormat};
 pub use address::{Address, ParseAddressError, ParseAddressErrorKind};
 pub use bound::Bound;
 pub use proxy_protocol::ParseNetworkError;

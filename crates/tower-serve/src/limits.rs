@@ -2,26 +2,37 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// The limits of a server, and whether a client may stop sending.
+use crate::linger::Patience;
+
+/// The limits of a server, and what a client may do besides.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) header_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) connections: usize,
     pub(crate) half_close: bool,
+    pub(crate) connect_protocol: bool,
+    pub(crate) lingering: Patience,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             connections: 10_000,
             half_close: false,
+            connect_protocol: false,
+            lingering: Patience {
+                bytes: 32 << 20,
+                time: Duration::from_secs(30),
+            },
         }
     }
 }

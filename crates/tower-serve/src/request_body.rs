@@ -9,8 +9,13 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep, sleep},
+};
 use tower::BoxError;
+
+use crate::{activity::Open, linger::Patience, panic::contained};
 
 /// The body of a request from the server.
 ///
@@ -19,19 +24,86 @@ use tower::BoxError;
 /// [`TimedOut`](io::ErrorKind::TimedOut). Other errors are hyper's, for example if the client
 /// leaves.
 ///
+/// Over HTTP/2, a body that is dropped unread is read to its end in a task of its own, up to the
+/// [`lingering_bytes`](crate::Server::lingering_bytes).
+///
 /// The [`Default`] is a body without content. A body with content takes one allocation, any other
 /// none.
 #[derive(Default)]
 pub struct RequestBody {
     /// `None` if the request has no content.
-    timed: Option<Pin<Box<TimedBody<Incoming>>>>,
+    content: Option<Pin<Box<Content>>>,
+}
+
+pin_project! {
+    struct Content {
+        #[pin]
+        body: TimedBody<Incoming>,
+        open: Open,
+        has_failed: bool,
+        // Over HTTP/2 only. Over HTTP/1 the connection itself reads on.
+        patience: Option<Patience>,
+    }
 }
 
 impl RequestBody {
-    pub(crate) fn new(body: Incoming, timeout: Duration) -> Self {
-        Self {
-            timed: (!body.is_end_stream()).then(|| Box::pin(TimedBody::new(body, timeout))),
+    /// Returns a body that is open until its content ends or is dropped. With patience, it is read
+    /// on in a task when it is dropped.
+    pub(crate) fn new(
+        body: Incoming,
+        timeout: Duration,
+        open: impl FnOnce() -> Open,
+        patience: Option<Patience>,
+    ) -> Self {
+        let content = (!body.is_end_stream()).then(|| {
+            Box::pin(Content {
+                body: TimedBody::new(body, timeout),
+                open: open(),
+                has_failed: false,
+                patience,
+            })
+        });
+        Self { content }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let Some(content) = self.content.take() else {
+            return;
+        };
+        if let Some(patience) = content.patience
+            && !content.is_end_stream()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(contained(patience.read_on(content)));
         }
+    }
+}
+
+impl http_body::Body for Content {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
+        *this.has_failed |= matches!(frame, Some(Err(_)));
+        if !*this.has_failed && (frame.is_none() || this.body.is_end_stream()) {
+            this.open.activity().content_was_read();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -43,22 +115,22 @@ impl http_body::Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.timed {
-            Some(timed) => timed.as_mut().poll_frame(cx),
+        match &mut self.content {
+            Some(content) => content.as_mut().poll_frame(cx),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.timed {
-            Some(timed) => timed.is_end_stream(),
+        match &self.content {
+            Some(content) => content.is_end_stream(),
             None => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.timed {
-            Some(timed) => timed.size_hint(),
+        match &self.content {
+            Some(content) => content.size_hint(),
             None => SizeHint::with_exact(0),
         }
     }

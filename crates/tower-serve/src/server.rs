@@ -8,6 +8,7 @@ use tower_service::Service;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 use crate::{
+    access_log::{AccessLog, OpenLog},
     address::Address,
     bind,
     bound::Bound,
@@ -98,6 +99,7 @@ pub struct Server {
     address: Address,
     limits: Limits,
     entry: Entry,
+    access_log: Option<AccessLog>,
 }
 
 /// The server at `127.0.0.1:8080`.
@@ -115,6 +117,7 @@ impl Server {
             address,
             limits: Limits::default(),
             entry: Entry::default(),
+            access_log: None,
         }
     }
 
@@ -127,15 +130,26 @@ impl Server {
 
     /// Sets the time for a request's head. Default: 10 seconds.
     ///
-    /// The time for the first head begins when the connection is accepted. The time for a later
-    /// head of HTTP/1 begins with the end of the response before it, so it is also how long a
-    /// connection may be idle. After that time the connection is closed.
+    /// The time for the first head begins when the connection is accepted, and the time for a later
+    /// head of HTTP/1 with its first byte. After that time the connection is closed, without a
+    /// response.
     ///
-    /// An HTTP/2 connection may be idle for longer after its first request. It is pinged at this
-    /// interval, and closed if it does not answer a ping within this time.
+    /// An HTTP/2 connection is pinged at this interval, and closed if it does not answer a ping
+    /// within this time.
     #[must_use]
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.limits.header_timeout = countable(timeout);
+        self
+    }
+
+    /// Sets how long a connection may be idle after a response. Default: 75 seconds.
+    ///
+    /// After that time the connection is closed. A proxy that sends its next request at that moment
+    /// has to send it again, so the timeout should be longer than the proxy's own. Load balancers
+    /// keep idle connections for 60 seconds and less.
+    #[must_use]
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.keep_alive_timeout = countable(timeout);
         self
     }
 
@@ -239,6 +253,53 @@ impl Server {
         Ok(self)
     }
 
+    /// Sets how many bytes of an upload are read and discarded after its response, if the service
+    /// has not read it. Default: 32 MiB. With 0 none are.
+    ///
+    /// Many clients read a response only after they have sent everything, and a connection that is
+    /// closed before that resets, so that the response is lost. Over HTTP/1, the server ends its
+    /// writing side after the response, reads up to this limit, and then closes the connection. It
+    /// does the same after a head that is not valid HTTP. Over HTTP/2, each unread upload is read
+    /// on in a task of its own, and the connection stays open.
+    #[must_use]
+    pub fn lingering_bytes(mut self, bytes: u64) -> Self {
+        self.limits.lingering.bytes = bytes;
+        self
+    }
+
+    /// Sets how long an upload is read and discarded as [`lingering_bytes`](Self::lingering_bytes)
+    /// describes. Default: 30 seconds.
+    ///
+    /// It also ends 5 seconds after the last byte that has come.
+    #[must_use]
+    pub fn lingering_time(mut self, time: Duration) -> Self {
+        self.limits.lingering.time = countable(time);
+        self
+    }
+
+    /// Announces extended CONNECT to HTTP/2 clients, which use it for WebSockets (RFC 8441).
+    /// Default: off.
+    ///
+    /// A client may use it for every WebSocket as soon as it is announced, as Chromium does, and
+    /// without it opens a second connection with HTTP/1.1. So the service has to accept the method
+    /// CONNECT where it accepts a WebSocket, as `axum::routing::any` does. The
+    /// [protocol](hyper::ext::Protocol) is in the request's extensions.
+    #[must_use]
+    pub fn enable_connect_protocol(mut self) -> Self {
+        self.limits.connect_protocol = true;
+        self
+    }
+
+    /// Sets a file that has a line for each request. Default: none.
+    ///
+    /// With an access log, SIGUSR1 opens its file again while the server serves, and does not end
+    /// the process.
+    #[must_use]
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
     /// Opens the socket. From here on clients can connect; they wait until [`Bound::serve`].
     ///
     /// A supervisor may hand sockets over instead, as systemd does: `LISTEN_FDS` is in the
@@ -252,9 +313,11 @@ impl Server {
     /// # Errors
     ///
     /// An error if the server cannot listen on the address, or if a socket that was handed over
-    /// does not listen. It names the address or the socket, and the remedy.
+    /// does not listen. It names the address or the socket, and the remedy. Returns an error also if
+    /// the access log cannot be opened.
     pub async fn bind(self) -> io::Result<Bound> {
+        let log = self.access_log.as_ref().map(OpenLog::open).transpose()?;
         let listeners = bind::open(&self.address).await?;
-        Ok(Bound::new(listeners, self.limits, self.entry))
+        Ok(Bound::new(listeners, self.limits, self.entry, log))
     }
 }

@@ -1,16 +1,14 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
+use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
@@ -20,8 +18,12 @@ use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
+    access_log::{OpenLog, Record},
+    activity::{Activity, Open},
     content::{ResponseBody, ResponseRules, close},
     fault::Fault,
+    linger::Patience,
+    open_body::OpenBody,
     request_body::RequestBody,
     request_head,
 };
@@ -31,8 +33,9 @@ pub(crate) struct ConnectionService<S> {
     pub(crate) inner: S,
     pub(crate) peer: Option<PeerAddr>,
     pub(crate) body_timeout: Duration,
-    /// Whether a request has come. The first one sets it.
-    pub(crate) has_request: Arc<AtomicBool>,
+    pub(crate) lingering: Patience,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) log: Option<OpenLog>,
 }
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
@@ -40,13 +43,21 @@ where
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>> + Clone,
     B: http_body::Body<Data = Bytes>,
 {
-    type Response = Response<ResponseBody<B>>;
+    type Response = Response<OpenBody<ResponseBody<B>>>;
     type Error = BoxError;
     type Future = ResponseFuture<S>;
 
-    fn call(&self, request: Request<Incoming>) -> ResponseFuture<S> {
-        self.has_request.store(true, Ordering::Relaxed);
+    fn call(&self, mut request: Request<Incoming>) -> ResponseFuture<S> {
+        let is_http_2 = request.version() == Version::HTTP_2;
+        let has_content = !request.body().is_end_stream();
+        self.activity.request_came(has_content, is_http_2);
+        let record = self
+            .log
+            .as_ref()
+            .map(|log| Record::begin(log, &self.activity, self.peer, &mut request));
         ResponseFuture {
+            record,
+            open: Some(Open::new(&self.activity)),
             rules: ResponseRules::of(&request),
             state: match request_head::fault(&request) {
                 Some(fault) => State::rejected(&request, fault),
@@ -61,7 +72,11 @@ where
     S: Service<Request<RequestBody>, Error: Into<BoxError>> + Clone,
 {
     fn begin(&self, request: Request<Incoming>) -> State<S> {
-        let mut request = request.map(|body| RequestBody::new(body, self.body_timeout));
+        let reads_on = request.version() == Version::HTTP_2 && self.lingering.bytes > 0;
+        let patience = reads_on.then_some(self.lingering);
+        let open = || Open::new(&self.activity);
+        let mut request =
+            request.map(|body| RequestBody::new(body, self.body_timeout, open, patience));
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }
@@ -89,6 +104,9 @@ pin_project! {
     where
         S: Service<Request<RequestBody>>,
     {
+        record: Option<Box<Record>>,
+        // `None` after the response is there.
+        open: Option<Open>,
         rules: ResponseRules,
         #[pin]
         state: State<S>,
@@ -127,27 +145,43 @@ where
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>>,
     B: http_body::Body<Data = Bytes>,
 {
-    type Output = Result<Response<ResponseBody<B>>, BoxError>;
+    type Output = Result<Response<OpenBody<ResponseBody<B>>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
+        let response = loop {
             let attempt = match this.state.as_mut().project() {
                 StateProj::NotCalled { call } => {
                     let (inner, request) = call.take().expect("polled after a panic");
                     Attempt::new(inner, request)
                 }
                 StateProj::Called { attempt } => {
-                    let response = ready!(attempt.poll(cx))?;
-                    return Poll::Ready(Ok(this.rules.fit(response)));
+                    let response = ready!(attempt.poll(cx)).inspect_err(|_| {
+                        if let Some(record) = this.record {
+                            record.failed();
+                        }
+                    })?;
+                    break this.rules.fit(response);
                 }
                 StateProj::Rejected { response } => {
                     let response = response.take().expect("polled after completion");
                     let response = response.map(EitherBody::own);
-                    return Poll::Ready(Ok(this.rules.strip(response)));
+                    break this.rules.strip(response);
                 }
             };
             this.state.set(State::Called { attempt });
+        };
+        let open = this.open.take().expect("polled after completion");
+        if this.rules.opens_tunnel(response.status()) {
+            open.activity().becomes_tunnel();
         }
+        let mut record = this.record.take();
+        if let Some(record) = &mut record {
+            record.has_response(&response);
+            if this.rules.has_no_content(response.status()) {
+                record.completed();
+            }
+        }
+        Poll::Ready(Ok(response.map(|body| OpenBody::new(body, open, record))))
     }
 }

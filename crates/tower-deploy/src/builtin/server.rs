@@ -1,12 +1,12 @@
 //! `egg:tower#http`, and `egg:Paste#http` with the settings of Paste's files.
 
-use std::{net::Ipv6Addr, time::Duration};
+use std::{net::Ipv6Addr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tower_serve::Address;
+use tower_serve::{AccessLog, Address, LogFormat};
 
 use crate::{
-    Error, ErrorKind, Parts, Server, Settings,
+    Error, ErrorKind, Parts, Server, Settings, Size,
     de::from_settings,
     effective::{Effective, values},
     slip,
@@ -20,11 +20,17 @@ pub(super) struct Http {
     /// The address, instead of a host and a port.
     bind: Option<String>,
     header_timeout: Duration,
+    keep_alive_timeout: Duration,
     body_timeout: Duration,
     write_timeout: Duration,
     drain_timeout: Duration,
+    lingering_bytes: Size,
+    lingering_time: Duration,
     connections: usize,
     half_close: bool,
+    connect_protocol: bool,
+    access_log: Option<PathBuf>,
+    log_format: Format,
     proxy_protocol: Vec<String>,
     #[cfg(feature = "tls")]
     pub(super) certificate: Option<String>,
@@ -38,6 +44,15 @@ pub(super) struct Http {
     pub(super) hsts: Option<Duration>,
 }
 
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Common,
+    #[default]
+    Combined,
+    Json,
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -45,11 +60,17 @@ impl Default for Http {
             port: None,
             bind: None,
             header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
+            lingering_bytes: Size::new(32 << 20),
+            lingering_time: Duration::from_secs(30),
             connections: 10_000,
             half_close: false,
+            connect_protocol: false,
+            access_log: None,
+            log_format: Format::default(),
             proxy_protocol: Vec::new(),
             #[cfg(feature = "tls")]
             certificate: None,
@@ -155,6 +176,7 @@ pub(super) fn made(local: &Settings, port: u16) -> Result<Made, Error> {
     // With a time of 0 no client would be served.
     let times = [
         ("header_timeout", settings.header_timeout),
+        ("keep_alive_timeout", settings.keep_alive_timeout),
         ("body_timeout", settings.body_timeout),
         ("write_timeout", settings.write_timeout),
     ];
@@ -172,12 +194,26 @@ pub(super) fn made(local: &Settings, port: u16) -> Result<Made, Error> {
     }
     let mut server = tower_serve::Server::new(address.clone())
         .header_timeout(settings.header_timeout)
+        .keep_alive_timeout(settings.keep_alive_timeout)
         .body_timeout(settings.body_timeout)
         .write_timeout(settings.write_timeout)
         .drain_timeout(settings.drain_timeout)
+        .lingering_bytes(settings.lingering_bytes.bytes())
+        .lingering_time(settings.lingering_time)
         .connections(settings.connections);
     if settings.half_close {
         server = server.allow_half_close();
+    }
+    if settings.connect_protocol {
+        server = server.enable_connect_protocol();
+    }
+    if let Some(path) = &settings.access_log {
+        let format = match settings.log_format {
+            Format::Common => LogFormat::Common,
+            Format::Combined => LogFormat::Combined,
+            Format::Json => LogFormat::Json,
+        };
+        server = server.access_log(AccessLog::new(path).format(format));
     }
     if !settings.proxy_protocol.is_empty() {
         let server_with = server.proxy_protocol(&settings.proxy_protocol);
@@ -243,12 +279,16 @@ mod tests {
     #[test]
     fn deploy_21_the_defaults_are_documented() {
         let document = include_str!("../builtins.md");
-        let limits = "(`header_timeout` = 10s), (`body_timeout` = 60s), (`write_timeout` = 60s), \
-            (`drain_timeout` = 30s), (`connections` = 10000), (`half_close` = no)";
+        let limits = "(`header_timeout` = 10s), (`keep_alive_timeout` = 75s), \
+            (`body_timeout` = 60s), (`write_timeout` = 60s), (`drain_timeout` = 30s), \
+            (`lingering_bytes` = 32 MiB), (`lingering_time` = 30s), (`connections` = 10000), \
+            (`half_close` = no), (`connect_protocol` = no), (`access_log`), \
+            (`log_format` = combined)";
         assert!(document.contains(limits));
         let shown = shown(&[]);
-        let limits = "Limits { header_timeout: 10s, body_timeout: 60s, write_timeout: 60s, \
-            drain_timeout: 30s, connections: 10000, half_close: false }";
+        let limits = "Limits { header_timeout: 10s, keep_alive_timeout: 75s, body_timeout: 60s, \
+            write_timeout: 60s, drain_timeout: 30s, connections: 10000, half_close: false, \
+            connect_protocol: false, lingering: Patience { bytes: 33554432, time: 30s } }";
         assert!(shown.contains(limits), "{shown}");
     }
 
@@ -263,14 +303,21 @@ mod tests {
             ("drain_timeout", "5s"),
             ("connections", "6"),
             ("half_close", "yes"),
+            ("connect_protocol", "yes"),
+            ("keep_alive_timeout", "7s"),
+            ("lingering_bytes", "8k"),
+            ("lingering_time", "9s"),
+            ("access_log", "/run/log"),
+            ("log_format", "json"),
         ];
         let shown = shown(&all);
         let (shown, _) = shown.split_at(shown.find("Entry").unwrap());
         assert_eq!(
             shown,
             "Server { address: Tcp(\"[::1]:1\"), limits: Limits { header_timeout: 2s, \
-             body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, connections: 6, \
-             half_close: true }, entry: "
+             keep_alive_timeout: 7s, body_timeout: 3s, write_timeout: 4s, drain_timeout: 5s, \
+             connections: 6, half_close: true, connect_protocol: true, lingering: Patience { \
+             bytes: 8192, time: 9s } }, entry: "
         );
     }
 

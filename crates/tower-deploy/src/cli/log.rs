@@ -10,12 +10,13 @@ use std::{
     time::Duration,
 };
 
+use tower_kit::Lines;
 use tracing::Level;
 use tracing_subscriber::{
     filter::Targets, fmt::layer, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use super::{lines::Lines, output::is_styled};
+use super::output::is_styled;
 
 /// The most bytes of the log that wait for a reader. As many may be on their way to it.
 const MOST: usize = 1 << 20;
@@ -29,7 +30,7 @@ pub(super) const LAST_LINES: Duration = Duration::from_secs(1);
 /// Begins the log on standard error. It has the lines of the layers and of panics, in the levels
 /// that `RUST_LOG` names.
 pub(super) fn begin() -> io::Result<Lines> {
-    let lines = Lines::to(io::stderr(), MOST)?;
+    let lines = Lines::to(io::stderr(), MOST, lost)?;
     let own = lines.clone();
     let log = layer()
         .with_writer(move || own.clone())
@@ -49,6 +50,11 @@ pub(super) fn begin() -> io::Result<Lines> {
     let own = lines.clone();
     panic::set_hook(Box::new(move |panic| tell(panic, &own)));
     Ok(lines)
+}
+
+/// Returns the line about lines that the output did not take.
+pub(super) fn lost(count: usize) -> String {
+    format!("warning: lines lost because nothing took them in time: {count}")
 }
 
 /// Returns the levels that `RUST_LOG` names, or a warning.
@@ -78,7 +84,7 @@ fn tell(panic: &PanicHookInfo<'_>, lines: &Lines) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::lines::AT_ONCE, *};
+    use super::*;
 
     /// The sentences of the rules with numbers in them.
     #[test]
@@ -94,7 +100,7 @@ mod tests {
         }
         assert_eq!((MOST, LEVELS), (1024 * 1024, "info"));
         assert_eq!(LAST_LINES, Duration::from_secs(1));
-        assert_eq!((AT_ONCE, LAST_WORDS), (4096, Duration::from_millis(20)));
+        assert_eq!(LAST_WORDS, Duration::from_millis(20));
     }
 
     #[test]

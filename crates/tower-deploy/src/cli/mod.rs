@@ -42,7 +42,6 @@
 
 mod arguments;
 mod failure;
-mod lines;
 mod log;
 mod output;
 #[cfg(feature = "reload")]
@@ -58,11 +57,11 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tower_kit::Lines;
 
 use self::{
     arguments::{File, Global},
     failure::Failure,
-    lines::Lines,
     log::LAST_LINES,
     output::{is_styled, say},
 };

@@ -7,8 +7,9 @@ use std::{
 };
 
 use tokio::task::spawn_blocking;
+use tower_kit::Lines;
 
-use super::{lines::Lines, output::is_styled};
+use super::output::is_styled;
 use crate::{App, Error, Reload, reload::Watch};
 
 /// An app that is served and may change.

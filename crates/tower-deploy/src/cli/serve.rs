@@ -3,6 +3,7 @@
 use std::io::{self, stdout};
 
 use clap::Args;
+use tower_kit::Lines;
 use tower_serve::Address;
 
 #[cfg(feature = "reload")]
@@ -10,8 +11,7 @@ use super::reload::Kept;
 use super::{
     arguments::{File, Global},
     failure::Failure,
-    lines::Lines,
-    log::LAST_LINES,
+    log::{LAST_LINES, lost},
     runtime::runtime,
 };
 use crate::{App, Registry, Server, builtin::access_log};
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Failure> {
     // The site is served even if no reader takes these lines.
-    let said = Lines::to(stdout(), usize::MAX)?;
+    let said = Lines::to(stdout(), usize::MAX, lost)?;
     let done = serve(registry, arguments, log, &said);
     said.end(LAST_LINES);
     done

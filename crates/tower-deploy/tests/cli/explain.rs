@@ -67,11 +67,16 @@ server egg:tower#http  [server:main] x.ini:3
     port = 80
     header_timeout = 1m 30s
     host = 127.0.0.1  (default)
+    keep_alive_timeout = 1m 15s  (default)
     body_timeout = 1m  (default)
     write_timeout = 1m  (default)
     drain_timeout = 30s  (default)
+    lingering_bytes = 32 MiB  (default)
+    lingering_time = 30s  (default)
     connections = 10000  (default)
     half_close = no  (default)
+    connect_protocol = no  (default)
+    log_format = combined  (default)
 filter egg:tower#body-limit  [filter:limit] x.ini:9
     limit = 64 KiB
 filter egg:tower#origin  [filter:origin] x.ini:12
@@ -211,11 +216,16 @@ limit = 1M
             "bind": "unix:/run/x.sock",
             "daemon_threads": "yes",
             "header_timeout": "10s",
+            "keep_alive_timeout": "1m 15s",
             "body_timeout": "1m",
             "write_timeout": "1m",
             "drain_timeout": "30s",
+            "lingering_bytes": "32 MiB",
+            "lingering_time": "30s",
             "connections": "10000",
             "half_close": "no",
+            "connect_protocol": "no",
+            "log_format": "combined",
         })
     );
     let (_, chart, _) = run(&folder, &["explain", "x.ini", "--format", "mermaid"]);

@@ -86,7 +86,9 @@ async fn serve_3_a_tunnel_works_over_both_versions() {
     client.send("ping").await;
     assert_eq!(client.rest().await.0, b"ping");
 
-    let request = Request::connect("a:80").body(Empty::new()).unwrap();
+    let request = Request::connect("a:80")
+        .body(Empty::<bytes::Bytes>::new())
+        .unwrap();
     let response = connect_2(&server).await.send_request(request).await;
     let upgraded = hyper::upgrade::on(response.unwrap()).await.unwrap();
     let mut tunnel = TokioIo::new(upgraded);
@@ -95,4 +97,43 @@ async fn serve_3_a_tunnel_works_over_both_versions() {
     let read = timeout(PATIENCE, tunnel.read_to_end(&mut back)).await;
     read.unwrap().unwrap();
     assert_eq!(back, b"ping");
+}
+
+#[tokio::test]
+async fn serve_23_a_web_socket_comes_over_http_2_if_it_is_announced() {
+    let socket = async |upgrade: axum::extract::ws::WebSocketUpgrade| {
+        upgrade.on_upgrade(async |mut socket| {
+            let message = socket.recv().await.unwrap().unwrap();
+            socket.send(message).await.unwrap();
+        })
+    };
+    let router = axum::Router::new().route("/", axum::routing::any(socket));
+    for (server, is_announced) in [
+        (server(), false),
+        (server().enable_connect_protocol(), true),
+    ] {
+        let server = run(server, router.clone()).await;
+        let mut sender = connect_2::<Empty<bytes::Bytes>>(&server).await;
+        // The settings of the server come with the first response.
+        let get = Request::get("http://a/").body(Empty::new()).unwrap();
+        sender.send_request(get).await.unwrap();
+        let request = Request::connect("http://a/")
+            .header("sec-websocket-version", "13")
+            .extension(hyper::ext::Protocol::from_static("websocket"))
+            .body(Empty::new());
+        let response = sender.send_request(request.unwrap()).await;
+        assert_eq!(response.is_ok(), is_announced, "{response:?}");
+        let Ok(response) = response else { continue };
+        assert_eq!(response.status(), 200);
+        let tunnel = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+        let role = tokio_tungstenite::tungstenite::protocol::Role::Client;
+        let mut socket =
+            tokio_tungstenite::WebSocketStream::from_raw_socket(tunnel, role, None).await;
+        let message = tokio_tungstenite::tungstenite::Message::text("hello");
+        futures_util::SinkExt::send(&mut socket, message.clone())
+            .await
+            .unwrap();
+        let echo = futures_util::StreamExt::next(&mut socket).await;
+        assert_eq!(echo.unwrap().unwrap(), message);
+    }
 }

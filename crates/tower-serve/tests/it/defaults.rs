@@ -20,19 +20,26 @@ fn the_defaults_are_those_of_the_readme() {
     let server = Server::default();
     let shown = format!("{server:?}");
     let start = "Server { address: Tcp(\"127.0.0.1:8080\"), limits: Limits { header_timeout: 10s, \
-         body_timeout: 60s, write_timeout: 60s, drain_timeout: 30s, connections: 10000, \
-         half_close: false }, entry: Entry { proxy_protocol: None";
+         keep_alive_timeout: 75s, body_timeout: 60s, write_timeout: 60s, drain_timeout: 30s, \
+         connections: 10000, half_close: false, connect_protocol: false, lingering: Patience { \
+         bytes: 33554432, time: 30s } }, entry: Entry { proxy_protocol: None";
     assert!(shown.starts_with(start), "{shown}");
+    assert!(shown.ends_with(" }, access_log: None }"), "{shown}");
     let new = Server::new("127.0.0.1:8080".parse::<Address>().unwrap());
     assert_eq!(format!("{new:?}"), shown);
 
     for (method, default) in [
         ("header_timeout", "10 seconds"),
+        ("keep_alive_timeout", "75 seconds"),
         ("body_timeout", "60 seconds"),
         ("write_timeout", "60 seconds"),
         ("drain_timeout", "30 seconds"),
         ("connections", "10,000"),
+        ("lingering_bytes", "32 MiB"),
+        ("lingering_time", "30 seconds"),
         ("allow_half_close", "off"),
+        ("enable_connect_protocol", "off"),
+        ("access_log", "none"),
     ] {
         let row = README
             .lines()
@@ -49,11 +56,16 @@ fn the_defaults_are_those_of_the_readme() {
     let words = words.collect::<Vec<_>>().join(" ");
     for (method, default) in [
         ("header_timeout", "Default: 10 seconds."),
+        ("keep_alive_timeout", "Default: 75 seconds."),
         ("body_timeout", "Default: 60 seconds."),
         ("write_timeout", "Default: 60 seconds."),
         ("connections", "Default: 10,000."),
         ("drain_timeout", "Default: 30 seconds."),
+        ("lingering_bytes", "Default: 32 MiB."),
+        ("lingering_time", "Default: 30 seconds."),
         ("allow_half_close", "Default: off."),
+        ("enable_connect_protocol", "Default: off."),
+        ("access_log", "Default: none."),
     ] {
         let (before, _) = words.split_once(&format!("pub fn {method}(")).unwrap();
         let (_, own) = before.rsplit_once('}').unwrap();
@@ -64,18 +76,31 @@ fn the_defaults_are_those_of_the_readme() {
 #[tokio::test]
 async fn serve_9_a_head_has_ten_seconds() {
     let server = run(server(), echo_path()).await;
-    for has_spoken in [false, true] {
+    for (has_spoken, part) in [(false, ""), (false, "GET /"), (true, "GET /")] {
         let mut client = server.connect().await;
-        match has_spoken {
-            true => drop(client.get("/").await),
-            false => sleep_until_accepted(&server).await,
+        if has_spoken {
+            client.get("/").await;
         }
+        client.send(part).await;
+        sleep_until_accepted(&server).await;
         pause();
         let start = Instant::now();
         assert_eq!(client.0.read(&mut [0]).await.unwrap(), 0);
-        assert_eq!(in_seconds(start.elapsed()), 10, "{has_spoken}");
+        assert_eq!(in_seconds(start.elapsed()), 10, "{has_spoken} {part}");
         tokio::time::resume();
     }
+}
+
+#[tokio::test]
+async fn serve_22_an_idle_connection_has_seventy_five_seconds() {
+    let server = run(server(), echo_path()).await;
+    let mut client = server.connect().await;
+    client.get("/").await;
+    sleep_until_accepted(&server).await;
+    pause();
+    let start = Instant::now();
+    assert_eq!(client.0.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(in_seconds(start.elapsed()), 75);
 }
 
 /// Waits for a later connection, because connections are accepted in their order.

@@ -51,13 +51,25 @@ fn body(how: &str) -> Body {
     }
 }
 
-/// Returns an HTTP/2 connection with a request on it.
-pub(super) async fn connect_2(server: &Running) -> SendRequest<Empty<Bytes>> {
+/// Returns an HTTP/2 connection.
+pub(super) async fn connect_2<B>(server: &Running) -> SendRequest<B>
+where
+    B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    connect_2_with_end(server).await.0
+}
+
+/// Returns an HTTP/2 connection, and the task that ends with it.
+pub(super) async fn connect_2_with_end<B>(
+    server: &Running,
+) -> (SendRequest<B>, JoinHandle<hyper::Result<()>>)
+where
+    B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
     let socket = TcpStream::connect(server.address).await.unwrap();
     let io = TokioIo::new(socket);
     let (sender, connection) = handshake(TokioExecutor::new(), io).await.unwrap();
-    tokio::spawn(connection);
-    sender
+    (sender, tokio::spawn(connection))
 }
 
 /// The status, the length that the head states, the content, and whether there are trailers.
@@ -75,7 +87,7 @@ pub(super) async fn over_2(server: &Running, method: Method, target: &str) -> Se
     };
     let request = Request::builder().method(method).uri(uri);
     let request = request.body(Empty::new()).unwrap();
-    let mut sender = connect_2(server).await;
+    let mut sender = connect_2::<Empty<Bytes>>(server).await;
     let response = timeout(PATIENCE, sender.send_request(request)).await;
     let (head, body) = response.unwrap().unwrap().into_parts();
     let body = timeout(PATIENCE, body.collect()).await.unwrap().unwrap();

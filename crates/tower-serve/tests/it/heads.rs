@@ -63,19 +63,80 @@ async fn serve_9_a_byte_now_and_then_buys_no_time() {
 }
 
 #[tokio::test]
-async fn serve_9_a_later_head_has_the_same_time() {
+async fn serve_9_a_later_head_has_its_time_from_its_first_byte() {
     let server = start().await;
-    for beginning in ["", "GET /second HTTP/1.1\r\n"] {
-        let mut client = server.connect().await;
-        for _ in 0..3 {
-            sleep(TIMEOUT / 2).await;
-            assert!(client.get("/first").await.ends_with("/first"));
-        }
-        client.send(beginning).await;
-        let (rest, time) = client.rest().await;
-        assert_eq!(rest, b"");
-        assert!(time > TIMEOUT / 2 && time < IN_TIME, "{time:?}");
+    let mut client = server.connect().await;
+    for _ in 0..3 {
+        assert!(client.get("/first").await.ends_with("/first"));
+        sleep(TIMEOUT * 2).await;
     }
+    client.send("GET /second HTTP/1.1\r\n").await;
+    let (rest, time) = client.rest().await;
+    // A 408 might be taken for the response to a request that the client has just sent.
+    assert_eq!(rest, b"");
+    assert!(time > TIMEOUT / 2 && time < IN_TIME, "{time:?}");
+}
+
+#[tokio::test]
+async fn serve_22_an_idle_connection_has_the_keep_alive_timeout() {
+    let server = server().keep_alive_timeout(TIMEOUT);
+    let server = run(server, echo_path()).await;
+    let mut client = server.connect().await;
+    for _ in 0..3 {
+        sleep(TIMEOUT / 2).await;
+        assert!(client.get("/first").await.ends_with("/first"));
+    }
+    let (rest, time) = client.rest().await;
+    assert_eq!(rest, b"");
+    assert!(time > TIMEOUT / 2 && time < IN_TIME, "{time:?}");
+
+    // It does not count for the first head, or for one that has begun.
+    let mut client = server.connect().await;
+    sleep(TIMEOUT * 2).await;
+    client.get("/first").await;
+    client.send("GET /second HTTP/1.1\r\n").await;
+    sleep(TIMEOUT * 2).await;
+    client.send("host: a\r\n\r\n").await;
+    assert!(client.response().await.ends_with("/second"));
+}
+
+#[tokio::test]
+async fn serve_22_an_idle_http_2_connection_is_ended() {
+    let server = server().keep_alive_timeout(TIMEOUT).header_timeout(TIMEOUT);
+    let server = run(server, echo_path()).await;
+    let (mut sender, connection) = super::exchange::connect_2_with_end(&server).await;
+    for _ in 0..3 {
+        let request = Request::get("http://a/").body(http_body_util::Empty::<bytes::Bytes>::new());
+        let response = sender.send_request(request.unwrap()).await.unwrap();
+        http_body_util::BodyExt::collect(response.into_body())
+            .await
+            .unwrap();
+        sleep(TIMEOUT / 2).await;
+    }
+    let end = timeout(PATIENCE, connection).await;
+    end.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn serve_22_a_slow_service_and_an_open_body_are_not_idle() {
+    let slow = service(async |request: Request<RequestBody>| {
+        sleep(TIMEOUT * 2).await;
+        // It is read after the response.
+        tokio::spawn(http_body_util::BodyExt::collect(request.into_body()));
+        Body::from("late")
+    });
+    let server = server().keep_alive_timeout(TIMEOUT).header_timeout(TIMEOUT);
+    let server = run(server, slow).await;
+    let mut client = server.connect().await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 8\r\n\r\n")
+        .await;
+    assert!(client.response().await.ends_with("late"));
+    for _ in 0..4 {
+        sleep(TIMEOUT * 3 / 4).await;
+        client.send("xx").await;
+    }
+    assert!(client.get("/").await.ends_with("late"));
 }
 
 #[tokio::test]

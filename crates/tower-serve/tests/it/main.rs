@@ -5,6 +5,7 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod access_log;
 mod bodies;
 mod child;
 mod connect;
@@ -16,6 +17,7 @@ mod exchange;
 mod heads;
 mod leaving;
 mod limits;
+mod lingering;
 mod protocols;
 mod proxy_protocol;
 mod rejections;

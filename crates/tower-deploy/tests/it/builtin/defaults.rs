@@ -18,7 +18,7 @@ const DOCUMENT: &str = include_str!("../../../src/builtins.md");
 
 /// Each optional setting: its row in the tables of the module `builtins`, its name, and the rest of
 /// the text in the parentheses.
-pub(super) const DEFAULTS: [(&str, &str, &str); 56] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 62] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
@@ -69,11 +69,17 @@ pub(super) const DEFAULTS: [(&str, &str, &str); 56] = [
     ("http", "port", "= 8080"),
     ("http", "bind", ""),
     ("http", "header_timeout", "= 10s"),
+    ("http", "keep_alive_timeout", "= 75s"),
     ("http", "body_timeout", "= 60s"),
     ("http", "write_timeout", "= 60s"),
     ("http", "drain_timeout", "= 30s"),
+    ("http", "lingering_bytes", "= 32 MiB"),
+    ("http", "lingering_time", "= 30s"),
     ("http", "connections", "= 10000"),
     ("http", "half_close", "= no"),
+    ("http", "connect_protocol", "= no"),
+    ("http", "access_log", ""),
+    ("http", "log_format", "= combined"),
     ("http", "proxy_protocol", ""),
     ("https", "port", "= 8443"),
     ("https", "redirect_http", ""),

@@ -1,5 +1,3 @@
-//! A queue of lines on their way out. To push a line never waits for the reader and never fails.
-
 use std::{
     io::{self, Write},
     mem,
@@ -9,7 +7,7 @@ use std::{
 };
 
 /// The most bytes that a pipe takes undivided, whatever else is written into it.
-pub(super) const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = 4096;
 /// How long to wait before an output that is full, and does not block, is tried again.
 const AGAIN: Duration = Duration::from_millis(10);
 
@@ -17,17 +15,31 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// the time of a small request.
 const GATHER: Duration = Duration::from_millis(1);
 
-/// Lines that a thread of its own writes to an output, in order.
+/// A queue of lines that a thread of its own writes to an output, in order. To push a line never
+/// waits for the output and never fails, so a request may log to it.
 ///
 /// Lines that the output does not take are lost: those that fail to be written, and those that come
-/// while too many bytes wait. Their number is written after them, once the output takes lines
-/// again.
-#[derive(Clone)]
-pub(super) struct Lines {
+/// while too many bytes wait. A line with their number is written after them, once the output takes
+/// lines again.
+///
+/// # Examples
+///
+/// ```
+/// use std::{io, time::Duration};
+///
+/// use tower_kit::Lines;
+///
+/// let lines = Lines::to(io::stderr(), 1 << 20, |lost| format!("{lost} lines are lost"))?;
+/// lines.push(b"one line\n");
+/// lines.end(Duration::from_secs(1));
+/// # Ok::<_, io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Lines {
     queue: Arc<Queue>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Queue {
     most: usize,
     state: Mutex<State>,
@@ -37,7 +49,7 @@ struct Queue {
     written: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     waiting: Vec<u8>,
     /// How many lines have found no room.
@@ -68,14 +80,23 @@ impl State {
 
 impl Lines {
     /// Begins to write to this output. Not more than `most` bytes wait, except for a text that is
-    /// larger by itself.
-    pub(super) fn to(out: impl Write + Send + 'static, most: usize) -> io::Result<Self> {
+    /// larger by itself. The function makes the line that states how many lines are lost.
+    ///
+    /// # Errors
+    ///
+    /// The system's error if there can be no more threads.
+    pub fn to(
+        out: impl Write + Send + 'static,
+        most: usize,
+        notice: fn(usize) -> String,
+    ) -> io::Result<Self> {
         let queue = Arc::new(Queue {
             most,
             ..Queue::default()
         });
         let writer = Writer {
             out,
+            notice,
             lost: 0,
             is_torn: false,
         };
@@ -87,7 +108,7 @@ impl Lines {
     }
 
     /// Queues a text of whole lines. It is lost where too many bytes wait already.
-    pub(super) fn push(&self, text: &[u8]) {
+    pub fn push(&self, text: &[u8]) {
         let mut state = self.queue.lock();
         let (is_first, was_due) = (!state.has_lines(), state.is_due());
         let all = state.waiting.len().saturating_add(text.len());
@@ -105,7 +126,7 @@ impl Lines {
 
     /// Waits until everything is written, but not longer than this, and not at all while the reader
     /// is known to be stuck.
-    pub(super) fn flush(&self, patience: Duration) {
+    pub fn flush(&self, patience: Duration) {
         let mut state = self.queue.lock();
         if !state.is_stuck {
             state.is_urgent = state.has_lines();
@@ -115,7 +136,7 @@ impl Lines {
     }
 
     /// Ends: waits until everything is written, but not longer than this.
-    pub(super) fn end(self, patience: Duration) {
+    pub fn end(self, patience: Duration) {
         let mut state = self.queue.lock();
         state.is_ending = true;
         self.queue.pushed.notify_one();
@@ -180,6 +201,7 @@ impl Queue {
 /// The writer of the queue, on a thread of its own.
 struct Writer<W> {
     out: W,
+    notice: fn(usize) -> String,
     /// How many lines were lost and are not reported yet.
     lost: usize,
     /// Whether only the beginning of a line was written last.
@@ -205,10 +227,7 @@ impl<W: Write> Writer<W> {
             return true;
         }
         let line = if self.is_torn { "\n" } else { "" };
-        let line = format!(
-            "{line}warning: lines lost because nothing took them in time: {}\n",
-            self.lost
-        );
+        let line = format!("{line}{}\n", (self.notice)(self.lost));
         if self.write_at_once(line.as_bytes()) == line.len() {
             self.lost = 0;
         }
@@ -265,6 +284,10 @@ mod tests {
 
     use super::*;
 
+    fn notice(lost: usize) -> String {
+        format!("warning: lines lost because nothing took them in time: {lost}")
+    }
+
     /// An output that takes as many bytes as the test allows, and otherwise fails or waits.
     struct Slow {
         allowed: Receiver<Result<usize, io::ErrorKind>>,
@@ -300,6 +323,7 @@ mod tests {
                 taken: own,
             },
             most,
+            notice,
         );
         Reader {
             lines: lines.unwrap(),
