@@ -313,8 +313,8 @@ impl Server {
     /// # Errors
     ///
     /// An error if the server cannot listen on the address, or if a socket that was handed over
-    /// does not listen. It names the address or the socket, and the remedy. Returns an error also if
-    /// the access log cannot be opened.
+    /// does not listen. It names the address or the socket, and the remedy. Returns an error also
+    /// if the access log cannot be opened.
     pub async fn bind(self) -> io::Result<Bound> {
         let log = self.access_log.as_ref().map(OpenLog::open).transpose()?;
         let listeners = bind::open(&self.address).await?;
