@@ -37,7 +37,7 @@ pub(crate) fn access_log(app: App) -> App {
             "request",
             method = %request.method(),
             // The query may have secrets in it. Control characters could change a terminal.
-            path = %utf8_percent_encode(request.uri().path(), CONTROLS),
+            path = %utf8_percent_encode(secrets::uri(request.uri()).path(), CONTROLS),
         )
     };
     let layer = TraceLayer::new(SharedClassifier::new(Failures))
@@ -55,7 +55,10 @@ fn log<B>(response: &Response<B>, latency: Duration, span: &Span) {
         Some(rejection) => {
             let reason = match rejection.id() {
                 Some(_) => None,
-                None => Some(rejection.error().to_string()),
+                None => {
+                    let reason = rejection.error().to_string();
+                    Some(secrets::fields(&secrets::urls(&reason)).into_owned())
+                }
             };
             tracing::info!(
                 target: "tower_http::trace::on_response",
@@ -64,7 +67,7 @@ fn log<B>(response: &Response<B>, latency: Duration, span: &Span) {
                 status = rejection.status().as_u16(),
                 incident = rejection.id().map(field::display),
                 // In quotes, because a client may have sent parts of it.
-                reason = reason.as_deref().map(secrets::urls).map(field::debug),
+                reason = reason.map(field::debug),
                 "finished processing request"
             );
         }

@@ -180,3 +180,27 @@ async fn deploy_20_a_client_cannot_break_the_line_of_a_reason() {
         assert_eq!(log.lines().count(), 1, "{log}");
     }
 }
+
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn deploy_20_the_log_has_no_secrets_of_a_path_or_a_reason() {
+    let app = site(
+        "[pipeline:main]\npipeline = log origin text\n[filter:log]\nuse = egg:tower#trace\n\
+         [filter:origin]\nuse = egg:tower#origin\ntrusted_without_address = yes\n\
+         x_forwarded = prefix\n[app:text]\nuse = egg:tower#text\ntext = page\n",
+    );
+    for (path, header) in [
+        ("/p;jsessionid=hunter7", None),
+        ("/", Some("password=hunter7")),
+    ] {
+        let (log, _guard) = crate::log::Log::begin(tracing::Level::INFO);
+        let mut request = Request::get(path).header("host", "example.org");
+        if let Some(header) = header {
+            request = request.header("x-forwarded-for", header);
+        }
+        ask(&app, request).await;
+        let log = log.text();
+        assert!(log.contains("finished processing request"), "{log}");
+        assert!(!log.contains("hunter7"), "{log}");
+    }
+}
