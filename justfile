@@ -140,3 +140,7 @@ newcomer:
 release NAME VERSION *ARGS:
     cargo release --version >/dev/null 2>&1 || cargo install --locked cargo-release@1.1.6
     cargo release --package {{ NAME }} {{ VERSION }} {{ if ARGS == "--dry-run" { "" } else { "--execute " + ARGS } }}
+
+# how long the sentences of documents and rustdoc are, in words: median, 90th percentile, and the longest
+sentences *ARGS:
+    python3 tests/tidy/sentences.py . {{ ARGS }}
