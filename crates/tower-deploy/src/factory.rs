@@ -1,7 +1,7 @@
 //! Factories, which make a part of its settings.
 
 use serde::de::DeserializeOwned;
-use tower_hooks::BoxHook;
+use tower_hooks::{BoxHook, Hook};
 use tower_kit::guard;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     ini::Read,
     kind::Kind,
     named::{self, Named},
+    trace,
 };
 
 /// Makes a part of the global values, the settings of its section, and the parts that these name.
@@ -37,6 +38,13 @@ pub(crate) enum Maker {
     Filter(Make<Filter>),
     Hook(Make<MadeHook>),
     Server(Make<Server>),
+}
+
+pub(crate) fn made_hook(hook: impl Hook) -> MadeHook {
+    Box::new(|title| match title {
+        Some(title) => trace::hook(title, hook),
+        None => BoxHook::new(hook),
+    })
 }
 
 impl Factory {

@@ -26,6 +26,7 @@ mod registry;
 #[cfg(feature = "reload")]
 mod reload;
 mod resolve;
+mod server;
 mod size;
 mod slip;
 mod snapshot;
@@ -34,7 +35,7 @@ mod trace;
 mod tree;
 mod warnings;
 
-pub use app::{App, AppFuture, Filter, Server};
+pub use app::{App, AppFuture, Filter};
 pub use body::Body;
 pub use conf::{Settings, Value};
 pub use error::{BoxError, Error, ErrorKind};
@@ -46,6 +47,7 @@ pub use plan::Plan;
 pub use registry::Registry;
 #[cfg(feature = "reload")]
 pub use reload::Reload;
+pub use server::Server;
 pub use size::{ParseSizeError, Size};
 
 #[doc = include_str!("builtins.md")]

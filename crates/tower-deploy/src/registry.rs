@@ -3,15 +3,14 @@
 use std::{collections::HashMap, fmt, panic::Location, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tower_hooks::{BoxHook, Hook};
+use tower_hooks::Hook;
 
 use crate::{
     App, BoxError, Error, ErrorKind, Filter, Parts, Server, Settings, effective,
-    factory::{Factory, MadeHook, Make, Maker, failed, typed},
+    factory::{Factory, Make, Maker, failed, made_hook, typed},
     kind::Kind,
     named::whole_values,
     suggest::did_you_mean,
-    trace,
 };
 
 /// Factories by name, as `use = egg:NAME#ENTRY`, `use = call:module:function` and
@@ -101,13 +100,6 @@ pub struct Registry {
 struct Registered {
     factory: Arc<Factory>,
     at: &'static Location<'static>,
-}
-
-fn made_hook(hook: impl Hook) -> MadeHook {
-    Box::new(|title| match title {
-        Some(title) => trace::hook(title, hook),
-        None => BoxHook::new(hook),
-    })
 }
 
 impl Registry {

@@ -14,8 +14,8 @@ use tower_service::Service;
 use crate::{
     acceptor::Acceptor,
     access_log::OpenLog,
-    connection::{Accepted, Protocol},
-    entry::Entry,
+    connection::Protocol,
+    entry::{Accepted, Entry},
     limits::Limits,
     listener::Listener,
     panic::contained,

@@ -6,33 +6,24 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tower::BoxError;
-use tower_origin::PeerAddr;
 use tower_service::Service;
 
 use crate::{
     access_log::OpenLog,
     activity::{Abort, Activity, Phase},
-    entry::{Entry, Opened},
+    entry::{Accepted, Entry, Opened},
     limits::Limits,
     linger::Lingering,
     panic::contained,
     request_body::RequestBody,
     service::ConnectionService,
-    stream::Socket,
     timer::Timer,
 };
 
 /// The largest number of requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 200;
-
-/// An accepted connection.
-pub(crate) struct Accepted {
-    pub(crate) socket: Socket,
-    pub(crate) peer: Option<PeerAddr>,
-    pub(crate) slot: OwnedSemaphorePermit,
-}
 
 /// The configuration of HTTP, which all connections of a server share.
 pub(crate) struct Protocol {

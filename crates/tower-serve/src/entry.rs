@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::sync::OwnedSemaphorePermit;
 use tower::BoxError;
 use tower_origin::PeerAddr;
 
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 use crate::{
-    connection::Accepted,
     proxy_protocol::{Entered, ProxyProtocol},
-    stream::{Peer, Stream},
+    stream::{Peer, Socket, Stream},
     transport::Transport,
 };
 
@@ -20,6 +20,13 @@ pub(crate) struct Entry {
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Tls>,
+}
+
+/// An accepted connection.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Option<PeerAddr>,
+    pub(crate) slot: OwnedSemaphorePermit,
 }
 
 /// A connection on which HTTP begins.

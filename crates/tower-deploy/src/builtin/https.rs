@@ -13,26 +13,6 @@ const PORT: u16 = 8443;
 #[cfg(feature = "self-signed")]
 const SELF_SIGNED: &str = "self-signed";
 
-/// The settings that the server `http` does not have.
-const OWN: [&str; 5] = [
-    "certificate",
-    "key",
-    "redirect_http",
-    "redirect_port",
-    "hsts",
-];
-
-/// Returns an error if a setting is one of TLS.
-pub(super) fn reject(local: &Settings) -> Result<(), Error> {
-    match OWN.into_iter().find(|key| local.value(key).is_some()) {
-        Some(key) => {
-            let error = wrong(local, key, "this server does not speak TLS");
-            Err(error.help("write `use = egg:tower#https`"))
-        }
-        None => Ok(()),
-    }
-}
-
 pub(super) fn effective(local: &Settings) -> Effective {
     effective_on(PORT, local)
 }

@@ -113,8 +113,30 @@ pub(super) fn http(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Serv
 /// Makes the server without TLS.
 fn server(local: &Settings) -> Result<tower_serve::Server, Error> {
     #[cfg(feature = "tls")]
-    super::https::reject(local)?;
+    reject_tls(local)?;
     Ok(made(local, PORT)?.server)
+}
+
+/// The settings that the server `http` does not have.
+#[cfg(feature = "tls")]
+const OF_TLS: [&str; 5] = [
+    "certificate",
+    "key",
+    "redirect_http",
+    "redirect_port",
+    "hsts",
+];
+
+/// Returns an error if a setting is one of TLS.
+#[cfg(feature = "tls")]
+fn reject_tls(local: &Settings) -> Result<(), Error> {
+    match OF_TLS.into_iter().find(|key| local.value(key).is_some()) {
+        Some(key) => {
+            let error = wrong(local, key, "this server does not speak TLS");
+            Err(error.help("write `use = egg:tower#https`"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Returns an error of a setting, at its place.

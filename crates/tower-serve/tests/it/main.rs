@@ -7,6 +7,8 @@
 
 mod access_log;
 mod bodies;
+#[cfg(feature = "tls")]
+mod certificates;
 mod child;
 mod connect;
 mod content;
@@ -21,6 +23,8 @@ mod lingering;
 mod protocols;
 mod proxy_protocol;
 mod rejections;
+#[cfg(feature = "tls")]
+mod secure;
 mod services;
 mod sockets;
 #[cfg(feature = "tls")]

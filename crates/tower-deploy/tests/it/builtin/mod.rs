@@ -7,6 +7,7 @@ mod defaults;
 mod effective;
 mod files;
 mod filters;
+mod origin;
 mod rejections;
 mod routes;
 mod slips;
