@@ -82,7 +82,10 @@ def build(folder, crate, changes):
     said = re.findall(rf"`cargo add {crate}\b([^`]*)`", readme)
     cargo(folder, "new", crate + "-shop")
     project = folder / (crate + "-shop")
-    cargo(project, "add", "--path", ROOT / "crates" / crate, *(said[-1].split() if said else []))
+    # The other crates of the command come with those of the snippet.
+    options = re.findall(r"--features \S+", said[-1]) if said else []
+    options = [word for option in options for word in option.split()]
+    cargo(project, "add", "--path", ROOT / "crates" / crate, *options)
     others = [OTHERS[name] for name in OTHERS if re.search(rf"\b{name}::", snippet)]
     cargo(project, "add", "tokio@1", "--features", "full")
     cargo(project, "add", "axum@0.8", *others)
