@@ -2,6 +2,7 @@
 with two sites."""
 
 import pathlib
+import re
 import signal
 import subprocess
 import tempfile
@@ -45,8 +46,9 @@ EXPRESS = {"app.js": "app.use('/', router);\n"}
 
 def row(application, host, seen, port):
     def shown(url):
-        url = str(url).replace(str(port), "8081")
-        return "right" if url.startswith("https://site.example/") else f"`{url}`" if "/" in url else url
+        # Without a setting, some do not know that the client's scheme is https.
+        url = re.sub("^https?:", "", str(url).replace(str(port), "8081"))
+        return "right" if url.startswith("//site.example/") else f"`{url}`" if "/" in url else url
 
     return f"| {application} | `{host}` | {shown(seen['link'])} | {shown(seen['dir'])} | {shown(seen['form'])} |"
 
