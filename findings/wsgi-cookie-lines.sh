@@ -67,10 +67,11 @@ for command in [
                 client.putheader("Cookie", "a=1")
                 client.putheader("Cookie", "b=2")
                 client.endheaders()
+                print(program, "|", client.getresponse().read().decode())
                 break
-            except ConnectionRefusedError:
+            except ConnectionError:
+                # It is not ready yet.
                 time.sleep(0.1)
-        print(program, "|", client.getresponse().read().decode())
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

@@ -17,19 +17,25 @@ PAGE = ROOT / "docs" / "in-front.md"
 COMMAND = ROOT / "target" / "debug" / "tower-deploy"
 # Another address than the fronts' own, so that the client can be told from them.
 CLIENT = "127.0.0.2"
-FORGED = [
-    ("Forwarded", 'for=6.6.6.6;host=evil.example;proto=https'),
-    ("X-Forwarded-For", "6.6.6.6"),
-    ("X-Forwarded-For", "127.0.0.1"),
-    ("X-Forwarded-Host", "evil.example"),
-    ("X-Forwarded-Proto", "https"),
-    ("X-Forwarded-Proto", "http"),
-    ("X-Forwarded-Port", "1"),
-    ("X-Forwarded-Prefix", "/evil"),
-    ("X-Forwarded-Server", "evil.example"),
-    ("X-Real-IP", "6.6.6.6"),
-    ("Via", "1.0 evil"),
-]
+
+
+def forged(scheme):
+    """What a client may send to lie, in one line and in several. The last scheme is the wrong one."""
+    wrong = {"http": "https", "https": "http"}[scheme]
+    return [
+        ("Forwarded", f"for=6.6.6.6;host=evil.example;proto={wrong}"),
+        ("X-Forwarded-For", "6.6.6.6"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Forwarded-Proto", scheme),
+        ("X-Forwarded-Proto", wrong),
+        ("X-Forwarded-Port", "1"),
+        ("X-Forwarded-Prefix", "/evil"),
+        ("X-Forwarded-Server", "evil.example"),
+        ("X-Real-IP", "6.6.6.6"),
+        ("Via", "1.0 evil"),
+    ]
+
 PATHS = [
     "/",
     "/a%2Fb",
@@ -75,15 +81,28 @@ class Echo:
                 while (line := lines.readline().decode("latin-1").rstrip("\r\n")):
                     name, _, value = line.partition(":")
                     headers.append((name.lower(), value.strip()))
-                self.hosts.append(dict(headers).get("x-forwarded-host"))
+                named = dict(headers)
+                self.hosts.append(named.get("x-forwarded-host"))
+                length = self.read_body(lines, named)
                 if target == "/stream":
                     return self.stream(connection)
-                body = json.dumps({"target": target, "headers": headers}).encode()
+                body = json.dumps({"target": target, "headers": headers, "length": length}).encode()
                 head = f"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n"
                 connection.sendall(head.encode() + body)
                 if ("connection", "close") in headers:
                     return
 
+
+    @staticmethod
+    def read_body(lines, named):
+        """Reads the content of a request, and returns its length."""
+        if named.get("transfer-encoding") != "chunked":
+            return len(lines.read(int(named.get("content-length", 0))))
+        length = 0
+        while size := int(lines.readline(), 16):
+            length += len(lines.read(size + 2)) - 2
+        lines.readline()
+        return length
 
     def stream(self, connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
@@ -145,8 +164,9 @@ def started(folder, name, text, port):
     return folder.start(*command[name], stdout=log, stderr=log)
 
 
-def ask(port, path, tls=False, host="site.example", headers=FORGED):
+def ask(port, path, tls=False, host="site.example", headers=None):
     """One request with exactly these headers, and the status and the body of its response."""
+    headers = forged("https" if tls else "http") if headers is None else headers
     with socket.create_connection(("127.0.0.1", port), 10, source_address=(CLIENT, 0)) as plain:
         connection = plain
         if tls:
@@ -201,7 +221,7 @@ def check(front, echo, plain, tls):
     for scheme, port in [("http", plain), ("https", tls)]:
         if port is None:
             continue
-        for headers in [[], FORGED]:
+        for headers in [[], forged(scheme)]:
             for path in PATHS:
                 status, body = ask(port, path, scheme == "https", headers=headers)
                 assert status == 200, (front, scheme, path, status, body)
@@ -216,6 +236,8 @@ def check(front, echo, plain, tls):
                     assert values == [value], (front, name, values)
                 names = {name for name, _ in head["headers"]}
                 assert not names & {"forwarded", "x-real-ip", "x-forwarded-prefix", "x-forwarded-server"}, (front, names)
+        status, body = ask(port, "/", scheme == "https", host="SITE.Example")
+        assert status == 200 and dict(json.loads(body)["headers"])["x-forwarded-host"] == "site.example", (front, status, body)
         # A name of no site, and two lists of hosts that a client may try.
         for host in ["evil.example", "site.example.evil.example", "evil.example:80"]:
             before = len(echo.hosts)
@@ -247,7 +269,7 @@ def over_http2(front, folder, port):
     """curl over HTTP/2 gets the same, with the port that it names."""
     out = subprocess.run(
         ["curl", "-sS", "-k", "--http2", "--interface", CLIENT, "--resolve", f"site.example:{port}:127.0.0.1", "-w", "\n%{http_version}"]
-        + [part for name, value in FORGED for part in ["-H", f"{name}: {value}"]]
+        + [part for name, value in forged("https") for part in ["-H", f"{name}: {value}"]]
         + ["--path-as-is", f"https://site.example:{port}/a%2Fb//c"],
         capture_output=True, text=True, timeout=30, check=True,
     ).stdout
@@ -256,6 +278,19 @@ def over_http2(front, folder, port):
     named = {name: value for name, value in head["headers"]}
     assert version == "2" and head["target"] == "/a%2Fb//c", (front, out)
     assert (named["x-forwarded-for"], named["x-forwarded-host"]) == (CLIENT, f"site.example:{port}"), (front, out)
+
+
+def upload(front, folder, port):
+    """curl sends 3 MB after a 100, with a length and in chunks."""
+    file = folder.path / "upload"
+    file.write_bytes(b"x" * 3_000_000)
+    for headers in [[], ["-H", "Transfer-Encoding: chunked"]]:
+        out = subprocess.run(
+            ["curl", "-sS", "--http1.1", "--interface", CLIENT, "-H", "Host: site.example", "-H", "Expect: 100-continue", *headers]
+            + ["--data-binary", f"@{file}", f"http://127.0.0.1:{port}/upload"],
+            capture_output=True, text=True, timeout=30, check=True,
+        ).stdout
+        assert json.loads(out)["length"] == 3_000_000, (front, headers, out)
 
 
 TOOLS = {
@@ -288,7 +323,8 @@ def recipes(folder, free_port, wait_for):
         check(front, echo, plain, tls if "8443" in recipe else None)
         if re.search("http2|h2|caddy", recipe + front):
             over_http2(front, folder, tls)
+        upload(front, folder, plain)
         late = streams(front, echo, plain)
         process.terminate()
         process.wait(20)
-        print(f"{front}: {len(PATHS)} paths with and without forged headers, wrong hosts, a stream ({late * 1000:.0f} ms late)", flush=True)
+        print(f"{front}: {len(PATHS)} paths with and without forged headers, wrong hosts, uploads, a stream ({late * 1000:.0f} ms late)", flush=True)

@@ -1,4 +1,4 @@
-// The application of flask/app.py in Express. The page's lines are put before `app.listen`, and may mount the router.
+// The application of flask/app.py in Express. The page's lines come just before `app.listen`.
 const express = require('express');
 
 const app = express();
