@@ -5,6 +5,7 @@ Run by `just frameworks`, which builds the command first. The Python packages ar
 Express. PHP and Symfony's HttpFoundation are Debian's. With arguments, only the checks of these names.
 """
 
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,10 @@ import venv
 
 import hosts
 import rows
-from site_of import ROOT, HOME
+from site_of import HOME, ROOT
 
 PACKAGES = """
-Django==5.2.19 Flask==3.1.3 pyramid==2.1 PasteDeploy==3.1.0 fastapi==0.165.0 starlette==1.10.0
+Django==5.2.19 Flask==3.1.3 Werkzeug==3.1.9 pyramid==2.1 PasteDeploy==3.1.0 fastapi==0.165.0 starlette==1.10.0
 gunicorn==27.0.1 waitress==3.0.2 uvicorn==0.54.0 Hypercorn==0.18.0 granian==2.8.9
 """.split()
 EXPRESS = "express@5.3.0"
@@ -46,10 +47,10 @@ CHECKS = {"python": python, "node-and-php": node_and_php, "hosts": hosts.check}
 
 
 def main():
-    missing = [tool for tool in ["node", "npm", "php", "nginx"] if not shutil.which(tool)]
-    if missing or not subprocess.os.path.exists(SYMFONY):
+    missing = [tool for tool in ["node", "npm", "php", "nginx", SYMFONY] if not (shutil.which(tool) or pathlib.Path(tool).is_file())]
+    if missing:
         packages = "nodejs npm php-cli php-symfony-http-foundation nginx"
-        raise SystemExit(f"missing: {' '.join(missing) or SYMFONY} (apt-get install {packages})")
+        raise SystemExit(f"missing: {' '.join(missing)} (apt-get install {packages})")
     install()
     for name in sys.argv[1:] or CHECKS:
         CHECKS[name]()
