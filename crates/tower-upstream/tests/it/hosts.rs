@@ -95,7 +95,12 @@ async fn upstream_5_the_clients_host_is_that_of_an_origin() {
         request.body(Body::default()).unwrap()
     };
     for (policy, host, forwarded, seen) in [
-        (HostPolicy::Client, "site", "Example.org:8443", "example.org:8443"),
+        (
+            HostPolicy::Client,
+            "site",
+            "Example.org:8443",
+            "example.org:8443",
+        ),
         (HostPolicy::Client, "site", "example.org:80", "example.org"),
         (HostPolicy::Client, "Example.org:81", "", "example.org:81"),
         (HostPolicy::Upstream, "site", "example.org", own.as_str()),
