@@ -2,6 +2,7 @@
 
 mod cascade;
 mod compression;
+mod error_documents;
 mod files;
 mod filters;
 mod hooks;
@@ -87,6 +88,8 @@ impl Registry {
             )
             .add("tower#environ", filter(filters::environ))
             .add("tower#set-header", filter(http_filters::set_header))
+            .add("tower#error-documents", filter(error_documents::filter))
+            .add("Paste#errordocument", filter(error_documents::filter))
             .add(
                 "tower#hooks",
                 filter(filters::hooks)

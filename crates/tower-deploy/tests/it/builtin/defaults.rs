@@ -18,7 +18,7 @@ const DOCUMENT: &str = include_str!("../../../src/builtins.md");
 
 /// Each optional setting: its row in the tables of the module `builtins`, its name, and the rest of
 /// the text in the parentheses.
-pub(super) const DEFAULTS: [(&str, &str, &str); 62] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 65] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
@@ -56,6 +56,9 @@ pub(super) const DEFAULTS: [(&str, &str, &str); 62] = [
     ("exception", "debug", "= no"),
     ("exception", "headers", "= no"),
     ("exception", "append_traceback", "= no"),
+    ("error-documents", "format", ""),
+    ("error-documents", "text_limit", "= 0"),
+    ("error-documents", "any_content", "= no"),
     ("hooks", "skip_after_on_abort", "= no"),
     ("timeout", "status", "= 503"),
     ("request-id", "header", "= x-request-id"),
@@ -346,6 +349,7 @@ fn deploy_21_the_built_in_factories_have_these_names() {
     let names = [
         ("paste#cascade", "Composite"),
         ("paste#error_catcher", "Filter"),
+        ("paste#errordocument", "Filter"),
         ("paste#gzip", "Filter"),
         ("paste#http", "Server"),
         ("paste#lint", "Filter"),
@@ -362,6 +366,7 @@ fn deploy_21_the_built_in_factories_have_these_names() {
         ("tower#cors", "Filter"),
         ("tower#dispatch", "Filter"),
         ("tower#environ", "Filter"),
+        ("tower#error-documents", "Filter"),
         ("tower#exception", "Filter"),
         ("tower#hooks", "Filter"),
         ("tower#http", "Server"),

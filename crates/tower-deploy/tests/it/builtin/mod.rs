@@ -5,6 +5,7 @@ mod compression;
 mod connect;
 mod defaults;
 mod effective;
+mod error_documents;
 mod files;
 mod filters;
 mod origin;
