@@ -234,7 +234,9 @@ mod tests {
             let mut reader = HeadReader::new(100);
             let mut result = Ok(None);
             let mut pieces = response.as_bytes().chunks(size);
-            while let (Ok(None), Some(piece)) = (&result, pieces.next()) {
+            while let Ok(None) = result
+                && let Some(piece) = pieces.next()
+            {
                 result = reader.feed(Bytes::copy_from_slice(piece));
             }
             let result = result.map(|read| {
