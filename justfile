@@ -74,6 +74,11 @@ python:
     cargo build -p tower-deploy
     python3 tests/python/run.py
 
+# tower-deploy before php-fpm, git, cgit, fcgiwrap, uwsgi and Plack, from Debian's packages; with names, only these
+gateway *CHECKS:
+    cargo build --profile served -p tower-deploy
+    python3 tests/gateway/run.py {{ CHECKS }}
+
 # curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
 peers:
     cargo build -p tests --bin peers

@@ -73,7 +73,10 @@ mod tests {
             ("php:70000", "`php:70000` has an invalid port"),
             ("fcgi://php:9000", "`fcgi://php:9000` is a URL"),
             #[cfg(unix)]
-            ("unix:php.sock", "`unix:php.sock` has a path that does not begin with a slash"),
+            (
+                "unix:php.sock",
+                "`unix:php.sock` has a path that does not begin with a slash",
+            ),
         ] {
             let found = text.parse::<Address>().unwrap_err();
             assert_eq!(found.to_string(), format!("{error}; {EXPECTED}"));

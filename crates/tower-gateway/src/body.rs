@@ -118,10 +118,7 @@ impl Received {
         Poll::Ready(checked.transpose())
     }
 
-    fn poll_source(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, GatewayError>> {
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, GatewayError>> {
         if !self.first.is_empty() {
             return Poll::Ready(Ok(Some(std::mem::take(&mut self.first))));
         }

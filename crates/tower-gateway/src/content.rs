@@ -13,7 +13,10 @@ use http::HeaderMap;
 use http_body::Body;
 use tower_kit::content::content_length;
 
-use crate::{GatewayError, error::{BoxError, Chain}};
+use crate::{
+    GatewayError,
+    error::{BoxError, Chain},
+};
 
 /// The size from which a stored body is in a file, and of the pieces that are read from there.
 const IN_MEMORY: usize = 64 * 1024;

@@ -87,9 +87,7 @@ impl GatewayError {
             Self::NoResponse => "the program behind this server sent no valid response",
             Self::RedirectLoop => "the program behind this server redirects without end",
             Self::Busy | Self::Overloaded => "the program behind this server is busy",
-            Self::ConnectTimeout => {
-                "the program behind this server could not be reached in time"
-            }
+            Self::ConnectTimeout => "the program behind this server could not be reached in time",
             Self::HeaderTimeout => "the program behind this server did not respond in time",
         }
     }

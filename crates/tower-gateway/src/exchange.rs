@@ -8,10 +8,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    Method, Response, StatusCode,
-    header::CONTENT_LENGTH,
-};
+use http::{Method, Response, StatusCode, header::CONTENT_LENGTH};
 use tokio::task::AbortHandle;
 use tower_kit::content::RequestKind;
 
@@ -153,11 +150,11 @@ impl Exchange {
             }
         }
         let upload = self.rest.map(spawn);
-        let mut rest = Received::new(self.source, self.progress, options.idle_timeout)
-            .with_upload(upload);
-        tokio::spawn(async move {
-            while let Some(Ok(_)) = poll_fn(|cx| rest.poll_data(cx)).await {}
-        });
+        let mut rest =
+            Received::new(self.source, self.progress, options.idle_timeout).with_upload(upload);
+        tokio::spawn(
+            async move { while let Some(Ok(_)) = poll_fn(|cx| rest.poll_data(cx)).await {} },
+        );
     }
 }
 

@@ -188,7 +188,11 @@ impl Program for Listener {
 
 impl Listener {
     /// Returns the records before the body.
-    fn head<B>(&self, request: &ToProgram<'_, B>, options: &Options) -> Result<Vec<u8>, GatewayError>
+    fn head<B>(
+        &self,
+        request: &ToProgram<'_, B>,
+        options: &Options,
+    ) -> Result<Vec<u8>, GatewayError>
     where
         B: Body<Data: Buf, Error: Into<BoxError>>,
     {

@@ -225,7 +225,8 @@ impl<P: Program> Gateway<P> {
         let path = location.strip_prefix(prefix)?;
         let mount = parts.script_name();
         let rest = path.strip_prefix(mount)?;
-        let is_below = mount.is_empty() || matches!(rest.as_bytes().first(), None | Some(b'/' | b'?'));
+        let is_below =
+            mount.is_empty() || matches!(rest.as_bytes().first(), None | Some(b'/' | b'?'));
         if !is_below {
             return None;
         }

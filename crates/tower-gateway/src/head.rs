@@ -9,7 +9,7 @@ use http::{
 };
 use tower_kit::content::content_length;
 
-use crate::one_hop;
+use super::one_hop;
 
 /// The head of a program's response.
 #[derive(Debug)]
@@ -126,7 +126,10 @@ fn parse(bytes: &[u8]) -> Result<Head, HeadError> {
         is_empty = false;
         // A program that takes itself for a server ("non-parsed headers").
         if index == 0 && line.starts_with(b"HTTP/") {
-            let status = line.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
+            let status = line
+                .splitn(2, |byte| *byte == b' ')
+                .nth(1)
+                .unwrap_or_default();
             head.status = Some(self::status(status)?);
             continue;
         }
@@ -176,7 +179,10 @@ fn status(value: &[u8]) -> Result<StatusCode, HeadError> {
 
 /// Returns the length that the head states.
 pub(crate) fn length(headers: &HeaderMap) -> Result<Option<u64>, HeadError> {
-    match (content_length(headers), headers.contains_key("content-length")) {
+    match (
+        content_length(headers),
+        headers.contains_key("content-length"),
+    ) {
         (Some(length), _) => Ok(Some(length)),
         (None, false) => Ok(None),
         (None, true) => Err(HeadError::Length),
@@ -207,12 +213,18 @@ impl fmt::Display for HeadError {
             Self::TooLarge(limit) => write!(f, "the head has more than {limit} bytes"),
             Self::Empty => f.write_str("the head has no line"),
             Self::Line(line) => {
-                write!(f, "the head has the line `{line}`, expected a name and a colon")
+                write!(
+                    f,
+                    "the head has the line `{line}`, expected a name and a colon"
+                )
             }
             Self::Name(name) => write!(f, "the head has the invalid name `{name}`"),
             Self::Value(name) => write!(f, "the head has an invalid value of `{name}`"),
             Self::Status(status) => {
-                write!(f, "the head has the status `{status}`, expected 200 to 599 and a space")
+                write!(
+                    f,
+                    "the head has the status `{status}`, expected 200 to 599 and a space"
+                )
             }
             Self::SeveralStatuses => f.write_str("the head has several statuses"),
             Self::Length => f.write_str("the head has an invalid or several lengths"),
@@ -261,22 +273,50 @@ mod tests {
     #[test]
     fn gateway_14_a_head_has_a_status_and_headers() {
         for (response, expected, rest) in [
-            ("Content-Type: a/b\r\n\r\nbody", "Response(200) content-type=a/b", "body"),
-            ("Content-Type: a/b\n\n\nbody", "Response(200) content-type=a/b", "\nbody"),
+            (
+                "Content-Type: a/b\r\n\r\nbody",
+                "Response(200) content-type=a/b",
+                "body",
+            ),
+            (
+                "Content-Type: a/b\n\n\nbody",
+                "Response(200) content-type=a/b",
+                "\nbody",
+            ),
             // The line ends may differ from line to line.
             ("A: 1\r\nB: 2\n\r\n", "Response(200) a=1 b=2", ""),
-            ("A: 1\r\nStatus: 404 Not Found\r\n\r\n", "Response(404) a=1", ""),
+            (
+                "A: 1\r\nStatus: 404 Not Found\r\n\r\n",
+                "Response(404) a=1",
+                "",
+            ),
             ("status:204\n\n", "Response(204)", ""),
             ("Status: 599\n\n", "Response(599)", ""),
-            ("HTTP/1.1 403 Forbidden\r\nA: 1\r\n\r\n", "Response(403) a=1", ""),
+            (
+                "HTTP/1.1 403 Forbidden\r\nA: 1\r\n\r\n",
+                "Response(403) a=1",
+                "",
+            ),
             ("HTTP/1.0 200\r\n\r\n", "Response(200)", ""),
-            ("Set-Cookie: a\nSet-Cookie: b\n\n", "Response(200) set-cookie=a set-cookie=b", ""),
-            ("Location: http://a/\n\n", "Response(302) location=http://a/", ""),
+            (
+                "Set-Cookie: a\nSet-Cookie: b\n\n",
+                "Response(200) set-cookie=a set-cookie=b",
+                "",
+            ),
+            (
+                "Location: http://a/\n\n",
+                "Response(302) location=http://a/",
+                "",
+            ),
             ("Location: //a/\n\n", "Response(302) location=//a/", ""),
             ("Location: a\n\n", "Response(302) location=a", ""),
             ("Location: /a\n\n", "LocalRedirect location=/a", ""),
             ("Location: /\n\n", "LocalRedirect location=/", ""),
-            ("Status: 201\nLocation: /a\n\n", "Response(201) location=/a", ""),
+            (
+                "Status: 201\nLocation: /a\n\n",
+                "Response(201) location=/a",
+                "",
+            ),
             ("A:\n\n", "Response(200) a=", ""),
             ("A: \t x y \t\n\n", "Response(200) a=x y", ""),
         ] {
@@ -290,7 +330,10 @@ mod tests {
     fn gateway_14_headers_about_one_hop_are_removed() {
         let response = "Connection: X-A\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\nTrailer: x\r\n\
             Upgrade: x\r\nKeep-Alive: x\r\nX-B: 2\r\n\r\n";
-        let (head, _) = HeadReader::new(1000).feed(response.into()).unwrap().unwrap();
+        let (head, _) = HeadReader::new(1000)
+            .feed(response.into())
+            .unwrap()
+            .unwrap();
         assert_eq!(line(&head), "Response(200) x-b=2");
     }
 
@@ -299,27 +342,61 @@ mod tests {
         for (response, error) in [
             ("\r\nbody", "the head has no line"),
             ("\n", "the head has no line"),
-            ("<html>\n\n", "the head has the line `<html>`, expected a name and a colon"),
+            (
+                "<html>\n\n",
+                "the head has the line `<html>`, expected a name and a colon",
+            ),
             ("A b: 1\n\n", "the head has the invalid name `A b`"),
-            ("A: 1\n folded: x\n\n", "the head has the invalid name ` folded`"),
+            (
+                "A: 1\n folded: x\n\n",
+                "the head has the invalid name ` folded`",
+            ),
             (": 1\n\n", "the head has the invalid name ``"),
             ("A: \u{1}\n\n", "the head has an invalid value of `a`"),
             ("A: 1\r2\n\n", "the head has an invalid value of `a`"),
-            ("Status: 99\n\n", "the head has the status `99`, expected 200 to 599 and a space"),
-            ("Status: 103\n\n", "the head has the status `103`, expected 200 to 599 and a space"),
-            ("Status: 2000\n\n", "the head has the status `2000`, expected 200 to 599 and a space"),
-            ("Status: 600\n\n", "the head has the status `600`, expected 200 to 599 and a space"),
-            ("Status:\n\n", "the head has the status ``, expected 200 to 599 and a space"),
-            ("HTTP/1.1\n\n", "the head has the status ``, expected 200 to 599 and a space"),
-            ("Status: 200\nStatus: 200\n\n", "the head has several statuses"),
-            ("HTTP/1.1 200\nStatus: 200\n\n", "the head has several statuses"),
+            (
+                "Status: 99\n\n",
+                "the head has the status `99`, expected 200 to 599 and a space",
+            ),
+            (
+                "Status: 103\n\n",
+                "the head has the status `103`, expected 200 to 599 and a space",
+            ),
+            (
+                "Status: 2000\n\n",
+                "the head has the status `2000`, expected 200 to 599 and a space",
+            ),
+            (
+                "Status: 600\n\n",
+                "the head has the status `600`, expected 200 to 599 and a space",
+            ),
+            (
+                "Status:\n\n",
+                "the head has the status ``, expected 200 to 599 and a space",
+            ),
+            (
+                "HTTP/1.1\n\n",
+                "the head has the status ``, expected 200 to 599 and a space",
+            ),
+            (
+                "Status: 200\nStatus: 200\n\n",
+                "the head has several statuses",
+            ),
+            (
+                "HTTP/1.1 200\nStatus: 200\n\n",
+                "the head has several statuses",
+            ),
             (
                 "A: 23456789012345678901234567890123456789012345678901\n\
                  B: 23456789012345678901234567890123456789012345678901\n\n",
                 "the head has more than 100 bytes",
             ),
         ] {
-            assert_eq!(read(response).unwrap_err().to_string(), error, "{response:?}");
+            assert_eq!(
+                read(response).unwrap_err().to_string(),
+                error,
+                "{response:?}"
+            );
         }
         let endless = "A: ".to_owned() + &"x".repeat(98);
         assert_eq!(read(&endless).unwrap_err(), HeadError::TooLarge(100));

@@ -46,7 +46,10 @@ mod tests {
         // DIFFERENCE from the example of the protocol's text: `SCGI` is not the second pair.
         let expected = b"70:CONTENT_LENGTH\x0027\x00REQUEST_METHOD\x00POST\x00\
             REQUEST_URI\x00/deepthought\x00SCGI\x001\x00,";
-        assert_eq!(netstring.finish().escape_ascii().to_string(), expected.escape_ascii().to_string());
+        assert_eq!(
+            netstring.finish().escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! Fields that no program gets, and that no response of a program has.
 
-use http::{
-    HeaderMap, HeaderName,
-    header::CONNECTION,
-};
+use http::{HeaderMap, HeaderName, header::CONNECTION};
 
 /// The fields about one connection (RFC 9110, section 7.6.1), besides those that `Connection`
 /// names.

@@ -40,7 +40,9 @@ impl Options {
     pub(crate) fn set_env(&mut self, name: String, value: String) -> Result<(), BuildError> {
         let wrong = |message: String| Err(BuildError::new(BuildErrorKind::Variable, message));
         if name.is_empty() || name.contains(['=', '\0']) {
-            return wrong(format!("`{name}` is not the name of a variable, such as APP_ENV"));
+            return wrong(format!(
+                "`{name}` is not the name of a variable, such as APP_ENV"
+            ));
         }
         if value.contains('\0') {
             return wrong(format!("the value of `{name}` has a NUL"));

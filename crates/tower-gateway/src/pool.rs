@@ -24,7 +24,9 @@ pub(crate) struct Turns(Arc<Semaphore>);
 
 impl Turns {
     pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))))
+        Self(Arc::new(Semaphore::new(
+            most.clamp(1, Semaphore::MAX_PERMITS),
+        )))
     }
 
     /// Waits for a turn, in the order of the requests.

@@ -123,17 +123,19 @@ impl Process {
                 Poll::Pending => break,
             }
         }
-        Poll::Ready(match ready!(poll_read(&mut self.stdout, cx, &mut self.bytes)) {
-            Ok(0) => {
-                if let Some(over) = self.over.take() {
-                    // It may have been ended by the runtime.
-                    let _ = over.send(());
+        Poll::Ready(
+            match ready!(poll_read(&mut self.stdout, cx, &mut self.bytes)) {
+                Ok(0) => {
+                    if let Some(over) = self.over.take() {
+                        // It may have been ended by the runtime.
+                        let _ = over.send(());
+                    }
+                    None
                 }
-                None
-            }
-            Ok(_) => Some(Ok(self.bytes.split().freeze())),
-            Err(error) => Some(Err(broke(&error))),
-        })
+                Ok(_) => Some(Ok(self.bytes.split().freeze())),
+                Err(error) => Some(Err(broke(&error))),
+            },
+        )
     }
 }
 
@@ -191,7 +193,10 @@ impl Group {
 
     fn kill(&self, signal: Signal) {
         // It has an id until it is reaped, so this is no other group.
-        let id = self.0.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let id = self
+            .0
+            .id()
+            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
         if let Some(id) = id {
             // It may have ended just now.
             let _ = kill_process_group(id, signal);

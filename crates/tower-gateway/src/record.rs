@@ -194,7 +194,10 @@ impl fmt::Display for RecordError {
         match self {
             Self::Version(version) => write!(f, "a record of version {version}, expected 1"),
             Self::Kind(kind) => {
-                write!(f, "a record of type {kind}, expected STDOUT, STDERR or END_REQUEST")
+                write!(
+                    f,
+                    "a record of type {kind}, expected STDOUT, STDERR or END_REQUEST"
+                )
             }
             Self::Id(id) => write!(f, "a record of request {id}, expected request {ID}"),
             Self::End(length) => write!(f, "an END_REQUEST of {length} bytes, expected 8"),
@@ -267,7 +270,10 @@ mod tests {
     #[test]
     fn gateway_12_a_record_of_another_kind_is_an_error() {
         for (record, error) in [
-            (b"HTTP/1.1 400 Bad Request".to_vec(), RecordError::Version(b'H')),
+            (
+                b"HTTP/1.1 400 Bad Request".to_vec(),
+                RecordError::Version(b'H'),
+            ),
             (record(STDOUT, 2, b"x", 0), RecordError::Id(2)),
             (record(STDIN, ID, b"x", 0), RecordError::Kind(STDIN)),
             (record(77, ID, b"", 0), RecordError::Kind(77)),

@@ -75,7 +75,9 @@ impl Script {
     /// Returns the file of the script.
     #[cfg(unix)]
     pub(crate) fn path(&self) -> &Path {
-        Path::new(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&self.file))
+        Path::new(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(
+            &self.file,
+        ))
     }
 }
 
@@ -182,7 +184,10 @@ impl Directory {
             .map(|segment| percent_decode_str(segment).into())
             .collect();
         // php-fpm and others use the decoded path as the name of a file, and in logs.
-        if segments.iter().any(|segment| segment.iter().any(u8::is_ascii_control)) {
+        if segments
+            .iter()
+            .any(|segment| segment.iter().any(u8::is_ascii_control))
+        {
             return Found::Malformed;
         }
         self.script(path, &segments)

@@ -8,6 +8,8 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
+#[cfg(unix)]
+use crate::process::Process;
 use crate::{
     GatewayError,
     error::Chain,
@@ -17,8 +19,6 @@ use crate::{
     stderr::Stderr,
     stream::Stream,
 };
-#[cfg(unix)]
-use crate::process::Process;
 
 /// The output of a program for one request. If it is dropped before its end, the connection is
 /// closed, or the process ended.
@@ -168,7 +168,8 @@ impl Drop for FastCgiSource {
         // The end of the connection says the same, and not every program looks for this record. In
         // the middle of the body it would be taken for a part of it.
         if !self.is_over && self.progress.upload() == Upload::Done {
-            self.stream.try_write(&Header::of(record::ABORT_REQUEST, 0).bytes());
+            self.stream
+                .try_write(&Header::of(record::ABORT_REQUEST, 0).bytes());
         }
     }
 }

@@ -119,7 +119,12 @@ mod tests {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let reporter = Reporter::new({
             let lines = lines.clone();
-            move |line| lines.lock().unwrap().push(format!("{} {} {}", line.method, line.uri, line.text))
+            move |line| {
+                lines
+                    .lock()
+                    .unwrap()
+                    .push(format!("{} {} {}", line.method, line.uri, line.text))
+            }
         });
         let (parts, ()) = Request::put("/a?b").body(()).unwrap().into_parts();
         let mut stderr = Stderr::new(&reporter, &parts);
@@ -128,12 +133,18 @@ mod tests {
         }
         drop(stderr);
         let lines = lines.lock().unwrap();
-        lines.iter().map(|line| line.strip_prefix("PUT /a?b ").unwrap().to_owned()).collect()
+        lines
+            .iter()
+            .map(|line| line.strip_prefix("PUT /a?b ").unwrap().to_owned())
+            .collect()
     }
 
     #[test]
     fn gateway_17_stderr_is_reported_in_lines() {
-        assert_eq!(reported(&[b"PHP Warn", b"ing\r\n\n  at a\nlast"]), ["PHP Warning", "  at a", "last"]);
+        assert_eq!(
+            reported(&[b"PHP Warn", b"ing\r\n\n  at a\nlast"]),
+            ["PHP Warning", "  at a", "last"]
+        );
         assert_eq!(reported(&[b"\xff\n"]), ["\u{fffd}"]);
         assert!(reported(&[]).is_empty());
     }

@@ -2,16 +2,15 @@
 
 use std::{
     io::{self, IoSlice},
-
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::BytesMut;
 use rustix::net::RecvFlags;
+use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
-use tokio::net::TcpStream;
 
 use crate::{GatewayError, address::Address, error::Chain};
 
@@ -72,7 +71,11 @@ impl Stream {
     }
 
     /// Reads more bytes, at most 16 KiB. Zero is the end.
-    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, to: &mut BytesMut) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        to: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
         to.reserve(READ);
         loop {
             ready!(either!(self, stream => stream.poll_read_ready(cx)))?;
@@ -121,4 +124,3 @@ impl Stream {
         matches!(peeked, Err(rustix::io::Errno::WOULDBLOCK))
     }
 }
-

@@ -45,11 +45,11 @@ where
     let sent = match content {
         Content::Stored(bytes) => stored(bytes, &mut to).await,
         Content::InFile(file, _) => in_file(file, &mut to, &progress).await,
-        Content::Streamed(body, length) => {
-            streamed(body, length, &mut to, &progress).await.inspect_err(|_| {
+        Content::Streamed(body, length) => streamed(body, length, &mut to, &progress)
+            .await
+            .inspect_err(|_| {
                 progress.set(Upload::Failed);
-            })?
-        }
+            })?,
     };
     match sent {
         Ok(()) => progress.set(Upload::Done),
@@ -113,7 +113,9 @@ where
     match left {
         0 => Ok(to.end().await),
         // php-fpm goes by the length and waits for the rest, so the connection has to be closed.
-        _ => Err(content::broken("the body is shorter than its length".into())),
+        _ => Err(content::broken(
+            "the body is shorter than its length".into(),
+        )),
     }
 }
 
@@ -124,9 +126,14 @@ impl Destination for Stdin {
     async fn write(&mut self, mut data: Bytes) -> io::Result<()> {
         while !data.is_empty() {
             let content = data.split_to(data.len().min(MAX_CONTENT));
-            let length = content.len().try_into().expect("a record has at most 65,535 bytes");
+            let length = content
+                .len()
+                .try_into()
+                .expect("a record has at most 65,535 bytes");
             let header = Header::of(STDIN, length).bytes();
-            self.0.write_all(&mut [IoSlice::new(&header), IoSlice::new(&content)]).await?;
+            self.0
+                .write_all(&mut [IoSlice::new(&header), IoSlice::new(&content)])
+                .await?;
         }
         Ok(())
     }

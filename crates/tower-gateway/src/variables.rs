@@ -124,7 +124,11 @@ impl Variables<'_> {
     }
 
     /// Writes the variables of the URL before the path.
-    fn server(&self, out: &mut Named<'_, impl Sink>, origin: Option<&Origin>) -> Result<(), Refused> {
+    fn server(
+        &self,
+        out: &mut Named<'_, impl Sink>,
+        origin: Option<&Origin>,
+    ) -> Result<(), Refused> {
         let scheme = origin.map_or(&Scheme::HTTP, Origin::scheme);
         let default_port = if *scheme == Scheme::HTTPS { 443 } else { 80 };
         let (name, port) = match origin.and_then(|origin| Some((origin.host()?, origin.port()))) {
@@ -192,7 +196,11 @@ impl Variables<'_> {
     }
 
     /// Writes the variables of the client.
-    fn client(&self, out: &mut Named<'_, impl Sink>, origin: Option<&Origin>) -> Result<(), Refused> {
+    fn client(
+        &self,
+        out: &mut Named<'_, impl Sink>,
+        origin: Option<&Origin>,
+    ) -> Result<(), Refused> {
         let peer = || self.parts.extensions.get::<PeerAddr>().map(|peer| peer.0);
         let (address, port) = match origin {
             Some(origin) => (origin.client(), origin.client_port()),

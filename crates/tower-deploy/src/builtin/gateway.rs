@@ -1,14 +1,17 @@
 //! `egg:tower#fastcgi`, `#scgi` and `#cgi`: programs that do not speak HTTP.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{convert::Infallible, path::PathBuf, str::FromStr, time::Duration};
 
+use http::{Request, Response};
 use serde::{Deserialize, Serialize};
+use tower::{Service, ServiceExt};
+use tower_cascade::Final;
 #[cfg(unix)]
 use tower_gateway::Cgi;
-use tower_gateway::{FastCgi, Scgi, Scripts};
+use tower_gateway::{FastCgi, ResponseBody, Scgi, Scripts, no_script};
 
 use super::parsed::Parsed;
-use crate::{App, BoxError, Settings, Size, de::some_time};
+use crate::{App, Body, BoxError, Settings, Size, de::some_time};
 
 /// Makes a struct of settings: those of one app, and after them those that all three have. The
 /// format knows no nested structs.
@@ -106,7 +109,7 @@ pub(super) fn fastcgi(_: &Settings, settings: FastCgiSettings) -> Result<App, Bo
     if let Some(scripts) = scripts {
         service = service.scripts(scripts);
     }
-    Ok(App::new(shared!(service, settings)))
+    Ok(final_except_no_script(shared!(service, settings)))
 }
 
 settings! {
@@ -123,7 +126,7 @@ pub(super) fn scgi(_: &Settings, settings: ScgiSettings) -> Result<App, BoxError
     let service = Scgi::connect(&settings.address)?
         .connections(settings.connections)
         .connect_timeout(settings.connect_timeout);
-    Ok(App::new(shared!(service, settings)))
+    Ok(final_except_no_script(shared!(service, settings)))
 }
 
 #[cfg(unix)]
@@ -158,7 +161,27 @@ pub(super) fn cgi(_: &Settings, settings: CgiSettings) -> Result<App, BoxError> 
     };
     let service = service.processes(settings.processes);
     let service = settings.arguments.into_iter().fold(service, Cgi::arg);
-    Ok(App::new(shared!(service, settings)))
+    Ok(final_except_no_script(shared!(service, settings)))
+}
+
+/// Returns an app through whose responses a cascade falls only where there is no script. After a 404
+/// of a script, the files of the next app would have the script's source.
+fn final_except_no_script<S>(service: S) -> App
+where
+    S: Service<Request<Body>, Response = Response<ResponseBody>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+{
+    App::new(service.map_response(|response: Response<ResponseBody>| {
+        let (mut head, body) = response.into_parts();
+        if !no_script(&head) {
+            head.extensions.insert(Final);
+        }
+        Response::from_parts(head, body)
+    }))
 }
 
 /// The settings of Paste's `CGIApplication`.
@@ -192,14 +215,21 @@ pub(super) fn paste_cgi(_: &Settings, settings: PasteCgi) -> Result<App, BoxErro
     if let Some(query) = settings.query_string {
         service = service.env("QUERY_STRING", query)?;
     }
-    Ok(App::new(service))
+    Ok(final_except_no_script(service))
 }
 
 /// Returns whether a name could be that of a request's variable, which must not be replaced.
 #[cfg(unix)]
 fn is_of_request(name: &str) -> bool {
-    let prefixes = ["HTTP", "REQUEST_", "SERVER_", "REMOTE_", "CONTENT_", "SCRIPT_", "PATH_", "QUERY_"];
-    let names = ["AUTH_TYPE", "DOCUMENT_ROOT", "GATEWAY_INTERFACE", "REDIRECT_STATUS"];
+    let prefixes = [
+        "HTTP", "REQUEST_", "SERVER_", "REMOTE_", "CONTENT_", "SCRIPT_", "PATH_", "QUERY_",
+    ];
+    let names = [
+        "AUTH_TYPE",
+        "DOCUMENT_ROOT",
+        "GATEWAY_INTERFACE",
+        "REDIRECT_STATUS",
+    ];
     prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&name)
 }
 

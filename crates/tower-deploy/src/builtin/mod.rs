@@ -49,9 +49,11 @@ impl Registry {
             .shown("tower#fastcgi", Maker::App, gateway::fastcgi)
             .shown("tower#scgi", Maker::App, gateway::scgi);
         #[cfg(all(feature = "gateway", unix))]
-        let registry = registry
-            .shown("tower#cgi", Maker::App, gateway::cgi)
-            .shown("Paste#cgi", Maker::App, gateway::paste_cgi);
+        let registry = registry.shown("tower#cgi", Maker::App, gateway::cgi).shown(
+            "Paste#cgi",
+            Maker::App,
+            gateway::paste_cgi,
+        );
         let registry = registry
             .shown("tower#text", Maker::App, text::text)
             .shown("tower#redirect", Maker::App, text::redirect)

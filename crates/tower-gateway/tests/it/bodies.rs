@@ -1,7 +1,6 @@
 //! The bodies of requests, and both directions at once.
 
 use std::{
-
     io,
     time::{Duration, Instant},
 };
@@ -19,7 +18,10 @@ use super::{ask, get, program::Program, reason, text};
 type Streamed = UnsyncBoxBody<Bytes, io::Error>;
 
 fn streamed(pieces: Vec<io::Result<Bytes>>) -> Streamed {
-    StreamBody::new(stream::iter(pieces.into_iter().map(|piece| piece.map(Frame::data)))).boxed_unsync()
+    StreamBody::new(stream::iter(
+        pieces.into_iter().map(|piece| piece.map(Frame::data)),
+    ))
+    .boxed_unsync()
 }
 
 fn request(length: Option<usize>, body: Streamed) -> Request<Streamed> {
@@ -37,7 +39,11 @@ async fn counting() -> Program {
         let Some(received) = connection.try_request().await else {
             return;
         };
-        let line = format!("A: 1\n\n{} {}", received.map()["CONTENT_LENGTH"], received.body.len());
+        let line = format!(
+            "A: 1\n\n{} {}",
+            received.map()["CONTENT_LENGTH"],
+            received.body.len()
+        );
         connection.stdout(line.as_bytes()).await;
         connection.end(0).await;
     })
@@ -47,7 +53,9 @@ async fn counting() -> Program {
 #[tokio::test]
 async fn gateway_20_a_body_without_a_length_is_stored() {
     let program = counting().await;
-    let service = FastCgi::connect(&program.address).unwrap().stored_body_limit(3_000_000);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .stored_body_limit(3_000_000);
     for size in [0, 1, 65_536, 65_537, 200_000, 3_000_000] {
         let pieces = vec![Bytes::from(vec![b'x'; size / 4]); 4];
         let rest = Bytes::from(vec![b'x'; size % 4]);
@@ -57,9 +65,19 @@ async fn gateway_20_a_body_without_a_length_is_stored() {
     }
     let pieces = vec![Ok(Bytes::from(vec![b'x'; 3_000_001]))];
     let response = ask(&service, request(None, streamed(pieces))).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (413, Some(GatewayError::BodyTooLarge)));
-    let response = ask(&service.require_length(), request(None, streamed(vec![Ok("x".into())]))).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (411, Some(GatewayError::LengthRequired)));
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (413, Some(GatewayError::BodyTooLarge))
+    );
+    let response = ask(
+        &service.require_length(),
+        request(None, streamed(vec![Ok("x".into())])),
+    )
+    .await;
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (411, Some(GatewayError::LengthRequired))
+    );
     assert_eq!(program.connections(), 6);
 }
 
@@ -120,7 +138,13 @@ async fn gateway_21_both_directions_move_at_once() {
     let pieces = stream::iter((0..PIECES).map(move |_| Ok(Frame::data(piece.clone()))));
     let body = StreamBody::new(pieces).boxed_unsync();
     let response = ask(&service, request(Some(PIECE * PIECES), body)).await;
-    let length = response.into_body().collect().await.unwrap().to_bytes().len();
+    let length = response
+        .into_body()
+        .collect()
+        .await
+        .unwrap()
+        .to_bytes()
+        .len();
     assert_eq!(length, PIECE * PIECES);
 }
 
@@ -135,7 +159,10 @@ async fn gateway_21_a_program_may_respond_without_reading() {
     .await;
     let service = FastCgi::connect(&program.address).unwrap();
     let piece = Bytes::from(vec![b'x'; 100_000]);
-    let body = StreamBody::new(stream::iter((0..200).map(move |_| Ok(Frame::data(piece.clone()))))).boxed_unsync();
+    let body = StreamBody::new(stream::iter(
+        (0..200).map(move |_| Ok(Frame::data(piece.clone()))),
+    ))
+    .boxed_unsync();
     let found = text(ask(&service, request(Some(20_000_000), body)).await).await;
     assert_eq!(found, "413 | too large");
 }
@@ -164,7 +191,10 @@ async fn gateway_22_a_body_that_breaks_off_ends_the_connection() {
         (5, vec![Ok("three".into()), Ok("more".into())]),
     ] {
         let response = ask(&service, request(Some(length), streamed(pieces))).await;
-        assert_eq!((response.status().as_u16(), reason(&response)), (400, Some(GatewayError::BrokenRequest)));
+        assert_eq!(
+            (response.status().as_u16(), reason(&response)),
+            (400, Some(GatewayError::BrokenRequest))
+        );
         // No empty STDIN, which would be the end of a whole body.
         assert_eq!(is_seen.recv().await.unwrap(), [(5, 5)]);
     }
@@ -183,7 +213,9 @@ async fn gateway_23_a_client_that_leaves_ends_the_request() {
         }
     })
     .await;
-    let service = FastCgi::connect(&program.address).unwrap().keep_connections(1);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .keep_connections(1);
     let response = ask(&service, get("/")).await;
     let begin = Instant::now();
     drop(response);

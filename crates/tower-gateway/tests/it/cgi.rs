@@ -64,21 +64,46 @@ async fn gone(pid: &str, within: Duration) {
 #[tokio::test]
 async fn gateway_28_a_program_has_a_clean_environment() {
     let directory = Directory::new();
-    let script = directory.script("env.cgi", "echo Content-Type: text/plain; echo; pwd; env | sort");
+    let script = directory.script(
+        "env.cgi",
+        "echo Content-Type: text/plain; echo; pwd; env | sort",
+    );
     let service = Cgi::new(&script).env("B", "2").unwrap();
-    let request = Request::get("/x%20y?z").header("proxy", "http://example.org").body(body("")).unwrap();
+    let request = Request::get("/x%20y?z")
+        .header("proxy", "http://example.org")
+        .body(body(""))
+        .unwrap();
     let found = text(ask(&service, request).await).await;
     let mut lines = found.lines();
     let first = lines.next().unwrap();
     let real = fs::canonicalize(directory.0.path()).unwrap();
-    assert_eq!(first, format!("200 content-type=text/plain | {}", real.display()));
+    assert_eq!(
+        first,
+        format!("200 content-type=text/plain | {}", real.display())
+    );
     let names: Vec<_> = lines.map(|line| line.split('=').next().unwrap()).collect();
     let expected = [
-        "B", "CONTENT_LENGTH", "GATEWAY_INTERFACE", "PATH", "PATH_INFO", "PWD", "QUERY_STRING",
-        "REDIRECT_STATUS", "REQUEST_METHOD", "REQUEST_SCHEME", "REQUEST_URI", "SCRIPT_NAME", "SERVER_NAME",
-        "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE",
+        "B",
+        "CONTENT_LENGTH",
+        "GATEWAY_INTERFACE",
+        "PATH",
+        "PATH_INFO",
+        "PWD",
+        "QUERY_STRING",
+        "REDIRECT_STATUS",
+        "REQUEST_METHOD",
+        "REQUEST_SCHEME",
+        "REQUEST_URI",
+        "SCRIPT_NAME",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "SERVER_PROTOCOL",
+        "SERVER_SOFTWARE",
     ];
-    let names: Vec<_> = names.into_iter().filter(|name| !matches!(*name, "_" | "OLDPWD" | "SHLVL")).collect();
+    let names: Vec<_> = names
+        .into_iter()
+        .filter(|name| !matches!(*name, "_" | "OLDPWD" | "SHLVL"))
+        .collect();
     assert_eq!(names, expected);
 }
 
@@ -91,13 +116,28 @@ async fn gateway_28_a_program_reads_and_writes_at_once() {
         let lines = lines.clone();
         move |line| lines.lock().unwrap().push(line.text.to_owned())
     });
-    assert_eq!(text(ask(&service, post("/", "abc")).await).await, "200 a=1 | abc");
+    assert_eq!(
+        text(ask(&service, post("/", "abc")).await).await,
+        "200 a=1 | abc"
+    );
     let piece = Bytes::from(vec![b'x'; 100_000]);
-    let pieces = stream::iter((0..100).map(move |_| Ok::<_, std::io::Error>(Frame::data(piece.clone()))));
+    let pieces =
+        stream::iter((0..100).map(move |_| Ok::<_, std::io::Error>(Frame::data(piece.clone()))));
     let request = Request::post("/").header(CONTENT_LENGTH, 10_000_000);
-    let request = request.body(StreamBody::new(pieces).boxed_unsync()).unwrap();
+    let request = request
+        .body(StreamBody::new(pieces).boxed_unsync())
+        .unwrap();
     let response = ask(&service, request).await;
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 10_000_000);
+    assert_eq!(
+        response
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes()
+            .len(),
+        10_000_000
+    );
     assert_eq!(*lines.lock().unwrap(), ["at the end", "at the end"]);
 }
 
@@ -106,7 +146,9 @@ async fn gateway_28_scripts_and_arguments_are_run() {
     let directory = Directory::new();
     directory.script("a.cgi", "echo A: 1; echo; echo $SCRIPT_NAME $PATH_INFO $*");
     fs::write(directory.path("b.cgi"), "not executable").unwrap();
-    let service = Cgi::scripts(Scripts::directory(directory.0.path(), ".cgi", "a.cgi")).arg("one").arg("two");
+    let service = Cgi::scripts(Scripts::directory(directory.0.path(), ".cgi", "a.cgi"))
+        .arg("one")
+        .arg("two");
     for (path, expected) in [
         ("/a.cgi/x", "200 a=1 | /a.cgi /x one two\n"),
         ("/", "200 a=1 | /a.cgi one two\n"),
@@ -114,7 +156,10 @@ async fn gateway_28_scripts_and_arguments_are_run() {
         assert_eq!(text(ask(&service, get(path)).await).await, expected);
     }
     let response = ask(&service, get("/b.cgi")).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (502, Some(GatewayError::NotStarted)));
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (502, Some(GatewayError::NotStarted))
+    );
     let response = ask(&Cgi::new("/nowhere/x"), get("/")).await;
     assert_eq!(reason(&response), Some(GatewayError::NotStarted));
 }
@@ -140,7 +185,11 @@ fn waiting(directory: &Directory, trap: &str) -> (Cgi, PathBuf, PathBuf) {
         "{trap}\nsleep 60 & echo $! > child; echo $$ > parent; echo A: 1; echo; echo x; wait; wait; wait"
     );
     let script = directory.script("wait.cgi", &text);
-    (Cgi::new(script), directory.path("parent"), directory.path("child"))
+    (
+        Cgi::new(script),
+        directory.path("parent"),
+        directory.path("child"),
+    )
 }
 
 #[tokio::test]
@@ -154,8 +203,12 @@ async fn gateway_23_a_client_that_leaves_ends_the_group() {
     gone(&parent, Duration::from_millis(200)).await;
     // The system's first process reaps it, or whoever has taken its place.
     let begin = Instant::now();
-    while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(begin.elapsed() < Duration::from_secs(1), "the child is still there");
+    while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    {
+        assert!(
+            begin.elapsed() < Duration::from_secs(1),
+            "the child is still there"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -169,7 +222,11 @@ async fn gateway_23_a_process_that_ignores_sigterm_is_killed() {
     let begin = Instant::now();
     drop(response);
     gone(&parent, Duration::from_secs(5)).await;
-    assert!(begin.elapsed() > Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() > Duration::from_secs(2),
+        "{:?}",
+        begin.elapsed()
+    );
 }
 
 #[test]
@@ -184,8 +241,13 @@ fn gateway_23_no_process_outlives_the_runtime() {
     assert!(is_there(&parent));
     runtime.shutdown_background();
     let begin = Instant::now();
-    while fs::read_to_string(format!("/proc/{parent}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(begin.elapsed() < Duration::from_secs(2), "the process is still there");
+    while fs::read_to_string(format!("/proc/{parent}/stat"))
+        .is_ok_and(|stat| !stat.contains(") Z "))
+    {
+        assert!(
+            begin.elapsed() < Duration::from_secs(2),
+            "the process is still there"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(response);
@@ -195,11 +257,16 @@ fn gateway_23_no_process_outlives_the_runtime() {
 async fn gateway_25_processes_have_a_limit() {
     let directory = Directory::new();
     let (service, parent, _) = waiting(&directory, "");
-    let service = service.processes(1).queue_timeout(Duration::from_millis(100));
+    let service = service
+        .processes(1)
+        .queue_timeout(Duration::from_millis(100));
     let response = ask(&service, get("/")).await;
     let _ = line(&parent).await;
     let busy = ask(&service, get("/")).await;
-    assert_eq!((busy.status().as_u16(), reason(&busy)), (503, Some(GatewayError::Busy)));
+    assert_eq!(
+        (busy.status().as_u16(), reason(&busy)),
+        (503, Some(GatewayError::Busy))
+    );
     drop(response);
     let service = service.queue_timeout(Duration::from_secs(5));
     assert_eq!(ask(&service, get("/")).await.status(), 200);
@@ -210,8 +277,14 @@ async fn gateway_28_a_program_that_reads_nothing_responds() {
     let directory = Directory::new();
     let script = directory.script("no.cgi", "echo Status: 413; echo; echo no");
     let piece = Bytes::from(vec![b'x'; 100_000]);
-    let pieces = stream::iter((0..50).map(move |_| Ok::<_, std::io::Error>(Frame::data(piece.clone()))));
+    let pieces =
+        stream::iter((0..50).map(move |_| Ok::<_, std::io::Error>(Frame::data(piece.clone()))));
     let request = Request::post("/").header(CONTENT_LENGTH, 5_000_000);
-    let request = request.body(StreamBody::new(pieces).boxed_unsync()).unwrap();
-    assert_eq!(text(ask(&Cgi::new(&script), request).await).await, "413 | no\n");
+    let request = request
+        .body(StreamBody::new(pieces).boxed_unsync())
+        .unwrap();
+    assert_eq!(
+        text(ask(&Cgi::new(&script), request).await).await,
+        "413 | no\n"
+    );
 }

@@ -1,7 +1,10 @@
 //! Connections: which are kept, and what happens to requests on one that was closed.
 
 use std::{
-    sync::{Arc, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -46,7 +49,9 @@ async fn gateway_26_a_connection_with_late_output_is_not_used() {
         }
     })
     .await;
-    let service = FastCgi::connect(&program.address).unwrap().keep_connections(1);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .keep_connections(1);
     for _ in 0..3 {
         assert_eq!(text(ask(&service, get("/")).await).await, "200 a=1 | x");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -77,24 +82,40 @@ async fn closing() -> (Program, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn gateway_26_an_idempotent_request_is_sent_again_once() {
     let (program, requests) = closing().await;
-    let service = FastCgi::connect(&program.address).unwrap().keep_connections(1);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .keep_connections(1);
     for _ in 0..2 {
         assert_eq!(text(ask(&service, get("/")).await).await, "200 a=1 | x");
     }
-    assert_eq!((program.connections(), requests.load(Ordering::SeqCst)), (2, 3));
+    assert_eq!(
+        (program.connections(), requests.load(Ordering::SeqCst)),
+        (2, 3)
+    );
     let put = Request::put("/").body(body("")).unwrap();
     assert_eq!(text(ask(&service, put).await).await, "200 a=1 | x");
-    assert_eq!((program.connections(), requests.load(Ordering::SeqCst)), (3, 5));
+    assert_eq!(
+        (program.connections(), requests.load(Ordering::SeqCst)),
+        (3, 5)
+    );
 }
 
 #[tokio::test]
 async fn gateway_26_a_post_is_never_sent_again() {
     let (program, requests) = closing().await;
-    let service = FastCgi::connect(&program.address).unwrap().keep_connections(1);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .keep_connections(1);
     assert_eq!(ask(&service, get("/")).await.status(), 200);
     let response = ask(&service, post("/", "a")).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (502, Some(GatewayError::NoResponse)));
-    assert_eq!((program.connections(), requests.load(Ordering::SeqCst)), (1, 2));
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (502, Some(GatewayError::NoResponse))
+    );
+    assert_eq!(
+        (program.connections(), requests.load(Ordering::SeqCst)),
+        (1, 2)
+    );
 }
 
 #[tokio::test]
@@ -105,9 +126,14 @@ async fn gateway_26_a_closed_connection_is_noticed_before() {
         connection.end(0).await;
     })
     .await;
-    let service = FastCgi::connect(&program.address).unwrap().keep_connections(1);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .keep_connections(1);
     for _ in 0..3 {
-        assert_eq!(text(ask(&service, post("/", "a")).await).await, "200 a=1 | x");
+        assert_eq!(
+            text(ask(&service, post("/", "a")).await).await,
+            "200 a=1 | x"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(program.connections(), 3);
@@ -123,11 +149,17 @@ async fn gateway_29_a_program_that_does_not_listen_is_a_502() {
         let response = ask(&service, get("/")).await;
         assert_eq!(reason(&response), Some(GatewayError::Unreachable));
         let found = text(response).await;
-        assert!(found.starts_with("502 ") && found.ends_with("cannot be reached\n"), "{found}");
+        assert!(
+            found.starts_with("502 ") && found.ends_with("cannot be reached\n"),
+            "{found}"
+        );
         assert!(!found.contains(&address));
     }
     let connect = Request::connect("example.org:443").body(body("")).unwrap();
     let service = FastCgi::connect("127.0.0.1:9").unwrap();
     let response = ask(&service, connect).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (501, Some(GatewayError::NoTunnel)));
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (501, Some(GatewayError::NoTunnel))
+    );
 }

@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use http::Request;
 use tower::{Layer, Service, util::MapErr};
 use tower_cascade::CascadeLayer;
-use tower_gateway::{FastCgi, GatewayError, ResponseBody, ResponseFuture, Scgi, Scripts, no_script};
+use tower_gateway::{
+    FastCgi, GatewayError, ResponseBody, ResponseFuture, Scgi, Scripts, no_script,
+};
 use tower_lint::{contract, probe::Error};
 
 use super::Body;

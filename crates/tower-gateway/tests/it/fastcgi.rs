@@ -25,17 +25,32 @@ async fn gateway_12_a_response_may_come_in_any_pieces() {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let service = FastCgi::connect(&program.address).unwrap().stderr({
         let lines = lines.clone();
-        move |line| lines.lock().unwrap().push(format!("{} {} {}", line.method, line.uri, line.text))
+        move |line| {
+            lines
+                .lock()
+                .unwrap()
+                .push(format!("{} {} {}", line.method, line.uri, line.text))
+        }
     });
-    assert_eq!(text(ask(&service, get("/p?q")).await).await, "201 x-a=1 | body");
-    assert_eq!(*lines.lock().unwrap(), ["GET /p?q PHP Notice: x", "GET /p?q late"]);
+    assert_eq!(
+        text(ask(&service, get("/p?q")).await).await,
+        "201 x-a=1 | body"
+    );
+    assert_eq!(
+        *lines.lock().unwrap(),
+        ["GET /p?q PHP Notice: x", "GET /p?q late"]
+    );
 }
 
 #[tokio::test]
 async fn gateway_12_a_body_is_stdin_records() {
     let program = Program::start(|mut connection| async move {
         let received = connection.request().await;
-        let line = format!("A: 1\n\n{} {:?}", received.keep, String::from_utf8(received.body));
+        let line = format!(
+            "A: 1\n\n{} {:?}",
+            received.keep,
+            String::from_utf8(received.body)
+        );
         connection.stdout(line.as_bytes()).await;
         connection.end(0).await;
     })
@@ -44,7 +59,10 @@ async fn gateway_12_a_body_is_stdin_records() {
     let found = text(ask(&service, post("/", "a=1&b=2")).await).await;
     assert_eq!(found, "200 a=1 | false Ok(\"a=1&b=2\")");
     let kept = service.keep_connections(1);
-    assert_eq!(text(ask(&kept, get("/")).await).await, "200 a=1 | true Ok(\"\")");
+    assert_eq!(
+        text(ask(&kept, get("/")).await).await,
+        "200 a=1 | true Ok(\"\")"
+    );
 }
 
 #[tokio::test]

@@ -18,7 +18,10 @@ const SECOND: Duration = Duration::from_secs(1);
 fn about(begin: Instant, seconds: u64) {
     let passed = begin.elapsed();
     let expected = SECOND * u32::try_from(seconds).unwrap();
-    assert!(passed >= expected && passed < expected + SECOND, "{passed:?}");
+    assert!(
+        passed >= expected && passed < expected + SECOND,
+        "{passed:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -30,10 +33,16 @@ async fn gateway_24_a_head_has_a_time_limit() {
     })
     .await;
     let service = FastCgi::connect(&program.address).unwrap();
-    for (service, seconds) in [(service.clone(), 60), (service.header_timeout(SECOND * 7), 7)] {
+    for (service, seconds) in [
+        (service.clone(), 60),
+        (service.header_timeout(SECOND * 7), 7),
+    ] {
         let begin = Instant::now();
         let response = ask(&service, get("/")).await;
-        assert_eq!((response.status().as_u16(), reason(&response)), (504, Some(GatewayError::HeaderTimeout)));
+        assert_eq!(
+            (response.status().as_u16(), reason(&response)),
+            (504, Some(GatewayError::HeaderTimeout))
+        );
         about(begin, seconds);
     }
 }
@@ -45,16 +54,24 @@ async fn gateway_24_a_moving_upload_restarts_the_time() {
         while connection.record().await.is_some() {}
     })
     .await;
-    let service = FastCgi::connect(&program.address).unwrap().header_timeout(SECOND * 10);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .header_timeout(SECOND * 10);
     let pieces = stream::iter(0..5).then(|_| async {
         tokio::time::sleep(SECOND * 9).await;
         Ok::<_, io::Error>(Frame::data(Bytes::from("x")))
     });
     let body = StreamBody::new(pieces.chain(stream::pending())).boxed_unsync();
-    let request = Request::post("/").header(CONTENT_LENGTH, 9).body(body).unwrap();
+    let request = Request::post("/")
+        .header(CONTENT_LENGTH, 9)
+        .body(body)
+        .unwrap();
     let begin = Instant::now();
     let response = ask(&service, request).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (408, Some(GatewayError::StalledRequest)));
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (408, Some(GatewayError::StalledRequest))
+    );
     about(begin, 55);
 }
 
@@ -103,14 +120,21 @@ async fn gateway_25_requests_wait_for_their_turn() {
         connection.end(0).await;
     })
     .await;
-    let service = FastCgi::connect(&program.address).unwrap().connections(1).queue_timeout(SECOND * 6);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .connections(1)
+        .queue_timeout(SECOND * 6);
     let begin = Instant::now();
     let requests: Vec<_> = (0..3)
         .map(|_| {
             let service = service.clone();
             tokio::spawn(async move {
                 let response = ask(&service, get("/")).await;
-                (response.status().as_u16(), reason(&response), begin.elapsed().as_secs())
+                (
+                    response.status().as_u16(),
+                    reason(&response),
+                    begin.elapsed().as_secs(),
+                )
             })
         })
         .collect();
@@ -126,9 +150,17 @@ async fn gateway_25_requests_wait_for_their_turn() {
 async fn gateway_25_a_variable_has_a_limit() {
     let program = Program::responding("A: 1\n\n").await;
     let service = FastCgi::connect(&program.address).unwrap();
-    let request = |size| Request::get("/").header("x", "x".repeat(size)).body(super::body("")).unwrap();
+    let request = |size| {
+        Request::get("/")
+            .header("x", "x".repeat(size))
+            .body(super::body(""))
+            .unwrap()
+    };
     assert_eq!(ask(&service, request(65_524)).await.status(), 200);
     let response = ask(&service, request(65_525)).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (431, Some(GatewayError::HeaderTooLarge)));
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (431, Some(GatewayError::HeaderTooLarge))
+    );
     assert_eq!(program.connections(), 1);
 }

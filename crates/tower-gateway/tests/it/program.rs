@@ -1,6 +1,13 @@
 //! A FastCGI or SCGI program that does what a test says.
 
-use std::{collections::BTreeMap, future::Future, sync::{Arc, atomic::{AtomicUsize, Ordering}}};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -32,7 +39,11 @@ impl Program {
                 tokio::spawn(serve(Connection { stream }));
             }
         });
-        Self { address, accepted, task }
+        Self {
+            address,
+            accepted,
+            task,
+        }
     }
 
     /// Responds to every FastCGI request with these bytes of STDOUT, and closes the connection.
@@ -77,7 +88,9 @@ impl Received {
     pub(crate) fn lines(&self) -> String {
         let map = self.map();
         assert_eq!(map.len(), self.variables.len(), "a variable is repeated");
-        map.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+        map.iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect()
     }
 }
 
@@ -89,7 +102,11 @@ impl Connection {
     pub(crate) async fn record(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut header = [0; 8];
         self.stream.read_exact(&mut header).await.ok()?;
-        assert_eq!((header[0], header[2], header[3]), (1, 0, 1), "version 1, id 1");
+        assert_eq!(
+            (header[0], header[2], header[3]),
+            (1, 0, 1),
+            "version 1, id 1"
+        );
         let length = u16::from_be_bytes([header[4], header[5]]);
         let mut content = vec![0; usize::from(length) + usize::from(header[6])];
         self.stream.read_exact(&mut content).await.ok()?;
@@ -176,12 +193,18 @@ impl Connection {
         let mut content = vec![0; length + 1];
         self.stream.read_exact(&mut content).await.unwrap();
         assert_eq!(content.pop(), Some(b','));
-        let mut texts = content.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
+        let mut texts = content
+            .split(|byte| *byte == 0)
+            .map(|text| String::from_utf8_lossy(text).into_owned());
         let mut variables = Vec::new();
         while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
             variables.push((name, value));
         }
-        Received { variables, body: Vec::new(), keep: false }
+        Received {
+            variables,
+            body: Vec::new(),
+            keep: false,
+        }
     }
 
     /// Reads a body of this length.

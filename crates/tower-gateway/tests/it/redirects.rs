@@ -16,8 +16,13 @@ async fn redirecting() -> Program {
             query if query.starts_with("to=") => format!("Location: {}\n\n", &query[3..]),
             query => format!(
                 "A: 1\n\n{} {} {} {query} {} {:?} {:?} {:?}",
-                map["REQUEST_METHOD"], map["SCRIPT_NAME"], map["PATH_INFO"], map["CONTENT_LENGTH"],
-                map.get("CONTENT_TYPE"), map.get("HTTP_ACCEPT"), received.body,
+                map["REQUEST_METHOD"],
+                map["SCRIPT_NAME"],
+                map["PATH_INFO"],
+                map["CONTENT_LENGTH"],
+                map.get("CONTENT_TYPE"),
+                map.get("HTTP_ACCEPT"),
+                received.body,
             ),
         };
         connection.stdout(output.as_bytes()).await;
@@ -31,8 +36,12 @@ async fn gateway_19_a_local_redirect_is_followed_with_get() {
     let program = redirecting().await;
     let service = FastCgi::connect(&program.address).unwrap();
     let mut request = post("/old?to=/new/x%20y?z", "a=1");
-    request.headers_mut().insert("content-type", "a/b".parse().unwrap());
-    request.headers_mut().insert("accept", "c/d".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("content-type", "a/b".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("accept", "c/d".parse().unwrap());
     let expected = "200 a=1 | GET  /new/x y z 0 None Some(\"c/d\") []";
     assert_eq!(text(ask(&service, request).await).await, expected);
     // HEAD stays without content, and an absolute redirect is the client's.
@@ -55,9 +64,15 @@ async fn gateway_19_a_redirect_out_of_the_mount_is_the_clients() {
     ] {
         let response = mounted.clone().oneshot(get(uri)).await.unwrap();
         let found = match response.headers().get("location") {
-            Some(location) => format!("{} {}", response.status().as_u16(), location.to_str().unwrap()),
+            Some(location) => format!(
+                "{} {}",
+                response.status().as_u16(),
+                location.to_str().unwrap()
+            ),
             None => {
-                let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+                let body = http_body_util::BodyExt::collect(response.into_body())
+                    .await
+                    .unwrap();
                 String::from_utf8(body.to_bytes().to_vec()).unwrap()
             }
         };
@@ -73,7 +88,10 @@ async fn gateway_19_redirects_have_a_limit() {
     assert_eq!(reason(&response), Some(GatewayError::RedirectLoop));
     assert_eq!(program.connections(), 11);
     let response = ask(&service.clone().local_redirects(1), get("/")).await;
-    assert_eq!((response.status().as_u16(), program.connections()), (502, 13));
+    assert_eq!(
+        (response.status().as_u16(), program.connections()),
+        (502, 13)
+    );
     let found = text(ask(&service.pass_local_redirects(), get("/")).await).await;
     assert_eq!(found, "302 location=/again | ");
 }

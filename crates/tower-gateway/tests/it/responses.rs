@@ -11,23 +11,46 @@ async fn gateway_14_the_head_is_read_from_the_output() {
     for (output, expected) in [
         ("Content-Type: a/b\r\n\r\nx", "200 content-type=a/b | x"),
         ("A: 1\nStatus: 404 Not Found\n\n", "404 a=1 | "),
-        ("Location: https://example.org/\n\n", "302 location=https://example.org/ | "),
-        ("Set-Cookie: a\nSet-Cookie: b\n\nx", "200 set-cookie=a set-cookie=b | x"),
-        ("A: 1\nConnection: A\nTransfer-Encoding: chunked\n\n2\r\nx", "200 | 2\r\nx"),
+        (
+            "Location: https://example.org/\n\n",
+            "302 location=https://example.org/ | ",
+        ),
+        (
+            "Set-Cookie: a\nSet-Cookie: b\n\nx",
+            "200 set-cookie=a set-cookie=b | x",
+        ),
+        (
+            "A: 1\nConnection: A\nTransfer-Encoding: chunked\n\n2\r\nx",
+            "200 | 2\r\nx",
+        ),
     ] {
         let program = Program::responding(output).await;
         let service = FastCgi::connect(&program.address).unwrap();
-        assert_eq!(text(ask(&service, get("/")).await).await, expected, "{output}");
+        assert_eq!(
+            text(ask(&service, get("/")).await).await,
+            expected,
+            "{output}"
+        );
     }
 }
 
 #[tokio::test]
 async fn gateway_15_a_head_that_is_not_valid_is_a_502() {
-    for output in ["\nx", "<html>\n\n", "Status: 103\n\n", "Status: 200\nStatus: 200\n\n", "A: 1\n b\n\n"] {
+    for output in [
+        "\nx",
+        "<html>\n\n",
+        "Status: 103\n\n",
+        "Status: 200\nStatus: 200\n\n",
+        "A: 1\n b\n\n",
+    ] {
         let program = Program::responding(output).await;
         let service = FastCgi::connect(&program.address).unwrap();
         let response = ask(&service, get("/")).await;
-        assert_eq!(reason(&response), Some(GatewayError::NoResponse), "{output}");
+        assert_eq!(
+            reason(&response),
+            Some(GatewayError::NoResponse),
+            "{output}"
+        );
         assert_eq!(response.status(), 502);
     }
     let endless = format!("A: {}", "x".repeat(70_000));
@@ -35,7 +58,9 @@ async fn gateway_15_a_head_that_is_not_valid_is_a_502() {
     let service = FastCgi::connect(&program.address).unwrap();
     assert_eq!(ask(&service, get("/")).await.status(), 502);
     let program = Program::responding(endless + "\n\n").await;
-    let service = FastCgi::connect(&program.address).unwrap().head_limit(80_000);
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .head_limit(80_000);
     assert_eq!(ask(&service, get("/")).await.status(), 200);
 }
 
@@ -73,16 +98,32 @@ async fn gateway_16_a_length_is_kept_and_checked() {
 #[tokio::test]
 async fn gateway_18_a_response_without_content_has_none() {
     for (method, output, expected) in [
-        ("HEAD", "Content-Length: 3\n\nabc", "200 content-length=3 | "),
+        (
+            "HEAD",
+            "Content-Length: 3\n\nabc",
+            "200 content-length=3 | ",
+        ),
         ("HEAD", "A: 1\n\nabc", "200 a=1 | "),
         ("GET", "Status: 204\nContent-Length: 3\n\nabc", "204 | "),
-        ("GET", "Status: 304\nETag: \"a\"\n\nabc", "304 etag=\"a\" | "),
-        ("GET", "Status: 304\nContent-Length: 3\n\n", "304 content-length=3 | "),
+        (
+            "GET",
+            "Status: 304\nETag: \"a\"\n\nabc",
+            "304 etag=\"a\" | ",
+        ),
+        (
+            "GET",
+            "Status: 304\nContent-Length: 3\n\n",
+            "304 content-length=3 | ",
+        ),
     ] {
         let program = Program::responding(output).await;
         let service = FastCgi::connect(&program.address).unwrap();
         let request = Request::builder().method(method).body(body("")).unwrap();
-        assert_eq!(text(ask(&service, request).await).await, expected, "{output}");
+        assert_eq!(
+            text(ask(&service, request).await).await,
+            expected,
+            "{output}"
+        );
     }
 }
 

@@ -12,8 +12,14 @@ async fn gateway_13_a_request_is_a_netstring_and_a_body() {
         assert_eq!(received.variables[0].0, "CONTENT_LENGTH");
         let map = received.map();
         assert_eq!(map["SCGI"], "1");
-        let body = connection.exact(map["CONTENT_LENGTH"].parse().unwrap()).await;
-        let line = format!("Status: 201\r\nA: 1\r\n\r\n{} {}", map["REQUEST_URI"], String::from_utf8(body).unwrap());
+        let body = connection
+            .exact(map["CONTENT_LENGTH"].parse().unwrap())
+            .await;
+        let line = format!(
+            "Status: 201\r\nA: 1\r\n\r\n{} {}",
+            map["REQUEST_URI"],
+            String::from_utf8(body).unwrap()
+        );
         connection.write(line.as_bytes()).await;
         connection.stream.shutdown().await.unwrap();
         // The other side is open until it has read everything.
@@ -21,8 +27,14 @@ async fn gateway_13_a_request_is_a_netstring_and_a_body() {
     })
     .await;
     let service = Scgi::connect(&program.address).unwrap();
-    assert_eq!(text(ask(&service, get("/a?b")).await).await, "201 a=1 | /a?b ");
-    assert_eq!(text(ask(&service, post("/c", "d=1")).await).await, "201 a=1 | /c d=1");
+    assert_eq!(
+        text(ask(&service, get("/a?b")).await).await,
+        "201 a=1 | /a?b "
+    );
+    assert_eq!(
+        text(ask(&service, post("/c", "d=1")).await).await,
+        "201 a=1 | /c d=1"
+    );
 }
 
 #[tokio::test]
@@ -30,7 +42,10 @@ async fn gateway_13_a_nul_in_the_path_is_refused() {
     let program = Program::start(|_| async {}).await;
     let service = Scgi::connect(&program.address).unwrap();
     let response = ask(&service, get("/a%00b")).await;
-    assert_eq!((response.status().as_u16(), reason(&response)), (400, Some(GatewayError::ControlCharacter)));
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (400, Some(GatewayError::ControlCharacter))
+    );
     assert_eq!(program.connections(), 0);
 }
 
@@ -44,5 +59,8 @@ async fn gateway_30_a_cut_scgi_response_is_known_by_its_length() {
     .await;
     let service = Scgi::connect(&program.address).unwrap();
     let found = text(ask(&service, get("/")).await).await;
-    assert!(found.starts_with("200 content-length=9 | error: "), "{found}");
+    assert!(
+        found.starts_with("200 content-length=9 | error: "),
+        "{found}"
+    );
 }

@@ -13,7 +13,9 @@ async fn mirror() -> Program {
     Program::start(|mut connection| async move {
         let received = connection.request().await;
         let lines = received.lines();
-        connection.stdout(format!("\u{58}: 1\n\n{lines}").as_bytes()).await;
+        connection
+            .stdout(format!("\u{58}: 1\n\n{lines}").as_bytes())
+            .await;
         connection.end(0).await;
     })
     .await
@@ -41,7 +43,11 @@ async fn gateway_1_a_request_is_variables() {
     let program = mirror().await;
     let service = FastCgi::connect(&program.address).unwrap();
     let found = variables(&service, get("/a%20b/c?d=%20e")).await;
-    for always in ["GATEWAY_INTERFACE=CGI/1.1", "REDIRECT_STATUS=200", "SERVER_SOFTWARE=tower-gateway/0.1.0"] {
+    for always in [
+        "GATEWAY_INTERFACE=CGI/1.1",
+        "REDIRECT_STATUS=200",
+        "SERVER_SOFTWARE=tower-gateway/0.1.0",
+    ] {
         assert!(found.contains(&always.to_owned()), "{always}");
     }
     assert_lines(
@@ -115,8 +121,15 @@ async fn gateway_2_headers_are_variables_if_they_mean_one_thing() {
         .body(body(""))
         .unwrap();
     let found = variables(&service, request).await;
-    let headers: Vec<_> = found.iter().filter(|line| line.starts_with("HTTP_")).collect();
-    let expected = ["HTTP_ACCEPT=a, b", "HTTP_AUTHORIZATION=Basic x", "HTTP_COOKIE=a=1; b=2"];
+    let headers: Vec<_> = found
+        .iter()
+        .filter(|line| line.starts_with("HTTP_"))
+        .collect();
+    let expected = [
+        "HTTP_ACCEPT=a, b",
+        "HTTP_AUTHORIZATION=Basic x",
+        "HTTP_COOKIE=a=1; b=2",
+    ];
     assert_eq!(headers, expected);
 }
 
@@ -126,7 +139,9 @@ async fn gateway_3_the_client_is_that_of_the_origin() {
     let service = FastCgi::connect(&program.address).unwrap();
     let request = || {
         let mut request = get("/a");
-        request.extensions_mut().insert(PeerAddr("127.0.0.1:99".parse().unwrap()));
+        request
+            .extensions_mut()
+            .insert(PeerAddr("127.0.0.1:99".parse().unwrap()));
         let headers = request.headers_mut();
         headers.insert("host", "internal:8080".parse().unwrap());
         headers.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
@@ -140,29 +155,54 @@ async fn gateway_3_the_client_is_that_of_the_origin() {
         found.into_iter().filter(is_named).collect()
     };
     let names = [
-        "HTTPS", "HTTP_HOST", "REMOTE_ADDR", "REMOTE_PORT", "REQUEST_SCHEME", "REQUEST_URI", "SCRIPT_NAME",
-        "SERVER_NAME", "SERVER_PORT",
+        "HTTPS",
+        "HTTP_HOST",
+        "REMOTE_ADDR",
+        "REMOTE_PORT",
+        "REQUEST_SCHEME",
+        "REQUEST_URI",
+        "SCRIPT_NAME",
+        "SERVER_NAME",
+        "SERVER_PORT",
     ];
     assert_eq!(
         of(variables(&service, request()).await, &names),
         [
-            "HTTP_HOST=internal:8080", "REMOTE_ADDR=127.0.0.1", "REMOTE_PORT=99", "REQUEST_SCHEME=http",
-            "REQUEST_URI=/a", "SCRIPT_NAME=", "SERVER_NAME=internal", "SERVER_PORT=8080",
+            "HTTP_HOST=internal:8080",
+            "REMOTE_ADDR=127.0.0.1",
+            "REMOTE_PORT=99",
+            "REQUEST_SCHEME=http",
+            "REQUEST_URI=/a",
+            "SCRIPT_NAME=",
+            "SERVER_NAME=internal",
+            "SERVER_PORT=8080",
         ]
     );
     let layer = OriginLayer::new()
         .trusted(["127.0.0.1"])
         .unwrap()
         .x_forwarded([XForwarded::Host, XForwarded::Prefix]);
-    let response = tower::ServiceExt::oneshot(layer.layer(service), request()).await.unwrap();
+    let response = tower::ServiceExt::oneshot(layer.layer(service), request())
+        .await
+        .unwrap();
     let response = http::Response::map(response, |body| http_body_util::BodyExt::collect(body));
     let bytes = response.into_body().await.unwrap().to_bytes();
-    let found = std::str::from_utf8(&bytes).unwrap().lines().map(str::to_owned).collect();
+    let found = std::str::from_utf8(&bytes)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
     assert_eq!(
         of(found, &names),
         [
-            "HTTPS=on", "HTTP_HOST=example.org", "REMOTE_ADDR=192.0.2.7", "REQUEST_SCHEME=https",
-            "REQUEST_URI=/app/a", "SCRIPT_NAME=/app", "SERVER_NAME=example.org", "SERVER_PORT=443",
+            "HTTPS=on",
+            "HTTP_HOST=example.org",
+            "REMOTE_ADDR=192.0.2.7",
+            "REQUEST_SCHEME=https",
+            "REQUEST_URI=/app/a",
+            "SCRIPT_NAME=/app",
+            "SERVER_NAME=example.org",
+            "SERVER_PORT=443",
         ]
     );
 }
@@ -173,15 +213,30 @@ async fn gateway_4_mounts_are_the_script_name() {
     let service = FastCgi::connect(&program.address).unwrap();
     let wiki = MountLayer::new("/wiki").unwrap().layer(service.clone());
     for (uri, expected) in [
-        ("/wiki", ["PATH_INFO=", "REQUEST_URI=/wiki", "SCRIPT_NAME=/wiki"]),
-        ("/wiki/", ["PATH_INFO=/", "REQUEST_URI=/wiki/", "SCRIPT_NAME=/wiki"]),
+        (
+            "/wiki",
+            ["PATH_INFO=", "REQUEST_URI=/wiki", "SCRIPT_NAME=/wiki"],
+        ),
+        (
+            "/wiki/",
+            ["PATH_INFO=/", "REQUEST_URI=/wiki/", "SCRIPT_NAME=/wiki"],
+        ),
         (
             "/wiki/a%2Fb//c?d",
-            ["PATH_INFO=/a/b//c", "REQUEST_URI=/wiki/a%2Fb//c?d", "SCRIPT_NAME=/wiki"],
+            [
+                "PATH_INFO=/a/b//c",
+                "REQUEST_URI=/wiki/a%2Fb//c?d",
+                "SCRIPT_NAME=/wiki",
+            ],
         ),
     ] {
-        let response = tower::ServiceExt::oneshot(wiki.clone(), get(uri)).await.unwrap();
-        let bytes = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        let response = tower::ServiceExt::oneshot(wiki.clone(), get(uri))
+            .await
+            .unwrap();
+        let bytes = http_body_util::BodyExt::collect(response.into_body())
+            .await
+            .unwrap()
+            .to_bytes();
         let found = std::str::from_utf8(&bytes).unwrap();
         for line in expected {
             assert!(found.lines().any(|found| found == line), "{line}: {found}");
@@ -202,16 +257,30 @@ async fn gateway_5_settings_replace_variables() {
         .unwrap()
         .env("HTTP_ACCEPT", "none")
         .unwrap();
-    let request = Request::get("/").header("accept", "a").body(body("")).unwrap();
+    let request = Request::get("/")
+        .header("accept", "a")
+        .body(body(""))
+        .unwrap();
     let found = variables(&service, request).await;
-    for line in ["APP_ENV=live", "SERVER_NAME=example.org", "HTTP_ACCEPT=none"] {
+    for line in [
+        "APP_ENV=live",
+        "SERVER_NAME=example.org",
+        "HTTP_ACCEPT=none",
+    ] {
         let name = line.split('=').next().unwrap();
-        let lines: Vec<_> = found.iter().filter(|found| found.starts_with(&format!("{name}="))).collect();
+        let lines: Vec<_> = found
+            .iter()
+            .filter(|found| found.starts_with(&format!("{name}=")))
+            .collect();
         assert_eq!(lines, [line]);
     }
     for (name, value, error) in [
         ("", "1", "`` is not the name of a variable, such as APP_ENV"),
-        ("A=B", "1", "`A=B` is not the name of a variable, such as APP_ENV"),
+        (
+            "A=B",
+            "1",
+            "`A=B` is not the name of a variable, such as APP_ENV",
+        ),
         ("A", "1\0B=2", "the value of `A` has a NUL"),
     ] {
         let found = service.clone().env(name, value).unwrap_err();
@@ -223,15 +292,23 @@ async fn gateway_5_settings_replace_variables() {
 async fn gateway_6_a_user_has_to_be_authenticated() {
     let program = mirror().await;
     let service = FastCgi::connect(&program.address).unwrap();
-    let mut request = Request::get("/").header("remote-user", "eve").body(body("")).unwrap();
+    let mut request = Request::get("/")
+        .header("remote-user", "eve")
+        .body(body(""))
+        .unwrap();
     let of_user = |found: Vec<String>| -> Vec<String> {
         let is = |line: &String| line.contains("USER") || line.starts_with("AUTH");
         found.into_iter().filter(is).collect()
     };
     let mut copy = get("/");
     *copy.headers_mut() = request.headers().clone();
-    assert_eq!(of_user(variables(&service, copy).await), ["HTTP_REMOTE_USER=eve"]);
-    request.extensions_mut().insert(RemoteUser::new("ada", "Basic"));
+    assert_eq!(
+        of_user(variables(&service, copy).await),
+        ["HTTP_REMOTE_USER=eve"]
+    );
+    request
+        .extensions_mut()
+        .insert(RemoteUser::new("ada", "Basic"));
     let expected = ["AUTH_TYPE=Basic", "HTTP_REMOTE_USER=eve", "REMOTE_USER=ada"];
     assert_eq!(of_user(variables(&service, request).await), expected);
 }
@@ -242,7 +319,9 @@ async fn gateway_7_a_script_has_a_file_and_a_root() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("a.php"), "").unwrap();
     let root = root.path().to_str().unwrap();
-    let service = FastCgi::connect(&program.address).unwrap().scripts(Scripts::php(root));
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .scripts(Scripts::php(root));
     let found = variables(&service, get("/a.php/b/c%2Fd")).await;
     for line in [
         format!("DOCUMENT_ROOT={root}"),
@@ -254,9 +333,15 @@ async fn gateway_7_a_script_has_a_file_and_a_root() {
     ] {
         assert!(found.contains(&line), "{line}: {found:?}");
     }
-    let one = FastCgi::connect(&program.address).unwrap().scripts(Scripts::file("/srv/cgit.cgi"));
+    let one = FastCgi::connect(&program.address)
+        .unwrap()
+        .scripts(Scripts::file("/srv/cgit.cgi"));
     let found = variables(&one, get("/linux.git/log%20")).await;
-    for line in ["SCRIPT_FILENAME=/srv/cgit.cgi", "SCRIPT_NAME=", "PATH_INFO=/linux.git/log "] {
+    for line in [
+        "SCRIPT_FILENAME=/srv/cgit.cgi",
+        "SCRIPT_NAME=",
+        "PATH_INFO=/linux.git/log ",
+    ] {
         assert!(found.contains(&line.to_owned()), "{line}: {found:?}");
     }
     assert!(!found.iter().any(|line| line.starts_with("DOCUMENT_ROOT")));

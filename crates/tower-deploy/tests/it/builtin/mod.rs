@@ -7,6 +7,8 @@ mod defaults;
 mod effective;
 mod files;
 mod filters;
+#[cfg(unix)]
+mod gateway;
 mod origin;
 mod rejections;
 mod routes;
