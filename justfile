@@ -79,6 +79,13 @@ gateway *CHECKS:
     cargo build --profile served -p tower-deploy
     python3 tests/gateway/run.py {{ CHECKS }}
 
+# DokuWiki behind php-fpm in Chromium: installed, logged in, a picture uploaded, a page edited; with a directory, a picture there
+wiki *DIRECTORY:
+    cargo build --profile served -p tower-deploy
+    test -d target/wiki/bin || python3 -m venv target/wiki
+    target/wiki/bin/pip install --quiet playwright==1.56.0
+    target/wiki/bin/python tests/gateway/wiki.py {{ DIRECTORY }}
+
 # curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
 peers:
     cargo build -p tests --bin peers
