@@ -79,6 +79,11 @@ gateway *CHECKS:
     cargo build --profile served -p tower-deploy
     python3 tests/gateway/run.py {{ CHECKS }}
 
+# requests per second through tower-deploy, nginx and Apache, by turns, to the same FastCGI programs
+gateway-load:
+    cargo build --profile served -p tower-deploy
+    python3 tests/gateway/speed.py
+
 # DokuWiki behind php-fpm in Chromium: installed, logged in, a picture uploaded, a page edited; with a directory, a picture there
 wiki *DIRECTORY:
     cargo build --profile served -p tower-deploy
