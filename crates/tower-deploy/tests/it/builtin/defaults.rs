@@ -348,6 +348,7 @@ async fn deploy_21_another_origin_may_only_read() {
 fn deploy_21_the_built_in_factories_have_these_names() {
     let names = [
         ("paste#cascade", "Composite"),
+        ("paste#cgi", "App"),
         ("paste#error_catcher", "Filter"),
         ("paste#errordocument", "Filter"),
         ("paste#gzip", "Filter"),
@@ -361,6 +362,7 @@ fn deploy_21_the_built_in_factories_have_these_names() {
         ("tower#body-limit", "Filter"),
         ("tower#cascade", "Composite"),
         ("tower#cascade", "Filter"),
+        ("tower#cgi", "App"),
         ("tower#checksum", "App"),
         ("tower#compression", "Filter"),
         ("tower#cors", "Filter"),
@@ -368,6 +370,7 @@ fn deploy_21_the_built_in_factories_have_these_names() {
         ("tower#environ", "Filter"),
         ("tower#error-documents", "Filter"),
         ("tower#exception", "Filter"),
+        ("tower#fastcgi", "App"),
         ("tower#hooks", "Filter"),
         ("tower#http", "Server"),
         ("tower#https", "Server"),
@@ -381,6 +384,7 @@ fn deploy_21_the_built_in_factories_have_these_names() {
         ("tower#replace", "Filter"),
         ("tower#request-id", "Filter"),
         ("tower#router", "Composite"),
+        ("tower#scgi", "App"),
         ("tower#server-timing", "Hook"),
         ("tower#set-header", "Filter"),
         ("tower#static", "App"),

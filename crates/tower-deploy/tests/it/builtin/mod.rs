@@ -8,6 +8,8 @@ mod effective;
 mod error_documents;
 mod files;
 mod filters;
+#[cfg(unix)]
+mod gateway;
 mod origin;
 mod rejections;
 mod routes;
