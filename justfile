@@ -78,6 +78,7 @@ python:
 frameworks *CHECKS:
     cargo build -p tower-deploy
     python3 tests/frameworks/run.py {{ CHECKS }}
+
 # tower-deploy before php-fpm, git, cgit, fcgiwrap, uwsgi and Plack, from Debian's packages; with names, only these
 gateway *CHECKS:
     cargo build --profile served -p tower-deploy
