@@ -1,6 +1,6 @@
 //! The app `static`: its settings, and the files of the site that it does not serve.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
 use http::{Request, StatusCode};
 use tower_deploy::{App, Loader, Registry};
@@ -254,7 +254,7 @@ async fn deploy_23_the_content_cache_can_be_switched_off() {
     }
     let folder = Folder::new("content-cache", &[("www/a.txt", "text")]);
     // A file that has just changed is not kept.
-    std::thread::sleep(Duration::from_millis(2100));
+    std::thread::sleep(std::time::Duration::from_millis(2100));
     for (setting, expected) in [("", 0), ("content_cache = 0", 1), ("content_cache = 4", 0)] {
         fs::write(folder.0.join("set.ini"), format!("{STATIC}{setting}\n")).unwrap();
         let app = folder.load("set.ini");
