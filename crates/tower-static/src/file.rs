@@ -183,7 +183,7 @@ impl Found {
             self.has_learned = true;
         }
         Ok(match &self.known.content {
-            // What is kept has an index.
+            // The length of what is in memory is a `usize`.
             Some(content) => content.slice(part.start as usize..part.end as usize),
             None => read_at(self.file()?, part.start, part.end - part.start, wait)?,
         })

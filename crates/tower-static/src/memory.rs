@@ -102,14 +102,10 @@ impl Memory {
         let slot = Slot {
             version,
             known,
-            // It is not what makes room for itself.
-            is_used: true,
+            is_used: false,
         };
         files.insert(shared, slot);
-        while (files.contents > self.most || files.beside > MOST_BESIDE) && files.drop_one() {}
-        if let Some(slot) = files.by_path.get_mut(path) {
-            slot.is_used = false;
-        }
+        while (files.contents > self.most || files.beside > MOST_BESIDE) && files.drop_one(path) {}
     }
 
     fn lock(&self) -> MutexGuard<'_, Files> {
@@ -130,12 +126,14 @@ impl Files {
         }
     }
 
-    /// Drops the file that has waited for the longest time, and was not served meanwhile. Returns
-    /// `false` if there is none.
-    fn drop_one(&mut self) -> bool {
-        while let Some(path) = self.order.pop_front() {
+    /// Drops the file that has waited for the longest time, and was not served meanwhile. The file
+    /// that needs the room stays. Returns `false` if there is no other one.
+    fn drop_one(&mut self, for_path: &Path) -> bool {
+        while self.order.len() > 1
+            && let Some(path) = self.order.pop_front()
+        {
             match self.by_path.get_mut(&path) {
-                Some(slot) if slot.is_used => {
+                Some(slot) if slot.is_used || *path == *for_path => {
                     slot.is_used = false;
                     self.order.push_back(path);
                 }
