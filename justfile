@@ -84,6 +84,11 @@ lingering *ARGS:
     cargo build -p tests --bin lingering
     python3 tests/lingering/run.py {{ ARGS }}
 
+# what 5,000 idle connections cost, beside a bare hyper, and what stays when they are closed; `just idle NAME=COMMAND` adds a server
+idle *ARGS:
+    cargo build --profile served -p tests --bin idle
+    python3 tests/idle/run.py {{ ARGS }}
+
 # a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
 reload:
     cargo build --release -p tower-deploy
