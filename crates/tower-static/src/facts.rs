@@ -198,6 +198,7 @@ mod tests {
         for (seconds, expected) in [(-1, UNIX_EPOCH - half), (0, UNIX_EPOCH + half)] {
             assert_eq!(time(seconds, 500_000_000), Some(expected));
         }
-        assert_eq!(time(i64::MAX, 999_999_999), None);
+        // The largest time of a file system is one of the system's.
+        assert!(time(i64::MAX, 999_999_999).is_some());
     }
 }
