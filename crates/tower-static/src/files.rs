@@ -126,8 +126,8 @@ impl Files {
         self.with(|options| options.precompressed = codings.into_iter().collect())
     }
 
-    /// Sets how many bytes of the contents of files are kept in memory. Default: 16 MiB. With 0, none
-    /// are kept.
+    /// Sets how many bytes of the contents of files are kept in memory. Default: 16 MiB. With 0,
+    /// none are kept.
     ///
     /// A file of at most 1 MiB is kept after a request, unless it has changed within the last two
     /// seconds. Each request looks up whether it is still the same file, so no response is stale.

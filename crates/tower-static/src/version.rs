@@ -19,8 +19,8 @@ pub(crate) const CHUNK: u64 = 64 << 10;
 /// older.
 const WEB: Duration = Duration::from_secs(631_152_000);
 
-/// Returns the validators of a file. `read` returns at most so many bytes of it from a position, and
-/// none at the end.
+/// Returns the validators of a file. `read` returns at most so many bytes of it from a position,
+/// and none at the end.
 ///
 /// An archive or a build has set a time in whole seconds, and other content may have the same: Nix
 /// sets 1, npm a day of 1985. Then the tag is a hash of the content.

@@ -13,6 +13,7 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 use tower_kit::secrets;
+use tower_layer::Layer;
 
 use super::origins;
 use crate::{App, Error, ErrorKind, Filter, Parts, Settings, Size, de::some_time};
