@@ -10,6 +10,7 @@ mod bodies;
 mod cgi;
 mod connections;
 mod contract;
+mod ends;
 mod fastcgi;
 mod limits;
 mod program;
