@@ -122,9 +122,10 @@ impl Process {
             unreachable!("all three are pipes");
         };
         let (over, is_over) = oneshot::channel();
+        let (keep, kept) = oneshot::channel();
         let group = Group::new(child);
         tokio::spawn(async move {
-            group.watch(is_over, time_to_end).await;
+            group.watch(is_over, kept, time_to_end).await;
             drop(permit);
         });
         let process = Self {
@@ -137,7 +138,11 @@ impl Process {
             bytes: BytesMut::new(),
             over: Some(over),
         };
-        Ok((process, Stdin(Some(stdin))))
+        let stdin = Stdin {
+            pipe: Some(stdin),
+            keep: Some(keep),
+        };
+        Ok((process, stdin))
     }
 
     /// Returns the next output.
@@ -186,11 +191,25 @@ fn poll_read(
 }
 
 /// The input of a process.
-pub(crate) struct Stdin(Option<ChildStdin>);
+pub(crate) struct Stdin {
+    /// `None` after its end.
+    pipe: Option<ChildStdin>,
+    /// Takes an input that has not ended, until the process has.
+    keep: Option<oneshot::Sender<ChildStdin>>,
+}
+
+impl Drop for Stdin {
+    fn drop(&mut self) {
+        // A program may take a pipe that is closed for the end of a whole body.
+        if let (Some(pipe), Some(keep)) = (self.pipe.take(), self.keep.take()) {
+            let _ = keep.send(pipe);
+        }
+    }
+}
 
 impl Destination for Stdin {
     async fn write(&mut self, data: Bytes) -> io::Result<()> {
-        match &mut self.0 {
+        match &mut self.pipe {
             Some(stdin) => stdin.write_all(&data).await,
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
@@ -198,7 +217,7 @@ impl Destination for Stdin {
 
     async fn end(&mut self) -> io::Result<()> {
         // Programs may read to the end instead of CONTENT_LENGTH bytes.
-        self.0 = None;
+        self.pipe = None;
         Ok(())
     }
 }
@@ -218,11 +237,20 @@ impl Group {
     }
 
     /// Waits until the process has ended, and ends it if its output is not wanted any more.
-    async fn watch(mut self, is_over: oneshot::Receiver<Option<Errors>>, time_to_end: Duration) {
+    async fn watch(
+        mut self,
+        is_over: oneshot::Receiver<Option<Errors>>,
+        stdin: oneshot::Receiver<ChildStdin>,
+        time_to_end: Duration,
+    ) {
         let has_ended = match is_over.await {
-            Ok(errors) => tokio::time::timeout(time_to_end, self.run_on(errors))
-                .await
-                .is_ok(),
+            Ok(errors) => {
+                // There is no more input.
+                drop(stdin);
+                let end = self.run_on(errors);
+                tokio::time::timeout(time_to_end, end).await.is_ok()
+            }
+            // The input stays open until the end.
             Err(_) => false,
         };
         if !has_ended {

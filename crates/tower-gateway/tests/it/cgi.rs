@@ -409,3 +409,34 @@ async fn gateway_28_a_program_that_reads_nothing_responds() {
         "413 | no\n"
     );
 }
+
+/// A program that goes by the end of its input must not take half a request for a whole one.
+#[tokio::test]
+async fn gateway_22_a_program_gets_no_end_of_half_a_body() {
+    let directory = Directory::new();
+    let script = directory.script(
+        "half.cgi",
+        "trap '' TERM; echo $$ > pid; cat > got; echo y > end; sleep 60",
+    );
+    let (send, receive) = tokio::sync::mpsc::channel::<std::io::Result<Frame<Bytes>>>(1);
+    let pieces = stream::unfold(receive, async |mut receive| {
+        Some((receive.recv().await?, receive))
+    });
+    let request = Request::post("/").header(CONTENT_LENGTH, 9);
+    let request = request
+        .body(StreamBody::new(pieces).boxed_unsync())
+        .unwrap();
+    send.send(Ok(Frame::data("three".into()))).await.unwrap();
+    let service = Cgi::new(&script);
+    let response = tokio::spawn(async move { ask(&service, request).await });
+    let pid = line(&directory.path("pid")).await;
+    send.send(Err(std::io::Error::other("the client left")))
+        .await
+        .unwrap();
+    assert_eq!(
+        reason(&response.await.unwrap()),
+        Some(GatewayError::BrokenRequest)
+    );
+    gone(&pid, Duration::from_secs(5)).await;
+    assert!(!directory.path("end").exists());
+}
