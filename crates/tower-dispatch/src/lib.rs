@@ -12,6 +12,7 @@ mod builder;
 mod class;
 mod endpoint;
 mod endpoint_body;
+mod endpoint_future;
 mod expr;
 #[cfg(feature = "axum")]
 mod extract;
@@ -43,8 +44,9 @@ pub use args::UrlArgs;
 #[cfg(feature = "regex")]
 pub use audit::{Audit, Unreachable};
 pub use builder::{BuildDispatchError, BuildDispatchErrorKind, Builder};
-pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, Fallible, IntoEndpoint, Typed};
+pub use endpoint::{BoxError, Boxed, Endpoint, Fallible, IntoEndpoint, Typed};
 pub use endpoint_body::EndpointBody;
+pub use endpoint_future::EndpointFuture;
 #[cfg(feature = "axum")]
 pub use extract::Args;
 pub use future::ResponseFuture;

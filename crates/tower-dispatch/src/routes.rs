@@ -258,6 +258,27 @@ impl<E> Routes<E> {
     }
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
+        let path = uri.path();
+        if self.named.rules.first_path_match_decides || path.contains('%') {
+            return self.find_decoded(method, uri);
+        }
+        // Apart, since most paths are not encoded (`dispatch/github-app/axum-router`).
+        match self.first(self.search(method), path) {
+            Some(found) => {
+                let found = self.matched(found, path);
+                self.lead_to(found, Path::raw(uri), method, uri)
+            }
+            None => match self.other_methods(method, path) {
+                Some(allow) => Outcome::OtherMethods(allow),
+                None => Outcome::NotFound,
+            },
+        }
+    }
+
+    /// The same for all paths and rules.
+    #[cold]
+    #[inline(never)]
+    fn find_decoded(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         enum Found {
             Route(Match),
             OtherMethods(Allow),
