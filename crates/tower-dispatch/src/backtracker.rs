@@ -282,20 +282,19 @@ impl Search<'_> {
         } else {
             scan.scan(text, at)
         };
+        (tried.start, tried.run) = (at as u32, run as u32);
+        // The offset after some characters, if there are so many.
         let after = |characters: u32| match self.is_ascii {
-            true => at.saturating_add(characters as usize),
+            true => Some(at + characters as usize).filter(|end| *end <= run),
             false => {
-                let mut ends = self.path[at..].char_indices().skip(characters as usize);
-                ends.next().map_or(text.len(), |(end, _)| at + end)
+                let ends = self.path[at..run].char_indices().map(|(end, _)| at + end);
+                ends.chain([run]).nth(characters as usize)
             }
         };
-        let has_least = class.min <= 1 || self.path[at..run].chars().count() >= class.min as usize;
-        (tried.start, tried.run) = (at as u32, run as u32);
-        if !has_least || class.min == 1 && run == at {
+        let Some(least) = after(class.min) else {
             return Ends(0, 0);
-        }
-        let least = after(class.min);
-        let most = class.max.map_or(run, |max| after(max).min(run));
+        };
+        let most = class.max.and_then(after).unwrap_or(run);
         let ends = Ends(least as u32, (most as u32).saturating_add(1).min(tried.low));
         tried.low = tried.low.min(least as u32);
         ends

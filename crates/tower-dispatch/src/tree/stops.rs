@@ -134,10 +134,10 @@ impl Stops {
         self.stops.get(id.index()).filter(|stop| stop.least < other)
     }
 
-    /// Returns the memory that they take, in bytes.
+    /// Returns the memory that they take besides the text of segments, in bytes.
     pub(super) fn memory(&self) -> usize {
-        let long = self.long.iter().map(|text| text.len() + size_of::<Box<[u8]>>());
-        size_of_val(&self.stops[..]) + size_of_val(&self.slots[..]) + long.sum::<usize>()
+        let (stops, slots) = (size_of_val(&self.stops[..]), size_of_val(&self.slots[..]));
+        stops + slots + size_of_val(&self.long[..])
     }
 
     /// Returns the stop after a literal segment.
