@@ -42,7 +42,8 @@ impl Class {
     /// Returns whether a character is in both.
     pub(crate) fn intersects(&self, other: &Self) -> bool {
         let (mut ours, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
-        while let (Some((start, end)), Some((other_start, other_end))) = (ours.peek(), theirs.peek())
+        while let (Some((start, end)), Some((other_start, other_end))) =
+            (ours.peek(), theirs.peek())
         {
             if end < other_start {
                 ours.next();
@@ -100,6 +101,7 @@ impl ClassScan {
     }
 
     /// Returns the end of the characters from an offset on that are in the class.
+    // `dispatch/github-templates`
     #[inline]
     pub(crate) fn scan(&self, text: &[u8], from: usize) -> usize {
         match self {
@@ -145,6 +147,7 @@ impl Bytes {
 }
 
 /// Returns the eight bytes from an offset on, the first one lowest. Beyond the end they are zero.
+// `dispatch/github-templates`
 #[inline]
 pub(crate) fn word(text: &[u8], at: usize) -> u64 {
     match text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -154,6 +157,7 @@ pub(crate) fn word(text: &[u8], at: usize) -> u64 {
 }
 
 /// The same for less than eight bytes.
+// `dispatch/github-templates`
 #[inline]
 fn last_word(text: &[u8], at: usize) -> u64 {
     let left = text.len().saturating_sub(at);
@@ -170,6 +174,7 @@ fn last_word(text: &[u8], at: usize) -> u64 {
 
 /// Returns a word in which the highest bit of the first byte that is equal to a byte is the lowest
 /// that is set. There is none if no byte is equal.
+// `dispatch/github-templates`
 #[inline]
 pub(crate) fn equal_bytes(word: u64, byte: u8) -> u64 {
     const LOW: u64 = u64::from_ne_bytes([0x01; 8]);

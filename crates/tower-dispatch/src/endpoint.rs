@@ -219,7 +219,8 @@ impl<S: Clone + 'static> Instance<S> {
         use axum::routing::MethodRouter;
 
         let mut service = Some(service);
-        let router: Option<&mut Option<MethodRouter>> = (&mut service as &mut dyn Any).downcast_mut();
+        let router: Option<&mut Option<MethodRouter>> =
+            (&mut service as &mut dyn Any).downcast_mut();
         let is_router = router.is_some();
         if let Some(router) = router {
             // Otherwise it makes services of its handlers for each request.

@@ -1,13 +1,13 @@
 //! The future of a boxed endpoint.
 
+#[cfg(feature = "axum")]
+use std::any::Any;
 use std::{
     fmt,
     future::{Future, ready},
     pin::Pin,
     task::{Context, Poll, Waker},
 };
-#[cfg(feature = "axum")]
-use std::any::Any;
 
 use bytes::Bytes;
 use http::{Request, Response};

@@ -9,7 +9,10 @@ use crate::class::Class;
 /// A regular expression over characters.
 #[derive(Clone, Debug)]
 pub(crate) enum Expr {
-    #[cfg_attr(not(feature = "regex"), expect(dead_code, reason = "no template has it"))]
+    #[cfg_attr(
+        not(feature = "regex"),
+        expect(dead_code, reason = "no template has it")
+    )]
     Empty,
     Literal(Box<str>),
     Class(Class),
@@ -19,7 +22,10 @@ pub(crate) enum Expr {
     /// Alternatives in the order of preference.
     Any(Vec<Expr>),
     /// The start of the path.
-    #[cfg_attr(not(feature = "regex"), expect(dead_code, reason = "no template has it"))]
+    #[cfg_attr(
+        not(feature = "regex"),
+        expect(dead_code, reason = "no template has it")
+    )]
     Start,
     /// The very end of the path.
     End,

@@ -15,6 +15,7 @@ macro_rules! ids {
                 Self(to_u32(index))
             }
 
+            // `dispatch/github-templates`
             #[inline]
             pub(crate) fn index(self) -> usize {
                 self.0 as usize

@@ -16,7 +16,11 @@ use crate::{
 pub(crate) const PATTERN_LIMIT: usize = 10 << 20;
 
 /// The most steps of a backtracker. Without regexes there is no other way to match a suffix.
-const MOST_STEPS: usize = if cfg!(feature = "regex") { 256 } else { 64 << 10 };
+const MOST_STEPS: usize = if cfg!(feature = "regex") {
+    256
+} else {
+    64 << 10
+};
 
 /// The matcher of each pattern's suffix, if the pattern has one.
 #[derive(Debug)]
@@ -67,7 +71,11 @@ impl SuffixMatchers {
                 #[cfg(not(feature = "regex"))]
                 None => {
                     let index = PatternIndex::new(index);
-                    return Err(TableError::one_too_large(index, &compiled.pattern, PATTERN_LIMIT));
+                    return Err(TableError::one_too_large(
+                        index,
+                        &compiled.pattern,
+                        PATTERN_LIMIT,
+                    ));
                 }
             };
             memory += size;

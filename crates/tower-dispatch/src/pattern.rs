@@ -2,13 +2,13 @@
 
 use std::{convert::Infallible, error::Error, fmt, sync::Arc};
 
+#[cfg(feature = "regex")]
+use crate::syntax;
 use crate::{
     class::Class,
     expr::{Expr, Group},
     template,
 };
-#[cfg(feature = "regex")]
-use crate::syntax;
 
 /// A regex or a template for a path.
 ///
@@ -45,7 +45,10 @@ struct Parsed {
 
 /// The constructor of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(not(feature = "regex"), expect(dead_code, reason = "there are no regexes"))]
+#[cfg_attr(
+    not(feature = "regex"),
+    expect(dead_code, reason = "there are no regexes")
+)]
 pub(crate) enum Kind {
     Regex,
     RegexPrefix,

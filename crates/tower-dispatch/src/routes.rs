@@ -210,6 +210,7 @@ impl<E> Routes<E> {
     }
 
     /// Finds the outcome of a request.
+    // `overhead/dispatch-not-matched`
     #[inline]
     pub(crate) fn find_for<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
         match *request.method() {
@@ -276,6 +277,7 @@ impl<E> Routes<E> {
     }
 
     /// The same for all paths and rules.
+    // `dispatch/github-app`
     #[cold]
     #[inline(never)]
     fn find_decoded(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {

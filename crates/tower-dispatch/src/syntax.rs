@@ -60,14 +60,23 @@ mod tests {
             let error = Pattern::regex(regex).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("pattern {regex:?}, column {column}: {}", super::NEEDS_UNICODE)
+                format!(
+                    "pattern {regex:?}, column {column}: {}",
+                    super::NEEDS_UNICODE
+                )
             );
         }
     }
 
     #[test]
     fn dispatch_20_ascii_classes_need_no_tables() {
-        for regex in [r"/[0-9]+", r"/(?-u:\d\w\b)", r"/(?i-u:a)", "/[é-ü]", "/[^/]"] {
+        for regex in [
+            r"/[0-9]+",
+            r"/(?-u:\d\w\b)",
+            r"/(?i-u:a)",
+            "/[é-ü]",
+            "/[^/]",
+        ] {
             assert!(Pattern::regex(regex).is_ok(), "{regex}");
         }
     }

@@ -197,6 +197,7 @@ impl Search {
     }
 
     /// Returns the first pattern that matches. A path of 4 GiB or more matches none.
+    // `dispatch/github-templates`
     #[inline]
     pub(crate) fn find(&self, matchers: &SuffixMatchers, path: &str) -> Option<Match> {
         u32::try_from(path.len()).ok()?;
@@ -225,7 +226,10 @@ pub struct TableError {
 enum Cause {
     /// They need more bytes than this.
     Limit(usize),
-    #[cfg_attr(not(feature = "regex"), expect(dead_code, reason = "only an engine has others"))]
+    #[cfg_attr(
+        not(feature = "regex"),
+        expect(dead_code, reason = "only an engine has others")
+    )]
     Other(Arc<dyn Error + Send + Sync>),
 }
 
@@ -551,6 +555,51 @@ mod tests {
                 time(&table, &format!("/{path}")) < Duration::from_millis(300),
                 "{patterns:?}"
             );
+        }
+    }
+
+    #[test]
+    fn dispatch_2_many_ends_of_classes_take_linear_time() {
+        let templates = [
+            "/{a}-{b}-{c}-x",
+            "/{*a}/{b}/{*c}-x",
+            "/{*a}-[{b:any(-,--)}-{*c}x]",
+        ];
+        let patterns = templates.map(|template| Pattern::template(template).unwrap());
+        let table = Table::new(&patterns).unwrap();
+        for part in ["-", "/", "-/", "é-"] {
+            let path = format!("/{}", part.repeat((64 << 10) / part.len()));
+            assert!(time(&table, &path) < Duration::from_millis(300), "{part}");
+        }
+    }
+
+    #[test]
+    fn dispatch_1_segments_of_every_length_are_found() {
+        // They share their first and last bytes, and many of them a place in the hash table.
+        let segments = (0..24).flat_map(|len| {
+            let text = format!("/a/{}", "x".repeat(len));
+            (0..len).map(move |at| {
+                let mut text = text.clone();
+                text.replace_range(at + 3..=at + 3, "y");
+                text
+            })
+        });
+        let texts: Vec<String> = segments.chain(["/a/".into(), "/a".into()]).collect();
+        let patterns: Vec<Pattern> = (texts.iter())
+            .map(|text| Pattern::template(text).unwrap())
+            .collect();
+        let table = Table::new(&patterns).unwrap();
+        for (index, text) in texts.iter().enumerate() {
+            let find = |path: &str| table.find(path).map(|found| found.index());
+            assert_eq!(find(text), Some(index), "{text}");
+            assert_eq!(
+                find(&format!("{text}/")),
+                (text == "/a").then_some(texts.len() - 2)
+            );
+            if text.contains('y') {
+                assert_eq!(find(&text.replace('y', "z")), None, "{text}");
+                assert_eq!(find(&format!("{text}\0")), None, "{text}");
+            }
         }
     }
 

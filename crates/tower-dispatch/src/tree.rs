@@ -8,6 +8,9 @@
 //! it. A search visits all nodes that the path leads to, except those that cannot improve on the
 //! best number found so far, which is the smallest.
 //!
+//! In front of the tree are [stops](stops): whole segments, which a search goes through first, since
+//! most patterns begin with them. The tree has the rest of each pattern.
+//!
 //! A node has a literal. After it the path can continue in two ways:
 //!
 //! - to a *child*, whose literal begins with the next byte
@@ -28,7 +31,7 @@
 //! 2: /{a:path}/edit        3       "/" and the suffix (.+)/edit
 //! ```
 //!
-//! The tree, with the number that ends at a node in parentheses. Literals below another are
+//! Without stops, the tree is this, with the number that ends at a node in parentheses. Literals below another are
 //! children, the class and the suffixes are edges:
 //!
 //! ```text
@@ -59,7 +62,7 @@
 //!   that is not less than the best number.
 //! - The order in which children and edges are followed does not change the result, since only a
 //!   smaller number replaces the best one.
-//! - Pending edges belong to nodes between the root and the current node, and the last one belongs
+//! - Pending edges belong to nodes between the first and the current one, and the last one belongs
 //!   to the deepest of them. So the ends of the classes before a pending edge are still in `ends`
 //!   when its turn comes: only entries of deeper classes have been overwritten.
 //!
@@ -256,6 +259,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    // These three: `dispatch/github-templates`
     #[inline]
     fn found(&mut self, alternative: AlternativeId) {
         self.best = alternative;
@@ -518,7 +522,7 @@ fn span(group: Group, ends: &Ends) -> Span {
 }
 
 /// Returns whether the lowest bytes of a word, from one to eight of them, are zero.
-// A shift by 64 bits less eight for each byte.
+// A shift by 64 bits less eight for each byte (`dispatch/github-templates`).
 #[inline]
 fn is_zero(word: u64, bytes: usize) -> bool {
     word.wrapping_shl((bytes as u32 * 8).wrapping_neg()) == 0

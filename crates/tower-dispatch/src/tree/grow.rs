@@ -156,7 +156,9 @@ impl Draft {
     #[cfg(feature = "regex")]
     fn automata(&self) -> usize {
         let nodes = self.nodes.iter();
-        nodes.filter(|node| node.suffixes.len() > crate::suffixes::FEW).count()
+        nodes
+            .filter(|node| node.suffixes.len() > crate::suffixes::FEW)
+            .count()
     }
 
     #[cfg(not(feature = "regex"))]

@@ -100,7 +100,12 @@ impl Segment {
         if ends == 0 {
             let end = find(path, start + 8, b'/');
             let word = word(path, end - 8);
-            return Self { start, end, word, first };
+            return Self {
+                start,
+                end,
+                word,
+                first,
+            };
         }
         let bits = ends.trailing_zeros() & !7;
         Self {
@@ -129,6 +134,7 @@ impl Stops {
     }
 
     /// Returns a stop, if there is one beyond which an alternative is less than another.
+    // `dispatch/github-templates`
     #[inline]
     pub(super) fn before(&self, id: StopId, other: AlternativeId) -> Option<&Stop> {
         self.stops.get(id.index()).filter(|stop| stop.least < other)
@@ -163,6 +169,7 @@ impl Stops {
     }
 
     /// Returns whether a slot whose word is equal has the whole segment.
+    // `dispatch/github-templates`
     #[inline]
     fn has(&self, slot: &Slot, path: &[u8], segment: Segment) -> bool {
         let segment = &path[segment.start..segment.end];
