@@ -33,8 +33,8 @@ pub(crate) struct Automaton {
 type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 impl Automaton {
-    /// Makes an automaton of suffixes in their order. The states that a search makes are kept in a cache of
-    /// up to `cache_capacity` bytes. Searches that run at the same time have a cache each.
+    /// Makes an automaton of suffixes in their order. The states that a search makes are kept in a
+    /// cache of up to `cache_capacity` bytes. Searches that run at the same time have a cache each.
     pub(crate) fn new<'a>(
         suffixes: impl Iterator<Item = &'a Suffix>,
         limit: usize,

@@ -63,7 +63,7 @@ impl SuffixMatchers {
                 #[cfg(feature = "regex")]
                 None => {
                     let regex = SuffixRegex::new(suffix, PATTERN_LIMIT).map_err(|source| {
-                        TableError::one(PatternIndex::new(index), &compiled.pattern, source)
+                        TableError::one(PatternIndex::new(index), &compiled.pattern, *source)
                     })?;
                     let size = regex.memory();
                     (Matcher::Regex(regex), size)

@@ -17,9 +17,9 @@ use crate::{
 /// back-reference. Except for `(?m)`, `$` is the very end of the path and never the position before
 /// a final newline.
 ///
-/// Regexes need the crate's feature `regex`, which is on by default. `\w`, `\d`, `\s`, `\b`, `\p{…}`
-/// and `(?i)` need tables of Unicode, which take 1.5 MB of a program: the feature `unicode`.
-/// Without it write `[0-9A-Za-z_]`, `[0-9]` or `(?-u:\w)`, `(?i-u:…)`, which mean ASCII.
+/// Regexes need the crate's feature `regex`, which is on by default. `\w`, `\d`, `\s`, `\b`,
+/// `\p{…}` and `(?i)` need tables of Unicode, which take more than a megabyte of a program: the
+/// feature `unicode`. Without it write `[0-9]`, or `(?-u:\d)` and `(?i-u:…)`, which mean ASCII.
 ///
 /// A clone is a reference count, which shares the parsed pattern.
 ///

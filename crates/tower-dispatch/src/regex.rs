@@ -40,7 +40,7 @@ type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe
 
 impl SuffixRegex {
     /// Compiles a suffix into at most `limit` bytes.
-    pub(crate) fn new(suffix: &Suffix, limit: usize) -> Result<Self, thompson::BuildError> {
+    pub(crate) fn new(suffix: &Suffix, limit: usize) -> Result<Self, Box<thompson::BuildError>> {
         let nfa: NFA = thompson::Compiler::new()
             .configure(thompson::Config::new().nfa_size_limit(Some(limit)))
             .build_from_hir(&suffix.expr.to_hir())?;

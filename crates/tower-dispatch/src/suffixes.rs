@@ -16,9 +16,9 @@
 //! ```
 //!
 //! They are more than [`FEW`], so they are one automaton. For `/logo.png` it reads `logo.png` once,
-//! from byte 1 on. Suffixes 3 and 5 match, and it returns 3, the first. The matcher of suffix 3 then
-//! finds the group `logo`. With `/logo.gif` it returns 5. With `/logo` no suffix matches, and no
-//! matcher is tried. Without the last two templates there would be four suffixes, and each would
+//! from byte 1 on. Suffixes 3 and 5 match, and it returns 3, the first. The matcher of suffix 3
+//! then finds the group `logo`. With `/logo.gif` it returns 5. With `/logo` no suffix matches, and
+//! no matcher is tried. Without the last two templates there would be four suffixes, and each would
 //! be tried until one matches.
 
 #[cfg(feature = "regex")]

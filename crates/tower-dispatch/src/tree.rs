@@ -8,8 +8,8 @@
 //! it. A search visits all nodes that the path leads to, except those that cannot improve on the
 //! best number found so far, which is the smallest.
 //!
-//! In front of the tree are [stops](stops): whole segments, which a search goes through first, since
-//! most patterns begin with them. The tree has the rest of each pattern.
+//! In front of the tree are [stops](stops): whole segments, which a search goes through first,
+//! since most patterns begin with them. The tree has the rest of each pattern.
 //!
 //! A node has a literal. After it the path can continue in two ways:
 //!
@@ -31,8 +31,8 @@
 //! 2: /{a:path}/edit        3       "/" and the suffix (.+)/edit
 //! ```
 //!
-//! Without stops, the tree is this, with the number that ends at a node in parentheses. Literals below another are
-//! children, the class and the suffixes are edges:
+//! Without stops, the tree is this, with the number that ends at a node in parentheses. Literals
+//! below another are children, the class and the suffixes are edges:
 //!
 //! ```text
 //! "/" ─┬─ "users/" ─┬─ "me" (2) ── "/keys" (1)
