@@ -1,6 +1,7 @@
 //! The host that the client has named.
 
-use http::{HeaderMap, HeaderValue, Uri, header::HOST};
+use http::{Extensions, HeaderMap, HeaderValue, Uri, header::HOST};
+use tower_origin::Origin;
 
 use crate::error::UpstreamError;
 
@@ -29,6 +30,18 @@ pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, 
     };
     let host = host.filter(|host| is_host(host.as_bytes()));
     host.map(Some).ok_or(UpstreamError::MalformedHost)
+}
+
+/// Returns the host that the client has used: that of the request's `Origin`, which has read the
+/// headers of trusted proxies, or otherwise the one that the request names.
+pub(crate) fn of_client(
+    extensions: &Extensions,
+    named: Option<HeaderValue>,
+) -> Option<HeaderValue> {
+    let origin = extensions.get::<Origin>().and_then(Origin::authority);
+    // A host has only characters of a header.
+    let origin = origin.and_then(|host| HeaderValue::try_from(host).ok());
+    origin.or(named)
 }
 
 /// Returns whether a text is a name or an address, with an optional port. No character of it has a

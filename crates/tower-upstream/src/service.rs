@@ -92,8 +92,9 @@ impl Options {
         let target = self.address.target(&parts.uri, at_mount)?;
 
         let forwarding = forwarded::headers(&parts, named.as_ref(), &self.trusted);
+        // DIFFERENCE: Paste sends the upstream's.
         let host = match self.host {
-            HostPolicy::Client => named,
+            HostPolicy::Client => host::of_client(&parts.extensions, named),
             HostPolicy::Upstream => None,
         };
         let host = host.unwrap_or_else(|| self.address.host().clone());

@@ -47,8 +47,8 @@ fn a_minute() -> Duration {
 #[derive(Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Host {
-    #[default]
     Upstream,
+    #[default]
     Client,
 }
 
