@@ -17,6 +17,9 @@ pub mod config_file {}
 #[doc = include_str!("../docs/guides/error-page.md")]
 pub mod error_page {}
 
+#[doc = include_str!("../docs/guides/error-responses.md")]
+pub mod error_responses {}
+
 #[doc = include_str!("../docs/guides/fall-back.md")]
 pub mod fall_back {}
 
@@ -25,6 +28,9 @@ pub mod files {}
 
 #[doc = include_str!("../docs/guides/mount.md")]
 pub mod mount {}
+
+#[doc = include_str!("../docs/guides/php.md")]
+pub mod php {}
 
 #[doc = include_str!("../docs/guides/python.md")]
 pub mod python {}

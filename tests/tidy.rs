@@ -70,7 +70,8 @@ const OF_DEPLOY: [&str; 10] = [
 ];
 
 /// What the crates may depend on besides that do input and output.
-const OF_SERVICES: [(&str, &[&str]); 3] = [
+const OF_SERVICES: [(&str, &[&str]); 4] = [
+    ("tower-gateway", &["rustix", "tempfile", "tokio"]),
     (
         "tower-serve",
         &[
@@ -93,7 +94,7 @@ const OF_SERVICES: [(&str, &[&str]); 3] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 13] = [
+const NEIGHBOURS: [(&str, &[&str]); 15] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -103,7 +104,9 @@ const NEIGHBOURS: [(&str, &[&str]); 13] = [
             "tower-cascade",
             "tower-dispatch",
             "tower-environ",
+            "tower-error-document",
             "tower-exception",
+            "tower-gateway",
             "tower-hooks",
             "tower-kit",
             "tower-lint",
@@ -115,7 +118,12 @@ const NEIGHBOURS: [(&str, &[&str]); 13] = [
     ),
     ("tower-dispatch", &["tower-environ", "tower-kit"]),
     ("tower-environ", &["tower-kit"]),
+    ("tower-error-document", &["tower-kit"]),
     ("tower-exception", &["tower-kit"]),
+    (
+        "tower-gateway",
+        &["tower-environ", "tower-kit", "tower-origin"],
+    ),
     ("tower-hooks", &["tower-kit"]),
     ("tower-kit", &[]),
     // It judges the others, so it has its own tables.

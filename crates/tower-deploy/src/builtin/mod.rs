@@ -1,14 +1,20 @@
 //! The built-in factories.
 
+mod access_log;
 mod cascade;
 mod compression;
+mod error_documents;
 mod files;
 mod filters;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod hooks;
 mod http_filters;
 #[cfg(feature = "tls")]
 mod https;
 mod origins;
+#[cfg(any(feature = "gateway", feature = "proxy"))]
+mod parsed;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod router;
@@ -20,7 +26,7 @@ mod trial;
 mod urlmap;
 
 #[cfg(feature = "cli")]
-pub(crate) use http_filters::access_log;
+pub(crate) use access_log::access_log;
 
 use crate::{
     App, Error, Filter, Parts, Registry, Server, Settings, effective,
@@ -40,6 +46,16 @@ impl Registry {
             .fold(registry, |registry, name| {
                 registry.shown(name, Maker::App, proxy::app)
             });
+        #[cfg(feature = "gateway")]
+        let registry = registry
+            .shown("tower#fastcgi", Maker::App, gateway::fastcgi)
+            .shown("tower#scgi", Maker::App, gateway::scgi);
+        #[cfg(all(feature = "gateway", unix))]
+        let registry = registry.shown("tower#cgi", Maker::App, gateway::cgi).shown(
+            "Paste#cgi",
+            Maker::App,
+            gateway::paste_cgi,
+        );
         let registry = registry
             .shown("tower#text", Maker::App, text::text)
             .shown("tower#redirect", Maker::App, text::redirect)
@@ -54,8 +70,8 @@ impl Registry {
             .filter("Paste#lint", filters::lint)
             .shown("tower#exception", Maker::Filter, filters::exception)
             .shown("Paste#error_catcher", Maker::Filter, filters::exception)
-            .filter("tower#trace", http_filters::trace)
-            .filter("Paste#translogger", http_filters::trace)
+            .filter("tower#trace", access_log::trace)
+            .filter("Paste#translogger", access_log::trace)
             .filter("tower#compression", compression::compression)
             .filter("Paste#gzip", compression::compression)
             .shown("tower#timeout", Maker::Filter, http_filters::timeout)
@@ -87,6 +103,8 @@ impl Registry {
             )
             .add("tower#environ", filter(filters::environ))
             .add("tower#set-header", filter(http_filters::set_header))
+            .add("tower#error-documents", filter(error_documents::filter))
+            .add("Paste#errordocument", filter(error_documents::filter))
             .add(
                 "tower#hooks",
                 filter(filters::hooks)
