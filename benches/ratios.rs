@@ -51,7 +51,7 @@ type Failure = Box<dyn Error>;
 const CHILDREN: usize = 9;
 /// How often all sides take turns.
 const TURNS: usize = 300;
-/// The same for a side that is timed alone, which is slow.
+/// The same for a side that is timed alone, or is built, which is slow.
 const TURNS_ALONE: usize = 30;
 
 fn main() -> ExitCode {
@@ -132,7 +132,7 @@ fn rows(names: &[String]) -> impl Iterator<Item = Row> {
         let (ours, peer) = pair.sides();
         Row {
             name: pair.name.to_owned(),
-            turns: TURNS,
+            turns: if ours.turn == 1 { TURNS_ALONE } else { TURNS },
             ours,
             peer: Some(peer),
             base: pair.base(),
