@@ -48,14 +48,14 @@ pub(crate) trait Program: Send + Sync + 'static {
     /// Begins a request again that was lost, if that is possible. It has no body, or a small one.
     fn begin_again(
         &self,
-        request: ToProgram<'_, NoBody>,
+        request: ToProgram<'_, Unstreamed>,
         permit: Permit,
         options: &Options,
     ) -> impl Future<Output = Result<Exchange, GatewayError>> + Send;
 }
 
 /// The body of a request that is stored.
-pub(crate) type NoBody = http_body_util::Empty<Bytes>;
+pub(crate) type Unstreamed = http_body_util::Empty<Bytes>;
 
 /// A request for a program.
 pub(crate) struct ToProgram<'a, B> {
@@ -136,7 +136,7 @@ impl<P: Program> Gateway<P> {
                     Ok(Some((target, at))) => {
                         exchange.finish(&self.options);
                         (parts, script) = (target, at);
-                        let none: Content<NoBody> = Content::Stored(Bytes::new());
+                        let none: Content<Unstreamed> = Content::Stored(Bytes::new());
                         (exchange, found) = self.exchange(&parts, script.as_ref(), none).await?;
                         redirects += 1;
                         continue;
