@@ -176,3 +176,22 @@ async fn deploy_63_the_example_serves_git() {
     assert_eq!(body(&app, "/p.git/").await.0, 200);
     assert_eq!(body(&app, "/cgit-files/cgit.css").await.0, 200);
 }
+
+/// The directories and the program are those of a Debian, so the test puts its own in their places.
+#[tokio::test]
+async fn deploy_63_the_file_of_the_guide_is_a_site() {
+    let (_kept, root) = scripts(&[("git", "echo A: 1; echo; echo $GIT_PROJECT_ROOT $PATH_INFO")]);
+    fs::write(root.join("style.css"), "a {}").unwrap();
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/php.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let (_, file) = guide.split_once("```ini\n").unwrap();
+    let (file, _) = file.split_once("```").unwrap();
+    let root = root.to_str().unwrap();
+    let file = file
+        .replace("/usr/share/dokuwiki", root)
+        .replace("/usr/lib/git-core/git-http-backend", &format!("{root}/git"));
+    let app = site(&file);
+    assert_eq!(body(&app, "/style.css").await, (200, "a {}".to_owned()));
+    let found = body(&app, "/git/p.git/HEAD").await;
+    assert_eq!(found, (200, "/srv/git /p.git/HEAD\n".to_owned()));
+}
