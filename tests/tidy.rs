@@ -359,7 +359,17 @@ const QUOTED: [(&str, usize, &str); 6] = [
 const GETTING_STARTED: &str = "docs/guides/getting-started.md";
 
 /// Snippets that are not compiled where they stand, and why not.
-const NOT_COMPILED: [(&str, &str, &str); 6] = [
+const NOT_COMPILED: [(&str, &str, &str); 8] = [
+    (
+        "docs/guides/error-responses.md",
+        "ini",
+        "a part of a file, whose settings tests/it/builtin/error_documents.rs of tower-deploy has",
+    ),
+    (
+        "docs/guides/php.md",
+        "ini",
+        "loaded by tests/it/builtin/gateway.rs of tower-deploy",
+    ),
     (
         "README.md",
         "sh",

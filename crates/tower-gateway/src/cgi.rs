@@ -19,7 +19,7 @@ use crate::{
     BuildError, GatewayError, ResponseBody, ResponseFuture, StderrLine,
     error::BoxError,
     exchange::Exchange,
-    gateway::{Gateway, NoBody, Program, ToProgram},
+    gateway::{Gateway, Program, ToProgram, Unstreamed},
     options::{Options, shared_options},
     pool::{Permit, Turns},
     process::{Environment, Process},
@@ -193,7 +193,7 @@ impl Program for Programs {
 
     async fn begin_again(
         &self,
-        request: ToProgram<'_, NoBody>,
+        request: ToProgram<'_, Unstreamed>,
         permit: Permit,
         options: &Options,
     ) -> Result<Exchange, GatewayError> {

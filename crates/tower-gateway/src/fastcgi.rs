@@ -19,7 +19,7 @@ use crate::{
     content::Content,
     error::BoxError,
     exchange::{Exchange, Rest},
-    gateway::{Gateway, NoBody, Program, ToProgram},
+    gateway::{Gateway, Program, ToProgram, Unstreamed},
     options::{Options, shared_options},
     params::Params,
     pool::{Permit, Pool, Turns},
@@ -176,7 +176,7 @@ impl Program for Listener {
 
     async fn begin_again(
         &self,
-        request: ToProgram<'_, NoBody>,
+        request: ToProgram<'_, Unstreamed>,
         permit: Permit,
         options: &Options,
     ) -> Result<Exchange, GatewayError> {

@@ -48,14 +48,14 @@ pub(crate) trait Program: Send + Sync + 'static {
     /// Begins a request again that was lost, if that is possible. It has no body, or a small one.
     fn begin_again(
         &self,
-        request: ToProgram<'_, NoBody>,
+        request: ToProgram<'_, Unstreamed>,
         permit: Permit,
         options: &Options,
     ) -> impl Future<Output = Result<Exchange, GatewayError>> + Send;
 }
 
 /// The body of a request that is stored.
-pub(crate) type NoBody = http_body_util::Empty<Bytes>;
+pub(crate) type Unstreamed = http_body_util::Empty<Bytes>;
 
 /// A request for a program.
 pub(crate) struct ToProgram<'a, B> {
@@ -118,7 +118,7 @@ impl<P: Program> Gateway<P> {
         }
         let mut script = match self.script(&parts)? {
             Wanted::Script(script) => script,
-            Wanted::Redirect(response) => return Ok(response),
+            Wanted::Redirect(response) => return Ok(*response),
         };
         let content = Content::of(&parts.headers, body, &self.options).await?;
         one_hop::remove_from_request(&mut parts.headers);
@@ -136,7 +136,7 @@ impl<P: Program> Gateway<P> {
                     Ok(Some((target, at))) => {
                         exchange.finish(&self.options);
                         (parts, script) = (target, at);
-                        let none: Content<NoBody> = Content::Stored(Bytes::new());
+                        let none: Content<Unstreamed> = Content::Stored(Bytes::new());
                         (exchange, found) = self.exchange(&parts, script.as_ref(), none).await?;
                         redirects += 1;
                         continue;
@@ -198,7 +198,7 @@ impl<P: Program> Gateway<P> {
         };
         match scripts.find(parts.path_info()) {
             Found::Script(script) => Ok(Wanted::Script(Some(script))),
-            Found::Directory => Ok(Wanted::Redirect(with_slash(parts))),
+            Found::Directory => Ok(Wanted::Redirect(Box::new(with_slash(parts)))),
             Found::Malformed => Err(GatewayError::ControlCharacter),
             Found::Nothing => Err(GatewayError::NoScript),
         }
@@ -273,7 +273,7 @@ const OF_CONTENT: [HeaderName; 5] = [
 enum Wanted {
     /// `None` if all paths are the program's.
     Script(Option<Script>),
-    Redirect(Response<ResponseBody>),
+    Redirect(Box<Response<ResponseBody>>),
 }
 
 /// Returns the prefix that a proxy in front has stripped.

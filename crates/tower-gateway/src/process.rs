@@ -123,11 +123,8 @@ impl Process {
         };
         let (over, is_over) = oneshot::channel();
         let (keep, kept) = oneshot::channel();
-        let group = Group::new(child);
-        tokio::spawn(async move {
-            group.watch(is_over, kept, time_to_end).await;
-            drop(permit);
-        });
+        let group = Group::new(child, permit);
+        tokio::spawn(group.watch(is_over, kept, time_to_end));
         let process = Self {
             stdout,
             errors: Some(Errors {
@@ -227,13 +224,16 @@ struct Group {
     leader: Child,
     /// `None` when the group has ended, or may run on.
     id: Option<Pid>,
+    /// Held while the leader is there.
+    permit: Option<Permit>,
 }
 
 impl Group {
-    fn new(leader: Child) -> Self {
+    fn new(leader: Child, permit: Permit) -> Self {
         let id = leader.id().and_then(|id| id.try_into().ok());
         let id = id.and_then(Pid::from_raw);
-        Self { leader, id }
+        let permit = Some(permit);
+        Self { leader, id, permit }
     }
 
     /// Waits until the process has ended, and ends it if its output is not wanted any more.
@@ -281,7 +281,10 @@ impl Group {
     async fn end(&mut self) {
         self.kill(Signal::TERM);
         let end = Instant::now() + GRACE;
-        let _ = tokio::time::timeout_at(end, self.leader.wait()).await;
+        let ended = tokio::time::timeout_at(end, self.leader.wait()).await;
+        if ended.is_ok() {
+            self.permit = None;
+        }
         // The group keeps its id while one of its processes is there, so it is no other group.
         while self.has_members() {
             if Instant::now() >= end {

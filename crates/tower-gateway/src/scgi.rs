@@ -18,7 +18,7 @@ use crate::{
     BuildError, GatewayError, ResponseBody, ResponseFuture, StderrLine,
     error::BoxError,
     exchange::Exchange,
-    gateway::{Gateway, NoBody, Program, ToProgram},
+    gateway::{Gateway, Program, ToProgram, Unstreamed},
     netstring::Netstring,
     options::{Options, shared_options},
     pool::{Permit, Pool, Turns},
@@ -168,7 +168,7 @@ impl Program for Listener {
 
     async fn begin_again(
         &self,
-        request: ToProgram<'_, NoBody>,
+        request: ToProgram<'_, Unstreamed>,
         permit: Permit,
         options: &Options,
     ) -> Result<Exchange, GatewayError> {

@@ -22,6 +22,10 @@ use crate::{
 
 /// The output of a program for one request. If it is dropped before its end, the connection is
 /// closed, or the process ended.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a box would cost the most frequent kind an allocation for each request"
+)]
 pub(crate) enum Source {
     FastCgi(FastCgiSource),
     Scgi(ScgiSource),

@@ -227,3 +227,16 @@ async fn upstream_gets_the_requests_without_a_route() {
     let failed = program.get("/notes.txt").await;
     assert_eq!(failed.status(), StatusCode::BAD_GATEWAY);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn gateway_runs_a_program_below_a_path() {
+    let gateway = env!("CARGO_BIN_EXE_axum-gateway");
+    let program = Program::start_by(gateway, &["127.0.0.1:0"]).await;
+    let shown = program.send("POST", "/old/a%20b?c=d", "body\n").await;
+    assert_eq!(shown.status(), StatusCode::OK);
+    assert_eq!(text(&shown), "POST /old /a b c=d from 127.0.0.1\nbody\n");
+    assert_eq!(text(&program.get("/new").await), "new\n");
+    let other = Program::start_by(gateway, &["127.0.0.1:0", "/nowhere/x"]).await;
+    assert_eq!(other.get("/old").await.status(), StatusCode::BAD_GATEWAY);
+}

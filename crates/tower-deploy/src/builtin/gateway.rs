@@ -164,8 +164,8 @@ pub(super) fn cgi(_: &Settings, settings: CgiSettings) -> Result<App, BoxError> 
     Ok(final_except_no_script(shared!(service, settings)))
 }
 
-/// Returns an app through whose responses a cascade falls only where there is no script. After a 404
-/// of a script, the files of the next app would have the script's source.
+/// Returns an app through whose responses a cascade falls only where there is no script. After a
+/// 404 of a script, the files of the next app would have the script's source.
 fn final_except_no_script<S>(service: S) -> App
 where
     S: Service<Request<Body>, Response = Response<ResponseBody>, Error = Infallible>
@@ -208,8 +208,14 @@ pub(super) fn paste_cgi(_: &Settings, settings: PasteCgi) -> Result<App, BoxErro
         .find(|script| script.is_file());
     let mut service = Cgi::new(program(found.unwrap_or(settings.script))?);
     if settings.include_os_environ {
-        for (name, value) in std::env::vars().filter(|(name, _)| !is_of_request(name)) {
-            service = service.env(name, value)?;
+        for (name, value) in std::env::vars_os() {
+            // One that is not UTF-8 stays here.
+            let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) else {
+                continue;
+            };
+            if !is_of_request(&name) {
+                service = service.env(name, value)?;
+            }
         }
     }
     if let Some(query) = settings.query_string {

@@ -120,7 +120,8 @@ async fn gateway_20_a_body_with_a_length_is_not_stored() {
 async fn gateway_21_both_directions_move_at_once() {
     const PIECE: usize = 50_000;
     const PIECES: usize = 400;
-    // It sends back each piece before it reads the next one, so neither side may wait for the other.
+    // It sends back each piece before it reads the next one, so neither side may wait for the
+    // other.
     let program = Program::start(|mut connection| async move {
         connection.head().await.unwrap();
         connection.stdout(b"A: 1\n\n").await;

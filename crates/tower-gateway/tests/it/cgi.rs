@@ -201,7 +201,7 @@ async fn gateway_23_a_client_that_leaves_ends_the_group() {
     assert!(is_there(&parent) && is_there(&child));
     drop(response);
     gone(&parent, Duration::from_millis(200)).await;
-    // The system's first process reaps it, or whoever has taken its place.
+    // The system's first process reaps it, or does not.
     let begin = Instant::now();
     while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
     {

@@ -222,7 +222,7 @@ async fn gateway_26_an_idle_connection_is_closed_in_time() {
     assert_eq!(ask(&service, get("/")).await.status(), 200);
     assert_eq!(program.connections(), 2);
     drop(service);
-    // Nobody can use it any more.
+    // No caller is left that could use it.
     let begin = Instant::now();
     is_seen.recv().await.unwrap();
     assert!(begin.elapsed() < SECOND);

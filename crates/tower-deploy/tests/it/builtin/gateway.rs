@@ -81,6 +81,25 @@ async fn deploy_63_a_program_of_paste_has_a_clean_environment() {
     }
 }
 
+/// A variable that is not UTF-8 is no reason to stop.
+#[test]
+fn deploy_63_a_server_starts_in_any_environment() {
+    use std::os::unix::ffi::OsStrExt;
+    let (_kept, root) = scripts(&[("a.cgi", "echo A: 1; echo")]);
+    let file = root.join("site.ini");
+    let text =
+        "[app:main]\nuse = egg:Paste#cgi\nscript = %(here)s/a.cgi\ninclude_os_environ = yes\n";
+    fs::write(&file, text).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tower-deploy"))
+        .arg("check")
+        .arg(&file)
+        .env("NOT_UTF_8", std::ffi::OsStr::from_bytes(b"\xff"))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+}
+
 #[test]
 fn deploy_63_wrong_settings_are_errors() {
     for (settings, expected) in [
@@ -118,4 +137,61 @@ fn deploy_63_wrong_settings_are_errors() {
         let error = wrong(&format!("[app:main]\n{settings}"));
         assert!(error.contains(expected), "{settings}: {error}");
     }
+}
+
+/// The programs are Debian's. Without them, the example has to be an error that names the program.
+#[tokio::test]
+async fn deploy_63_the_example_serves_git() {
+    let repositories = tempfile::tempdir().unwrap();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/git/site.ini");
+    let loaded = Loader::new(Registry::standard())
+        .global("repositories", repositories.path().to_str().unwrap())
+        .load_app(&format!("config:{example}"));
+    let programs = [
+        "/usr/lib/git-core/git-http-backend",
+        "/usr/lib/cgit/cgit.cgi",
+    ];
+    if let Some(missing) = programs.iter().find(|path| !PathBuf::from(path).exists()) {
+        let error = loaded.unwrap_err().to_string();
+        assert!(error.contains(missing), "{error}");
+        return;
+    }
+    let app = loaded.unwrap();
+    let repository = repositories.path().join("p.git");
+    let made = std::process::Command::new("git")
+        .args(["init", "-q", "--bare"])
+        .arg(&repository)
+        .status();
+    assert!(made.unwrap().success());
+    let refs = get(&app, "/git/p.git/info/refs?service=git-upload-pack").await;
+    assert_eq!(refs.status(), 200);
+    let kind = "application/x-git-upload-pack-advertisement";
+    assert_eq!(refs.headers()["content-type"], kind);
+    let pushed = get(&app, "/git/p.git/info/refs?service=git-receive-pack").await;
+    assert_eq!(pushed.status(), 403);
+    let (status, page) = body(&app, "/").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("href='/p.git/'"), "{page}");
+    assert!(page.contains("/cgit-files/cgit.css"), "{page}");
+    assert_eq!(body(&app, "/p.git/").await.0, 200);
+    assert_eq!(body(&app, "/cgit-files/cgit.css").await.0, 200);
+}
+
+/// The directories and the program are those of a Debian, so the test puts its own in their places.
+#[tokio::test]
+async fn deploy_63_the_file_of_the_guide_is_a_site() {
+    let (_kept, root) = scripts(&[("git", "echo A: 1; echo; echo $GIT_PROJECT_ROOT $PATH_INFO")]);
+    fs::write(root.join("style.css"), "a {}").unwrap();
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/php.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let (_, file) = guide.split_once("```ini\n").unwrap();
+    let (file, _) = file.split_once("```").unwrap();
+    let root = root.to_str().unwrap();
+    let file = file
+        .replace("/usr/share/dokuwiki", root)
+        .replace("/usr/lib/git-core/git-http-backend", &format!("{root}/git"));
+    let app = site(&file);
+    assert_eq!(body(&app, "/style.css").await, (200, "a {}".to_owned()));
+    let found = body(&app, "/git/p.git/HEAD").await;
+    assert_eq!(found, (200, "/srv/git /p.git/HEAD\n".to_owned()));
 }
