@@ -10,9 +10,10 @@ use http::{
     uri::Scheme,
 };
 use tower_environ::MountExt;
+use tower_kit::names::is_plain;
 use tower_origin::{Origin, PeerAddr};
 
-use crate::{Network, host, names::is_plain};
+use crate::{Network, host};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -5,11 +5,13 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
-use tower_kit::content::content_length;
+use tower_kit::{
+    content::content_length,
+    names::{is_plain, plain},
+};
 
 use crate::{
     length::Length,
-    names::{is_plain, plain},
     one_hop::{is_of_one_message, is_ours},
 };
 

@@ -11,7 +11,6 @@ mod future;
 mod headers;
 mod host;
 mod length;
-mod names;
 mod network;
 mod one_hop;
 mod progress;

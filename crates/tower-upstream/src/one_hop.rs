@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use http::{HeaderName, header::CONTENT_LENGTH};
+use tower_kit::names::{is_plain, plain};
 
 use crate::{
     BuildError, BuildErrorKind,
     forwarded::is_forwarding,
-    names::{is_plain, plain},
 };
 
 /// The name of a request header that may be passed on although it has other characters than

@@ -5,9 +5,10 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, Method};
+use tower_kit::names::plain;
 
 use crate::{
-    Address, BuildError, BuildErrorKind, Network, PassedHeader, connect::Pool, names::plain,
+    Address, BuildError, BuildErrorKind, Network, PassedHeader, connect::Pool,
 };
 
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
