@@ -10,20 +10,23 @@ use percent_encoding::percent_decode_str;
 
 use crate::{BuildError, BuildErrorKind as Kind, UpstreamError};
 
-/// The address of an upstream: `http://HOST[:PORT][/PATH]` or `unix:/path/to.sock[:/PATH]`.
+/// The address of an upstream: `http://HOST[:PORT][/PATH]`, `https://HOST[:PORT][/PATH]` or
+/// `unix:/path/to.sock[:/PATH]`.
 ///
-/// The path is prepended to the path of each request.
+/// `https` needs the feature `tls`. The path is prepended to the path of each request.
 ///
 /// ```
 /// use tower_upstream::Address;
 ///
 /// let address: Address = "http://10.0.0.5:8080/shop".parse()?;
 /// assert_eq!(address.to_string(), "http://10.0.0.5:8080/shop");
-/// assert!("https://10.0.0.5".parse::<Address>().is_err());
+/// assert!("ftp://10.0.0.5".parse::<Address>().is_err());
 /// # Ok::<(), tower_upstream::BuildError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
+    /// Whether the connections are those of TLS.
+    pub(crate) is_https: bool,
     /// The file of a Unix socket.
     pub(crate) socket: Option<PathBuf>,
     /// `localhost` for a Unix socket, as nginx has it: HTTP/1.1 needs some host.
@@ -33,7 +36,8 @@ pub struct Address {
     path: String,
 }
 
-const EXPECTED: &str = "expected http://HOST[:PORT][/PATH] or unix:/path/to.sock[:/PATH]";
+const EXPECTED: &str =
+    "expected http://HOST[:PORT][/PATH], https://HOST[:PORT][/PATH] or unix:/path/to.sock[:/PATH]";
 
 impl FromStr for Address {
     type Err = BuildError;
@@ -48,12 +52,6 @@ impl FromStr for Address {
         if let Some(rest) = text.strip_prefix("unix:") {
             return Self::unix(rest);
         }
-        if text.starts_with("https:") {
-            return wrong(
-                Kind::Scheme,
-                "there is no TLS to an upstream; expected http: or unix:",
-            );
-        }
         let Ok(uri) = text.parse::<Uri>() else {
             return unexpected(Kind::Address, "it is not a URL");
         };
@@ -65,7 +63,14 @@ impl FromStr for Address {
         else {
             return unexpected(Kind::Address, "it is not a whole URL");
         };
-        if scheme != Scheme::HTTP {
+        let is_https = scheme == Scheme::HTTPS;
+        if is_https && !cfg!(feature = "tls") {
+            return wrong(
+                Kind::Scheme,
+                "`https:` needs the feature `tls` of tower-upstream",
+            );
+        }
+        if !is_https && scheme != Scheme::HTTP {
             return unexpected(Kind::Scheme, "there is no such scheme here");
         }
         if authority.as_str().contains('@') {
@@ -74,7 +79,7 @@ impl FromStr for Address {
                 "a user and a password in it would not be sent; expected a host",
             );
         }
-        // A port that cannot be read must not become port 80.
+        // A port that cannot be read must not become the usual one.
         let port = &authority.as_str()[authority.host().len()..];
         if authority.host().is_empty() || (!port.is_empty() && port_of(port).is_none()) {
             return unexpected(Kind::Host, "there is no such host and port");
@@ -82,14 +87,16 @@ impl FromStr for Address {
         if text.contains('#') {
             return wrong(Kind::Path, "a fragment is not sent to a server");
         }
+        let usual = if is_https { 443 } else { 80 };
         let host = match port_of(port) {
-            Some(80) | None => authority.host(),
-            Some(_) => authority.as_str(),
+            Some(port) if port != usual => authority.as_str(),
+            Some(_) | None => authority.host(),
         };
         let Ok(host) = HeaderValue::from_str(host) else {
             return unexpected(Kind::Host, "no host");
         };
         Ok(Self {
+            is_https,
             socket: None,
             host,
             authority,
@@ -118,7 +125,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.socket {
             Some(socket) => write!(f, "unix:{}:", socket.display())?,
-            None => write!(f, "http://{}", self.authority)?,
+            None => write!(f, "{}://{}", self.scheme(), self.authority)?,
         }
         f.write_str(if self.path.is_empty() {
             "/"
@@ -174,6 +181,7 @@ impl Address {
             return wrong(Kind::Path, "a fragment is not sent to a server");
         }
         Ok(Self {
+            is_https: false,
             socket: Some(socket.into()),
             authority: Authority::from_static("localhost"),
             host: HeaderValue::from_static("localhost"),
@@ -187,6 +195,14 @@ impl Address {
             Kind::Scheme,
             "there are no Unix sockets here; expected http:",
         )
+    }
+
+    /// Returns the scheme of the requests.
+    pub(crate) fn scheme(&self) -> Scheme {
+        match self.is_https {
+            true => Scheme::HTTPS,
+            false => Scheme::HTTP,
+        }
     }
 
     /// Returns the value of `Host` for the upstream.
@@ -225,7 +241,7 @@ impl Address {
         };
         // It is made of parts, so that `//evil` stays a path.
         let mut parts = Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
+        parts.scheme = Some(self.scheme());
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path);
         Ok(Uri::from_parts(parts).expect("there is a scheme, an authority and a path"))
@@ -314,6 +330,11 @@ mod tests {
             ("http://example.org:8080", "example.org:8080"),
             ("http://[::1]:8080", "[::1]:8080"),
             (" http://h ", "h"),
+            #[cfg(feature = "tls")]
+            ("https://h:443", "h"),
+            #[cfg(feature = "tls")]
+            ("https://h:80", "h:80"),
+            ("http://h:443", "h:443"),
         ] {
             let found = address(to).map(|to| to.host);
             assert_eq!(found, Ok(HeaderValue::from_static(host)), "{to}");
@@ -326,7 +347,6 @@ mod tests {
             ("", Kind::Address, "it is not a URL; "),
             ("localhost:8080", Kind::Address, "it is not a whole URL; "),
             ("/path", Kind::Address, "it is not a whole URL; "),
-            ("https://h", Kind::Scheme, "there is no TLS to an upstream"),
             ("ftp://h", Kind::Scheme, "there is no such scheme here; "),
             (
                 "http://joe:hunter2@h",
@@ -367,12 +387,25 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn upstream_14_an_https_address_needs_the_feature() {
+        let error = address("https://h").unwrap_err();
+        assert_eq!(error.kind(), Kind::Scheme);
+        assert_eq!(
+            error.to_string(),
+            "`https:` needs the feature `tls` of tower-upstream"
+        );
+    }
+
     #[test]
     fn upstream_14_an_address_is_printed_as_it_is_read() {
         for (text, printed) in [
             ("http://h", "http://h/"),
             (" http://h:80/a/ ", "http://h:80/a/"),
             ("http://[::1]:81", "http://[::1]:81/"),
+            #[cfg(feature = "tls")]
+            ("HTTPS://h:443/a", "https://h:443/a"),
             ("unix:/run/x.sock", "unix:/run/x.sock:/"),
             ("unix:/run/x.sock:/a", "unix:/run/x.sock:/a"),
         ] {
