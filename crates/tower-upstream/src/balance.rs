@@ -7,11 +7,12 @@ use std::sync::{
 
 use tokio::time::Instant;
 
-use crate::{Address, member::Member};
+use crate::{Address, member::Member, transport::Transport};
 
 /// The upstreams, of which each request gets one.
 pub(crate) struct Balance {
     members: Vec<Arc<Member>>,
+    transport: Transport,
     /// The member with which the next search begins, so that equal ones take turns.
     next: AtomicUsize,
 }
@@ -19,7 +20,20 @@ pub(crate) struct Balance {
 impl Balance {
     pub(crate) fn new(first: Address) -> Self {
         Self {
-            members: vec![Member::new(first)],
+            members: vec![Member::new(first, &Transport::default())],
+            transport: Transport::default(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// Returns the same upstreams, spoken to in another way. They share no connections with these.
+    pub(crate) fn with_transport(&self, change: impl FnOnce(&mut Transport)) -> Self {
+        let mut transport = self.transport.clone();
+        change(&mut transport);
+        let members = self.addresses().cloned();
+        Self {
+            members: members.map(|address| Member::new(address, &transport)).collect(),
+            transport,
             next: AtomicUsize::new(0),
         }
     }
@@ -27,11 +41,17 @@ impl Balance {
     /// Returns the same upstreams and another one.
     pub(crate) fn and(&self, other: Address) -> Self {
         let mut members = self.members.clone();
-        members.push(Member::new(other));
+        members.push(Member::new(other, &self.transport));
         Self {
             members,
+            transport: self.transport.clone(),
             next: AtomicUsize::new(0),
         }
+    }
+
+    /// Returns whether a connection may speak HTTP/2.
+    pub(crate) fn may_be_http2(&self) -> bool {
+        self.members.iter().any(|member| member.may_be_http2())
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {

@@ -19,6 +19,7 @@ use crate::{
     alarm::Alarm,
     error::{BoxError, Chain},
     headers,
+    http2::h2_error,
     member::Lease,
     progress::Progress,
 };
@@ -149,8 +150,18 @@ impl Received {
             },
         };
         Poll::Ready(match found {
+            Some(Some(Err(error))) => Some(Err(Broken(error).into())),
+            // A stream that is reset without an error is not whole for that reason.
+            Some(None) if !inner.is_end_stream() && inner.size_hint().lower() > 0 => {
+                Some(Err(Short.into()))
+            }
             Some(frame) => frame.map(|frame| frame.map_err(Into::into)),
-            None => Some(Err(Idle(limits.frame).into())),
+            None => {
+                if let Some(lease) = lease {
+                    lease.retire();
+                }
+                Some(Err(Idle(limits.frame).into()))
+            }
         })
     }
 
@@ -208,6 +219,53 @@ impl Drop for Received {
         }
     }
 }
+
+/// The connection or the stream has ended before the response.
+///
+/// The code with which the upstream has reset its stream is that for the client, unless it means
+/// something else there: that all is well, or that the request was not processed.
+#[derive(Debug)]
+struct Broken(hyper::Error);
+
+impl Broken {
+    /// Returns whether the client may see the code.
+    fn is_shown(&self) -> bool {
+        const OTHERS: [h2::Reason; 3] = [
+            h2::Reason::NO_ERROR,
+            h2::Reason::CANCEL,
+            h2::Reason::REFUSED_STREAM,
+        ];
+        let code = h2_error(&self.0).and_then(h2::Error::reason);
+        code.is_some_and(|code| !OTHERS.contains(&code))
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_shown() {
+            true => self.0.fmt(f),
+            false => Chain(&self.0).fmt(f),
+        }
+    }
+}
+
+impl error::Error for Broken {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.is_shown().then_some(&self.0)
+    }
+}
+
+/// The response is shorter than it said.
+#[derive(Debug)]
+struct Short;
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the response is shorter than its length")
+    }
+}
+
+impl error::Error for Short {}
 
 /// The upstream has sent nothing for this time.
 #[derive(Debug)]

@@ -2,56 +2,102 @@
 
 use std::{error::Error, io, time::Duration};
 
-use http::{Uri, uri::Scheme};
+use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower_service::Service;
 
-use crate::{Address, UpstreamError, connection::Connection, error::{BoxError, Chain}, stream::Stream};
+#[cfg(feature = "tls")]
+use crate::tls::Fault;
+use crate::{
+    Address, UpstreamError,
+    connection::Connection,
+    error::{BoxError, Chain},
+    http2::Place,
+    member::Member,
+    protocol::Spoken,
+    stream::Stream,
+};
 
-/// Connects to the upstream within this time, which covers the lookup of the name and all its
-/// addresses. The name is looked up each time.
+/// A new connection.
+pub(crate) enum New {
+    Http1(Connection),
+    /// The first place on it.
+    Http2(Place),
+}
+
+/// Connects to the upstream within this time, which covers the lookup of the name, all its
+/// addresses and the handshake. The name is looked up each time. A connection that is shared is kept
+/// for `keep_time` while it is idle.
 ///
 /// # Errors
 ///
-/// Returns [`UpstreamError::Unreachable`] or [`UpstreamError::ConnectTimeout`].
+/// Returns [`UpstreamError::Unreachable`], [`UpstreamError::Untrusted`] or
+/// [`UpstreamError::ConnectTimeout`].
 pub(crate) async fn connect(
-    address: &Address,
+    member: &Member,
     limit: Duration,
-) -> Result<Connection, UpstreamError> {
-    let error = match tokio::time::timeout(limit, open(address)).await {
-        Ok(Ok(connection)) => return Ok(connection),
+    keep_time: Duration,
+) -> Result<New, UpstreamError> {
+    let error = match tokio::time::timeout(limit, new(member, keep_time)).await {
+        Ok(Ok(new)) => return Ok(new),
         Ok(Err(error)) => error,
         Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
     };
-    // The system's own timeout is an error of this kind, too.
-    let found = match is_timeout(&*error) {
-        true => UpstreamError::ConnectTimeout,
-        false => UpstreamError::Unreachable,
+    let found = match () {
+        // The system's own timeout is an error of this kind, too.
+        () if is_timeout(&*error) => UpstreamError::ConnectTimeout,
+        #[cfg(feature = "tls")]
+        () if error.downcast_ref::<Fault>().is_some_and(Fault::is_untrusted) => {
+            UpstreamError::Untrusted
+        }
+        () => UpstreamError::Unreachable,
     };
-    tracing::warn!(%address, error = %Chain(&*error), "{found}");
+    tracing::warn!(address = %member.address, error = %Chain(&*error), "{found}");
     Err(found)
 }
 
-async fn open(address: &Address) -> Result<Connection, BoxError> {
-    Ok(Connection::over(stream(address).await?).await?)
+async fn new(member: &Member, keep_time: Duration) -> Result<New, BoxError> {
+    let (stream, spoken) = stream(member).await?;
+    Ok(match spoken {
+        Spoken::Http1 => New::Http1(Connection::over(stream).await?),
+        Spoken::Http2 => New::Http2(member.shared().connect(stream, keep_time).await?),
+    })
 }
 
-async fn stream(address: &Address) -> Result<Stream, BoxError> {
+async fn stream(member: &Member) -> Result<(Stream, Spoken), BoxError> {
+    let address = &member.address;
+    // Without TLS, both sides have to know it.
+    let known = match member.may_be_http2() {
+        true => Spoken::Http2,
+        false => Spoken::Http1,
+    };
     #[cfg(unix)]
     if let Some(path) = &address.socket {
-        return Ok(Stream::Unix(tokio::net::UnixStream::connect(path).await?));
+        let stream = tokio::net::UnixStream::connect(path).await?;
+        return Ok((Stream::Unix(stream), known));
     }
+    let stream = tcp(address).await?;
+    #[cfg(feature = "tls")]
+    if let Some(handshakes) = &member.handshakes {
+        let (stream, spoken) = handshakes.connect(stream).await?;
+        return Ok((Stream::Tls(stream), spoken));
+    }
+    Ok((Stream::Tcp(stream), known))
+}
+
+async fn tcp(address: &Address) -> Result<tokio::net::TcpStream, BoxError> {
     // It tries the addresses of a name in turn, and both families side by side (RFC 8305).
     let mut connector = HttpConnector::new();
     // Otherwise small frames of a stream wait for one another.
     connector.set_nodelay(true);
+    // It knows the port of https.
+    connector.enforce_http(false);
     let uri = Uri::builder()
-        .scheme(Scheme::HTTP)
+        .scheme(address.scheme())
         .authority(address.authority().clone())
         .path_and_query("/")
         .build()?;
-    let stream = connector.call(uri).await?;
-    Ok(Stream::Tcp(stream.into_inner()))
+    Ok(connector.call(uri).await?.into_inner())
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {

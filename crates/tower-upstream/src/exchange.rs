@@ -4,8 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header::HOST,
-    uri::PathAndQuery,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::{CONNECTION, HOST, TRANSFER_ENCODING},
+    uri::{Authority, Parts, PathAndQuery},
 };
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -13,12 +14,13 @@ use tokio::time::Instant;
 use crate::{
     UpstreamError,
     body::{Limits, Received},
-    connect::connect,
     connection::Lost,
     error::Chain,
     headers,
+    http2::is_unprocessed,
     member::{Lease, Member},
     progress::{Progress, Upload},
+    protocol::Spoken,
     request_body::RequestBody,
     upstream::Options,
 };
@@ -28,7 +30,10 @@ use crate::{
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
+    /// As for HTTP/1.
     pub(crate) headers: HeaderMap,
+    /// Metadata of gRPC whose names are not plain. Only HTTP/2 passes it on.
+    pub(crate) metadata: HeaderMap,
     /// The client's host. `None` for that of the upstream's address.
     pub(crate) host: Option<HeaderValue>,
 }
@@ -47,16 +52,36 @@ impl Head {
         methods.contains(&self.method)
     }
 
-    /// Returns the request to this upstream.
-    fn request(self, member: &Member, body: RequestBody) -> Request<RequestBody> {
-        let host = self.host.unwrap_or_else(|| member.address.host().clone());
+    /// Returns the request to this upstream, in the protocol of a connection.
+    fn request(self, member: &Member, spoken: Spoken, body: RequestBody) -> Request<RequestBody> {
         // It has no extensions. One of them would tell the connection how to write headers.
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
-        *request.uri_mut() = Uri::from(self.target);
-        *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = self.headers;
-        request.headers_mut().insert(HOST, host);
+        let host = self.host.unwrap_or_else(|| member.address.host().clone());
+        let headers = request.headers_mut();
+        match spoken {
+            Spoken::Http1 => {
+                headers.insert(HOST, host);
+                *request.uri_mut() = Uri::from(self.target);
+                *request.version_mut() = Version::HTTP_11;
+            }
+            Spoken::Http2 => {
+                // RFC 9113, section 8.2.2.
+                headers.remove(CONNECTION);
+                headers.remove(TRANSFER_ENCODING);
+                headers.extend(self.metadata);
+                // It is made of parts, so that `//evil` stays a path.
+                let mut parts = Parts::default();
+                parts.scheme = Some(member.address.scheme());
+                let authority = Authority::try_from(host.as_bytes());
+                parts.authority = authority.ok().or_else(|| Some(member.address.authority().clone()));
+                parts.path_and_query = Some(self.target);
+                let uri = Uri::from_parts(parts);
+                *request.uri_mut() = uri.expect("there is a scheme, an authority and a path");
+                *request.version_mut() = Version::HTTP_2;
+            }
+        }
         request
     }
 }
@@ -64,10 +89,10 @@ impl Head {
 impl Options {
     /// Sends a request, once or twice, and returns the response.
     ///
-    /// It is sent a second time if nothing of it was sent. Otherwise only if a kept connection
-    /// turns out closed before any byte of a response, the method is idempotent, and the body can
-    /// be sent again. The second attempt has a new connection, which cannot be closed for that
-    /// reason.
+    /// It is sent a second time if nothing of it was sent, or if the upstream says over HTTP/2 that
+    /// it has not processed it, and if the body can be sent again. Otherwise only if a kept
+    /// connection turns out closed before any byte of a response, and the method is idempotent. The
+    /// second attempt has a new connection, which cannot be closed for that reason.
     pub(crate) async fn exchange(
         &self,
         mut head: Head,
@@ -80,9 +105,16 @@ impl Options {
         loop {
             // Where no second attempt follows, the system is asked about the connection.
             let mut lease = self.lease(is_second, !is_idempotent).await?;
-            let is_kept = lease.is_kept();
-            let spare = (is_kept && is_idempotent).then(|| head.clone());
-            let request = head.request(lease.member(), body);
+            let (is_kept, spoken) = (lease.is_kept(), lease.spoken());
+            if spoken == Spoken::Http1 {
+                self.log(head.metadata.keys());
+            }
+            let may_repeat = match spoken {
+                Spoken::Http1 => is_kept && is_idempotent,
+                Spoken::Http2 => !is_second,
+            };
+            let spare = may_repeat.then(|| head.clone());
+            let request = head.request(lease.member(), spoken, body);
             let unsent = match self.attempt(&mut lease, request, progress.as_deref()).await {
                 Ok(response) if spare.is_none() || !is_unasked(&response) => {
                     return self.received(response, lease, progress);
@@ -92,16 +124,25 @@ impl Options {
                     unsent: Some(request),
                     ..
                 }) if is_kept => Some(request),
-                Err(lost) => match spare.is_some() && is_closed(&lost, progress.as_deref()) {
-                    true => None,
-                    false => return Err(self.error_of(&lost, &lease, progress.as_deref())),
-                },
+                Err(lost) => {
+                    let progress = progress.as_deref();
+                    let is_safe = is_refused(&lost)
+                        || is_kept && is_idempotent && is_closed(&lost, progress);
+                    let may_repeat = spare.is_some() && is_safe;
+                    match may_repeat && (spoken == Spoken::Http1 || can_repeat(progress).await) {
+                        true => None,
+                        false => return Err(self.error_of(&lost, &lease, progress)),
+                    }
+                }
             };
             // This closes the connection, which hands the body back.
             drop(lease);
-            tracing::debug!("a kept connection was closed; the request goes to a new one");
+            tracing::debug!("the request was not processed, and goes to a new connection");
             (head, body) = match unsent {
-                Some(request) => apart(request, host.clone()),
+                Some(request) => match spare {
+                    Some(head) => (head, request.into_body()),
+                    None => apart(request, host.clone()),
+                },
                 None => spare
                     .zip(body_again(progress.as_ref()))
                     .ok_or(UpstreamError::NoResponse)?,
@@ -120,11 +161,9 @@ impl Options {
             if !only_new && lease.take_kept(probe) {
                 return Ok(lease);
             }
-            match connect(&member.address, self.connect_timeout).await {
-                Ok(connection) => {
-                    lease.set_new(connection);
-                    return Ok(lease);
-                }
+            let connected = lease.connect(only_new, self.connect_timeout, self.keep_time);
+            match connected.await {
+                Ok(()) => return Ok(lease),
                 Err(error) => {
                     member.health.fail(Instant::now());
                     last = error;
@@ -142,8 +181,13 @@ impl Options {
         progress: Option<&Progress>,
     ) -> Result<Response<Incoming>, Lost> {
         let limit = self.header_timeout;
-        let connection = lease.connection().expect("a lease has a connection");
-        let response = connection.send(request, progress, limit).await?;
+        let response = match lease.place() {
+            Some(place) => place.send(request, progress, limit).await?,
+            None => {
+                let connection = lease.connection().expect("a lease has a connection");
+                connection.send(request, progress, limit).await?
+            }
+        };
         lease.member().health.succeed();
         Ok(response)
     }
@@ -152,6 +196,9 @@ impl Options {
     fn error_of(&self, lost: &Lost, lease: &Lease, progress: Option<&Progress>) -> UpstreamError {
         match lost {
             Lost::Late(found) => {
+                if *found == UpstreamError::HeaderTimeout {
+                    lease.retire();
+                }
                 tracing::warn!(timeout = ?self.header_timeout, "{found}");
                 *found
             }
@@ -244,6 +291,22 @@ fn is_closed(lost: &Lost, progress: Option<&Progress>) -> bool {
     is_silent && !has_failed(progress)
 }
 
+/// Returns whether the upstream says that it has not processed the request.
+fn is_refused(lost: &Lost) -> bool {
+    matches!(lost, Lost::Broken { error, .. } if is_unprocessed(error))
+}
+
+/// Waits until the connection has handed back the client's body, and returns whether it can be sent
+/// again.
+async fn can_repeat(progress: Option<&Progress>) -> bool {
+    let Some(progress) = progress else {
+        return true;
+    };
+    // The connection drops it when it learns of the same end.
+    let ended = tokio::time::timeout(Duration::from_secs(1), progress.ended()).await;
+    ended.is_ok() && progress.can_repeat()
+}
+
 fn has_failed(progress: Option<&Progress>) -> bool {
     progress.is_some_and(|progress| progress.last().0 == Upload::Failed)
 }
@@ -256,6 +319,7 @@ fn apart(request: Request<RequestBody>, host: Option<HeaderValue>) -> (Head, Req
         method: parts.method,
         target: target.unwrap_or_else(|| PathAndQuery::from_static("/")),
         headers: parts.headers,
+        metadata: HeaderMap::new(),
         host,
     };
     (head, body)

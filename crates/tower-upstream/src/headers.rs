@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, COOKIE, TE, TRANSFER_ENCODING, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
 use tower_kit::{
     content::content_length,
+    grpc::{Flavor, Protocol},
     names::{is_plain, plain},
 };
 
@@ -75,6 +76,44 @@ pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -
         !is_plain(name.as_str()) && !passed.contains(name)
     })
 }
+
+/// Takes out the metadata of a request of gRPC whose names are not plain, except those `passed` by
+/// name. A server of gRPC takes none of them for another one.
+///
+/// Those stay that could be taken for a header of the proxy's own, in case that the service behind
+/// makes no difference. They are then removed.
+pub(crate) fn take_metadata(
+    headers: &mut HeaderMap,
+    passed: &[HeaderName],
+    suppressed: &[HeaderName],
+) -> HeaderMap {
+    let mut metadata = HeaderMap::new();
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let flavor = content_type.and_then(Flavor::of);
+    if !flavor.is_some_and(|flavor| flavor.protocol() == Protocol::Native) {
+        return metadata;
+    }
+    let is_metadata = |name: &HeaderName| {
+        let plain = plain(name.as_str());
+        !is_plain(name.as_str())
+            && !passed.contains(name)
+            && !is_ours(&plain)
+            && !MOUNTS.contains(&&*plain)
+            && !suppressed.iter().any(|suppressed| *suppressed == *plain)
+    };
+    for (name, value) in &*headers {
+        if is_metadata(name) {
+            metadata.append(name, value.clone());
+        }
+    }
+    for name in metadata.keys() {
+        headers.remove(name);
+    }
+    metadata
+}
+
+/// Variables that some servers take from headers of a proxy on the same machine.
+const MOUNTS: [&str; 2] = ["script-name", "path-info"];
 
 /// Changes a response's headers into those for the client.
 pub(crate) fn to_client<B: Body>(

@@ -2,28 +2,33 @@
 
 use std::{
     error::Error,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::{
-        TrySendError,
-        http2::{self, SendRequest},
-    },
+    client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::Instant,
+    time::{Instant, Sleep, sleep_until},
 };
 
-use crate::body::RequestBody;
+use crate::{
+    UpstreamError,
+    connection::Lost,
+    progress::{Progress, Upload},
+    request_body::RequestBody,
+};
 
 /// The bytes of one response that the upstream may send before the client reads them.
 const STREAM_WINDOW: u32 = 512 * 1024;
@@ -109,22 +114,24 @@ async fn close_when_idle(
     shared: Weak<Shared>,
     connection: Weak<Connection>,
     idle_time: Duration,
-) -> () {
+) {
     let mut wait = idle_time;
     loop {
         tokio::time::sleep(wait).await;
         let (Some(shared), Some(connection)) = (shared.upgrade(), connection.upgrade()) else {
-            // Nothing sends on it any more, so it ends by itself.
-            return std::future::pending().await;
+            break;
         };
         // A place is taken only while this is locked.
         let mut connections = shared.lock();
         let idle = connection.idle_time();
         if idle >= idle_time {
             connections.retain(|other| !Arc::ptr_eq(other, &connection));
+            break;
         }
         wait = idle_time.saturating_sub(idle).max(Duration::from_millis(1));
     }
+    // Nothing sends on it any more, so it ends by itself.
+    std::future::pending().await
 }
 
 impl Connection {
@@ -160,12 +167,39 @@ impl Connection {
 pub(crate) struct Place(Arc<Connection>);
 
 impl Place {
-    /// Sends a request. If the future or the response's body is dropped, the stream is reset.
+    /// Sends a request, and returns the head of its response. If the future or the response's body
+    /// is dropped, the stream is reset.
+    ///
+    /// The time limit counts from the last bytes of the body that the upstream has taken.
     pub(crate) async fn send(
         &self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
-        self.0.sender.clone().try_send_request(request).await
+        progress: Option<&Progress>,
+        limit: Duration,
+    ) -> Result<Response<Incoming>, Lost> {
+        let began = Instant::now();
+        let mut response = pin!(self.0.sender.clone().try_send_request(request));
+        let mut timer = pin!(sleep_until(began + limit));
+        loop {
+            let found = select(response.as_mut(), timer.as_mut()).await;
+            if let Some(found) = found {
+                return found.map_err(|mut error| Lost::Broken {
+                    unsent: error.take_message(),
+                    received: false,
+                    error: error.into_error(),
+                });
+            }
+            // A moving upload has no limit.
+            let (upload, since) = progress.map_or((Upload::Passed, began), Progress::last);
+            let deadline = since.max(began) + limit;
+            if deadline <= Instant::now() {
+                return Err(Lost::Late(match upload {
+                    Upload::Awaited => UpstreamError::StalledRequest,
+                    Upload::Passed | Upload::Failed => UpstreamError::HeaderTimeout,
+                }));
+            }
+            timer.as_mut().reset(deadline);
+        }
     }
 
     /// Ends the use of the connection for further requests, when the upstream seems to be gone.
@@ -173,6 +207,15 @@ impl Place {
     pub(crate) fn retire(&self) {
         self.0.is_retired.store(true, Ordering::Relaxed);
     }
+}
+
+/// Waits for a response, or until the timer ends, which is `None`.
+async fn select<F: Future>(mut response: Pin<&mut F>, mut timer: Pin<&mut Sleep>) -> Option<F::Output> {
+    poll_fn(|cx| match response.as_mut().poll(cx) {
+        Poll::Ready(found) => Poll::Ready(Some(found)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 impl Drop for Place {

@@ -15,15 +15,21 @@ mod future;
 mod headers;
 mod health;
 mod host;
+mod http2;
 mod length;
 mod link;
 mod member;
 mod network;
 mod one_hop;
 mod progress;
+mod protocol;
 mod request_body;
 mod service;
 mod stream;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+mod tls;
+mod transport;
 mod upstream;
 
 pub use address::Address;
@@ -33,6 +39,10 @@ pub use error::UpstreamError;
 pub use future::ResponseFuture;
 pub use network::Network;
 pub use one_hop::PassedHeader;
+pub use protocol::Protocol;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use tls::Tls;
 pub use upstream::{HostPolicy, Upstream};
 
 #[doc = include_str!("../RULES.md")]

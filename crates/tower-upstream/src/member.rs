@@ -3,14 +3,24 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::{Address, connection::Connection, health::Health};
+#[cfg(feature = "tls")]
+use crate::tls::Handshakes;
+use crate::{
+    Address, UpstreamError,
+    connect::{New, connect},
+    connection::Connection,
+    health::Health,
+    http2::{Place, Shared},
+    protocol::Spoken,
+    transport::Transport,
+};
 
 /// The largest number of idle connections. An older one is closed for a newer one.
 const MAX_IDLE: usize = 256;
@@ -24,6 +34,15 @@ pub(crate) struct Member {
     /// The number of requests that are under way.
     active: AtomicUsize,
     idle: Mutex<Idle>,
+    shared: Arc<Shared>,
+    /// Whether a connection may speak HTTP/2. Over TLS, the upstream has the choice.
+    may_be_http2: bool,
+    /// Whether the last connection of an upstream with that choice speaks HTTP/1.
+    chose_http1: AtomicBool,
+    /// Held while a connection is made that many requests may share.
+    connecting: tokio::sync::Mutex<()>,
+    #[cfg(feature = "tls")]
+    pub(crate) handshakes: Option<Handshakes>,
 }
 
 #[derive(Default)]
@@ -40,13 +59,27 @@ struct Kept {
 }
 
 impl Member {
-    pub(crate) fn new(address: Address) -> Arc<Self> {
+    pub(crate) fn new(address: Address, transport: &Transport) -> Arc<Self> {
         Arc::new(Self {
+            may_be_http2: transport.may_be_http2(&address),
+            #[cfg(feature = "tls")]
+            handshakes: transport.handshakes(&address),
             address,
             health: Health::default(),
             active: AtomicUsize::new(0),
             idle: Mutex::default(),
+            shared: Arc::default(),
+            chose_http1: AtomicBool::new(false),
+            connecting: tokio::sync::Mutex::default(),
         })
+    }
+
+    pub(crate) fn may_be_http2(&self) -> bool {
+        self.may_be_http2
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Returns the number of requests that are under way.
@@ -134,6 +167,8 @@ impl Drop for Watch {
 pub(crate) struct Lease {
     member: Arc<Member>,
     connection: Option<Box<Connection>>,
+    /// The place on a connection that others use as well, instead of a connection.
+    place: Option<Place>,
     /// Whether the connection has had a request before.
     is_kept: bool,
 }
@@ -144,6 +179,7 @@ impl Lease {
         Self {
             member,
             connection: None,
+            place: None,
             is_kept: false,
         }
     }
@@ -157,16 +193,76 @@ impl Lease {
         self.is_kept
     }
 
-    /// Takes an idle connection, and returns whether there is one.
+    /// Takes a place on a connection, or an idle connection, and returns whether there is one.
     pub(crate) fn take_kept(&mut self, probe: bool) -> bool {
-        self.connection = self.member.take(probe);
-        self.is_kept = self.connection.is_some();
+        if self.member.may_be_http2 {
+            self.place = self.member.shared.place();
+        }
+        if self.place.is_none() {
+            self.connection = self.member.take(probe);
+        }
+        self.is_kept = self.place.is_some() || self.connection.is_some();
         self.is_kept
     }
 
-    /// Takes a new connection.
-    pub(crate) fn set_new(&mut self, connection: Connection) {
-        self.connection = Some(Box::new(connection));
+    /// Makes a connection, or waits for one that another request makes, if it can share that.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no connection can be made within this time.
+    pub(crate) async fn connect(
+        &mut self,
+        only_new: bool,
+        limit: Duration,
+        keep_time: Duration,
+    ) -> Result<(), UpstreamError> {
+        let start = Instant::now();
+        let member = self.member.clone();
+        let waits = !only_new && member.may_be_http2 && !member.chose_http1.load(Ordering::Relaxed);
+        let turn = match waits {
+            true => match tokio::time::timeout(limit, member.connecting.lock()).await {
+                Ok(turn) => Some(turn),
+                Err(_) => return Err(UpstreamError::ConnectTimeout),
+            },
+            false => None,
+        };
+        if turn.is_some() && self.take_shared() {
+            return Ok(());
+        }
+        let left = limit.saturating_sub(start.elapsed());
+        let new = connect(&member, left, keep_time).await?;
+        let is_http1 = matches!(new, New::Http1(_));
+        member.chose_http1.store(is_http1, Ordering::Relaxed);
+        match new {
+            New::Http1(connection) => self.connection = Some(Box::new(connection)),
+            New::Http2(place) => self.place = Some(place),
+        }
+        Ok(())
+    }
+
+    fn take_shared(&mut self) -> bool {
+        self.place = self.member.shared.place();
+        self.is_kept = self.place.is_some();
+        self.is_kept
+    }
+
+    /// Returns the protocol of the connection.
+    pub(crate) fn spoken(&self) -> Spoken {
+        match &self.place {
+            Some(_) => Spoken::Http2,
+            None => Spoken::Http1,
+        }
+    }
+
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// Takes no more requests to a connection that others share, since nothing comes from it.
+    pub(crate) fn retire(&self) {
+        if let Some(place) = &self.place {
+            place.retire();
+        }
     }
 
     pub(crate) fn connection(&mut self) -> Option<&mut Connection> {

@@ -1,8 +1,9 @@
 //! The state that the two bodies of an exchange share.
 
 use std::{
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    task::{Poll, Waker},
 };
 
 use tokio::time::Instant;
@@ -38,6 +39,8 @@ struct State {
     wanted: Wanted,
     /// The task of the connection, which waits for the client's body.
     waker: Option<Waker>,
+    /// The task that waits until the connection has dropped the client's body.
+    end_waker: Option<Waker>,
     /// Whether the connection has dropped the client's body.
     has_ended: bool,
     /// Whether there is a response, so that the body is not sent again.
@@ -53,6 +56,7 @@ impl Progress {
             since: Instant::now(),
             wanted: Wanted::Yes,
             waker: None,
+            end_waker: None,
             has_ended: false,
             has_response: false,
             returned: None,
@@ -111,13 +115,30 @@ impl Progress {
             true => source,
             false => std::mem::replace(&mut state.returned, source),
         };
+        let waker = state.end_waker.take();
         drop(state);
         drop(unwanted);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Returns whether the connection has taken all of the client's body that it will take.
     pub(crate) fn has_ended(&self) -> bool {
         self.state().has_ended
+    }
+
+    /// Waits until the connection has dropped the client's body.
+    pub(crate) async fn ended(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state();
+            if state.has_ended {
+                return Poll::Ready(());
+            }
+            state.end_waker = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Notes that there is a response, so that nothing is sent again.
@@ -131,6 +152,11 @@ impl Progress {
 
     pub(crate) fn has_response(&self) -> bool {
         self.state().has_response
+    }
+
+    /// Returns whether the client's body can be sent again.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.state().returned.is_some()
     }
 
     /// Returns the client's body for another attempt, if it can be sent again.

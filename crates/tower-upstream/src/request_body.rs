@@ -126,7 +126,7 @@ impl Body for RequestBody {
             Wanted::Yes => {}
             Wanted::NotNow => return Poll::Pending,
             // It is an error, because the connection is of no more use.
-            Wanted::No => return Poll::Ready(Some(Err(Unwanted.into()))),
+            Wanted::No => return Poll::Ready(Some(Err(Unwanted::new().into()))),
         }
         if source.is_recorded && progress.has_response() {
             source.forget();
@@ -212,7 +212,17 @@ fn without_our_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
 
 /// The upstream does not take the rest of the client's body.
 #[derive(Debug)]
-struct Unwanted;
+struct Unwanted {
+    /// The code with which the stream is reset, if it is one of HTTP/2.
+    reset: h2::Error,
+}
+
+impl Unwanted {
+    fn new() -> Self {
+        let reset = h2::Reason::CANCEL.into();
+        Self { reset }
+    }
+}
 
 impl fmt::Display for Unwanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -220,4 +230,8 @@ impl fmt::Display for Unwanted {
     }
 }
 
-impl error::Error for Unwanted {}
+impl error::Error for Unwanted {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&self.reset)
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{HeaderName, Method, Request, Response, Version, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Request, Response, Version, request::Parts};
 use http_body::Body;
 use tower_environ::MountExt;
 use tower_service::Service;
@@ -55,7 +55,9 @@ impl Options {
         let client = Client::of(&parts);
         let response = match self.to_upstream(parts, &body) {
             Ok(head) => {
-                let (body, progress) = RequestBody::new(body, head.is_idempotent());
+                // Over HTTP/2, any request may turn out not to have been processed.
+                let is_recorded = head.is_idempotent() || self.balance.may_be_http2();
+                let (body, progress) = RequestBody::new(body, is_recorded);
                 let response = self.exchange(head, body, progress).await;
                 response.map(|response| self.to_client(&client.method, response))
             }
@@ -88,7 +90,11 @@ impl Options {
         let forwarding = forwarded::headers(&parts, named.as_ref(), &self.trusted);
         let length = Length::of(&parts.method, &parts.headers, body);
         let mut headers = parts.headers;
-        self.log(headers::remove_ambiguous(&mut headers, &self.passed));
+        let metadata = match self.balance.may_be_http2() {
+            true => headers::take_metadata(&mut headers, &self.passed, &self.suppressed),
+            false => HeaderMap::new(),
+        };
+        self.log(headers::remove_ambiguous(&mut headers, &self.passed).iter());
         headers::to_upstream(
             &mut headers,
             parts.version,
@@ -101,6 +107,7 @@ impl Options {
             method: parts.method,
             target,
             headers,
+            metadata,
             host: match self.host {
                 HostPolicy::Client => named,
                 HostPolicy::Upstream => None,
@@ -110,19 +117,19 @@ impl Options {
 
     /// Logs names of headers that are not passed on, each once. Clients choose the names, so there
     /// is a limit.
-    fn log(&self, dropped: Vec<HeaderName>) {
-        if dropped.is_empty() {
+    pub(crate) fn log<'a>(&self, dropped: impl ExactSizeIterator<Item = &'a HeaderName>) {
+        if dropped.len() == 0 {
             return;
         }
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         for name in dropped {
-            if logged.len() < MAX_LOGGED && !logged.contains(&name) {
+            if logged.len() < MAX_LOGGED && !logged.contains(name) {
                 tracing::warn!(
                     %name,
                     "the header is not passed on, since servers may take its name for another's; \
                      pass_headers can name it"
                 );
-                logged.push(name);
+                logged.push(name.clone());
             }
         }
     }

@@ -22,8 +22,8 @@ use tokio_rustls::{
     },
 };
 
-use self::fault::Fault;
-use crate::{BuildError, BuildErrorKind, Protocol, error::BoxError};
+pub(crate) use self::fault::Fault;
+use crate::{BuildError, BuildErrorKind, Protocol, error::BoxError, protocol::Spoken};
 
 /// What an [`Upstream`](crate::Upstream) with an `https` address needs besides the address: whom it
 /// trusts, which name it expects, and who it is itself.
@@ -174,16 +174,8 @@ pub(crate) struct Handshakes {
     tls: Tls,
     name: Result<ServerName<'static>, String>,
     protocol: Protocol,
-    /// Made with the first connection, since the system's certificates are read for it. The two
-    /// share their sessions.
-    made: OnceCell<[TlsConnector; 2]>,
-}
-
-/// The protocol of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spoken {
-    Http1,
-    Http2,
+    /// Made with the first connection, since the system's certificates are read for it.
+    made: OnceCell<TlsConnector>,
 }
 
 impl Handshakes {
@@ -203,11 +195,9 @@ impl Handshakes {
     }
 
     /// Does the handshake on a stream, and returns the protocol that the upstream has chosen.
-    /// `only_http1` leaves it no choice.
     pub(crate) async fn connect<S>(
         &self,
         stream: S,
-        only_http1: bool,
     ) -> Result<(Box<TlsStream<S>>, Spoken), BoxError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -216,21 +206,20 @@ impl Handshakes {
             let no_name = "is neither a DNS name nor an address, so a certificate cannot have it";
             format!("the address's host `{host}` {no_name}; a server name has to be set")
         })?;
-        let [by_protocol, http1] = self.made.get_or_try_init(|| self.make()).await?;
-        let connector = if only_http1 { http1 } else { by_protocol };
+        let connector = self.made.get_or_try_init(|| self.make()).await?;
         let connected = connector.connect(name, stream).await;
         // In a box, since it has a kilobyte and moves.
         let stream = Box::new(connected.map_err(Fault::of)?);
         let spoken = match (stream.get_ref().1.alpn_protocol(), self.protocol) {
             (Some(H2), _) => Spoken::Http2,
             // Without ALPN, a server that is known to speak it does so.
-            (None, Protocol::Http2) if !only_http1 => Spoken::Http2,
+            (None, Protocol::Http2) => Spoken::Http2,
             (_, _) => Spoken::Http1,
         };
         Ok((stream, spoken))
     }
 
-    async fn make(&self) -> Result<[TlsConnector; 2], BoxError> {
+    async fn make(&self) -> Result<TlsConnector, BoxError> {
         let roots = match &self.tls.roots {
             Some(roots) => Arc::clone(roots),
             None => roots::of_system().await?,
@@ -238,8 +227,6 @@ impl Handshakes {
         // The provider is named here, because a process may have several and no default.
         let provider = Arc::new(ring::default_provider());
         let config = self.tls.config(provider, roots, self.protocol)?;
-        let mut http1 = config.clone();
-        http1.alpn_protocols = alpn(Protocol::Http1);
-        Ok([config, http1].map(|config| TlsConnector::from(Arc::new(config))))
+        Ok(TlsConnector::from(Arc::new(config)))
     }
 }

@@ -7,8 +7,11 @@ use std::{
 use http::{HeaderName, HeaderValue, Method};
 use tower_kit::names::plain;
 
+#[cfg(feature = "tls")]
+use crate::Tls;
 use crate::{
-    Address, BuildError, BuildErrorKind, Network, PassedHeader, balance::Balance,
+    Address, BuildError, BuildErrorKind, Network, PassedHeader, Protocol, balance::Balance,
+    transport::Transport,
 };
 
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
@@ -80,8 +83,8 @@ pub enum HostPolicy {
 }
 
 impl Upstream {
-    /// Returns a service for the upstream at this address: `http://HOST[:PORT][/PATH]` or
-    /// `unix:/path/to.sock[:/PATH]`.
+    /// Returns a service for the upstream at this address: `http://HOST[:PORT][/PATH]`,
+    /// `https://HOST[:PORT][/PATH]` or `unix:/path/to.sock[:/PATH]`.
     ///
     /// No connection is made before the first request. Names are looked up for each connection.
     ///
@@ -109,6 +112,30 @@ impl Upstream {
         };
         let options = Arc::new(options);
         Ok(Self { options })
+    }
+
+    /// Sets the version of HTTP that is spoken to the upstream. Default: over TLS, HTTP/2 or
+    /// HTTP/1.1 as the upstream chooses, and otherwise HTTP/1.1.
+    ///
+    /// It begins with new connections, so earlier ones are not used again.
+    #[must_use]
+    pub fn protocol(self, protocol: Protocol) -> Self {
+        self.with_transport(|transport| transport.protocol = protocol)
+    }
+
+    /// Sets whom the proxy trusts over TLS, and who it is itself. Default: [`Tls::new`].
+    ///
+    /// It counts for `https` addresses. It begins with new connections, so earlier ones are not
+    /// used again.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[must_use]
+    pub fn tls(self, tls: Tls) -> Self {
+        self.with_transport(|transport| transport.tls = tls)
+    }
+
+    fn with_transport(self, change: impl FnOnce(&mut Transport)) -> Self {
+        self.with(|options| options.balance = Arc::new(options.balance.with_transport(change)))
     }
 
     /// Adds an upstream that serves the same. Default: one upstream.

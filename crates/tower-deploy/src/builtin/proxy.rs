@@ -7,11 +7,13 @@ use std::{fmt::Display, str::FromStr, time::Duration};
 
 use http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, Serialize, de};
+#[cfg(feature = "tls")]
+use tower_upstream::Tls;
 use tower_upstream::{
-    Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, Upstream,
+    Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, Protocol, Upstream,
 };
 
-use crate::{App, Settings, de::some_time};
+use crate::{App, BoxError, Settings, de::some_time};
 
 #[derive(Deserialize, Serialize)]
 pub(super) struct Proxy {
@@ -26,6 +28,20 @@ pub(super) struct Proxy {
     pass_headers: Vec<Parsed<PassedHeader>>,
     #[serde(default)]
     host: Host,
+    #[serde(default)]
+    protocol: Version,
+    #[cfg(feature = "tls")]
+    #[serde(default, skip_serializing)]
+    ca: Vec<Parsed<CaFile>>,
+    #[cfg(feature = "tls")]
+    #[serde(skip_serializing)]
+    server_name: Option<Parsed<ServerName>>,
+    #[cfg(feature = "tls")]
+    #[serde(skip_serializing)]
+    client_certificate: Option<String>,
+    #[cfg(feature = "tls")]
+    #[serde(skip_serializing)]
+    client_key: Option<String>,
     #[serde(default = "five_seconds", deserialize_with = "some_time")]
     connect_timeout: Duration,
     #[serde(default = "a_minute", deserialize_with = "some_time")]
@@ -52,8 +68,22 @@ enum Host {
     Client,
 }
 
-pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BuildError> {
+#[derive(Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Version {
+    #[default]
+    Negotiated,
+    Http1,
+    Http2,
+}
+
+pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BoxError> {
     let mut upstream = Upstream::new(settings.address.0.0)?
+        .protocol(match settings.protocol {
+            Version::Negotiated => Protocol::Negotiated,
+            Version::Http1 => Protocol::Http1,
+            Version::Http2 => Protocol::Http2,
+        })
         .suppressed_headers(settings.suppress_http_headers.into_iter().map(|it| it.0.0))
         .passed_headers(settings.pass_headers.into_iter().map(|it| it.0))?
         .host(match settings.host {
@@ -65,6 +95,23 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BuildError> {
         .header_timeout(settings.header_timeout)
         .idle_timeout(settings.idle_timeout)
         .trusted(settings.trusted.into_iter().map(|it| it.0))?;
+    #[cfg(feature = "tls")]
+    {
+        let mut tls = Tls::new();
+        for file in settings.ca {
+            tls = tls.ca(file.0.0)?;
+        }
+        if let Some(name) = settings.server_name {
+            tls = tls.server_name(&name.0.0)?;
+        }
+        tls = match (settings.client_certificate, settings.client_key) {
+            (Some(chain), Some(key)) => tls.client_certificate(chain, key)?,
+            (None, None) => tls,
+            (Some(_), None) => return Err("`client_certificate` needs `client_key`".into()),
+            (None, Some(_)) => return Err("`client_key` needs `client_certificate`".into()),
+        };
+        upstream = upstream.tls(tls);
+    }
     let methods = settings.allowed_request_methods;
     if !methods.is_empty() {
         upstream = upstream.allowed_methods(methods.into_iter().map(|it| it.0.0));
@@ -94,6 +141,31 @@ impl FromStr for ProxyAddress {
                 BuildErrorKind::Socket => format!("{error}, or with %(here)s"),
                 _ => error.to_string(),
             })
+    }
+}
+
+/// The file of a CA, which has been read once.
+#[cfg(feature = "tls")]
+struct CaFile(String);
+
+#[cfg(feature = "tls")]
+impl FromStr for CaFile {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        Tls::new().ca(text).map(|_| Self(text.to_owned()))
+    }
+}
+
+#[cfg(feature = "tls")]
+struct ServerName(String);
+
+#[cfg(feature = "tls")]
+impl FromStr for ServerName {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        Tls::new().server_name(text).map(|_| Self(text.to_owned()))
     }
 }
 

@@ -12,15 +12,22 @@ mod defaults;
 mod early;
 mod failures;
 mod forwarding;
+mod frames;
 mod heads;
 mod hosts;
+mod http2;
+mod http2_server;
 mod lengths;
 mod lenient;
 mod log;
 mod names;
 mod options;
 mod pool;
+#[cfg(feature = "tls")]
+mod secure;
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{convert::Infallible, error::Error, fmt::Display, time::Duration};
 

@@ -3,6 +3,8 @@
 
 mod settings;
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::time::Duration;
 

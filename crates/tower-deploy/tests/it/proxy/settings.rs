@@ -26,9 +26,29 @@ fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
             "adress = http://h\n",
             "3:1: [app:main] adress: the key is not known (did you mean `address`?)",
         ),
+        #[cfg(not(feature = "tls"))]
         (
             "address = https://h\n",
-            "3:11: [app:main] address: there is no TLS to an upstream; expected http: or unix:",
+            "3:11: [app:main] address: `https:` needs the feature `tls` of tower-upstream",
+        ),
+        #[cfg(feature = "tls")]
+        (
+            "ca = /gone/ca.pem\naddress = https://h\n",
+            "3:6: [app:main] ca: cannot read `/gone/ca.pem`",
+        ),
+        #[cfg(feature = "tls")]
+        (
+            "server_name = a..b\naddress = https://h\n",
+            "3:15: [app:main] server_name: `a..b` is neither a DNS name nor an IP address",
+        ),
+        #[cfg(feature = "tls")]
+        (
+            "client_key = /x.key\naddress = https://h\n",
+            "/srv/site.ini:1:2: [app:main] `client_key` needs `client_certificate`",
+        ),
+        (
+            "protocol = h2c\naddress = http://h\n",
+            "3:12: [app:main] protocol: `h2c` is not one of negotiated, http1, http2",
         ),
         (
             "trusted = 10.0.0.0/33\naddress = http://h\n",
@@ -103,6 +123,10 @@ async fn deploy_21_the_defaults_of_a_proxy_are_documented() {
             ("suppress_http_headers", "none"),
             ("pass_headers", "none"),
             ("host", "upstream"),
+            ("protocol", "negotiated"),
+            ("ca", "the system's"),
+            ("server_name", "the host of `address`"),
+            ("client_certificate`, `client_key", "none"),
             ("connect_timeout", "5s"),
             ("header_timeout", "60s"),
             ("idle_timeout", "60s"),
@@ -155,6 +179,8 @@ async fn deploy_23_each_setting_of_a_proxy_is_passed_on() {
             "user-agent",
         ),
         ("host = client\n", "host: client.example\r\n", "host: 127"),
+        ("protocol = http1\n", "GET / HTTP/1.1\r\n", "x_a"),
+        ("protocol = http2\n", "PRI * HTTP/2.0\r\n", "HTTP/1.1"),
         ("host = upstream\n", "host: 127.0.0.1:", "\r\nhost: client"),
         (
             "trusted = 127.0.0.0/8\n",
