@@ -23,6 +23,9 @@ pub mod fall_back {}
 #[doc = include_str!("../docs/guides/files.md")]
 pub mod files {}
 
+#[doc = include_str!("../docs/guides/gateway.md")]
+pub mod gateway {}
+
 #[doc = include_str!("../docs/guides/mount.md")]
 pub mod mount {}
 

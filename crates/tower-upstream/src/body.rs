@@ -146,7 +146,7 @@ impl Received {
             Some(connection) => ready!(connection.poll_with(cx, frame_of, deadline)),
             None => match { frame_of }(cx) {
                 Poll::Ready(frame) => Some(frame),
-                Poll::Pending => ready!(alarm.poll({ deadline }(), cx).map(|()| None)),
+                Poll::Pending => ready!(alarm.poll_anywhere({ deadline }(), cx).map(|()| None)),
             },
         };
         Poll::Ready(match found {

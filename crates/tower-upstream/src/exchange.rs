@@ -17,7 +17,7 @@ use crate::{
     connection::Lost,
     error::Chain,
     headers,
-    http2::is_unprocessed,
+    http2::{is_reset, is_unprocessed},
     member::{Lease, Member},
     progress::{Progress, Upload},
     protocol::Spoken,
@@ -210,7 +210,7 @@ impl Options {
             Lost::Broken {
                 error, received, ..
             } => {
-                if !received && !lease.is_kept() {
+                if !received && !lease.is_kept() && !is_reset(error) {
                     lease.member().health.fail(Instant::now());
                 }
                 let found = UpstreamError::NoResponse;
@@ -285,8 +285,9 @@ fn is_closed(lost: &Lost, progress: Option<&Progress>) -> bool {
         lost,
         Lost::Broken {
             received: false,
+            error,
             ..
-        }
+        } if !is_reset(error)
     );
     is_silent && !has_failed(progress)
 }

@@ -47,6 +47,9 @@ pub(crate) struct Shared {
 struct Connection {
     sender: SendRequest<RequestBody>,
     streams: AtomicUsize,
+    /// The number of streams that the upstream allows (RFC 9113, section 5.1.2), as it was known
+    /// when the last request began.
+    limit: AtomicUsize,
     /// It takes no more requests.
     is_retired: AtomicBool,
     /// The time at which the last stream has ended.
@@ -86,6 +89,7 @@ impl Shared {
         let connection = Arc::new(Connection {
             sender,
             streams: AtomicUsize::new(1),
+            limit: AtomicUsize::new(driver.current_max_send_streams()),
             is_retired: AtomicBool::new(false),
             idle_since: Mutex::new(Instant::now()),
         });
@@ -93,8 +97,7 @@ impl Shared {
         let (shared, watched) = (Arc::downgrade(self), Arc::downgrade(&connection));
         tokio::spawn(async move {
             tokio::select! {
-                // Its requests have their own errors.
-                _ = driver => {}
+                () = drive(driver, watched.clone()) => {}
                 () = close_when_idle(shared, watched, idle_time) => {}
             }
         });
@@ -107,6 +110,26 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Drives a connection until it ends, and notes how many streams it may have.
+async fn drive<S>(
+    driver: http2::Connection<TokioIo<S>, RequestBody, TokioExecutor>,
+    connection: Weak<Connection>,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut driver = pin!(driver);
+    poll_fn(|cx| {
+        // Its requests have their own errors.
+        let ended = driver.as_mut().poll(cx).map(|_| ());
+        if let Some(connection) = connection.upgrade() {
+            let limit = driver.current_max_send_streams();
+            connection.limit.store(limit, Ordering::Relaxed);
+        }
+        ended
+    })
+    .await;
 }
 
 /// Removes a connection that has been idle for this time, and then waits for its end.
@@ -140,9 +163,9 @@ impl Connection {
         !self.is_retired.load(Ordering::Relaxed) && !self.sender.is_closed()
     }
 
-    /// Takes a place if the upstream allows one more stream (RFC 9113, section 5.1.2).
+    /// Takes a place if the upstream allows one more stream.
     fn place(self: &Arc<Self>) -> Option<Place> {
-        let limit = self.sender.current_max_send_streams().max(1);
+        let limit = self.limit.load(Ordering::Relaxed).max(1);
         if self.streams.load(Ordering::Relaxed) >= limit {
             return None;
         }
@@ -237,6 +260,11 @@ pub(crate) fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
         error.is_remote() && (refused || error.is_go_away())
     })
+}
+
+/// Returns whether the upstream has ended the stream alone, and not the connection.
+pub(crate) fn is_reset(error: &(dyn Error + 'static)) -> bool {
+    h2_error(error).is_some_and(h2::Error::is_reset)
 }
 
 /// Returns the error of HTTP/2 among the causes of an error.

@@ -10,14 +10,12 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-#[cfg(feature = "tls")]
-use crate::tls::Handshakes;
 use crate::{
     Address, UpstreamError,
-    connect::{New, connect},
+    connect::{Connector, New},
     connection::Connection,
     health::Health,
-    http2::{Place, Shared},
+    http2::Place,
     protocol::Spoken,
     transport::Transport,
 };
@@ -34,15 +32,11 @@ pub(crate) struct Member {
     /// The number of requests that are under way.
     active: AtomicUsize,
     idle: Mutex<Idle>,
-    shared: Arc<Shared>,
-    /// Whether a connection may speak HTTP/2. Over TLS, the upstream has the choice.
-    may_be_http2: bool,
+    connector: Connector,
     /// Whether the last connection of an upstream with that choice speaks HTTP/1.
     chose_http1: AtomicBool,
     /// Held while a connection is made that many requests may share.
     connecting: tokio::sync::Mutex<()>,
-    #[cfg(feature = "tls")]
-    pub(crate) handshakes: Option<Handshakes>,
 }
 
 #[derive(Default)]
@@ -61,25 +55,19 @@ struct Kept {
 impl Member {
     pub(crate) fn new(address: Address, transport: &Transport) -> Arc<Self> {
         Arc::new(Self {
-            may_be_http2: transport.may_be_http2(&address),
-            #[cfg(feature = "tls")]
-            handshakes: transport.handshakes(&address),
+            connector: Connector::new(address.clone(), transport),
             address,
             health: Health::default(),
             active: AtomicUsize::new(0),
             idle: Mutex::default(),
-            shared: Arc::default(),
             chose_http1: AtomicBool::new(false),
             connecting: tokio::sync::Mutex::default(),
         })
     }
 
+    /// Returns whether a connection may speak HTTP/2.
     pub(crate) fn may_be_http2(&self) -> bool {
-        self.may_be_http2
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+        self.connector.may_be_http2()
     }
 
     /// Returns the number of requests that are under way.
@@ -195,8 +183,8 @@ impl Lease {
 
     /// Takes a place on a connection, or an idle connection, and returns whether there is one.
     pub(crate) fn take_kept(&mut self, probe: bool) -> bool {
-        if self.member.may_be_http2 {
-            self.place = self.member.shared.place();
+        if self.member.may_be_http2() {
+            self.place = self.member.connector.shared().place();
         }
         if self.place.is_none() {
             self.connection = self.member.take(probe);
@@ -218,7 +206,7 @@ impl Lease {
     ) -> Result<(), UpstreamError> {
         let start = Instant::now();
         let member = self.member.clone();
-        let waits = !only_new && member.may_be_http2 && !member.chose_http1.load(Ordering::Relaxed);
+        let waits = !only_new && member.may_be_http2() && !member.chose_http1.load(Ordering::Relaxed);
         let turn = match waits {
             true => match tokio::time::timeout(limit, member.connecting.lock()).await {
                 Ok(turn) => Some(turn),
@@ -229,8 +217,10 @@ impl Lease {
         if turn.is_some() && self.take_shared() {
             return Ok(());
         }
+        // Connections that cannot be shared are made at the same time.
+        let _turn = turn.filter(|_| !member.chose_http1.load(Ordering::Relaxed));
         let left = limit.saturating_sub(start.elapsed());
-        let new = connect(&member, left, keep_time).await?;
+        let new = member.connector.connect(left, keep_time).await?;
         let is_http1 = matches!(new, New::Http1(_));
         member.chose_http1.store(is_http1, Ordering::Relaxed);
         match new {
@@ -241,7 +231,7 @@ impl Lease {
     }
 
     fn take_shared(&mut self) -> bool {
-        self.place = self.member.shared.place();
+        self.place = self.member.connector.shared().place();
         self.is_kept = self.place.is_some();
         self.is_kept
     }

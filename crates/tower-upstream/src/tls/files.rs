@@ -43,8 +43,9 @@ pub(super) fn identity(
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, BuildError> {
     let chain = certificates(chain_path)?;
-    let own = chain.first().map(ParsedCertificate::try_from);
-    if let Some(Err(error)) = own {
+    if let Some(own) = chain.first()
+        && let Err(error) = ParsedCertificate::try_from(own)
+    {
         return Err(malformed(chain_path, error));
     }
     let key = provider.key_provider.load_private_key(key(key_path)?);

@@ -14,8 +14,11 @@ use crate::error::BoxError;
 /// Returns an error if there is none, as in a container without the package `ca-certificates`.
 pub(super) async fn of_system() -> Result<Arc<RootCertStore>, BoxError> {
     static ROOTS: OnceCell<Arc<RootCertStore>> = OnceCell::const_new();
-    let roots = ROOTS.get_or_try_init(async || spawn_blocking(read).await?);
-    roots.await.cloned()
+    ROOTS.get_or_try_init(load).await.cloned()
+}
+
+async fn load() -> Result<Arc<RootCertStore>, BoxError> {
+    spawn_blocking(read).await?
 }
 
 fn read() -> Result<Arc<RootCertStore>, BoxError> {

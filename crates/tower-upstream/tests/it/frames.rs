@@ -17,6 +17,8 @@ const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 
+const INITIAL_WINDOW_SIZE: u16 = 4;
+
 const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -59,8 +61,16 @@ impl Frames {
         Self::accept_with(listener, &[]).await
     }
 
+    /// Accepts a connection, and gives its streams wide windows.
+    pub(crate) async fn accept_wide(listener: &TcpListener) -> Self {
+        let width: u32 = 1 << 20;
+        let mut this = Self::accept_with(listener, &[(INITIAL_WINDOW_SIZE, width)]).await;
+        this.write(WINDOW_UPDATE, 0, 0, &width.to_be_bytes()).await;
+        this
+    }
+
     /// The settings are numbers and values (RFC 9113, section 6.5.2).
-    pub(crate) async fn accept_with(listener: &TcpListener, settings: &[(u16, u32)]) -> Self {
+    async fn accept_with(listener: &TcpListener, settings: &[(u16, u32)]) -> Self {
         let accepted = timeout(Duration::from_secs(10), listener.accept()).await;
         let (stream, _) = accepted.unwrap().unwrap();
         stream.set_nodelay(true).unwrap();

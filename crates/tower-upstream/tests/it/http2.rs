@@ -1,12 +1,6 @@
 //! Upstreams that speak HTTP/2, by what they send.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
@@ -86,22 +80,22 @@ async fn upstream_21_a_unix_socket_may_speak_http2() {
 
 #[tokio::test]
 async fn upstream_21_requests_share_a_connection() {
-    for (limit, connections) in [(200, 1), (10, 5)] {
+    for (limit, connections) in [(200_u32, 1), (10, 5)] {
         let server = Server::start(move |builder| {
             builder.max_concurrent_streams(limit);
         })
         .await;
         let app = watched(at(&server).protocol(Protocol::Http2));
-        // The limit of a connection is known after its first response.
-        for count in [1, 10, 50] {
+        // The limit of a connection is known after its first response, and so each round may add a
+        // connection.
+        for count in [1, 50, 50, 50, 50, 50, 50] {
             let replies = (0..count).map(async |_| {
                 let request = Request::post("/slow").body(Body::from("x")).unwrap();
                 text(ask(&app, request).await).await
             });
             assert_eq!(join_all(replies).await, vec!["x"; count]);
         }
-        let accepted = server.accepted();
-        assert!((connections..=connections + 1).contains(&accepted), "{accepted}");
+        assert_eq!(server.accepted(), connections);
     }
 }
 
@@ -109,7 +103,7 @@ async fn upstream_21_requests_share_a_connection() {
 #[tokio::test]
 async fn upstream_21_the_first_requests_share_a_connection() {
     let server = Server::start(|builder| {
-        builder.max_concurrent_streams(200);
+        builder.max_concurrent_streams(200_u32);
     })
     .await;
     let app = watched(at(&server).protocol(Protocol::Http2));
@@ -121,10 +115,12 @@ async fn upstream_21_the_first_requests_share_a_connection() {
 #[tokio::test]
 async fn upstream_21_an_idle_connection_is_closed() {
     let (listener, upstream) = listener().await;
-    let app = watched(upstream);
+    let app = watched(upstream.keep_alive(SHORT));
     let answers = async {
         let mut peer = Frames::accept(&listener).await;
         let (stream, _) = peer.request().await;
+        // A connection in use is not idle.
+        tokio::time::sleep(SHORT * 2).await;
         peer.respond(stream, "ok").await;
         peer
     };
@@ -133,8 +129,7 @@ async fn upstream_21_an_idle_connection_is_closed() {
     let start = Instant::now();
     let end = peer.next().await;
     assert!(end.is_none_or(|end| end.kind == frames::GOAWAY));
-    let idle = start.elapsed();
-    assert!(idle > Duration::from_millis(500) && idle < Duration::from_secs(9), "{idle:?}");
+    assert!(start.elapsed() > SHORT / 2);
 }
 
 #[tokio::test]
@@ -272,34 +267,47 @@ async fn upstream_22_a_processed_request_is_not_sent_again() {
     }
 }
 
-/// A body that is long, or not whole yet, is not sent again.
+/// Up to 64 KiB of a body are kept. The rest is read from the client.
 #[tokio::test]
 async fn upstream_22_a_long_body_is_not_sent_again() {
-    let (listener, upstream) = listener().await;
-    let app = watched(upstream);
-    let request = Request::post("/").body(Body::from(vec![b'x'; 65_535])).unwrap();
-    let (sender, body) = channel();
-    sender.send(data("y")).await.unwrap();
-    let all = http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
-    sender.send(Ok(BodyFrame::data(all.slice(1..)))).await.unwrap();
-    sender.send(data("zz")).await.unwrap();
-    drop(sender);
-    let request = Request::post("/").body(body).unwrap();
-    let answers = async {
-        let mut peer = Frames::accept(&listener).await;
-        let head = peer.next().await.unwrap();
-        // The window of the peer has 65,535 bytes, which is all but the last ones.
-        let mut taken = 0;
-        while taken < 65_535 {
-            taken += peer.next().await.unwrap().payload.len();
+    for (length, is_again) in [(65_536, true), (65_537, false)] {
+        let (listener, upstream) = listener().await;
+        let app = watched(upstream);
+        let (sender, body) = channel();
+        for length in [1, length - 1] {
+            let frame = BodyFrame::data(vec![b'x'; length].into());
+            sender.send(Ok(frame)).await.unwrap();
         }
-        tokio::time::sleep(AT_ONCE).await;
-        peer.reset(head.stream, frames::REFUSED_STREAM).await;
-        peer
-    };
-    let (_peer, response) = tokio::join!(answers, ask(&app, request));
-    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
-    assert!(tokio::time::timeout(SHORT, listener.accept()).await.is_err());
+        let request = Request::post("/").body(body).unwrap();
+        let taken = async |peer: &mut Frames, all: usize| {
+            let head = peer.next().await.unwrap();
+            let mut taken = 0;
+            while taken < all {
+                taken += peer.next().await.unwrap().payload.len();
+            }
+            head.stream
+        };
+        let answers = async {
+            let mut peer = Frames::accept_wide(&listener).await;
+            let stream = taken(&mut peer, length).await;
+            peer.reset(stream, frames::REFUSED_STREAM).await;
+            if !is_again {
+                return [Some(peer), None];
+            }
+            let mut next = Frames::accept_wide(&listener).await;
+            let stream = taken(&mut next, length).await;
+            sender.send(data("more")).await.unwrap();
+            drop(sender);
+            let more = next.next().await.unwrap();
+            assert_eq!(more.payload, b"more");
+            next.respond(stream, "ok").await;
+            [Some(peer), Some(next)]
+        };
+        let (_peers, response) = tokio::join!(answers, ask(&app, request));
+        let expected = if is_again { StatusCode::OK } else { StatusCode::BAD_GATEWAY };
+        assert_eq!(response.status(), expected);
+        assert!(tokio::time::timeout(SHORT, listener.accept()).await.is_err());
+    }
 }
 
 /// What goes away finishes its requests, and gets no further ones.
@@ -534,7 +542,7 @@ async fn upstream_23_a_silent_connection_is_not_used_again() {
 #[tokio::test]
 async fn upstream_23_a_slow_client_does_not_stop_the_others() {
     let server = Server::start(|builder| {
-        builder.max_concurrent_streams(200);
+        builder.max_concurrent_streams(200_u32);
     })
     .await;
     let app = watched(at(&server).protocol(Protocol::Http2));
@@ -582,7 +590,6 @@ async fn upstream_3_metadata_keeps_its_names_over_http2() {
         "content_length",
         "transfer.encoding",
     ];
-    let count = Arc::new(AtomicUsize::new(0));
     for (content_type, passed) in [
         ("application/grpc", &["x_user-bin", "x_user.id", "x~y"][..]),
         ("application/grpc+proto", &["x_user-bin", "x_user.id", "x~y"]),
@@ -600,6 +607,5 @@ async fn upstream_3_metadata_keeps_its_names_over_http2() {
         let mut names: Vec<_> = names.filter(is_plain).collect();
         names.sort_unstable();
         assert_eq!(names, passed, "{content_type}");
-        count.fetch_add(1, Ordering::Relaxed);
     }
 }
