@@ -132,7 +132,9 @@ impl Connection {
                     return Poll::Ready(Ok(found));
                 }
                 let (upload, since) = progress.map_or((Upload::Passed, began), Progress::last);
-                alarm.poll(since.max(began) + limit, cx).map(|()| Err(upload))
+                alarm
+                    .poll(since.max(began) + limit, cx)
+                    .map(|()| Err(upload))
             })
         });
         match found.await {

@@ -81,7 +81,11 @@ impl Link {
 
     /// Forgets the task. A connection that is not in use wakes none.
     pub(crate) fn rest(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         drop(task);
     }
 

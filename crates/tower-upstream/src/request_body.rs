@@ -151,7 +151,10 @@ impl Body for RequestBody {
         let Some((source, _)) = &self.0 else {
             return SizeHint::with_exact(0);
         };
-        let again = source.recorded[source.sent..].iter().map(Bytes::len).sum::<usize>() as u64;
+        let again = source.recorded[source.sent..]
+            .iter()
+            .map(Bytes::len)
+            .sum::<usize>() as u64;
         let rest = source.inner.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(again));

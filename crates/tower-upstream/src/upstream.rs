@@ -299,7 +299,10 @@ where
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("addresses", &self.options.balance.addresses().collect::<Vec<_>>())
+            .field(
+                "addresses",
+                &self.options.balance.addresses().collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }

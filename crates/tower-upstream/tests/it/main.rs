@@ -6,6 +6,7 @@
 )]
 
 mod axum;
+mod balance;
 mod bodies;
 mod contract;
 mod defaults;
@@ -23,6 +24,7 @@ mod log;
 mod names;
 mod options;
 mod pool;
+mod retry;
 #[cfg(feature = "tls")]
 mod secure;
 mod sockets;

@@ -32,7 +32,7 @@ async fn seen(server: &Server, upstream: Upstream) -> Seen {
 }
 
 #[tokio::test]
-async fn upstream_20_the_handshake_chooses_the_protocol() {
+async fn upstream_24_the_handshake_chooses_the_protocol() {
     let store = Store::new("alpn");
     store.make("up", &["localhost"]);
     for (alpn, protocol, version) in [
@@ -59,7 +59,7 @@ async fn upstream_20_the_handshake_chooses_the_protocol() {
 }
 
 #[tokio::test]
-async fn upstream_20_a_server_name_is_sent_and_verified() {
+async fn upstream_24_a_server_name_is_sent_and_verified() {
     let store = Store::new("names");
     store.make("shop", &["shop.internal"]);
     store.make("address", &["127.0.0.1"]);
@@ -94,7 +94,7 @@ async fn upstream_20_a_server_name_is_sent_and_verified() {
 
 /// A client's name for the upstream does not decide whom the proxy trusts.
 #[tokio::test]
-async fn upstream_20_the_clients_host_is_not_verified() {
+async fn upstream_24_the_clients_host_is_not_verified() {
     let store = Store::new("hosts");
     store.make("up", &["localhost"]);
     for protocol in [Protocol::Http1, Protocol::Http2] {
@@ -115,7 +115,7 @@ async fn upstream_20_the_clients_host_is_not_verified() {
 }
 
 #[tokio::test]
-async fn upstream_20_the_proxy_identifies_itself() {
+async fn upstream_24_the_proxy_identifies_itself() {
     let store = Store::new("client");
     store.make("up", &["localhost"]);
     store.make("me", &["proxy.internal"]);
@@ -148,7 +148,7 @@ fn reason(response: &Response<Body>) -> UpstreamError {
 }
 
 #[tokio::test]
-async fn upstream_20_the_log_says_what_a_certificate_lacked() {
+async fn upstream_24_the_log_says_what_a_certificate_lacked() {
     let store = Store::new("lacking");
     store.make("good", &["localhost"]);
     store.make("other", &["shop.internal", "www.shop.internal"]);
@@ -201,7 +201,7 @@ async fn upstream_20_the_log_says_what_a_certificate_lacked() {
 }
 
 #[tokio::test]
-async fn upstream_20_a_plain_server_is_a_502() {
+async fn upstream_24_a_plain_server_is_a_502() {
     let store = Store::new("plain");
     let upstream = Listener::bind().await;
     let port = upstream.to_string();
@@ -221,7 +221,7 @@ async fn upstream_20_a_plain_server_is_a_502() {
 
 /// The handshake counts for the time of a connection.
 #[tokio::test]
-async fn upstream_20_a_handshake_has_a_time_limit() {
+async fn upstream_24_a_handshake_has_a_time_limit() {
     let store = Store::new("slow");
     let upstream = Listener::bind().await;
     let port = upstream.to_string();
@@ -234,7 +234,7 @@ async fn upstream_20_a_handshake_has_a_time_limit() {
 
 /// This test runs itself with a store of its own, as the variables of OpenSSL name it.
 #[tokio::test]
-async fn upstream_20_the_systems_certificates_are_trusted() {
+async fn upstream_24_the_systems_certificates_are_trusted() {
     const INNER: &str = "TOWER_UPSTREAM_TEST_PORT";
     if let Ok(port) = std::env::var(INNER) {
         let upstream = at(format!("https://localhost:{port}"));
@@ -251,7 +251,7 @@ async fn upstream_20_the_systems_certificates_are_trusted() {
         ("ca.pem", "200 OK"),
         ("empty", "the system trusts no certificates: its package ca-certificates is missing, or a CA has to be named"),
     ] {
-        let name = "tls::upstream_20_the_systems_certificates_are_trusted";
+        let name = "tls::upstream_24_the_systems_certificates_are_trusted";
         let mut test = Command::new(std::env::current_exe().unwrap());
         test.args(["--exact", name, "--nocapture"])
             .env(INNER, server.address.port().to_string())
@@ -265,7 +265,7 @@ async fn upstream_20_the_systems_certificates_are_trusted() {
 }
 
 #[test]
-fn upstream_20_an_error_names_the_file_and_what_was_expected() {
+fn upstream_24_an_error_names_the_file_and_what_was_expected() {
     use BuildErrorKind as Kind;
 
     let store = Store::new("errors");
