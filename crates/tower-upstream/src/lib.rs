@@ -2,20 +2,29 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
+mod alarm;
+mod balance;
 mod body;
 mod build_error;
 mod connect;
+mod connection;
 mod error;
+mod exchange;
 mod forwarded;
 mod future;
 mod headers;
+mod health;
 mod host;
 mod length;
+mod link;
+mod member;
 mod names;
 mod network;
 mod one_hop;
 mod progress;
+mod request_body;
 mod service;
+mod stream;
 mod upstream;
 
 pub use address::Address;

@@ -6,6 +6,7 @@
 )]
 
 mod axum;
+mod balance;
 mod bodies;
 mod contract;
 mod defaults;
@@ -20,6 +21,7 @@ mod log;
 mod names;
 mod options;
 mod pool;
+mod retry;
 mod sockets;
 
 use std::{convert::Infallible, error::Error, fmt::Display, time::Duration};
