@@ -31,6 +31,10 @@ impl fmt::Display for Fault {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
                 f.write_str("no trusted CA has issued the certificate")
             }
+            // As of a CA that was made anew.
+            Error::InvalidCertificate(CertificateError::BadSignature) => f.write_str(
+                "the certificate's issuer has the name of a trusted CA, and another key",
+            ),
             // webpki has the type, which is not among those of rustls.
             Error::InvalidCertificate(CertificateError::Other(other))
                 if format!("{other:?}").contains("CaUsedAsEndEntity") =>

@@ -34,6 +34,8 @@ async fn the_defaults_are_those_of_the_readme() {
             ("passed_headers(names)?", "none"),
             ("host(policy)", "HostPolicy::Upstream"),
             ("via(name)?", "tower-upstream"),
+            ("protocol(protocol)", "Negotiated"),
+            ("tls(tls)", "the system's CAs"),
             ("connect_timeout(time)", "5 s"),
             ("header_timeout(time)", "60 s"),
             ("idle_timeout(time)", "60 s"),

@@ -14,7 +14,9 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use tokio::net::TcpListener;
 use tokio_rustls::{
     TlsAcceptor,
@@ -36,10 +38,18 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(name: &str) -> Self {
+        Self::of_ca(name, name)
+    }
+
+    /// The CA has this name.
+    pub(crate) fn of_ca(name: &str, ca: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tu-tls-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, ca.to_owned());
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         fs::write(path.join("ca.pem"), pem("CERTIFICATE", ca.as_ref().der())).unwrap();
         Self { path, ca }

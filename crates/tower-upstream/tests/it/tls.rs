@@ -157,10 +157,16 @@ async fn upstream_24_the_log_says_what_a_certificate_lacked() {
     store.make_self_signed("self", &["localhost"], false);
     store.make_self_signed("self-ca", &["localhost"], true);
     let stranger = Store::new("stranger");
+    let namesake = Store::of_ca("namesake", "lacking");
     let own = |name: &str| Tls::new().ca(store.path(&format!("{name}.pem"))).unwrap();
     for (name, tls, expected) in [
         ("good", trusting(&stranger), "no trusted CA has issued the certificate"),
         ("good", own("self"), "no trusted CA has issued the certificate"),
+        (
+            "good",
+            trusting(&namesake),
+            "the certificate's issuer has the name of a trusted CA, and another key",
+        ),
         // The system's certificates do not have it.
         ("good", Tls::new(), "no trusted CA has issued the certificate"),
         (
