@@ -107,7 +107,7 @@ impl Options {
             let mut lease = self.lease(is_second, !is_idempotent).await?;
             let (is_kept, spoken) = (lease.is_kept(), lease.spoken());
             if spoken == Spoken::Http1 {
-                self.log(head.metadata.keys());
+                self.dropped.note(head.metadata.keys());
             }
             let may_repeat = match spoken {
                 Spoken::Http1 => is_kept && is_idempotent,

@@ -8,6 +8,7 @@ mod body;
 mod build_error;
 mod connect;
 mod connection;
+mod dropped;
 mod error;
 mod exchange;
 mod forwarded;

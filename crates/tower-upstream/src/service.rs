@@ -2,12 +2,11 @@
 
 use std::{
     convert::Infallible,
-    sync::PoisonError,
     task::{Context, Poll},
 };
 
 use bytes::Buf;
-use http::{HeaderMap, HeaderName, Method, Request, Response, Version, request::Parts};
+use http::{HeaderMap, Method, Request, Response, Version, request::Parts};
 use http_body::Body;
 use tower_environ::MountExt;
 use tower_service::Service;
@@ -22,9 +21,6 @@ use crate::{
     request_body::RequestBody,
     upstream::Options,
 };
-
-/// The largest number of dropped headers that are logged.
-const MAX_LOGGED: usize = 32;
 
 impl<B> Service<Request<B>> for Upstream
 where
@@ -94,7 +90,8 @@ impl Options {
             true => headers::take_metadata(&mut headers, &self.passed, &self.suppressed),
             false => HeaderMap::new(),
         };
-        self.log(headers::remove_ambiguous(&mut headers, &self.passed).iter());
+        let dropped = headers::remove_ambiguous(&mut headers, &self.passed);
+        self.dropped.note(dropped.iter());
         headers::to_upstream(
             &mut headers,
             parts.version,
@@ -113,25 +110,6 @@ impl Options {
                 HostPolicy::Upstream => None,
             },
         })
-    }
-
-    /// Logs names of headers that are not passed on, each once. Clients choose the names, so there
-    /// is a limit.
-    pub(crate) fn log<'a>(&self, dropped: impl ExactSizeIterator<Item = &'a HeaderName>) {
-        if dropped.len() == 0 {
-            return;
-        }
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in dropped {
-            if logged.len() < MAX_LOGGED && !logged.contains(name) {
-                tracing::warn!(
-                    %name,
-                    "the header is not passed on, since servers may take its name for another's; \
-                     pass_headers can name it"
-                );
-                logged.push(name.clone());
-            }
-        }
     }
 
     fn to_client(&self, method: &Method, response: Response<Received>) -> Response<ResponseBody> {

@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use tower_kit::names::plain;
 use crate::Tls;
 use crate::{
     Address, BuildError, BuildErrorKind, Network, PassedHeader, Protocol, balance::Balance,
-    transport::Transport,
+    dropped::Dropped, transport::Transport,
 };
 
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
@@ -54,8 +54,7 @@ pub(crate) struct Options {
     pub(crate) methods: Option<Methods>,
     pub(crate) suppressed: Vec<HeaderName>,
     pub(crate) passed: Vec<HeaderName>,
-    /// The names of dropped headers that have been logged.
-    pub(crate) logged: Arc<Mutex<Vec<HeaderName>>>,
+    pub(crate) dropped: Arc<Dropped>,
     pub(crate) host: HostPolicy,
     pub(crate) via: String,
     pub(crate) header_timeout: Duration,
@@ -103,7 +102,7 @@ impl Upstream {
             methods: None,
             suppressed: Vec::new(),
             passed: Vec::new(),
-            logged: Arc::default(),
+            dropped: Arc::default(),
             host: HostPolicy::default(),
             via: "tower-upstream".to_owned(),
             header_timeout: Duration::from_secs(60),
@@ -273,6 +272,13 @@ impl Upstream {
         Ok(self.with(|options| options.trusted.extend(networks)))
     }
 
+    /// Returns how many headers were not passed on because of their names, of all requests to this
+    /// service and its clones: `X_Forwarded_For`, `SCRIPT_NAME`. Each name is logged once.
+    #[must_use]
+    pub fn dropped_headers(&self) -> u64 {
+        self.options.dropped.count()
+    }
+
     fn with(self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Arc::unwrap_or_clone(self.options);
         change(&mut options);
@@ -317,7 +323,7 @@ mod tests {
         let two = one.clone().allowed_methods([Method::GET]);
         assert!(one.options.methods.is_none() && two.options.methods.is_some());
         // They log each name once together.
-        assert!(Arc::ptr_eq(&one.options.logged, &two.options.logged));
+        assert!(Arc::ptr_eq(&one.options.dropped, &two.options.dropped));
     }
 
     #[test]
