@@ -154,11 +154,6 @@ impl Frames {
         self.write(HEADERS, flags, stream, &block).await;
     }
 
-    pub(crate) async fn trailers(&mut self, stream: u32, fields: &[(&str, &str)]) {
-        let flags = END_HEADERS | END_STREAM;
-        self.write(HEADERS, flags, stream, &block(fields)).await;
-    }
-
     /// Sends a GET, as a client.
     pub(crate) async fn get(&mut self, stream: u32) {
         // `:method: GET`, `:scheme: http` and `:path: /` are in the static table, and `:authority`

@@ -28,8 +28,10 @@ mod retry;
 #[cfg(feature = "tls")]
 mod secure;
 mod sockets;
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;
+mod unprocessed;
 
 use std::{convert::Infallible, error::Error, fmt::Display, time::Duration};
 
