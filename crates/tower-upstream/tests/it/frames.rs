@@ -154,6 +154,13 @@ impl Frames {
         self.write(HEADERS, flags, stream, &block).await;
     }
 
+    /// Sends an informational head with this status.
+    pub(crate) async fn inform(&mut self, stream: u32, status: &str) {
+        // A literal with the name `:status`, which has an index.
+        let block = [&[0x08, 3], status.as_bytes(), &block(&[("link", "</a>")])].concat();
+        self.write(HEADERS, END_HEADERS, stream, &block).await;
+    }
+
     /// Sends a GET, as a client.
     pub(crate) async fn get(&mut self, stream: u32) {
         // `:method: GET`, `:scheme: http` and `:path: /` are in the static table, and `:authority`

@@ -156,6 +156,25 @@ async fn upstream_8_trailers_go_both_ways_over_http2() {
     assert_eq!(body.to_bytes(), "hi");
 }
 
+#[tokio::test]
+async fn upstream_20_informational_heads_of_http2_are_skipped() {
+    let (listener, upstream) = listener().await;
+    let app = watched(upstream);
+    let answers = async {
+        let mut peer = Frames::accept(&listener).await;
+        let (stream, _) = peer.request().await;
+        for status in ["100", "103", "102", "103", "199"] {
+            peer.inform(stream, status).await;
+        }
+        peer.respond(stream, "ok").await;
+        peer
+    };
+    let (_peer, response) = tokio::join!(answers, ask(&app, post("x")));
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(!response.headers().contains_key("link"));
+    assert_eq!(text(response).await, "ok");
+}
+
 /// A response that is a head alone stays one, so that gRPC takes it for trailers.
 #[tokio::test]
 async fn upstream_21_a_head_alone_stays_one() {
