@@ -75,7 +75,9 @@ impl Head {
                 let mut parts = Parts::default();
                 parts.scheme = Some(member.address.scheme());
                 let authority = Authority::try_from(host.as_bytes());
-                parts.authority = authority.ok().or_else(|| Some(member.address.authority().clone()));
+                parts.authority = authority
+                    .ok()
+                    .or_else(|| Some(member.address.authority().clone()));
                 parts.path_and_query = Some(self.target);
                 let uri = Uri::from_parts(parts);
                 *request.uri_mut() = uri.expect("there is a scheme, an authority and a path");
@@ -126,8 +128,8 @@ impl Options {
                 }) if is_kept => Some(request),
                 Err(lost) => {
                     let progress = progress.as_deref();
-                    let is_safe = is_refused(&lost)
-                        || is_kept && is_idempotent && is_closed(&lost, progress);
+                    let is_safe =
+                        is_refused(&lost) || is_kept && is_idempotent && is_closed(&lost, progress);
                     let may_repeat = spare.is_some() && is_safe;
                     match may_repeat && (spoken == Spoken::Http1 || can_repeat(progress).await) {
                         true => None,
