@@ -145,9 +145,11 @@ impl Options {
                     Some(head) => (head, request.into_body()),
                     None => apart(request, host.clone()),
                 },
-                None => spare
-                    .zip(body_again(progress.as_ref()))
-                    .ok_or(UpstreamError::NoResponse)?,
+                None => spare.zip(body_again(progress.as_ref())).ok_or_else(|| {
+                    let found = UpstreamError::NoResponse;
+                    tracing::warn!("the request is too long to be sent again: {found}");
+                    found
+                })?,
             };
             is_second = true;
         }
