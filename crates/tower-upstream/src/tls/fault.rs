@@ -31,7 +31,7 @@ impl fmt::Display for Fault {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
                 f.write_str("no trusted CA has issued the certificate")
             }
-            // As of a CA that was made anew.
+            // As of a CA that was made again.
             Error::InvalidCertificate(CertificateError::BadSignature) => f.write_str(
                 "the certificate's issuer has the name of a trusted CA, and another key",
             ),
