@@ -84,6 +84,8 @@ pub(crate) struct Received {
     is_whole: bool,
     /// The time since which a reader waits for the next frame.
     waiting: Option<Instant>,
+    /// The error that comes next.
+    failure: Option<BoxError>,
     /// The timer where the connection, which has one, is driven by a task.
     alarm: Alarm,
 }
@@ -112,6 +114,7 @@ impl Received {
             progress,
             limits,
             waiting: None,
+            failure: None,
             alarm: Alarm::default(),
         };
         if received.is_whole {
@@ -182,20 +185,34 @@ impl Body for Received {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(error) = self.failure.take() {
+            self.inner = None;
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = ready!(self.poll(cx));
         self.waiting = None;
-        match &frame {
+        match frame {
             Some(Err(error)) => {
                 // It is an error and not the end, so the client's connection breaks off as well
-                // (RFC 9112, section 8).
-                tracing::warn!(error = %Chain(&**error), "the upstream broke off");
-                self.inner = None;
+                // (RFC 9112, section 8). hyper would drop what it has not written yet, so it gets
+                // a turn before.
+                tracing::warn!(error = %Chain(&*error), "the upstream broke off");
+                self.failure = Some(error);
                 self.lease = None;
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
-            Some(Ok(_)) if !self.is_end_stream() => {}
-            _ => self.end(),
+            Some(Ok(frame)) => {
+                if self.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(without_hop_trailers(frame))))
+            }
+            None => {
+                self.end();
+                Poll::Ready(None)
+            }
         }
-        Poll::Ready(frame.map(|frame| frame.map(without_hop_trailers)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -50,6 +50,7 @@ async fn the_defaults_are_those_of_the_readme() {
         "A response's head may have 512 lines and about 400 kB.",
         "Each name that is dropped is logged once, up to 32 names.",
         "An idle connection is closed after 4 seconds,",
+        "256 are kept,",
     ] {
         assert!(rules.contains(sentence), "{sentence}");
     }
@@ -120,6 +121,16 @@ async fn upstream_9_a_connection_has_five_seconds() {
     let app = proxy(format!("http://{address}"));
     let (seconds, response) = seconds_of(app.oneshot(get("/"))).await;
     assert_eq!((seconds, response.unwrap().status().as_u16()), (5, 504));
+}
+
+#[tokio::test]
+async fn upstream_19_an_idle_connection_has_four_seconds() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
+    let (peer, response) = tokio::join!(upstream.answers(OK), ask(&app, get("/")));
+    assert_eq!(text(response).await, "ok");
+    let (seconds, rest) = seconds_of(peer.rest()).await;
+    assert_eq!((seconds, &*rest), (4, ""));
 }
 
 #[tokio::test]
