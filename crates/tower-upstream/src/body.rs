@@ -247,11 +247,7 @@ struct Broken(hyper::Error);
 impl Broken {
     /// Returns whether the client may see the code.
     fn is_shown(&self) -> bool {
-        const OTHERS: [h2::Reason; 3] = [
-            h2::Reason::NO_ERROR,
-            h2::Reason::CANCEL,
-            h2::Reason::REFUSED_STREAM,
-        ];
+        const OTHERS: [h2::Reason; 2] = [h2::Reason::NO_ERROR, h2::Reason::REFUSED_STREAM];
         let code = h2_error(&self.0).and_then(h2::Error::reason);
         code.is_some_and(|code| !OTHERS.contains(&code))
     }
