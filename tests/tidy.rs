@@ -96,6 +96,7 @@ const OF_SERVICES: [(&str, &[&str]); 3] = [
             "hyper",
             "hyper-util",
             "rustls-native-certs",
+            "socket2",
             "tokio",
             "tokio-rustls",
         ],

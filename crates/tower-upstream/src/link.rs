@@ -21,7 +21,7 @@ const ROUNDS: usize = 8;
 /// What a connection shares with its stream: the waker of the connection, and whether bytes have
 /// moved.
 ///
-/// A connection is polled by the task of its request and then by that of the response's body. It has
+/// A connection is polled by the task of its request, and then by that of the response. It has
 /// one waker for its whole life, so that no part of it registers another one for each request. A
 /// wake from within the connection, while it is polled, costs another round instead of another
 /// poll of the whole task.
