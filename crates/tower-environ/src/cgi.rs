@@ -168,8 +168,8 @@ impl<'a> CgiView<'a> {
             // DIFFERENCE: wsgiref sets HTTP_PROXY. CGI programs read it as the setting of their own
             // proxy (https://httpoxy.org).
             && name.as_str() != "proxy"
-            // DIFFERENCE: in wsgiref, `x_user` and `x-user` are one variable, which only a proxy may
-            // set. Programs may also take `.` and other characters for `_`.
+            // DIFFERENCE: in wsgiref, `x_user` and `x-user` are one variable, which only a proxy
+            // may set. Programs may also take `.` and other characters for `_`.
             && is_plain(name.as_str())
     }
 
