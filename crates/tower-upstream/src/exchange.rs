@@ -101,7 +101,7 @@ impl Options {
             drop(lease);
             tracing::debug!("a kept connection was closed; the request goes to a new one");
             (head, body) = match unsent {
-                Some(request) => apart(request, host.clone()),
+                Some(request) => apart(*request, host.clone()),
                 None => spare.zip(body_again(progress.as_ref())).ok_or_else(|| {
                     let found = UpstreamError::NoResponse;
                     tracing::warn!("the request is too long to be sent again: {found}");
