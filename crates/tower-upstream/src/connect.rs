@@ -21,7 +21,7 @@ use crate::{
 
 /// A new connection.
 pub(crate) enum New {
-    Http1(Connection),
+    Http1(Box<Connection>),
     /// The first place on it.
     Http2(Place),
 }
@@ -93,7 +93,7 @@ impl Connector {
     async fn new_one(&self, keep_time: Duration) -> Result<New, BoxError> {
         let (stream, spoken) = self.stream().await?;
         Ok(match spoken {
-            Spoken::Http1 => New::Http1(Connection::over(stream).await?),
+            Spoken::Http1 => New::Http1(Box::new(Connection::over(stream).await?)),
             Spoken::Http2 => New::Http2(self.shared.connect(stream, keep_time).await?),
         })
     }

@@ -52,7 +52,7 @@ pub(crate) enum Lost {
     Broken {
         error: hyper::Error,
         /// The request, if nothing of it was sent.
-        unsent: Option<Request<RequestBody>>,
+        unsent: Option<Box<Request<RequestBody>>>,
         /// Whether a part of the response has arrived.
         received: bool,
     },
@@ -140,7 +140,7 @@ impl Connection {
         match found.await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(mut error)) => Err(Lost::Broken {
-                unsent: error.take_message(),
+                unsent: error.take_message().map(Box::new),
                 received: link.has_received(),
                 error: error.into_error(),
             }),

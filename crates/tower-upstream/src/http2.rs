@@ -222,7 +222,7 @@ impl Place {
             let found = select(response.as_mut(), timer.as_mut()).await;
             if let Some(found) = found {
                 return found.map_err(|mut error| Lost::Broken {
-                    unsent: error.take_message(),
+                    unsent: error.take_message().map(Box::new),
                     received: false,
                     error: error.into_error(),
                 });

@@ -225,7 +225,7 @@ impl Lease {
         let is_http1 = matches!(new, New::Http1(_));
         member.chose_http1.store(is_http1, Ordering::Relaxed);
         match new {
-            New::Http1(connection) => self.connection = Some(Box::new(connection)),
+            New::Http1(connection) => self.connection = Some(connection),
             New::Http2(place) => self.place = Some(place),
         }
         Ok(())
