@@ -143,7 +143,7 @@ impl Options {
             (head, body) = match unsent {
                 Some(request) => match spare {
                     Some(head) => (head, request.into_body()),
-                    None => apart(request, host.clone()),
+                    None => apart(*request, host.clone()),
                 },
                 None => spare.zip(body_again(progress.as_ref())).ok_or_else(|| {
                     let found = UpstreamError::NoResponse;
