@@ -17,7 +17,9 @@ pub(crate) struct Alarm(Option<Pin<Box<Sleep>>>);
 impl Alarm {
     /// Becomes ready at this time, whatever waker it is polled with.
     pub(crate) fn poll_anywhere(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);
         }

@@ -32,7 +32,9 @@ impl Balance {
         change(&mut transport);
         let members = self.addresses().cloned();
         Self {
-            members: members.map(|address| Member::new(address, &transport)).collect(),
+            members: members
+                .map(|address| Member::new(address, &transport))
+                .collect(),
             transport,
             next: AtomicUsize::new(0),
         }

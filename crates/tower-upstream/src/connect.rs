@@ -78,7 +78,10 @@ impl Connector {
             // The system's own timeout is an error of this kind, too.
             () if is_timeout(&*error) => UpstreamError::ConnectTimeout,
             #[cfg(feature = "tls")]
-            () if error.downcast_ref::<Fault>().is_some_and(Fault::is_untrusted) => {
+            () if error
+                .downcast_ref::<Fault>()
+                .is_some_and(Fault::is_untrusted) =>
+            {
                 UpstreamError::Untrusted
             }
             () => UpstreamError::Unreachable,

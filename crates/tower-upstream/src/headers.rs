@@ -262,14 +262,7 @@ mod tests {
         let mut headers = map(headers);
         let none = HeaderMap::new();
         let length = Length::Empty;
-        to_upstream(
-            &mut headers,
-            Version::HTTP_11,
-            none,
-            &[],
-            length,
-            "me",
-        );
+        to_upstream(&mut headers, Version::HTTP_11, none, &[], length, "me");
         let lines = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));

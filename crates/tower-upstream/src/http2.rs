@@ -133,11 +133,7 @@ async fn drive<S>(
 }
 
 /// Removes a connection that has been idle for this time, and then waits for its end.
-async fn close_when_idle(
-    shared: Weak<Shared>,
-    connection: Weak<Connection>,
-    idle_time: Duration,
-) {
+async fn close_when_idle(shared: Weak<Shared>, connection: Weak<Connection>, idle_time: Duration) {
     let mut wait = idle_time;
     loop {
         tokio::time::sleep(wait).await;
@@ -233,7 +229,10 @@ impl Place {
 }
 
 /// Waits for a response, or until the timer ends, which is `None`.
-async fn select<F: Future>(mut response: Pin<&mut F>, mut timer: Pin<&mut Sleep>) -> Option<F::Output> {
+async fn select<F: Future>(
+    mut response: Pin<&mut F>,
+    mut timer: Pin<&mut Sleep>,
+) -> Option<F::Output> {
     poll_fn(|cx| match response.as_mut().poll(cx) {
         Poll::Ready(found) => Poll::Ready(Some(found)),
         Poll::Pending => timer.as_mut().poll(cx).map(|()| None),

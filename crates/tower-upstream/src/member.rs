@@ -206,7 +206,8 @@ impl Lease {
     ) -> Result<(), UpstreamError> {
         let start = Instant::now();
         let member = self.member.clone();
-        let waits = !only_new && member.may_be_http2() && !member.chose_http1.load(Ordering::Relaxed);
+        let waits =
+            !only_new && member.may_be_http2() && !member.chose_http1.load(Ordering::Relaxed);
         let turn = match waits {
             true => match tokio::time::timeout(limit, member.connecting.lock()).await {
                 Ok(turn) => Some(turn),

@@ -136,9 +136,8 @@ impl Tls {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots);
         let mut config = match &self.identity {
-            Some(identity) => {
-                config.with_client_cert_resolver(Arc::clone(identity) as Arc<dyn ResolvesClientCert>)
-            }
+            Some(identity) => config
+                .with_client_cert_resolver(Arc::clone(identity) as Arc<dyn ResolvesClientCert>),
             None => config.with_no_client_auth(),
         };
         config.alpn_protocols = alpn(protocol);

@@ -81,7 +81,8 @@ impl Frames {
         let settings = settings.iter().flat_map(|(number, value)| {
             number.to_be_bytes().into_iter().chain(value.to_be_bytes())
         });
-        this.write(SETTINGS, 0, 0, &settings.collect::<Vec<_>>()).await;
+        this.write(SETTINGS, 0, 0, &settings.collect::<Vec<_>>())
+            .await;
         this
     }
 

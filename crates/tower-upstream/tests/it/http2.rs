@@ -143,7 +143,10 @@ async fn upstream_8_trailers_go_both_ways_over_http2() {
         trailers.insert(name, HeaderValue::from_static("1"));
     }
     sender.send(data("hi")).await.unwrap();
-    sender.send(Ok(BodyFrame::trailers(trailers))).await.unwrap();
+    sender
+        .send(Ok(BodyFrame::trailers(trailers)))
+        .await
+        .unwrap();
     drop(sender);
     // Nothing has announced them.
     let response = ask(&app, Request::post("/").body(body).unwrap()).await;
@@ -199,7 +202,8 @@ async fn upstream_12_an_upstream_without_http2_is_a_502() {
     let answers = tokio::spawn(async move {
         let mut peer = upstream.accept().await;
         peer.head().await;
-        peer.write("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await;
+        peer.write("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+            .await;
         peer
     });
     let app: App = watched(at(url).protocol(Protocol::Http2));
@@ -227,7 +231,10 @@ async fn upstream_3_metadata_keeps_its_names_over_http2() {
     ];
     for (content_type, passed) in [
         ("application/grpc", &["x_user-bin", "x_user.id", "x~y"][..]),
-        ("application/grpc+proto", &["x_user-bin", "x_user.id", "x~y"]),
+        (
+            "application/grpc+proto",
+            &["x_user-bin", "x_user.id", "x~y"],
+        ),
         ("application/json", &[]),
     ] {
         let mut request = Request::post("/").header("content-type", content_type);

@@ -71,7 +71,9 @@ impl Server {
         let server = this.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                server.clone().serve(stream, Builder::new(TokioExecutor::new()));
+                server
+                    .clone()
+                    .serve(stream, Builder::new(TokioExecutor::new()));
             }
         });
         this

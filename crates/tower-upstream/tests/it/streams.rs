@@ -232,7 +232,8 @@ async fn upstream_23_a_slow_client_does_not_stop_the_others() {
     }
     // They have filled their windows.
     tokio::time::sleep(SHORT).await;
-    let response = tokio::time::timeout(SHORT * 5, async { text(ask(&app, post("ok")).await).await });
+    let response =
+        tokio::time::timeout(SHORT * 5, async { text(ask(&app, post("ok")).await).await });
     assert_eq!(response.await.unwrap(), "ok");
     assert_eq!(server.accepted(), 1);
 }

@@ -36,7 +36,11 @@ async fn upstream_24_the_handshake_chooses_the_protocol() {
     let store = Store::new("alpn");
     store.make("up", &["localhost"]);
     for (alpn, protocol, version) in [
-        (&["h2", "http/1.1"][..], Protocol::Negotiated, Version::HTTP_2),
+        (
+            &["h2", "http/1.1"][..],
+            Protocol::Negotiated,
+            Version::HTTP_2,
+        ),
         (&["http/1.1"], Protocol::Negotiated, Version::HTTP_11),
         (&[], Protocol::Negotiated, Version::HTTP_11),
         (&["h2", "http/1.1"], Protocol::Http1, Version::HTTP_11),
@@ -52,7 +56,9 @@ async fn upstream_24_the_handshake_chooses_the_protocol() {
         assert_eq!(seen.sni.as_deref(), Some("localhost"));
         let own = format!("localhost:{}", server.address.port());
         match version {
-            Version::HTTP_2 => assert_eq!((seen.host, seen.uri), (None, format!("https://{own}/a?b"))),
+            Version::HTTP_2 => {
+                assert_eq!((seen.host, seen.uri), (None, format!("https://{own}/a?b")))
+            }
             _ => assert_eq!((seen.host, seen.uri), (Some(own), "/a?b".to_owned())),
         }
     }
@@ -160,15 +166,27 @@ async fn upstream_24_the_log_says_what_a_certificate_lacked() {
     let namesake = Store::of_ca("namesake", "lacking");
     let own = |name: &str| Tls::new().ca(store.path(&format!("{name}.pem"))).unwrap();
     for (name, tls, expected) in [
-        ("good", trusting(&stranger), "no trusted CA has issued the certificate"),
-        ("good", own("self"), "no trusted CA has issued the certificate"),
+        (
+            "good",
+            trusting(&stranger),
+            "no trusted CA has issued the certificate",
+        ),
+        (
+            "good",
+            own("self"),
+            "no trusted CA has issued the certificate",
+        ),
         (
             "good",
             trusting(&namesake),
             "the certificate's issuer has the name of a trusted CA, and another key",
         ),
         // The system's certificates do not have it.
-        ("good", Tls::new(), "no trusted CA has issued the certificate"),
+        (
+            "good",
+            Tls::new(),
+            "no trusted CA has issued the certificate",
+        ),
         (
             "other",
             trusting(&store),
@@ -179,8 +197,16 @@ async fn upstream_24_the_log_says_what_a_certificate_lacked() {
             trusting(&store).server_name("shop.internal").unwrap(),
             "certificate not valid for name \"shop.internal\"; certificate is only valid for DnsName(\"localhost\")",
         ),
-        ("expired", trusting(&store), "certificate expired: verification time "),
-        ("early", trusting(&store), "certificate not valid yet: verification time "),
+        (
+            "expired",
+            trusting(&store),
+            "certificate expired: verification time ",
+        ),
+        (
+            "early",
+            trusting(&store),
+            "certificate not valid yet: verification time ",
+        ),
         (
             "self-ca",
             own("self-ca"),
@@ -222,7 +248,10 @@ async fn upstream_24_a_plain_server_is_a_502() {
     let (_peer, response) = tokio::join!(answers, ask(&app, get("/")));
     assert_eq!(reason(&response), UpstreamError::Unreachable);
     let log = log.text();
-    assert!(log.contains("the upstream does not speak TLS on this port"), "{log}");
+    assert!(
+        log.contains("the upstream does not speak TLS on this port"),
+        "{log}"
+    );
 }
 
 /// The handshake counts for the time of a connection.
@@ -255,7 +284,10 @@ async fn upstream_24_the_systems_certificates_are_trusted() {
     std::fs::write(store.path("empty"), "").unwrap();
     for (file, expected) in [
         ("ca.pem", "200 OK"),
-        ("empty", "the system trusts no certificates: its package ca-certificates is missing, or a CA has to be named"),
+        (
+            "empty",
+            "the system trusts no certificates: its package ca-certificates is missing, or a CA has to be named",
+        ),
     ] {
         let name = "tls::upstream_24_the_systems_certificates_are_trusted";
         let mut test = Command::new(std::env::current_exe().unwrap());
@@ -288,9 +320,24 @@ fn upstream_24_an_error_names_the_file_and_what_was_expected() {
     let other = store.path("a.pem");
     let table = [
         ("gone", None, Kind::Certificate, String::new()),
-        ("text", None, Kind::Certificate, format!("has no certificate {certificate}")),
-        ("a.key", None, Kind::Certificate, format!("has a key and no certificate {certificate}")),
-        ("cut", None, Kind::Certificate, format!("is not valid PEM {certificate}")),
+        (
+            "text",
+            None,
+            Kind::Certificate,
+            format!("has no certificate {certificate}"),
+        ),
+        (
+            "a.key",
+            None,
+            Kind::Certificate,
+            format!("has a key and no certificate {certificate}"),
+        ),
+        (
+            "cut",
+            None,
+            Kind::Certificate,
+            format!("is not valid PEM {certificate}"),
+        ),
         (
             "malformed",
             None,
@@ -298,9 +345,24 @@ fn upstream_24_an_error_names_the_file_and_what_was_expected() {
             "has a certificate that is malformed (expected X.509 of version 3)".to_owned(),
         ),
         ("a.pem", Some("gone"), Kind::Key, String::new()),
-        ("a.pem", Some("text"), Kind::Key, format!("has no key {key}")),
-        ("a.pem", Some("a.pem"), Kind::Key, format!("has a certificate and no key {key}")),
-        ("a.pem", Some("encrypted"), Kind::Key, format!("has a key that is encrypted {key}")),
+        (
+            "a.pem",
+            Some("text"),
+            Kind::Key,
+            format!("has no key {key}"),
+        ),
+        (
+            "a.pem",
+            Some("a.pem"),
+            Kind::Key,
+            format!("has a certificate and no key {key}"),
+        ),
+        (
+            "a.pem",
+            Some("encrypted"),
+            Kind::Key,
+            format!("has a key that is encrypted {key}"),
+        ),
         (
             "a.pem",
             Some("small"),

@@ -74,7 +74,11 @@ async fn upstream_22_a_request_is_sent_again_once() {
     };
     let (_peers, response) = tokio::join!(answers, ask(&app, post("x")));
     assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
-    assert!(tokio::time::timeout(SHORT, listener.accept()).await.is_err());
+    assert!(
+        tokio::time::timeout(SHORT, listener.accept())
+            .await
+            .is_err()
+    );
 }
 
 /// It may have been processed, so it is not sent again.
@@ -102,7 +106,11 @@ async fn upstream_22_a_processed_request_is_not_sent_again() {
         };
         let (_peer, response) = tokio::join!(answers, ask(&app, request));
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY, "{code:?}");
-        assert!(tokio::time::timeout(SHORT, listener.accept()).await.is_err());
+        assert!(
+            tokio::time::timeout(SHORT, listener.accept())
+                .await
+                .is_err()
+        );
     }
 }
 
@@ -143,9 +151,17 @@ async fn upstream_22_a_long_body_is_not_sent_again() {
             [Some(peer), Some(next)]
         };
         let (_peers, response) = tokio::join!(answers, ask(&app, request));
-        let expected = if is_again { StatusCode::OK } else { StatusCode::BAD_GATEWAY };
+        let expected = if is_again {
+            StatusCode::OK
+        } else {
+            StatusCode::BAD_GATEWAY
+        };
         assert_eq!(response.status(), expected);
-        assert!(tokio::time::timeout(SHORT, listener.accept()).await.is_err());
+        assert!(
+            tokio::time::timeout(SHORT, listener.accept())
+                .await
+                .is_err()
+        );
     }
 }
 

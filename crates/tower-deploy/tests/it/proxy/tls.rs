@@ -78,7 +78,12 @@ async fn upstream(store: &Store) -> u16 {
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;
             };
-            let name = stream.get_ref().1.server_name().unwrap_or("none").to_owned();
+            let name = stream
+                .get_ref()
+                .1
+                .server_name()
+                .unwrap_or("none")
+                .to_owned();
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.unwrap() > 0 {}
             let length = name.len();
