@@ -137,6 +137,7 @@ APACHE = "".join(
 def started(folder, name, text, port):
     """Starts a front with a recipe, and what a whole configuration needs beside it."""
     path = folder.path / name
+    name = name.split("-")[0]
     path.mkdir(mode=0o777)
     path.chmod(0o777)
     file = path / "conf"
@@ -193,7 +194,7 @@ def replaced(folder, recipe, site, plain, tls):
     both.write_text(chain.read_text() + key.read_text())
     key.chmod(0o644)
     for before, after in [
-        ("8080", site.port),
+        ("8080", site),
         ("8088", plain),
         ("8443", tls),
         ("/etc/ssl/site.pem", chain),
@@ -293,6 +294,54 @@ def upload(front, folder, port):
         assert json.loads(out)["length"] == 3_000_000, (front, headers, out)
 
 
+def handshake(front, folder, free_port, wait_for, recipe):
+    """The recipe before a server that accepts each handshake of a WebSocket, and echoes one message."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=50)
+
+    def serve():
+        while True:
+            connection, _ = listener.accept()
+            head = b""
+            with connection, contextlib.suppress(OSError):
+                while b"\r\n\r\n" not in head:
+                    part = connection.recv(65536)
+                    if not part:
+                        break
+                    head += part
+                if b"upgrade: websocket" in head.lower():
+                    # The key's answer is that of RFC 6455, section 1.3. HAProxy checks it.
+                    connection.sendall(
+                        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                        b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+                    )
+                    connection.sendall(connection.recv(100))
+                else:
+                    # A health check.
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = free_port()
+    text = replaced(folder, recipe, listener.getsockname()[1], port, free_port())
+    process = started(folder, f"{front}-handshake", text, port)
+    wait_for(port)
+    until_healthy(port, process)
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(
+            b"GET /chat HTTP/1.1\r\nHost: site.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        seen = b""
+        while b"\r\n\r\n" not in seen:
+            part = connection.recv(65536)
+            assert part, (front, seen)
+            seen += part
+        assert seen.startswith(b"HTTP/1.1 101 "), (front, seen)
+        connection.sendall(b"\x81\x82....\x46\x47")
+        assert connection.recv(100) == b"\x81\x82....\x46\x47", front
+    process.terminate()
+    process.wait(20)
+
+
 TOOLS = {
     "nginx": "nginx",
     "apache": "apache2",
@@ -316,7 +365,7 @@ def recipes(folder, free_port, wait_for):
     site = Site(folder, file, echo)
     for front, recipe in texts:
         plain, tls = free_port(), free_port()
-        text = replaced(folder, recipe, site, plain, tls)
+        text = replaced(folder, recipe, site.port, plain, tls)
         process = started(folder, front, text, plain)
         wait_for(plain)
         until_healthy(plain, process)
@@ -327,4 +376,5 @@ def recipes(folder, free_port, wait_for):
         late = streams(front, echo, plain)
         process.terminate()
         process.wait(20)
-        print(f"{front}: {len(PATHS)} paths with and without forged headers, wrong hosts, uploads, a stream ({late * 1000:.0f} ms late)", flush=True)
+        handshake(front, folder, free_port, wait_for, recipe)
+        print(f"{front}: {len(PATHS)} paths with and without forged headers, wrong hosts, uploads, a WebSocket, a stream ({late * 1000:.0f} ms late)", flush=True)
