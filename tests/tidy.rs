@@ -91,7 +91,14 @@ const OF_SERVICES: [(&str, &[&str]); 3] = [
     ),
     (
         "tower-upstream",
-        &["h2", "hyper", "hyper-util", "rustls-native-certs", "tokio", "tokio-rustls"],
+        &[
+            "h2",
+            "hyper",
+            "hyper-util",
+            "rustls-native-certs",
+            "tokio",
+            "tokio-rustls",
+        ],
     ),
 ];
 

@@ -121,7 +121,9 @@ type Counted = stream::Iter<std::vec::IntoIter<Result<Bytes, Status>>>;
 async fn count(name: tonic::Request<Bytes>) -> Result<tonic::Response<Counted>, Status> {
     let name = String::from_utf8_lossy(name.get_ref()).into_owned();
     let counted = (1..=3).map(|number| Ok(format!("{number} {name}").into()));
-    Ok(tonic::Response::new(stream::iter(counted.collect::<Vec<_>>())))
+    Ok(tonic::Response::new(stream::iter(
+        counted.collect::<Vec<_>>(),
+    )))
 }
 
 /// Messages of text instead of protobuf, so that this example needs no protobuf compiler.

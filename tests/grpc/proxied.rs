@@ -149,7 +149,9 @@ fn seen(reply: Reply) -> String {
 }
 
 fn sorted(headers: &http::HeaderMap) -> Vec<String> {
-    let lines = headers.iter().map(|(name, value)| format!("{name}: {value:?}"));
+    let lines = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value:?}"));
     let mut lines: Vec<_> = lines.collect();
     lines.sort();
     lines
@@ -343,7 +345,10 @@ async fn a_proxied_call_is_cancelled_at_once() {
                 let path = call.path();
                 let call_it = proxied.call(call, &path, options);
                 let patience = Duration::from_millis(300);
-                assert!(timeout(patience, call_it).await.is_err(), "{call:?} has no end");
+                assert!(
+                    timeout(patience, call_it).await.is_err(),
+                    "{call:?} has no end"
+                );
                 let left = Instant::now();
                 let seen = timeout(Duration::from_secs(9), dropped.recv()).await;
                 let seen = seen.expect("the server sees it").unwrap();

@@ -20,7 +20,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
 use crate::{
@@ -35,6 +35,10 @@ const STREAM_WINDOW: u32 = 512 * 1024;
 /// The bytes of all responses on a connection: as many as there can be (RFC 9113, section 6.9.1).
 /// Otherwise a few clients that do not read would stop all the others.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// The number of streams before the upstream's settings have arrived, which is not a usual one.
+const UNKNOWN: usize = 97;
+/// The time to wait for the upstream's settings, which it sends first.
+const SETTINGS_TIME: Duration = Duration::from_secs(1);
 /// The largest head of a response: as much as over HTTP/1.
 const MAX_HEAD: u32 = 400 * 1024;
 
@@ -70,8 +74,7 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// Returns an error if the stream fails. An upstream that does not speak HTTP/2 is found later,
-    /// by the requests.
+    /// Returns an error if the stream fails, or if the upstream does not speak HTTP/2.
     pub(crate) async fn connect<S>(
         self: &Arc<Self>,
         stream: S,
@@ -80,12 +83,14 @@ impl Shared {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+        let (sender, mut driver) = http2::Builder::new(TokioExecutor::new())
+            .initial_max_send_streams(UNKNOWN)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(MAX_HEAD)
             .handshake(TokioIo::new(stream))
             .await?;
+        settle(&mut driver).await?;
         let connection = Arc::new(Connection {
             sender,
             streams: AtomicUsize::new(1),
@@ -112,17 +117,31 @@ impl Shared {
     }
 }
 
-/// Drives a connection until it ends, and notes how many streams it may have.
-async fn drive<S>(
-    driver: http2::Connection<TokioIo<S>, RequestBody, TokioExecutor>,
-    connection: Weak<Connection>,
-) where
+type Driver<S> = http2::Connection<TokioIo<S>, RequestBody, TokioExecutor>;
+
+/// Waits until it is known how many streams the upstream allows. It would refuse others.
+async fn settle<S>(driver: &mut Driver<S>) -> hyper::Result<()>
+where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let mut driver = pin!(driver);
+    let start = Instant::now();
+    while driver.current_max_send_streams() == UNKNOWN && start.elapsed() < SETTINGS_TIME {
+        tokio::select! {
+            ended = &mut *driver => return ended,
+            () = sleep(Duration::from_millis(1)) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Drives a connection until it ends, and notes how many streams it may have.
+async fn drive<S>(mut driver: Driver<S>, connection: Weak<Connection>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     poll_fn(|cx| {
         // Its requests have their own errors.
-        let ended = driver.as_mut().poll(cx).map(|_| ());
+        let ended = Pin::new(&mut driver).poll(cx).map(|_| ());
         if let Some(connection) = connection.upgrade() {
             let limit = driver.current_max_send_streams();
             connection.limit.store(limit, Ordering::Relaxed);
@@ -136,7 +155,7 @@ async fn drive<S>(
 async fn close_when_idle(shared: Weak<Shared>, connection: Weak<Connection>, idle_time: Duration) {
     let mut wait = idle_time;
     loop {
-        tokio::time::sleep(wait).await;
+        sleep(wait).await;
         let (Some(shared), Some(connection)) = (shared.upgrade(), connection.upgrade()) else {
             break;
         };

@@ -22,7 +22,9 @@ async fn start() -> ([Program; 3], Program) {
         server("chat").await,
     ];
     let [http, grpc, chat] = &servers;
-    let args = ["--http", &http.url, "--grpc", &grpc.url, "--chat", &chat.url];
+    let args = [
+        "--http", &http.url, "--grpc", &grpc.url, "--chat", &chat.url,
+    ];
     let gateway = Program::start_with(env!("CARGO_BIN_EXE_gateway"), &args).await;
     (servers, gateway)
 }
@@ -38,7 +40,10 @@ async fn a_gateway_passes_requests_of_three_kinds() {
     assert_eq!(text("/health").await, "well\n");
     assert_eq!(text("/orders/7").await, "order 7 for 127.0.0.1\n");
 
-    assert_eq!(call(&gateway).await.unwrap(), ["1 John", "2 John", "3 John"]);
+    assert_eq!(
+        call(&gateway).await.unwrap(),
+        ["1 John", "2 John", "3 John"]
+    );
 
     let url = format!("{}/chat", gateway.url.replace("http:", "ws:"));
     let connected = timeout(PATIENCE, tokio_tungstenite::connect_async(url)).await;

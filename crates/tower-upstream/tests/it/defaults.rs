@@ -36,6 +36,8 @@ async fn the_defaults_are_those_of_the_readme() {
             ("via(name)?", "tower-upstream"),
             ("protocol(protocol)", "Negotiated"),
             ("tls(tls)", "the system's CAs"),
+            ("also(address)?", "one"),
+            ("keep_alive(time)", "4 s"),
             ("connect_timeout(time)", "5 s"),
             ("header_timeout(time)", "60 s"),
             ("idle_timeout(time)", "60 s"),
@@ -47,7 +49,7 @@ async fn the_defaults_are_those_of_the_readme() {
     for sentence in [
         "A response's head may have 512 lines and about 400 kB.",
         "Each name that is dropped is logged once, up to 32 names.",
-        "32 idle connections are kept, for 30 seconds.",
+        "An idle connection is closed after 4 seconds,",
     ] {
         assert!(rules.contains(sentence), "{sentence}");
     }
