@@ -74,6 +74,11 @@ python:
     cargo build -p tower-deploy
     python3 tests/python/run.py
 
+# Flask, Django, Pyramid, FastAPI, Starlette, Express and PHP below a path: each row of docs/python.md and docs/node-and-php.md, and what `host` of the proxy does to them
+frameworks *CHECKS:
+    cargo build -p tower-deploy
+    python3 tests/frameworks/run.py {{ CHECKS }}
+
 # curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
 peers:
     cargo build -p tests --bin peers
@@ -89,9 +94,10 @@ reload:
     cargo build --release -p tower-deploy
     python3 tests/reload/run.py
 
-# TLS and the PROXY protocol: openssl, curl, HAProxy and nginx around a server, reloads of its certificates under load, and its speed beside nginx
+# TLS and the PROXY protocol: openssl, curl, HAProxy and nginx around a server, reloads of its certificates under load, and its speed beside nginx; `just fronts recipes`: the recipes of docs/in-front.md
 fronts *CHECKS:
     cargo build --profile served -p tests --bin fronts
+    cargo build -p tower-deploy
     python3 tests/fronts/run.py {{ CHECKS }}
 
 # five layers against the bare service over sockets, by turns, HTTP/1 and HTTP/2; and the same five things in Python

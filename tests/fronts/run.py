@@ -1,6 +1,6 @@
 """tower-serve with TLS and the PROXY protocol: openssl and curl as its clients, HAProxy and nginx in
 front of it, a hundred reloads of its certificates under load, and its speed beside nginx with the
-same certificate.
+same certificate; and the recipes of docs/in-front.md.
 
 Run by `just fronts`, which builds the server first. The programs are from Debian's packages. With
 arguments, only the checks of these names.
@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import recipes as in_front
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER = ROOT / "target" / "served" / "fronts"
@@ -319,15 +321,22 @@ def ticks(process):
     return int(fields[11]) + int(fields[12])
 
 
-CHECKS = {"clients": clients, "proxies": proxies, "reloads": reloads, "speed": speed}
+def recipes(folder):
+    """The recipes of docs/in-front.md."""
+    in_front.recipes(folder, free_port, wait_for)
+
+
+CHECKS = {"clients": clients, "proxies": proxies, "recipes": recipes, "reloads": reloads, "speed": speed}
 
 
 def main():
+    names = sys.argv[1:] or list(CHECKS)
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
-    if missing or not STREAM.exists():
+    # The recipes say themselves what they need.
+    if names != ["recipes"] and (missing or not STREAM.exists()):
         packages = "haproxy nginx libnginx-mod-stream openssl curl wrk nghttp2-client"
         raise SystemExit(f"missing: {' '.join(missing) or STREAM} (apt-get install {packages})")
-    for name in sys.argv[1:] or CHECKS:
+    for name in names:
         with tempfile.TemporaryDirectory() as path:
             folder = Folder(path)
             try:

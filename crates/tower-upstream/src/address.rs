@@ -1,6 +1,6 @@
 //! The address of the upstream, and the target that it gets.
 
-use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
+use std::{borrow::Cow, fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use http::{
     HeaderValue, Uri,
@@ -212,6 +212,13 @@ impl Address {
     /// Returns the path before each request's path.
     pub(crate) fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Returns whether servers may choose a site by the address's name: with TLS, unless it is an IP
+    /// address.
+    pub(crate) fn is_name_over_tls(&self) -> bool {
+        let name = self.authority.host().trim_matches(['[', ']']);
+        self.is_https && name.parse::<IpAddr>().is_err()
     }
 
     /// Returns the value of `Host` for the upstream.

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, HOST, TRANSFER_ENCODING},
     uri::{Authority, Parts, PathAndQuery},
 };
@@ -17,6 +17,7 @@ use crate::{
     connection::Lost,
     error::Chain,
     headers,
+    host::Hosts,
     http2::{is_reset, is_unprocessed},
     member::{Lease, Member},
     progress::{Progress, Upload},
@@ -34,8 +35,7 @@ pub(crate) struct Head {
     pub(crate) headers: HeaderMap,
     /// Metadata of gRPC whose names are not plain. Only HTTP/2 passes it on.
     pub(crate) metadata: HeaderMap,
-    /// The client's host. `None` for that of the upstream's address.
-    pub(crate) host: Option<HeaderValue>,
+    pub(crate) host: Hosts,
 }
 
 impl Head {
@@ -58,7 +58,7 @@ impl Head {
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
-        let host = self.host.unwrap_or_else(|| member.address.host().clone());
+        let host = self.host.of(&member.address);
         let headers = request.headers_mut();
         match spoken {
             Spoken::Http1 => {
@@ -317,7 +317,7 @@ fn has_failed(progress: Option<&Progress>) -> bool {
 }
 
 /// Returns the head and the body of a request that was not sent.
-fn apart(request: Request<RequestBody>, host: Option<HeaderValue>) -> (Head, RequestBody) {
+fn apart(request: Request<RequestBody>, host: Hosts) -> (Head, RequestBody) {
     let (parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().cloned();
     let head = Head {

@@ -12,11 +12,12 @@ use tower_environ::MountExt;
 use tower_service::Service;
 
 use crate::{
-    HostPolicy, ResponseBody, ResponseFuture, Upstream, UpstreamError,
+    ResponseBody, ResponseFuture, Upstream, UpstreamError,
     body::Received,
     error::{BoxError, Client},
     exchange::Head,
-    forwarded, headers, host,
+    forwarded, headers,
+    host::{self, Hosts},
     length::Length,
     request_body::RequestBody,
     upstream::Options,
@@ -105,9 +106,10 @@ impl Options {
             target,
             headers,
             metadata,
-            host: match self.host {
-                HostPolicy::Client => named,
-                HostPolicy::Upstream => None,
+            // DIFFERENCE: Paste sends the upstream's.
+            host: Hosts {
+                client: host::of_client(&parts.extensions, named),
+                policy: self.host,
             },
         })
     }

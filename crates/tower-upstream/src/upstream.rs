@@ -26,7 +26,7 @@ use crate::{
 ///
 /// # fn main() -> Result<(), tower_upstream::BuildError> {
 /// let old = Upstream::new("http://10.0.0.5:8080")?
-///     .host(HostPolicy::Client)
+///     .host(HostPolicy::Upstream)
 ///     .header_timeout(Duration::from_secs(20))
 ///     .trusted(["10.0.0.0/8"])?;
 /// let app: Router = Router::new()
@@ -66,14 +66,23 @@ pub(crate) struct Methods {
 }
 
 /// The host that the upstream finds in `Host`. X-Forwarded-Host has the client's either way.
+///
+/// Frameworks make links of it, redirect to it, and compare it with the `Origin` of a form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostPolicy {
-    /// The upstream's own, as its address has it. A client cannot choose among several sites of the
-    /// server.
+    /// The upstream's own for an address of `https://` with a name, because servers that are reached
+    /// so expect their own name. Otherwise the client's, also for `https://` with an IP address.
     #[default]
+    Auto,
+    /// The upstream's own, as its address has it, for a server that has several sites. Of these, a
+    /// client cannot choose one.
     Upstream,
-    /// The client's, for an upstream that makes links of it.
+    /// The client's: the one that an [`Origin`](tower_origin::Origin) names, or otherwise the one
+    /// that the request names. Where neither does, it is the upstream's own.
+    ///
+    /// A server with several sites chooses one by it, so a client can reach each of them. A list of
+    /// [`hosts`](tower_origin::OriginLayer::hosts) rejects other names.
     Client,
 }
 
@@ -195,7 +204,7 @@ impl Upstream {
         Ok(self.with(|options| options.passed.extend(names.into_iter().map(|name| name.0))))
     }
 
-    /// Sets whose name the upstream finds in `Host`. Default: the upstream's.
+    /// Sets whose name the upstream finds in `Host`. Default: [`HostPolicy::Auto`].
     #[must_use]
     pub fn host(self, policy: HostPolicy) -> Self {
         self.with(|options| options.host = policy)

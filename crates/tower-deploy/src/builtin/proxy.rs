@@ -74,6 +74,7 @@ fn a_minute() -> Duration {
 #[serde(rename_all = "lowercase")]
 enum Host {
     #[default]
+    Auto,
     Upstream,
     Client,
 }
@@ -97,6 +98,7 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BoxError> {
         .suppressed_headers(settings.suppress_http_headers.into_iter().map(|it| it.0.0))
         .passed_headers(settings.pass_headers.into_iter().map(|it| it.0))?
         .host(match settings.host {
+            Host::Auto => HostPolicy::Auto,
             Host::Upstream => HostPolicy::Upstream,
             Host::Client => HostPolicy::Client,
         })

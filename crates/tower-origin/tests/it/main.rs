@@ -9,6 +9,7 @@ mod attacks;
 mod contract;
 #[cfg(feature = "axum")]
 mod extract;
+mod fronts;
 mod origin;
 mod probe;
 mod response;

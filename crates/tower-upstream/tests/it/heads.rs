@@ -96,11 +96,10 @@ async fn upstream_2_fields_about_one_hop_stay_there_both_ways() {
         .filter(|line| !line.is_empty())
         .collect();
     lines.sort_unstable();
-    let host = format!("host: {}", &upstream.to_string()["http://".len()..]);
     assert_eq!(
         lines,
         [
-            host.as_str(),
+            "host: h",
             "via: 1.1 tower-upstream",
             "x-forwarded-for: 127.0.0.1",
             "x-forwarded-host: h",
@@ -142,7 +141,7 @@ async fn upstream_2_connection_removes_no_field_of_the_proxy() {
     let mut peer = upstream.accept().await;
     let head = peer.head().await;
     for line in [
-        "host: 127.0.0.1:",
+        "\r\nhost: h\r\n",
         "content-length: 4\r\n",
         "x-forwarded-for: 127.0.0.1\r\n",
         "x-forwarded-host: h\r\n",

@@ -3,10 +3,12 @@
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tower::{Layer, ServiceExt};
+use tower_origin::{OriginLayer, XForwarded};
 use tower_upstream::HostPolicy;
 
 use super::{
-    OK, at, proxy,
+    Body, OK, at, proxy,
     sockets::{Listener, client, serve},
     watched,
 };
@@ -18,7 +20,7 @@ async fn upstream_5_the_host_is_the_upstreams_or_the_clients() {
     let own = url["http://".len()..].to_owned();
     let mut heads = upstream.answering(OK);
     for (upstream, host) in [
-        (at(&url), own.as_str()),
+        (at(&url), "example.org:81"),
         (at(&url).host(HostPolicy::Upstream), &own),
         (at(&url).host(HostPolicy::Client), "example.org:81"),
     ] {
@@ -63,7 +65,7 @@ async fn upstream_5_the_host_is_the_upstreams_or_the_clients() {
         }
     }
     // HTTP/1.0 may have none.
-    let front = serve(watched(at(&url).host(HostPolicy::Client))).await;
+    let front = serve(watched(at(&url))).await;
     let mut wire = client(front).await;
     wire.write("GET / HTTP/1.0\r\n\r\n").await;
     wire.until("ok").await;
@@ -72,6 +74,47 @@ async fn upstream_5_the_host_is_the_upstreams_or_the_clients() {
         head.contains(&format!("\r\nhost: {own}\r\n")) && !head.contains("forwarded-host"),
         "{head}"
     );
+}
+
+#[tokio::test]
+async fn upstream_5_the_clients_host_is_that_of_an_origin() {
+    let upstream = Listener::bind().await;
+    let url = upstream.to_string();
+    let own = url["http://".len()..].to_owned();
+    let mut heads = upstream.answering(OK);
+    // As from nginx, which by default sends its upstream's name, here with a trusted report of the
+    // client's.
+    let origin = OriginLayer::new()
+        .trusted_without_address()
+        .x_forwarded([XForwarded::Host]);
+    let request = |host: &str, forwarded: &str| {
+        let mut request = Request::get("/").header("host", host);
+        if !forwarded.is_empty() {
+            request = request.header("x-forwarded-host", forwarded);
+        }
+        request.body(Body::default()).unwrap()
+    };
+    for (policy, host, forwarded, seen) in [
+        (
+            HostPolicy::Client,
+            "site",
+            "Example.org:8443",
+            "example.org:8443",
+        ),
+        (HostPolicy::Client, "site", "example.org:80", "example.org"),
+        (HostPolicy::Client, "Example.org:81", "", "example.org:81"),
+        (HostPolicy::Upstream, "site", "example.org", own.as_str()),
+    ] {
+        let app = origin.clone().layer(at(&url).host(policy));
+        let response = app.oneshot(request(host, forwarded)).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let head = heads.recv().await.unwrap();
+        assert!(head.contains(&format!("\r\nhost: {seen}\r\n")), "{head}");
+    }
+    // A list of hosts keeps a client from choosing a site of the server.
+    let app = origin.hosts(["example.org"]).unwrap().layer(at(&url));
+    let response = app.oneshot(request("internal.example", "")).await.unwrap();
+    assert_eq!(response.status(), 400);
 }
 
 #[tokio::test]
