@@ -78,6 +78,22 @@ python:
 frameworks *CHECKS:
     cargo build -p tower-deploy
     python3 tests/frameworks/run.py {{ CHECKS }}
+# tower-deploy before php-fpm, git, cgit, fcgiwrap, uwsgi and Plack, from Debian's packages; with names, only these
+gateway *CHECKS:
+    cargo build --profile served -p tower-deploy
+    python3 tests/gateway/run.py {{ CHECKS }}
+
+# requests per second through tower-deploy, nginx and Apache, by turns, to the same FastCGI programs
+gateway-load:
+    cargo build --profile served -p tower-deploy
+    python3 tests/gateway/speed.py
+
+# DokuWiki behind php-fpm in Chromium: installed, logged in, a picture uploaded, a page edited; with a directory, a picture there
+wiki *DIRECTORY:
+    cargo build --profile served -p tower-deploy
+    test -d target/wiki/bin || python3 -m venv target/wiki
+    target/wiki/bin/pip install --quiet playwright==1.56.0
+    target/wiki/bin/python tests/gateway/wiki.py {{ DIRECTORY }}
 
 # curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
 peers:
@@ -88,6 +104,11 @@ peers:
 lingering *ARGS:
     cargo build -p tests --bin lingering
     python3 tests/lingering/run.py {{ ARGS }}
+
+# what 5,000 idle connections cost, beside a bare hyper, and what stays when they are closed; `just idle NAME=COMMAND` adds a server
+idle *ARGS:
+    cargo build --profile served -p tests --bin idle
+    python3 tests/idle/run.py {{ ARGS }}
 
 # a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
 reload:

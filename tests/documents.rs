@@ -29,6 +29,9 @@ pub mod gateway {}
 #[doc = include_str!("../docs/guides/mount.md")]
 pub mod mount {}
 
+#[doc = include_str!("../docs/guides/php.md")]
+pub mod php {}
+
 #[doc = include_str!("../docs/guides/python.md")]
 pub mod python {}
 

@@ -9,10 +9,14 @@
 mod accept_best;
 #[path = "../fuzz/checks/address_parse.rs"]
 mod address_parse;
+#[path = "../fuzz/checks/cgi_head_read.rs"]
+mod cgi_head_read;
 #[path = "../fuzz/checks/deploy_resolve.rs"]
 mod deploy_resolve;
 #[path = "../fuzz/checks/entity_tag_list.rs"]
 mod entity_tag_list;
+#[path = "../fuzz/checks/fastcgi_read.rs"]
+mod fastcgi_read;
 #[path = "../fuzz/checks/files_respond.rs"]
 mod files_respond;
 #[path = "../fuzz/checks/incident_page.rs"]
@@ -44,11 +48,13 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 18] = [
+const CHECKS: [(&str, fn(&[u8])); 20] = [
     ("accept_best", accept_best::accept_best),
     ("address_parse", address_parse::address_parse),
+    ("cgi_head_read", cgi_head_read::cgi_head_read),
     ("deploy_resolve", deploy_resolve::deploy_resolve),
     ("entity_tag_list", entity_tag_list::entity_tag_list),
+    ("fastcgi_read", fastcgi_read::fastcgi_read),
     ("files_respond", files_respond::files_respond),
     ("incident_page", incident_page::incident_page),
     ("ini_interpolate", ini_interpolate::ini_interpolate),

@@ -70,7 +70,8 @@ const OF_DEPLOY: [&str; 10] = [
 ];
 
 /// What the crates may depend on besides that do input and output.
-const OF_SERVICES: [(&str, &[&str]); 3] = [
+const OF_SERVICES: [(&str, &[&str]); 4] = [
+    ("tower-gateway", &["rustix", "tempfile", "tokio"]),
     (
         "tower-serve",
         &[
@@ -104,7 +105,7 @@ const OF_SERVICES: [(&str, &[&str]); 3] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 13] = [
+const NEIGHBOURS: [(&str, &[&str]); 14] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -115,6 +116,7 @@ const NEIGHBOURS: [(&str, &[&str]); 13] = [
             "tower-dispatch",
             "tower-environ",
             "tower-exception",
+            "tower-gateway",
             "tower-hooks",
             "tower-kit",
             "tower-lint",
@@ -127,6 +129,10 @@ const NEIGHBOURS: [(&str, &[&str]); 13] = [
     ("tower-dispatch", &["tower-environ", "tower-kit"]),
     ("tower-environ", &["tower-kit"]),
     ("tower-exception", &["tower-kit"]),
+    (
+        "tower-gateway",
+        &["tower-environ", "tower-kit", "tower-origin"],
+    ),
     ("tower-hooks", &["tower-kit"]),
     ("tower-kit", &[]),
     // It judges the others, so it has its own tables.

@@ -1,6 +1,14 @@
 //! A server in a process of its own, as its parent sees it.
 
-use std::{env, process::Stdio, time::Duration};
+use std::{
+    env,
+    fs::{self, File},
+    io::BufRead,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
@@ -23,6 +31,7 @@ const GIVE_BACK: [(&str, &str); 3] = [
 
 pub(crate) struct Child {
     pub(crate) address: String,
+    log: Log,
     process: process::Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -36,7 +45,7 @@ impl Child {
             // `exec`, so that a kill ends the server and not the shell.
             Some(files) => {
                 let mut command = Command::new("sh");
-                let script = format!("ulimit -n {files}; exec \"$0\" {kind}");
+                let script = format!("ulimit -n {files}; exec \"$0\" {kind} \"$1\"");
                 command.args(["-c", &script]).arg(program);
                 command
             }
@@ -46,7 +55,9 @@ impl Child {
                 command
             }
         };
+        let log = Log::new();
         let mut process = command
+            .arg(&log.0)
             .envs(GIVE_BACK)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -58,6 +69,7 @@ impl Child {
         let address = timeout(PATIENCE, output.next_line()).await??;
         Ok(Self {
             address: address.ok_or("a child that says nothing")?,
+            log,
             process,
             input,
             output,
@@ -88,16 +100,63 @@ impl Child {
         }
     }
 
-    /// Lets it drain. It fails if a connection had to be aborted.
-    pub(crate) async fn end(self) -> Result<(), Failure> {
+    /// Lets it drain, and returns the number of lines in its access log. It fails if a connection
+    /// had to be aborted, or if there is not one line for each request.
+    pub(crate) async fn end(self) -> Result<u64, Failure> {
         let Self {
-            mut process, input, ..
+            mut process,
+            input,
+            mut output,
+            log,
+            ..
         } = self;
         drop(input);
-        let status = timeout(PATIENCE, process.wait()).await??;
-        match status.success() {
-            true => Ok(()),
-            false => Err(format!("the server has ended with {status}").into()),
+        let mut last = None;
+        while let Some(line) = timeout(PATIENCE, output.next_line()).await?? {
+            last = Some(line);
         }
+        let status = timeout(PATIENCE, process.wait()).await??;
+        if !status.success() {
+            return Err(format!("the server has ended with {status}").into());
+        }
+        let requests: u64 = last.ok_or("the server counts no requests")?.parse()?;
+        let lines = log.lines()?;
+        match requests == lines {
+            true => Ok(lines),
+            false => Err(format!("{requests} requests have {lines} lines in the log").into()),
+        }
+    }
+}
+
+/// The file of an access log. It is removed in the end.
+struct Log(PathBuf);
+
+impl Log {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("faults-{}-{count}.log", std::process::id());
+        Self(env::temp_dir().join(name))
+    }
+
+    /// Returns the number of lines. It fails if one is no request, as where lines were lost.
+    fn lines(&self) -> Result<u64, Failure> {
+        let path: &Path = &self.0;
+        let mut count = 0;
+        for line in std::io::BufReader::new(File::open(path)?).lines() {
+            let line = line?;
+            if !line.starts_with("{\"time\":") || !line.ends_with('}') {
+                return Err(format!("the log has a line that is no request: {line}").into());
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // It is not there if the server has not come so far.
+        let _ = fs::remove_file(&self.0);
     }
 }

@@ -6,12 +6,13 @@
 //!
 //! ```text
 //! fault | normal requests (failed) | p50 p99 ms | memory before/most/after MiB | tasks
-//! before/after | files before/after | ok
+//! before/after | files before/after | lines of the log | ok
 //! ```
 //!
 //! It fails if a normal request failed, if the server did not behave as it should, if a request
-//! never finished, if tasks, files or memory are not given back within ten seconds of quiet (20 %
-//! and 2 MiB of memory may stay), or if the server could not drain. `--seconds N` is the time of
+//! never finished, or if the access log has not exactly one line for each request. It fails as well
+//! if tasks, files or memory are not given back within ten seconds of quiet (20 % and 2 MiB of
+//! memory may stay), or if the server could not drain. `--seconds N` is the time of
 //! each fault, `--only WORD` selects faults with that word in their names. It needs Linux
 //! (`/proc/self`), and everything is on 127.0.0.1.
 //!
@@ -23,6 +24,7 @@ mod connection;
 mod fault;
 mod level;
 mod random;
+mod requests;
 mod server;
 mod site;
 mod soak;
@@ -46,8 +48,10 @@ const ASKED_EVERY: Duration = Duration::from_millis(200);
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let done = match args.first().map(String::as_str) {
-        Some("server") => server::serve(false),
-        Some("soak-server") => server::serve(true),
+        Some(kind @ ("server" | "soak-server")) => server::serve(
+            kind == "soak-server",
+            args.get(1).map_or("", String::as_str),
+        ),
         Some("soak") => number(&args, "--minutes", 30.0).and_then(|minutes| soaked(minutes * 60.0)),
         _ => number(&args, "--seconds", 20.0).and_then(|seconds| tried(seconds, &args)),
     };
@@ -85,7 +89,7 @@ async fn tried(seconds: f64, args: &[String]) -> Result<(), Failure> {
         return Err(format!("no fault has {only} in its name").into());
     }
     println!(
-        "fault          | normal requests (failed) | p50 p99 ms | memory before/most/after MiB | tasks before/after | files before/after | ok"
+        "fault          | normal requests (failed) | p50 p99 ms | memory before/most/after MiB | tasks before/after | files before/after | lines of the log | ok"
     );
     let mut failed = false;
     for fault in Fault::ALL
@@ -116,6 +120,8 @@ struct Outcome {
     /// The most memory, in KiB, that was seen meanwhile.
     most: u64,
     after: Level,
+    /// The lines of the access log.
+    lines: u64,
     wrong: Vec<String>,
 }
 
@@ -159,14 +165,16 @@ async fn outcome(fault: Fault, time: Duration) -> Result<Outcome, Failure> {
             wrong.push(format!("not given back: {what}"));
         }
     }
-    if let Err(failure) = child.end().await {
+    let lines = child.end().await.unwrap_or_else(|failure| {
         wrong.push(failure.to_string());
-    }
+        0
+    });
     Ok(Outcome {
         normal: report,
         before,
         most,
         after,
+        lines,
         wrong,
     })
 }
@@ -178,10 +186,11 @@ impl Outcome {
             before,
             most,
             after,
+            lines,
             wrong,
         } = self;
         println!(
-            "{:14} | {:15} ({:6}) | {:4.1} {:5.1} | {:8.1}/{:8.1}/{:9.1} | {:8}/{:9} | {:8}/{:9} | {}",
+            "{:14} | {:15} ({:6}) | {:4.1} {:5.1} | {:8.1}/{:8.1}/{:9.1} | {:8}/{:9} | {:8}/{:9} | {:16} | {}",
             fault.name(),
             normal.requests(),
             normal.failed,
@@ -194,6 +203,7 @@ impl Outcome {
             after.tasks,
             before.files,
             after.files,
+            lines,
             if wrong.is_empty() { "yes" } else { "NO" },
         );
         for wrong in wrong {

@@ -15,11 +15,12 @@ use std::{
 use serde::Deserialize;
 use tokio::{runtime::Handle, task::spawn_blocking, time};
 use tower_deploy::{App, Loader, Registry, Reload};
-use tower_serve::{Address, Server, Shutdown};
+use tower_serve::{AccessLog, Address, LogFormat, Server, Shutdown};
 
 use crate::{
     Failure,
     level::Level,
+    requests::PerRequest,
     site::{Counts, PANIC, site},
 };
 
@@ -36,9 +37,10 @@ struct Settings {
     _build: u64,
 }
 
-/// Serves until its input ends. It responds to each line of input with a line of levels.
+/// Serves until its input ends. It responds to each line of input with a line of levels. Its last
+/// line is the number of requests, and the log has a line for each.
 #[tokio::main(worker_threads = 2)]
-pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
+pub(crate) async fn serve(reloads: bool, log: &str) -> Result<(), Failure> {
     quiet_panics();
     let counts = Arc::new(Counts::default());
     let app = match reloads {
@@ -53,12 +55,14 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
         .write_timeout(TIMEOUT)
         .connections(10_000)
         .drain_timeout(DRAIN)
+        .access_log(AccessLog::new(log).format(LogFormat::Json))
         .bind()
         .await?;
     let address = server.addresses().next().ok_or("it listens nowhere")?;
     println!("{}", address.trim_start_matches("http://"));
     let (trigger, shutdown) = Shutdown::manual();
     let runtime = Handle::current();
+    let (app, served) = (PerRequest::new(app, &counts), Arc::clone(&counts));
     // A thread of its own is no task, and responds even if the runtime is busy.
     thread::spawn(move || {
         for _ in io::stdin().lines().map_while(Result::ok) {
@@ -72,7 +76,9 @@ pub(crate) async fn serve(reloads: bool) -> Result<(), Failure> {
         }
         trigger.signal();
     });
-    Ok(server.serve(app, shutdown).await?)
+    let ended = server.serve(app, shutdown).await;
+    println!("{}", served.requests.load(Ordering::Relaxed));
+    Ok(ended?)
 }
 
 /// Hides the panics of the route `/panic`, and no others. It is installed before the exception

@@ -45,6 +45,8 @@ type Answer = Result<Response<Body>, BoxError>;
 /// The counts so far.
 #[derive(Default)]
 pub(crate) struct Counts {
+    /// Those that the server has given a service, whether it called the service or not.
+    pub(crate) requests: AtomicU64,
     pub(crate) begun: AtomicU64,
     pub(crate) finished: AtomicU64,
     pub(crate) incidents: AtomicU64,

@@ -1,7 +1,9 @@
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
+
+use crate::departure::Departures;
 
 /// What a connection is doing. Its timeouts and its end depend on that.
 ///
@@ -23,6 +25,8 @@ pub(crate) struct Activity {
     is_tunnel: AtomicBool,
     is_ending: AtomicBool,
     is_aborted: AtomicBool,
+    /// Since the first upload over HTTP/2.
+    departures: OnceLock<Arc<Departures>>,
 }
 
 /// What the server waits for.
@@ -43,6 +47,16 @@ impl Activity {
 
     pub(crate) fn is_http_2(&self) -> bool {
         self.is_http_2.load(Relaxed)
+    }
+
+    /// Returns the responses that are on their way, if there were uploads over HTTP/2.
+    pub(crate) fn departures(&self) -> Option<&Arc<Departures>> {
+        self.departures.get()
+    }
+
+    /// Returns the responses that are on their way, and follows them from now on.
+    pub(crate) fn follow_departures(&self) -> &Arc<Departures> {
+        self.departures.get_or_init(Arc::default)
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -140,6 +154,12 @@ impl Open {
 
     pub(crate) fn activity(&self) -> &Activity {
         &self.0
+    }
+}
+
+impl Clone for Open {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
     }
 }
 

@@ -2,10 +2,6 @@ use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::conn::auto,
-};
 use tokio::sync::watch;
 use tower::BoxError;
 use tower_service::Service;
@@ -13,21 +9,18 @@ use tower_service::Service;
 use crate::{
     access_log::OpenLog,
     activity::{Abort, Activity, Phase},
-    entry::{Accepted, Entry, Opened},
+    entry::{Accepted, Entry},
     limits::Limits,
     linger::Lingering,
-    panic::contained,
     request_body::RequestBody,
     service::ConnectionService,
     timer::Timer,
+    versions::Builder,
 };
-
-/// The largest number of requests of one HTTP/2 connection at once.
-const STREAMS: u32 = 200;
 
 /// The configuration of HTTP, which all connections of a server share.
 pub(crate) struct Protocol {
-    http: auto::Builder<Streams>,
+    http: Builder,
     limits: Limits,
     entry: Entry,
     log: Option<OpenLog>,
@@ -35,22 +28,8 @@ pub(crate) struct Protocol {
 
 impl Protocol {
     pub(crate) fn new(limits: Limits, entry: Entry, log: Option<OpenLog>) -> Self {
-        let mut http = auto::Builder::new(Streams);
-        http.http1()
-            .timer(TokioTimer::new())
-            // A connection has timers of its own, since hyper has one for heads and for idle times.
-            .header_read_timeout(None)
-            .half_close(limits.half_close);
-        http.http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(limits.header_timeout)
-            .keep_alive_timeout(limits.header_timeout)
-            .max_concurrent_streams(STREAMS);
-        if limits.connect_protocol {
-            http.http2().enable_connect_protocol();
-        }
         Self {
-            http,
+            http: Builder::new(&limits),
             limits,
             entry,
             log,
@@ -104,18 +83,27 @@ impl Protocol {
     {
         let activity = Arc::new(Activity::default());
         let mut timer = pin!(Timer::new(&self.limits));
+        let opening = async {
+            let opened = self.entry.open(accepted, self.limits.write_timeout).await?;
+            let Some(opened) = opened else {
+                return Ok(None);
+            };
+            let stream = Lingering::new(
+                opened.transport,
+                Arc::clone(&activity),
+                self.limits.lingering,
+            );
+            let mut opened = (stream, opened.peer, opened.client);
+            let version = opened.0.version().await?;
+            Ok::<_, BoxError>(Some((version, opened)))
+        };
         let opened = tokio::select! {
             biased;
-            opened = self.entry.open(accepted, self.limits.write_timeout) => opened?,
+            opened = opening => opened?,
             _ = timer.as_mut().late(&activity) => return Err("no request came in time".into()),
             _ = draining.changed() => return Ok(()),
         };
-        let Some(Opened {
-            transport,
-            peer,
-            client,
-        }) = opened
-        else {
+        let Some((version, (stream, peer, client))) = opened else {
             return Ok(());
         };
         let service = ConnectionService {
@@ -126,11 +114,7 @@ impl Protocol {
             activity: Arc::clone(&activity),
             log: self.log.clone(),
         };
-        let stream = Lingering::new(transport, Arc::clone(&activity), self.limits.lingering);
-        let connection = self
-            .http
-            .serve_connection_with_upgrades(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
+        let mut connection = self.http.serve(version, stream, service);
         let mut reset = pin!(peer.reset());
         let mut is_ending = false;
         // It is dropped before the connection and its requests are.
@@ -140,7 +124,7 @@ impl Protocol {
                 // The connection is polled first, so that the timer sees what has come, and a
                 // request that has come is seen before the connection is closed.
                 biased;
-                end = connection.as_mut() => break end,
+                end = &mut connection => break end.map_err(Into::into),
                 () = reset.as_mut() => break Err("the client reset the connection".into()),
                 phase = timer.as_mut().late(&activity) => Some(phase),
                 _ = draining.changed(), if !is_ending => None,
@@ -158,7 +142,7 @@ impl Protocol {
                         activity.content_was_read();
                     }
                     is_ending = true;
-                    connection.as_mut().graceful_shutdown();
+                    connection.graceful_shutdown();
                 }
             }
         };
@@ -167,15 +151,36 @@ impl Protocol {
     }
 }
 
-/// Runs the streams of HTTP/2 connections as tasks. A stream ends with its connection.
-#[derive(Clone, Debug)]
-struct Streams;
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, future::ready, mem::size_of_val};
 
-impl<F> hyper::rt::Executor<F> for Streams
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, stream: F) {
-        tokio::spawn(contained(stream));
+    use http_body_util::Full;
+    use tokio::{
+        net::{TcpListener, TcpStream},
+        sync::Semaphore,
+    };
+
+    use super::*;
+    use crate::{panic::contained, stream::Socket};
+
+    /// A server has thousands of them, most of them idle. What hyper needs is in a box besides.
+    #[tokio::test]
+    async fn a_connection_takes_little_memory() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let accepted = Accepted {
+            socket: Socket::Tcp(socket.unwrap()),
+            peer: None,
+            slot: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+        };
+        let service = tower::service_fn(|_: Request<RequestBody>| {
+            ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+        });
+        let protocol = Protocol::new(Limits::default(), Entry::default(), None);
+        let (_serving, draining) = watch::channel(());
+        let connection = contained(Arc::new(protocol).serve(accepted, service, draining));
+        let size = size_of_val(&connection);
+        assert!(size <= 1_600, "{size}");
     }
 }

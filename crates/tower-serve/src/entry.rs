@@ -66,14 +66,15 @@ impl Entry {
                 return Ok(None);
             }
             if !Tls::begins(ahead[0]) {
-                Tls::reject_plain(socket).await;
+                Box::pin(Tls::reject_plain(socket)).await;
                 return Err("the client speaks HTTP without TLS".into());
             }
         }
         let (stream, peer) = Stream::open(socket, ahead.freeze(), slot, write_timeout);
         #[cfg(feature = "tls")]
         let transport = match &self.tls {
-            Some(tls) => Transport::Tls(tls.accept(stream).await?),
+            // In a box, because the task has room for the largest future all the time.
+            Some(tls) => Transport::Tls(Box::pin(tls.accept(stream)).await?),
             None => Transport::Plain(stream),
         };
         #[cfg(not(feature = "tls"))]

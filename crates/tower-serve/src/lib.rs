@@ -9,6 +9,7 @@ mod bind;
 mod bound;
 mod connection;
 mod content;
+mod departure;
 mod entry;
 mod fault;
 mod handed_over;
@@ -25,12 +26,14 @@ mod server;
 mod service;
 mod shutdown;
 mod stream;
+mod streams;
 mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
 #[cfg(unix)]
 mod unix;
+mod versions;
 
 pub use access_log::{AccessLog, LogFormat};
 pub use address::{Address, ParseAddressError, ParseAddressErrorKind};

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep, timeout_at},
 };
 
@@ -19,6 +20,8 @@ use crate::activity::Activity;
 
 /// A client that sends nothing for this time is not waited for any longer.
 const SILENCE: Duration = Duration::from_secs(5);
+/// What a client of HTTP/2 sends first.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The most bytes that are read at once.
 const AT_ONCE: usize = 16 * 1024;
 
@@ -60,8 +63,17 @@ pub(crate) struct Lingering<S> {
     stream: S,
     activity: Arc<Activity>,
     patience: Patience,
+    /// The first bytes, which have shown the version.
+    ahead: Bytes,
     /// `None` until the writing side is closed.
     rest: Option<Rest>,
+}
+
+/// The version of HTTP that a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    One,
+    Two,
 }
 
 /// The part of the patience that is left.
@@ -77,8 +89,45 @@ impl<S> Lingering<S> {
             stream,
             activity,
             patience,
+            ahead: Bytes::new(),
             rest: None,
         }
+    }
+
+    /// Notes what has become of a write.
+    fn noted<T>(&self, written: Poll<T>) -> Poll<T> {
+        self.activity.blocked(written.is_pending());
+        if written.is_pending() {
+            self.written();
+        }
+        written
+    }
+
+    /// Notes that all has been written that the client takes at this time.
+    fn written(&self) {
+        if let Some(departures) = self.activity.departures() {
+            departures.flushed();
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Lingering<S> {
+    /// Waits until the first bytes show which version the client speaks. They are read again.
+    pub(crate) async fn version(&mut self) -> io::Result<Version> {
+        let mut start = [0; PREFACE.len()];
+        let mut length = 0;
+        let version = loop {
+            let count = self.read(&mut start[length..]).await?;
+            length += count;
+            if count == 0 || !PREFACE.starts_with(&start[..length]) {
+                break Version::One;
+            }
+            if length == PREFACE.len() {
+                break Version::Two;
+            }
+        };
+        self.ahead = Bytes::copy_from_slice(&start[..length]);
+        Ok(version)
     }
 }
 
@@ -123,6 +172,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
+        let departures = self.activity.departures();
+        if departures.is_some_and(|departures| !departures.may_read(cx)) {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
@@ -139,8 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.activity.blocked(written.is_pending());
-        written
+        self.noted(written)
     }
 
     fn poll_write_vectored(
@@ -149,8 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.activity.blocked(written.is_pending());
-        written
+        self.noted(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -158,7 +214,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.written();
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -182,11 +240,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
 mod tests {
     use std::{convert::Infallible, future::poll_fn};
 
-    use bytes::Bytes;
     use futures_util::stream;
     use http_body::Frame;
     use http_body_util::StreamBody;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncWriteExt, duplex};
 
     use super::*;
 
@@ -280,6 +337,32 @@ mod tests {
             let start = Instant::now();
             patience.read_on(frames(interval)).await;
             assert_eq!(start.elapsed().as_secs(), expected, "{patience:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn serve_19_the_first_bytes_show_the_version() {
+        let table: [(&[u8], _); 6] = [
+            (PREFACE, Version::Two),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore", Version::Two),
+            (b"PRI * HTTP/1.1\r\nhost: a\r\n\r\n", Version::One),
+            (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", Version::One),
+            (b"PRI * HTTP/2.0\r\n", Version::One),
+            (b"", Version::One),
+        ];
+        // In pieces of this size.
+        for size in [1, 7, 64] {
+            for (bytes, expected) in table {
+                let (mut client, server) = duplex(size);
+                let activity = Arc::new(Activity::default());
+                let mut server = Lingering::new(server, activity, patience(0, 0));
+                let sends = tokio::spawn(async move { client.write_all(bytes).await.unwrap() });
+                assert_eq!(server.version().await.unwrap(), expected, "{bytes:?}");
+                let mut again = Vec::new();
+                server.read_to_end(&mut again).await.unwrap();
+                assert_eq!(again, bytes);
+                sends.await.unwrap();
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tower::BoxError;
 
-use crate::{activity::Open, linger::Patience, panic::contained};
+use crate::{activity::Open, departure::Upload, linger::Patience, panic::contained};
 
 /// The body of a request from the server.
 ///
@@ -43,6 +43,8 @@ pin_project! {
         has_failed: bool,
         // Over HTTP/2 only. Over HTTP/1 the connection itself reads on.
         patience: Option<Patience>,
+        // As the patience, until the end has been read.
+        upload: Option<Upload>,
     }
 }
 
@@ -56,11 +58,14 @@ impl RequestBody {
         patience: Option<Patience>,
     ) -> Self {
         let content = (!body.is_end_stream()).then(|| {
+            let open = open();
+            let upload = patience.map(|_| open.activity().follow_departures().upload());
             Box::pin(Content {
                 body: TimedBody::new(body, timeout),
-                open: open(),
+                open,
                 has_failed: false,
                 patience,
+                upload,
             })
         });
         Self { content }
@@ -94,6 +99,7 @@ impl http_body::Body for Content {
         *this.has_failed |= matches!(frame, Some(Err(_)));
         if !*this.has_failed && (frame.is_none() || this.body.is_end_stream()) {
             this.open.activity().content_was_read();
+            *this.upload = None;
         }
         Poll::Ready(frame)
     }

@@ -261,6 +261,9 @@ impl Server {
     /// writing side after the response, reads up to this limit, and then closes the connection. It
     /// does the same after a head that is not valid HTTP. Over HTTP/2, each unread upload is read
     /// on in a task of its own, and the connection stays open.
+    ///
+    /// A limit below the length of an upload loses responses: Python's `http.client` and hyper's
+    /// client read nothing before they have sent all, and node's `fetch` sends up to 8 MB.
     #[must_use]
     pub fn lingering_bytes(mut self, bytes: u64) -> Self {
         self.limits.lingering.bytes = bytes;

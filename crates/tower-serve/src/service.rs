@@ -25,7 +25,7 @@ use crate::{
     linger::Patience,
     open_body::OpenBody,
     request_body::RequestBody,
-    request_head,
+    request_head, streams,
 };
 
 /// The service of one connection, as hyper calls it.
@@ -174,6 +174,14 @@ where
         let open = this.open.take().expect("polled after completion");
         if this.rules.opens_tunnel(response.status()) {
             open.activity().becomes_tunnel();
+            if open.activity().is_http_2() {
+                streams::opens_tunnel(open.clone());
+            }
+        }
+        if let Some(departures) = open.activity().departures()
+            && let Some(leaving) = departures.leaves()
+        {
+            streams::leaves(leaving);
         }
         let mut record = this.record.take();
         if let Some(record) = &mut record {

@@ -2,13 +2,18 @@
 
 mod cascade;
 mod compression;
+mod error_documents;
 mod files;
 mod filters;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod hooks;
 mod http_filters;
 #[cfg(feature = "tls")]
 mod https;
 mod origins;
+#[cfg(any(feature = "gateway", feature = "proxy"))]
+mod parsed;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod router;
@@ -40,6 +45,16 @@ impl Registry {
             .fold(registry, |registry, name| {
                 registry.shown(name, Maker::App, proxy::app)
             });
+        #[cfg(feature = "gateway")]
+        let registry = registry
+            .shown("tower#fastcgi", Maker::App, gateway::fastcgi)
+            .shown("tower#scgi", Maker::App, gateway::scgi);
+        #[cfg(all(feature = "gateway", unix))]
+        let registry = registry.shown("tower#cgi", Maker::App, gateway::cgi).shown(
+            "Paste#cgi",
+            Maker::App,
+            gateway::paste_cgi,
+        );
         let registry = registry
             .shown("tower#text", Maker::App, text::text)
             .shown("tower#redirect", Maker::App, text::redirect)
@@ -87,6 +102,8 @@ impl Registry {
             )
             .add("tower#environ", filter(filters::environ))
             .add("tower#set-header", filter(http_filters::set_header))
+            .add("tower#error-documents", filter(error_documents::filter))
+            .add("Paste#errordocument", filter(error_documents::filter))
             .add(
                 "tower#hooks",
                 filter(filters::hooks)

@@ -3,16 +3,17 @@
 //! The names of its settings are those of Paste's `make_proxy`. Each value reads itself, so that an
 //! error is reported at its own position in the file.
 
-use std::{fmt::Display, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use http::{HeaderName, Method};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 #[cfg(feature = "tls")]
 use tower_upstream::Tls;
 use tower_upstream::{
     Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, Protocol, Upstream,
 };
 
+use super::parsed::Parsed;
 use crate::{App, BoxError, Settings, de::some_time};
 
 #[derive(Deserialize, Serialize)]
@@ -133,16 +134,6 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BoxError> {
         upstream = upstream.allowed_methods(methods.into_iter().map(|it| it.0.0));
     }
     Ok(App::new(upstream))
-}
-
-/// A value, or a word of a list, that is read as a `T`.
-struct Parsed<T>(T);
-
-impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(de::Error::custom)
-    }
 }
 
 struct ProxyAddress(Address);

@@ -7,6 +7,7 @@ use crate::probe::{PROXY, behind_proxies, behind_thorough_proxies, request, summ
 fn origin_3_the_headers_of_real_proxies_are_read() {
     let x = behind_proxies().only_x_forwarded();
     let thorough = behind_thorough_proxies().only_x_forwarded();
+    let unix = x.clone().trusted_without_address();
     let forwarded = behind_proxies().only_forwarded();
     for (proxy, layer, headers, expected) in [
         (
@@ -76,7 +77,7 @@ fn origin_3_the_headers_of_real_proxies_are_read() {
         ),
         (
             "nginx on a Unix socket",
-            &x,
+            &unix,
             vec!["x-forwarded-for: 203.0.113.7, unix:"],
             "http site.example 80 203.0.113.7 - ",
         ),

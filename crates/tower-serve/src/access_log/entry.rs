@@ -7,7 +7,7 @@ use std::{
 use http::{HeaderMap, Method, StatusCode, Version, header};
 use humantime::{format_rfc3339_millis, format_rfc3339_seconds};
 
-use super::LogFormat;
+use super::settings::LogFormat;
 
 /// What is in one line.
 #[derive(Debug)]

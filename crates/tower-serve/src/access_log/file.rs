@@ -12,7 +12,10 @@ use std::{
 use tokio::task::{JoinSet, spawn_blocking};
 use tower_kit::Lines;
 
-use super::{AccessLog, LogFormat, entry::Entry};
+use super::{
+    entry::Entry,
+    settings::{AccessLog, LogFormat},
+};
 
 /// The most bytes that wait for the file.
 const MOST: usize = 4 << 20;

@@ -5,8 +5,8 @@ use tower_kit::{Rejection, secrets, status_of};
 use tower_origin::{OriginSlot, PeerAddr};
 
 use super::{
-    Client, OpenLog,
-    entry::{End, Entry},
+    entry::{Client, End, Entry},
+    file::OpenLog,
 };
 use crate::activity::Activity;
 

@@ -325,3 +325,29 @@ async fn serve_26_a_log_that_cannot_be_opened_is_an_error() {
         "cannot open the access log /nonexistent/access.log: No such file or directory (os error 2)"
     );
 }
+
+#[tokio::test]
+async fn serve_24_a_tunnel_has_its_line_when_it_opens() {
+    use super::tunnels::{echoing, open};
+
+    let server = server().enable_connect_protocol();
+    let logged = logged(server, LogFormat::Json, echoing()).await;
+    let mut client = logged.server.connect().await;
+    client
+        .send("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n")
+        .await;
+    client.head().await;
+    logged.has_line().await;
+    client.send("ping").await;
+    client.0.shutdown().await.unwrap();
+    assert_eq!(client.rest().await.0, b"ping");
+
+    let mut tunnel = open(&mut connect_2(&logged.server).await).await;
+    tunnel.write_all(b"ping").await.unwrap();
+    tunnel.shutdown().await.unwrap();
+    let mut back = Vec::new();
+    tunnel.read_to_end(&mut back).await.unwrap();
+    assert_eq!(back, b"ping");
+    let expected = ["a:80", "/", "/tunnel"].map(|target| line(target, 200, 0, "complete"));
+    assert_eq!(logged.lines().await, expected);
+}

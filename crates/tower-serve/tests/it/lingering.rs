@@ -245,6 +245,62 @@ async fn frame(client: &mut Client) -> (u8, u8, Vec<u8>) {
     (head[3], head[4], payload)
 }
 
+/// curl 7.88 ends its upload short when it sees the head of an error. That is a stream error, and
+/// h2 drops what it has not written.
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_21_a_client_that_ends_at_the_head_gets_the_rest() {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const PING: u8 = 6;
+
+    let late = service(async |_| {
+        let content = stream::once(async {
+            // hyper has sent the head, and the task of the connection waits for this thread.
+            // Another task takes its place, so that another thread takes it.
+            tokio::spawn(async {});
+            // This thread is as slow as a busy system makes it.
+            std::thread::sleep(ms(50));
+            Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"too large")))
+        });
+        Body::new(StreamBody::new(Box::pin(content)))
+    });
+    let server = run(server(), late).await;
+    let mut client = server.connect().await;
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    client.send([0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
+    // `POST / HTTP/2`, host `a`, with 10 bytes of content to come.
+    let headers = [
+        0, 0, 10, 1, 4, 0, 0, 0, 1, 0x83, 0x86, 0x84, 0x41, 0x01, b'a', 0x5c, 0x02, b'1', b'0',
+    ];
+    client.send(headers).await;
+    let mut content = Vec::new();
+    loop {
+        match timeout(PATIENCE, frame(&mut client)).await.unwrap() {
+            (HEADERS, ..) => client.send([0, 0, 1, DATA, 1, 0, 0, 0, 1, b'x']).await,
+            (DATA, flags, payload) => {
+                content.extend(payload);
+                if flags & 1 == 1 {
+                    break;
+                }
+            }
+            (RST_STREAM, _, code) => panic!("reset with {code:?} after {content:?}"),
+            _ => {}
+        }
+    }
+    assert_eq!(content, b"too large");
+    // The connection reads on.
+    let ping = [0, 0, 8, PING, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    client.send(ping).await;
+    loop {
+        let (kind, flags, payload) = timeout(PATIENCE, frame(&mut client)).await.unwrap();
+        if (kind, flags) == (PING, 1) {
+            assert_eq!(payload, ping[9..]);
+            break;
+        }
+    }
+}
+
 /// RST_STREAM with another code than NO_ERROR would permit the client to drop the response.
 #[tokio::test]
 async fn serve_21_an_upload_that_is_too_long_is_reset_without_an_error() {

@@ -29,6 +29,7 @@ mod services;
 mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
+mod tunnels;
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 

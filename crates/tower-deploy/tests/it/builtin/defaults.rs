@@ -18,7 +18,7 @@ const DOCUMENT: &str = include_str!("../../../src/builtins.md");
 
 /// Each optional setting: its row in the tables of the module `builtins`, its name, and the rest of
 /// the text in the parentheses.
-pub(super) const DEFAULTS: [(&str, &str, &str); 62] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 65] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
@@ -56,6 +56,9 @@ pub(super) const DEFAULTS: [(&str, &str, &str); 62] = [
     ("exception", "debug", "= no"),
     ("exception", "headers", "= no"),
     ("exception", "append_traceback", "= no"),
+    ("error-documents", "format", ""),
+    ("error-documents", "text_limit", "= 0"),
+    ("error-documents", "any_content", "= no"),
     ("hooks", "skip_after_on_abort", "= no"),
     ("timeout", "status", "= 503"),
     ("request-id", "header", "= x-request-id"),
@@ -345,7 +348,9 @@ async fn deploy_21_another_origin_may_only_read() {
 fn deploy_21_the_built_in_factories_have_these_names() {
     let names = [
         ("paste#cascade", "Composite"),
+        ("paste#cgi", "App"),
         ("paste#error_catcher", "Filter"),
+        ("paste#errordocument", "Filter"),
         ("paste#gzip", "Filter"),
         ("paste#http", "Server"),
         ("paste#lint", "Filter"),
@@ -357,12 +362,15 @@ fn deploy_21_the_built_in_factories_have_these_names() {
         ("tower#body-limit", "Filter"),
         ("tower#cascade", "Composite"),
         ("tower#cascade", "Filter"),
+        ("tower#cgi", "App"),
         ("tower#checksum", "App"),
         ("tower#compression", "Filter"),
         ("tower#cors", "Filter"),
         ("tower#dispatch", "Filter"),
         ("tower#environ", "Filter"),
+        ("tower#error-documents", "Filter"),
         ("tower#exception", "Filter"),
+        ("tower#fastcgi", "App"),
         ("tower#hooks", "Filter"),
         ("tower#http", "Server"),
         ("tower#https", "Server"),
@@ -376,6 +384,7 @@ fn deploy_21_the_built_in_factories_have_these_names() {
         ("tower#replace", "Filter"),
         ("tower#request-id", "Filter"),
         ("tower#router", "Composite"),
+        ("tower#scgi", "App"),
         ("tower#server-timing", "Hook"),
         ("tower#set-header", "Filter"),
         ("tower#static", "App"),

@@ -5,8 +5,11 @@ mod compression;
 mod connect;
 mod defaults;
 mod effective;
+mod error_documents;
 mod files;
 mod filters;
+#[cfg(unix)]
+mod gateway;
 mod origin;
 mod rejections;
 mod routes;

@@ -1,0 +1,266 @@
+//! The documents that take the place of an error's body.
+
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, uri::PathAndQuery};
+use http_body::Body;
+use http_body_util::{BodyExt, Empty};
+use tower_service::Service;
+
+use crate::failure::{Failure, Kept};
+
+/// The largest page of a service, in bytes.
+const PAGE_LIMIT: usize = 1024 * 1024;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The page of a service, with its body.
+pub(crate) type Page = Response<Bytes>;
+type PageFuture = Pin<Box<dyn Future<Output = Result<Page, BoxError>> + Send>>;
+
+/// A document that takes the place of an error's body.
+///
+/// The status stays, unless [`with_status`](Self::with_status) or
+/// [`with_own_status`](Self::with_own_status) sets another one.
+#[derive(Clone)]
+pub struct Document {
+    pub(crate) kind: Kind,
+    pub(crate) status: Status,
+}
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    Negotiated {
+        /// The largest text that becomes the detail, in bytes.
+        text: usize,
+    },
+    Fixed {
+        content_type: HeaderValue,
+        body: Bytes,
+    },
+    Service(
+        Arc<dyn Fn(Request<Empty<Bytes>>) -> PageFuture + Send + Sync>,
+        PathAndQuery,
+    ),
+}
+
+/// Whose status the response has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Failure,
+    Given(StatusCode),
+    Document,
+}
+
+impl Document {
+    /// Returns a document in the format that the client prefers: problem+json (RFC 9457), JSON,
+    /// HTML or text, and gRPC for a client of gRPC.
+    ///
+    /// It has the status, and of a [`Rejection`](tower_kit::Rejection) the detail and the id.
+    #[must_use]
+    pub fn negotiated() -> Self {
+        Self::of(Kind::Negotiated { text: 0 })
+    }
+
+    /// Returns a fixed document with this content type.
+    ///
+    /// ```
+    /// use http::HeaderValue;
+    /// use tower_error_document::Document;
+    ///
+    /// let html = HeaderValue::from_static("text/html; charset=utf-8");
+    /// let sorry = Document::fixed(html, "<!DOCTYPE html><title>Sorry</title><p>Come back later.");
+    /// ```
+    #[must_use]
+    pub fn fixed(content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
+        Self::of(Kind::Fixed {
+            content_type,
+            body: body.into(),
+        })
+    }
+
+    /// Returns a document that is the response of a service to GET of this path.
+    ///
+    /// The request is a HEAD if the failed one was. It has no body, and of the failed request the
+    /// headers `Accept`, `Accept-Encoding`, `Accept-Language`, `Authorization`, `Cookie`, `Host` and
+    /// `User-Agent`, and those that
+    /// [`keep_headers`](crate::ErrorDocumentLayer::keep_headers) names. A [`Failure`] is in its
+    /// extensions.
+    ///
+    /// If the service fails, responds with another status than 2xx, or with more than 1 MiB, the
+    /// response is a [negotiated](Self::negotiated) one instead. It is never called again for that.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a path that does not begin with a slash.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use http::StatusCode;
+    /// use tower_error_document::{Document, ErrorDocumentLayer};
+    ///
+    /// # fn main() -> Result<(), tower_error_document::PathError> {
+    /// let pages = Router::new().route("/404.html", get(async || "this page is not here"));
+    /// let layer = ErrorDocumentLayer::new()
+    ///     .status(StatusCode::NOT_FOUND, Document::service(pages, "/404.html")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn service<S, B>(service: S, path: &str) -> Result<Self, PathError>
+    where
+        S: Service<Request<Empty<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+        B::Data: Send,
+    {
+        if !path.starts_with('/') {
+            return Err(PathError(path.to_owned()));
+        }
+        let path = PathAndQuery::try_from(path).map_err(|_| PathError(path.to_owned()))?;
+        let call = move |request| -> PageFuture { Box::pin(page(service.clone(), request)) };
+        Ok(Self::of(Kind::Service(Arc::new(call), path)))
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            status: Status::Failure,
+        }
+    }
+
+    /// Sets the status of the response, as `error_page 404 =200 /…` of nginx does. Default: that of
+    /// the failure.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Status::Given(status);
+        self
+    }
+
+    /// Takes the status of the service's response, as `error_page 404 = /…` of nginx does. By
+    /// default it is that of the failure.
+    ///
+    /// The service may then respond with any status except 1xx, 204 and 304.
+    #[must_use]
+    pub fn with_own_status(mut self) -> Self {
+        self.status = Status::Document;
+        self
+    }
+
+    /// Shows a text of the failed response as the detail of a negotiated document, up to so many
+    /// bytes. By default its text is dropped.
+    ///
+    /// It counts for 4xx in `text/plain`, as those of axum's extractors. A text of a 5xx is never
+    /// shown, because it may name internals. The text of a 4xx may quote the request. A longer text
+    /// is dropped.
+    #[must_use]
+    pub fn with_text(mut self, limit: usize) -> Self {
+        if let Kind::Negotiated { text } = &mut self.kind {
+            *text = limit;
+        }
+        self
+    }
+
+    /// Returns the request for the page of a service.
+    pub(crate) fn request(
+        path: &PathAndQuery,
+        kept: &Kept,
+        failure: Failure,
+    ) -> Request<Empty<Bytes>> {
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = match kept.method {
+            Method::HEAD => Method::HEAD,
+            _ => Method::GET,
+        };
+        // The host of an absolute URI stays: that is how HTTP/2 names it.
+        let mut parts = kept.uri.clone().into_parts();
+        parts.path_and_query = Some(path.clone());
+        if parts.scheme.is_none() {
+            parts.authority = None;
+        }
+        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path.clone()));
+        *request.headers_mut() = kept.headers_of_page();
+        request.extensions_mut().insert(failure);
+        request
+    }
+}
+
+async fn page<S, B>(mut service: S, request: Request<Empty<Bytes>>) -> Result<Page, BoxError>
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    B: Body<Error: Into<BoxError>>,
+{
+    poll_fn(|cx| service.poll_ready(cx))
+        .await
+        .map_err(Into::into)?;
+    let response = service.call(request).await.map_err(Into::into)?;
+    let (head, body) = response.into_parts();
+    let body = read(body, PAGE_LIMIT).await?;
+    Ok(Response::from_parts(head, body))
+}
+
+/// Reads a body of at most so many bytes.
+pub(crate) async fn read<B>(body: B, limit: usize) -> Result<Bytes, BoxError>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    let mut body = pin!(body);
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.map_err(Into::into)?.into_data() else {
+            continue;
+        };
+        if all.len() + data.remaining() > limit {
+            return Err(TooLarge(limit).into());
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            all.extend_from_slice(chunk);
+            let taken = chunk.len();
+            data.advance(taken);
+        }
+    }
+    Ok(all.freeze())
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Negotiated { .. } => "negotiated",
+            Kind::Fixed { .. } => "fixed",
+            Kind::Service(_, path) => path.as_str(),
+        };
+        f.debug_tuple("Document").field(&kind).finish()
+    }
+}
+
+/// The error of a path that does not lead to a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathError(String);
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a path, such as /404.html", self.0)
+    }
+}
+
+impl Error for PathError {}
+
+#[derive(Debug)]
+struct TooLarge(usize);
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it has more than {} bytes", self.0)
+    }
+}
+
+impl Error for TooLarge {}

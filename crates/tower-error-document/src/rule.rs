@@ -1,0 +1,91 @@
+//! Which responses get a document.
+
+use std::sync::Arc;
+
+use http::{HeaderName, StatusCode, header::CONTENT_TYPE, response::Parts};
+use http_body::Body;
+use tower_kit::{Rejection, grpc::Flavor, is_plain_error};
+
+use crate::document::Document;
+
+/// An extension of an error response whose body has to stay.
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use tower_error_document::KeepBody;
+///
+/// let mut response = Response::new("a text that the client has to see");
+/// *response.status_mut() = StatusCode::CONFLICT;
+/// response.extensions_mut().insert(KeepBody);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeepBody;
+
+/// The documents by status.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rules {
+    /// A `None` keeps the response as it is.
+    pub(crate) statuses: Vec<(StatusCode, Option<Arc<Document>>)>,
+    pub(crate) client_errors: Option<Arc<Document>>,
+    pub(crate) server_errors: Option<Arc<Document>>,
+    pub(crate) any_content: bool,
+    /// The headers that are kept of a request.
+    pub(crate) kept: Vec<HeaderName>,
+}
+
+impl Rules {
+    /// Returns the document for a response, if it is to be replaced.
+    pub(crate) fn document<B: Body>(&self, head: &Parts, body: &B) -> Option<&Arc<Document>> {
+        // Most responses end here.
+        if !(head.status.is_client_error() || head.status.is_server_error()) {
+            return None;
+        }
+        let document = self.of_status(head.status)?;
+        (self.is_replaceable(head, body)).then_some(document)
+    }
+
+    fn of_status(&self, status: StatusCode) -> Option<&Arc<Document>> {
+        let named = self.statuses.iter().find(|(named, _)| *named == status);
+        match named {
+            Some((_, document)) => document.as_ref(),
+            None if status.is_client_error() => self.client_errors.as_ref(),
+            None => self.server_errors.as_ref(),
+        }
+    }
+
+    fn is_replaceable<B: Body>(&self, head: &Parts, body: &B) -> bool {
+        if head.extensions.get::<KeepBody>().is_some() {
+            return false;
+        }
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let essence = content_type.map(|value| {
+            let mut parts = value.as_bytes().split(|byte| *byte == b';');
+            parts.next().unwrap_or_default().trim_ascii()
+        });
+        let is = |name: &[u8]| essence.is_some_and(|essence| essence.eq_ignore_ascii_case(name));
+        if is(b"application/problem+json")
+            || essence.is_some_and(|found| Flavor::of(found).is_some())
+        {
+            return false;
+        }
+        self.any_content
+            || Rejection::of_head(head).is_some()
+            || is_text(head, is(b"text/plain"))
+            || body.is_end_stream()
+    }
+}
+
+/// Returns whether the response is in plain text or has no type, as those of axum are.
+fn is_text(head: &Parts, is_plain: bool) -> bool {
+    is_plain || !head.headers.contains_key(CONTENT_TYPE)
+}
+
+/// Returns whether the body of a response is a text that may be a detail.
+pub(crate) fn has_text<B>(response: &http::Response<B>) -> bool {
+    is_plain_error(response)
+        && response.status().is_client_error()
+        && response.headers().contains_key(CONTENT_TYPE)
+        && !response
+            .headers()
+            .contains_key(http::header::CONTENT_ENCODING)
+}

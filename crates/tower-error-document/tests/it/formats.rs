@@ -1,0 +1,135 @@
+//! The formats of a negotiated document, and its detail.
+
+use axum::body::Body;
+use http::{HeaderValue, Request, StatusCode};
+use tower_error_document::{Document, ErrorDocumentLayer, ErrorStatus};
+use tower_kit::Rejection;
+
+use super::{app, ask, failing, send};
+
+fn layer() -> ErrorDocumentLayer {
+    ErrorDocumentLayer::new().all_errors(Document::negotiated().with_text(20))
+}
+
+#[tokio::test]
+async fn error_document_3_the_format_is_the_clients() {
+    let app = app(layer(), |_| {
+        failing(404)
+            .header("content-type", "text/plain")
+            .body(Body::from("no <b> here"))
+            .unwrap()
+    });
+    for (accept, expected) in [
+        (
+            "*/*",
+            "404 content-type=text/plain; charset=utf-8 | no <b> here",
+        ),
+        (
+            "text/html,*/*;q=0.8",
+            "404 content-type=text/html; charset=utf-8 | <!DOCTYPE html> <title>404 Not Found</title> \
+             <h1>404 Not Found</h1> <p>no &lt;b&gt; here",
+        ),
+        (
+            "application/json",
+            "404 content-type=application/json | \
+             {\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"no <b> here\"}",
+        ),
+    ] {
+        assert_eq!(
+            ask(&app, Request::get("/").header("accept", accept)).await,
+            expected
+        );
+    }
+    let grpc = Request::post("/")
+        .header("content-type", "application/grpc")
+        .body(Body::empty())
+        .unwrap();
+    let found = send(&app, grpc).await;
+    assert_eq!(
+        found,
+        "200 content-type=application/grpc grpc-message=no <b> here grpc-status=12 | "
+    );
+}
+
+#[tokio::test]
+async fn error_document_3_a_rejection_keeps_its_detail_and_id() {
+    let app = app(layer(), |_| {
+        let error = std::io::Error::other("10.0.0.7 is down");
+        let rejection = Rejection::new(StatusCode::BAD_GATEWAY, error)
+            .with_detail("try later")
+            .with_id("7f3a");
+        rejection.response_for(&Request::new(())).map(Body::new)
+    });
+    let found = ask(&app, Request::get("/").header("accept", "application/json")).await;
+    assert!(
+        found.ends_with("\"detail\":\"try later\",\"incident\":\"7f3a\"}"),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn error_document_3_another_response_becomes_a_rejection() {
+    let app = app(layer(), |_| failing(404).body(Body::empty()).unwrap());
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    let Ok(response) = tower::ServiceExt::oneshot(app, request).await;
+    let reason = Rejection::of(&response).and_then(Rejection::reason::<ErrorStatus>);
+    assert_eq!(
+        reason.map(|reason| reason.status()),
+        Some(StatusCode::NOT_FOUND)
+    );
+}
+
+#[tokio::test]
+async fn error_document_4_a_text_is_a_detail_by_choice() {
+    let json = || Request::get("/").header("accept", "application/json");
+    for (status, coding, text, shown) in [
+        (400, None, &b"short"[..], true),
+        (400, None, b"  short\n", true),
+        (400, None, b"", false),
+        (400, None, b"longer than the limit allows", false),
+        (400, None, b"\xff\xfe", false),
+        (400, Some("gzip"), b"short", false),
+        (500, None, b"short", false),
+    ] {
+        for (document, expected) in [
+            (Document::negotiated(), false),
+            (Document::negotiated().with_text(20), shown),
+        ] {
+            let app = app(ErrorDocumentLayer::new().all_errors(document), move |_| {
+                let response = failing(status).header("content-type", "text/plain");
+                let response = match coding {
+                    Some(coding) => response.header("content-encoding", coding),
+                    None => response,
+                };
+                response.body(Body::from(text)).unwrap()
+            });
+            let found = ask(&app, json()).await;
+            assert_eq!(
+                found.contains("\"detail\":\"short\""),
+                expected,
+                "{status} {text:?}: {found}"
+            );
+            assert_eq!(
+                found.contains("detail"),
+                expected,
+                "{status} {text:?}: {found}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn error_document_5_a_fixed_document_is_for_every_client() {
+    let html = HeaderValue::from_static("text/html");
+    let layer = ErrorDocumentLayer::new().server_errors(Document::fixed(html, "<p>sorry"));
+    let app = app(layer, |_| {
+        failing(503)
+            .header("retry-after", "9")
+            .body(Body::from("x"))
+            .unwrap()
+    });
+    for accept in ["*/*", "application/json"] {
+        let found = ask(&app, Request::get("/").header("accept", accept)).await;
+        assert_eq!(found, "503 content-type=text/html retry-after=9 | <p>sorry");
+    }
+}

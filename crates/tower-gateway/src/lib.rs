@@ -1,0 +1,46 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod address;
+mod body;
+mod build_error;
+#[cfg(unix)]
+mod cgi;
+mod content;
+mod error;
+mod exchange;
+mod fastcgi;
+mod future;
+mod gateway;
+mod head;
+mod netstring;
+mod one_hop;
+mod options;
+mod params;
+mod pool;
+#[cfg(unix)]
+mod process;
+mod progress;
+mod record;
+mod scgi;
+mod scripts;
+mod source;
+mod stderr;
+mod stream;
+mod upload;
+mod variables;
+
+pub use body::ResponseBody;
+pub use build_error::{BuildError, BuildErrorKind};
+#[cfg(unix)]
+pub use cgi::Cgi;
+pub use error::{GatewayError, no_script};
+pub use fastcgi::FastCgi;
+pub use future::ResponseFuture;
+pub use scgi::Scgi;
+pub use scripts::Scripts;
+pub use stderr::StderrLine;
+pub use variables::RemoteUser;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}

@@ -1,0 +1,112 @@
+//! Connections to one FastCGI program: how many there are, and which are kept.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+use crate::{GatewayError, address::Address, stream::Stream};
+
+/// An older idle connection is not used again. It is below the limit of every program known.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The right to use one connection or process.
+pub(crate) type Permit = OwnedSemaphorePermit;
+
+/// A limit on what is in use at the same time.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    pub(crate) fn new(most: usize) -> Self {
+        Self(Arc::new(Semaphore::new(
+            most.clamp(1, Semaphore::MAX_PERMITS),
+        )))
+    }
+
+    /// Waits for a turn, in the order of the requests.
+    pub(crate) async fn wait(&self, limit: Duration) -> Result<Permit, GatewayError> {
+        if let Ok(permit) = self.0.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        match tokio::time::timeout(limit, self.0.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            // It is never closed.
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(?limit, "{}", GatewayError::Busy);
+                Err(GatewayError::Busy)
+            }
+        }
+    }
+}
+
+/// The connections to one program. A clone shares them.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    address: Address,
+    connect_timeout: Duration,
+    kept: usize,
+    idle: Mutex<Vec<(Arc<Stream>, Instant)>>,
+}
+
+impl Pool {
+    pub(crate) fn new(address: Address, connect_timeout: Duration, kept: usize) -> Self {
+        Self(Arc::new(Shared {
+            address,
+            connect_timeout,
+            kept,
+            idle: Mutex::default(),
+        }))
+    }
+
+    /// Returns a pool with other options, and no connection yet.
+    pub(crate) fn with(&self, connect_timeout: Option<Duration>, kept: Option<usize>) -> Self {
+        let connect_timeout = connect_timeout.unwrap_or(self.0.connect_timeout);
+        let kept = kept.unwrap_or(self.0.kept);
+        Self::new(self.0.address.clone(), connect_timeout, kept)
+    }
+
+    /// Returns whether connections are kept after a response.
+    pub(crate) fn keeps(&self) -> bool {
+        self.0.kept > 0
+    }
+
+    /// Returns a connection that was kept, if there is one that is still open.
+    pub(crate) fn kept(&self) -> Option<Arc<Stream>> {
+        loop {
+            let (stream, since) = self.idle().pop()?;
+            if since.elapsed() < IDLE && stream.is_idle() {
+                return Some(stream);
+            }
+        }
+    }
+
+    /// Returns a new connection.
+    pub(crate) async fn connect(&self) -> Result<Arc<Stream>, GatewayError> {
+        let stream = Stream::connect(&self.0.address, self.0.connect_timeout).await?;
+        Ok(Arc::new(stream))
+    }
+
+    /// Keeps a connection on which nothing is left to be read.
+    pub(crate) fn keep(&self, stream: Arc<Stream>) {
+        let mut idle = self.idle();
+        // The oldest is the first.
+        idle.retain(|(_, since)| since.elapsed() < IDLE);
+        if idle.len() < self.0.kept {
+            idle.push((stream, Instant::now()));
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(Arc<Stream>, Instant)>> {
+        // No code panics while it is locked.
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

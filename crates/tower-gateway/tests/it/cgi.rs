@@ -1,0 +1,290 @@
+//! CGI programs, as shell scripts.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Request, header::CONTENT_LENGTH};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tower_gateway::{Cgi, GatewayError, Scripts};
+
+use super::{ask, body, get, post, reason, text};
+
+struct Directory(tempfile::TempDir);
+
+impl Directory {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+}
+
+/// Waits until the file has a line, and returns it.
+async fn line(path: &Path) -> String {
+    for _ in 0..500 {
+        if let Ok(text) = fs::read_to_string(path)
+            && text.ends_with('\n')
+        {
+            return text.trim().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nothing came in {}", path.display());
+}
+
+/// Returns whether there is a process with this id, as a zombie too.
+fn is_there(pid: &str) -> bool {
+    Path::new("/proc").join(pid).exists()
+}
+
+async fn gone(pid: &str, within: Duration) {
+    let begin = Instant::now();
+    while is_there(pid) {
+        assert!(begin.elapsed() < within, "process {pid} is still there");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn gateway_28_a_program_has_a_clean_environment() {
+    let directory = Directory::new();
+    let script = directory.script(
+        "env.cgi",
+        "echo Content-Type: text/plain; echo; pwd; env | sort",
+    );
+    let service = Cgi::new(&script).env("B", "2").unwrap();
+    let request = Request::get("/x%20y?z")
+        .header("proxy", "http://example.org")
+        .body(body(""))
+        .unwrap();
+    let found = text(ask(&service, request).await).await;
+    let mut lines = found.lines();
+    let first = lines.next().unwrap();
+    let real = fs::canonicalize(directory.0.path()).unwrap();
+    assert_eq!(
+        first,
+        format!("200 content-type=text/plain | {}", real.display())
+    );
+    let names: Vec<_> = lines.map(|line| line.split('=').next().unwrap()).collect();
+    let expected = [
+        "B",
+        "CONTENT_LENGTH",
+        "GATEWAY_INTERFACE",
+        "PATH",
+        "PATH_INFO",
+        "PWD",
+        "QUERY_STRING",
+        "REDIRECT_STATUS",
+        "REQUEST_METHOD",
+        "REQUEST_SCHEME",
+        "REQUEST_URI",
+        "SCRIPT_NAME",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "SERVER_PROTOCOL",
+        "SERVER_SOFTWARE",
+    ];
+    let names: Vec<_> = names
+        .into_iter()
+        .filter(|name| !matches!(*name, "_" | "OLDPWD" | "SHLVL"))
+        .collect();
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn gateway_28_a_program_reads_and_writes_at_once() {
+    let directory = Directory::new();
+    let script = directory.script("cat.cgi", "echo A: 1; echo; cat; echo at the end >&2");
+    let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let service = Cgi::new(&script).stderr({
+        let lines = lines.clone();
+        move |line| lines.lock().unwrap().push(line.text.to_owned())
+    });
+    assert_eq!(
+        text(ask(&service, post("/", "abc")).await).await,
+        "200 a=1 | abc"
+    );
+    let piece = Bytes::from(vec![b'x'; 100_000]);
+    let pieces =
+        stream::iter((0..100).map(move |_| Ok::<_, std::io::Error>(Frame::data(piece.clone()))));
+    let request = Request::post("/").header(CONTENT_LENGTH, 10_000_000);
+    let request = request
+        .body(StreamBody::new(pieces).boxed_unsync())
+        .unwrap();
+    let response = ask(&service, request).await;
+    assert_eq!(
+        response
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes()
+            .len(),
+        10_000_000
+    );
+    assert_eq!(*lines.lock().unwrap(), ["at the end", "at the end"]);
+}
+
+#[tokio::test]
+async fn gateway_28_scripts_and_arguments_are_run() {
+    let directory = Directory::new();
+    directory.script("a.cgi", "echo A: 1; echo; echo $SCRIPT_NAME $PATH_INFO $*");
+    fs::write(directory.path("b.cgi"), "not executable").unwrap();
+    let service = Cgi::scripts(Scripts::directory(directory.0.path(), ".cgi", "a.cgi"))
+        .arg("one")
+        .arg("two");
+    for (path, expected) in [
+        ("/a.cgi/x", "200 a=1 | /a.cgi /x one two\n"),
+        ("/", "200 a=1 | /a.cgi one two\n"),
+    ] {
+        assert_eq!(text(ask(&service, get(path)).await).await, expected);
+    }
+    let response = ask(&service, get("/b.cgi")).await;
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (502, Some(GatewayError::NotStarted))
+    );
+    let response = ask(&Cgi::new("/nowhere/x"), get("/")).await;
+    assert_eq!(reason(&response), Some(GatewayError::NotStarted));
+}
+
+#[tokio::test]
+async fn gateway_28_no_process_is_left_after_a_response() {
+    let directory = Directory::new();
+    let script = directory.script("pid.cgi", "echo A: 1; echo; echo $$");
+    let service = Cgi::new(&script);
+    for _ in 0..20 {
+        let found = text(ask(&service, get("/")).await).await;
+        let pid = found.strip_prefix("200 a=1 | ").unwrap().trim().to_owned();
+        gone(&pid, Duration::from_secs(1)).await;
+    }
+    let script = directory.script("exit.cgi", "exit 3");
+    let response = ask(&Cgi::new(&script), get("/")).await;
+    assert_eq!(reason(&response), Some(GatewayError::NoResponse));
+}
+
+/// A program whose child waits, both in one group.
+fn waiting(directory: &Directory, trap: &str) -> (Cgi, PathBuf, PathBuf) {
+    let text = format!(
+        "{trap}\nsleep 60 & echo $! > child; echo $$ > parent; echo A: 1; echo; echo x; wait; wait; wait"
+    );
+    let script = directory.script("wait.cgi", &text);
+    (
+        Cgi::new(script),
+        directory.path("parent"),
+        directory.path("child"),
+    )
+}
+
+#[tokio::test]
+async fn gateway_23_a_client_that_leaves_ends_the_group() {
+    let directory = Directory::new();
+    let (service, parent, child) = waiting(&directory, "");
+    let response = ask(&service, get("/")).await;
+    let (parent, child) = (line(&parent).await, line(&child).await);
+    assert!(is_there(&parent) && is_there(&child));
+    drop(response);
+    gone(&parent, Duration::from_millis(200)).await;
+    // The system's first process reaps it, or whoever has taken its place.
+    let begin = Instant::now();
+    while fs::read_to_string(format!("/proc/{child}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    {
+        assert!(
+            begin.elapsed() < Duration::from_secs(1),
+            "the child is still there"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn gateway_23_a_process_that_ignores_sigterm_is_killed() {
+    let directory = Directory::new();
+    let (service, parent, _) = waiting(&directory, "trap '' TERM");
+    let response = ask(&service, get("/")).await;
+    let parent = line(&parent).await;
+    let begin = Instant::now();
+    drop(response);
+    gone(&parent, Duration::from_secs(5)).await;
+    assert!(
+        begin.elapsed() > Duration::from_secs(2),
+        "{:?}",
+        begin.elapsed()
+    );
+}
+
+#[test]
+fn gateway_23_no_process_outlives_the_runtime() {
+    let directory = Directory::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (service, parent, _) = waiting(&directory, "trap '' TERM");
+    let (response, parent) = runtime.block_on(async {
+        let response = ask(&service, get("/")).await;
+        (response, line(&parent).await)
+    });
+    assert!(is_there(&parent));
+    runtime.shutdown_background();
+    let begin = Instant::now();
+    while fs::read_to_string(format!("/proc/{parent}/stat"))
+        .is_ok_and(|stat| !stat.contains(") Z "))
+    {
+        assert!(
+            begin.elapsed() < Duration::from_secs(2),
+            "the process is still there"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(response);
+}
+
+#[tokio::test]
+async fn gateway_25_processes_have_a_limit() {
+    let directory = Directory::new();
+    let (service, parent, _) = waiting(&directory, "");
+    let service = service
+        .processes(1)
+        .queue_timeout(Duration::from_millis(100));
+    let response = ask(&service, get("/")).await;
+    let _ = line(&parent).await;
+    let busy = ask(&service, get("/")).await;
+    assert_eq!(
+        (busy.status().as_u16(), reason(&busy)),
+        (503, Some(GatewayError::Busy))
+    );
+    drop(response);
+    let service = service.queue_timeout(Duration::from_secs(5));
+    assert_eq!(ask(&service, get("/")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn gateway_28_a_program_that_reads_nothing_responds() {
+    let directory = Directory::new();
+    let script = directory.script("no.cgi", "echo Status: 413; echo; echo no");
+    let piece = Bytes::from(vec![b'x'; 100_000]);
+    let pieces =
+        stream::iter((0..50).map(move |_| Ok::<_, std::io::Error>(Frame::data(piece.clone()))));
+    let request = Request::post("/").header(CONTENT_LENGTH, 5_000_000);
+    let request = request
+        .body(StreamBody::new(pieces).boxed_unsync())
+        .unwrap();
+    assert_eq!(
+        text(ask(&Cgi::new(&script), request).await).await,
+        "413 | no\n"
+    );
+}
