@@ -123,7 +123,7 @@ impl<P: Program> Gateway<P> {
         }
         let mut script = match self.script(&parts)? {
             Wanted::Script(script) => script,
-            Wanted::Redirect(response) => return Ok(response),
+            Wanted::Redirect(response) => return Ok(*response),
         };
         let content = Content::of(&parts.headers, body, self.options.stored_body_limit).await?;
         one_hop::remove_from_request(&mut parts.headers);
@@ -211,7 +211,7 @@ impl<P: Program> Gateway<P> {
         };
         match scripts.find(parts.path_info()) {
             Found::Script(script) => Ok(Wanted::Script(Some(script))),
-            Found::Directory => Ok(Wanted::Redirect(with_slash(parts))),
+            Found::Directory => Ok(Wanted::Redirect(Box::new(with_slash(parts)))),
             Found::Malformed => Err(GatewayError::ControlCharacter),
             Found::Nothing => Err(GatewayError::NoScript),
         }
@@ -263,7 +263,7 @@ const OF_CONTENT: [HeaderName; 5] = [
 enum Wanted {
     /// `None` if all paths are the program's.
     Script(Option<Script>),
-    Redirect(Response<ResponseBody>),
+    Redirect(Box<Response<ResponseBody>>),
 }
 
 /// Returns the prefix that a proxy in front has stripped.

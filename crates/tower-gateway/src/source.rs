@@ -23,7 +23,7 @@ use crate::{
 /// The output of a program for one request. If it is dropped before its end, the connection is
 /// closed, or the process ended.
 pub(crate) enum Source {
-    FastCgi(FastCgiSource),
+    FastCgi(Box<FastCgiSource>),
     Scgi(ScgiSource),
     #[cfg(unix)]
     Cgi(Box<Process>),

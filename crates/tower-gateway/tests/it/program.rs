@@ -219,19 +219,16 @@ impl Connection {
 fn pairs(mut content: &[u8]) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     while !content.is_empty() {
-        let [name, value] = [0; 2].map(|_| {
-            let length = match content[0] {
-                short @ 0..128 => {
-                    content = &content[1..];
-                    usize::from(short)
-                }
-                _ => {
-                    let length = u32::from_be_bytes(content[..4].try_into().unwrap());
-                    content = &content[4..];
-                    (length & 0x7FFF_FFFF) as usize
-                }
-            };
-            length
+        let [name, value] = [0; 2].map(|_| match content[0] {
+            short @ 0..128 => {
+                content = &content[1..];
+                usize::from(short)
+            }
+            _ => {
+                let length = u32::from_be_bytes(content[..4].try_into().unwrap());
+                content = &content[4..];
+                (length & 0x7FFF_FFFF) as usize
+            }
         });
         let mut text = |length: usize| {
             let text = String::from_utf8_lossy(&content[..length]).into_owned();

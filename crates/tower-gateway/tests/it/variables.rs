@@ -185,7 +185,7 @@ async fn gateway_3_the_client_is_that_of_the_origin() {
     let response = tower::ServiceExt::oneshot(layer.layer(service), request())
         .await
         .unwrap();
-    let response = http::Response::map(response, |body| http_body_util::BodyExt::collect(body));
+    let response = http::Response::map(response, http_body_util::BodyExt::collect);
     let bytes = response.into_body().await.unwrap().to_bytes();
     let found = std::str::from_utf8(&bytes)
         .unwrap()
