@@ -89,7 +89,7 @@ const OF_SERVICES: [(&str, &[&str]); 3] = [
         "tower-static",
         &["httpdate", "mime_guess", "rustix", "sha2", "tokio"],
     ),
-    ("tower-upstream", &["hyper", "hyper-util", "tokio"]),
+    ("tower-upstream", &["hyper", "hyper-util", "sha1", "tokio"]),
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.

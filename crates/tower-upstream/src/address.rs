@@ -194,6 +194,11 @@ impl Address {
         &self.host
     }
 
+    /// Returns the path before each request's path.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Returns the target for a request with this URI: the bytes of its path and query as they are,
     /// after the address's own path. DIFFERENCE: Paste joins them as links are joined, so `..` and
     /// a missing slash at the end of the address lead out of its path.

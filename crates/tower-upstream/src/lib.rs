@@ -8,14 +8,18 @@ mod connect;
 mod error;
 mod forwarded;
 mod future;
+mod handshake;
 mod headers;
 mod host;
 mod length;
+mod locations;
 mod names;
 mod network;
 mod one_hop;
 mod progress;
 mod service;
+mod tunnel;
+mod upgrade_protocol;
 mod upstream;
 
 pub use address::Address;
@@ -25,6 +29,7 @@ pub use error::UpstreamError;
 pub use future::ResponseFuture;
 pub use network::Network;
 pub use one_hop::PassedHeader;
+pub use upgrade_protocol::UpgradeProtocol;
 pub use upstream::{HostPolicy, Upstream};
 
 #[doc = include_str!("../RULES.md")]

@@ -21,9 +21,13 @@ use crate::{
     HostPolicy, ResponseBody, ResponseFuture, Upstream, UpstreamError,
     body::{Received, RequestBody},
     error::{BoxError, Chain, Client},
-    forwarded, headers, host,
+    forwarded,
+    handshake::Handshake,
+    headers, host,
     length::Length,
+    locations::Locations,
     progress::{Progress, Upload},
+    tunnel,
     upstream::Options,
 };
 
@@ -55,15 +59,25 @@ impl Options {
     where
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let client = Client::of(&parts);
-        let response = match self.to_upstream(parts, &body) {
-            Ok(head) => {
+        let handshake = Handshake::take(&mut parts, !body.is_end_stream(), &self.upgrades);
+        let response = match self.to_upstream(parts, &body, handshake.as_ref()) {
+            Ok((head, locations)) => {
                 let progress = Progress::new();
                 let body = RequestBody::new(body, progress.clone());
                 self.exchange(head.map(|()| body), &progress)
                     .await
-                    .and_then(|response| self.to_client(&client.method, response, progress))
+                    .and_then(|response| match handshake {
+                        Some(handshake) => self.to_handshake(handshake, response, progress),
+                        None => self.to_client(&client.method, response, progress),
+                    })
+                    .map(|mut response| {
+                        if let Some(locations) = locations {
+                            locations.apply(response.headers_mut());
+                        }
+                        response
+                    })
             }
             Err(error) => Err(error),
         };
@@ -73,8 +87,14 @@ impl Options {
         })
     }
 
-    /// Returns the head of the request to the upstream. The body is not read for it.
-    fn to_upstream(&self, parts: Parts, body: &impl Body) -> Result<Request<()>, UpstreamError> {
+    /// Returns the head of the request to the upstream, and how references in the response are
+    /// mapped. The body is not read for it.
+    fn to_upstream(
+        &self,
+        parts: Parts,
+        body: &impl Body,
+        handshake: Option<&Handshake>,
+    ) -> Result<(Request<()>, Option<Locations>), UpstreamError> {
         if parts.method == Method::CONNECT {
             return Err(UpstreamError::NoTunnel);
         }
@@ -97,6 +117,9 @@ impl Options {
             HostPolicy::Upstream => None,
         };
         let host = host.unwrap_or_else(|| self.address.host().clone());
+        let locations = self
+            .maps_locations
+            .then(|| Locations::new(&self.address, &forwarding, &host));
         let length = Length::of(&parts.method, &parts.headers, body);
 
         // It is a new request without extensions. One of them would tell the connection how to
@@ -117,7 +140,10 @@ impl Options {
             length,
             &self.via,
         );
-        Ok(head)
+        if let Some(handshake) = handshake {
+            handshake.ask(headers);
+        }
+        Ok((head, locations))
     }
 
     /// Logs names of headers that are not passed on, each once. Clients choose the names, so there
@@ -171,6 +197,43 @@ impl Options {
         }
     }
 
+    /// Returns the response to a handshake. If it opens the tunnel, that begins when the client has
+    /// got the response.
+    fn to_handshake(
+        &self,
+        handshake: Handshake,
+        mut response: Response<Incoming>,
+        progress: Arc<Progress>,
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // To a CONNECT, any 2xx would open the tunnel (RFC 9110, section 9.3.6).
+            if handshake.is_connect() && response.status().is_success() {
+                tracing::warn!("the upstream responds to a handshake as to any request");
+                return Err(UpstreamError::NoResponse);
+            }
+            return self.to_client(&Method::GET, response, progress);
+        }
+        let chosen = handshake.chosen(response.headers()).map_err(|reason| {
+            tracing::warn!(?reason, "the upstream opens a tunnel that it was not asked for");
+            UpstreamError::NoResponse
+        })?;
+        let upstream = hyper::upgrade::on(&mut response);
+        let (mut parts, body) = response.into_parts();
+        if handshake.is_connect() {
+            parts.status = StatusCode::OK;
+        }
+        headers::to_client(&mut parts.headers, &Method::GET, parts.status, &body);
+        handshake.confirm(&mut parts.headers, chosen);
+        parts.version = Version::HTTP_11;
+        let limits = tunnel::Limits {
+            opening: self.header_timeout,
+            idle: self.tunnel_timeout,
+            half_closed: self.idle_timeout,
+        };
+        tunnel::join(handshake.client, upstream, limits);
+        Ok(Response::from_parts(parts, ResponseBody::default()))
+    }
+
     fn to_client(
         &self,
         method: &Method,
@@ -179,7 +242,7 @@ impl Options {
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // `Upgrade` was not passed on (RFC 9110, section 7.8).
-            tracing::warn!("the upstream switches to a protocol that it was not asked for");
+            tracing::warn!("the upstream opens a tunnel that it was not asked for");
             return Err(UpstreamError::NoResponse);
         }
         if headers::is_coded(response.headers()) {

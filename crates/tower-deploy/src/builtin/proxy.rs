@@ -8,7 +8,8 @@ use std::{fmt::Display, str::FromStr, time::Duration};
 use http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use tower_upstream::{
-    Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, Upstream,
+    Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, UpgradeProtocol,
+    Upstream,
 };
 
 use crate::{App, Settings, de::some_time};
@@ -32,6 +33,17 @@ pub(super) struct Proxy {
     header_timeout: Duration,
     #[serde(default = "a_minute", deserialize_with = "some_time")]
     idle_timeout: Duration,
+    /// None means those of tower-upstream.
+    #[serde(default, skip_serializing)]
+    upgrades: Option<Vec<Parsed<UpgradeProtocol>>>,
+    #[serde(
+        default,
+        deserialize_with = "some_limit",
+        skip_serializing_if = "Option::is_none"
+    )]
+    tunnel_timeout: Option<Duration>,
+    #[serde(default)]
+    map_locations: bool,
     #[serde(default, skip_serializing)]
     trusted: Vec<Parsed<Network>>,
 }
@@ -42,6 +54,10 @@ fn five_seconds() -> Duration {
 
 fn a_minute() -> Duration {
     Duration::from_secs(60)
+}
+
+fn some_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    some_time(deserializer).map(Some)
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -68,6 +84,15 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BuildError> {
     let methods = settings.allowed_request_methods;
     if !methods.is_empty() {
         upstream = upstream.allowed_methods(methods.into_iter().map(|it| it.0.0));
+    }
+    if let Some(protocols) = settings.upgrades {
+        upstream = upstream.upgrades(protocols.into_iter().map(|it| it.0))?;
+    }
+    if let Some(limit) = settings.tunnel_timeout {
+        upstream = upstream.tunnel_timeout(limit);
+    }
+    if settings.map_locations {
+        upstream = upstream.map_locations();
     }
     Ok(App::new(upstream))
 }

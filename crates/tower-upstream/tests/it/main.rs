@@ -7,6 +7,7 @@
 
 mod axum;
 mod bodies;
+mod connect;
 mod contract;
 mod defaults;
 mod early;
@@ -16,11 +17,13 @@ mod heads;
 mod hosts;
 mod lengths;
 mod lenient;
+mod locations;
 mod log;
 mod names;
 mod options;
 mod pool;
 mod sockets;
+mod tunnels;
 
 use std::{convert::Infallible, error::Error, fmt::Display, time::Duration};
 

@@ -3,6 +3,7 @@
 
 mod settings;
 mod sockets;
+mod tunnels;
 
 use std::time::Duration;
 
