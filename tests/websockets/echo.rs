@@ -49,18 +49,24 @@ async fn connection(stream: TcpStream) -> Result<(), BoxError> {
     if path == "/greet" {
         socket.send(Message::text("welcome")).await?;
     }
+    // The payload of a ping whose pong has not come.
+    let mut awaited: Option<Vec<u8>> = None;
     while let Some(message) = socket.next().await {
         match message? {
             Message::Text(text) if text.starts_with('!') => {
-                let (name, rest) = text.split_once(' ').unwrap_or((&text, ""));
-                if name == "!drop" {
-                    return Ok(());
+                let (name, rest) = text.split_once(' ').unwrap_or((text.as_str(), ""));
+                match name {
+                    "!drop" => return Ok(()),
+                    "!ping" => {
+                        let payload = rest.as_bytes().to_vec();
+                        awaited = Some(payload.clone());
+                        socket.send(Message::Ping(payload.into())).await?;
+                    }
+                    _ => command(&mut socket, name, rest).await?,
                 }
-                command(&mut socket, name, rest).await?;
             }
-            Message::Pong(payload)
-                if !payload.is_empty() && payload != "unasked" && payload != "x" =>
-            {
+            Message::Pong(payload) if awaited.as_deref() == Some(&*payload) => {
+                awaited = None;
                 let text = String::from_utf8_lossy(&payload);
                 socket.send(Message::text(format!("pong {text}"))).await?;
             }
@@ -107,12 +113,6 @@ async fn command(
             };
             socket.send(Message::Close(Some(frame))).await?;
         }
-        // The text comes with the pong. An empty one cannot be told from others.
-        "!ping" if rest.is_empty() => {
-            socket.send(Message::Ping("".into())).await?;
-            socket.send(Message::text("pong ")).await?;
-        }
-        "!ping" => socket.send(Message::Ping(rest.to_owned().into())).await?,
         "!many" => {
             for at in 0..rest.parse()? {
                 let at: usize = at;

@@ -214,7 +214,10 @@ impl Options {
             return self.to_client(&Method::GET, response, progress);
         }
         let chosen = handshake.chosen(response.headers()).map_err(|reason| {
-            tracing::warn!(?reason, "the upstream opens a tunnel that it was not asked for");
+            tracing::warn!(
+                ?reason,
+                "the upstream opens a tunnel that it was not asked for"
+            );
             UpstreamError::NoResponse
         })?;
         let upstream = hyper::upgrade::on(&mut response);
