@@ -115,6 +115,16 @@ static-load *ARGS:
     cargo build --profile served -p tower-deploy
     python3 tests/static-load/run.py deploy=target/served/tower-deploy {{ ARGS }}
 
+# tower-upstream beside nginx, HAProxy and the smallest forwarder of hyper (nginx, haproxy, wrk, nghttp2-client), by turns, HTTP/1 and HTTP/2; `just proxy-load old=PROGRAM` has another one beside them
+proxy-load *ARGS:
+    cargo build --profile served -p tests --bin proxy-load
+    python3 tests/proxy-load/run.py {{ ARGS }}
+
+# a million GETs and 100,000 POSTs to an upstream that closes idle connections, through tower-upstream, nginx and HAProxy; and one of two upstreams killed under load
+kept *ARGS:
+    cargo build --profile served -p tests --bin proxy-load
+    python3 tests/proxy-load/kept.py {{ ARGS }}
+
 # the published crates with the oldest versions that their manifests name; what only tests need wants newer ones
 minimal:
     cargo hack --version >/dev/null 2>&1 || cargo install --locked cargo-hack

@@ -1,8 +1,10 @@
 //! The headers of the request to the upstream, and of the response to the client.
 
+use std::time::Duration;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
 use tower_kit::content::content_length;
@@ -13,13 +15,16 @@ use crate::{
     one_hop::{is_of_one_message, is_ours},
 };
 
-/// Changes a request's headers into those for the upstream.
+/// The name has no constant in `http`.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// Changes a request's headers into those for the upstream, except `Host`, which depends on the
+/// upstream.
 pub(crate) fn to_upstream(
     headers: &mut HeaderMap,
     version: Version,
     forwarding: HeaderMap,
     suppressed: &[HeaderName],
-    host: HeaderValue,
     length: Length,
     via_name: &str,
 ) {
@@ -33,7 +38,6 @@ pub(crate) fn to_upstream(
         let name = plain(name.as_str());
         suppressed.iter().any(|suppressed| *suppressed == *name)
     });
-    headers.insert(HOST, host);
     length.set(headers);
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -103,6 +107,18 @@ pub(crate) fn closes(version: Version, headers: &HeaderMap) -> bool {
         options.any(|member| member.eq_ignore_ascii_case(option))
     };
     has(b"close") || (version < Version::HTTP_11 && !has(b"keep-alive"))
+}
+
+/// Returns the time for which the upstream says it keeps the connection (RFC 2068, section 19.7.1).
+pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let parameters = headers.get_all(KEEP_ALIVE).iter().flat_map(members);
+    let seconds = parameters.filter_map(|parameter| {
+        let (name, value) = std::str::from_utf8(parameter).ok()?.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
+        is_timeout.then(|| value.parse().ok()).flatten()
+    });
+    seconds.min().map(Duration::from_secs)
 }
 
 /// Removes the fields that `Connection` names, on all its lines. Fields that must not be removed
@@ -203,7 +219,6 @@ mod tests {
 
     fn passed(headers: &[(&str, &str)]) -> Vec<String> {
         let mut headers = map(headers);
-        let host = HeaderValue::from_static("up");
         let none = HeaderMap::new();
         let length = Length::Empty;
         to_upstream(
@@ -343,7 +358,6 @@ mod tests {
                 ("transfer-encoding", "chunked"),
                 ("connection", "content-length"),
             ]);
-            let host = HeaderValue::from_static("up");
             let suppressed = [CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA];
             to_upstream(
                 &mut headers,

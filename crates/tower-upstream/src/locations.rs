@@ -19,8 +19,8 @@ pub(crate) struct Locations {
     base: String,
     /// The path that the client has before the path below `base`, without a slash at its end.
     mount: String,
-    /// The hosts that stand for the upstream: that of its address, and the one in `Host`.
-    hosts: [String; 2],
+    /// The hosts that stand for the upstream: those of its addresses, and the one in `Host`.
+    hosts: Vec<String>,
     /// The client's scheme, if it is known.
     scheme: Option<String>,
     /// The client's host, if it is known.
@@ -29,7 +29,11 @@ pub(crate) struct Locations {
 
 impl Locations {
     /// Returns the mapping for a request with these headers about the client, and with this `Host`.
-    pub(crate) fn new(address: &Address, forwarding: &HeaderMap, host: &HeaderValue) -> Self {
+    pub(crate) fn new<'a>(
+        addresses: impl Iterator<Item = &'a Address>,
+        forwarding: &HeaderMap,
+        host: Option<&HeaderValue>,
+    ) -> Self {
         let first = |name| {
             let value = forwarding.get(name).and_then(|value| value.to_str().ok());
             value.map(|value| {
@@ -42,10 +46,15 @@ impl Locations {
             })
         };
         let prefix = first(forwarded::PREFIX).unwrap_or_default();
-        let hosts =
-            [address.host(), host].map(|host| normal(&String::from_utf8_lossy(host.as_bytes())));
+        let mut base = "";
+        let mut hosts: Vec<String> = host.map(normal).into_iter().collect();
+        for address in addresses {
+            // All have the same path.
+            base = address.path();
+            hosts.push(normal(address.host()));
+        }
         Self {
-            base: address.path().trim_end_matches('/').to_owned(),
+            base: base.trim_end_matches('/').to_owned(),
             mount: prefix.trim_end_matches('/').to_owned(),
             hosts,
             scheme: first(forwarded::PROTO),
@@ -182,8 +191,8 @@ fn names_host(reference: &str) -> bool {
 }
 
 /// Returns a host in lower case and without the port of a scheme.
-fn normal(host: &str) -> String {
-    let host = host.to_ascii_lowercase();
+fn normal(host: &HeaderValue) -> String {
+    let host = String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase();
     let plain = host
         .strip_suffix(":80")
         .or_else(|| host.strip_suffix(":443"));
@@ -207,7 +216,7 @@ mod tests {
         }
         let address: Address = address.parse().unwrap();
         let host = HeaderValue::from_static("shop.example:8443");
-        Locations::new(&address, &forwarding, &host)
+        Locations::new([&address].into_iter(), &forwarding, Some(&host))
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::request_body::Source;
+
 /// The state of the client's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upload {
@@ -27,7 +29,7 @@ pub(crate) enum Wanted {
     No,
 }
 
-/// The state that the two bodies of an exchange share.
+/// The state that the two bodies of an exchange share. A request without a body has none.
 pub(crate) struct Progress(Mutex<State>);
 
 struct State {
@@ -36,6 +38,12 @@ struct State {
     wanted: Wanted,
     /// The task of the connection, which waits for the client's body.
     waker: Option<Waker>,
+    /// Whether the connection has dropped the client's body.
+    has_ended: bool,
+    /// Whether there is a response, so that the body is not sent again.
+    has_response: bool,
+    /// The client's body, if it can be sent again.
+    returned: Option<Source>,
 }
 
 impl Progress {
@@ -45,6 +53,9 @@ impl Progress {
             since: Instant::now(),
             wanted: Wanted::Yes,
             waker: None,
+            has_ended: false,
+            has_response: false,
+            returned: None,
         })))
     }
 
@@ -75,7 +86,9 @@ impl Progress {
     /// wants it.
     pub(crate) fn begin(&self, waker: &Waker) -> Wanted {
         let mut state = self.state();
-        state.waker = Some(waker.clone());
+        if !state.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
         state.wanted
     }
 
@@ -87,6 +100,47 @@ impl Progress {
             return;
         }
         (state.upload, state.since) = (upload, Instant::now());
+    }
+
+    /// Notes that the connection has dropped the client's body, which is kept if it can be sent
+    /// again.
+    pub(crate) fn end(&self, source: Option<Source>) {
+        let mut state = self.state();
+        state.has_ended = true;
+        let unwanted = match state.has_response {
+            true => source,
+            false => std::mem::replace(&mut state.returned, source),
+        };
+        drop(state);
+        drop(unwanted);
+    }
+
+    /// Returns whether the connection has taken all of the client's body that it will take.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state().has_ended
+    }
+
+    /// Notes that there is a response, so that nothing is sent again.
+    pub(crate) fn respond(&self) {
+        let mut state = self.state();
+        state.has_response = true;
+        let unneeded = state.returned.take();
+        drop(state);
+        drop(unneeded);
+    }
+
+    pub(crate) fn has_response(&self) -> bool {
+        self.state().has_response
+    }
+
+    /// Returns the client's body for another attempt, if it can be sent again.
+    pub(crate) fn again(&self) -> Option<Source> {
+        let mut state = self.state();
+        let source = state.returned.take();
+        if source.is_some() {
+            state.has_ended = false;
+        }
+        source
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -18,6 +18,9 @@ use crate::{App, Settings, de::some_time};
 pub(super) struct Proxy {
     #[serde(skip_serializing)]
     address: Parsed<ProxyAddress>,
+    /// Further upstreams; none means one upstream.
+    #[serde(default, skip_serializing)]
+    also: Vec<Parsed<ProxyAddress>>,
     /// The allowed methods; none means all.
     #[serde(default, skip_serializing)]
     allowed_request_methods: Vec<Parsed<AllowedMethod>>,
@@ -27,6 +30,9 @@ pub(super) struct Proxy {
     pass_headers: Vec<Parsed<PassedHeader>>,
     #[serde(default)]
     host: Host,
+    // Zero keeps no connection.
+    #[serde(default = "four_seconds")]
+    keep_alive: Duration,
     #[serde(default = "five_seconds", deserialize_with = "some_time")]
     connect_timeout: Duration,
     #[serde(default = "a_minute", deserialize_with = "some_time")]
@@ -46,6 +52,10 @@ pub(super) struct Proxy {
     map_locations: bool,
     #[serde(default, skip_serializing)]
     trusted: Vec<Parsed<Network>>,
+}
+
+fn four_seconds() -> Duration {
+    Duration::from_secs(4)
 }
 
 fn five_seconds() -> Duration {
@@ -77,10 +87,14 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BuildError> {
             Host::Client => HostPolicy::Client,
         })
         .via("tower-deploy")?
+        .keep_alive(settings.keep_alive)
         .connect_timeout(settings.connect_timeout)
         .header_timeout(settings.header_timeout)
         .idle_timeout(settings.idle_timeout)
         .trusted(settings.trusted.into_iter().map(|it| it.0))?;
+    for address in settings.also {
+        upstream = upstream.also(address.0.0)?;
+    }
     let methods = settings.allowed_request_methods;
     if !methods.is_empty() {
         upstream = upstream.allowed_methods(methods.into_iter().map(|it| it.0.0));

@@ -139,6 +139,7 @@ app egg:tower#proxy  [app:main] x.ini:1
     address = http://127.0.0.1:1
     trusted = ::1
     host = upstream  (default)
+    keep_alive = 4s  (default)
     connect_timeout = 5s  (default)
     header_timeout = 1m  (default)
     idle_timeout = 1m  (default)

@@ -6,6 +6,7 @@
 )]
 
 mod axum;
+mod balance;
 mod bodies;
 mod connect;
 mod contract;
@@ -22,6 +23,7 @@ mod log;
 mod names;
 mod options;
 mod pool;
+mod retry;
 mod sockets;
 mod tunnels;
 

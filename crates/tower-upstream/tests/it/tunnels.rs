@@ -276,12 +276,14 @@ async fn upstream_32_a_refusal_is_an_ordinary_response() {
     );
     assert!(!head.contains("upgrade"), "{head}");
     wire.until("no").await;
-    // Both connections go on.
+    drop(peer);
+    // The client's connection goes on.
     for answer in [
         OK,
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     ] {
         wire.write(HANDSHAKE).await;
+        let mut peer = upstream.accept().await;
         let head = peer.head().await;
         assert!(head.contains("upgrade: websocket\r\n"), "{head}");
         peer.write(answer).await;
@@ -293,6 +295,7 @@ async fn upstream_32_a_refusal_is_an_ordinary_response() {
         }
     }
     wire.write("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    let mut peer = upstream.accept().await;
     assert!(!peer.head().await.contains("upgrade"));
     peer.write(SWITCH).await;
     assert!(wire.head().await.starts_with("HTTP/1.1 502 "));

@@ -43,6 +43,14 @@ fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
             "3:11: [app:main] address: the socket's path has to start with a slash, or with %(here)s",
         ),
         (
+            "also = http://b https://c\naddress = http://h\n",
+            "3:17: [app:main] also: there is no TLS to an upstream; expected http: or unix:",
+        ),
+        (
+            "keep_alive = -1s\naddress = http://h\n",
+            "3:14: [app:main] keep_alive: `-1s` is not a duration, such as 30s, 500ms or 1h 30m",
+        ),
+        (
             "idle_timeout = 0s\naddress = http://h\n",
             "3:16: [app:main] idle_timeout: it has to be longer than nothing",
         ),
@@ -88,7 +96,7 @@ fn deploy_15_a_password_in_an_address_is_not_shown() {
 
 #[test]
 fn deploy_23_all_settings_together_make_a_proxy() {
-    let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = client\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\nupgrades = websocket acme/2\ntunnel_timeout = 1h\nmap_locations = yes\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
+    let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = client\nalso = http://b/base http://c/base\nkeep_alive = 0s\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\nupgrades = websocket acme/2\ntunnel_timeout = 1h\nmap_locations = yes\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
     load(all).unwrap();
 }
 
@@ -107,10 +115,12 @@ async fn deploy_21_the_defaults_of_a_proxy_are_documented() {
         rows.collect::<Vec<_>>(),
         [
             ("address", ""),
+            ("also", "none"),
             ("allowed_request_methods", "all"),
             ("suppress_http_headers", "none"),
             ("pass_headers", "none"),
             ("host", "upstream"),
+            ("keep_alive", "4s"),
             ("connect_timeout", "5s"),
             ("header_timeout", "60s"),
             ("idle_timeout", "60s"),
@@ -227,6 +237,21 @@ async fn deploy_23_each_time_of_a_proxy_is_passed_on() {
     let (_peer, response) = tokio::join!(upstream.answers(head), ask(&app, get("/")));
     let (seconds, body) = seconds_of(response.into_body().collect()).await;
     assert_eq!((seconds, body.is_err()), (8, true));
+}
+
+#[tokio::test]
+async fn deploy_23_the_other_upstreams_of_a_proxy_are_used() {
+    let upstream = Upstream::bind().await;
+    let dead = Upstream::bind().await.to_string();
+    let app = load(&format!(
+        "address = {dead}\nalso = {dead} {upstream}\nkeep_alive = 0s\n"
+    ));
+    let app = app.unwrap();
+    let (peer, response) = tokio::join!(upstream.answers(OK), ask(&app, get("/")));
+    assert_eq!(text(response).await, "ok");
+    // It is not kept.
+    let rest = timeout(SHORT, peer.rest());
+    assert_eq!(rest.await.unwrap(), "");
 }
 
 async fn seconds_of<T>(wait: impl Future<Output = T>) -> (u64, T) {
