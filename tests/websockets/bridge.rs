@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::BoxError;
 
+type Sender = http2::SendRequest<Empty<Bytes>>;
+
 /// The headers of a handshake that both versions have.
 const PASSED: [HeaderName; 3] = [
     http::header::SEC_WEBSOCKET_EXTENSIONS,
@@ -30,20 +32,15 @@ const PASSED: [HeaderName; 3] = [
 pub(crate) async fn serve(address: &str) -> Result<(), BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
-        .handshake(TokioIo::new(stream))
-        .await?;
-    tokio::spawn(connection);
-    // The settings of the server have come with a response.
-    let request = Request::get(format!("http://{address}/settings")).body(Empty::new())?;
-    sender.send_request(request).await?;
-    let authority = address.to_owned();
+    let mut sender = connect(address).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let (sender, authority) = (sender.clone(), authority.clone());
+        if sender.is_closed() {
+            // The server closes an idle connection.
+            sender = connect(address).await?;
+        }
+        let (sender, authority) = (sender.clone(), address.to_owned());
         let service = service_fn(move |request| {
             let (sender, authority) = (sender.clone(), authority.clone());
             async move {
@@ -63,8 +60,21 @@ pub(crate) async fn serve(address: &str) -> Result<(), BoxError> {
     }
 }
 
+/// Returns a connection that knows the server's settings, which come with a response.
+async fn connect(address: &str) -> Result<Sender, BoxError> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .handshake(TokioIo::new(stream))
+        .await?;
+    tokio::spawn(connection);
+    let request = Request::get(format!("http://{address}/settings")).body(Empty::new())?;
+    sender.send_request(request).await?;
+    Ok(sender)
+}
+
 async fn pass(
-    mut sender: http2::SendRequest<Empty<Bytes>>,
+    mut sender: Sender,
     authority: &str,
     mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, BoxError> {

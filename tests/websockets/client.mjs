@@ -106,3 +106,5 @@ const [url, file] = process.argv.slice(2);
 for (const test of JSON.parse(readFileSync(file))) {
   console.log(JSON.stringify([test.name, await run(url, test)]));
 }
+// A connection that a refusal has left open would keep the program.
+process.exit(0);

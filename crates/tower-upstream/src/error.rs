@@ -33,12 +33,12 @@ pub enum UpstreamError {
     TargetTooLong,
     /// 501: the request has a transfer coding besides `chunked`.
     UnknownCoding,
-    /// 501: CONNECT asks for a tunnel that is not a WebSocket, which is the work of a forward proxy.
+    /// 501: CONNECT asks for a tunnel that is no WebSocket, which is the work of a forward proxy.
     NoTunnel,
     /// 502: no connection to the upstream could be made.
     Unreachable,
-    /// 502: the connection broke, or the upstream's response is malformed, or it opens a tunnel that
-    /// was not asked for.
+    /// 502: the connection broke, or the upstream's response is malformed, or it opens a tunnel
+    /// that was not asked for.
     NoResponse,
     /// 504: no connection to the upstream could be made in time.
     ConnectTimeout,

@@ -59,7 +59,7 @@ async fn upstream_30_a_handshake_reaches_the_upstream() {
     assert_eq!(
         lines,
         [
-            "HTTP/1.1 101 Switching Protocols",
+            "HTTP/1.1 101 Fine",
             "connection: upgrade",
             "sec-websocket-accept: z",
             "sec-websocket-protocol: a",
