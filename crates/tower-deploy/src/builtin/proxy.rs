@@ -33,9 +33,8 @@ pub(super) struct Proxy {
     header_timeout: Duration,
     #[serde(default = "a_minute", deserialize_with = "some_time")]
     idle_timeout: Duration,
-    /// None means those of tower-upstream.
-    #[serde(default, skip_serializing)]
-    upgrades: Option<Vec<Parsed<UpgradeProtocol>>>,
+    #[serde(default = "web_sockets", skip_serializing)]
+    upgrades: Vec<Parsed<UpgradeProtocol>>,
     #[serde(
         default,
         deserialize_with = "some_limit",
@@ -54,6 +53,11 @@ fn five_seconds() -> Duration {
 
 fn a_minute() -> Duration {
     Duration::from_secs(60)
+}
+
+fn web_sockets() -> Vec<Parsed<UpgradeProtocol>> {
+    let protocol = "websocket".parse().expect("a word is a protocol");
+    vec![Parsed(protocol)]
 }
 
 fn some_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -80,13 +84,11 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BuildError> {
         .connect_timeout(settings.connect_timeout)
         .header_timeout(settings.header_timeout)
         .idle_timeout(settings.idle_timeout)
+        .upgrades(settings.upgrades.into_iter().map(|it| it.0))?
         .trusted(settings.trusted.into_iter().map(|it| it.0))?;
     let methods = settings.allowed_request_methods;
     if !methods.is_empty() {
         upstream = upstream.allowed_methods(methods.into_iter().map(|it| it.0.0));
-    }
-    if let Some(protocols) = settings.upgrades {
-        upstream = upstream.upgrades(protocols.into_iter().map(|it| it.0))?;
     }
     if let Some(limit) = settings.tunnel_timeout {
         upstream = upstream.tunnel_timeout(limit);
