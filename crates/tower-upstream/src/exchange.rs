@@ -102,9 +102,11 @@ impl Options {
             tracing::debug!("a kept connection was closed; the request goes to a new one");
             (head, body) = match unsent {
                 Some(request) => apart(request, host.clone()),
-                None => spare
-                    .zip(body_again(progress.as_ref()))
-                    .ok_or(UpstreamError::NoResponse)?,
+                None => spare.zip(body_again(progress.as_ref())).ok_or_else(|| {
+                    let found = UpstreamError::NoResponse;
+                    tracing::warn!("the request is too long to be sent again: {found}");
+                    found
+                })?,
             };
             is_second = true;
         }
