@@ -296,7 +296,7 @@ mod tests {
             ),
         ] {
             let mut left: Vec<String> = left.into_iter().map(String::from).collect();
-            left.extend(["host: up".to_owned(), "via: 1.1 me".to_owned()]);
+            left.push("via: 1.1 me".to_owned());
             left.sort();
             assert_eq!(passed(&given), left);
         }
