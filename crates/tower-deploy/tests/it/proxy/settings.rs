@@ -56,7 +56,7 @@ fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
         ),
         (
             "upgrades = websocket h2c\naddress = http://h\n",
-            "3:22: [app:main] upgrades: `h2c` would carry requests that this proxy does not see; expected a protocol such as websocket",
+            "3:12: [app:main] upgrades: `h2c` would carry requests that this proxy does not see; expected a protocol such as websocket",
         ),
         (
             "allowed_request_methods = GET CONNECT\naddress = http://h\n",
