@@ -81,6 +81,8 @@ async fn connection(stream: TcpStream) -> Result<(), BoxError> {
 fn answer(request: &Request, mut response: Response<()>) -> Result<Response<()>, ErrorResponse> {
     if let Some(status) = request.uri().path().strip_prefix("/refuse/") {
         let mut refusal = Response::new(Some("refused\n".to_owned()));
+        // tungstenite sets none, and its client does not decode chunks.
+        refusal.headers_mut().insert("content-length", 8.into());
         *refusal.status_mut() = status.parse().unwrap_or(StatusCode::BAD_REQUEST);
         return Err(refusal);
     }
