@@ -282,10 +282,10 @@ impl Upstream {
 
     /// Sets the protocols to which a client may upgrade. Default: `websocket` alone.
     ///
-    /// Without protocols, and with [`Protocol::Http2`], no tunnel is made. For any other protocol, a
-    /// request is passed on without its `Upgrade`, and the upstream's response is an ordinary one. A
-    /// client can ask for a protocol with a GET of HTTP/1.1, and for `websocket` with an extended
-    /// CONNECT of HTTP/2 (RFC 8441). The server has to make upgrades possible, as hyper's
+    /// Without protocols, and with [`Protocol::Http2`], no tunnel is made. For any other protocol,
+    /// a request is passed on without its `Upgrade`, and the upstream's response is an ordinary
+    /// one. A client can ask for a protocol with a GET of HTTP/1.1, and for `websocket` with an
+    /// extended CONNECT of HTTP/2 (RFC 8441). The server has to make upgrades possible, as hyper's
     /// `with_upgrades` does.
     ///
     /// # Errors
