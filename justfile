@@ -110,6 +110,16 @@ idle *ARGS:
     cargo build --profile served -p tests --bin idle
     python3 tests/idle/run.py {{ ARGS }}
 
+# WebSockets: echo servers and clients of Python, node and tungstenite, each case direct and through the proxy, over HTTP/1 and HTTP/2; `just websockets browser` has Chromium alone
+websockets *PARTS:
+    cargo build -p tests --bin websockets
+    python3 tests/websockets/run.py {{ PARTS }}
+
+# http-cache-tests of npm, direct and through the proxy: which tests have another result, and why
+http-cache-tests:
+    cargo build -p tower-deploy
+    python3 tests/http-cache-tests/run.py
+
 # a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
 reload:
     cargo build --release -p tower-deploy

@@ -49,3 +49,6 @@ pub mod spa {}
 
 #[doc = include_str!("../docs/guides/values.md")]
 pub mod values {}
+
+#[doc = include_str!("../docs/guides/websockets.md")]
+pub mod websockets {}

@@ -97,6 +97,7 @@ const OF_SERVICES: [(&str, &[&str]); 4] = [
             "hyper",
             "hyper-util",
             "rustls-native-certs",
+            "sha1",
             "socket2",
             "tokio",
             "tokio-rustls",

@@ -209,11 +209,6 @@ impl Address {
         &self.authority
     }
 
-    /// Returns the path before each request's path.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
     /// Returns whether servers may choose a site by the address's name: with TLS, unless it is an IP
     /// address.
     pub(crate) fn is_name_over_tls(&self) -> bool {
@@ -224,6 +219,11 @@ impl Address {
     /// Returns the value of `Host` for the upstream.
     pub(crate) fn host(&self) -> &HeaderValue {
         &self.host
+    }
+
+    /// Returns the path before each request's path.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Returns the target for a request with this URI: the bytes of its path and query as they are,

@@ -51,6 +51,11 @@ impl Balance {
         }
     }
 
+    /// Returns whether the connections may speak HTTP/1.
+    pub(crate) fn may_be_http1(&self) -> bool {
+        self.transport.may_be_http1()
+    }
+
     /// Returns whether a connection may speak HTTP/2.
     pub(crate) fn may_be_http2(&self) -> bool {
         self.members.iter().any(|member| member.may_be_http2())

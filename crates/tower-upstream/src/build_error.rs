@@ -31,6 +31,8 @@ pub enum BuildErrorKind {
     Header,
     /// The text is neither an IP address nor a network.
     Network,
+    /// The name is not that of a protocol to which a client may upgrade.
+    Protocol,
     /// The name is not a token, so it cannot stand in `Via`.
     Via,
     /// The file has no certificate, or a malformed one, or it cannot be read.

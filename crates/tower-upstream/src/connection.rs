@@ -177,6 +177,13 @@ impl Connection {
         })
     }
 
+    /// Lets a task drive the connection, so that it can leave HTTP, and returns what sends its only
+    /// request.
+    pub(crate) fn for_upgrade(self) -> Option<SendRequest<RequestBody>> {
+        tokio::spawn(self.driver?.with_upgrades());
+        Some(self.sender)
+    }
+
     /// Lets a task drive the connection to the end of its exchange, so that neither direction waits
     /// for the other one. It is not used again.
     pub(crate) fn spawn(self) {

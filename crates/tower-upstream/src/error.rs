@@ -33,13 +33,14 @@ pub enum UpstreamError {
     TargetTooLong,
     /// 501: the request has a transfer coding besides `chunked`.
     UnknownCoding,
-    /// 501: CONNECT asks for a tunnel, which is the work of a forward proxy.
+    /// 501: CONNECT asks for a tunnel that is no WebSocket, which is the work of a forward proxy.
     NoTunnel,
     /// 502: no connection to the upstream could be made.
     Unreachable,
     /// 502: the upstream's certificate is not one that is trusted. The log has the reason.
     Untrusted,
-    /// 502: the connection broke, or the upstream's response is malformed.
+    /// 502: the connection broke, or the upstream's response is malformed, or it opens a tunnel
+    /// that was not asked for.
     NoResponse,
     /// 504: no connection to the upstream could be made in time.
     ConnectTimeout,

@@ -19,7 +19,7 @@ use crate::{
     headers,
     host::Hosts,
     http2::{is_reset, is_unprocessed},
-    member::{Lease, Member},
+    member::{Choice, Lease, Member},
     progress::{Progress, Upload},
     protocol::Spoken,
     request_body::RequestBody,
@@ -53,7 +53,12 @@ impl Head {
     }
 
     /// Returns the request to this upstream, in the protocol of a connection.
-    fn request(self, member: &Member, spoken: Spoken, body: RequestBody) -> Request<RequestBody> {
+    pub(crate) fn request(
+        self,
+        member: &Member,
+        spoken: Spoken,
+        body: RequestBody,
+    ) -> Request<RequestBody> {
         // It has no extensions. One of them would tell the connection how to write headers.
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
@@ -106,7 +111,13 @@ impl Options {
         let mut is_second = false;
         loop {
             // Where no second attempt follows, the system is asked about the connection.
-            let mut lease = self.lease(is_second, !is_idempotent).await?;
+            let choice = match is_second {
+                true => Choice::New,
+                false => Choice::Any {
+                    probe: !is_idempotent,
+                },
+            };
+            let mut lease = self.lease(choice).await?;
             let (is_kept, spoken) = (lease.is_kept(), lease.spoken());
             if spoken == Spoken::Http1 {
                 self.dropped.note(head.metadata.keys());
@@ -157,15 +168,17 @@ impl Options {
 
     /// Chooses an upstream, and takes a connection to it. If none can be made, the next upstream
     /// is tried, since nothing has been sent.
-    async fn lease(&self, only_new: bool, probe: bool) -> Result<Lease, UpstreamError> {
+    pub(crate) async fn lease(&self, choice: Choice) -> Result<Lease, UpstreamError> {
         let mut tried: Vec<Arc<Member>> = Vec::new();
         let mut last = UpstreamError::Unreachable;
         while let Some(member) = self.balance.choose(&tried) {
             let mut lease = Lease::new(member.clone());
-            if !only_new && lease.take_kept(probe) {
+            if let Choice::Any { probe } = choice
+                && lease.take_kept(probe)
+            {
                 return Ok(lease);
             }
-            let connected = lease.connect(only_new, self.connect_timeout, self.keep_time);
+            let connected = lease.connect(choice, self.connect_timeout, self.keep_time);
             match connected.await {
                 Ok(()) => return Ok(lease),
                 Err(error) => {
@@ -197,7 +210,12 @@ impl Options {
     }
 
     /// Returns the error that the client gets.
-    fn error_of(&self, lost: &Lost, lease: &Lease, progress: Option<&Progress>) -> UpstreamError {
+    pub(crate) fn error_of(
+        &self,
+        lost: &Lost,
+        lease: &Lease,
+        progress: Option<&Progress>,
+    ) -> UpstreamError {
         match lost {
             Lost::Late(found) => {
                 if *found == UpstreamError::HeaderTimeout {
@@ -225,7 +243,7 @@ impl Options {
     }
 
     /// Checks the head of a response, and ties its body to the connection.
-    fn received(
+    pub(crate) fn received(
         &self,
         response: Response<Incoming>,
         mut lease: Lease,
@@ -233,7 +251,7 @@ impl Options {
     ) -> Result<Response<Received>, UpstreamError> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // `Upgrade` was not passed on (RFC 9110, section 7.8).
-            tracing::warn!("the upstream switches to a protocol that it was not asked for");
+            tracing::warn!("the upstream opens a tunnel that it was not asked for");
             return Err(UpstreamError::NoResponse);
         }
         if headers::is_coded(response.headers()) {

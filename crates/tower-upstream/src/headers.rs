@@ -205,7 +205,7 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the members of a list.
-fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     let members = value.as_bytes().split(|&byte| byte == b',');
     members.map(<[u8]>::trim_ascii)
 }

@@ -66,7 +66,7 @@ pub(crate) fn of_client(
 
 /// Returns whether a text is a name or an address, with an optional port. No character of it has a
 /// meaning in a header or in a URL.
-fn is_host(text: &[u8]) -> bool {
+pub(crate) fn is_host(text: &[u8]) -> bool {
     let (name, port) = split_port(text);
     let digits = |port: &[u8]| port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
     let name_is_legal = match name.strip_prefix(b"[") {

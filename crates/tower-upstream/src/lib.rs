@@ -13,24 +13,30 @@ mod error;
 mod exchange;
 mod forwarded;
 mod future;
+mod handshake;
 mod headers;
 mod health;
 mod host;
 mod http2;
 mod length;
 mod link;
+mod locations;
 mod member;
 mod network;
 mod one_hop;
+mod opening;
 mod progress;
 mod protocol;
 mod request_body;
 mod service;
+mod source;
 mod stream;
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 mod tls;
 mod transport;
+mod tunnel;
+mod upgrade_protocol;
 mod upstream;
 
 pub use address::Address;
@@ -44,6 +50,7 @@ pub use protocol::Protocol;
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use tls::Tls;
+pub use upgrade_protocol::UpgradeProtocol;
 pub use upstream::{HostPolicy, Upstream};
 
 #[doc = include_str!("../RULES.md")]

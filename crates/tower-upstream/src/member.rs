@@ -33,6 +33,8 @@ pub(crate) struct Member {
     active: AtomicUsize,
     idle: Mutex<Idle>,
     connector: Connector,
+    /// Makes connections that speak HTTP/1.
+    http1: Connector,
     /// Whether the last connection of an upstream with that choice speaks HTTP/1.
     chose_http1: AtomicBool,
     /// Held while a connection is made that many requests may share.
@@ -56,6 +58,7 @@ impl Member {
     pub(crate) fn new(address: Address, transport: &Transport) -> Arc<Self> {
         Arc::new(Self {
             connector: Connector::new(address.clone(), transport),
+            http1: Connector::new(address.clone(), &transport.http1()),
             address,
             health: Health::default(),
             active: AtomicUsize::new(0),
@@ -149,6 +152,17 @@ impl Drop for Watch {
     }
 }
 
+/// Which connection a request may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Any one. With `probe`, the system is asked whether the upstream has closed an idle one.
+    Any { probe: bool },
+    /// A new one.
+    New,
+    /// A new one that speaks HTTP/1, and so can leave HTTP.
+    NewHttp1,
+}
+
 /// A request that is under way at one of the upstreams, with its connection.
 ///
 /// If it is dropped before the connection is handed back, the connection is closed.
@@ -200,14 +214,17 @@ impl Lease {
     /// Returns an error if no connection can be made within this time.
     pub(crate) async fn connect(
         &mut self,
-        only_new: bool,
+        choice: Choice,
         limit: Duration,
         keep_time: Duration,
     ) -> Result<(), UpstreamError> {
         let start = Instant::now();
         let member = self.member.clone();
-        let waits =
-            !only_new && member.may_be_http2() && !member.chose_http1.load(Ordering::Relaxed);
+        if choice == Choice::NewHttp1 {
+            return self.set(member.http1.connect(limit, keep_time).await?);
+        }
+        let is_new = choice == Choice::New;
+        let waits = !is_new && member.may_be_http2() && !member.chose_http1.load(Ordering::Relaxed);
         let turn = match waits {
             true => match tokio::time::timeout(limit, member.connecting.lock()).await {
                 Ok(turn) => Some(turn),
@@ -224,6 +241,10 @@ impl Lease {
         let new = member.connector.connect(left, keep_time).await?;
         let is_http1 = matches!(new, New::Http1(_));
         member.chose_http1.store(is_http1, Ordering::Relaxed);
+        self.set(new)
+    }
+
+    fn set(&mut self, new: New) -> Result<(), UpstreamError> {
         match new {
             New::Http1(connection) => self.connection = Some(connection),
             New::Http2(place) => self.place = Some(place),

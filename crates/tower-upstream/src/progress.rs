@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::request_body::Source;
+use crate::source::Source;
 
 /// The state of the client's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

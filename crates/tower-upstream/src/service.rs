@@ -16,9 +16,12 @@ use crate::{
     body::Received,
     error::{BoxError, Client},
     exchange::Head,
-    forwarded, headers,
+    forwarded,
+    handshake::Handshake,
+    headers,
     host::{self, Hosts},
     length::Length,
+    locations::Locations,
     request_body::RequestBody,
     upstream::Options,
 };
@@ -48,15 +51,31 @@ impl Options {
     where
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let client = Client::of(&parts);
+        let protocols = match self.balance.may_be_http1() {
+            true => &self.upgrades[..],
+            false => &[],
+        };
+        let handshake = Handshake::take(&mut parts, !body.is_end_stream(), protocols);
         let response = match self.to_upstream(parts, &body) {
-            Ok(head) => {
-                // Over HTTP/2, any request may turn out not to have been processed.
-                let is_recorded = head.is_idempotent() || self.balance.may_be_http2();
-                let (body, progress) = RequestBody::new(body, is_recorded);
-                let response = self.exchange(head, body, progress).await;
-                response.map(|response| self.to_client(&client.method, response))
+            Ok((head, locations)) => {
+                let response = match handshake {
+                    Some(handshake) => self.open(head, handshake).await,
+                    None => {
+                        // Over HTTP/2, any request may turn out not to have been processed.
+                        let is_recorded = head.is_idempotent() || self.balance.may_be_http2();
+                        let (body, progress) = RequestBody::new(body, is_recorded);
+                        let response = self.exchange(head, body, progress).await;
+                        response.map(|response| self.to_client(&client.method, response))
+                    }
+                };
+                response.map(|mut response| {
+                    if let Some(locations) = locations {
+                        locations.apply(response.headers_mut());
+                    }
+                    response
+                })
             }
             Err(error) => Err(error),
         };
@@ -66,8 +85,13 @@ impl Options {
         })
     }
 
-    /// Returns the head of the request to the upstream. The body is not read for it.
-    fn to_upstream(&self, parts: Parts, body: &impl Body) -> Result<Head, UpstreamError> {
+    /// Returns the head of the request to the upstream, and how references in the response are
+    /// mapped. The body is not read for it.
+    fn to_upstream(
+        &self,
+        parts: Parts,
+        body: &impl Body,
+    ) -> Result<(Head, Option<Locations>), UpstreamError> {
         if parts.method == Method::CONNECT {
             return Err(UpstreamError::NoTunnel);
         }
@@ -85,6 +109,13 @@ impl Options {
         let target = self.balance.first().target(&parts.uri, at_mount)?;
 
         let forwarding = forwarded::headers(&parts, named.as_ref(), &self.trusted);
+        let host = Hosts {
+            client: host::of_client(&parts.extensions, named),
+            // DIFFERENCE: Paste sends the upstream's.
+            policy: self.host,
+        };
+        let maps = self.maps_locations;
+        let locations = maps.then(|| Locations::new(self.balance.addresses(), &forwarding, &host));
         let length = Length::of(&parts.method, &parts.headers, body);
         let mut headers = parts.headers;
         let metadata = match self.balance.may_be_http2() {
@@ -101,20 +132,21 @@ impl Options {
             length,
             &self.via,
         );
-        Ok(Head {
+        let head = Head {
             method: parts.method,
             target,
             headers,
             metadata,
-            // DIFFERENCE: Paste sends the upstream's.
-            host: Hosts {
-                client: host::of_client(&parts.extensions, named),
-                policy: self.host,
-            },
-        })
+            host,
+        };
+        Ok((head, locations))
     }
 
-    fn to_client(&self, method: &Method, response: Response<Received>) -> Response<ResponseBody> {
+    pub(crate) fn to_client(
+        &self,
+        method: &Method,
+        response: Response<Received>,
+    ) -> Response<ResponseBody> {
         let (mut parts, body) = response.into_parts();
         parts.version = Version::HTTP_11;
         headers::to_client(&mut parts.headers, method, parts.status, &body);

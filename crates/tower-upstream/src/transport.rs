@@ -22,6 +22,19 @@ impl Transport {
         }
     }
 
+    /// Returns whether the connections may speak HTTP/1.
+    pub(crate) fn may_be_http1(&self) -> bool {
+        self.protocol != Protocol::Http2
+    }
+
+    /// Returns the same for connections that speak HTTP/1.
+    pub(crate) fn http1(&self) -> Self {
+        Self {
+            protocol: Protocol::Http1,
+            ..self.clone()
+        }
+    }
+
     /// Returns the handshakes with this address, if it has any.
     #[cfg(feature = "tls")]
     pub(crate) fn handshakes(&self, address: &Address) -> Option<Handshakes> {

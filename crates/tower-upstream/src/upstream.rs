@@ -6,8 +6,8 @@ use tower_kit::names::plain;
 #[cfg(feature = "tls")]
 use crate::Tls;
 use crate::{
-    Address, BuildError, BuildErrorKind, Network, PassedHeader, Protocol, balance::Balance,
-    dropped::Dropped, transport::Transport,
+    Address, BuildError, BuildErrorKind, Network, PassedHeader, Protocol, UpgradeProtocol,
+    balance::Balance, dropped::Dropped, transport::Transport,
 };
 
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
@@ -55,6 +55,10 @@ pub(crate) struct Options {
     pub(crate) via: String,
     pub(crate) header_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    pub(crate) maps_locations: bool,
+    pub(crate) upgrades: Vec<UpgradeProtocol>,
+    /// `None` is no limit.
+    pub(crate) tunnel_timeout: Option<Duration>,
     pub(crate) trusted: Vec<Network>,
 }
 
@@ -112,6 +116,9 @@ impl Upstream {
             via: "tower-upstream".to_owned(),
             header_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
+            maps_locations: false,
+            upgrades: vec![UpgradeProtocol::websocket()],
+            tunnel_timeout: None,
             trusted: Vec::new(),
         };
         let options = Arc::new(options);
@@ -167,7 +174,7 @@ impl Upstream {
 
     /// Sets the methods that are passed on. Requests with other methods are a 405. Default: all.
     ///
-    /// CONNECT is a 501 in either case.
+    /// CONNECT is a 501 in either case, except for a WebSocket over HTTP/2, which counts as a GET.
     #[must_use]
     pub fn allowed_methods(self, methods: impl IntoIterator<Item = Method>) -> Self {
         let list: Vec<Method> = methods.into_iter().collect();
@@ -254,10 +261,51 @@ impl Upstream {
     /// Sets the time for each further frame of a response. Then the response breaks off. Default:
     /// 60 seconds.
     ///
-    /// Only time in which the body is read counts, and a moving upload restarts it.
+    /// Only time in which the body is read counts, and a moving upload restarts it. It counts for a
+    /// tunnel after one of its sides has ended.
     #[must_use]
     pub fn idle_timeout(self, limit: Duration) -> Self {
         self.with(|options| options.idle_timeout = countable(limit))
+    }
+
+    /// Maps references of the upstream to itself into those that the client can use. Default: they
+    /// are passed on unchanged.
+    ///
+    /// It is for an upstream that does not know below which path the client finds it. The values of
+    /// `Location`, `Content-Location` and `Refresh` and the `Path` of cookies are mapped, if they
+    /// are below the path of the upstream's address. References to other hosts stay, and so do
+    /// relative ones, bodies and `Link`.
+    #[must_use]
+    pub fn map_locations(self) -> Self {
+        self.with(|options| options.maps_locations = true)
+    }
+
+    /// Sets the protocols to which a client may upgrade. Default: `websocket` alone.
+    ///
+    /// Without protocols, and with [`Protocol::Http2`], no tunnel is made. For any other protocol,
+    /// a request is passed on without its `Upgrade`, and the upstream's response is an ordinary
+    /// one. A client can ask for a protocol with a GET of HTTP/1.1, and for `websocket` with an
+    /// extended CONNECT of HTTP/2 (RFC 8441). The server has to make upgrades possible, as hyper's
+    /// `with_upgrades` does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a text that is not an [`UpgradeProtocol`].
+    pub fn upgrades<T>(self, protocols: impl IntoIterator<Item = T>) -> Result<Self, BuildError>
+    where
+        T: TryInto<UpgradeProtocol, Error: Into<BuildError>>,
+    {
+        let protocols: Vec<UpgradeProtocol> = all(protocols)?;
+        Ok(self.with(|options| options.upgrades = protocols))
+    }
+
+    /// Sets the time in which something has to move through a tunnel, in either direction. Then it
+    /// is closed. Default: no limit.
+    ///
+    /// After one side has ended, the other has the [`idle_timeout`](Self::idle_timeout) instead.
+    #[must_use]
+    pub fn tunnel_timeout(self, limit: Duration) -> Self {
+        self.with(|options| options.tunnel_timeout = Some(countable(limit)))
     }
 
     /// Adds peers whose forwarding headers are believed: `Forwarded`, X-Forwarded-* and X-Real-IP.

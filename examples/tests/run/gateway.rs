@@ -1,10 +1,16 @@
 //! The gateway and the three servers behind it, with a client of each.
 
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 use tonic::{Code, Status, client::Grpc, transport::Endpoint};
 
-use crate::{program::Program, rest_and_grpc::Text};
+use crate::{
+    program::{PATIENCE, Program},
+    rest_and_grpc::Text,
+};
 
 /// The three servers, and the gateway in front of them.
 async fn start() -> ([Program; 3], Program) {
@@ -38,6 +44,16 @@ async fn a_gateway_passes_requests_of_three_kinds() {
         call(&gateway).await.unwrap(),
         ["1 John", "2 John", "3 John"]
     );
+
+    let url = format!("{}/chat", gateway.url.replace("http:", "ws:"));
+    let connected = timeout(PATIENCE, tokio_tungstenite::connect_async(url)).await;
+    let (mut socket, _) = connected.unwrap().unwrap();
+    for message in [Message::text("hello"), Message::binary(vec![0; 70_000])] {
+        socket.send(message.clone()).await.unwrap();
+        let echo = timeout(PATIENCE, socket.next()).await.unwrap().unwrap();
+        assert_eq!(echo.unwrap(), message);
+    }
+    socket.close(None).await.unwrap();
 
     // Without its servers, the gateway responds itself.
     drop(servers);

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "tls")]
 use tower_upstream::Tls;
 use tower_upstream::{
-    Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, Protocol, Upstream,
+    Address, BuildError, BuildErrorKind, HostPolicy, Network, PassedHeader, Protocol,
+    UpgradeProtocol, Upstream,
 };
 
 use super::parsed::Parsed;
@@ -55,6 +56,16 @@ pub(super) struct Proxy {
     header_timeout: Duration,
     #[serde(default = "a_minute", deserialize_with = "some_time")]
     idle_timeout: Duration,
+    #[serde(default = "web_sockets", skip_serializing)]
+    upgrades: Vec<Parsed<UpgradeProtocol>>,
+    #[serde(
+        default,
+        deserialize_with = "some_limit",
+        skip_serializing_if = "Option::is_none"
+    )]
+    tunnel_timeout: Option<Duration>,
+    #[serde(default)]
+    map_locations: bool,
     #[serde(default, skip_serializing)]
     trusted: Vec<Parsed<Network>>,
 }
@@ -69,6 +80,15 @@ fn five_seconds() -> Duration {
 
 fn a_minute() -> Duration {
     Duration::from_secs(60)
+}
+
+fn web_sockets() -> Vec<Parsed<UpgradeProtocol>> {
+    let protocol = "websocket".parse().expect("a word is a protocol");
+    vec![Parsed(protocol)]
+}
+
+fn some_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    some_time(deserializer).map(Some)
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -108,6 +128,7 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BoxError> {
         .connect_timeout(settings.connect_timeout)
         .header_timeout(settings.header_timeout)
         .idle_timeout(settings.idle_timeout)
+        .upgrades(settings.upgrades.into_iter().map(|it| it.0))?
         .trusted(settings.trusted.into_iter().map(|it| it.0))?;
     for address in settings.also {
         upstream = upstream.also(address.0.0)?;
@@ -132,6 +153,12 @@ pub(super) fn app(_: &Settings, settings: Proxy) -> Result<App, BoxError> {
     let methods = settings.allowed_request_methods;
     if !methods.is_empty() {
         upstream = upstream.allowed_methods(methods.into_iter().map(|it| it.0.0));
+    }
+    if let Some(limit) = settings.tunnel_timeout {
+        upstream = upstream.tunnel_timeout(limit);
+    }
+    if settings.map_locations {
+        upstream = upstream.map_locations();
     }
     Ok(App::new(upstream))
 }

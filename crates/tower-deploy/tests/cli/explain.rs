@@ -144,6 +144,7 @@ app egg:tower#proxy  [app:main] x.ini:1
     connect_timeout = 5s  (default)
     header_timeout = 1m  (default)
     idle_timeout = 1m  (default)
+    map_locations = no  (default)
 "
     );
 }

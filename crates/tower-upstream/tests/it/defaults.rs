@@ -41,6 +41,9 @@ async fn the_defaults_are_those_of_the_readme() {
             ("connect_timeout(time)", "5 s"),
             ("header_timeout(time)", "60 s"),
             ("idle_timeout(time)", "60 s"),
+            ("upgrades(protocols)?", "websocket"),
+            ("tunnel_timeout(time)", "no limit"),
+            ("map_locations()", "off"),
             ("trusted(networks)?", "none"),
         ]
     );

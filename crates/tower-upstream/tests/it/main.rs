@@ -8,6 +8,7 @@
 mod axum;
 mod balance;
 mod bodies;
+mod connect;
 mod contract;
 mod defaults;
 mod early;
@@ -20,6 +21,7 @@ mod http2;
 mod http2_server;
 mod lengths;
 mod lenient;
+mod locations;
 mod log;
 mod names;
 mod options;
@@ -31,6 +33,7 @@ mod sockets;
 mod streams;
 #[cfg(feature = "tls")]
 mod tls;
+mod tunnels;
 mod unprocessed;
 
 use std::{convert::Infallible, error::Error, fmt::Display, time::Duration};

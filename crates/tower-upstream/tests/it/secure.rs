@@ -199,10 +199,11 @@ impl Server {
                             host: host.map(|host| host.to_str().unwrap().to_owned()),
                             ..first.clone()
                         });
-                        async { Ok::<_, hyper::Error>(Response::new(Body::from("ok"))) }
+                        async { Ok::<_, hyper::Error>(respond(request)) }
                     });
                     let server = auto::Builder::new(TokioExecutor::new());
-                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+                    let stream = TokioIo::new(stream);
+                    let _ = server.serve_connection_with_upgrades(stream, service).await;
                 });
             }
         });
@@ -219,6 +220,23 @@ impl Server {
     pub(crate) fn has_seen_none(&self) -> bool {
         self.seen.lock().unwrap().is_empty()
     }
+}
+
+/// Opens a tunnel that echoes, if the request asks for one.
+fn respond(request: http::Request<hyper::body::Incoming>) -> Response<Body> {
+    if !request.headers().contains_key("upgrade") {
+        return Response::new(Body::from("ok"));
+    }
+    tokio::spawn(async move {
+        let stream = hyper::upgrade::on(request).await.unwrap();
+        let (mut read, mut write) = tokio::io::split(TokioIo::new(stream));
+        tokio::io::copy(&mut read, &mut write).await
+    });
+    let response = Response::builder()
+        .status(101)
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket");
+    response.body(Body::empty()).unwrap()
 }
 
 impl fmt::Display for Server {

@@ -11,7 +11,7 @@ use super::{
     Body, OK, ask, at, get,
     log::Log,
     secure::{Options, Seen, Server, Store, early, expired, pem},
-    sockets::Listener,
+    sockets::{Listener, client, serve},
     text, watched,
 };
 
@@ -62,6 +62,40 @@ async fn upstream_24_the_handshake_chooses_the_protocol() {
             _ => assert_eq!((seen.host, seen.uri), (Some(own), "/a?b".to_owned())),
         }
     }
+}
+
+#[tokio::test]
+async fn upstream_27_a_handshake_speaks_http1_over_tls() {
+    let store = Store::new("tunnel");
+    store.make("up", &["localhost"]);
+    let server = store.serve("up", BOTH).await;
+    let front = serve(watched(at(&server).tls(trusting(&store)))).await;
+    let mut wire = client(front).await;
+    wire.write("GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    assert!(wire.head().await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(server.only().version, Some(Version::HTTP_2));
+
+    let mut wire = client(front).await;
+    wire.write("GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        .await;
+    assert!(wire.head().await.starts_with("HTTP/1.1 101 "));
+    wire.write("through").await;
+    assert_eq!(wire.until("through").await, "through");
+    assert_eq!(server.only().version, Some(Version::HTTP_11));
+}
+
+#[tokio::test]
+async fn upstream_27_http2_alone_makes_no_tunnel() {
+    let store = Store::new("no-tunnel");
+    store.make("up", &["localhost"]);
+    let server = store.serve("up", BOTH).await;
+    let upstream = at(&server).tls(trusting(&store)).protocol(Protocol::Http2);
+    let front = serve(watched(upstream)).await;
+    let mut wire = client(front).await;
+    wire.write("GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        .await;
+    assert!(wire.head().await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(server.only().version, Some(Version::HTTP_2));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod settings;
 mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
+mod tunnels;
 
 use std::time::Duration;
 

@@ -79,6 +79,14 @@ fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
             "3:18: [app:main] header_timeout: `long` is not a duration, such as 30s, 500ms or 1h 30m",
         ),
         (
+            "tunnel_timeout = 0s\naddress = http://h\n",
+            "3:18: [app:main] tunnel_timeout: it has to be longer than nothing",
+        ),
+        (
+            "upgrades = websocket h2c\naddress = http://h\n",
+            "3:12: [app:main] upgrades: `h2c` would carry requests that this proxy does not see; expected a protocol such as websocket",
+        ),
+        (
             "allowed_request_methods = GET CONNECT\naddress = http://h\n",
             "3:27: [app:main] allowed_request_methods: CONNECT cannot be passed on",
         ),
@@ -108,7 +116,7 @@ fn deploy_15_a_password_in_an_address_is_not_shown() {
 
 #[test]
 fn deploy_23_all_settings_together_make_a_proxy() {
-    let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = upstream\nalso = http://b/base http://c/base\nkeep_alive = 0s\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
+    let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = upstream\nalso = http://b/base http://c/base\nkeep_alive = 0s\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\nupgrades = websocket acme/2\ntunnel_timeout = 1h\nmap_locations = yes\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
     load(all).unwrap();
 }
 
@@ -140,6 +148,9 @@ async fn deploy_21_the_defaults_of_a_proxy_are_documented() {
             ("connect_timeout", "5s"),
             ("header_timeout", "60s"),
             ("idle_timeout", "60s"),
+            ("upgrades", "websocket"),
+            ("tunnel_timeout", "none"),
+            ("map_locations", "no"),
             ("trusted", "none"),
         ]
     );
