@@ -31,6 +31,14 @@ baseline:
     cd target/against/{{ base }}/tree && CARGO_TARGET_DIR=../../build cargo build --release --locked -p benches --bin ratios
     cp target/against/build/release/ratios target/against/{{ base }}/
 
+# the instructions of a request, row by row, against the bounds of benches/bounds.txt (valgrind)
+bounds *NAMES:
+    cargo run --release -p benches --bin ratios -- --bounds benches/bounds.txt {{ NAMES }}
+
+# what each crate adds to a fresh axum application: packages, seconds of a clean build, bytes; `just cost --seconds NAME` on a quiet machine
+cost *ARGS:
+    python3 tests/cost/run.py {{ ARGS }}
+
 # a gigabyte through a server with a cascade and without: the hashes, and the most memory that the server took
 upload:
     cargo run --release -p benches --bin upload
@@ -78,6 +86,7 @@ python:
 frameworks *CHECKS:
     cargo build -p tower-deploy
     python3 tests/frameworks/run.py {{ CHECKS }}
+
 # tower-deploy before php-fpm, git, cgit, fcgiwrap, uwsgi and Plack, from Debian's packages; with names, only these
 gateway *CHECKS:
     cargo build --profile served -p tower-deploy

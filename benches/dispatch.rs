@@ -19,12 +19,12 @@ const GITHUB: &str = include_str!("fixtures/github-routes.txt");
 /// A regex, a tab, and a path that it is the first to match.
 const NOT_LOWERABLE: &str = include_str!("fixtures/not-lowerable.tsv");
 
-fn github() -> Vec<&'static str> {
+pub(crate) fn github() -> Vec<&'static str> {
     GITHUB.lines().collect()
 }
 
 /// Paths that have each template's parameters named as what they are for.
-fn paths(templates: &[impl AsRef<str>]) -> Vec<String> {
+pub(crate) fn paths(templates: &[impl AsRef<str>]) -> Vec<String> {
     templates
         .iter()
         .map(|template| template.as_ref().replace(['{', '}'], ""))
@@ -40,7 +40,7 @@ fn regexes(templates: &[&str]) -> Vec<String> {
 }
 
 /// A fixed order that looks random (Fisher and Yates, with the generator of Knuth's MMIX).
-fn shuffled(mut paths: Vec<String>) -> Vec<String> {
+pub(crate) fn shuffled(mut paths: Vec<String>) -> Vec<String> {
     let mut state: u64 = 42;
     for at in (1..paths.len()).rev() {
         state = state
@@ -75,13 +75,18 @@ fn ours(table: Table, paths: Vec<String>) -> Subject {
     })
 }
 
-fn matchit() -> Subject {
+fn matchit_of(templates: &[impl AsRef<str>]) -> matchit::Router<usize> {
     let mut router = matchit::Router::new();
-    for (index, template) in github().into_iter().enumerate() {
+    for (index, template) in templates.iter().enumerate() {
         router
-            .insert(template, index)
+            .insert(template.as_ref(), index)
             .expect("a table that matchit takes");
     }
+    router
+}
+
+fn matchit() -> Subject {
+    let router = matchit_of(&github());
     Subject::lookups(&shuffled(paths(&github())), move |path| {
         let found = router.at(path).expect("every path has a route");
         black_box(found.value);
@@ -219,6 +224,18 @@ pub(crate) fn pairs() -> Vec<Pair> {
         Pair::new("dispatch/10000-routes/10-routes", || {
             (grown(10_000), grown(10))
         }),
+        Pair::new("dispatch/build-10000/matchit", || {
+            let templates = site(10_000);
+            let peer = templates.clone();
+            (
+                Subject::work(1, move || {
+                    black_box(table(&templates, Pattern::template));
+                }),
+                Subject::work(1, move || {
+                    black_box(matchit_of(&peer));
+                }),
+            )
+        }),
     ]
 }
 
@@ -269,6 +286,9 @@ pub(crate) fn builds() -> Vec<Build> {
     vec![
         Build::new("dispatch/10000-routes", || {
             table(&site(10_000), Pattern::template)
+        }),
+        Build::new("dispatch/10000-routes/matchit", || {
+            matchit_of(&site(10_000))
         }),
         Build::new("dispatch/1000-regexes", || {
             table(&thousand_regexes(), Pattern::regex)

@@ -4,6 +4,7 @@ mod body_rewrite;
 mod cascade;
 mod dispatch;
 mod exception;
+mod github_app;
 mod hooks;
 mod stack;
 
@@ -458,6 +459,7 @@ pub fn pairs() -> Vec<Pair> {
     pairs.extend(body_rewrite::pairs());
     pairs.extend(cascade::pairs());
     pairs.extend(dispatch::pairs());
+    pairs.extend(github_app::pairs());
     pairs.extend(exception::pairs());
     pairs.extend(hooks::pairs());
     pairs

@@ -28,6 +28,14 @@
 //! ```text
 //! instructions NAME COUNT       instructions for a request: what `nanos` has, counted
 //! ```
+//!
+//! `--bounds FILE` counts the rows of a file and fails where a count exceeds its bound
+//! (`just bounds`). A line of the file is one of these; `#` begins a comment:
+//!
+//! ```text
+//! ROW MOST                      instructions for a request
+//! ROW over peer MOST            the same over the peer's
+//! ```
 
 use std::{
     env,
@@ -43,7 +51,7 @@ type Failure = Box<dyn Error>;
 const CHILDREN: usize = 9;
 /// How often all sides take turns.
 const TURNS: usize = 300;
-/// The same for a side that is timed alone, which is slow.
+/// The same for a side that is timed alone, or is built, which is slow.
 const TURNS_ALONE: usize = 30;
 
 fn main() -> ExitCode {
@@ -59,10 +67,12 @@ fn main() -> ExitCode {
 fn run(mut args: Vec<String>) -> Result<(), Failure> {
     let mut count = false;
     let mut other = None;
+    let mut bounds = None;
     while args.first().is_some_and(|arg| arg.starts_with("--")) {
         match args.remove(0).as_str() {
             "--count" => count = true,
             "--against" if !args.is_empty() => other = Some(args.remove(0)),
+            "--bounds" if !args.is_empty() => bounds = Some(args.remove(0)),
             // The options that the parent gives to its children.
             "--child" => {
                 measure(&args);
@@ -71,6 +81,9 @@ fn run(mut args: Vec<String>) -> Result<(), Failure> {
             "--work" => return work(&args),
             option => return Err(format!("{option} is unknown, or has no value").into()),
         }
+    }
+    if let Some(bounds) = bounds {
+        return check(&bounds, &args);
     }
     match (count, other) {
         (false, None) => figures(&args),
@@ -119,7 +132,7 @@ fn rows(names: &[String]) -> impl Iterator<Item = Row> {
         let (ours, peer) = pair.sides();
         Row {
             name: pair.name.to_owned(),
-            turns: TURNS,
+            turns: if ours.turn == 1 { TURNS_ALONE } else { TURNS },
             ours,
             peer: Some(peer),
             base: pair.base(),
@@ -198,14 +211,49 @@ fn compare(other: &str, names: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Counts the rows of a file of bounds. Fails if one exceeds its bound.
+fn check(file: &str, names: &[String]) -> Result<(), Failure> {
+    let this = this_program()?;
+    let text = fs::read_to_string(file)?;
+    let mut failures = Vec::new();
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or_default();
+        let (row, over_peer, most) = match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [] => continue,
+            [row, most] => (row, false, most),
+            [row, "over", "peer", most] => (row, true, most),
+            _ => return Err(format!("{file}: {line:?} is not a bound").into()),
+        };
+        if !wanted(names, row) {
+            continue;
+        }
+        let most: f64 = most.parse()?;
+        let found = match (&counted(&this, row)?[..], over_peer) {
+            ([(_, ours), ..], false) => *ours,
+            ([(_, ours), (_, peer)], true) => ours / peer,
+            _ => return Err(format!("{file}: there is no row {row}, or it has no peer").into()),
+        };
+        println!("{line}: {found:.3}");
+        if found > most {
+            failures.push(format!("{row}: {found:.3} exceeds {most}"));
+        }
+    }
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(failures.join("\n").into()),
+    }
+}
+
+fn this_program() -> Result<String, Failure> {
+    let this = env::current_exe()?.into_os_string().into_string();
+    this.map_err(|_| "the path of this program is not text".into())
+}
+
 /// Counts each row's instructions, in this build and in the other one.
 fn instructions(other: Option<&str>, names: &[String]) -> Result<(), Failure> {
-    let this = env::current_exe()?;
-    let this = this
-        .to_str()
-        .ok_or("the path of this program is not text")?;
+    let this = this_program()?;
     for row in rows(names).map(|row| row.name) {
-        let ours = counted(this, &row)?;
+        let ours = counted(&this, &row)?;
         let theirs = other.map_or(Ok(Vec::new()), |other| counted(other, &row))?;
         for (side, ours) in ours {
             let theirs = theirs.iter().find(|(name, _)| *name == side);

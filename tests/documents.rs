@@ -17,6 +17,9 @@ pub mod config_file {}
 #[doc = include_str!("../docs/guides/error-page.md")]
 pub mod error_page {}
 
+#[doc = include_str!("../docs/guides/error-responses.md")]
+pub mod error_responses {}
+
 #[doc = include_str!("../docs/guides/fall-back.md")]
 pub mod fall_back {}
 

@@ -106,7 +106,7 @@ const OF_SERVICES: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 14] = [
+const NEIGHBOURS: [(&str, &[&str]); 15] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -116,6 +116,7 @@ const NEIGHBOURS: [(&str, &[&str]); 14] = [
             "tower-cascade",
             "tower-dispatch",
             "tower-environ",
+            "tower-error-document",
             "tower-exception",
             "tower-gateway",
             "tower-hooks",
@@ -129,6 +130,7 @@ const NEIGHBOURS: [(&str, &[&str]); 14] = [
     ),
     ("tower-dispatch", &["tower-environ", "tower-kit"]),
     ("tower-environ", &["tower-kit"]),
+    ("tower-error-document", &["tower-kit"]),
     ("tower-exception", &["tower-kit"]),
     (
         "tower-gateway",

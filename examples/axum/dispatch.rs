@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // axum's own router (matchit) supports neither slashes in the middle nor a group that may
         // be missing.
         .route("/v2/{*name}/tags", get(tags))
-        .route(Pattern::regex(r"/(\d{4})(?:/(\d\d))?")?, get(year))
+        .route(Pattern::regex("/([0-9]{4})(?:/([0-9]{2}))?")?, get(year))
         .build()?;
     let app = ServiceBuilder::new()
         .layer(DispatchLayer::new(urls))

@@ -73,6 +73,11 @@ fn has_line_feeds(content_type: &str) -> bool {
     // prefix `cs` and without punctuation.
     const WIDE: [&str; 6] = ["utf16", "utf32", "ucs2", "ucs4", "iso10646", "unicode"];
 
+    // Most types have this parameter alone: for `ratios` stack/text-of-64-lines.
+    let essence = content_type.strip_suffix("; charset=utf-8");
+    if essence.is_some_and(|essence| !essence.as_bytes().contains(&b';')) {
+        return true;
+    }
     let mut charset = None;
     for parameter in parameters(content_type) {
         let Some((name, value)) = parameter else {

@@ -10,6 +10,7 @@ mod head;
 mod headers;
 mod layer;
 mod media_types;
+mod newlines;
 mod prefix;
 mod prefix_layer;
 mod replace;

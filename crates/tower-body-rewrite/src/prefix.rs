@@ -9,7 +9,11 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-use crate::{Rewriter, Sink, Tag, sink::COPY_BELOW};
+use crate::{
+    Rewriter, Sink, Tag,
+    newlines::{CLOSE, Newlines},
+    sink::{BLOCK, COPY_BELOW, LARGE_BLOCK},
+};
 
 /// The length in bytes from which a prefix is shared instead of copied.
 const LONG: usize = 1024;
@@ -31,8 +35,16 @@ const LONG: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Prefix {
     prefix: Bytes,
+    /// The prefix and zeros, if it is short.
+    short: Option<[u8; BLOCK]>,
     tag: Option<Tag>,
     place: Place,
+}
+
+fn short(prefix: &[u8]) -> Option<[u8; BLOCK]> {
+    let mut short = [0; BLOCK];
+    short.get_mut(..prefix.len())?.copy_from_slice(prefix);
+    Some(short)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +64,7 @@ impl Prefix {
         let prefix = prefix.into();
         Self {
             tag: Some(Tag::of([b"prefix 1", &prefix[..]])),
+            short: short(&prefix),
             prefix,
             place: Place::LineStart,
         }
@@ -61,8 +74,10 @@ impl Prefix {
     /// [`PrefixLayer::chunks`](crate::PrefixLayer::chunks).
     #[must_use]
     pub fn chunks(prefix: impl Into<Bytes>) -> Self {
+        let prefix = prefix.into();
         Self {
-            prefix: prefix.into(),
+            short: short(&prefix),
+            prefix,
             // The result depends on how the body is cut.
             tag: None,
             place: Place::Chunk,
@@ -70,8 +85,8 @@ impl Prefix {
     }
 
     /// Reserves room for a chunk of short lines, which are copied with their prefixes. If the first
-    /// whole line is short, most lines are.
-    fn make_room(&self, chunk: &[u8], out: &mut Sink) {
+    /// whole line is short, most lines are. Returns its length.
+    fn make_room(&self, chunk: &[u8], out: &mut Sink) -> usize {
         let mut newlines = memchr_iter(b'\n', &chunk[..chunk.len().min(COPY_BELOW)]);
         let start = match self.place {
             Place::WithinLine => newlines.next().map_or(0, |newline| newline + 1),
@@ -81,12 +96,38 @@ impl Prefix {
         let line = (end - start).max(1);
         if line < COPY_BELOW {
             let prefixes = (chunk.len() / line + 1) * self.prefix.len();
-            out.reserve(chunk.len() + prefixes.min(chunk.len()));
+            out.reserve(chunk.len() + prefixes.min(chunk.len()) + LARGE_BLOCK);
         }
+        line
     }
 
+    /// Writes the lines of a chunk, each with its prefix.
+    #[inline]
+    fn put_lines(&mut self, chunk: &Bytes, newlines: impl Iterator<Item = usize>, out: &mut Sink) {
+        if self.place == Place::LineStart {
+            self.put_prefix(out);
+        }
+        let mut start = 0;
+        for newline in newlines {
+            out.pass_part(chunk, start..newline + 1);
+            start = newline + 1;
+            if start < chunk.len() {
+                self.put_prefix(out);
+            }
+        }
+        self.place = if start < chunk.len() {
+            out.pass_part(chunk, start..chunk.len());
+            Place::WithinLine
+        } else {
+            Place::LineStart
+        };
+    }
+
+    #[inline]
     fn put_prefix(&self, out: &mut Sink) {
-        if self.prefix.len() < LONG {
+        if let Some(short) = &self.short {
+            out.put_block(short, self.prefix.len());
+        } else if self.prefix.len() < LONG {
             out.put(&self.prefix);
         } else {
             out.pass(self.prefix.clone());
@@ -116,24 +157,11 @@ impl Rewriter for Prefix {
         if chunk.is_empty() {
             return;
         }
-        self.make_room(&chunk, out);
-        if self.place == Place::LineStart {
-            self.put_prefix(out);
-        }
-        let mut start = 0;
-        for newline in memchr_iter(b'\n', &chunk) {
-            out.pass_part(&chunk, start..newline + 1);
-            start = newline + 1;
-            if start < chunk.len() {
-                self.put_prefix(out);
-            }
-        }
-        self.place = if start < chunk.len() {
-            out.pass_part(&chunk, start..chunk.len());
-            Place::WithinLine
+        if self.make_room(&chunk, out) < CLOSE {
+            self.put_lines(&chunk, Newlines::new(&chunk), out);
         } else {
-            Place::LineStart
-        };
+            self.put_lines(&chunk, memchr_iter(b'\n', &chunk), out);
+        }
     }
 }
 

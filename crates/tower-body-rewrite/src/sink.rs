@@ -5,6 +5,11 @@ use bytes::Bytes;
 /// The length in bytes below which a slice is copied into the output instead of becoming a frame.
 pub(crate) const COPY_BELOW: usize = 1024;
 
+/// The lengths in bytes of blocks. The copy of a block is a few instructions, and not a call that
+/// distinguishes lengths: for `ratios` body-rewrite/20-bytes and 80-bytes.
+pub(crate) const BLOCK: usize = 32;
+pub(crate) const LARGE_BLOCK: usize = 96;
+
 /// The output of a [`Rewriter`](crate::Rewriter). It becomes data frames, in order.
 ///
 /// # Examples
@@ -33,8 +38,17 @@ pub struct Sink {
 
 impl Sink {
     /// Writes bytes, and copies them.
+    #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
+    }
+
+    /// Writes the first `len` bytes of a block, and copies all.
+    #[inline]
+    pub(crate) fn put_block<const N: usize>(&mut self, block: &[u8; N], len: usize) {
+        let end = self.tail.len() + len;
+        self.tail.extend_from_slice(block);
+        self.tail.truncate(end);
     }
 
     /// Writes bytes without a copy. Only a slice below 1 KiB is copied.
@@ -53,8 +67,17 @@ impl Sink {
     /// # Panics
     ///
     /// Panics if the part is not within the chunk.
+    #[inline]
     pub fn pass_part(&mut self, chunk: &Bytes, part: Range<usize>) {
-        if part.len() < COPY_BELOW {
+        if part.len() <= BLOCK
+            && let Some(block) = chunk[part.start..].first_chunk::<BLOCK>()
+        {
+            self.put_block(block, part.len());
+        } else if part.len() <= LARGE_BLOCK
+            && let Some(block) = chunk[part.start..].first_chunk::<LARGE_BLOCK>()
+        {
+            self.put_block(block, part.len());
+        } else if part.len() < COPY_BELOW {
             // A slice would acquire and release a handle.
             self.put(&chunk[part]);
         } else {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -17,8 +18,8 @@ use tower_kit::{Allow, Attempt, EitherBody, Rejection, status_of};
 use tower_service::Service;
 
 use crate::{
-    BoxError, CascadeError, CascadeTrace, Final, Pass, ReplayBody, Tried, layer::Options,
-    replay::Replay, service::Shared,
+    BoxError, CascadeError, CascadeTrace, Final, Pass, ReplayBody, Tried, kept::Kept,
+    layer::Options, replay::Replay, service::Shared,
 };
 
 pin_project! {
@@ -60,16 +61,23 @@ where
     B: Body,
 {
     #[inline]
-    pub(crate) fn new(mut run: Run<A, S, B>) -> Self {
-        let shared = &*run.end.shared;
-        let state = if shared.options.guards.allow(&run.parts) {
-            turn(0, run)
+    pub(crate) fn new(request: Request<B>, shared: Arc<Shared<A, S>>) -> Self {
+        let (parts, body) = request.into_parts();
+        let replay = Replay::new(body);
+        let mut end = End {
+            shared,
+            notes: Notes::default(),
+        };
+        let options = &end.shared.options;
+        let state = if options.guards.allow(&parts) {
+            let kept = Kept::new(parts);
+            turn(0, Run { kept, replay, end })
         } else {
-            if shared.options.trace {
-                let skipped = shared.firsts.iter().map(|_| Tried::Skipped);
-                run.end.notes.tried.extend(skipped);
+            if options.trace {
+                let skipped = end.shared.firsts.iter().map(|_| Tried::Skipped);
+                end.notes.tried.extend(skipped);
             }
-            last(run)
+            last(parts, replay, end)
         };
         Self { state }
     }
@@ -84,10 +92,10 @@ where
     B: Body,
 {
     let Some(service) = run.end.shared.firsts.get(index).cloned() else {
-        return last(run);
+        return last(run.kept.into_parts(), run.replay, run.end);
     };
     State::Trying {
-        attempt: Attempt::new(service, run.attempt()),
+        attempt: Attempt::new(service, run.attempt(index)),
         index,
         run: Some(run),
     }
@@ -95,17 +103,12 @@ where
 
 /// Returns the turn of the service that no other follows.
 #[inline]
-fn last<A, S, B>(run: Run<A, S, B>) -> State<A, S, B>
+fn last<A, S, B>(parts: Parts, replay: Replay<B>, mut end: End<A, S>) -> State<A, S, B>
 where
     A: Service<Request<ReplayBody<B>>>,
     S: Service<Request<ReplayBody<B>>> + Clone,
     B: Body,
 {
-    let Run {
-        parts,
-        replay,
-        mut end,
-    } = run;
     let Some(service) = end.shared.last.clone() else {
         // DIFFERENCE: Paste raises an error.
         let response = Rejection::new(StatusCode::NOT_FOUND, CascadeError::NoServices)
@@ -138,15 +141,15 @@ where
                     run,
                 } => {
                     let result = ready!(attempt.poll(cx)).map_err(Into::into);
-                    let next = *index + 1;
+                    let index = *index;
                     // Dropping it ends the recording, however this function is left.
                     let mut run = run.take().expect("`Trying` is left with the response");
-                    if let Some(result) = run.judge(result) {
+                    if let Some(result) = run.judge(index, result) {
                         return Poll::Ready(result);
                     }
                     // DIFFERENCE: `judge` has dropped the response's body, which Paste drains.
                     state.set(State::Over);
-                    state.set(turn(next, run));
+                    state.set(turn(index + 1, run));
                 }
                 StateProj::Last { attempt, end } => {
                     let mut response = ready!(attempt.poll(cx))?;
@@ -177,56 +180,49 @@ where
 }
 
 /// A request as it came, and the state of its way along the services.
-pub(crate) struct Run<A, S, B> {
-    parts: Parts,
+struct Run<A, S, B> {
+    kept: Kept,
     replay: Replay<B>,
     end: End<A, S>,
 }
 
 impl<A, S, B> Run<A, S, B> {
-    #[inline]
-    pub(crate) fn new(request: Request<B>, shared: Arc<Shared<A, S>>) -> Self {
-        let (parts, body) = request.into_parts();
-        Self {
-            parts,
-            replay: Replay::new(body),
-            end: End {
-                shared,
-                notes: Notes::default(),
-            },
-        }
-    }
-
     fn options(&self) -> &Options {
         &self.end.shared.options
     }
 
     /// Returns the request for a service that another one may follow.
     #[inline]
-    fn attempt(&mut self) -> Request<ReplayBody<B>>
+    fn attempt(&mut self, index: usize) -> Request<ReplayBody<B>>
     where
         B: Body,
     {
-        let body = self.replay.attempt(self.end.shared.options.replay_limit);
-        Request::from_parts(self.parts.clone(), body)
+        let shared = &self.end.shared;
+        let body = self.replay.attempt(shared.options.replay_limit);
+        let parts = self.kept.lend(&shared.habits[index]);
+        Request::from_parts(parts, body)
     }
 
     /// Returns a service's result if it is the final one. Otherwise the result is dropped, and the
     /// request is as it came.
     fn judge<BodyA, BodyS, E: 'static>(
         &mut self,
+        index: usize,
         result: Result<Response<BodyA>, E>,
     ) -> Option<Result<Response<EitherBody<Either<BodyA, BodyS>>>, E>> {
         match result {
             Ok(response) => match self.verdict(response) {
-                Some(response) => Some(Ok(
-                    response.map(|body| EitherBody::inner(Either::Left(body)))
-                )),
+                Some(response) => {
+                    self.end.shared.habits[index].note(false);
+                    let body = |body| EitherBody::inner(Either::Left(body));
+                    Some(Ok(response.map(body)))
+                }
                 None => {
+                    self.fell_through(index);
                     let exceeded = self.replay.rewind().err()?;
                     let response = Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, exceeded)
                         .with_detail(exceeded.to_string())
-                        .response_for(&self.parts);
+                        .response_for(self.kept.parts());
                     Some(Ok(self.end.finish(response).map(EitherBody::own)))
                 }
             },
@@ -235,6 +231,7 @@ impl<A, S, B> Run<A, S, B> {
                 Some(Err(error))
             }
             Err(_) => {
+                self.fell_through(index);
                 if self.options().trace {
                     self.end.notes.tried.push(Tried::Failed);
                 }
@@ -243,10 +240,15 @@ impl<A, S, B> Run<A, S, B> {
         }
     }
 
+    fn fell_through(&mut self, index: usize) {
+        self.end.shared.habits[index].note(true);
+        self.kept.restore();
+    }
+
     /// After an error, the server may have acted already, as after a 5xx.
     fn falls_through<E: 'static>(&self, error: &E) -> bool {
         let errors = &self.options().errors;
-        (errors.any_method || self.parts.method.is_idempotent()) && errors.contain(error)
+        (errors.any_method || self.kept.parts().method.is_idempotent()) && errors.contain(error)
     }
 
     /// Returns a response if it is the final one. Otherwise it is dropped.
@@ -256,7 +258,7 @@ impl<A, S, B> Run<A, S, B> {
         let is_final = extensions.get::<Final>().is_some();
         let passes = extensions.get::<Pass>().is_some() || options.x_cascade && has_pass(&response);
         let status = status_of(&response);
-        let (rule, method) = (&options.rule, &self.parts.method);
+        let (rule, method) = (&options.rule, &self.kept.parts().method);
         if is_final || !passes && !rule.falls_through(method, status, &mut response) {
             return Some(self.end.complete(response));
         }
@@ -338,7 +340,7 @@ impl<A, S> End<A, S> {
             response.headers_mut().remove(X_CASCADE);
         }
         if options.trace {
-            let tried = std::mem::take(&mut self.notes.tried);
+            let tried = mem::take(&mut self.notes.tried);
             response.extensions_mut().insert(CascadeTrace { tried });
         }
         response

@@ -3,6 +3,7 @@
 
 mod error;
 mod future;
+mod kept;
 mod layer;
 mod lookup;
 mod replay;

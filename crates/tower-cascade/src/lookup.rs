@@ -15,7 +15,7 @@ use tower_service::Service;
 /// A layer, and its service, that responds from memory (assets in the binary, redirects, a cache):
 /// a function of a request's head returns a response, or `None` for the inner service.
 ///
-/// A service of a cascade gets a request of its own, so the head is cloned, which is most of the
+/// A service of a cascade gets a request of its own, so the head is copied, which is most of the
 /// cost of a cascade. A lookup sees the head itself, and the request is passed on as it is.
 ///
 /// The function may not block. Its response has the type of the inner service's. Around an

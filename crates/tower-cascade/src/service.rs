@@ -13,7 +13,7 @@ use http_body_util::Either;
 use tower_kit::EitherBody;
 use tower_service::Service;
 
-use crate::{BoxError, ReplayBody, ResponseFuture, future::Run, layer::Options};
+use crate::{BoxError, ReplayBody, ResponseFuture, kept::Habit, layer::Options};
 
 /// A service that tries services in turn: some of one type, and then a last one.
 ///
@@ -40,6 +40,8 @@ pub struct Cascade<A, S> {
 #[derive(Debug)]
 pub(crate) struct Shared<A, S> {
     pub(crate) firsts: Box<[A]>,
+    /// One for each of them.
+    pub(crate) habits: Box<[Habit]>,
     /// `None` for an empty list.
     pub(crate) last: Option<S>,
     pub(crate) options: Options,
@@ -78,6 +80,7 @@ impl<A, S> Cascade<A, S> {
             panic!("{error}");
         }
         let shared = Shared {
+            habits: firsts.iter().map(|_| Habit::new()).collect(),
             firsts: firsts.into(),
             last,
             options,
@@ -127,6 +130,6 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ResponseFuture::new(Run::new(request, self.shared.clone()))
+        ResponseFuture::new(request, self.shared.clone())
     }
 }

@@ -49,10 +49,12 @@
 //! beyond a limit is compiled up to the part that exceeds it, and the rest is its suffix. So a
 //! pattern takes time in proportion to its text, times these limits at most.
 
-use regex_automata::Anchored;
-use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
-
-use crate::{Pattern, pattern::Kind};
+use crate::{
+    Pattern,
+    class::Class,
+    expr::{Expr, Repeat},
+    pattern::Kind,
+};
 
 /// The most classes that an alternative may have. A search has room for the ends of this many.
 pub(crate) const MAX_CLASSES: usize = 15;
@@ -68,9 +70,15 @@ const MAX_LITERAL_BYTES: u32 = 4096;
 pub(crate) struct Compiled {
     pub(crate) pattern: Pattern,
     pub(crate) alternatives: Vec<Alternative>,
-    /// The regex that has to match after the alternative, and whether it has to begin exactly
-    /// there.
-    pub(crate) suffix: Option<(Hir, Anchored)>,
+    pub(crate) suffix: Option<Suffix>,
+}
+
+/// The expression that has to match after the alternative.
+#[derive(Debug)]
+pub(crate) struct Suffix {
+    pub(crate) expr: Expr,
+    /// Whether it has to begin exactly there.
+    pub(crate) is_anchored: bool,
 }
 
 /// A sequence of literals and classes from the start of a path to its end, or to a suffix.
@@ -96,9 +104,9 @@ pub(crate) enum Part {
 
 /// As many characters of a class as there are, if their number is within bounds. Whether the regex
 /// is greedy makes no difference, since fewer characters cannot match.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Repeated {
-    pub(crate) class: ClassUnicode,
+    pub(crate) class: Class,
     pub(crate) min: u32,
     pub(crate) max: Option<u32>,
 }
@@ -113,15 +121,12 @@ pub(crate) struct Offset {
 
 impl Compiled {
     pub(crate) fn new(pattern: &Pattern) -> Self {
-        let anchored = match pattern.kind() {
-            Kind::RegexSearch => Anchored::No,
-            _ => Anchored::Yes,
-        };
-        let (alternatives, suffix) = compile(pattern.hir(), anchored);
+        let is_anchored = pattern.kind() != Kind::RegexSearch;
+        let (alternatives, suffix) = compile(pattern.expr(), is_anchored);
         Self {
             pattern: pattern.clone(),
             alternatives,
-            suffix: suffix.map(|suffix| (suffix, anchored)),
+            suffix: suffix.map(|expr| Suffix { expr, is_anchored }),
         }
     }
 
@@ -130,25 +135,23 @@ impl Compiled {
     }
 }
 
-/// Returns the alternatives of a regex, and its suffix.
-fn compile(hir: &Hir, anchored: Anchored) -> (Vec<Alternative>, Option<Hir>) {
+/// Returns the alternatives of an expression, and its suffix.
+fn compile(expr: &Expr, is_anchored: bool) -> (Vec<Alternative>, Option<Expr>) {
     let new = Alternative {
-        groups: vec![None; group_count(hir)],
+        groups: vec![None; expr.group_count()],
         ..Alternative::default()
     };
-    if anchored == Anchored::No {
-        return (vec![new], Some(hir.clone()));
+    if !is_anchored {
+        return (vec![new], Some(expr.clone()));
     }
-    let whole = new.clone().add(hir);
+    let whole = new.clone().add(expr);
     if let Some(whole) = whole.filter(|all| all.iter().all(|one| one.is_ended)) {
         return (whole, None);
     }
 
-    let parts = match hir.kind() {
-        HirKind::Concat(parts) => parts,
-        _ => std::slice::from_ref(hir),
-    };
-    let mut longer = new.clone();
+    let parts = expr.parts();
+    let mut prefix = new.clone();
+    let mut longer = new;
     let mut len = 0;
     for (index, part) in parts.iter().enumerate() {
         longer = match longer.add(part).map(<[Alternative; 1]>::try_from) {
@@ -158,47 +161,32 @@ fn compile(hir: &Hir, anchored: Anchored) -> (Vec<Alternative>, Option<Hir>) {
         // After a class it is not certain that the suffix begins with another character.
         if let None | Some(Part::Literal(_)) = longer.parts.last() {
             len = index + 1;
+            prefix = longer.clone();
         }
     }
-    let (prefix, suffix) = parts.split_at(len);
-    let prefix = prefix
-        .iter()
-        .try_fold(vec![new], |all, part| {
-            collect(all.into_iter().map(|one| one.add(part)))
-        })
-        .expect("the loop above has added each of these parts to `longer`");
-    let suffix = Hir::concat(suffix.to_vec());
-    (prefix, Some(suffix))
-}
-
-/// Returns the number of groups of a regex. A group that is repeated zero times keeps its number,
-/// but it is not in the regex any more.
-pub(crate) fn group_count(hir: &Hir) -> usize {
-    match hir.kind() {
-        HirKind::Capture(group) => group_count(&group.sub).max(group.index as usize),
-        HirKind::Repetition(repetition) => group_count(&repetition.sub),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().map(group_count).max().unwrap_or(0)
-        }
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => 0,
-    }
+    let suffix = match &parts[len..] {
+        [one] => one.clone(),
+        parts => Expr::Concat(parts.to_vec()),
+    };
+    (vec![prefix], Some(suffix))
 }
 
 impl Alternative {
-    /// Returns this alternative, continued with each alternative of a part of the regex. `None` if
-    /// the part cannot be compiled.
-    fn add(mut self, hir: &Hir) -> Option<Vec<Self>> {
-        match hir.kind() {
-            HirKind::Empty => {}
-            HirKind::Look(Look::End) => self.is_ended = true,
-            HirKind::Look(Look::Start) if self.parts.is_empty() => {}
-            HirKind::Literal(literal) => self.literal(&literal.0)?,
-            HirKind::Class(class) => self.class(class, 1, Some(1))?,
-            HirKind::Repetition(repetition) => match repetition.sub.kind() {
-                HirKind::Class(class) => self.class(class, repetition.min, repetition.max)?,
-                _ => return self.repeat(repetition),
+    /// Returns this alternative, continued with each alternative of a part of the expression.
+    /// `None` if the part cannot be compiled.
+    fn add(mut self, expr: &Expr) -> Option<Vec<Self>> {
+        match expr {
+            Expr::Empty => {}
+            Expr::End => self.is_ended = true,
+            Expr::Start if self.parts.is_empty() => {}
+            Expr::Literal(text) if text.is_empty() => {}
+            Expr::Literal(text) => self.literal(text)?,
+            Expr::Class(class) => self.class(class, 1, Some(1))?,
+            Expr::Repeat(repeat) => match &*repeat.sub {
+                Expr::Class(class) => self.class(class, repeat.min, repeat.max)?,
+                _ => return self.repeat(repeat),
             },
-            HirKind::Capture(group) => {
+            Expr::Group(group) => {
                 let start = self.end;
                 let mut all = self.add(&group.sub)?;
                 for one in &mut all {
@@ -206,23 +194,29 @@ impl Alternative {
                 }
                 return Some(all);
             }
-            HirKind::Concat(parts) => {
-                return parts.iter().try_fold(vec![self], |all, part| {
-                    collect(all.into_iter().map(|one| one.add(part)))
+            Expr::Concat(parts) => {
+                return parts.iter().try_fold(vec![self], |mut all, part| {
+                    // Most parts have one alternative, which needs no other list.
+                    match all.pop() {
+                        Some(one) if all.is_empty() => one.add(part),
+                        last => collect(all.into_iter().chain(last).map(|one| one.add(part))),
+                    }
                 });
             }
-            HirKind::Alternation(parts) => {
+            Expr::Any(parts) => {
                 return collect(parts.iter().map(|part| self.clone().add(part)));
             }
-            HirKind::Look(_) => return None,
+            Expr::Start => return None,
+            #[cfg(feature = "regex")]
+            Expr::Other(_) => return None,
         }
         Some(vec![self])
     }
 
-    fn literal(&mut self, literal: &[u8]) -> Option<()> {
-        let first = std::str::from_utf8(literal).ok()?.chars().next()?;
+    fn literal(&mut self, literal: &str) -> Option<()> {
+        let first = literal.chars().next()?;
         let is_ambiguous = match self.parts.last() {
-            Some(Part::Class(before)) => contains(&before.class, first),
+            Some(Part::Class(before)) => before.class.contains(first),
             _ => false,
         };
         if is_ambiguous || self.is_ended {
@@ -233,23 +227,15 @@ impl Alternative {
         self.literal_bytes = bytes.filter(|bytes| *bytes <= MAX_LITERAL_BYTES)?;
         self.end.bytes += len;
         match self.parts.last_mut() {
-            Some(Part::Literal(before)) => before.extend_from_slice(literal),
-            _ => self.parts.push(Part::Literal(literal.to_vec())),
+            Some(Part::Literal(before)) => before.extend_from_slice(literal.as_bytes()),
+            _ => self.parts.push(Part::Literal(literal.into())),
         }
         Some(())
     }
 
     fn class(&mut self, class: &Class, min: u32, max: Option<u32>) -> Option<()> {
-        let class = match class {
-            Class::Unicode(class) => class.clone(),
-            Class::Bytes(class) => class.to_unicode_class()?,
-        };
         let is_ambiguous = match self.parts.last() {
-            Some(Part::Class(before)) => {
-                let mut both = before.class.clone();
-                both.intersect(&class);
-                min == 0 || !both.ranges().is_empty()
-            }
+            Some(Part::Class(before)) => min == 0 || before.class.intersects(class),
             _ => false,
         };
         if is_ambiguous || self.is_ended || self.end.classes as usize == MAX_CLASSES {
@@ -259,22 +245,26 @@ impl Alternative {
             classes: self.end.classes + 1,
             bytes: 0,
         };
-        self.parts.push(Part::Class(Repeated { class, min, max }));
+        self.parts.push(Part::Class(Repeated {
+            class: class.clone(),
+            min,
+            max,
+        }));
         Some(())
     }
 
-    fn repeat(self, repetition: &Repetition) -> Option<Vec<Self>> {
-        let Repetition {
+    fn repeat(self, repeat: &Repeat) -> Option<Vec<Self>> {
+        let Repeat {
             min,
             max: Some(max),
             greedy,
             sub,
-        } = repetition
+        } = repeat
         else {
             return None;
         };
         // An engine repeats an empty match only once.
-        if *max > 1 && sub.properties().minimum_len() == Some(0) {
+        if *max > 1 && sub.may_be_empty() {
             return None;
         }
         let mut all = vec![self];
@@ -287,7 +277,7 @@ impl Alternative {
 
     /// Returns this alternative, continued with a part from zero times to a number of times, in the
     /// order of preference.
-    fn up_to(self, times: u32, sub: &Hir, greedy: bool) -> Option<Vec<Self>> {
+    fn up_to(self, times: u32, sub: &Expr, greedy: bool) -> Option<Vec<Self>> {
         if times == 0 {
             return Some(vec![self]);
         }
@@ -311,18 +301,14 @@ fn collect(mut all: impl Iterator<Item = Option<Vec<Alternative>>>) -> Option<Ve
     })
 }
 
-fn contains(class: &ClassUnicode, c: char) -> bool {
-    (class.ranges().iter()).any(|range| range.start() <= c && c <= range.end())
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "unicode"))]
 mod tests {
     use super::*;
 
     /// Returns the alternatives one after the other, with a class as `<min-max>`, groups in
     /// parentheses, and `...` for a suffix.
     fn show(pattern: Pattern) -> String {
-        let (alternatives, suffix) = compile(pattern.hir(), Anchored::Yes);
+        let (alternatives, suffix) = compile(pattern.expr(), true);
         let show = |alternative: &Alternative| {
             let mut text = String::new();
             let mut positions = vec![(Offset::default(), 0)];
@@ -405,7 +391,7 @@ mod tests {
     #[test]
     fn dispatch_1_adjacent_literals_are_one() {
         let pattern = Pattern::regex("/a(b)(?:c)/[0-9]+(d)e").unwrap();
-        let (alternatives, _) = compile(pattern.hir(), Anchored::Yes);
+        let (alternatives, _) = compile(pattern.expr(), true);
         let parts = &alternatives[0].parts;
         assert_eq!(parts[0], Part::Literal(b"/abc/".to_vec()));
         assert_eq!(parts[2..], [Part::Literal(b"de".to_vec())]);

@@ -152,7 +152,7 @@ fn whole(pattern: &Pattern) -> Hir {
             sub: Box::new(Hir::dot(Dot::AnyChar)),
         })
     };
-    let hir = pattern.hir().clone();
+    let hir = pattern.expr().to_hir();
     let mut parts = match pattern.kind() {
         Kind::RegexSearch => vec![anything(), hir, anything()],
         Kind::RegexPrefix => vec![hir, anything()],

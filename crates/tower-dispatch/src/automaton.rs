@@ -2,7 +2,7 @@
 //!
 //! The search is anchored and prefers earlier regexes, as if they were joined by `|`. So it finds
 //! exactly the suffix that the loop over them finds. It does not find groups. A second, smaller
-//! search with the [regex](crate::regexes) of that suffix does.
+//! search with the [matcher](crate::matchers) of that suffix does.
 //!
 //! The automaton is made lazily, one state for each new situation, and drops its states when its
 //! memory is full. It never falls back to an engine whose time grows with the number of patterns at
@@ -22,7 +22,7 @@ use regex_automata::{
 };
 use regex_syntax::hir::{Dot, Hir, Repetition};
 
-use crate::TableError;
+use crate::{TableError, alternatives::Suffix};
 
 /// Regexes of which it finds the first that matches.
 pub(crate) struct Automaton {
@@ -33,17 +33,14 @@ pub(crate) struct Automaton {
 type NewCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 impl Automaton {
-    /// Makes an automaton of regexes in their order. [`Anchored`] states whether a regex has to
-    /// begin exactly where the search does. The states that a search makes are kept in a cache of
-    /// up to `cache_capacity` bytes. Searches that run at the same time have a cache each.
+    /// Makes an automaton of suffixes in their order. The states that a search makes are kept in a
+    /// cache of up to `cache_capacity` bytes. Searches that run at the same time have a cache each.
     pub(crate) fn new<'a>(
-        regexes: impl Iterator<Item = &'a (Hir, Anchored)>,
+        suffixes: impl Iterator<Item = &'a Suffix>,
         limit: usize,
         cache_capacity: usize,
     ) -> Result<Self, TableError> {
-        let hirs: Vec<Hir> = regexes
-            .map(|(regex, anchored)| anchor(regex, *anchored))
-            .collect();
+        let hirs: Vec<Hir> = suffixes.map(anchor).collect();
         let nfa = thompson::Compiler::new()
             .configure(
                 thompson::Config::new()
@@ -85,9 +82,10 @@ impl Automaton {
 }
 
 /// Returns a regex that begins at the start, with anything before it if it may begin anywhere.
-fn anchor(regex: &Hir, anchored: Anchored) -> Hir {
-    if anchored == Anchored::Yes {
-        return regex.clone();
+fn anchor(suffix: &Suffix) -> Hir {
+    let regex = suffix.expr.to_hir();
+    if suffix.is_anchored {
+        return regex;
     }
     let as_little_as_possible = Hir::repetition(Repetition {
         min: 0,
@@ -95,7 +93,7 @@ fn anchor(regex: &Hir, anchored: Anchored) -> Hir {
         greedy: false,
         sub: Box::new(Hir::dot(Dot::AnyChar)),
     });
-    Hir::concat(vec![as_little_as_possible, regex.clone()])
+    Hir::concat(vec![as_little_as_possible, regex])
 }
 
 impl fmt::Debug for Automaton {

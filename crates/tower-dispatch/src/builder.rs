@@ -389,7 +389,7 @@ impl<B, Err, M> Builder<Endpoint<B, Err>, M> {
     where
         T: Send + Sync + 'static,
         B: 'static,
-        Err: 'static,
+        Err: Send + 'static,
     {
         let (methods, endpoint) = view.into_endpoint();
         let is_empty = methods.is_empty();

@@ -1,36 +1,37 @@
 //! Endpoints of different types behind one type.
 
+#[cfg(feature = "axum")]
+use std::{any::Any, sync::Mutex};
 use std::{
     convert::Infallible,
     error::Error,
     fmt,
     future::Future,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
-use http_body_util::Full;
-use pin_project_lite::pin_project;
 use tower_kit::Attempt;
 use tower_service::Service;
 
-use crate::{EndpointBody, endpoint_body::boxed, not_dispatched, preflight};
+use crate::{EndpointBody, EndpointFuture, not_dispatched, preflight};
 
 /// An error of any type, as `tower` and `axum` have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-type EndpointResult<Err> = Result<Response<EndpointBody>, Err>;
-
 /// A service of any type, the endpoint of a route of
 /// [`Dispatch::builder`](crate::Dispatch::builder).
 ///
-/// A clone is a reference count. A call boxes the future and the response body, except a `Full`.
-/// The service inside is cloned for each call. It is called at once if it is ready, and otherwise
-/// by the future. The errors of its body are `BoxError`, with the service's own inside.
+/// A clone is a reference count. A call boxes the future and the response body, except a `Full` and
+/// those of axum's handlers. The service inside is cloned for each call. It is called at once if it
+/// is ready, and otherwise by the future. The errors of its body are `BoxError`, with the service's
+/// own inside.
+///
+/// In axum, `handler.into_service()` (`HandlerWithoutStateExt`) makes a faster endpoint than
+/// `get(handler)`, since the dispatcher chooses the method anyway.
 ///
 /// ```
 /// use axum::{body::Body, routing::get};
@@ -163,13 +164,15 @@ where
     const HAS_GUARD: bool = true;
 
     fn into_endpoint(self) -> Endpoint<B, Err> {
-        Endpoint::new(move |request| Attempt::new(self.clone(), request))
+        let instance = Instance::new(self);
+        Endpoint {
+            call: Arc::new(move |request| instance.call(request)),
+        }
     }
 
     fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, Err> {
-        Endpoint::guarded(methods, move |request| {
-            future(Attempt::new(self.clone(), request))
-        })
+        let instance = Instance::new(self);
+        Endpoint::guarded(methods, move |request| instance.call(request))
     }
 }
 
@@ -194,7 +197,61 @@ where
     }
 
     fn into_endpoint_for(self, methods: &[Method]) -> Endpoint<B, BoxError> {
-        Endpoint::guarded(methods, move |request| future(attempt(&self, request)))
+        Endpoint::guarded(methods, move |request| {
+            EndpointFuture::new(attempt(&self, request))
+        })
+    }
+}
+
+/// A service that is cloned for each call.
+struct Instance<S> {
+    service: S,
+    /// A clone for one call at a time, if a clone takes longer than this lock. Only axum's
+    /// `MethodRouter` is known to: it allocates, and it is always ready
+    /// (`dispatch/github-app-get/axum-router`).
+    #[cfg(feature = "axum")]
+    kept: Option<Mutex<S>>,
+}
+
+impl<S: Clone + 'static> Instance<S> {
+    #[cfg(feature = "axum")]
+    fn new(service: S) -> Self {
+        use axum::routing::MethodRouter;
+
+        let mut service = Some(service);
+        let router: Option<&mut Option<MethodRouter>> =
+            (&mut service as &mut dyn Any).downcast_mut();
+        let is_router = router.is_some();
+        if let Some(router) = router {
+            // Otherwise it makes services of its handlers for each request.
+            *router = router.take().map(|router| router.with_state(()));
+        }
+        let service = service.expect("it was put back");
+        Self {
+            kept: is_router.then(|| Mutex::new(service.clone())),
+            service,
+        }
+    }
+
+    #[cfg(not(feature = "axum"))]
+    fn new(service: S) -> Self {
+        Self { service }
+    }
+
+    fn call<B, ResBody, Err>(&self, request: Request<B>) -> EndpointFuture<Err>
+    where
+        S: Service<Request<B>, Response = Response<ResBody>, Error = Err, Future: Send> + Send,
+        B: Send + 'static,
+        ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+        Err: Send + 'static,
+    {
+        #[cfg(feature = "axum")]
+        if let Some(kept) = &self.kept
+            && let Ok(mut service) = kept.try_lock()
+        {
+            return EndpointFuture::new(service.call(request));
+        }
+        EndpointFuture::call(self.service.clone(), request)
     }
 }
 
@@ -219,15 +276,6 @@ where
 }
 
 impl<B, Err> Endpoint<B, Err> {
-    /// Returns the dispatcher's own response where an endpoint would be called.
-    fn own(response: Response<Full<Bytes>>) -> EndpointFuture<Err>
-    where
-        Err: 'static,
-    {
-        let response = response.map(boxed);
-        Box::pin(async { Ok(response) })
-    }
-
     pub(crate) fn new<Fut, ResBody>(
         call: impl Fn(Request<B>) -> Fut + Send + Sync + 'static,
     ) -> Self
@@ -236,7 +284,7 @@ impl<B, Err> Endpoint<B, Err> {
         ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         Self {
-            call: Arc::new(move |request| future(call(request))),
+            call: Arc::new(move |request| EndpointFuture::new(call(request))),
         }
     }
 
@@ -247,7 +295,7 @@ impl<B, Err> Endpoint<B, Err> {
         call: impl Fn(Request<B>) -> EndpointFuture<Err> + Send + Sync + 'static,
     ) -> Self
     where
-        Err: 'static,
+        Err: Send + 'static,
     {
         if methods.contains(&Method::OPTIONS) {
             return Self {
@@ -257,7 +305,7 @@ impl<B, Err> Endpoint<B, Err> {
         let methods: Box<[Method]> = methods.into();
         Self {
             call: Arc::new(move |request| match *request.method() {
-                Method::OPTIONS => Self::own(preflight::response(&request, &methods)),
+                Method::OPTIONS => EndpointFuture::own(preflight::response(&request, &methods)),
                 _ => call(request),
             }),
         }
@@ -268,7 +316,7 @@ impl<B, Err> Endpoint<B, Err> {
     pub(crate) fn by_method(endpoints: Vec<(Method, Self)>) -> Self
     where
         B: 'static,
-        Err: 'static,
+        Err: Send + 'static,
     {
         Self {
             call: Arc::new(move |request| {
@@ -280,7 +328,7 @@ impl<B, Err> Endpoint<B, Err> {
                     None => {
                         let methods: Vec<Method> =
                             endpoints.iter().map(|(own, _)| own.clone()).collect();
-                        Self::own(match *method {
+                        EndpointFuture::own(match *method {
                             Method::OPTIONS => preflight::response(&request, &methods),
                             _ => not_dispatched::method_not_allowed(&methods.iter().collect())
                                 .response_for(&request),
@@ -290,39 +338,4 @@ impl<B, Err> Endpoint<B, Err> {
             }),
         }
     }
-}
-
-pin_project! {
-    /// Boxes the response body. Drops the endpoint's future as soon as it is done.
-    struct WithEndpointBody<Fut> {
-        #[pin]
-        future: Option<Fut>,
-    }
-}
-
-impl<Fut, ResBody, Err> Future for WithEndpointBody<Fut>
-where
-    Fut: Future<Output = Result<Response<ResBody>, Err>>,
-    ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    type Output = EndpointResult<Err>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut future = self.project().future;
-        let polled = future.as_mut().as_pin_mut();
-        let response = ready!(polled.expect("polled after completion").poll(cx));
-        future.set(None);
-        Poll::Ready(response.map(|response| response.map(boxed)))
-    }
-}
-
-/// The future of [`Endpoint`].
-pub type EndpointFuture<Err> = Pin<Box<dyn Future<Output = EndpointResult<Err>> + Send>>;
-
-fn future<Fut, ResBody, Err>(call: Fut) -> EndpointFuture<Err>
-where
-    Fut: Future<Output = Result<Response<ResBody>, Err>> + Send + 'static,
-    ResBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    Box::pin(WithEndpointBody { future: Some(call) })
 }

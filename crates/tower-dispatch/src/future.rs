@@ -42,6 +42,7 @@ impl<E, B> ResponseFuture<E, B>
 where
     E: Service<Request<B>>,
 {
+    // `overhead/dispatch-matched`
     #[inline]
     pub(crate) fn endpoint(endpoint: E, request: Request<B>, head_by_get: bool) -> Self {
         Self {
@@ -61,6 +62,7 @@ where
     }
 
     /// Polls for the response, with the endpoint's body put into that of a layer.
+    // `overhead/dispatch-matched`
     #[inline]
     pub(crate) fn poll_response<ResBody, T>(
         self: Pin<&mut Self>,

@@ -15,6 +15,7 @@ macro_rules! ids {
                 Self(to_u32(index))
             }
 
+            // `dispatch/github-templates`
             #[inline]
             pub(crate) fn index(self) -> usize {
                 self.0 as usize
@@ -29,14 +30,12 @@ ids! {
     /// An alternative of a pattern, numbered through all patterns of a tree. The smallest has
     /// precedence.
     AlternativeId
+    /// A stop of a tree.
+    StopId
     /// A node of a tree.
     NodeId
-    /// An entry of a node's jump table.
-    JumpId
-    /// An edge of a tree.
-    EdgeId
-    /// One of the classes of a tree's edges.
-    ClassId
+    /// One of the repeated classes of a tree's edges.
+    RepeatId
     /// The suffixes that begin at one node of a tree.
     SuffixesId
 }
@@ -51,12 +50,14 @@ impl NodeId {
     pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
-impl EdgeId {
-    /// Returns the ids from this one up to another, which is excluded.
-    #[inline]
-    pub(crate) fn until(self, end: Self) -> impl DoubleEndedIterator<Item = Self> {
-        (self.0..end.0).map(Self)
-    }
+impl StopId {
+    /// Means that there is no stop.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
+
+impl RepeatId {
+    /// Means that there is none.
+    pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
 /// Converts a number of entries or bytes. The limit for the memory of a tree is less than 4 GiB,

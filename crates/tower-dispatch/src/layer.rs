@@ -178,6 +178,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    // `overhead/dispatch-not-matched`
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let routes = &self.dispatch.routes;
@@ -289,6 +290,7 @@ fn wrapped<E, S>(body: S) -> LayerBody<E, S> {
 }
 
 /// Returns the wrapped service's response to a method that the path has no route for.
+// `overhead/dispatch-not-matched`
 #[cold]
 #[inline(never)]
 fn with_methods<E, S>(

@@ -3,28 +3,37 @@
 
 mod alternatives;
 mod args;
+#[cfg(feature = "regex")]
 mod audit;
+#[cfg(feature = "regex")]
 mod automaton;
+mod backtracker;
 mod builder;
 mod class;
 mod endpoint;
 mod endpoint_body;
+mod endpoint_future;
+mod expr;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
 mod ids;
 mod layer;
+mod matchers;
 mod not_dispatched;
 mod parse;
 mod path;
 mod pattern;
 mod preflight;
-mod regexes;
+#[cfg(feature = "regex")]
+mod regex;
 mod routes;
 mod safe_path;
 mod service;
 mod spans;
 mod suffixes;
+#[cfg(feature = "regex")]
+mod syntax;
 mod table;
 mod template;
 mod tree;
@@ -32,10 +41,12 @@ mod url_for;
 mod view;
 
 pub use args::UrlArgs;
+#[cfg(feature = "regex")]
 pub use audit::{Audit, Unreachable};
 pub use builder::{BuildDispatchError, BuildDispatchErrorKind, Builder};
-pub use endpoint::{BoxError, Boxed, Endpoint, EndpointFuture, Fallible, IntoEndpoint, Typed};
+pub use endpoint::{BoxError, Boxed, Endpoint, Fallible, IntoEndpoint, Typed};
 pub use endpoint_body::EndpointBody;
+pub use endpoint_future::EndpointFuture;
 #[cfg(feature = "axum")]
 pub use extract::Args;
 pub use future::ResponseFuture;

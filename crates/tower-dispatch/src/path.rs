@@ -22,6 +22,11 @@ pub(crate) enum Path {
 }
 
 impl Path {
+    /// Returns the path of a request in which nothing is encoded. It shares the text.
+    pub(crate) fn raw(uri: &Uri) -> Self {
+        Self::Raw(uri.path_and_query().cloned())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Raw(Some(path)) => path.path(),
@@ -39,8 +44,7 @@ pub(crate) fn decode<T>(
 ) -> Result<Option<(T, Path)>, DecodePathError> {
     let raw = uri.path();
     if !raw.contains('%') {
-        let path = || Path::Raw(uri.path_and_query().cloned());
-        return Ok(find(raw).map(|found| (found, path())));
+        return Ok(find(raw).map(|found| (found, Path::raw(uri))));
     }
     decode_text(raw, find)
 }

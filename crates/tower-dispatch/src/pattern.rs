@@ -2,11 +2,12 @@
 
 use std::{convert::Infallible, error::Error, fmt, sync::Arc};
 
-use regex_syntax::hir::{Capture, Class, Dot, Hir, HirKind, Look, Repetition};
-
+#[cfg(feature = "regex")]
+use crate::syntax;
 use crate::{
-    alternatives::group_count,
-    template::{self, SyntaxError},
+    class::Class,
+    expr::{Expr, Group},
+    template,
 };
 
 /// A regex or a template for a path.
@@ -15,6 +16,10 @@ use crate::{
 /// crate. Matching takes time linear in the path's length, so there is neither look-around nor
 /// back-reference. Except for `(?m)`, `$` is the very end of the path and never the position before
 /// a final newline.
+///
+/// Regexes need the crate's feature `regex`, which is on by default. `\w`, `\d`, `\s`, `\b`,
+/// `\p{…}` and `(?i)` need tables of Unicode, which take 0.66 MB of a program: the feature
+/// `unicode`. Without it write `[0-9]`, or `(?-u:\d)` and `(?i-u:…)`, which mean ASCII.
 ///
 /// A clone is a reference count, which shares the parsed pattern.
 ///
@@ -35,11 +40,15 @@ pub struct Pattern(Arc<Parsed>);
 struct Parsed {
     text: Box<str>,
     kind: Kind,
-    hir: Hir,
+    expr: Expr,
 }
 
 /// The constructor of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    not(feature = "regex"),
+    expect(dead_code, reason = "there are no regexes")
+)]
 pub(crate) enum Kind {
     Regex,
     RegexPrefix,
@@ -87,8 +96,10 @@ impl Pattern {
     /// # Errors
     ///
     /// Returns a [`PatternError`] if it is not a regex.
+    #[cfg(feature = "regex")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "regex")))]
     pub fn regex(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self::new(regex, Kind::Regex, to_the_end(hir)))
+        parse(regex).map(|expr| Self::new(regex, Kind::Regex, to_the_end(expr)))
     }
 
     /// Parses a regex for the start of the path (Python's `re.match`). The rest may be anything.
@@ -96,8 +107,10 @@ impl Pattern {
     /// # Errors
     ///
     /// Returns a [`PatternError`] if it is not a regex.
+    #[cfg(feature = "regex")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "regex")))]
     pub fn regex_prefix(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self::new(regex, Kind::RegexPrefix, hir))
+        parse(regex).map(|expr| Self::new(regex, Kind::RegexPrefix, expr))
     }
 
     /// Parses a regex for any part of the path (Python's `re.search`).
@@ -105,8 +118,10 @@ impl Pattern {
     /// # Errors
     ///
     /// Returns a [`PatternError`] if it is not a regex.
+    #[cfg(feature = "regex")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "regex")))]
     pub fn regex_search(regex: &str) -> Result<Self, PatternError> {
-        parse(regex).map(|hir| Self::new(regex, Kind::RegexSearch, hir))
+        parse(regex).map(|expr| Self::new(regex, Kind::RegexSearch, expr))
     }
 
     /// Parses a template for the whole path. All text outside of brackets and braces is literal, as
@@ -140,26 +155,21 @@ impl Pattern {
     /// are ASCII, do not begin with a digit, and are not repeated. Literal brackets need a regex.
     /// `%20`, `/:id` and `/*rest` are the syntax of other routers.
     pub fn template(template: &str) -> Result<Self, PatternError> {
-        from_template(template).map(|hir| Self::new(template, Kind::Template, to_the_end(hir)))
+        from_template(template).map(|expr| Self::new(template, Kind::Template, to_the_end(expr)))
     }
 
     /// Parses a template for the first segments of a path. The last group is the rest of the path:
     /// nothing, or all from the next slash on.
     pub(crate) fn mount(prefix: &str) -> Result<Self, PatternError> {
-        let anything = Hir::repetition(Repetition {
-            min: 0,
-            max: None,
-            greedy: true,
-            sub: Box::new(Hir::dot(Dot::AnyChar)),
-        });
+        let anything = Expr::at_least(0, Expr::Class(Class::all()));
         let rest = |groups, sub| {
-            Hir::capture(Capture {
+            Expr::Group(Group {
                 index: u32::try_from(groups + 1).unwrap_or(u32::MAX),
                 name: None,
                 sub: Box::new(sub),
             })
         };
-        let hir = match prefix.strip_suffix('/') {
+        let expr = match prefix.strip_suffix('/') {
             Some("") => rest(0, anything),
             _ if prefix.ends_with(']') => {
                 let reason = "a mount ends where a segment does, and has no optional end";
@@ -170,24 +180,21 @@ impl Pattern {
                 whole_segments(prefix, above)?;
                 let above = from_template(above)?;
                 within_segments(prefix, &above)?;
-                let below = Hir::concat(vec![Hir::literal(*b"/"), anything]);
-                let below = Hir::repetition(Repetition {
-                    min: 0,
-                    max: Some(1),
-                    greedy: true,
-                    sub: Box::new(rest(group_count(&above), below)),
-                });
-                Hir::concat(vec![above, below])
+                let below = Expr::Concat(vec![Expr::Literal("/".into()), anything]);
+                let below = Expr::optional(rest(above.group_count(), below));
+                let mut parts = above.parts().to_vec();
+                parts.push(below);
+                Expr::Concat(parts)
             }
         };
-        Ok(Self::new(prefix, Kind::Mount, to_the_end(hir)))
+        Ok(Self::new(prefix, Kind::Mount, to_the_end(expr)))
     }
 
-    fn new(text: &str, kind: Kind, hir: Hir) -> Self {
+    fn new(text: &str, kind: Kind, expr: Expr) -> Self {
         Self(Arc::new(Parsed {
             text: text.into(),
             kind,
-            hir,
+            expr,
         }))
     }
 
@@ -201,14 +208,14 @@ impl Pattern {
         self.0.kind
     }
 
-    pub(crate) fn hir(&self) -> &Hir {
-        &self.0.hir
+    pub(crate) fn expr(&self) -> &Expr {
+        &self.0.expr
     }
 
     /// Returns the names of the groups in their order; `None` for a group without a name.
     pub(crate) fn group_names(&self) -> Box<[Option<Box<str>>]> {
-        let mut names = vec![None; group_count(self.hir())];
-        collect_names(self.hir(), &mut names);
+        let mut names = vec![None; self.expr().group_count()];
+        collect_names(self.expr(), &mut names);
         names.into()
     }
 }
@@ -251,25 +258,31 @@ impl TryFrom<&String> for Pattern {
 
 // DIFFERENCE: link.wsgi's patterns are for the beginning of the path, and those of the article for
 // any part of it.
-fn to_the_end(hir: Hir) -> Hir {
-    Hir::concat(vec![hir, Hir::look(Look::End)])
-}
-
-fn collect_names(hir: &Hir, names: &mut [Option<Box<str>>]) {
-    match hir.kind() {
-        HirKind::Capture(group) => {
-            names[group.index as usize - 1] = group.name.clone();
-            collect_names(&group.sub, names);
+fn to_the_end(expr: Expr) -> Expr {
+    match expr {
+        Expr::Concat(mut parts) => {
+            parts.push(Expr::End);
+            Expr::Concat(parts)
         }
-        HirKind::Repetition(repetition) => collect_names(&repetition.sub, names),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().for_each(|part| collect_names(part, names));
-        }
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
+        one => Expr::Concat(vec![one, Expr::End]),
     }
 }
 
-fn from_template(template: &str) -> Result<Hir, PatternError> {
+fn collect_names(expr: &Expr, names: &mut [Option<Box<str>>]) {
+    match expr {
+        Expr::Group(group) => {
+            names[group.index as usize - 1] = group.name.clone();
+            collect_names(&group.sub, names);
+        }
+        Expr::Repeat(repeat) => collect_names(&repeat.sub, names),
+        Expr::Concat(parts) | Expr::Any(parts) => {
+            parts.iter().for_each(|part| collect_names(part, names));
+        }
+        _ => {}
+    }
+}
+
+fn from_template(template: &str) -> Result<Expr, PatternError> {
     template::parse(template)
         .map_err(|(column, reason)| PatternError::new(template, column, reason))
 }
@@ -293,14 +306,13 @@ fn whole_segments(prefix: &str, above: &str) -> Result<(), PatternError> {
 }
 
 /// Checks that each parameter is within one segment, so that the end of the mount is certain.
-fn within_segments(prefix: &str, above: &Hir) -> Result<(), PatternError> {
-    match above.kind() {
-        HirKind::Concat(parts) => parts
+fn within_segments(prefix: &str, above: &Expr) -> Result<(), PatternError> {
+    match above {
+        Expr::Concat(parts) => parts
             .iter()
             .try_for_each(|part| within_segments(prefix, part)),
-        HirKind::Capture(parameter) => {
-            let is_short = parameter.sub.properties().minimum_len() == Some(0);
-            if !is_short && !may_have_slash(&parameter.sub) {
+        Expr::Group(parameter) => {
+            if !parameter.sub.may_be_empty() && !parameter.sub.may_have_slash() {
                 return Ok(());
             }
             let name = parameter.name.as_deref().unwrap_or_default();
@@ -315,36 +327,12 @@ fn within_segments(prefix: &str, above: &Hir) -> Result<(), PatternError> {
     }
 }
 
-fn may_have_slash(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => false,
-        HirKind::Literal(text) => text.0.contains(&b'/'),
-        HirKind::Class(Class::Unicode(class)) => {
-            (class.ranges().iter()).any(|range| range.start() <= '/' && '/' <= range.end())
-        }
-        HirKind::Class(Class::Bytes(class)) => {
-            (class.ranges().iter()).any(|range| range.start() <= b'/' && b'/' <= range.end())
-        }
-        HirKind::Repetition(repetition) => may_have_slash(&repetition.sub),
-        HirKind::Capture(group) => may_have_slash(&group.sub),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(may_have_slash),
+#[cfg(feature = "regex")]
+fn parse(regex: &str) -> Result<Expr, PatternError> {
+    match syntax::parse(regex) {
+        Ok(hir) => Ok(Expr::from_hir(&hir)),
+        Err((column, reason)) => Err(PatternError::new(regex, column, reason)),
     }
-}
-
-fn parse(regex: &str) -> Result<Hir, PatternError> {
-    parse_regex(regex).map_err(|(column, reason)| PatternError::new(regex, column, reason))
-}
-
-/// Parses a regex without anchors.
-pub(crate) fn parse_regex(regex: &str) -> Result<Hir, SyntaxError> {
-    regex_syntax::parse(regex).map_err(|error| match error {
-        regex_syntax::Error::Parse(error) => (error.span().start.column, error.kind().to_string()),
-        regex_syntax::Error::Translate(error) => {
-            (error.span().start.column, error.kind().to_string())
-        }
-        // The enum may grow. Other errors have no position.
-        other => (1, other.to_string()),
-    })
 }
 
 /// An error of a text that is not a valid [`Pattern`].
@@ -408,7 +396,7 @@ impl From<Infallible> for PatternError {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "regex"))]
 mod tests {
     use super::*;
 

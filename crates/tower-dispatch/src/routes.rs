@@ -1,5 +1,6 @@
 //! The routing rule: the route for a method and a path, or the methods that the path has.
 
+#[cfg(feature = "regex")]
 mod reach;
 
 use std::{fmt, sync::Arc};
@@ -12,10 +13,10 @@ use crate::{
     alternatives::Compiled,
     args::RouteInfo,
     ids::PatternIndex,
+    matchers::SuffixMatchers,
     path::{self, Path},
     pattern::Kind,
     preflight::{self, Preflight},
-    regexes::SuffixRegexes,
     spans::Spans,
     table::{self, Search, TABLE_LIMIT, TableError},
     url_for::Named,
@@ -90,7 +91,7 @@ pub(crate) struct Routes<E> {
     takes_preflights: Vec<bool>,
     named: Arc<Named>,
     infos: Vec<Arc<RouteInfo>>,
-    regexes: SuffixRegexes,
+    matchers: SuffixMatchers,
     /// For each method that a route names, a search of the routes for it.
     by_method: Vec<(Method, Arc<Search>)>,
     /// The routes for any other method.
@@ -135,7 +136,7 @@ impl<E> Routes<E> {
         let patterns: Vec<Pattern> = routes.iter().map(|route| route.pattern.clone()).collect();
         let compiled = Compiled::all(&patterns);
         // One pattern at a time first: those errors name the pattern.
-        let regexes = SuffixRegexes::new(&compiled, TABLE_LIMIT)?;
+        let matchers = SuffixMatchers::new(&compiled, TABLE_LIMIT)?;
 
         let mut methods: Vec<Method> = Vec::new();
         for method in routes.iter().flat_map(|route| route.methods.named()) {
@@ -195,7 +196,7 @@ impl<E> Routes<E> {
                 })
                 .collect(),
             named,
-            regexes,
+            matchers,
             takes_preflights: routes.iter().map(|route| route.takes_preflights).collect(),
             endpoints: routes
                 .into_iter()
@@ -209,6 +210,7 @@ impl<E> Routes<E> {
     }
 
     /// Finds the outcome of a request.
+    // `overhead/dispatch-not-matched`
     #[inline]
     pub(crate) fn find_for<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
         match *request.method() {
@@ -257,6 +259,28 @@ impl<E> Routes<E> {
     }
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
+        let path = uri.path();
+        if self.named.rules.first_path_match_decides || path.contains('%') {
+            return self.find_decoded(method, uri);
+        }
+        // Apart, since most paths are not encoded (`dispatch/github-app/axum-router`).
+        match self.first(self.search(method), path) {
+            Some(found) => {
+                let found = self.matched(found, path);
+                self.lead_to(found, Path::raw(uri), method, uri)
+            }
+            None => match self.other_methods(method, path) {
+                Some(allow) => Outcome::OtherMethods(allow),
+                None => Outcome::NotFound,
+            },
+        }
+    }
+
+    /// The same for all paths and rules.
+    // `dispatch/github-app`
+    #[cold]
+    #[inline(never)]
+    fn find_decoded(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         enum Found {
             Route(Match),
             OtherMethods(Allow),
@@ -299,7 +323,7 @@ impl<E> Routes<E> {
     fn mount_above(&self, uri: &Uri) -> Option<(Match, Path)> {
         let mounts = self.mounts.as_ref()?;
         let found = path::decode_text(path::decodable(uri.path()), |path| {
-            let found = mounts.find(&self.regexes, path)?;
+            let found = mounts.find(&self.matchers, path)?;
             Some(self.matched(found, path))
         });
         found.ok().flatten()
@@ -308,10 +332,10 @@ impl<E> Routes<E> {
     /// Returns the first of some routes that matches the path, by the rules.
     fn first(&self, search: &Search, path: &str) -> Option<table::Match> {
         if !self.named.rules.without_leading_slashes {
-            return search.find(&self.regexes, path);
+            return search.find(&self.matchers, path);
         }
         let stripped = path.trim_start_matches('/');
-        let mut found = search.find(&self.regexes, stripped)?;
+        let mut found = search.find(&self.matchers, stripped)?;
         found.groups.shift(path.len() - stripped.len());
         Some(found)
     }

@@ -12,8 +12,10 @@ use http_body::Body;
 use tower_kit::EitherBody;
 use tower_service::Service;
 
+#[cfg(feature = "regex")]
+use crate::Audit;
 use crate::{
-    Audit, BoxError, Boxed, Builder, Endpoint, Fallible, NotDispatched, ResponseFuture, Typed,
+    BoxError, Boxed, Builder, Endpoint, Fallible, NotDispatched, ResponseFuture, Typed,
     UrlForError, not_dispatched,
     routes::{Outcome, Routes},
 };
@@ -184,6 +186,10 @@ impl<E> Dispatch<E> {
     /// );
     /// # Ok::<(), tower_dispatch::BuildDispatchError>(())
     /// ```
+    ///
+    /// It needs the crate's feature `regex`.
+    #[cfg(feature = "regex")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "regex")))]
     #[must_use]
     pub fn audit(&self) -> Audit {
         self.routes.audit()

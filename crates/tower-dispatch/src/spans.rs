@@ -42,6 +42,7 @@ pub(crate) enum Spans {
 }
 
 impl Spans {
+    // `dispatch/github-templates`
     #[inline]
     pub(crate) fn new(spans: impl ExactSizeIterator<Item = Span>) -> Self {
         let len = spans.len();

@@ -9,7 +9,7 @@
 //!    └────── suffixes ─────────▶ one automaton for each node with more than four
 //!                                │ the first that matches
 //!                                ▼
-//!                              one regex for each suffix: its groups
+//!                              one matcher for each suffix: its groups
 //! ```
 //!
 //! [Alternatives](crate::alternatives) are sequences of literals and classes that a path matches in
@@ -17,9 +17,10 @@
 //! [tree](crate::tree), which finds the smallest number that matches, and its groups.
 //!
 //! A pattern that is only compiled into the tree up to some part has a [suffix](crate::suffixes),
-//! a regex for the rest of the path. If more than four suffixes begin at the same node, an
+//! an expression for the rest of the path. If more than four suffixes begin at the same node, an
 //! [automaton](crate::automaton) finds the first that matches. The groups of that one are found by
-//! its own [regex](crate::regexes).
+//! its own [matcher](crate::matchers): a [backtracker](crate::backtracker), or a
+//! [regex](crate::regex) if the suffix is more than literals, classes and choices.
 //!
 //! # Example
 //!
@@ -30,7 +31,7 @@
 //! ```
 //!
 //! For `/logo.png` the tree finds the literal `/`, no child for `l`, and the suffix of pattern 2.
-//! The regex of that suffix matches from byte 1 on, with the groups `logo` and `png`. It is the
+//! The matcher of that suffix matches from byte 1 on, with the groups `logo` and `png`. It is the
 //! only suffix there, so it needs no automaton. The examples do not show the `\z` with which a
 //! template ends. The [tree](crate::tree) has an example in which a match that is found later wins.
 //!
@@ -39,7 +40,7 @@
 //! - A smaller [`PatternIndex`] wins, whatever is more specific. Alternatives are numbered in the
 //!   order of their patterns, so a smaller [`AlternativeId`](crate::ids::AlternativeId) wins, too.
 //! - A [`Search`] is for some of the patterns, such as those of the routes for one HTTP method. It
-//!   has a tree and automata of its own, but the regexes are shared by all searches of a
+//!   has a tree and automata of its own, but the matchers are shared by all searches of a
 //!   dispatcher.
 //! - A suffix is searched for in the whole path, from an offset on. So `\b` and `^` in a suffix
 //!   take account of the text before it.
@@ -50,29 +51,27 @@
 //!
 //! A path whose pattern is all in the tree costs one search of the tree. That allocates nothing for
 //! up to four groups and up to eight pending edges. The suffixes at a node cost at most one
-//! regex search each if there are four or fewer. More than four cost one automaton search, and one
-//! regex search if a suffix matches. The exception is a path for which the
+//! search of a matcher each if there are four or fewer. More than four cost one automaton search,
+//! and one of a matcher if a suffix matches. The exception is a path for which the
 //! [automaton](crate::automaton) cannot decide: then all of them are tried one by one.
 //!
-//! The memory for each search, and for all regexes, is limited when the table is made
+//! The memory for each search, and for all matchers, is limited when the table is made
 //! ([`TABLE_LIMIT`]). So all lists have less than 4 Gi entries, and ids and offsets have 32 bits.
 //! The tests compare it with the plain loop, on random patterns and paths.
 
 use std::{error::Error, fmt, ops::Range, sync::Arc};
 
-use regex_automata::meta;
-
 use crate::{
     Pattern,
     alternatives::Compiled,
     ids::PatternIndex,
-    regexes::SuffixRegexes,
+    matchers::SuffixMatchers,
     spans::{Span, Spans},
     tree::Tree,
 };
 
 /// The most memory, in bytes, that the tree and the automata of a search may take, and the most
-/// that the regexes of all suffixes may. The caches for the states that are made during a search
+/// that the matchers of all suffixes may. The caches for the states that are made during a search
 /// are not counted. They have limits of their own.
 pub(crate) const TABLE_LIMIT: usize = 64 << 20;
 
@@ -91,7 +90,7 @@ pub(crate) const TABLE_LIMIT: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Table {
     names: Vec<Box<[Option<Box<str>>]>>,
-    regexes: SuffixRegexes,
+    matchers: SuffixMatchers,
     search: Search,
 }
 
@@ -106,7 +105,7 @@ impl Table {
         Ok(Self {
             names: patterns.iter().map(Pattern::group_names).collect(),
             // One pattern at a time first: those errors name the pattern.
-            regexes: SuffixRegexes::new(&all, TABLE_LIMIT)?,
+            matchers: SuffixMatchers::new(&all, TABLE_LIMIT)?,
             search: Search::new(
                 &all,
                 (0..all.len()).map(PatternIndex::new).collect(),
@@ -119,7 +118,7 @@ impl Table {
     /// more matches no pattern.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<Match> {
-        self.search.find(&self.regexes, path)
+        self.search.find(&self.matchers, path)
     }
 
     /// Returns the names of the groups of the pattern with this index, in the order of the groups.
@@ -198,10 +197,11 @@ impl Search {
     }
 
     /// Returns the first pattern that matches. A path of 4 GiB or more matches none.
+    // `dispatch/github-templates`
     #[inline]
-    pub(crate) fn find(&self, regexes: &SuffixRegexes, path: &str) -> Option<Match> {
+    pub(crate) fn find(&self, matchers: &SuffixMatchers, path: &str) -> Option<Match> {
         u32::try_from(path.len()).ok()?;
-        self.tree.find(regexes, path)
+        self.tree.find(matchers, path)
     }
 }
 
@@ -210,7 +210,8 @@ impl Search {
 /// ```
 /// use tower_dispatch::{Pattern, Table};
 ///
-/// let error = Table::new(&[Pattern::regex(r"(\w{100}){100}")?]).unwrap_err();
+/// let large = Pattern::regex("(?:[a-z]{1000}x?){1000}")?;
+/// let error = Table::new(&[large]).unwrap_err();
 /// assert_eq!((error.index(), error.limit()), (Some(0), Some(10 * 1024 * 1024)));
 /// # Ok::<(), tower_dispatch::PatternError>(())
 /// ```
@@ -225,17 +226,35 @@ pub struct TableError {
 enum Cause {
     /// They need more bytes than this.
     Limit(usize),
+    #[cfg_attr(
+        not(feature = "regex"),
+        expect(dead_code, reason = "only an engine has others")
+    )]
     Other(Arc<dyn Error + Send + Sync>),
 }
 
 impl TableError {
-    pub(crate) fn one(index: PatternIndex, pattern: &Pattern, source: meta::BuildError) -> Self {
+    #[cfg(feature = "regex")]
+    pub(crate) fn one(
+        index: PatternIndex,
+        pattern: &Pattern,
+        source: regex_automata::nfa::thompson::BuildError,
+    ) -> Self {
         Self {
             pattern: Some((index, pattern.clone())),
             ..Self::all(source.size_limit(), source)
         }
     }
 
+    #[cfg(not(feature = "regex"))]
+    pub(crate) fn one_too_large(index: PatternIndex, pattern: &Pattern, limit: usize) -> Self {
+        Self {
+            pattern: Some((index, pattern.clone())),
+            ..Self::too_large(limit)
+        }
+    }
+
+    #[cfg(feature = "regex")]
     pub(crate) fn all(limit: Option<usize>, source: impl Error + Send + Sync + 'static) -> Self {
         let cause = match limit {
             Some(limit) => Cause::Limit(limit),
@@ -294,7 +313,7 @@ impl Error for TableError {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "unicode"))]
 mod tests {
     use std::time::{Duration, Instant};
 
@@ -313,7 +332,7 @@ mod tests {
                 "A method's table may take 64 MiB, the regexes of all methods another 64",
             ),
             (
-                crate::regexes::PATTERN_LIMIT,
+                crate::matchers::PATTERN_LIMIT,
                 10_485_760,
                 "and one pattern 10. More is an error of `build()`.",
             ),
@@ -323,7 +342,7 @@ mod tests {
                 "in up to 4 MiB for each request that is being dispatched",
             ),
             (
-                crate::regexes::CACHE_CAPACITY,
+                crate::regex::CACHE_CAPACITY,
                 262_144,
                 "a regex by itself in up to 256 KiB",
             ),
@@ -540,6 +559,51 @@ mod tests {
     }
 
     #[test]
+    fn dispatch_2_many_ends_of_classes_take_linear_time() {
+        let templates = [
+            "/{a}-{b}-{c}-x",
+            "/{*a}/{b}/{*c}-x",
+            "/{*a}-[{b:any(-,--)}-{*c}x]",
+        ];
+        let patterns = templates.map(|template| Pattern::template(template).unwrap());
+        let table = Table::new(&patterns).unwrap();
+        for part in ["-", "/", "-/", "é-"] {
+            let path = format!("/{}", part.repeat((64 << 10) / part.len()));
+            assert!(time(&table, &path) < Duration::from_millis(300), "{part}");
+        }
+    }
+
+    #[test]
+    fn dispatch_1_segments_of_every_length_are_found() {
+        // They share their first and last bytes, and many of them a place in the hash table.
+        let segments = (0..24).flat_map(|len| {
+            let text = format!("/a/{}", "x".repeat(len));
+            (0..len).map(move |at| {
+                let mut text = text.clone();
+                text.replace_range(at + 3..=at + 3, "y");
+                text
+            })
+        });
+        let texts: Vec<String> = segments.chain(["/a/".into(), "/a".into()]).collect();
+        let patterns: Vec<Pattern> = (texts.iter())
+            .map(|text| Pattern::template(text).unwrap())
+            .collect();
+        let table = Table::new(&patterns).unwrap();
+        for (index, text) in texts.iter().enumerate() {
+            let find = |path: &str| table.find(path).map(|found| found.index());
+            assert_eq!(find(text), Some(index), "{text}");
+            assert_eq!(
+                find(&format!("{text}/")),
+                (text == "/a").then_some(texts.len() - 2)
+            );
+            if text.contains('y') {
+                assert_eq!(find(&text.replace('y', "z")), None, "{text}");
+                assert_eq!(find(&format!("{text}\0")), None, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn dispatch_2_a_hostile_path_takes_linear_time() {
         let templates = (0..500).map(|i| format!("/{{lang}}/{{a}}-{{b}}.{{c}}-r{i}/{{*y}}"));
         let mut patterns: Vec<Pattern> = templates
@@ -615,18 +679,15 @@ mod tests {
                     1 => format!(r"\A(?:{regex})"),
                     _ => regex.clone(),
                 };
-                let alone = meta::Regex::new(&anchored).unwrap();
-                let mut captures = alone.create_captures();
-                alone.captures(&path, &mut captures);
-                captures.is_match().then(|| {
-                    let groups: Vec<_> = captures.iter().collect();
-                    (index, groups)
+                let alone = regex::Regex::new(&anchored).unwrap();
+                alone.captures(&path).map(|captures| {
+                    let groups = captures.iter().map(|group| group.map(|group| group.range()));
+                    (index, groups.collect::<Vec<_>>())
                 })
             });
             let found = find(&patterns, &path).map(|found| {
                 let spans = std::iter::once(Some(found.span())).chain(found.spans());
-                let groups = spans.map(|span| span.map(Into::into)).collect();
-                (found.index(), groups)
+                (found.index(), spans.collect::<Vec<_>>())
             });
             prop_assert_eq!(found, expected);
         }

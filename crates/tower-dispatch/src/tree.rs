@@ -8,6 +8,9 @@
 //! it. A search visits all nodes that the path leads to, except those that cannot improve on the
 //! best number found so far, which is the smallest.
 //!
+//! In front of the tree are [stops](stops): whole segments, which a search goes through first,
+//! since most patterns begin with them. The tree has the rest of each pattern.
+//!
 //! A node has a literal. After it the path can continue in two ways:
 //!
 //! - to a *child*, whose literal begins with the next byte
@@ -28,8 +31,8 @@
 //! 2: /{a:path}/edit        3       "/" and the suffix (.+)/edit
 //! ```
 //!
-//! The tree, with the number that ends at a node in parentheses. Literals below another are
-//! children, the class and the suffixes are edges:
+//! Without stops, the tree is this, with the number that ends at a node in parentheses. Literals
+//! below another are children, the class and the suffixes are edges:
 //!
 //! ```text
 //! "/" ─┬─ "users/" ─┬─ "me" (2) ── "/keys" (1)
@@ -59,7 +62,7 @@
 //!   that is not less than the best number.
 //! - The order in which children and edges are followed does not change the result, since only a
 //!   smaller number replaces the best one.
-//! - Pending edges belong to nodes between the root and the current node, and the last one belongs
+//! - Pending edges belong to nodes between the first and the current one, and the last one belongs
 //!   to the deepest of them. So the ends of the classes before a pending edge are still in `ends`
 //!   when its turn comes: only entries of deeper classes have been overwritten.
 //!
@@ -73,8 +76,14 @@
 //!
 //! A tree takes memory in proportion to the text of its patterns, except for the jump tables. These
 //! have an entry of 4 bytes for each byte between the first and the last that a child begins with.
+//!
+//! A node has 32 bytes, and most nodes have everything that a search needs there: up to eight bytes
+//! of the literal, which are compared with those of the path as one number, the only child, the
+//! only edge. The first child or edge is the next node in memory. So a search of ten nodes in a
+//! table of ten thousand routes reads about as many lines of the cache (`dispatch/10000-routes`).
 
 pub(crate) mod grow;
+mod stops;
 
 use std::marker::PhantomData;
 
@@ -82,25 +91,28 @@ use smallvec::SmallVec;
 
 use crate::{
     alternatives::{MAX_CLASSES, Offset},
-    class::ClassScan,
-    ids::{AlternativeId, ClassId, EdgeId, JumpId, NodeId, PatternIndex, SuffixesId},
-    regexes::SuffixRegexes,
+    class::{ClassScan, word},
+    ids::{AlternativeId, NodeId, PatternIndex, RepeatId, StopId, SuffixesId},
+    matchers::SuffixMatchers,
     spans::{Span, Spans},
     suffixes::{FoundSuffix, Suffixes},
     table::Match,
 };
+use stops::{Segment, Stop, Stops};
 
 #[derive(Debug)]
 pub(crate) struct Tree {
+    stops: Stops,
     nodes: Box<[Node]>,
-    /// The bytes of all literals. Equal literals are the same bytes.
-    literals: Box<[u8]>,
-    /// The jump tables of all nodes. The one of a node has an entry for each byte from the
-    /// smallest to the largest that a child begins with. It is [`NodeId::NONE`] if there is no
-    /// such child.
+    /// The words of all literals that have more than one.
+    words: Box<[u64]>,
+    /// The jump tables of all nodes with several children. The one of a node has an entry for each
+    /// byte from the smallest to the largest that a child begins with. It is [`NodeId::NONE`] if
+    /// there is no such child.
     jumps: Box<[NodeId]>,
+    /// The edges of all nodes that have several.
     edges: Box<[Edge]>,
-    classes: Box<[ClassScan]>,
+    repeats: Box<[Repeat]>,
     suffixes: Box<[Suffixes]>,
     /// For each alternative, by its [`AlternativeId`].
     leaves: Box<[Leaf]>,
@@ -128,6 +140,7 @@ impl<T> Clone for Slice<T> {
 impl<T> Copy for Slice<T> {}
 
 impl<T> Slice<T> {
+    // `dispatch/github-templates`
     #[inline]
     fn of(self, all: &[T]) -> &[T] {
         &all[self.start as usize..][..self.len as usize]
@@ -137,18 +150,21 @@ impl<T> Slice<T> {
 /// A literal, and then the end of the path, a child, or an edge.
 #[derive(Debug)]
 struct Node {
-    /// The literal, without its first byte if a jump table leads here, since that has compared it.
-    literal: Slice<u8>,
-    /// The first entry of its jump table.
-    jumps: JumpId,
-    /// The byte that the first entry is for.
+    /// The literal of up to eight bytes, the first one lowest, and zeros. A longer one is in
+    /// `words`, and this is the index of its first word there.
+    literal: u64,
+    /// The number of bytes of the literal. Those of a pattern have 4,096 at most.
+    len: u16,
+    /// The smallest byte that a child begins with.
     first_byte: u8,
-    /// The number of entries of its jump table.
-    jump_count: u16,
-    /// Its first edge.
-    edges: EdgeId,
-    /// The first edge that is not its own.
-    edges_end: EdgeId,
+    /// The number of bytes from that one to the largest, which is the length of a jump table.
+    byte_count: u8,
+    /// The only child, or the first entry of the jump table.
+    children: u32,
+    /// The only edge, or the first one of several.
+    edges: Edge,
+    /// The class before the literal, if an edge leads here.
+    repeat: RepeatId,
     /// The alternative that ends here, without a suffix; `NONE` if there is none. Alternatives
     /// with a suffix are beyond an edge.
     end: AlternativeId,
@@ -156,25 +172,49 @@ struct Node {
     least: AlternativeId,
 }
 
-/// A continuation of a node, besides its children.
-#[derive(Debug)]
-struct Edge {
-    /// The smallest alternative beyond.
-    least: AlternativeId,
-    target: Target,
+impl Node {
+    /// For `children`: they are several.
+    const SEVERAL: u32 = 1 << 31;
 }
 
-#[derive(Debug)]
+/// A continuation of a node, besides its children: a node with a class before its literal, or all
+/// suffixes that begin there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Edge(u32);
+
 enum Target {
-    /// A node, after as many characters of a class as there are.
-    Class {
-        class: ClassId,
-        min: u32,
-        max: Option<u32>,
-        node: NodeId,
-    },
-    /// Regexes, for patterns that are not alternatives as a whole.
+    Class(NodeId),
     Suffixes(SuffixesId),
+}
+
+impl Edge {
+    const NONE: Self = Self(u32::MAX);
+    /// It is the index of the first of several edges.
+    const SEVERAL: u32 = 1 << 31;
+    /// It is the index of suffixes, and not of a node.
+    const SUFFIXES: u32 = 1 << 30;
+    /// It is the last of several edges.
+    const LAST: u32 = 1 << 29;
+    const INDEX: u32 = Self::LAST - 1;
+
+    fn index(self) -> usize {
+        (self.0 & Self::INDEX) as usize
+    }
+
+    fn target(self) -> Target {
+        match self.0 & Self::SUFFIXES {
+            0 => Target::Class(NodeId::new(self.index())),
+            _ => Target::Suffixes(SuffixesId::new(self.index())),
+        }
+    }
+}
+
+/// A class, repeated.
+#[derive(Debug)]
+struct Repeat {
+    class: ClassScan,
+    min: u32,
+    max: Option<u32>,
 }
 
 /// The end of an alternative.
@@ -187,120 +227,254 @@ struct Leaf {
 /// The end of each class, in bytes of the path. The first entry is the start of the path.
 type Ends = [u32; MAX_CLASSES + 1];
 
-/// An edge that is still to be followed.
+/// A continuation that is still to be followed.
 #[derive(Clone, Copy)]
 struct Pending {
-    edge: EdgeId,
-    /// The number of bytes of the path that are left there.
-    left: u32,
+    next: Next,
+    /// The offset in the path.
+    at: u32,
     /// The number of classes before it.
     classes: u32,
 }
 
+#[derive(Clone, Copy)]
+enum Next {
+    /// A parameter that is the segment which ends at the offset, and this stop after it.
+    Stop(StopId),
+    Node(NodeId),
+    Edge(Edge),
+}
+
+/// A search in a path.
+struct Search<'a> {
+    path: &'a [u8],
+    /// The smallest alternative that was found.
+    best: AlternativeId,
+    ends: Ends,
+    /// The ends of the best one's classes, if others have been written over them.
+    best_ends: Option<Ends>,
+    /// The last suffix that was found. It is not the best if its alternative is not.
+    suffix: Option<FoundSuffix>,
+    pending: SmallVec<[Pending; 8]>,
+}
+
+impl Search<'_> {
+    // These three: `dispatch/github-templates`
+    #[inline]
+    fn found(&mut self, alternative: AlternativeId) {
+        self.best = alternative;
+        self.best_ends = None;
+    }
+
+    #[inline]
+    fn pend(&mut self, next: Next, at: usize, classes: u32) {
+        let at = at as u32;
+        self.pending.push(Pending { next, at, classes });
+    }
+
+    /// Notes the end of a class, which is the last one before a stop or a node.
+    #[inline]
+    fn end(&mut self, classes: u32, end: usize) {
+        if self.best != AlternativeId::NONE && self.best_ends.is_none() {
+            self.best_ends = Some(self.ends);
+        }
+        self.ends[classes as usize] = end as u32;
+    }
+}
+
 impl Tree {
     /// Returns the first pattern that matches, and its groups, in a path of less than 4 GiB.
-    pub(crate) fn find(&self, regexes: &SuffixRegexes, path: &str) -> Option<Match> {
-        let bytes = path.as_bytes();
-        let mut best = AlternativeId::NONE;
-        let mut best_ends: Ends = [0; MAX_CLASSES + 1];
-        // The last suffix that was found. It is not the best if its alternative is not.
-        let mut best_suffix: Option<FoundSuffix> = None;
-        let mut ends = best_ends;
-        let mut pending: SmallVec<[Pending; 8]> = SmallVec::new();
-        let mut node = &self.nodes[0];
-        let mut left = bytes;
-        let mut classes = 0;
+    pub(crate) fn find(&self, matchers: &SuffixMatchers, path: &str) -> Option<Match> {
+        let mut search = Search {
+            path: path.as_bytes(),
+            best: AlternativeId::NONE,
+            ends: [0; MAX_CLASSES + 1],
+            best_ends: None,
+            suffix: None,
+            pending: SmallVec::new(),
+        };
+        self.stop(&mut search, self.stops.first(), 0, 0);
+        while let Some(Pending { next, at, classes }) = search.pending.pop() {
+            let at = at as usize;
+            match next {
+                Next::Stop(id) => {
+                    if let Some(stop) = self.stops.before(id, search.best) {
+                        search.end(classes, at);
+                        self.stop(&mut search, stop, at, classes);
+                    }
+                }
+                Next::Node(id) => {
+                    let node = &self.nodes[id.index()];
+                    if node.least < search.best {
+                        self.node(&mut search, node, at, classes);
+                    }
+                }
+                Next::Edge(edge) => self.edge(&mut search, matchers, path, edge, at, classes),
+            }
+        }
+        let ends = search.best_ends.as_ref().unwrap_or(&search.ends);
+        match search.suffix {
+            Some(suffix) if suffix.alternative == search.best => {
+                self.found_with_suffix(ends, suffix)
+            }
+            _ => self.found(search.best, ends, path),
+        }
+    }
+
+    /// Goes from stop to stop, as far as a literal segment or a parameter leads.
+    // `dispatch/github-templates`
+    #[inline]
+    fn stop<'a>(
+        &'a self,
+        search: &mut Search<'_>,
+        mut stop: &'a Stop,
+        mut at: usize,
+        mut classes: u32,
+    ) {
+        let path = search.path;
         loop {
-            let mut edge = None;
-            if let Some(after) = strip(left, node.literal.of(&self.literals)) {
-                left = after;
-                if left.is_empty() && node.end < best {
-                    best = node.end;
-                    pending.retain(|next| self.edges[next.edge.index()].least < best);
-                    if pending.is_empty() && node.edges == node.edges_end {
-                        return self.found(best, &ends, path);
-                    }
-                    best_ends = ends;
+            if stop.rest != NodeId::NONE {
+                search.pend(Next::Node(stop.rest), at, classes);
+            }
+            if path.get(at) != Some(&b'/') {
+                break;
+            }
+            let segment = Segment::new(path, at + 1);
+            at = segment.end;
+            let literal = self.stops.literal(stop, path, segment);
+            let parameter = match segment.is_empty() {
+                true => StopId::NONE,
+                false => stop.parameter,
+            };
+            if let Some(next) = self.stops.before(literal, search.best) {
+                if parameter != StopId::NONE {
+                    search.pend(Next::Stop(parameter), at, classes + 1);
                 }
-                let pend = |edge| Pending {
-                    edge,
-                    left: left.len() as u32,
-                    classes,
-                };
-                // Pushed in reverse, so that they are followed in their order: suffixes last.
-                let mut edges = node.edges.until(node.edges_end);
-                if let Some(child) = self.child(node, left)
-                    && child.least < best
-                {
-                    for edge in edges.rev() {
-                        pending.push(pend(edge));
-                    }
-                    (node, left) = (child, &left[1..]);
-                    continue;
-                }
-                edge = edges.next();
-                for edge in edges.rev() {
-                    pending.push(pend(edge));
+                stop = next;
+            } else if let Some(next) = self.stops.before(parameter, search.best) {
+                stop = next;
+                classes += 1;
+                search.end(classes, at);
+            } else {
+                return;
+            }
+        }
+        if at == path.len() && stop.end < search.best {
+            search.found(stop.end);
+        }
+    }
+
+    /// Goes from node to node, as far as literals lead.
+    fn node<'a>(
+        &'a self,
+        search: &mut Search<'_>,
+        mut node: &'a Node,
+        mut at: usize,
+        classes: u32,
+    ) {
+        let path = search.path;
+        while self.has_literal(node, path, at) {
+            at += usize::from(node.len);
+            if at == path.len() && node.end < search.best {
+                search.found(node.end);
+            }
+            if node.edges != Edge::NONE {
+                // In reverse, so that they are followed in their order: suffixes last.
+                for &edge in self.edges(node).iter().rev() {
+                    search.pend(Next::Edge(edge), at, classes);
                 }
             }
-            // The next node: the first edge of this one, or the last that is pending.
-            loop {
-                let next = edge.take().or_else(|| {
-                    let next = pending.pop()?;
-                    left = &bytes[bytes.len() - next.left as usize..];
-                    classes = next.classes;
-                    Some(next.edge)
-                });
-                let Some(next) = next else {
-                    return match best_suffix {
-                        Some(suffix) if suffix.alternative == best => {
-                            self.found_with_suffix(&best_ends, suffix)
-                        }
-                        _ => self.found(best, &best_ends, path),
-                    };
-                };
-                let edge = &self.edges[next.index()];
-                if edge.least >= best {
-                    continue;
+            match self.child(node, path, at) {
+                Some(child) if child.least < search.best => node = child,
+                _ => return,
+            }
+        }
+    }
+
+    fn edge(
+        &self,
+        search: &mut Search<'_>,
+        matchers: &SuffixMatchers,
+        path: &str,
+        edge: Edge,
+        at: usize,
+        classes: u32,
+    ) {
+        match edge.target() {
+            Target::Class(next) => {
+                let next = &self.nodes[next.index()];
+                let repeat = &self.repeats[next.repeat.index()];
+                if next.least >= search.best {
+                    return;
                 }
-                match &edge.target {
-                    Target::Class {
-                        class,
-                        min,
-                        max,
-                        node: next,
-                    } => {
-                        let len = self.classes[class.index()].scan(left);
-                        if is_within(&left[..len], *min, *max) {
-                            (node, left) = (&self.nodes[next.index()], &left[len..]);
-                            classes += 1;
-                            ends[classes as usize] = (bytes.len() - left.len()) as u32;
-                            break;
-                        }
-                    }
-                    Target::Suffixes(suffixes) => {
-                        let suffixes = &self.suffixes[suffixes.index()];
-                        let from = bytes.len() - left.len();
-                        if let Some(found) = suffixes.find(regexes, path, from, best) {
-                            (best, best_ends) = (found.alternative, ends);
-                            best_suffix = Some(found);
-                        }
-                    }
+                let end = repeat.class.scan(search.path, at);
+                if is_within(&search.path[at..end], repeat.min, repeat.max) {
+                    search.end(classes + 1, end);
+                    self.node(search, next, end, classes + 1);
+                }
+            }
+            Target::Suffixes(suffixes) => {
+                let suffixes = &self.suffixes[suffixes.index()];
+                if suffixes.least() < search.best
+                    && let Some(found) = suffixes.find(matchers, path, at, search.best)
+                {
+                    search.found(found.alternative);
+                    search.suffix = Some(found);
                 }
             }
         }
+    }
+
+    /// Returns whether the path has a node's literal at an offset.
+    // By words, since literals are short (`dispatch/github-templates`).
+    #[inline]
+    fn has_literal(&self, node: &Node, path: &[u8], at: usize) -> bool {
+        let len = usize::from(node.len);
+        if len > 8 {
+            return self.has_long_literal(node, path, at);
+        }
+        let differs = word(path, at) ^ node.literal;
+        len == 0 || len <= path.len() - at && is_zero(differs, len)
+    }
+
+    fn has_long_literal(&self, node: &Node, path: &[u8], at: usize) -> bool {
+        let len = usize::from(node.len);
+        let words = &self.words[node.literal as usize..][..len.div_ceil(8)];
+        let mut words = words.iter().enumerate();
+        len <= path.len() - at
+            && words.all(|(index, own)| {
+                let start = 8 * index;
+                is_zero(word(path, at + start) ^ own, (len - start).min(8))
+            })
     }
 
     /// Returns the node that the next byte leads to.
-    fn child(&self, node: &Node, left: &[u8]) -> Option<&Node> {
-        let position = left.first()?.wrapping_sub(node.first_byte);
-        if u16::from(position) >= node.jump_count {
+    // `dispatch/github-templates`
+    #[inline]
+    fn child(&self, node: &Node, path: &[u8], at: usize) -> Option<&Node> {
+        let position = path.get(at)?.wrapping_sub(node.first_byte);
+        if position >= node.byte_count {
             return None;
         }
-        let jump = self.jumps[node.jumps.index() + usize::from(position)];
-        self.nodes.get(jump.index())
+        let children = (node.children & !Node::SEVERAL) as usize;
+        let child = match node.children & Node::SEVERAL {
+            0 => children,
+            _ => self.jumps[children + usize::from(position)].index(),
+        };
+        self.nodes.get(child)
     }
 
+    /// Returns the edges of a node that has some.
+    fn edges<'a>(&'a self, node: &'a Node) -> &'a [Edge] {
+        if node.edges.0 & Edge::SEVERAL == 0 {
+            return std::slice::from_ref(&node.edges);
+        }
+        let edges = &self.edges[node.edges.index()..];
+        let last = edges.iter().position(|edge| edge.0 & Edge::LAST != 0);
+        &edges[..last.map_or(0, |last| last + 1)]
+    }
+
+    // `dispatch/github-templates`
     #[inline]
     fn found(&self, alternative: AlternativeId, ends: &Ends, path: &str) -> Option<Match> {
         let leaf = self.leaves.get(alternative.index())?;
@@ -347,9 +521,9 @@ fn span(group: Group, ends: &Ends) -> Span {
     }
 }
 
-/// Strips a literal. Literals are short, so the comparison here is faster than a call
-/// (`dispatch/github`).
-fn strip<'a>(left: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
-    let (start, after) = left.split_at_checked(literal.len())?;
-    (literal.is_empty() || start == literal).then_some(after)
+/// Returns whether the lowest bytes of a word, from one to eight of them, are zero.
+// A shift by 64 bits less eight for each byte (`dispatch/github-templates`).
+#[inline]
+fn is_zero(word: u64, bytes: usize) -> bool {
+    word.wrapping_shl((bytes as u32 * 8).wrapping_neg()) == 0
 }

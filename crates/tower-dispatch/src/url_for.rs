@@ -8,9 +8,8 @@ use std::{
 };
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use regex_syntax::hir::{Hir, HirKind, Look};
 
-use crate::{Match, Pattern, Table, path, pattern::Kind, routes::Rules};
+use crate::{Match, Pattern, Table, expr::Expr, path, pattern::Kind, routes::Rules};
 
 /// The characters that a path must encode (RFC 3986, section 3.3).
 const PATH: &AsciiSet = &CONTROLS
@@ -126,7 +125,7 @@ impl Reverse {
             if rules.without_leading_slashes {
                 url.push('/');
             }
-            self.render(pattern.hir(), values, set, &mut url)?;
+            self.render(pattern.expr(), values, set, &mut url)?;
             if url.is_empty() && self.is_mount() {
                 url.push('/');
             }
@@ -165,30 +164,29 @@ impl Reverse {
     /// Appends the text of a part of the pattern.
     fn render(
         &self,
-        hir: &Hir,
+        expr: &Expr,
         values: Values<'_>,
         set: &'static AsciiSet,
         url: &mut String,
     ) -> Result<(), Mistake> {
-        match hir.kind() {
-            HirKind::Empty | HirKind::Look(Look::Start | Look::End) => Ok(()),
-            HirKind::Literal(text) => {
-                let text = String::from_utf8_lossy(&text.0);
-                url.extend(utf8_percent_encode(&text, PATH));
+        match expr {
+            Expr::Empty | Expr::Start | Expr::End => Ok(()),
+            Expr::Literal(text) => {
+                url.extend(utf8_percent_encode(text, PATH));
                 Ok(())
             }
-            HirKind::Concat(parts) => {
+            Expr::Concat(parts) => {
                 (parts.iter()).try_for_each(|part| self.render(part, values, set, url))
             }
-            HirKind::Repetition(tail) if (tail.min, tail.max) == (0, Some(1)) => {
+            Expr::Repeat(tail) if (tail.min, tail.max) == (0, Some(1)) => {
                 if has_value(&tail.sub, values) {
                     self.render(&tail.sub, values, set, url)?;
                 }
                 Ok(())
             }
             // The rest of a path below a mount.
-            HirKind::Capture(group) if self.is_mount() && group.name.is_none() => Ok(()),
-            HirKind::Capture(group) => {
+            Expr::Group(group) if self.is_mount() && group.name.is_none() => Ok(()),
+            Expr::Group(group) => {
                 let name = group.name.as_deref().ok_or_else(|| self.not_fillable())?;
                 let value = values.iter().find(|(own, _)| *own == name);
                 let (_, value) = value.ok_or_else(|| {
@@ -204,16 +202,14 @@ impl Reverse {
 }
 
 /// Returns whether there is a value for a group in this part of a pattern.
-fn has_value(hir: &Hir, values: Values<'_>) -> bool {
-    match hir.kind() {
-        HirKind::Capture(group) => {
+fn has_value(expr: &Expr, values: Values<'_>) -> bool {
+    match expr {
+        Expr::Group(group) => {
             let own = |(name, _): &(&str, String)| group.name.as_deref() == Some(name);
             values.iter().any(own) || has_value(&group.sub, values)
         }
-        HirKind::Repetition(repetition) => has_value(&repetition.sub, values),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().any(|part| has_value(part, values))
-        }
+        Expr::Repeat(repeat) => has_value(&repeat.sub, values),
+        Expr::Concat(parts) | Expr::Any(parts) => parts.iter().any(|part| has_value(part, values)),
         _ => false,
     }
 }

@@ -125,7 +125,7 @@ where
     }
 }
 
-impl<T, B: 'static, Err: 'static> View<T, B, Err> {
+impl<T, B: 'static, Err: Send + 'static> View<T, B, Err> {
     /// Returns the methods that it has, and the endpoint for all of them.
     pub(crate) fn into_endpoint(self) -> (Vec<Method>, Endpoint<B, Err>) {
         let methods = self.methods.iter().map(|(method, _)| method.clone());

@@ -89,8 +89,8 @@ impl Document {
     /// Returns a document that is the response of a service to GET of this path.
     ///
     /// The request is a HEAD if the failed one was. It has no body, and of the failed request the
-    /// headers `Accept`, `Accept-Encoding`, `Accept-Language`, `Authorization`, `Cookie`, `Host` and
-    /// `User-Agent`, and those that
+    /// headers `Accept`, `Accept-Encoding`, `Accept-Language`, `Authorization`, `Cookie`, `Host`
+    /// and `User-Agent`, and those that
     /// [`keep_headers`](crate::ErrorDocumentLayer::keep_headers) names. A [`Failure`] is in its
     /// extensions.
     ///

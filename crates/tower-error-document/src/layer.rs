@@ -80,8 +80,8 @@ impl ErrorDocumentLayer {
         })
     }
 
-    /// Replaces bodies of any type. By default only a rejection, an empty body and one in plain text
-    /// or without a type are replaced, because other bodies were made for their readers.
+    /// Replaces bodies of any type. By default only a rejection, an empty body and one in plain
+    /// text or without a type are replaced, because other bodies were made for their readers.
     ///
     /// A response with [`KeepBody`](crate::KeepBody), problem+json and gRPC stay in either case.
     #[must_use]

@@ -11,12 +11,13 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
+use tokio::runtime::Handle;
 use tower_kit::EitherBody;
 
 use crate::{
     GatewayError,
     error::BoxError,
-    exchange::{AbortOnDrop, WrongLength},
+    exchange::{Upload, WrongLength, drain},
     progress::{Clock, Progress},
     source::{Source, broke},
 };
@@ -24,8 +25,8 @@ use crate::{
 /// The body of a response: a program's output, or the text of a rejection.
 ///
 /// It ends in an error if the program breaks off, sends nothing for the idle timeout, or sends
-/// another number of bytes than it has announced. If it is dropped before its end, the connection
-/// is closed, or the process ended.
+/// another number of bytes than it has announced. If it is dropped before its last byte, the
+/// connection is closed, or the process ended.
 #[derive(Default)]
 pub struct ResponseBody(EitherBody<Received>);
 
@@ -71,9 +72,11 @@ impl fmt::Debug for ResponseBody {
 pub(crate) struct Received {
     /// `None` after its end.
     source: Option<Source>,
-    upload: Option<AbortOnDrop>,
+    /// `None` if the whole request is sent.
+    upload: Option<Upload>,
     progress: Arc<Progress>,
     clock: Clock,
+    idle_timeout: Duration,
     /// The bytes that came with the head.
     first: Bytes,
     /// The bytes that are still to come, if the program has announced a length.
@@ -87,6 +90,7 @@ impl Received {
             upload: None,
             progress,
             clock: Clock::new(idle_timeout),
+            idle_timeout,
             first: Bytes::new(),
             left: None,
         }
@@ -100,20 +104,21 @@ impl Received {
     }
 
     /// Sets the task that sends the rest of the request.
-    pub(crate) fn with_upload(mut self, upload: Option<AbortOnDrop>) -> Self {
+    pub(crate) fn with_upload(mut self, upload: Option<Upload>) -> Self {
         self.upload = upload;
         self
     }
 
-    pub(crate) fn poll_data(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, GatewayError>>> {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, GatewayError>>> {
         let next = ready!(self.poll_source(cx));
         let checked = next.and_then(|bytes| self.count(bytes));
         if !matches!(checked, Ok(Some(_))) {
             self.source = None;
             self.upload = None;
+        }
+        if checked.is_err() {
+            // Nothing more comes.
+            self.left = None;
         }
         Poll::Ready(checked.transpose())
     }
@@ -129,6 +134,13 @@ impl Received {
             self.clock.stop();
             return Poll::Ready(next.transpose());
         }
+        if let Some(upload) = &mut self.upload
+            && let Poll::Ready(result) = upload.poll(cx)
+        {
+            self.upload = None;
+            // The program has half a request, and waits for the rest.
+            result?;
+        }
         ready!(self.clock.poll(cx, &self.progress));
         tracing::warn!("the program has sent nothing more in time");
         Poll::Ready(Err(GatewayError::NoResponse))
@@ -143,12 +155,30 @@ impl Received {
         match (left.checked_sub(length), &bytes) {
             (Some(0) | Some(_), Some(_)) => self.left = Some(left - length),
             (Some(0), None) => {}
-            (Some(_), None) | (None, _) => {
-                self.left = None;
-                return Err(broke(&WrongLength));
-            }
+            (Some(_), None) | (None, _) => return Err(broke(&WrongLength)),
         }
         Ok(bytes)
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        let Some(source) = self.source.take() else {
+            return;
+        };
+        // The client has everything. Servers drop a body after the last byte of its length, and the
+        // program may have more to do.
+        if self.left == Some(0)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let progress = self.progress.clone();
+            runtime.spawn(drain(
+                source,
+                self.upload.take(),
+                progress,
+                self.idle_timeout,
+            ));
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     pool::{Permit, Turns},
     process::{Environment, Process},
     progress::Progress,
-    scripts::Scripts,
+    scripts::{Scripts, absolute},
     source::Source,
     stderr::{Reporter, Stderr},
     upload,
@@ -68,8 +68,15 @@ struct Programs {
 
 impl Cgi {
     /// Returns a service that runs this program for all paths.
+    ///
+    /// A name without a slash is looked up in PATH.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self::of(Some(program.into()), None)
+        let program = program.into();
+        let program = match program.components().count() {
+            0 | 1 => program,
+            _ => absolute(program),
+        };
+        Self::of(Some(program), None)
     }
 
     /// Returns a service that runs the script that the path leads to.

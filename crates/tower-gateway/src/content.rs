@@ -6,6 +6,7 @@ use std::{
     io::{self, Read, Seek, Write},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -16,6 +17,7 @@ use tower_kit::content::content_length;
 use crate::{
     GatewayError,
     error::{BoxError, Chain},
+    options::Options,
 };
 
 /// The size from which a stored body is in a file, and of the pieces that are read from there.
@@ -33,12 +35,11 @@ impl<B> Content<B>
 where
     B: Body<Data: Buf, Error: Into<BoxError>>,
 {
-    /// Returns the body with its length. A body that has none is stored, up to the limit in bytes.
-    /// `None` as the limit means that such a body is rejected.
+    /// Returns the body with its length. A body that has none is stored or rejected.
     pub(crate) async fn of(
         headers: &HeaderMap,
         body: B,
-        limit: Option<u64>,
+        options: &Options,
     ) -> Result<Self, GatewayError> {
         if body.is_end_stream() {
             return Ok(Self::Stored(Bytes::new()));
@@ -47,7 +48,9 @@ where
         if let Some(length) = body.size_hint().exact().or_else(|| content_length(headers)) {
             return Ok(Self::Streamed(body, length));
         }
-        store(body, limit.ok_or(GatewayError::LengthRequired)?).await
+        let limit = options.stored_body_limit;
+        let limit = limit.ok_or(GatewayError::LengthRequired)?;
+        store(body, limit, options.header_timeout).await
     }
 
     /// Returns the length in bytes.
@@ -80,7 +83,8 @@ where
     }
 }
 
-async fn store<B>(body: B, limit: u64) -> Result<Content<B>, GatewayError>
+/// Stores a body, each piece of which has to come in this time.
+async fn store<B>(body: B, limit: u64, time: Duration) -> Result<Content<B>, GatewayError>
 where
     B: Body<Data: Buf, Error: Into<BoxError>>,
 {
@@ -88,8 +92,13 @@ where
     let mut file = None;
     let mut bytes = BytesMut::new();
     let mut length = 0;
-    while let Some(data) = poll_fn(|cx| poll_data(body.as_mut(), cx)).await {
-        let data = data?;
+    loop {
+        let data = poll_fn(|cx| poll_data(body.as_mut(), cx));
+        let data = match tokio::time::timeout(time, data).await {
+            Ok(Some(data)) => data?,
+            Ok(None) => break,
+            Err(_) => return Err(GatewayError::StalledRequest),
+        };
         length += data.len() as u64;
         if length > limit {
             return Err(GatewayError::BodyTooLarge);

@@ -5,19 +5,21 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response, StatusCode, header::CONTENT_LENGTH};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tower_kit::content::RequestKind;
 
 use crate::{
     GatewayError, ResponseBody,
     body::Received,
+    content,
     head::{self, Head, HeadReader},
     options::Options,
-    progress::{Clock, Progress, Upload},
+    progress::{self, Clock, Progress},
     source::{Source, broke},
 };
 
@@ -65,7 +67,7 @@ impl Exchange {
         }
         ready!(clock.poll(cx, &self.progress));
         let error = match self.progress.upload() {
-            Upload::Awaited => GatewayError::StalledRequest,
+            progress::Upload::Awaited => GatewayError::StalledRequest,
             _ => GatewayError::HeaderTimeout,
         };
         tracing::warn!("{error}");
@@ -82,7 +84,8 @@ impl Exchange {
         options: &Options,
     ) -> Result<Response<ResponseBody>, GatewayError> {
         let length = head::length(&head.headers).map_err(|error| broke(&error))?;
-        if status == StatusCode::NO_CONTENT {
+        // Other statuses without content may state a length, that of another response.
+        if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
             head.headers.remove(CONTENT_LENGTH);
         }
         let body = match RequestKind::of(method).has_content(status) {
@@ -150,24 +153,64 @@ impl Exchange {
             }
         }
         let upload = self.rest.map(spawn);
-        let mut rest =
-            Received::new(self.source, self.progress, options.idle_timeout).with_upload(upload);
-        tokio::spawn(
-            async move { while let Some(Ok(_)) = poll_fn(|cx| rest.poll_data(cx)).await {} },
-        );
+        tokio::spawn(drain(
+            self.source,
+            upload,
+            self.progress,
+            options.idle_timeout,
+        ));
     }
+}
+
+/// Reads the rest of an output and drops it, so that the program finishes. It has a time for that,
+/// which a moving upload restarts.
+pub(crate) async fn drain(
+    mut source: Source,
+    mut upload: Option<Upload>,
+    progress: Arc<Progress>,
+    limit: Duration,
+) {
+    let mut clock = Clock::new(limit);
+    poll_fn(|cx| {
+        while let Poll::Ready(next) = source.poll_next(cx) {
+            if !matches!(next, Some(Ok(_))) {
+                return Poll::Ready(());
+            }
+        }
+        if let Some(running) = &mut upload
+            && let Poll::Ready(result) = running.poll(cx)
+        {
+            upload = None;
+            if result.is_err() {
+                return Poll::Ready(());
+            }
+        }
+        clock.poll(cx, &progress)
+    })
+    .await;
 }
 
 /// Sends the rest of a request in a task of its own, so that the program gets it also while the
 /// client does not read the response.
-fn spawn(rest: Rest) -> AbortOnDrop {
-    AbortOnDrop(tokio::spawn(rest).abort_handle())
+fn spawn(rest: Rest) -> Upload {
+    Upload(tokio::spawn(rest))
 }
 
-/// A task that ends with its owner.
-pub(crate) struct AbortOnDrop(AbortHandle);
+/// The task that sends the rest of a request. It ends with its owner.
+pub(crate) struct Upload(JoinHandle<Result<(), GatewayError>>);
 
-impl Drop for AbortOnDrop {
+impl Upload {
+    /// Becomes ready when the program has the request, or does not read it.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GatewayError>> {
+        Pin::new(&mut self.0).poll(cx).map(|result| match result {
+            Ok(result) => result,
+            // The client's body has panicked, or the runtime ends.
+            Err(error) => Err(content::broken(error.into())),
+        })
+    }
+}
+
+impl Drop for Upload {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -160,9 +160,9 @@ impl Program for Listener {
     where
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
+        let head = self.head(&request, options)?;
         let kept = self.pool.kept();
         let is_on_kept = kept.is_some();
-        let head = self.head(&request, options)?;
         let stream = match kept {
             Some(stream) => stream,
             None => self.pool.connect().await?,

@@ -100,14 +100,9 @@ impl<P: Program> Gateway<P> {
     {
         let (parts, body) = request.into_parts();
         let preferences = Preferences::from(&parts);
-        let method = parts.method.clone();
         self.try_respond(parts, body)
             .await
             .unwrap_or_else(|error| error.response(preferences).map(ResponseBody::own))
-            .map(|body| match method {
-                Method::HEAD => ResponseBody::default(),
-                _ => body,
-            })
     }
 
     async fn try_respond<B>(
@@ -125,39 +120,31 @@ impl<P: Program> Gateway<P> {
             Wanted::Script(script) => script,
             Wanted::Redirect(response) => return Ok(*response),
         };
-        let content = Content::of(&parts.headers, body, self.options.stored_body_limit).await?;
+        let content = Content::of(&parts.headers, body, &self.options).await?;
         one_hop::remove_from_request(&mut parts.headers);
         let method = parts.method.clone();
         let (mut exchange, mut found) = self.exchange(&parts, script.as_ref(), content).await?;
-        for _ in 0..self.options.local_redirects.unwrap_or_default() {
+        let mut redirects = 0;
+        loop {
             let status = match found.0.meaning() {
                 Meaning::Response(status) => status,
-                Meaning::LocalRedirect => match self.redirected(&parts, &found.0) {
-                    Some((target, at)) => {
+                Meaning::LocalRedirect => match self.redirected(&parts, &found.0, redirects) {
+                    Err(error) => {
+                        exchange.finish(&self.options);
+                        return Err(error);
+                    }
+                    Ok(Some((target, at))) => {
                         exchange.finish(&self.options);
                         (parts, script) = (target, at);
                         let none: Content<NoBody> = Content::Stored(Bytes::new());
                         (exchange, found) = self.exchange(&parts, script.as_ref(), none).await?;
+                        redirects += 1;
                         continue;
                     }
-                    None => StatusCode::FOUND,
+                    Ok(None) => StatusCode::FOUND,
                 },
             };
             return exchange.response(&method, status, found.0, found.1, &self.options);
-        }
-        match (found.0.meaning(), self.options.local_redirects) {
-            (Meaning::LocalRedirect, Some(most)) => {
-                tracing::warn!(most, "{}", GatewayError::RedirectLoop);
-                exchange.finish(&self.options);
-                Err(GatewayError::RedirectLoop)
-            }
-            (Meaning::LocalRedirect, None) => {
-                let status = StatusCode::FOUND;
-                exchange.response(&method, status, found.0, found.1, &self.options)
-            }
-            (Meaning::Response(status), _) => {
-                exchange.response(&method, status, found.0, found.1, &self.options)
-            }
         }
     }
 
@@ -218,21 +205,44 @@ impl<P: Program> Gateway<P> {
     }
 
     /// Returns the request for the path of a local redirect, and its script. Returns `None` if the
-    /// path leads out of the mount, or to no script.
-    fn redirected(&self, parts: &Parts, head: &Head) -> Option<(Parts, Option<Script>)> {
+    /// client has to follow it, because the path leads out of the mount, or to no script.
+    fn redirected(
+        &self,
+        parts: &Parts,
+        head: &Head,
+        redirects: u8,
+    ) -> Result<Option<(Parts, Option<Script>)>, GatewayError> {
+        let Some(most) = self.options.local_redirects else {
+            return Ok(None);
+        };
+        let target = self.target(parts, head);
+        if target.is_some() && redirects >= most {
+            tracing::warn!(most, "{}", GatewayError::RedirectLoop);
+            return Err(GatewayError::RedirectLoop);
+        }
+        Ok(target)
+    }
+
+    fn target(&self, parts: &Parts, head: &Head) -> Option<(Parts, Option<Script>)> {
         let location = head.headers.get(LOCATION)?.to_str().ok()?;
-        let prefix = prefix(parts);
-        let path = location.strip_prefix(prefix)?;
+        // The client would not get the fragment.
+        if location.contains('#') {
+            return None;
+        }
         let mount = parts.script_name();
+        let path = location.strip_prefix(prefix(parts))?;
         let rest = path.strip_prefix(mount)?;
-        let is_below =
-            mount.is_empty() || matches!(rest.as_bytes().first(), None | Some(b'/' | b'?'));
+        let is_below = matches!(rest.as_bytes().first(), None | Some(b'/' | b'?'));
         if !is_below {
             return None;
         }
         let mut target = parts.clone();
         let mut uri = std::mem::take(&mut target.uri).into_parts();
-        uri.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
+        uri.path_and_query = Some(match path.starts_with('/') {
+            true => PathAndQuery::try_from(path).ok()?,
+            // It is the prefix itself.
+            false => PathAndQuery::try_from(format!("/{path}")).ok()?,
+        });
         target.uri = uri.try_into().ok()?;
         target.method = Method::GET;
         for name in OF_CONTENT {

@@ -151,7 +151,9 @@ fn parse(bytes: &[u8]) -> Result<Head, HeadError> {
         let Ok(value) = HeaderValue::from_bytes(value) else {
             return Err(HeadError::Value(name));
         };
-        head.headers.append(name, value);
+        if head.headers.try_append(name, value).is_err() {
+            return Err(HeadError::TooMany);
+        }
     }
     if is_empty {
         return Err(HeadError::Empty);
@@ -204,6 +206,7 @@ pub(crate) enum HeadError {
     Value(HeaderName),
     Status(String),
     SeveralStatuses,
+    TooMany,
     Length,
 }
 
@@ -227,6 +230,7 @@ impl fmt::Display for HeadError {
                 )
             }
             Self::SeveralStatuses => f.write_str("the head has several statuses"),
+            Self::TooMany => f.write_str("the head has too many names"),
             Self::Length => f.write_str("the head has an invalid or several lengths"),
         }
     }
@@ -401,6 +405,13 @@ mod tests {
         let endless = "A: ".to_owned() + &"x".repeat(98);
         assert_eq!(read(&endless).unwrap_err(), HeadError::TooLarge(100));
         assert!(read(&endless[1..]).unwrap().is_none());
+    }
+
+    #[test]
+    fn gateway_15_the_number_of_names_is_limited() {
+        let lines: String = (0..40_000).map(|name| format!("n{name}: 1\n")).collect();
+        let found = HeadReader::new(1 << 20).feed((lines + "\n").into());
+        assert_eq!(found.unwrap_err(), HeadError::TooMany);
     }
 
     #[test]

@@ -44,6 +44,12 @@ impl Options {
                 "`{name}` is not the name of a variable, such as APP_ENV"
             ));
         }
+        if name == "CONTENT_LENGTH" {
+            // Another length would cut the body, or let the program wait for more.
+            return wrong(format!(
+                "`{name}` is set for each request, and cannot be replaced"
+            ));
+        }
         if value.contains('\0') {
             return wrong(format!("the value of `{name}` has a NUL"));
         }
@@ -61,8 +67,8 @@ macro_rules! shared_options {
         ///
         /// # Errors
         ///
-        /// Returns an error for a name that is empty or has `=` or a NUL in it, and for a value
-        /// with a NUL.
+        /// Returns an error for a name that is empty or has `=` or a NUL in it, for
+        /// CONTENT_LENGTH, and for a value with a NUL.
         pub fn env(
             self,
             name: impl Into<String>,
@@ -84,6 +90,8 @@ macro_rules! shared_options {
 
         /// Sets the time in which each further piece of a response has to come. Then the response
         /// breaks off. A moving upload restarts it. Default: 60 seconds.
+        ///
+        /// A program has the same time to finish after its response is complete.
         #[must_use]
         pub fn idle_timeout(self, timeout: Duration) -> Self {
             self.with(|options| options.idle_timeout = timeout)
@@ -139,7 +147,7 @@ macro_rules! shared_options {
         /// in the log.
         ///
         /// At most 64 KiB are reported for a request, and 4 KiB of a line. The function is called
-        /// on the task of the request, so it must not wait.
+        /// on the task of the request, so it must not wait. If it panics, the panic is caught.
         #[must_use]
         pub fn stderr(self, report: impl Fn(StderrLine<'_>) + Send + Sync + 'static) -> Self {
             self.with(|options| options.stderr = Reporter::new(report))

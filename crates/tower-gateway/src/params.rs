@@ -45,6 +45,10 @@ impl Params {
 
 impl Sink for Params {
     fn pair(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refused> {
+        // Programs in C take it for the end of the value.
+        if value.contains(&0) {
+            return Err(Refused::Nul);
+        }
         let length = length_of_length(name) + name.len() + length_of_length(value) + value.len();
         if length > MAX_CONTENT {
             return Err(Refused::TooLarge);

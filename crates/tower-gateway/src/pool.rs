@@ -1,7 +1,7 @@
 //! Connections to one FastCGI program: how many there are, and which are kept.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -54,7 +54,21 @@ struct Shared {
     address: Address,
     connect_timeout: Duration,
     kept: usize,
-    idle: Mutex<Vec<(Arc<Stream>, Instant)>>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    /// The oldest is the first.
+    streams: Vec<(Arc<Stream>, Instant)>,
+    /// Whether a task closes them in time.
+    is_swept: bool,
+}
+
+impl Idle {
+    fn close_old(&mut self) {
+        self.streams.retain(|(_, since)| since.elapsed() < IDLE);
+    }
 }
 
 impl Pool {
@@ -82,7 +96,7 @@ impl Pool {
     /// Returns a connection that was kept, if there is one that is still open.
     pub(crate) fn kept(&self) -> Option<Arc<Stream>> {
         loop {
-            let (stream, since) = self.idle().pop()?;
+            let (stream, since) = self.0.idle().streams.pop()?;
             if since.elapsed() < IDLE && stream.is_idle() {
                 return Some(stream);
             }
@@ -97,16 +111,41 @@ impl Pool {
 
     /// Keeps a connection on which nothing is left to be read.
     pub(crate) fn keep(&self, stream: Arc<Stream>) {
-        let mut idle = self.idle();
-        // The oldest is the first.
-        idle.retain(|(_, since)| since.elapsed() < IDLE);
-        if idle.len() < self.0.kept {
-            idle.push((stream, Instant::now()));
+        let mut idle = self.0.idle();
+        idle.close_old();
+        if idle.streams.len() < self.0.kept {
+            idle.streams.push((stream, Instant::now()));
+            if !idle.is_swept {
+                idle.is_swept = true;
+                tokio::spawn(sweep(Arc::downgrade(&self.0)));
+            }
         }
     }
+}
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(Arc<Stream>, Instant)>> {
+impl Shared {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         // No code panics while it is locked.
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes connections that are idle for too long, because each may occupy a process.
+async fn sweep(pool: Weak<Shared>) {
+    let mut next = Instant::now() + IDLE;
+    loop {
+        tokio::time::sleep_until(next).await;
+        let Some(shared) = pool.upgrade() else {
+            return;
+        };
+        let mut idle = shared.idle();
+        idle.close_old();
+        match idle.streams.first() {
+            Some((_, since)) => next = *since + IDLE,
+            None => {
+                idle.is_swept = false;
+                return;
+            }
+        }
     }
 }

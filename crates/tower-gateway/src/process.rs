@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    future::poll_fn,
     io,
     path::Path,
     pin::Pin,
@@ -11,11 +12,12 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, ReadBuf},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     sync::oneshot,
+    time::Instant,
 };
 
 use crate::{
@@ -30,6 +32,8 @@ use crate::{
 
 /// The time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
+/// The time between two looks whether a group has ended.
+const POLL: Duration = Duration::from_millis(20);
 /// The room for one read, in bytes.
 const READ: usize = 16 * 1024;
 
@@ -53,11 +57,30 @@ impl Sink for Environment {
 pub(crate) struct Process {
     stdout: ChildStdout,
     /// `None` after its end.
-    errors: Option<ChildStderr>,
-    stderr: Stderr,
+    errors: Option<Errors>,
     bytes: BytesMut,
     /// Sent when the output is over. Dropped when it is not wanted any more.
-    over: Option<oneshot::Sender<()>>,
+    over: Option<oneshot::Sender<Option<Errors>>>,
+}
+
+/// The error output of a process.
+struct Errors {
+    pipe: ChildStderr,
+    stderr: Stderr,
+    bytes: BytesMut,
+}
+
+impl Errors {
+    /// Reads the next piece, and returns whether there was one.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match ready!(poll_read(&mut self.pipe, cx, &mut self.bytes)) {
+            Ok(0) | Err(_) => Poll::Ready(false),
+            Ok(_) => {
+                self.stderr.take(&self.bytes.split());
+                Poll::Ready(true)
+            }
+        }
+    }
 }
 
 impl Process {
@@ -87,28 +110,39 @@ impl Process {
             command.current_dir(directory);
         }
         let mut child = command.spawn().map_err(|error| {
+            if error.kind() == io::ErrorKind::ArgumentListTooLong {
+                return GatewayError::HeaderTooLarge;
+            }
             let found = GatewayError::NotStarted;
             tracing::error!(program = %program.display(), error = %Chain(&error), "{found}");
             found
         })?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(stdin), Some(stdout), Some(errors)) = pipes else {
+        let (Some(stdin), Some(stdout), Some(pipe)) = pipes else {
             unreachable!("all three are pipes");
         };
         let (over, is_over) = oneshot::channel();
-        let group = Group(child);
+        let (keep, kept) = oneshot::channel();
+        let group = Group::new(child);
         tokio::spawn(async move {
-            group.watch(is_over, time_to_end).await;
+            group.watch(is_over, kept, time_to_end).await;
             drop(permit);
         });
         let process = Self {
             stdout,
-            errors: Some(errors),
-            stderr,
+            errors: Some(Errors {
+                pipe,
+                stderr,
+                bytes: BytesMut::new(),
+            }),
             bytes: BytesMut::new(),
             over: Some(over),
         };
-        Ok((process, Stdin(Some(stdin))))
+        let stdin = Stdin {
+            pipe: Some(stdin),
+            keep: Some(keep),
+        };
+        Ok((process, stdin))
     }
 
     /// Returns the next output.
@@ -116,26 +150,29 @@ impl Process {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, GatewayError>>> {
-        while let Some(errors) = &mut self.errors {
-            match poll_read(errors, cx, &mut self.bytes) {
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => self.errors = None,
-                Poll::Ready(Ok(_)) => self.stderr.take(&self.bytes.split()),
-                Poll::Pending => break,
+        // A piece of each in turn, so that neither output waits for the other.
+        let next = loop {
+            let errors = self.errors.as_mut().map(|errors| errors.poll_piece(cx));
+            if errors == Some(Poll::Ready(false)) {
+                self.errors = None;
             }
-        }
-        Poll::Ready(
-            match ready!(poll_read(&mut self.stdout, cx, &mut self.bytes)) {
-                Ok(0) => {
-                    if let Some(over) = self.over.take() {
-                        // It may have been ended by the runtime.
-                        let _ = over.send(());
-                    }
-                    None
+            match poll_read(&mut self.stdout, cx, &mut self.bytes) {
+                Poll::Ready(next) => break next,
+                Poll::Pending if errors == Some(Poll::Ready(true)) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        };
+        Poll::Ready(match next {
+            Ok(0) => {
+                if let Some(over) = self.over.take() {
+                    // It may have been ended by the runtime.
+                    let _ = over.send(self.errors.take());
                 }
-                Ok(_) => Some(Ok(self.bytes.split().freeze())),
-                Err(error) => Some(Err(broke(&error))),
-            },
-        )
+                None
+            }
+            Ok(_) => Some(Ok(self.bytes.split().freeze())),
+            Err(error) => Some(Err(broke(&error))),
+        })
     }
 }
 
@@ -154,11 +191,25 @@ fn poll_read(
 }
 
 /// The input of a process.
-pub(crate) struct Stdin(Option<ChildStdin>);
+pub(crate) struct Stdin {
+    /// `None` after its end.
+    pipe: Option<ChildStdin>,
+    /// Takes an input that has not ended, until the process has.
+    keep: Option<oneshot::Sender<ChildStdin>>,
+}
+
+impl Drop for Stdin {
+    fn drop(&mut self) {
+        // A program may take a pipe that is closed for the end of a whole body.
+        if let (Some(pipe), Some(keep)) = (self.pipe.take(), self.keep.take()) {
+            let _ = keep.send(pipe);
+        }
+    }
+}
 
 impl Destination for Stdin {
     async fn write(&mut self, data: Bytes) -> io::Result<()> {
-        match &mut self.0 {
+        match &mut self.pipe {
             Some(stdin) => stdin.write_all(&data).await,
             None => Err(io::ErrorKind::BrokenPipe.into()),
         }
@@ -166,39 +217,91 @@ impl Destination for Stdin {
 
     async fn end(&mut self) -> io::Result<()> {
         // Programs may read to the end instead of CONTENT_LENGTH bytes.
-        self.0 = None;
+        self.pipe = None;
         Ok(())
     }
 }
 
 /// A process with its children, which are one process group.
-struct Group(Child);
+struct Group {
+    leader: Child,
+    /// `None` when the group has ended, or may run on.
+    id: Option<Pid>,
+}
 
 impl Group {
+    fn new(leader: Child) -> Self {
+        let id = leader.id().and_then(|id| id.try_into().ok());
+        let id = id.and_then(Pid::from_raw);
+        Self { leader, id }
+    }
+
     /// Waits until the process has ended, and ends it if its output is not wanted any more.
-    async fn watch(mut self, is_over: oneshot::Receiver<()>, time_to_end: Duration) {
-        if is_over.await.is_ok() && self.ends_within(time_to_end).await {
-            return;
+    async fn watch(
+        mut self,
+        is_over: oneshot::Receiver<Option<Errors>>,
+        stdin: oneshot::Receiver<ChildStdin>,
+        time_to_end: Duration,
+    ) {
+        let has_ended = match is_over.await {
+            Ok(errors) => {
+                // There is no more input.
+                drop(stdin);
+                let end = self.run_on(errors);
+                tokio::time::timeout(time_to_end, end).await.is_ok()
+            }
+            // The input stays open until the end.
+            Err(_) => false,
+        };
+        if !has_ended {
+            self.end().await;
         }
-        self.kill(Signal::TERM);
-        if !self.ends_within(GRACE).await {
-            self.kill(Signal::KILL);
-            let _ = self.0.wait().await;
+        // Children that it has left behind are no part of a response.
+        self.id = None;
+    }
+
+    /// Waits until the process has ended. Meanwhile its error output is read, because a program
+    /// dies when it writes to a pipe that is closed.
+    async fn run_on(&mut self, mut errors: Option<Errors>) {
+        tokio::select! {
+            biased;
+            () = poll_fn(|cx| {
+                while let Some(open) = &mut errors {
+                    if !ready!(open.poll_piece(cx)) {
+                        errors = None;
+                    }
+                }
+                Poll::Pending
+            }) => {}
+            _ = self.leader.wait() => {}
         }
     }
 
-    async fn ends_within(&mut self, time: Duration) -> bool {
-        tokio::time::timeout(time, self.0.wait()).await.is_ok()
+    /// Sends SIGTERM, and SIGKILL to the processes that are there after the grace.
+    async fn end(&mut self) {
+        self.kill(Signal::TERM);
+        let end = Instant::now() + GRACE;
+        let _ = tokio::time::timeout_at(end, self.leader.wait()).await;
+        // The group keeps its id while one of its processes is there, so it is no other group.
+        while self.has_members() {
+            if Instant::now() >= end {
+                self.kill(Signal::KILL);
+                let _ = self.leader.wait().await;
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Returns whether a process of the group is there, as a zombie too.
+    fn has_members(&self) -> bool {
+        self.id
+            .is_some_and(|id| test_kill_process_group(id).is_ok())
     }
 
     fn kill(&self, signal: Signal) {
-        // It has an id until it is reaped, so this is no other group.
-        let id = self
-            .0
-            .id()
-            .and_then(|id| Pid::from_raw(id.try_into().ok()?));
-        if let Some(id) = id {
-            // It may have ended just now.
+        if let Some(id) = self.id {
+            // The last one may have ended just now.
             let _ = kill_process_group(id, signal);
         }
     }

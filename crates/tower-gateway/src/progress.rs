@@ -79,6 +79,10 @@ impl Clock {
             let Some(deadline) = since.max(progress.since()).checked_add(self.limit) else {
                 return Poll::Pending;
             };
+            // A timer is not ready while a task has used up its turn, as with endless output.
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
             let timer = self
                 .timer
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
@@ -86,9 +90,6 @@ impl Clock {
                 timer.as_mut().reset(deadline);
             }
             ready!(timer.as_mut().poll(cx));
-            if since.max(progress.since()) + self.limit <= Instant::now() {
-                return Poll::Ready(());
-            }
         }
     }
 }

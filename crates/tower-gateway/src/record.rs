@@ -173,9 +173,9 @@ fn check(header: Header) -> Result<(), RecordError> {
     match (header.kind, header.id) {
         (END_REQUEST, ID) if header.content != 8 => Err(RecordError::End(header.content)),
         (STDOUT | STDERR | END_REQUEST, ID) => Ok(()),
+        (STDOUT | STDERR | END_REQUEST, id) => Err(RecordError::Id(id)),
         // libfcgi may reply late to a question that an earlier user of the connection has asked.
         (_, 0) => Ok(()),
-        (STDOUT | STDERR | END_REQUEST, id) => Err(RecordError::Id(id)),
         (kind, _) => Err(RecordError::Kind(kind)),
     }
 }
@@ -244,6 +244,16 @@ mod tests {
         }
         assert!(bytes.len() < HEADER_LEN || end.is_none());
         Ok((stdout, stderr, end))
+    }
+
+    #[test]
+    fn gateway_12_output_of_no_request_is_an_error() {
+        for kind in [STDOUT, STDERR, END_REQUEST] {
+            for content in [&b""[..], b"abc", b"eight888"] {
+                let found = read(&record(kind, 0, content, 0), 64);
+                assert_eq!(found.unwrap_err(), RecordError::Id(0), "{kind} {content:?}");
+            }
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Scripts {
         index: impl Into<String>,
     ) -> Self {
         let kind = Kind::Directory(Directory {
-            root: root.into(),
+            root: absolute(root.into()),
             extension: extension.into(),
             index: index.into(),
             fallback: None,
@@ -121,7 +121,7 @@ impl Scripts {
     /// Returns one script for all paths, such as `/usr/lib/cgit/cgit.cgi` for `fcgiwrap`. All of
     /// the path is PATH_INFO. The file is not looked at.
     pub fn file(script: impl Into<PathBuf>) -> Self {
-        let kind = Kind::File(script.into());
+        let kind = Kind::File(absolute(script.into()));
         Self { kind }
     }
 
@@ -165,12 +165,18 @@ impl Scripts {
     /// Returns the script for a raw path below the mount. It is empty at the mount itself.
     pub(crate) fn find(&self, path: &str) -> Found {
         match &self.kind {
-            Kind::File(file) => Found::Script(Script {
-                file: bytes(file).into_owned(),
-                root: None,
-                name: Vec::new(),
-                path_info: percent_decode_str(path).collect(),
-            }),
+            Kind::File(file) => {
+                let path_info: Vec<u8> = percent_decode_str(path).collect();
+                if path_info.iter().any(u8::is_ascii_control) {
+                    return Found::Malformed;
+                }
+                Found::Script(Script {
+                    file: bytes(file).into_owned(),
+                    root: None,
+                    name: Vec::new(),
+                    path_info,
+                })
+            }
             Kind::Directory(directory) => directory.find(path),
         }
     }
@@ -178,6 +184,10 @@ impl Scripts {
 
 impl Directory {
     fn find(&self, path: &str) -> Found {
+        // `OPTIONS *` is about the whole server.
+        if path == "*" {
+            return Found::Nothing;
+        }
         let segments: Vec<Cow<'_, [u8]>> = path
             .split('/')
             .skip(1)
@@ -269,6 +279,15 @@ impl Directory {
             }
         };
         is_found.then_some(file)
+    }
+}
+
+/// Makes a path absolute, because the program has another working directory. A path of another
+/// machine stays as it is.
+pub(crate) fn absolute(path: PathBuf) -> PathBuf {
+    match path.has_root() {
+        true => path,
+        false => std::path::absolute(&path).unwrap_or(path),
     }
 }
 

@@ -1,6 +1,10 @@
 //! The error output of programs.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use http::{Method, Uri, request::Parts};
 
@@ -97,7 +101,11 @@ impl Stderr {
             false => text,
         };
         let (method, uri) = (&self.method, &self.uri);
-        (self.reporter.0)(StderrLine { method, uri, text });
+        let line = StderrLine { method, uri, text };
+        // It may run while a request is dropped, also by a panic.
+        if catch_unwind(AssertUnwindSafe(|| (self.reporter.0)(line))).is_err() {
+            tracing::error!("the function for the error output has panicked");
+        }
     }
 }
 

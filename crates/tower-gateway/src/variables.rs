@@ -23,7 +23,7 @@ pub(crate) trait Sink {
 /// The reason for which a variable cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// A value has a NUL, which ends a value in the protocol.
+    /// A value has a NUL, which ends a value in the protocol or the program.
     Nul,
     /// A pair has more bytes than a record.
     TooLarge,
@@ -188,7 +188,9 @@ impl Variables<'_> {
         out.pair("SCRIPT_FILENAME", &script.file)?;
         if let Some(root) = &script.root {
             out.pair("DOCUMENT_ROOT", root)?;
-            if !script.path_info.is_empty() {
+            let mut segments = script.path_info.split(|byte| *byte == b'/');
+            // Otherwise it would be a name outside of the root.
+            if !script.path_info.is_empty() && !segments.any(|segment| segment == b"..") {
                 out.pair("PATH_TRANSLATED", &[&root[..], &script.path_info].concat())?;
             }
         }

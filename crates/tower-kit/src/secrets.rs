@@ -91,6 +91,14 @@ fn header(value: &HeaderValue) -> HeaderValue {
 /// ```
 #[must_use]
 pub fn uri(uri: &Uri) -> Uri {
+    let has_user = uri.authority().is_some_and(|it| it.as_str().contains('@'));
+    let has_values = uri
+        .path_and_query()
+        .is_some_and(|it| it.as_str().contains('='));
+    // As most have neither, they are not parsed again for a log.
+    if !has_user && !has_values {
+        return uri.clone();
+    }
     let mut parts = uri.clone().into_parts();
     if let Some(authority) = &parts.authority
         && let Some((_, host)) = authority.as_str().rsplit_once('@')

@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::uri::Scheme;
+use smallvec::SmallVec;
 
 /// The maximum length of a name in bytes, as in the DNS.
 const MAX_LEN: usize = 253;
@@ -15,7 +16,7 @@ const MAX_LEN: usize = 253;
 /// A host in lower case and without a dot at its end, and its port if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Host {
-    pub(crate) name: Box<str>,
+    pub(crate) name: Name,
     pub(crate) port: Option<u16>,
 }
 
@@ -27,11 +28,12 @@ impl Host {
             Some(rest) => {
                 let (address, rest) = rest.split_once(']')?;
                 let address: Ipv6Addr = address.parse().ok()?;
-                (format!("[{address}]").into(), rest)
+                (Name::of(format!("[{address}]").as_bytes()), rest)
             }
             None => {
-                let end = text.find(':').unwrap_or(text.len());
-                (name(&text[..end])?, &text[end..])
+                let end = text.bytes().position(|byte| byte == b':');
+                let (name, rest) = text.split_at(end.unwrap_or(text.len()));
+                (self::name(name.as_bytes())?, rest)
             }
         };
         let port = match rest.strip_prefix(':') {
@@ -56,6 +58,22 @@ impl Host {
     }
 }
 
+/// A name in lower case, or an address. Both are ASCII. Most names need no allocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name(SmallVec<[u8; 40]>);
+
+impl Name {
+    fn of(ascii: &[u8]) -> Self {
+        let mut name = SmallVec::from_slice(ascii);
+        name.make_ascii_lowercase();
+        Self(name)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("only ASCII becomes a name")
+    }
+}
+
 pub(crate) fn default_port(scheme: &Scheme) -> u16 {
     if *scheme == Scheme::HTTPS { 443 } else { 80 }
 }
@@ -67,26 +85,33 @@ pub(crate) fn port(text: &str) -> Option<u16> {
 }
 
 /// Reads a name or an IPv4 address.
-fn name(text: &str) -> Option<Box<str>> {
-    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let label = |label: &str| {
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        !label.is_empty() && label.bytes().all(legal)
-    };
-    if name.len() > MAX_LEN || !name.split('.').all(label) {
+fn name(text: &[u8]) -> Option<Name> {
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    if text.len() > MAX_LEN {
         return None;
     }
+    // The start of the last label.
+    let mut start = 0;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'A'..=b'Z' | b'-' | b'_' => {}
+            b'.' if at > start => start = at + 1,
+            _ => return None,
+        }
+    }
+    let last = &text[start..];
+    let first = last.first()?;
     // If the last label is a number, some clients read an address: for them `127.1` and `0x7f.1`
     // are 127.0.0.1.
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let number = match last.strip_prefix("0x") {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => last.bytes().all(|byte| byte.is_ascii_digit()),
-    };
-    if number && name.parse::<Ipv4Addr>().is_err() {
-        return None;
+    let number = first.is_ascii_digit()
+        && match last.strip_prefix(b"0x").or(last.strip_prefix(b"0X")) {
+            Some(digits) => digits.iter().all(u8::is_ascii_hexdigit),
+            None => last.iter().all(u8::is_ascii_digit),
+        };
+    if number {
+        std::str::from_utf8(text).ok()?.parse::<Ipv4Addr>().ok()?;
     }
-    Some(name.into())
+    Some(Name::of(text))
 }
 
 /// A pattern of hosts that are served, on one port or on any.
@@ -111,9 +136,9 @@ impl HostPattern {
 
     /// Returns whether a host matches, in a request of this scheme.
     pub(crate) fn matches(&self, host: &Host, scheme: &Scheme) -> bool {
-        let name = match host.name.strip_suffix(&*self.host.name) {
-            Some("") => !self.below,
-            Some(below) => self.below && below.ends_with('.'),
+        let name = match host.name.0.strip_suffix(&*self.host.name.0) {
+            Some([]) => !self.below,
+            Some(below) => self.below && below.ends_with(b"."),
             None => false,
         };
         let port = self.host.port;
@@ -123,7 +148,7 @@ impl HostPattern {
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
+        f.write_str(self.name.as_str())?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
@@ -160,7 +185,7 @@ mod tests {
         ];
         for (text, name, port) in table {
             let host = Host::parse(text).unwrap();
-            assert_eq!((&*host.name, host.port), (name, port), "{text}");
+            assert_eq!((host.name.as_str(), host.port), (name, port), "{text}");
         }
         let long = "a".repeat(253);
         assert!(Host::parse(&long).is_some());

@@ -29,7 +29,7 @@ pub struct Origin {
     pub(crate) vouched: bool,
     pub(crate) client: Option<IpAddr>,
     pub(crate) client_port: Option<u16>,
-    pub(crate) prefix: Arc<str>,
+    pub(crate) prefix: Option<Arc<str>>,
 }
 
 impl Origin {
@@ -46,7 +46,7 @@ impl Origin {
     /// It is well-formed. Without a list of hosts it may be any host that the client sends.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.host.as_ref().map(|host| &*host.name)
+        self.host.as_ref().map(|host| host.name.as_str())
     }
 
     /// Returns the port that the client requested: the one that it named, or that of the scheme.
@@ -88,7 +88,7 @@ impl Origin {
     /// text.
     #[must_use]
     pub fn prefix(&self) -> &str {
-        &self.prefix
+        self.prefix.as_deref().unwrap_or_default()
     }
 
     /// Returns the absolute URL that the client requested.
@@ -163,7 +163,7 @@ impl Origin {
     #[must_use]
     pub fn application_url(&self, parts: &Parts) -> Option<String> {
         let authority = self.authority().filter(|_| self.vouched)?;
-        let (scheme, prefix) = (&self.scheme, &self.prefix);
+        let (scheme, prefix) = (&self.scheme, self.prefix());
         let script_name = legal(parts.script_name());
         Some(format!("{scheme}://{authority}{prefix}{script_name}"))
     }

@@ -151,17 +151,18 @@ impl Rules {
             _ if self.hosts.is_empty() => {}
             None => return Err(BadOrigin::NoHost),
             Some(host) if is_named && !self.serves(host, &scheme) => {
-                return Err(BadOrigin::UnknownHost(host.name.clone()));
+                return Err(BadOrigin::UnknownHost(host.name.as_str().into()));
             }
             Some(_) => {}
         }
+        let prefix = self.prefix.clone().or(report.prefix);
         Ok(Origin {
             scheme,
             vouched: !self.hosts.is_empty() || !is_named,
             host,
             client,
             client_port,
-            prefix: self.prefix.clone().or(report.prefix).unwrap_or_default(),
+            prefix: prefix.filter(|prefix| !prefix.is_empty()),
         })
     }
 

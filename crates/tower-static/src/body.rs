@@ -47,9 +47,6 @@ impl ResponseBody {
     /// bytes that are appended meanwhile are not sent.
     pub(crate) fn of_file(file: File, part: Range<u64>, first: Bytes) -> Self {
         let start = part.start + first.len() as u64;
-        if start == part.end {
-            return Self(Kind::Read(Full::new(first)));
-        }
         Self(Kind::Rest(Rest {
             first,
             part: start..part.end,

@@ -18,6 +18,8 @@ pub(crate) struct Validators {
     pub(crate) etag: Option<HeaderValue>,
     /// In whole seconds.
     pub(crate) last_modified: Option<SystemTime>,
+    /// The same as text.
+    pub(crate) date: Option<HeaderValue>,
 }
 
 impl Validators {
@@ -104,6 +106,7 @@ mod tests {
         Validators {
             etag: Some(HeaderValue::from_static("\"a\"")),
             last_modified: Some(date()),
+            date: None,
         }
     }
 
@@ -122,7 +125,7 @@ mod tests {
         const SINCE: &str = "if-modified-since";
         const UNMODIFIED: &str = "if-unmodified-since";
         // The status with both validators, and without any.
-        let table: [(&[(&str, &str)], [u16; 2], &str); 27] = [
+        let table: [(&[(&str, &str)], [u16; 2], &str); 28] = [
             (&[], [0, 0], "no condition"),
             (&[(MATCH, "\"a\"")], [0, 412], "this version"),
             (&[(MATCH, "\"b\"")], [412, 412], "another one"),
@@ -150,6 +153,11 @@ mod tests {
             (&[(SINCE, DATE)], [304, 0], "not after"),
             (&[(SINCE, LATER)], [304, 0], "not after"),
             (&[(SINCE, EARLIER)], [0, 0], "after"),
+            (
+                &[(SINCE, "Wed, 01 Jan 2098 00:00:00 GMT")],
+                [304, 0],
+                "the future",
+            ),
             (&[(SINCE, "Sun Sep 13 12:26:40 2020")], [304, 0], "asctime"),
             (
                 &[(SINCE, "Sun, 13 Sep 2020 12:26:40 GMT; length=1")],

@@ -2,7 +2,10 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use crate::{CharsetError, Coding, tags::Tags};
+use crate::{CharsetError, Coding, memory::Memory};
+
+/// How many bytes of contents are kept by default.
+const CONTENTS: u64 = 16 << 20;
 
 /// A service that responds with the files of a directory.
 ///
@@ -46,7 +49,7 @@ pub(crate) struct Options {
     pub(crate) cache_control: Option<HeaderValue>,
     pub(crate) charset: Charset,
     pub(crate) precompressed: Vec<Coding>,
-    pub(crate) tags: Arc<Tags>,
+    pub(crate) memory: Memory,
 }
 
 /// The charset that the type of a text file names.
@@ -73,7 +76,7 @@ impl Files {
                 cache_control: None,
                 charset: Charset::Detected,
                 precompressed: Vec::new(),
-                tags: Arc::default(),
+                memory: Memory::new(CONTENTS),
             }),
         }
     }
@@ -121,6 +124,17 @@ impl Files {
     #[must_use]
     pub fn precompressed(self, codings: impl IntoIterator<Item = Coding>) -> Self {
         self.with(|options| options.precompressed = codings.into_iter().collect())
+    }
+
+    /// Sets how many bytes of the contents of files are kept in memory. Default: 16 MiB. With 0,
+    /// none are kept.
+    ///
+    /// A file of at most 1 MiB is kept after a request, unless it has changed within the last two
+    /// seconds. Each request looks up whether it is still the same file, so no response is stale.
+    /// The rules have the exceptions. Contents that are dropped stay in memory until they are sent.
+    #[must_use]
+    pub fn content_cache(self, bytes: u64) -> Self {
+        self.with(|options| options.memory = Memory::new(bytes))
     }
 
     /// Switches off that the path of a directory is its `index.html`, and that a path without the

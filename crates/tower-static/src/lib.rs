@@ -5,14 +5,15 @@ mod body;
 mod coding;
 mod conditions;
 mod error;
+mod facts;
 mod file;
 mod files;
 mod future;
+mod memory;
 mod paths;
 mod range;
 mod read;
 mod service;
-mod tags;
 mod version;
 
 pub use body::ResponseBody;

@@ -51,6 +51,14 @@ pub(crate) fn read_at(file: &File, start: u64, length: u64, wait: Wait) -> io::R
     Ok(bytes.into())
 }
 
+/// Reads all of a file of this length. Returns `None` if it is shorter by now.
+pub(crate) fn read_all(file: &File, length: u64, wait: Wait) -> io::Result<Option<Bytes>> {
+    let length = usize::try_from(length).map_err(|_| ErrorKind::OutOfMemory)?;
+    let mut bytes = vec![0; length];
+    let filled = fill(file, &mut bytes, 0, wait)?;
+    Ok((filled == length).then(|| bytes.into()))
+}
+
 /// Memory of one chunk, which is used again.
 ///
 /// New memory would be cleared first, and it would not be in the processor's cache.

@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     io::{self, ErrorKind},
-    path::Path,
     sync::Arc,
     task::{Context, Poll},
     time::SystemTime,
@@ -25,12 +24,12 @@ use tower_service::Service;
 use crate::{
     FilesError, ResponseBody, ResponseFuture,
     coding::preferred,
-    file::{Opened, content_type, is_same_as_one_of, look},
+    facts::Kind,
+    file::{Found, Missing, Source},
     files::{Files, Options},
     paths::{file_below, is_served},
     range::{Selected, selected},
-    read::{Wait, read_at},
-    version::validators,
+    read::Wait,
 };
 
 impl<B> Service<Request<B>> for Files {
@@ -67,16 +66,56 @@ impl<B> Service<Request<B>> for Files {
     }
 }
 
+/// Why a request gets no file.
+enum Failure {
+    /// What is kept does not suffice, and the file has to be opened.
+    NotKept,
+    /// The request has to wait.
+    Waits(io::Error),
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Missing> for Failure {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::NotKept => Self::NotKept,
+            Missing::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::WouldBlock => Self::Waits(error),
+            _ => Self::Rejected(unreadable(error)),
+        }
+    }
+}
+
 impl Options {
     /// Returns the response to a request, or `None` if that has to wait and must not.
     fn respond(&self, head: &request::Parts, wait: Wait) -> Option<Response<ResponseBody>> {
-        let rejection = match self.find(head, wait) {
-            Ok(response) => return Some(response),
-            Err(rejection) => rejection,
+        let mut found = match self.memory.has_contents() {
+            true => self.find(head, Source::Memory),
+            false => Err(Failure::NotKept),
         };
-        if wait == Wait::Never && waits(&rejection) {
-            return None;
+        if let Err(Failure::NotKept) = found {
+            found = self.find(head, Source::Disk(wait));
         }
+        let rejection = match found {
+            Ok(response) => return Some(response),
+            Err(Failure::Rejected(rejection)) => rejection,
+            Err(Failure::Waits(_)) if wait == Wait::Never => return None,
+            Err(Failure::Waits(error)) => unreadable(error),
+            Err(Failure::NotKept) => unreadable(ErrorKind::Other.into()),
+        };
         if rejection.status().is_server_error() {
             let (error, path) = (rejection.error(), head.uri.path());
             tracing::warn!(%error, path, "a file cannot be read");
@@ -84,61 +123,52 @@ impl Options {
         Some(rejection.response_for(head).map(ResponseBody::own))
     }
 
-    fn find(&self, head: &request::Parts, wait: Wait) -> Result<Response<ResponseBody>, Rejection> {
+    fn find(
+        &self,
+        head: &request::Parts,
+        source: Source,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        // From before the lookup: what changes later has a later time.
+        let now = SystemTime::now();
         let mut path = file_below(&self.root, head.uri.path());
         let is_index = head.uri.path().ends_with('/');
         if is_index {
             path.push("index.html");
         }
-        let (file, metadata) = look(&path).map_err(unreadable)?;
+        let plain = Found::at(path, None, self, source)?;
         let is_read = [Method::GET, Method::HEAD].contains(&head.method);
-        if metadata.is_dir() && self.index && !is_index && is_read {
+        if plain.kind() == Kind::Directory && self.index && !is_index && is_read {
             return to_directory(head);
         }
-        let is_shown = metadata.is_file() && (self.index || !is_index);
+        let is_shown = plain.kind() == Kind::File && (self.index || !is_index);
         // A link to a hidden file is that file.
-        if !is_shown || is_same_as_one_of(&path, &metadata, &self.hidden) {
-            return Err(not_served());
+        if !is_shown || plain.is_one_of(&self.hidden) {
+            return Err(not_served().into());
         }
         if !is_read {
             let rejection =
                 Rejection::new(StatusCode::METHOD_NOT_ALLOWED, FilesError::MethodNotAllowed);
-            return Err(rejection.with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
+            let allow = HeaderValue::from_static("GET, HEAD");
+            return Err(rejection.with_header(ALLOW, allow).into());
         }
         if is_at_mount(head) {
             return to_directory(head);
         }
-        let file = file.map_err(unreadable)?;
-        self.send(
-            &path,
-            Opened {
-                file,
-                metadata,
-                coding: None,
-            },
-            head,
-            wait,
-        )
+        self.send(head, Forms::of(plain, head, self, source)?, now)
     }
 
     fn send(
         &self,
-        path: &Path,
-        plain: Opened,
         head: &request::Parts,
-        wait: Wait,
-    ) -> Result<Response<ResponseBody>, Rejection> {
-        let codings = preferred(&head.headers, &self.precompressed);
-        let variant = Opened::variant(path, &plain.metadata, &codings, &self.hidden);
-        let sent = variant.as_ref().unwrap_or(&plain);
-        let (now, length) = (SystemTime::now(), sent.metadata.len());
-        let validators = validators(sent, &self.tags, now, wait).map_err(unreadable)?;
+        mut forms: Forms,
+        now: SystemTime,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        let length = forms.sent().length();
+        let validators = forms.sent().validators(now)?;
         let precondition = validators.status(&head.headers);
         if precondition == Some(StatusCode::PRECONDITION_FAILED) {
-            return Err(Rejection::new(
-                StatusCode::PRECONDITION_FAILED,
-                FilesError::PreconditionFailed,
-            ));
+            let error = FilesError::PreconditionFailed;
+            return Err(Rejection::new(StatusCode::PRECONDITION_FAILED, error).into());
         }
         // Ranges are for GET only (RFC 9110, section 14.2).
         let is_get = head.method == Method::GET;
@@ -155,8 +185,8 @@ impl Options {
         if let Some(etag) = validators.etag {
             headers.insert(ETAG, etag);
         }
-        if let Some(date) = validators.last_modified {
-            headers.insert(LAST_MODIFIED, text(httpdate::fmt_http_date(date)));
+        if let Some(date) = validators.date {
+            headers.insert(LAST_MODIFIED, date);
         }
         if let Some(cache_control) = &self.cache_control {
             headers.insert(CACHE_CONTROL, cache_control.clone());
@@ -165,6 +195,7 @@ impl Options {
             headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         }
         if let Some(precondition) = precondition {
+            forms.keep(self, now);
             *response.status_mut() = precondition;
             return Ok(response);
         }
@@ -181,24 +212,18 @@ impl Options {
                     FilesError::RangeNotSatisfiable,
                 );
                 let range = text(format!("bytes */{length}"));
-                return Err(rejection.with_header(CONTENT_RANGE, range));
+                return Err(rejection.with_header(CONTENT_RANGE, range).into());
             }
         };
         let first = match is_get {
-            true => read_at(&sent.file, part.start, part.end - part.start, wait),
-            false => Ok(Bytes::new()),
+            true => forms.sent().first(&part, self, now)?,
+            false => Bytes::new(),
         };
-        let first = first.map_err(unreadable)?;
-        let plain_length = plain.metadata.len();
-        let content_type = content_type(path, &self.charset, plain_length, |count| {
-            let is_read = sent.coding.is_none() && part.start == 0;
-            match usize::try_from(count) {
-                Ok(count) if is_read && count <= first.len() => Ok(first.slice(..count)),
-                _ => read_at(&plain.file, 0, count, wait),
-            }
-        });
-        headers.insert(CONTENT_TYPE, content_type.map_err(unreadable)?);
-        if let Some(coding) = sent.coding {
+        let is_beginning = forms.variant.is_none() && part.start == 0;
+        let beginning = if is_beginning { &first[..] } else { &[] };
+        let content_type = forms.plain.content_type(&self.charset, beginning)?;
+        headers.insert(CONTENT_TYPE, content_type);
+        if let Some(coding) = forms.sent().version.coding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }
         headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
@@ -206,18 +231,44 @@ impl Options {
         if headers.contains_key(CONTENT_RANGE) {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
+        forms.keep(self, now);
         if is_get {
-            let file = variant.unwrap_or(plain).file;
-            *response.body_mut() = ResponseBody::of_file(file, part, first);
+            *response.body_mut() = forms.sent().body(part, first)?;
         }
         Ok(response)
     }
 }
 
-/// Returns whether a request is rejected only because it would have to wait.
-fn waits(rejection: &Rejection) -> bool {
-    let error = rejection.reason::<io::Error>();
-    error.is_some_and(|error| error.kind() == ErrorKind::WouldBlock)
+/// The forms of a file: the plain one, and the compressed variant that is sent instead.
+struct Forms {
+    plain: Found,
+    variant: Option<Found>,
+}
+
+impl Forms {
+    /// Looks for a variant of a file. Fails if the file itself cannot be read.
+    fn of(
+        mut plain: Found,
+        head: &request::Parts,
+        options: &Options,
+        source: Source,
+    ) -> Result<Self, Missing> {
+        plain.check()?;
+        let codings = preferred(&head.headers, &options.precompressed);
+        let variant = plain.variant(&codings, options, source);
+        Ok(Self { plain, variant })
+    }
+
+    fn sent(&mut self) -> &mut Found {
+        self.variant.as_mut().unwrap_or(&mut self.plain)
+    }
+
+    fn keep(&self, options: &Options, now: SystemTime) {
+        self.plain.keep(options, now);
+        if let Some(variant) = &self.variant {
+            variant.keep(options, now);
+        }
+    }
 }
 
 /// Returns whether the path is that of a mount without the slash at its end, where the URI has `/`.
@@ -226,7 +277,7 @@ fn is_at_mount(head: &request::Parts) -> bool {
 }
 
 /// Redirects to a directory's path with a slash, including the path where it is mounted.
-fn to_directory(head: &request::Parts) -> Result<Response<ResponseBody>, Rejection> {
+fn to_directory(head: &request::Parts) -> Result<Response<ResponseBody>, Failure> {
     let uri = &head.uri;
     let path = format!("{}{}", head.script_name(), uri.path());
     // With two slashes at its start it would be another host.

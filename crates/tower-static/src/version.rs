@@ -1,49 +1,35 @@
 //! The version of a file, from its time or its content.
 
-use std::{
-    fs::Metadata,
-    io::{self, ErrorKind},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    coding::Coding,
-    conditions::Validators,
-    file::Opened,
-    read::{Wait, read_at},
-    tags::{State, Tags},
-};
+use crate::{coding::Coding, conditions::Validators, memory::Version};
 
 /// The size in bytes of the largest file whose tag is a hash of its content.
 const HASHED: u64 = 1 << 20;
 
-/// The number of bytes of a file that are in memory at once, and the size of the largest file that
-/// is hashed on the thread of a request.
-const CHUNK: u64 = 64 << 10;
+/// The number of bytes that are hashed at once, and the size in bytes of the largest file that is
+/// hashed on the thread of a request.
+pub(crate) const CHUNK: u64 = 64 << 10;
 
 /// The beginning of 1990. An earlier modification time was set by a build, because the web is not
 /// older.
 const WEB: Duration = Duration::from_secs(631_152_000);
 
-/// Returns the validators of a file, which may be read for that.
+/// Returns the validators of a file. `read` returns at most so many bytes of it from a position,
+/// and none at the end.
 ///
 /// An archive or a build has set a time in whole seconds, and other content may have the same: Nix
-/// sets 1, npm a day of 1985.
-pub(crate) fn validators(
-    opened: &Opened,
-    tags: &Tags,
+/// sets 1, npm a day of 1985. Then the tag is a hash of the content.
+pub(crate) fn validators<E>(
+    version: &Version,
     now: SystemTime,
-    wait: Wait,
-) -> io::Result<Validators> {
-    let Opened {
-        metadata, coding, ..
-    } = opened;
-    let modified = metadata.modified().ok();
-    let size = metadata.len();
+    read: impl FnMut(u64, u64) -> Result<Bytes, E>,
+) -> Result<Validators, E> {
+    let Version { facts, coding } = version;
     let by_time = |kind, time: Duration| {
         let mut tag = String::with_capacity(48);
         tag.push_str(kind);
@@ -51,26 +37,26 @@ pub(crate) fn validators(
         tag.push('.');
         push_hex(&mut tag, time.subsec_nanos().into());
         tag.push('-');
-        push_hex(&mut tag, size);
+        push_hex(&mut tag, facts.size);
         // Two variants may have one time and one size.
         tag.push_str(coding.map_or("", Coding::suffix));
         tag.push('"');
         tag
     };
-    let etag = match clock_time(modified) {
-        Some(time) => value(by_time("\"", time)),
-        None if size <= HASHED => Some(by_content(opened, tags, now, wait)?),
+    let etag = match clock_time(facts.modified) {
+        Some(time) => Some(by_time("\"", time)),
+        None if facts.size <= HASHED => Some(by_content(facts.size, read)?),
         // Other machines have other times for the same file, but no other file has this one's.
-        None => clock_time(changed(metadata)).and_then(|time| value(by_time("\"c", time))),
+        None => clock_time(facts.changed).map(|time| by_time("\"c", time)),
     };
+    let modified = facts.modified;
+    let last_modified = modified.and_then(|modified| last_modified(modified, now));
+    let value = |text: String| HeaderValue::try_from(text).ok();
     Ok(Validators {
-        etag,
-        last_modified: modified.and_then(|modified| last_modified(modified, now)),
+        etag: etag.and_then(value),
+        last_modified,
+        date: last_modified.and_then(|date| value(httpdate::fmt_http_date(date))),
     })
-}
-
-fn value(tag: String) -> Option<HeaderValue> {
-    HeaderValue::try_from(tag).ok()
 }
 
 /// Appends a number in hexadecimal digits. `format!` takes four times as long.
@@ -82,37 +68,15 @@ fn push_hex(text: &mut String, number: u64) {
     }
 }
 
-/// Returns the tag of a file's content, which is read unless its tag is known.
-fn by_content(
-    opened: &Opened,
-    tags: &Tags,
-    now: SystemTime,
-    wait: Wait,
-) -> io::Result<HeaderValue> {
-    let state = State::settled(&opened.metadata, now);
-    if let Some(known) = state.and_then(|state| tags.of(state)) {
-        return Ok(known);
-    }
-    let size = opened.metadata.len();
-    if size > CHUNK && wait == Wait::Never {
-        return Err(ErrorKind::WouldBlock.into());
-    }
-    let tag = hash(|start| {
-        let length = CHUNK.min(size.saturating_sub(start));
-        read_at(&opened.file, start, length, wait)
-    })?;
-    if let Some(state) = state {
-        tags.insert(state, tag.clone());
-    }
-    Ok(tag)
-}
-
-/// Returns the tag of a content. `read` returns the bytes from a position, and none at the end.
-fn hash(read: impl Fn(u64) -> io::Result<Bytes>) -> io::Result<HeaderValue> {
+/// Returns the tag of a content.
+fn by_content<E>(
+    size: u64,
+    mut read: impl FnMut(u64, u64) -> Result<Bytes, E>,
+) -> Result<String, E> {
     let mut sha256 = Sha256::new();
     let mut start = 0;
     loop {
-        let bytes = read(start)?;
+        let bytes = read(start, CHUNK.min(size.saturating_sub(start)))?;
         if bytes.is_empty() {
             break;
         }
@@ -121,7 +85,7 @@ fn hash(read: impl Fn(u64) -> io::Result<Bytes>) -> io::Result<HeaderValue> {
     }
     let digest = sha256.finalize();
     let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
-    value(format!("\"{}\"", digits.collect::<String>())).ok_or(ErrorKind::InvalidData.into())
+    Ok(format!("\"{}\"", digits.collect::<String>()))
 }
 
 /// Returns a time since 1970 that a clock has set.
@@ -137,25 +101,9 @@ fn last_modified(modified: SystemTime, now: SystemTime) -> Option<SystemTime> {
     (since >= WEB).then(|| UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
-/// Returns when the file was created or changed on this machine. No program can set this time.
-#[cfg(unix)]
-pub(crate) fn changed(metadata: &Metadata) -> Option<SystemTime> {
-    use std::os::unix::fs::MetadataExt;
-
-    let seconds = u64::try_from(metadata.ctime()).ok()?;
-    let nanos = u32::try_from(metadata.ctime_nsec()).ok()?;
-    Some(UNIX_EPOCH + Duration::new(seconds, nanos))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn changed(_: &Metadata) -> Option<SystemTime> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    #[cfg(unix)]
-    use std::fs::File;
+    use std::convert::Infallible;
 
     use super::*;
 
@@ -188,44 +136,22 @@ mod tests {
 
     #[test]
     fn static_5_all_of_the_content_counts() {
-        let by_content = |content: &[u8]| -> io::Result<HeaderValue> {
-            let chunk = |start: u64| content.iter().skip(start as usize).take(CHUNK as usize);
-            hash(|start| Ok(chunk(start).copied().collect()))
+        let by_content = |content: &[u8]| {
+            let chunk = |start: u64, length: u64| {
+                let chunk = content.iter().skip(start as usize).take(length as usize);
+                Ok::<Bytes, Infallible>(chunk.copied().collect())
+            };
+            by_content(content.len() as u64, chunk).unwrap()
         };
         let content = vec![b'a'; CHUNK as usize + 1];
-        let etag = by_content(&content).unwrap();
+        let etag = by_content(&content);
         assert_eq!((etag.len(), etag.as_bytes()[0]), (34, b'"'));
         for at in [0, content.len() - 1] {
             let mut other = content.clone();
             other[at] = b'b';
-            assert_ne!(by_content(&other).unwrap(), etag, "{at}");
+            assert_ne!(by_content(&other), etag, "{at}");
         }
-        assert_ne!(by_content(&content[1..]).unwrap(), etag);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn static_5_a_known_hash_is_not_made_again() {
-        let file = File::open("Cargo.toml").unwrap();
-        let metadata = file.metadata().unwrap();
-        let changed = changed(&metadata).unwrap();
-        let opened = Opened {
-            file,
-            metadata,
-            coding: None,
-        };
-        let tags = Tags::default();
-        let tag = |age| {
-            let now = changed + Duration::from_secs(age);
-            by_content(&opened, &tags, now, Wait::ForDisk).unwrap()
-        };
-        let first = tag(2);
-        let state = State::settled(&opened.metadata, changed + Duration::from_secs(2)).unwrap();
-        assert_eq!(tags.of(state), Some(first.clone()));
-        tags.insert(state, HeaderValue::from_static("\"known\""));
-        assert_eq!(tag(2), "\"known\"");
-        // Another change could have the same time.
-        assert_eq!(tag(1), first);
+        assert_ne!(by_content(&content[1..]), etag);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use tower_static::{Coding, Files};
 
-use crate::{App, Error, ErrorKind, Parts, Settings, de::from_settings};
+use crate::{App, Error, ErrorKind, Parts, Settings, Size, de::from_settings};
 
 #[derive(Deserialize, Serialize)]
 pub(super) struct Static {
@@ -26,6 +26,9 @@ pub(super) struct Static {
     /// Which compressed variants are sent instead of a file, in this order.
     #[serde(default)]
     precompressed: Vec<Packed>,
+    /// How many bytes of contents are kept in memory.
+    #[serde(default = "contents")]
+    content_cache: Size,
 }
 
 /// A coding, by its name in `Accept-Encoding`.
@@ -49,6 +52,10 @@ impl From<Packed> for Coding {
 
 fn yes() -> bool {
     true
+}
+
+fn contents() -> Size {
+    Size::new(16 << 20)
 }
 
 pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result<App, Error> {
@@ -77,7 +84,8 @@ pub(super) fn files(_: &Settings, local: &Settings, parts: &Parts<'_>) -> Result
     // The site's configuration files may hold passwords.
     let mut files = Files::new(root)
         .hidden(parts.files().paths())
-        .precompressed(settings.precompressed.into_iter().map(Into::into));
+        .precompressed(settings.precompressed.into_iter().map(Into::into))
+        .content_cache(settings.content_cache.bytes());
     if let Some(seconds) = settings.cache_max_age {
         files = files.max_age(Duration::from_secs(seconds));
     }

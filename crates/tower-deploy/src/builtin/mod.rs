@@ -1,5 +1,6 @@
 //! The built-in factories.
 
+mod access_log;
 mod cascade;
 mod compression;
 mod error_documents;
@@ -25,7 +26,7 @@ mod trial;
 mod urlmap;
 
 #[cfg(feature = "cli")]
-pub(crate) use http_filters::access_log;
+pub(crate) use access_log::access_log;
 
 use crate::{
     App, Error, Filter, Parts, Registry, Server, Settings, effective,
@@ -69,8 +70,8 @@ impl Registry {
             .filter("Paste#lint", filters::lint)
             .shown("tower#exception", Maker::Filter, filters::exception)
             .shown("Paste#error_catcher", Maker::Filter, filters::exception)
-            .filter("tower#trace", http_filters::trace)
-            .filter("Paste#translogger", http_filters::trace)
+            .filter("tower#trace", access_log::trace)
+            .filter("Paste#translogger", access_log::trace)
             .filter("tower#compression", compression::compression)
             .filter("Paste#gzip", compression::compression)
             .shown("tower#timeout", Maker::Filter, http_filters::timeout)

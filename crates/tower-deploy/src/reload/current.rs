@@ -10,10 +10,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use http::Request;
-use tower_service::Service;
 
-use crate::{App, Body, Error, Loader, loader::Site, snapshot::Snapshot};
+use crate::{App, Error, Loader, loader::Site, snapshot::Snapshot};
 
 /// An app of a file that can be rebuilt. Requests that come after that go to the new app. Those
 /// under way stay with the old one, which is dropped after the last of them.
@@ -97,10 +95,7 @@ impl Reload {
     #[must_use]
     pub fn app(&self) -> App {
         let current = self.current.clone();
-        App::new(tower::service_fn(move |request: Request<Body>| {
-            let mut app = App::clone(&current.load());
-            app.call(request)
-        }))
+        App::choosing(move || App::clone(&current.load()))
     }
 
     /// Rebuilds the app beside the old one, and replaces that. It reads files and blocks, so a

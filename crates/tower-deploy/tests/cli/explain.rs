@@ -113,6 +113,7 @@ composite egg:tower#cascade  [composite:tries] x.ini:32
 │       well_known = yes
 │       dotfiles = no  (default)
 │       index = yes  (default)
+│       content_cache = 16 MiB  (default)
 ├── app2 → app egg:tower#text  [app:text] x.ini:42
 │       text = hello
 │       status = 404

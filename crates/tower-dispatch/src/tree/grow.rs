@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Then the draft is laid out in a few flat lists, parents before their children, so that the nodes
-//! that a search visits lie together. A literal loses its first byte there, because the jump table
-//! has compared it already. Equal literals, classes and lists of groups are stored once.
+//! that a search visits lie together. Equal long literals, classes and lists of groups are stored
+//! once.
 //!
 //! The first pass descends from the root for each alternative, and compares each part with the
 //! children or the classes of a node. The second visits each node once. The memory is counted as it
@@ -26,15 +26,13 @@ use std::{
     marker::PhantomData,
 };
 
-use regex_syntax::hir::ClassUnicode;
-
-use super::{Edge, Leaf, Node, Slice, Target, Tree};
+use super::{Edge, Leaf, Node, Repeat, Slice, Tree, stops::DraftStops};
 use crate::{
     TableError,
     alternatives::{Alternative, Compiled, Part, Repeated},
-    class::ClassScan,
-    ids::{AlternativeId, ClassId, EdgeId, JumpId, NodeId, PatternIndex, SuffixesId, to_u32},
-    suffixes::{FEW, Suffix, Suffixes},
+    class::{ClassScan, word},
+    ids::{AlternativeId, NodeId, PatternIndex, RepeatId, to_u32},
+    suffixes::{Suffix, Suffixes},
 };
 
 /// The memory, in bytes, for the states that all automata make, for each search that runs at the
@@ -43,7 +41,7 @@ pub(crate) const CACHE_CAPACITY: usize = 4 << 20;
 
 /// A node of the draft.
 #[derive(Clone, Copy, Debug)]
-struct DraftId(usize);
+pub(super) struct DraftId(usize);
 
 /// A tree to which alternatives are added.
 #[derive(Debug)]
@@ -64,14 +62,6 @@ struct DraftNode {
 }
 
 impl Draft {
-    const ROOT: DraftId = DraftId(0);
-
-    fn new() -> Self {
-        let mut draft = Self { nodes: Vec::new() };
-        draft.new_node(b"", AlternativeId::new(0));
-        draft
-    }
-
     fn node(&self, id: DraftId) -> &DraftNode {
         &self.nodes[id.0]
     }
@@ -81,9 +71,20 @@ impl Draft {
     }
 
     /// Adds an alternative. They are added in their order.
-    fn add(&mut self, id: AlternativeId, alternative: &Alternative, suffix: Option<Suffix>) {
-        let mut node = Self::ROOT;
-        for part in &alternative.parts {
+    fn add(
+        &mut self,
+        stops: &mut DraftStops,
+        id: AlternativeId,
+        alternative: &Alternative,
+        suffix: Option<Suffix>,
+    ) {
+        let rest = stops.add(id, &alternative.parts, suffix.is_some());
+        let Some(rest) = rest else {
+            return;
+        };
+        let mut node = stops.rest(&rest, || self.new_node(b"", id));
+        node = self.literal(node, rest.literal, id);
+        for part in rest.parts {
             node = match part {
                 Part::Literal(literal) => self.literal(node, literal, id),
                 Part::Class(repeated) => self.class(node, repeated, id),
@@ -151,6 +152,20 @@ impl Draft {
         DraftId(self.nodes.len() - 1)
     }
 
+    /// Returns the number of automata: of nodes with more than a few suffixes.
+    #[cfg(feature = "regex")]
+    fn automata(&self) -> usize {
+        let nodes = self.nodes.iter();
+        nodes
+            .filter(|node| node.suffixes.len() > crate::suffixes::FEW)
+            .count()
+    }
+
+    #[cfg(not(feature = "regex"))]
+    fn automata(&self) -> usize {
+        0
+    }
+
     /// Returns the node itself, or its child if the node only leads there.
     fn skip_empty(&self, id: DraftId) -> DraftId {
         let node = self.node(id);
@@ -177,7 +192,8 @@ impl Tree {
         patterns: &[PatternIndex],
         limit: usize,
     ) -> Result<Self, TableError> {
-        let mut draft = Draft::new();
+        let mut draft = Draft { nodes: Vec::new() };
+        let mut stops = DraftStops::new();
         let (mut leaves, mut groups) = (Vec::new(), Interned::default());
         let mut memory = 0;
         for &pattern in patterns {
@@ -192,7 +208,7 @@ impl Tree {
                     alternative: id,
                     pattern,
                 });
-                draft.add(id, alternative, suffix);
+                draft.add(&mut stops, id, alternative, suffix);
                 leaves.push(Leaf {
                     pattern,
                     groups: groups.intern(&alternative.groups),
@@ -200,87 +216,53 @@ impl Tree {
             }
         }
 
-        let is_automaton = |node: &&DraftNode| node.suffixes.len() > FEW;
-        let automata = draft.nodes.iter().filter(is_automaton).count();
-        let cache_capacity = CACHE_CAPACITY / automata.max(1);
-
-        let mut left = vec![(draft.skip_empty(Draft::ROOT), Entry::Root)];
-        let (mut nodes, mut jumps, mut edges) = (Vec::new(), Vec::new(), Vec::<Edge>::new());
-        let (mut classes, mut suffixes): (Vec<ClassUnicode>, Vec<Suffixes>) = Default::default();
-        let mut literals = Interned::default();
+        let cache_capacity = CACHE_CAPACITY / draft.automata().max(1);
+        let mut grown = Grown::default();
+        let rests = stops.rests().enumerate();
+        let mut left: Vec<_> = rests
+            .map(|(index, rest)| (draft.skip_empty(rest), Entry::Rest(index)))
+            .collect();
+        let mut rests = vec![NodeId::NONE; left.len()];
         while let Some((id, entry)) = left.pop() {
-            let here = NodeId::new(nodes.len());
-            match entry {
-                Entry::Root => {}
-                Entry::Jump(jump) => jumps[jump.index()] = here,
-                Entry::Edge(edge) => {
-                    if let Target::Class { node, .. } = &mut edges[edge.index()].target {
-                        *node = here;
-                    }
-                }
-            }
             let node = draft.node(id);
-            let byte = |child: &DraftId| draft.node(*child).literal[0];
-            let first_byte = node.children.iter().map(byte).min().unwrap_or(0);
-            let last_byte = node.children.iter().map(byte).max();
-            let jump_count = last_byte.map_or(0, |last| u16::from(last - first_byte) + 1);
-            memory += usize::from(jump_count) * size_of::<NodeId>();
-            let (own_jumps, own_edges) = (jumps.len(), EdgeId::new(edges.len()));
-            jumps.resize(own_jumps + usize::from(jump_count), NodeId::NONE);
-            for &child in &node.children {
-                let position = usize::from(byte(&child) - first_byte);
-                left.push((child, Entry::Jump(JumpId::new(own_jumps + position))));
+            let here = grown.enter(entry, node);
+            if let Entry::Rest(index) = entry {
+                rests[index] = here;
             }
-            for &(ref repeated, beyond) in &node.classes {
-                let class = classes.iter().position(|class| *class == repeated.class);
-                let class = class.unwrap_or_else(|| {
-                    classes.push(repeated.class.clone());
-                    classes.len() - 1
-                });
-                let edge = EdgeId::new(edges.len());
-                left.push((draft.skip_empty(beyond), Entry::Edge(edge)));
-                edges.push(Edge {
-                    least: draft.node(beyond).least,
-                    target: Target::Class {
-                        class: ClassId::new(class),
-                        min: repeated.min,
-                        max: repeated.max,
-                        node: NodeId::NONE,
-                    },
-                });
+            // The last of those that are left is the next node in memory.
+            let edges = node.classes.len() + usize::from(!node.suffixes.is_empty());
+            let places = grown.edges(here, edges);
+            for ((repeated, beyond), place) in node.classes.iter().zip(places.clone()) {
+                let repeat = grown.repeat(repeated);
+                left.push((draft.skip_empty(*beyond), Entry::Edge(place, repeat)));
             }
-            if let Some(first) = node.suffixes.first() {
+            if let Some(last) = places.last().filter(|_| !node.suffixes.is_empty()) {
                 let own = Suffixes::new(all, node.suffixes.clone(), limit, cache_capacity)?;
                 memory += own.memory();
-                edges.push(Edge {
-                    least: first.alternative,
-                    target: Target::Suffixes(SuffixesId::new(suffixes.len())),
-                });
-                suffixes.push(own);
+                grown.set(last, Edge::SUFFIXES | to_u32(grown.suffixes.len()));
+                grown.suffixes.push(own);
             }
+            let byte = |child: &DraftId| draft.node(*child).literal[0];
+            let before = grown.jumps.len();
+            let jumps = grown.children(here, node.children.iter().map(byte));
+            left.extend(node.children.iter().copied().zip(jumps));
+            memory += size_of_val(&grown.jumps[before..]);
             if memory > limit {
                 return Err(TableError::too_large(limit));
             }
-            // A jump has compared the first byte already.
-            let compared = usize::from(matches!(entry, Entry::Jump(_)));
-            nodes.push(Node {
-                literal: literals.intern(&node.literal[compared..]),
-                jumps: JumpId::new(own_jumps),
-                first_byte,
-                jump_count,
-                edges: own_edges,
-                edges_end: EdgeId::new(edges.len()),
-                end: node.end.unwrap_or(AlternativeId::NONE),
-                least: node.least,
-            });
+        }
+        let stops = stops.finish(rests.into_iter());
+        if memory + stops.memory() > limit {
+            return Err(TableError::too_large(limit));
         }
         Ok(Self {
-            nodes: nodes.into(),
-            literals: literals.all.into(),
-            jumps: jumps.into(),
-            edges: edges.into(),
-            classes: classes.iter().map(ClassScan::new).collect(),
-            suffixes: suffixes.into(),
+            stops,
+            nodes: grown.nodes.into(),
+            words: grown.words.all.into(),
+            jumps: grown.jumps.into(),
+            edges: grown.edges.into(),
+            repeats: grown.repeats.into(),
+            suffixes: grown.suffixes.into(),
             leaves: leaves.into(),
             groups: groups.all.into(),
         })
@@ -290,17 +272,133 @@ impl Tree {
 /// The way in which a node is entered.
 #[derive(Clone, Copy)]
 enum Entry {
-    Root,
-    Jump(JumpId),
-    Edge(EdgeId),
+    /// It is the first one of the rests at a stop, by their index.
+    Rest(usize),
+    /// It is the only child of a node.
+    Child(NodeId),
+    /// It is one of several children: the index of an entry of the jump tables.
+    Jump(usize),
+    /// It is beyond an edge, after a class.
+    Edge(Place, RepeatId),
 }
+
+/// Where an edge is stored.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In its node, as the only one.
+    Node(NodeId),
+    /// In the list of edges.
+    List(usize),
+}
+
+/// The lists of a tree.
+#[derive(Default)]
+struct Grown {
+    nodes: Vec<Node>,
+    words: Interned<u64>,
+    jumps: Vec<NodeId>,
+    edges: Vec<Edge>,
+    repeats: Vec<Repeat>,
+    repeat_ids: HashMap<Repeated, RepeatId, Hashes>,
+    suffixes: Vec<Suffixes>,
+}
+
+impl Grown {
+    /// Adds a node, and leads to it from where it is entered.
+    fn enter(&mut self, entry: Entry, node: &DraftNode) -> NodeId {
+        let here = NodeId::new(self.nodes.len());
+        let mut repeat = RepeatId::NONE;
+        match entry {
+            Entry::Rest(_) => {}
+            Entry::Child(parent) => self.nodes[parent.index()].children = to_u32(here.index()),
+            Entry::Jump(jump) => self.jumps[jump] = here,
+            Entry::Edge(place, own) => {
+                repeat = own;
+                self.set(place, to_u32(here.index()));
+            }
+        }
+        let literal = &node.literal[..];
+        let words = || (0..literal.len()).step_by(8).map(|at| word(literal, at));
+        self.nodes.push(Node {
+            literal: match literal.len() {
+                ..=8 => word(literal, 0),
+                _ => u64::from(self.words.intern(&words().collect::<Vec<_>>()).start),
+            },
+            len: literal.len() as u16,
+            first_byte: 0,
+            byte_count: 0,
+            children: 0,
+            edges: Edge::NONE,
+            repeat,
+            end: node.end.unwrap_or(AlternativeId::NONE),
+            least: node.least,
+        });
+        here
+    }
+
+    /// Makes room for the edges of a node.
+    fn edges(&mut self, node: NodeId, count: usize) -> impl Iterator<Item = Place> + Clone + use<> {
+        let start = self.edges.len();
+        if count > 1 {
+            self.nodes[node.index()].edges = Edge(Edge::SEVERAL | to_u32(start));
+            self.edges.resize(start + count - 1, Edge(0));
+            self.edges.push(Edge(Edge::LAST));
+        }
+        (0..count).map(move |position| match count {
+            1 => Place::Node(node),
+            _ => Place::List(start + position),
+        })
+    }
+
+    fn set(&mut self, place: Place, edge: u32) {
+        match place {
+            Place::Node(node) => self.nodes[node.index()].edges = Edge(edge),
+            Place::List(index) => self.edges[index].0 |= edge,
+        }
+    }
+
+    fn repeat(&mut self, repeated: &Repeated) -> RepeatId {
+        if let Some(id) = self.repeat_ids.get(repeated) {
+            return *id;
+        }
+        let id = RepeatId::new(self.repeats.len());
+        self.repeats.push(Repeat {
+            class: ClassScan::new(&repeated.class),
+            min: repeated.min,
+            max: repeated.max,
+        });
+        self.repeat_ids.insert(repeated.clone(), id);
+        id
+    }
+
+    /// Makes room for the children of a node, which begin with these bytes.
+    fn children(&mut self, node: NodeId, bytes: impl Iterator<Item = u8> + Clone) -> Vec<Entry> {
+        let Some((first, last)) = bytes.clone().min().zip(bytes.clone().max()) else {
+            return Vec::new();
+        };
+        let own = &mut self.nodes[node.index()];
+        // UTF-8 has fewer than 255 different bytes.
+        (own.first_byte, own.byte_count) = (first, last - first + 1);
+        if first == last {
+            return vec![Entry::Child(node)];
+        }
+        let start = self.jumps.len();
+        own.children = Node::SEVERAL | to_u32(start);
+        self.jumps
+            .resize(start + usize::from(last - first) + 1, NodeId::NONE);
+        let entry = |byte| Entry::Jump(start + usize::from(byte - first));
+        bytes.map(entry).collect()
+    }
+}
+
+/// The hashes are not random, so that the tree has the same layout in memory each time, and
+/// instructions can be counted. What is hashed is the program's own, not a client's.
+type Hashes = BuildHasherDefault<DefaultHasher>;
 
 /// Lists one after the other, each once.
 struct Interned<T> {
     all: Vec<T>,
-    // The keys are not random, so that the tree has the same layout in memory each time, and
-    // instructions can be counted. The lists are the program's own, not a client's.
-    slices: HashMap<Box<[T]>, Slice<T>, BuildHasherDefault<DefaultHasher>>,
+    slices: HashMap<Box<[T]>, Slice<T>, Hashes>,
 }
 
 impl<T> Default for Interned<T> {

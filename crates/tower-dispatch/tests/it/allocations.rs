@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use tower::{Service, service_fn};
-use tower_dispatch::{Dispatch, UrlArgs};
+use tower_dispatch::{Dispatch, Pattern, Table, UrlArgs};
 
 async fn reads_args(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     let args = request.extensions().get::<UrlArgs>();
@@ -24,9 +24,9 @@ async fn reads_an_extension(request: Request<()>) -> Result<Response<Full<Bytes>
     Ok(Response::default())
 }
 
-fn allocations<S>(service: &mut S, request: Request<()>) -> u64
+fn allocations<S, B>(service: &mut S, request: Request<B>) -> u64
 where
-    S: Service<Request<()>, Error = Infallible>,
+    S: Service<Request<B>, Error = Infallible>,
 {
     let mut request = Some(request);
     allocation_counter::measure(|| {
@@ -62,4 +62,53 @@ fn dispatch_19_up_to_four_parameters_cost_one_extension() {
         allocations(&mut urls, request());
         assert_eq!(allocations(&mut urls, request()), extension, "{template}");
     }
+}
+
+#[test]
+fn dispatch_19_literals_and_classes_are_found_without_memory() {
+    let patterns = [
+        "/a/{b:int}",
+        "/v2/{*name}/tags/{tag}",
+        "/{a}-{b}[.{c}]",
+        "/{a}",
+    ];
+    let patterns = patterns.map(|template| Pattern::template(template).unwrap());
+    let table = Table::new(&patterns).unwrap();
+    for (path, index) in [
+        ("/a/1", 0),
+        ("/v2/library/alpine/tags/3.22", 1),
+        ("/v2-tags-2.html", 2),
+        ("/a-segment.of-more.than-one", 2),
+        ("/abc", 3),
+    ] {
+        let mut found = None;
+        let memory = allocation_counter::measure(|| found = table.find(path));
+        assert_eq!(found.map(|found| found.index()), Some(index), "{path}");
+        assert_eq!(memory.count_total, 0, "{path}");
+    }
+}
+
+#[cfg(feature = "axum")]
+#[test]
+fn dispatch_18_a_handler_costs_no_box_besides_its_own() {
+    use axum::{body::Body, handler::HandlerWithoutStateExt, response::Html};
+
+    let handler = (async || Html("a page")).into_service();
+    // The same handler, and an extension as large as that of the dispatcher.
+    let mut alone = {
+        let handler = handler.clone();
+        service_fn(move |mut request: Request<Body>| {
+            request.extensions_mut().insert([1_u64; 16]);
+            handler.clone().call(request)
+        })
+    };
+    let mut urls = Dispatch::builder()
+        .get("/users/{id}", handler)
+        .build()
+        .unwrap();
+    let uri: Uri = "/users/7".parse().unwrap();
+    let _buffer = uri.clone();
+    let request = || Request::get(uri.clone()).body(Body::empty()).unwrap();
+    let expected = allocations(&mut alone, request());
+    assert_eq!(allocations(&mut urls, request()), expected);
 }

@@ -182,7 +182,7 @@ async fn gateway_28_no_process_is_left_after_a_response() {
 /// A program whose child waits, both in one group.
 fn waiting(directory: &Directory, trap: &str) -> (Cgi, PathBuf, PathBuf) {
     let text = format!(
-        "{trap}\nsleep 60 & echo $! > child; echo $$ > parent; echo A: 1; echo; echo x; wait; wait; wait"
+        "{trap}\nsleep 60 & echo $! > child; echo A: 1; echo; echo x; echo $$ > parent; wait; wait; wait"
     );
     let script = directory.script("wait.cgi", &text);
     (
@@ -226,6 +226,127 @@ async fn gateway_23_a_process_that_ignores_sigterm_is_killed() {
         begin.elapsed() > Duration::from_secs(2),
         "{:?}",
         begin.elapsed()
+    );
+}
+
+/// Waits until a process is gone, or a zombie that the system's first process does not reap.
+async fn ended(pid: &str, within: Duration) {
+    let begin = Instant::now();
+    while fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(begin.elapsed() < within, "process {pid} still runs");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn gateway_23_a_child_that_ignores_sigterm_is_killed() {
+    let directory = Directory::new();
+    let script = directory.script(
+        "group.cgi",
+        "sh -c 'trap \"\" TERM; echo $$ > child; while :; do sleep 0.1; done' &\n\
+         echo $$ > parent; echo A: 1; echo; wait",
+    );
+    let response = ask(&Cgi::new(&script), get("/")).await;
+    let child = line(&directory.path("child")).await;
+    let parent = line(&directory.path("parent")).await;
+    drop(response);
+    gone(&parent, Duration::from_secs(1)).await;
+    assert!(is_there(&child));
+    ended(&child, Duration::from_secs(6)).await;
+}
+
+/// A program that has closed its output may still write to its error output.
+#[tokio::test]
+async fn gateway_28_a_program_may_run_on_after_its_output() {
+    let directory = Directory::new();
+    let script = directory.script(
+        "on.cgi",
+        "echo A: 1; echo; exec >&-; sleep 0.2; echo late >&2; echo y > done",
+    );
+    let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let service = Cgi::new(&script).stderr({
+        let lines = lines.clone();
+        move |line| lines.lock().unwrap().push(line.text.to_owned())
+    });
+    assert_eq!(text(ask(&service, get("/")).await).await, "200 a=1 | ");
+    assert!(!directory.path("done").exists());
+    assert_eq!(line(&directory.path("done")).await, "y");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(*lines.lock().unwrap(), ["late"]);
+}
+
+#[tokio::test]
+async fn gateway_28_a_program_has_the_idle_timeout_to_end() {
+    let directory = Directory::new();
+    let script = directory.script(
+        "hang.cgi",
+        "echo $$ > pid; echo A: 1; echo; exec >&-; sleep 60",
+    );
+    let service = Cgi::new(&script).idle_timeout(Duration::from_millis(500));
+    assert_eq!(text(ask(&service, get("/")).await).await, "200 a=1 | ");
+    let pid = line(&directory.path("pid")).await;
+    assert!(is_there(&pid));
+    gone(&pid, Duration::from_secs(2)).await;
+}
+
+#[tokio::test]
+async fn gateway_18_a_cgi_program_finishes_after_its_last_byte() {
+    let directory = Directory::new();
+    let script = directory.script(
+        "work.cgi",
+        "echo Content-Length: 2; echo; echo x; sleep 0.2; echo y > done",
+    );
+    let mut response = ask(&Cgi::new(&script), get("/")).await;
+    while http_body::Body::size_hint(response.body()).exact() != Some(0) {
+        response.body_mut().frame().await.unwrap().unwrap();
+    }
+    drop(response);
+    assert_eq!(line(&directory.path("done")).await, "y");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn gateway_24_endless_errors_of_a_cgi_program_are_no_response() {
+    let directory = Directory::new();
+    for (head, expected) in [("", 504), ("echo A: 1; echo; ", 200)] {
+        let script = directory.script("yes.cgi", &format!("{head}exec 3>&1; exec yes >&2"));
+        let second = Duration::from_secs(1);
+        let service = Cgi::new(&script)
+            .header_timeout(second)
+            .idle_timeout(second)
+            .stderr(|_| {});
+        let asked = tokio::time::timeout(second * 10, ask(&service, get("/")));
+        let response = asked.await.unwrap();
+        assert_eq!(response.status(), expected);
+        let collected = tokio::time::timeout(second * 10, response.into_body().collect());
+        assert_eq!(collected.await.unwrap().is_ok(), expected == 504);
+    }
+}
+
+/// It runs in its own directory, where a relative path would lead elsewhere.
+#[tokio::test]
+async fn gateway_28_a_relative_path_leads_to_the_program() {
+    // Not the temporary directory of the system: from there, the same path leads to the script too.
+    let directory = Directory(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+    let script = directory.script("a.cgi", "echo A: 1; echo; echo ok");
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = |path: &Path| up.join(path.strip_prefix("/").unwrap());
+    let scripts = Scripts::directory(relative(directory.0.path()), ".cgi", "a.cgi");
+    for service in [Cgi::new(relative(&script)), Cgi::scripts(scripts)] {
+        let found = text(ask(&service, get("/a.cgi")).await).await;
+        assert_eq!(found, "200 a=1 | ok\n");
+    }
+}
+
+#[tokio::test]
+async fn gateway_28_a_header_beyond_the_systems_limit_is_a_431() {
+    let directory = Directory::new();
+    let script = directory.script("a.cgi", "echo A: 1; echo; echo ok");
+    let request = Request::get("/").header("x", "x".repeat(200_000));
+    let response = ask(&Cgi::new(&script), request.body(body("")).unwrap()).await;
+    assert_eq!(
+        (response.status().as_u16(), reason(&response)),
+        (431, Some(GatewayError::HeaderTooLarge))
     );
 }
 
@@ -287,4 +408,35 @@ async fn gateway_28_a_program_that_reads_nothing_responds() {
         text(ask(&Cgi::new(&script), request).await).await,
         "413 | no\n"
     );
+}
+
+/// A program that goes by the end of its input must not take half a request for a whole one.
+#[tokio::test]
+async fn gateway_22_a_program_gets_no_end_of_half_a_body() {
+    let directory = Directory::new();
+    let script = directory.script(
+        "half.cgi",
+        "trap '' TERM; echo $$ > pid; cat > got; echo y > end; sleep 60",
+    );
+    let (send, receive) = tokio::sync::mpsc::channel::<std::io::Result<Frame<Bytes>>>(1);
+    let pieces = stream::unfold(receive, async |mut receive| {
+        Some((receive.recv().await?, receive))
+    });
+    let request = Request::post("/").header(CONTENT_LENGTH, 9);
+    let request = request
+        .body(StreamBody::new(pieces).boxed_unsync())
+        .unwrap();
+    send.send(Ok(Frame::data("three".into()))).await.unwrap();
+    let service = Cgi::new(&script);
+    let response = tokio::spawn(async move { ask(&service, request).await });
+    let pid = line(&directory.path("pid")).await;
+    send.send(Err(std::io::Error::other("the client left")))
+        .await
+        .unwrap();
+    assert_eq!(
+        reason(&response.await.unwrap()),
+        Some(GatewayError::BrokenRequest)
+    );
+    gone(&pid, Duration::from_secs(5)).await;
+    assert!(!directory.path("end").exists());
 }

@@ -59,6 +59,49 @@ async fn gateway_26_a_connection_with_late_output_is_not_used() {
     assert_eq!(program.connections(), 3);
 }
 
+/// The rest of a body would be the beginning of the next request.
+#[tokio::test]
+async fn gateway_26_a_connection_with_half_a_request_is_not_used() {
+    let program = Program::start(|mut connection| async move {
+        while connection.head().await.is_some() {
+            connection.stdout(b"A: 1\n\nx").await;
+            connection.end(0).await;
+            while connection
+                .record()
+                .await
+                .is_some_and(|(_, content)| !content.is_empty())
+            {}
+        }
+    })
+    .await;
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .keep_connections(1);
+    for _ in 0..2 {
+        let body = http_body_util::StreamBody::new(futures_util::stream::pending::<
+            Result<http_body::Frame<bytes::Bytes>, std::io::Error>,
+        >());
+        let request = Request::post("/").header("content-length", 5);
+        let found = text(ask(&service, request.body(body).unwrap()).await).await;
+        assert_eq!(found, "200 a=1 | x");
+    }
+    assert_eq!(program.connections(), 2);
+}
+
+#[tokio::test]
+async fn gateway_26_a_connection_is_kept_after_a_head() {
+    let program = kept().await;
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .keep_connections(1);
+    for _ in 0..3 {
+        let head = Request::head("/").body(body("")).unwrap();
+        assert_eq!(text(ask(&service, head).await).await, "200 a=1 | ");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(program.connections(), 1);
+}
+
 /// A program that responds once, and closes the connection when the next request is there.
 async fn closing() -> (Program, Arc<AtomicUsize>) {
     let requests: Arc<AtomicUsize> = Arc::default();

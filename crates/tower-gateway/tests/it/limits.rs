@@ -164,3 +164,30 @@ async fn gateway_25_a_variable_has_a_limit() {
     );
     assert_eq!(program.connections(), 1);
 }
+
+/// A listener whose queue is full neither takes a connection nor refuses it.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn gateway_24_a_connection_has_a_time_limit() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, SECOND / 4) {
+        queued.push(stream);
+        assert!(queued.len() < 10, "the queue has no limit");
+    }
+    let service = FastCgi::connect(&address.to_string()).unwrap();
+    for (service, seconds) in [
+        (service.clone(), 5),
+        (service.connect_timeout(SECOND * 2), 2),
+    ] {
+        let begin = Instant::now();
+        let response = ask(&service, get("/")).await;
+        assert_eq!(
+            (response.status().as_u16(), reason(&response)),
+            (504, Some(GatewayError::ConnectTimeout))
+        );
+        about(begin, seconds);
+    }
+}

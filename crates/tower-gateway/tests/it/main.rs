@@ -10,6 +10,7 @@ mod bodies;
 mod cgi;
 mod connections;
 mod contract;
+mod ends;
 mod fastcgi;
 mod limits;
 mod program;
@@ -19,15 +20,15 @@ mod scgi;
 mod scripts;
 mod variables;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, fmt::Display};
 
 use bytes::Bytes;
 use http::{Request, Response, header::CONTENT_LENGTH};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use tower::{Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 use tower_gateway::{GatewayError, ResponseBody};
 use tower_kit::Rejection;
-use tower_lint::LintLayer;
+use tower_lint::{LintBody, LintLayer};
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -44,17 +45,21 @@ fn post(uri: &str, content: &'static str) -> Request<Body> {
     request.body(body(content)).unwrap()
 }
 
-/// Calls a service, watched by tower-lint.
-async fn ask<S, B>(service: &S, request: Request<B>) -> Response<ResponseBody>
+/// Calls a service, watched by tower-lint: a response or a body that breaks a rule is a panic.
+async fn ask<S, B>(service: &S, request: Request<B>) -> Response<LintBody<ResponseBody>>
 where
     S: Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible> + Clone,
 {
-    let Ok(response) = service.clone().oneshot(request).await;
+    let watched = LintLayer::new().layer(service.clone());
+    let Ok(response) = watched.oneshot(request).await;
     response
 }
 
 /// Returns the response in one line: status, headers, body.
-async fn text(response: Response<ResponseBody>) -> String {
+async fn text<B>(response: Response<B>) -> String
+where
+    B: http_body::Body<Data = Bytes, Error: Display>,
+{
     let (head, body) = response.into_parts();
     let mut line = head.status.as_str().to_owned();
     for (name, value) in &head.headers {
@@ -67,12 +72,6 @@ async fn text(response: Response<ResponseBody>) -> String {
 }
 
 /// Returns the reason of a rejection.
-fn reason(response: &Response<ResponseBody>) -> Option<GatewayError> {
+fn reason<B>(response: &Response<B>) -> Option<GatewayError> {
     Rejection::of(response)?.reason().copied()
-}
-
-/// Keeps the type of the layer in use.
-#[allow(dead_code, reason = "each test decides")]
-fn lint() -> LintLayer {
-    LintLayer::new()
 }

@@ -13,7 +13,9 @@ async fn redirecting() -> Program {
         let received = connection.request().await;
         let map = received.map();
         let output = match &map["QUERY_STRING"] {
-            query if query.starts_with("to=") => format!("Location: {}\n\n", &query[3..]),
+            query if query.starts_with("to=") => {
+                format!("Location: {}\n\n", query[3..].replace("%23", "#"))
+            }
             query => format!(
                 "A: 1\n\n{} {} {} {query} {} {:?} {:?} {:?}",
                 map["REQUEST_METHOD"],
@@ -94,4 +96,57 @@ async fn gateway_19_redirects_have_a_limit() {
     );
     let found = text(ask(&service.pass_local_redirects(), get("/")).await).await;
     assert_eq!(found, "302 location=/again | ");
+}
+
+/// A path that only begins like the prefix is another application's.
+#[tokio::test]
+async fn gateway_19_a_redirect_stays_below_the_prefix() {
+    let program = redirecting().await;
+    let service = FastCgi::connect(&program.address).unwrap();
+    let layer = tower_origin::OriginLayer::new()
+        .trusted(["127.0.0.1"])
+        .unwrap()
+        .x_forwarded([tower_origin::XForwarded::Prefix]);
+    let service = layer.layer(service);
+    for (to, expected) in [
+        ("/app/new", Ok("GET /app /new")),
+        ("/app", Ok("GET /app /")),
+        ("/application", Err("/application")),
+        ("/new", Err("/new")),
+        // The fragment is for the client.
+        ("/app/new#part", Err("/app/new#part")),
+    ] {
+        let mut request = get(&format!("/x?to={}", to.replace('#', "%23")));
+        *request.version_mut() = http::Version::HTTP_2;
+        let headers = request.headers_mut();
+        headers.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+        headers.insert("x-forwarded-prefix", "/app".parse().unwrap());
+        let peer = tower_origin::PeerAddr("127.0.0.1:99".parse().unwrap());
+        request.extensions_mut().insert(peer);
+        let response = service.clone().oneshot(request).await.unwrap();
+        let location = response.headers().get("location").cloned();
+        let bytes = http_body_util::BodyExt::collect(response.into_body())
+            .await
+            .unwrap()
+            .to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        match expected {
+            Ok(start) => assert!(text.starts_with(start), "{to}: {text}"),
+            Err(expected) => assert_eq!(location.unwrap(), expected),
+        }
+    }
+}
+
+/// The limit is on what is followed.
+#[tokio::test]
+async fn gateway_19_a_redirect_of_the_client_is_no_loop() {
+    let program = redirecting().await;
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .local_redirects(0);
+    let mounted = MountLayer::new("/app").unwrap().layer(service);
+    let response = mounted.clone().oneshot(get("/app/x?to=/y")).await.unwrap();
+    assert_eq!(response.status(), 302);
+    let response = mounted.oneshot(get("/app/x?to=/app/y")).await.unwrap();
+    assert_eq!(response.status(), 502);
 }

@@ -105,6 +105,7 @@ async fn gateway_18_a_response_without_content_has_none() {
         ),
         ("HEAD", "A: 1\n\nabc", "200 a=1 | "),
         ("GET", "Status: 204\nContent-Length: 3\n\nabc", "204 | "),
+        ("GET", "Status: 205\nContent-Length: 3\n\nabc", "205 | "),
         (
             "GET",
             "Status: 304\nETag: \"a\"\n\nabc",

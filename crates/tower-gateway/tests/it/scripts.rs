@@ -157,7 +157,72 @@ async fn gateway_7_control_characters_are_refused() {
         );
         assert_eq!(response.status(), 400);
     }
+    let one = site.service(Scripts::file("/srv/cgit.cgi"));
+    for path in ["/a%00b", "/%0D%0Ax"] {
+        let response = ask(&one, get(path)).await;
+        assert_eq!(
+            reason(&response),
+            Some(GatewayError::ControlCharacter),
+            "{path}"
+        );
+    }
+    // Programs in C take a NUL for the end of the path.
+    let all = FastCgi::connect(&site.program.address).unwrap();
+    assert_eq!(ask(&all, get("/a%00b")).await.status(), 400);
     assert_eq!(site.program.connections(), 0);
+    assert_eq!(ask(&all, get("/a%0Ab")).await.status(), 200);
+}
+
+/// `OPTIONS *` is about the whole server, which is no directory.
+#[tokio::test]
+async fn gateway_7_a_star_is_no_path() {
+    let site = Site::new().await;
+    for scripts in [site.scripts(), site.scripts().fallback("/index.php")] {
+        let request = http::Request::options("*").body(body("")).unwrap();
+        let response = ask(&site.service(scripts), request).await;
+        assert_eq!(reason(&response), Some(GatewayError::NoScript));
+    }
+}
+
+/// What is below the script may go up, but not as the name of a file below the root.
+#[tokio::test]
+async fn gateway_7_a_rest_that_goes_up_is_not_translated() {
+    let program = Program::start(|mut connection| async move {
+        let map = connection.request().await.map();
+        let line = format!(
+            "A: 1\n\n{} {:?}",
+            map["PATH_INFO"],
+            map.get("PATH_TRANSLATED")
+        );
+        connection.stdout(line.as_bytes()).await;
+        connection.end(0).await;
+    })
+    .await;
+    let site = Site::new().await;
+    let service = FastCgi::connect(&program.address)
+        .unwrap()
+        .scripts(site.scripts());
+    for path in ["/a.php/../x", "/a.php/%2e%2e/x", "/a.php/x%2F..%2F.."] {
+        let found = text(ask(&service, get(path)).await).await;
+        assert!(found.ends_with(" None"), "{path}: {found}");
+    }
+    let found = text(ask(&service, get("/a.php/..x")).await).await;
+    assert!(found.ends_with("/..x\")"), "{found}");
+}
+
+#[tokio::test]
+async fn gateway_9_a_rejection_of_a_head_states_its_length() {
+    let site = Site::new().await;
+    let service = site.service(site.scripts());
+    let request = http::Request::head("/x").body(body("")).unwrap();
+    let found = text(ask(&service, request).await).await;
+    let get = text(ask(&service, get("/x")).await).await;
+    let length = get.split(" | ").nth(1).unwrap().len();
+    assert!(
+        found.contains(&format!(" content-length={length} ")),
+        "{found}"
+    );
+    assert!(found.ends_with(" | "));
 }
 
 #[cfg(unix)]

@@ -282,6 +282,11 @@ async fn gateway_5_settings_replace_variables() {
             "`A=B` is not the name of a variable, such as APP_ENV",
         ),
         ("A", "1\0B=2", "the value of `A` has a NUL"),
+        (
+            "CONTENT_LENGTH",
+            "9",
+            "`CONTENT_LENGTH` is set for each request, and cannot be replaced",
+        ),
     ] {
         let found = service.clone().env(name, value).unwrap_err();
         assert_eq!(found.to_string(), error);

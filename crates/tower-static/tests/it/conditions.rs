@@ -1,10 +1,10 @@
 //! Conditions and ranges (RFC 9110, sections 13 and 14).
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
-use tower_static::Files;
+use tower_static::{Coding, Files};
 
 use super::{Directory, ask, get, header};
 
@@ -260,8 +260,40 @@ async fn static_3_conditions_are_checked_in_order() {
             let headers = if confirms { response.headers() } else { &empty };
             assert_eq!(headers.contains_key("etag"), confirms);
             assert!(!headers.contains_key("content-type"));
+            assert!(!headers.contains_key("content-length"));
         }
         let nowhere = send(&app, &Method::GET, "/nowhere", headers).await;
         assert_eq!(nowhere.status(), 404, "{headers:?}: there is nothing");
+    }
+}
+
+/// A part has what the whole has, and a range after the end nothing of the file.
+#[tokio::test]
+async fn static_4_a_part_has_the_headers_of_the_whole() {
+    let (directory, app) = site("part-headers");
+    directory.write("www/a.txt.gz", b"gzip's");
+    let app = app
+        .precompressed([Coding::Gzip])
+        .max_age(Duration::from_secs(60));
+    for coding in ["identity", "gzip"] {
+        let with = async |name, value| {
+            let headers = [("accept-encoding", coding), (name, value)];
+            let response = send(&app, &Method::GET, "/a.txt", &headers).await;
+            (response.status().as_u16(), response.headers().clone())
+        };
+        let (status, mut whole) = with("accept", "*/*").await;
+        assert_eq!(status, 200);
+        let (status, mut part) = with("range", "bytes=1-2").await;
+        assert_eq!(status, 206);
+        assert_eq!(part.remove("content-length").unwrap(), "2");
+        assert!(part.remove("content-range").is_some());
+        whole.remove("content-length");
+        assert_eq!(part, whole, "{coding}");
+        let (status, none) = with("range", "bytes=99-").await;
+        assert_eq!(status, 416);
+        for name in ["etag", "last-modified", "content-encoding", "accept-ranges"] {
+            assert!(!none.contains_key(name), "{name}");
+        }
+        assert_eq!(none["cache-control"], "no-store");
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod axum;
+mod cached;
 mod conditions;
 mod contract;
 mod paths;

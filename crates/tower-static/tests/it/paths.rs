@@ -22,6 +22,21 @@ async fn static_1_files_and_directories_are_served() {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.body(), text, "{path}");
     }
+    // A file is no directory, and an encoded slash is no slash.
+    for path in [
+        "/index.html/",
+        "/sub/deep.txt/",
+        "/sub%2F",
+        "/sub%2fdeep.txt",
+    ] {
+        let response = get(&app, path).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    let index = get(&app, "/sub/index.html").await;
+    assert_eq!(
+        (index.status(), &**index.body()),
+        (StatusCode::OK, &b"<p>sub"[..])
+    );
     let head = ask(&app, Request::head("/a%20b.txt")).await;
     assert_eq!(header(&head, "content-length"), Some("3"));
     assert_eq!(head.body(), "");

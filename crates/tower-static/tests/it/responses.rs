@@ -37,6 +37,7 @@ async fn static_10_a_redirect_has_the_mount_and_no_other_host() {
     for (path, expected) in [
         ("/sub", "/sub/"),
         ("/sub?a=b", "/sub/?a=b"),
+        ("/sub?a=%2F&b=%c3%bc?", "/sub/?a=%2F&b=%c3%bc?"),
         ("//sub", "/sub/"),
     ] {
         assert_eq!(location(path).await.as_deref(), Some(expected), "{path}");

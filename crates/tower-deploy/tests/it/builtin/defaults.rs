@@ -18,13 +18,14 @@ const DOCUMENT: &str = include_str!("../../../src/builtins.md");
 
 /// Each optional setting: its row in the tables of the module `builtins`, its name, and the rest of
 /// the text in the parentheses.
-pub(super) const DEFAULTS: [(&str, &str, &str); 65] = [
+pub(super) const DEFAULTS: [(&str, &str, &str); 66] = [
     ("static", "cache_max_age", ""),
     ("static", "index", "= yes"),
     ("static", "charset", ""),
     ("static", "well_known", "= no"),
     ("static", "dotfiles", "= no"),
     ("static", "precompressed", ""),
+    ("static", "content_cache", "= 16 MiB"),
     ("text", "content_type", "= `text/plain; charset=utf-8`"),
     ("text", "status", "= 200"),
     ("redirect", "status", "= 307"),

@@ -238,3 +238,31 @@ async fn the_order_of_precompressed_decides() {
         "{error}"
     );
 }
+
+/// A request for a kept file reads nothing, which the system counts.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn deploy_23_the_content_cache_can_be_switched_off() {
+    let reads = || {
+        let counters = fs::read_to_string("/proc/thread-self/io").ok()?;
+        let mut lines = counters.lines();
+        lines.find_map(|line| line.strip_prefix("syscr: ")?.parse::<u64>().ok())
+    };
+    if reads().is_none() {
+        eprintln!("the system does not count what a thread reads");
+        return;
+    }
+    let folder = Folder::new("content-cache", &[("www/a.txt", "text")]);
+    // A file that has just changed is not kept.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    for (setting, expected) in [("", 0), ("content_cache = 0", 1), ("content_cache = 4", 0)] {
+        fs::write(folder.0.join("set.ini"), format!("{STATIC}{setting}\n")).unwrap();
+        let app = folder.load("set.ini");
+        get(&app, "/a.txt").await;
+        let before = reads().unwrap();
+        assert_eq!(get(&app, "/a.txt").await.body(), "text");
+        let (after, again) = (reads().unwrap(), reads().unwrap());
+        // To look at the counter reads, too.
+        assert_eq!(after - before - (again - after), expected, "{setting}");
+    }
+}

@@ -1,0 +1,83 @@
+//! The syntax of regexes, and the errors of what this build of the crate has not.
+
+use regex_syntax::hir::{ErrorKind, Hir, Look};
+
+use crate::template::SyntaxError;
+
+/// The reason of a regex that needs tables which are left out.
+const NEEDS_UNICODE: &str = "it needs tables of Unicode: write the characters, such as `[0-9]` for `\\d`, \
+     or `(?-u:…)` around it for ASCII, or use the feature `unicode` of tower-dispatch";
+
+/// Parses a regex without anchors.
+pub(crate) fn parse(regex: &str) -> Result<Hir, SyntaxError> {
+    let hir = regex_syntax::parse(regex).map_err(|error| match error {
+        regex_syntax::Error::Parse(error) => (error.span().start.column, error.kind().to_string()),
+        regex_syntax::Error::Translate(error) => {
+            let reason = match error.kind() {
+                ErrorKind::UnicodePropertyNotFound
+                | ErrorKind::UnicodePropertyValueNotFound
+                | ErrorKind::UnicodePerlClassNotFound
+                | ErrorKind::UnicodeCaseUnavailable
+                    if cfg!(not(feature = "unicode")) =>
+                {
+                    NEEDS_UNICODE.to_owned()
+                }
+                kind => kind.to_string(),
+            };
+            (error.span().start.column, reason)
+        }
+        // The enum may grow. Other errors have no position.
+        other => (1, other.to_string()),
+    })?;
+    // The parser takes it, and the engine would not.
+    let looks = hir.properties().look_set();
+    let has_unicode_word = (Look::WordUnicode, looks.contains_word_unicode());
+    match has_unicode_word {
+        (_, true) if cfg!(not(feature = "unicode")) => {
+            let column = regex.find(r"\b").or_else(|| regex.find(r"\B"));
+            let column = regex[..column.unwrap_or(0)].chars().count() + 1;
+            Err((column, NEEDS_UNICODE.to_owned()))
+        }
+        _ => Ok(hir),
+    }
+}
+
+#[cfg(all(test, not(feature = "unicode")))]
+mod tests {
+    use crate::Pattern;
+
+    #[test]
+    fn dispatch_20_a_regex_that_needs_unicode_names_the_feature() {
+        let table = [
+            (r"/é\d+", 3),
+            (r"/\w", 2),
+            (r"/[\s]", 3),
+            (r"/\p{Greek}", 2),
+            (r"/(?i)a", 6),
+            (r"/a\b", 3),
+        ];
+        for (regex, column) in table {
+            let error = Pattern::regex(regex).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "pattern {regex:?}, column {column}: {}",
+                    super::NEEDS_UNICODE
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn dispatch_20_ascii_classes_need_no_tables() {
+        for regex in [
+            r"/[0-9]+",
+            r"/(?-u:\d\w\b)",
+            r"/(?i-u:a)",
+            "/[é-ü]",
+            "/[^/]",
+        ] {
+            assert!(Pattern::regex(regex).is_ok(), "{regex}");
+        }
+    }
+}
