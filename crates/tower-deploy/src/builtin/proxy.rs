@@ -6,7 +6,7 @@
 use std::{str::FromStr, time::Duration};
 
 use http::{HeaderName, Method};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "tls")]
 use tower_upstream::Tls;
 use tower_upstream::{
