@@ -119,6 +119,16 @@ idle *ARGS:
     cargo build --profile served -p tests --bin idle
     python3 tests/idle/run.py {{ ARGS }}
 
+# WebSockets: echo servers and clients of Python, node and tungstenite, each case direct and through the proxy, over HTTP/1 and HTTP/2; `just websockets browser` has Chromium alone
+websockets *PARTS:
+    cargo build -p tests --bin websockets
+    python3 tests/websockets/run.py {{ PARTS }}
+
+# http-cache-tests of npm, direct and through the proxy: which tests have another result, and why
+http-cache-tests:
+    cargo build -p tower-deploy
+    python3 tests/http-cache-tests/run.py
+
 # a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
 reload:
     cargo build --release -p tower-deploy
@@ -140,6 +150,16 @@ static-load *ARGS:
     cargo build --profile served -p tests --bin static-load
     cargo build --profile served -p tower-deploy
     python3 tests/static-load/run.py deploy=target/served/tower-deploy {{ ARGS }}
+
+# tower-upstream beside nginx, HAProxy and the smallest forwarder of hyper (nginx, haproxy, wrk, nghttp2-client), by turns, HTTP/1 and HTTP/2; `just proxy-load old=PROGRAM` has another one beside them
+proxy-load *ARGS:
+    cargo build --profile served -p tests --bin proxy-load
+    python3 tests/proxy-load/run.py {{ ARGS }}
+
+# a million GETs and 100,000 POSTs to an upstream that closes idle connections, through tower-upstream, nginx and HAProxy; and one of two upstreams killed under load
+kept *ARGS:
+    cargo build --profile served -p tests --bin proxy-load
+    python3 tests/proxy-load/kept.py {{ ARGS }}
 
 # the published crates with the oldest versions that their manifests name; what only tests need wants newer ones
 minimal:

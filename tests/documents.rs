@@ -26,6 +26,9 @@ pub mod fall_back {}
 #[doc = include_str!("../docs/guides/files.md")]
 pub mod files {}
 
+#[doc = include_str!("../docs/guides/gateway.md")]
+pub mod gateway {}
+
 #[doc = include_str!("../docs/guides/mount.md")]
 pub mod mount {}
 
@@ -49,3 +52,6 @@ pub mod spa {}
 
 #[doc = include_str!("../docs/guides/values.md")]
 pub mod values {}
+
+#[doc = include_str!("../docs/guides/websockets.md")]
+pub mod websockets {}

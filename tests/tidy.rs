@@ -90,7 +90,19 @@ const OF_SERVICES: [(&str, &[&str]); 4] = [
         "tower-static",
         &["httpdate", "mime_guess", "rustix", "sha2", "tokio"],
     ),
-    ("tower-upstream", &["hyper", "hyper-util", "tokio"]),
+    (
+        "tower-upstream",
+        &[
+            "h2",
+            "hyper",
+            "hyper-util",
+            "rustls-native-certs",
+            "sha1",
+            "socket2",
+            "tokio",
+            "tokio-rustls",
+        ],
+    ),
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.

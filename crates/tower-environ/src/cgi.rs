@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 use percent_encoding::percent_decode_str;
-use tower_kit::secrets;
+use tower_kit::{names::is_plain, secrets};
 
 use crate::script_name;
 
@@ -168,6 +168,8 @@ impl<'a> CgiView<'a> {
             // DIFFERENCE: wsgiref sets HTTP_PROXY. CGI programs read it as the setting of their own
             // proxy (https://httpoxy.org).
             && name.as_str() != "proxy"
+            // DIFFERENCE: in wsgiref, `x_user` and `x-user` are one variable, which only a proxy
+            // may set. Programs may also take `.` and other characters for `_`.
             && is_plain(name.as_str())
     }
 
@@ -320,15 +322,6 @@ impl fmt::Debug for CgiName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Returns whether a header's name has only letters, digits and hyphens.
-///
-/// DIFFERENCE: in wsgiref, `x_user` and `x-user` are the same variable, which only a proxy may be
-/// allowed to set. Programs that read the variables may also take `.` and other characters for `_`.
-fn is_plain(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The variables of RFC 3875 that do not begin with `HTTP_`.

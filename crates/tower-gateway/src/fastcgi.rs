@@ -235,7 +235,7 @@ impl Listener {
         let pool = self.pool.clone();
         let source = FastCgiSource::new(stream, pool, progress.clone(), stderr, permit);
         Exchange {
-            source: Source::FastCgi(source),
+            source: Source::FastCgi(Box::new(source)),
             rest,
             progress,
             is_on_kept: false,

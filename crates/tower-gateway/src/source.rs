@@ -27,7 +27,7 @@ use crate::{
     reason = "a box would cost the most frequent kind an allocation for each request"
 )]
 pub(crate) enum Source {
-    FastCgi(FastCgiSource),
+    FastCgi(Box<FastCgiSource>),
     Scgi(ScgiSource),
     #[cfg(unix)]
     Cgi(Box<Process>),

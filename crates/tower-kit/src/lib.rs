@@ -11,6 +11,7 @@ mod future;
 pub mod grpc;
 pub mod guard;
 mod lines;
+pub mod names;
 mod preferences;
 mod rejection;
 mod render;

@@ -1,6 +1,6 @@
 //! The address of the upstream, and the target that it gets.
 
-use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr};
+use std::{borrow::Cow, fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use http::{
     HeaderValue, Uri,
@@ -10,20 +10,23 @@ use percent_encoding::percent_decode_str;
 
 use crate::{BuildError, BuildErrorKind as Kind, UpstreamError};
 
-/// The address of an upstream: `http://HOST[:PORT][/PATH]` or `unix:/path/to.sock[:/PATH]`.
+/// The address of an upstream: `http://HOST[:PORT][/PATH]`, `https://HOST[:PORT][/PATH]` or
+/// `unix:/path/to.sock[:/PATH]`.
 ///
-/// The path is prepended to the path of each request.
+/// `https` needs the feature `tls`. The path is prepended to the path of each request.
 ///
 /// ```
 /// use tower_upstream::Address;
 ///
 /// let address: Address = "http://10.0.0.5:8080/shop".parse()?;
 /// assert_eq!(address.to_string(), "http://10.0.0.5:8080/shop");
-/// assert!("https://10.0.0.5".parse::<Address>().is_err());
+/// assert!("ftp://10.0.0.5".parse::<Address>().is_err());
 /// # Ok::<(), tower_upstream::BuildError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
+    /// Whether the connections are those of TLS.
+    pub(crate) is_https: bool,
     /// The file of a Unix socket.
     pub(crate) socket: Option<PathBuf>,
     /// `localhost` for a Unix socket, as nginx has it: HTTP/1.1 needs some host.
@@ -33,7 +36,8 @@ pub struct Address {
     path: String,
 }
 
-const EXPECTED: &str = "expected http://HOST[:PORT][/PATH] or unix:/path/to.sock[:/PATH]";
+const EXPECTED: &str =
+    "expected http://HOST[:PORT][/PATH], https://HOST[:PORT][/PATH] or unix:/path/to.sock[:/PATH]";
 
 impl FromStr for Address {
     type Err = BuildError;
@@ -48,12 +52,6 @@ impl FromStr for Address {
         if let Some(rest) = text.strip_prefix("unix:") {
             return Self::unix(rest);
         }
-        if text.starts_with("https:") {
-            return wrong(
-                Kind::Scheme,
-                "there is no TLS to an upstream; expected http: or unix:",
-            );
-        }
         let Ok(uri) = text.parse::<Uri>() else {
             return unexpected(Kind::Address, "it is not a URL");
         };
@@ -65,7 +63,14 @@ impl FromStr for Address {
         else {
             return unexpected(Kind::Address, "it is not a whole URL");
         };
-        if scheme != Scheme::HTTP {
+        let is_https = scheme == Scheme::HTTPS;
+        if is_https && !cfg!(feature = "tls") {
+            return wrong(
+                Kind::Scheme,
+                "`https:` needs the feature `tls` of tower-upstream",
+            );
+        }
+        if !is_https && scheme != Scheme::HTTP {
             return unexpected(Kind::Scheme, "there is no such scheme here");
         }
         if authority.as_str().contains('@') {
@@ -74,7 +79,7 @@ impl FromStr for Address {
                 "a user and a password in it would not be sent; expected a host",
             );
         }
-        // A port that cannot be read must not become port 80.
+        // A port that cannot be read must not become the usual one.
         let port = &authority.as_str()[authority.host().len()..];
         if authority.host().is_empty() || (!port.is_empty() && port_of(port).is_none()) {
             return unexpected(Kind::Host, "there is no such host and port");
@@ -82,14 +87,16 @@ impl FromStr for Address {
         if text.contains('#') {
             return wrong(Kind::Path, "a fragment is not sent to a server");
         }
+        let usual = if is_https { 443 } else { 80 };
         let host = match port_of(port) {
-            Some(80) | None => authority.host(),
-            Some(_) => authority.as_str(),
+            Some(port) if port != usual => authority.as_str(),
+            Some(_) | None => authority.host(),
         };
         let Ok(host) = HeaderValue::from_str(host) else {
             return unexpected(Kind::Host, "no host");
         };
         Ok(Self {
+            is_https,
             socket: None,
             host,
             authority,
@@ -118,7 +125,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.socket {
             Some(socket) => write!(f, "unix:{}:", socket.display())?,
-            None => write!(f, "http://{}", self.authority)?,
+            None => write!(f, "{}://{}", self.scheme(), self.authority)?,
         }
         f.write_str(if self.path.is_empty() {
             "/"
@@ -174,6 +181,7 @@ impl Address {
             return wrong(Kind::Path, "a fragment is not sent to a server");
         }
         Ok(Self {
+            is_https: false,
             socket: Some(socket.into()),
             authority: Authority::from_static("localhost"),
             host: HeaderValue::from_static("localhost"),
@@ -189,9 +197,33 @@ impl Address {
         )
     }
 
+    /// Returns the scheme of the requests.
+    pub(crate) fn scheme(&self) -> Scheme {
+        match self.is_https {
+            true => Scheme::HTTPS,
+            false => Scheme::HTTP,
+        }
+    }
+
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Returns whether servers may choose a site by the address's name: with TLS, unless it is an IP
+    /// address.
+    pub(crate) fn is_name_over_tls(&self) -> bool {
+        let name = self.authority.host().trim_matches(['[', ']']);
+        self.is_https && name.parse::<IpAddr>().is_err()
+    }
+
     /// Returns the value of `Host` for the upstream.
     pub(crate) fn host(&self) -> &HeaderValue {
         &self.host
+    }
+
+    /// Returns the path before each request's path.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Returns the target for a request with this URI: the bytes of its path and query as they are,
@@ -205,7 +237,7 @@ impl Address {
     /// Returns an error if the target is too long for a URI, or if its dots could lead out of the
     /// address's own path: a server that resolves them would respond with a page that is not meant
     /// to be passed on.
-    pub(crate) fn target(&self, uri: &Uri, at_mount: bool) -> Result<Uri, UpstreamError> {
+    pub(crate) fn target(&self, uri: &Uri, at_mount: bool) -> Result<PathAndQuery, UpstreamError> {
         let asked = match uri.path_and_query() {
             Some(asked) => asked.as_str(),
             None => "/",
@@ -215,20 +247,17 @@ impl Address {
         }
         let whole =
             |path: String| PathAndQuery::try_from(path).map_err(|_| UpstreamError::TargetTooLong);
-        let path = match asked {
+        match asked {
             // It is about the whole server (RFC 9110, section 9.3.7), so it has no path.
-            "*" => PathAndQuery::from_static("*"),
-            _ if self.path.is_empty() => whole(asked.to_owned())?,
+            "*" => Ok(PathAndQuery::from_static("*")),
+            _ if self.path.is_empty() => match uri.path_and_query() {
+                Some(asked) => Ok(asked.clone()),
+                None => Ok(PathAndQuery::from_static("/")),
+            },
             // `/x` at the mount is `/base`, and `/x/` is `/base/`.
-            _ if at_mount => whole(format!("{}{}", self.path, &asked[uri.path().len()..]))?,
-            _ => whole(format!("{}{asked}", self.path.trim_end_matches('/')))?,
-        };
-        // It is made of parts, so that `//evil` stays a path.
-        let mut parts = Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(path);
-        Ok(Uri::from_parts(parts).expect("there is a scheme, an authority and a path"))
+            _ if at_mount => whole(format!("{}{}", self.path, &asked[uri.path().len()..])),
+            _ => whole(format!("{}{asked}", self.path.trim_end_matches('/'))),
+        }
     }
 }
 
@@ -274,17 +303,9 @@ mod tests {
             ("http://h", "http://evil.example/x", false, "/x"),
             ("http://h", "http://evil.example", false, "/"),
         ] {
-            let target_of = |to: &str| {
-                let uri = address(to)
-                    .unwrap()
-                    .target(&asked.parse().unwrap(), at_mount);
-                let uri = uri.unwrap();
-                let authority = uri.authority().map(ToString::to_string);
-                (authority, text_of_path(&uri).to_owned())
-            };
-            let authority = if to.contains("80") { "h:80" } else { "h" };
-            let expected = (Some(authority.to_owned()), target.to_owned());
-            assert_eq!(target_of(to), expected, "{to} {asked}");
+            let uri = asked.parse().unwrap();
+            let found = address(to).unwrap().target(&uri, at_mount).unwrap();
+            assert_eq!(found.as_str(), target, "{to} {asked}");
         }
     }
 
@@ -314,6 +335,11 @@ mod tests {
             ("http://example.org:8080", "example.org:8080"),
             ("http://[::1]:8080", "[::1]:8080"),
             (" http://h ", "h"),
+            #[cfg(feature = "tls")]
+            ("https://h:443", "h"),
+            #[cfg(feature = "tls")]
+            ("https://h:80", "h:80"),
+            ("http://h:443", "h:443"),
         ] {
             let found = address(to).map(|to| to.host);
             assert_eq!(found, Ok(HeaderValue::from_static(host)), "{to}");
@@ -326,7 +352,6 @@ mod tests {
             ("", Kind::Address, "it is not a URL; "),
             ("localhost:8080", Kind::Address, "it is not a whole URL; "),
             ("/path", Kind::Address, "it is not a whole URL; "),
-            ("https://h", Kind::Scheme, "there is no TLS to an upstream"),
             ("ftp://h", Kind::Scheme, "there is no such scheme here; "),
             (
                 "http://joe:hunter2@h",
@@ -367,12 +392,25 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn upstream_14_an_https_address_needs_the_feature() {
+        let error = address("https://h").unwrap_err();
+        assert_eq!(error.kind(), Kind::Scheme);
+        assert_eq!(
+            error.to_string(),
+            "`https:` needs the feature `tls` of tower-upstream"
+        );
+    }
+
     #[test]
     fn upstream_14_an_address_is_printed_as_it_is_read() {
         for (text, printed) in [
             ("http://h", "http://h/"),
             (" http://h:80/a/ ", "http://h:80/a/"),
             ("http://[::1]:81", "http://[::1]:81/"),
+            #[cfg(feature = "tls")]
+            ("HTTPS://h:443/a", "https://h:443/a"),
             ("unix:/run/x.sock", "unix:/run/x.sock:/"),
             ("unix:/run/x.sock:/a", "unix:/run/x.sock:/a"),
         ] {

@@ -1,124 +1,28 @@
-//! The two bodies of an exchange.
+//! The body of a response.
 
 use std::{
     error, fmt,
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tower_kit::EitherBody;
 
 use crate::{
+    alarm::Alarm,
     error::{BoxError, Chain},
     headers,
-    progress::{Progress, Upload, Wanted},
+    http2::h2_error,
+    member::Lease,
+    progress::Progress,
 };
-
-/// The client's body on its way to the upstream. Only the connection polls it, after it has taken
-/// the request.
-pub(crate) struct RequestBody {
-    inner: UnsyncBoxBody<Bytes, BoxError>,
-    progress: Arc<Progress>,
-}
-
-impl RequestBody {
-    pub(crate) fn new<B>(inner: B, progress: Arc<Progress>) -> Self
-    where
-        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
-    {
-        let inner = AsBytes { inner }.boxed_unsync();
-        Self { inner, progress }
-    }
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = &mut *self;
-        match this.progress.begin(cx.waker()) {
-            Wanted::Yes => {}
-            Wanted::NotNow => return Poll::Pending,
-            // It is an error, because the connection is of no more use.
-            Wanted::No => return Poll::Ready(Some(Err(Unwanted.into()))),
-        }
-        let frame = Pin::new(&mut this.inner).poll_frame(cx);
-        this.progress.note(match &frame {
-            Poll::Ready(Some(Err(_))) => Upload::Failed,
-            Poll::Ready(_) => Upload::Passed,
-            Poll::Pending => Upload::Awaited,
-        });
-        frame.map_ok(without_our_trailers)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-pin_project! {
-    /// A body with its data as `Bytes` and its error in a box. `map_frame` of http-body-util would
-    /// lose the size hint.
-    struct AsBytes<B> {
-        #[pin]
-        inner: B,
-    }
-}
-
-impl<B: Body<Error: Into<BoxError>>> Body for AsBytes<B> {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(self.project().inner.poll_frame(cx));
-        // For `Bytes` this makes no copy.
-        let to_bytes =
-            |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
-        Poll::Ready(frame.map(|frame| frame.map(to_bytes).map_err(Into::into)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-fn without_our_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
-    if let Some(trailers) = frame.trailers_mut() {
-        headers::trailers_to_upstream(trailers);
-    }
-    frame
-}
-
-fn without_hop_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
-    if let Some(trailers) = frame.trailers_mut() {
-        headers::trailers_to_client(trailers);
-    }
-    frame
-}
 
 /// The body of a response: the upstream's, or the text of a rejection.
 ///
@@ -171,54 +75,104 @@ impl fmt::Debug for ResponseBody {
 pub(crate) struct Received {
     /// `None` after it has failed.
     inner: Option<Incoming>,
-    progress: Arc<Progress>,
-    idle_timeout: Duration,
-    /// Whether the connection ends with the response (RFC 9112, section 9.6), and the rest of the
-    /// client's body with it.
-    closes: bool,
+    /// What the exchange holds until the end of the body.
+    lease: Option<Lease>,
+    /// The client's body, if there is one.
+    progress: Option<Arc<Progress>>,
+    limits: Limits,
     /// Whether the whole body has arrived.
     is_whole: bool,
     /// The time since which a reader waits for the next frame.
     waiting: Option<Instant>,
-    /// It is made when a reader waits for the first time.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// The error that comes next.
+    failure: Option<BoxError>,
+    /// The timer where the connection, which has one, is driven by a task.
+    alarm: Alarm,
+}
+
+/// What is known of the rest of an exchange when the head of the response is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// The time for each frame.
+    pub(crate) frame: Duration,
+    /// The time for which the connection is kept afterwards. `None` if it ends with the response
+    /// (RFC 9112, section 9.6), and the rest of the client's body with it.
+    pub(crate) keep: Option<Duration>,
 }
 
 impl Received {
     pub(crate) fn new(
         inner: Incoming,
-        progress: Arc<Progress>,
-        idle_timeout: Duration,
-        closes: bool,
+        lease: Lease,
+        progress: Option<Arc<Progress>>,
+        limits: Limits,
     ) -> Self {
-        Self {
-            closes,
+        let mut received = Self {
             is_whole: inner.is_end_stream(),
             inner: Some(inner),
+            lease: Some(lease),
             progress,
-            idle_timeout,
+            limits,
             waiting: None,
-            timer: None,
+            failure: None,
+            alarm: Alarm::default(),
+        };
+        if received.is_whole {
+            received.end();
         }
+        received
     }
 
-    /// Becomes ready when nothing has moved for too long. Only time in which a reader waits for a
-    /// frame counts, because a slow reader is not the upstream's fault. A moving upload restarts
-    /// the time.
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let since = *self.waiting.get_or_insert_with(Instant::now);
-        loop {
-            let deadline = since.max(self.progress.last().1) + self.idle_timeout;
-            let timer = self
-                .timer
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            if timer.deadline() != deadline {
-                timer.as_mut().reset(deadline);
+    /// Polls the body, and with it the connection, until there is a frame or until nothing has
+    /// moved for too long. Only time in which a reader waits for a frame counts, because a slow
+    /// reader is not the upstream's fault. A moving upload restarts the time.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Self {
+            inner: Some(inner),
+            lease,
+            progress,
+            limits,
+            waiting,
+            alarm,
+            ..
+        } = self
+        else {
+            return Poll::Ready(None);
+        };
+        let frame_of = |cx: &mut Context<'_>| Pin::new(&mut *inner).poll_frame(cx);
+        let deadline = || {
+            let since = *waiting.get_or_insert_with(Instant::now);
+            let moved = progress.as_ref().map(|progress| progress.last().1);
+            moved.map_or(since, |moved| moved.max(since)) + limits.frame
+        };
+        let found = match lease.as_mut().and_then(Lease::connection) {
+            Some(connection) => ready!(connection.poll_with(cx, frame_of, deadline)),
+            None => match { frame_of }(cx) {
+                Poll::Ready(frame) => Some(frame),
+                Poll::Pending => ready!(alarm.poll_anywhere({ deadline }(), cx).map(|()| None)),
+            },
+        };
+        Poll::Ready(match found {
+            Some(Some(Err(error))) => Some(Err(Broken(error).into())),
+            // A stream that is reset without an error is not whole for that reason.
+            Some(None) if !inner.is_end_stream() && inner.size_hint().lower() > 0 => {
+                Some(Err(Short.into()))
             }
-            ready!(timer.as_mut().poll(cx));
-            if since.max(self.progress.last().1) + self.idle_timeout <= Instant::now() {
-                return Poll::Ready(());
+            Some(frame) => frame.map(|frame| frame.map_err(Into::into)),
+            None => {
+                if let Some(lease) = lease {
+                    lease.retire();
+                }
+                Some(Err(Idle(limits.frame).into()))
             }
+        })
+    }
+
+    /// Hands the connection back after the last frame.
+    fn end(&mut self) {
+        self.is_whole = true;
+        if let (Some(lease), Some(idle_time)) = (self.lease.take(), self.limits.keep) {
+            lease.hand_back(idle_time);
         }
     }
 }
@@ -231,27 +185,34 @@ impl Body for Received {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(inner) = &mut self.inner else {
-            return Poll::Ready(None);
-        };
-        let error: BoxError = match Pin::new(inner).poll_frame(cx) {
-            Poll::Ready(Some(Err(error))) => error.into(),
-            Poll::Ready(frame) => {
-                self.waiting = None;
-                self.is_whole = frame.is_none() || self.is_end_stream();
-                let frame = frame.map(|frame| frame.map(without_hop_trailers).map_err(Into::into));
-                return Poll::Ready(frame);
+        if let Some(error) = self.failure.take() {
+            self.inner = None;
+            return Poll::Ready(Some(Err(error)));
+        }
+        let frame = ready!(self.poll(cx));
+        self.waiting = None;
+        match frame {
+            Some(Err(error)) => {
+                // It is an error and not the end, so the client's connection breaks off as well
+                // (RFC 9112, section 8). hyper would drop what it has not written yet, so it gets
+                // a turn before.
+                tracing::warn!(error = %Chain(&*error), "the upstream broke off");
+                self.failure = Some(error);
+                self.lease = None;
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
-            Poll::Pending => {
-                ready!(self.poll_idle(cx));
-                Idle(self.idle_timeout).into()
+            Some(Ok(frame)) => {
+                if self.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(without_hop_trailers(frame))))
             }
-        };
-        // It is an error and not the end, so the client's connection breaks off as well (RFC 9112,
-        // section 8).
-        tracing::warn!(error = %Chain(&*error), "the upstream broke off");
-        self.inner = None;
-        Poll::Ready(Some(Err(error)))
+            None => {
+                self.end();
+                Poll::Ready(None)
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -268,23 +229,56 @@ impl Body for Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        if self.closes || !self.is_whole {
-            self.progress.stop();
+        if let Some(progress) = &self.progress
+            && (self.limits.keep.is_none() || !self.is_whole)
+        {
+            progress.stop();
         }
     }
 }
 
-/// The upstream does not take the rest of the client's body.
+/// The connection or the stream has ended before the response.
+///
+/// The code with which the upstream has reset its stream is that for the client, unless it means
+/// something else there: that all is well, or that the request was not processed.
 #[derive(Debug)]
-struct Unwanted;
+struct Broken(hyper::Error);
 
-impl fmt::Display for Unwanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the exchange is over")
+impl Broken {
+    /// Returns whether the client may see the code.
+    fn is_shown(&self) -> bool {
+        const OTHERS: [h2::Reason; 2] = [h2::Reason::NO_ERROR, h2::Reason::REFUSED_STREAM];
+        let code = h2_error(&self.0).and_then(h2::Error::reason);
+        code.is_some_and(|code| !OTHERS.contains(&code))
     }
 }
 
-impl error::Error for Unwanted {}
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_shown() {
+            true => self.0.fmt(f),
+            false => Chain(&self.0).fmt(f),
+        }
+    }
+}
+
+impl error::Error for Broken {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.is_shown().then_some(&self.0)
+    }
+}
+
+/// The response is shorter than it said.
+#[derive(Debug)]
+struct Short;
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the response is shorter than its length")
+    }
+}
+
+impl error::Error for Short {}
 
 /// The upstream has sent nothing for this time.
 #[derive(Debug)]
@@ -297,3 +291,10 @@ impl fmt::Display for Idle {
 }
 
 impl error::Error for Idle {}
+
+fn without_hop_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        headers::trailers_to_client(trailers);
+    }
+    frame
+}

@@ -1,151 +1,147 @@
-//! Connections to the upstream, and the pool of idle ones.
+//! New connections to the upstream.
 
-use std::{
-    future::Future,
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
-use http::{Request, Uri};
-use hyper_util::{
-    client::legacy::{Client, ResponseFuture, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::{Address, body::RequestBody, error::BoxError};
+#[cfg(feature = "tls")]
+use crate::tls::{Fault, Handshakes};
+use crate::{
+    Address, UpstreamError,
+    connection::Connection,
+    error::{BoxError, Chain},
+    http2::{Place, Shared},
+    protocol::Spoken,
+    stream::Stream,
+    transport::Transport,
+};
 
-/// Many servers close an idle connection after about 60 seconds. This has to be well below, because
-/// a request on a connection that is being closed is lost.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const POOL_MAX_IDLE: usize = 32;
-/// The largest number of header lines in a response. hyper's own limit is 100. With another one it
-/// makes two arrays of this size for each response: with 512 that costs 0.7 µs, with 2048 2.5 µs.
-const MAX_HEADERS: usize = 512;
-
-/// Connections to one upstream. A clone shares them.
-#[derive(Clone)]
-pub(crate) enum Pool {
-    Tcp(Client<Within<HttpConnector>, RequestBody>),
-    #[cfg(unix)]
-    Unix(Client<Within<unix::Connector>, RequestBody>),
+/// A new connection.
+pub(crate) enum New {
+    Http1(Box<Connection>),
+    /// The first place on it.
+    Http2(Place),
 }
 
-impl Pool {
-    pub(crate) fn new(address: &Address, connect_timeout: Duration) -> Self {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .pool_max_idle_per_host(POOL_MAX_IDLE)
-            // RFC 9112, sections 5.1 and 5.2, has a proxy remove these spaces and unfold these
-            // lines.
-            .http1_allow_spaces_after_header_name_in_responses(true)
-            .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .http1_max_headers(MAX_HEADERS)
-            // The service sets `Host` in every request.
-            .set_host(false)
-            // Only a request that a closing connection has not begun to send goes to the next one.
-            // Its body has not been polled, so nothing is sent twice.
-            .retry_canceled_requests(true);
-        #[cfg(unix)]
-        if let Some(path) = &address.socket {
-            let connector = unix::Connector::new(path.clone());
-            return Self::Unix(builder.build(Within::new(connector, connect_timeout)));
-        }
-        let mut connector = HttpConnector::new();
-        // Otherwise small frames of a stream wait for one another.
-        connector.set_nodelay(true);
-        Self::Tcp(builder.build(Within::new(connector, connect_timeout)))
-    }
+/// Makes connections to one upstream.
+pub(crate) struct Connector {
+    address: Address,
+    /// Whether a connection may speak HTTP/2. Over TLS, the upstream has the choice.
+    may_be_http2: bool,
+    #[cfg(feature = "tls")]
+    handshakes: Option<Handshakes>,
+    shared: Arc<Shared>,
+}
 
-    pub(crate) fn request(&self, request: Request<RequestBody>) -> ResponseFuture {
-        match self {
-            Self::Tcp(client) => client.request(request),
-            #[cfg(unix)]
-            Self::Unix(client) => client.request(request),
+impl Connector {
+    pub(crate) fn new(address: Address, transport: &Transport) -> Self {
+        Self {
+            may_be_http2: transport.may_be_http2(&address),
+            #[cfg(feature = "tls")]
+            handshakes: transport.handshakes(&address),
+            address,
+            shared: Arc::default(),
         }
     }
-}
 
-/// A connector with a time limit, which covers the lookup of the name and all its addresses.
-#[derive(Clone)]
-pub(crate) struct Within<C> {
-    inner: C,
-    limit: Duration,
-}
-
-impl<C> Within<C> {
-    fn new(inner: C, limit: Duration) -> Self {
-        Self { inner, limit }
-    }
-}
-
-impl<C> Service<Uri> for Within<C>
-where
-    C: Service<Uri, Error: Into<BoxError>, Future: Send + 'static>,
-{
-    type Response = C::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
+    pub(crate) fn may_be_http2(&self) -> bool {
+        self.may_be_http2
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.inner.call(uri);
-        let limit = self.limit;
-        Box::pin(async move {
-            match tokio::time::timeout(limit, connecting).await {
-                Ok(connected) => connected.map_err(Into::into),
-                // The system's own timeout is an error of this kind, too.
-                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    /// Returns the connections that speak HTTP/2.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Connects to the upstream within this time, which covers the lookup of the name, all its
+    /// addresses and the handshake. The name is looked up each time. A connection that speaks
+    /// HTTP/2 is kept for `keep_time` while it is idle.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`UpstreamError::Unreachable`], [`UpstreamError::Untrusted`] or
+    /// [`UpstreamError::ConnectTimeout`].
+    pub(crate) async fn connect(
+        &self,
+        limit: Duration,
+        keep_time: Duration,
+    ) -> Result<New, UpstreamError> {
+        let error = match tokio::time::timeout(limit, self.new_one(keep_time)).await {
+            Ok(Ok(new)) => return Ok(new),
+            Ok(Err(error)) => error,
+            Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
+        };
+        let found = match () {
+            // The system's own timeout is an error of this kind, too.
+            () if is_timeout(&*error) => UpstreamError::ConnectTimeout,
+            #[cfg(feature = "tls")]
+            () if error
+                .downcast_ref::<Fault>()
+                .is_some_and(Fault::is_untrusted) =>
+            {
+                UpstreamError::Untrusted
             }
+            () => UpstreamError::Unreachable,
+        };
+        tracing::warn!(address = %self.address, error = %Chain(&*error), "{found}");
+        Err(found)
+    }
+
+    async fn new_one(&self, keep_time: Duration) -> Result<New, BoxError> {
+        let (stream, spoken) = self.stream().await?;
+        Ok(match spoken {
+            Spoken::Http1 => New::Http1(Box::new(Connection::over(stream).await?)),
+            Spoken::Http2 => New::Http2(self.shared.connect(stream, keep_time).await?),
         })
     }
+
+    async fn stream(&self) -> Result<(Stream, Spoken), BoxError> {
+        // Without TLS, both sides have to know it.
+        let known = match self.may_be_http2 {
+            true => Spoken::Http2,
+            false => Spoken::Http1,
+        };
+        #[cfg(unix)]
+        if let Some(path) = &self.address.socket {
+            let stream = tokio::net::UnixStream::connect(path).await?;
+            return Ok((Stream::Unix(stream), known));
+        }
+        let stream = tcp(&self.address).await?;
+        #[cfg(feature = "tls")]
+        if let Some(handshakes) = &self.handshakes {
+            let (stream, spoken) = handshakes.connect(stream).await?;
+            return Ok((Stream::Tls(stream), spoken));
+        }
+        Ok((Stream::Tcp(stream), known))
+    }
 }
 
-#[cfg(unix)]
-mod unix {
-    use std::{
-        future::Future,
-        io,
-        path::PathBuf,
-        pin::Pin,
-        sync::Arc,
-        task::{Context, Poll},
-    };
+async fn tcp(address: &Address) -> Result<TcpStream, BoxError> {
+    // It tries the addresses of a name in turn, and both families side by side (RFC 8305).
+    let mut connector = HttpConnector::new();
+    // Otherwise small frames of a stream wait for one another.
+    connector.set_nodelay(true);
+    // It knows the port of https.
+    connector.enforce_http(false);
+    let uri = Uri::builder()
+        .scheme(address.scheme())
+        .authority(address.authority().clone())
+        .path_and_query("/")
+        .build()?;
+    Ok(connector.call(uri).await?.into_inner())
+}
 
-    use http::Uri;
-    use hyper_util::rt::TokioIo;
-    use tokio::net::UnixStream;
-    use tower_service::Service;
-
-    /// Connects to a socket in the file system. The URI does not matter.
-    #[derive(Clone)]
-    pub(crate) struct Connector(Arc<PathBuf>);
-
-    impl Connector {
-        pub(super) fn new(path: PathBuf) -> Self {
-            Self(Arc::new(path))
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return true;
         }
+        next = error.source();
     }
-
-    impl Service<Uri> for Connector {
-        type Response = TokioIo<UnixStream>;
-        type Error = io::Error;
-        type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<UnixStream>>> + Send>>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, _: Uri) -> Self::Future {
-            let path = self.0.clone();
-            Box::pin(async move { UnixStream::connect(&*path).await.map(TokioIo::new) })
-        }
-    }
+    false
 }

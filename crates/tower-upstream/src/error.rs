@@ -33,11 +33,14 @@ pub enum UpstreamError {
     TargetTooLong,
     /// 501: the request has a transfer coding besides `chunked`.
     UnknownCoding,
-    /// 501: CONNECT asks for a tunnel, which is the work of a forward proxy.
+    /// 501: CONNECT asks for a tunnel that is no WebSocket, which is the work of a forward proxy.
     NoTunnel,
     /// 502: no connection to the upstream could be made.
     Unreachable,
-    /// 502: the connection broke, or the upstream's response is malformed.
+    /// 502: the upstream's certificate is not one that is trusted. The log has the reason.
+    Untrusted,
+    /// 502: the connection broke, or the upstream's response is malformed, or it opens a tunnel
+    /// that was not asked for.
     NoResponse,
     /// 504: no connection to the upstream could be made in time.
     ConnectTimeout,
@@ -53,7 +56,7 @@ impl UpstreamError {
             Self::StalledRequest => StatusCode::REQUEST_TIMEOUT,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
             Self::NoTunnel | Self::UnknownCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::Unreachable | Self::NoResponse => StatusCode::BAD_GATEWAY,
+            Self::Unreachable | Self::Untrusted | Self::NoResponse => StatusCode::BAD_GATEWAY,
             Self::ConnectTimeout | Self::HeaderTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -70,6 +73,7 @@ impl UpstreamError {
             Self::UnknownCoding => "this transfer coding is not known here",
             Self::NoTunnel => "there are no tunnels here",
             Self::Unreachable => "the server behind this one cannot be reached",
+            Self::Untrusted => "the server behind this one is not trusted",
             Self::NoResponse => "the server behind this one sent no valid response",
             Self::ConnectTimeout => "the server behind this one could not be reached in time",
             Self::HeaderTimeout => "the server behind this one did not respond in time",
@@ -174,6 +178,7 @@ mod tests {
             UpstreamError::UnknownCoding,
             UpstreamError::NoTunnel,
             UpstreamError::Unreachable,
+            UpstreamError::Untrusted,
             UpstreamError::NoResponse,
             UpstreamError::ConnectTimeout,
             UpstreamError::HeaderTimeout,

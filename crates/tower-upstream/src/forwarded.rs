@@ -10,15 +10,16 @@ use http::{
     uri::Scheme,
 };
 use tower_environ::MountExt;
+use tower_kit::names::is_plain;
 use tower_origin::{Origin, PeerAddr};
 
-use crate::{Network, host, names::is_plain};
+use crate::{Network, host};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(crate) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+pub(crate) const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// Returns whether a header, by its name in lower case, is about the client. All names that begin
 /// with X-Forwarded- count, because X-Forwarded-User can lie as well as X-Forwarded-For.

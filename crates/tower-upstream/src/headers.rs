@@ -1,25 +1,33 @@
 //! The headers of the request to the upstream, and of the response to the client.
 
+use std::time::Duration;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
-use tower_kit::content::content_length;
+use tower_kit::{
+    content::content_length,
+    grpc::{Flavor, Protocol},
+    names::{is_plain, plain},
+};
 
 use crate::{
     length::Length,
-    names::{is_plain, plain},
     one_hop::{is_of_one_message, is_ours},
 };
 
-/// Changes a request's headers into those for the upstream.
+/// The name has no constant in `http`.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// Changes a request's headers into those for the upstream, except `Host`, which depends on the
+/// upstream.
 pub(crate) fn to_upstream(
     headers: &mut HeaderMap,
     version: Version,
     forwarding: HeaderMap,
     suppressed: &[HeaderName],
-    host: HeaderValue,
     length: Length,
     via_name: &str,
 ) {
@@ -33,7 +41,6 @@ pub(crate) fn to_upstream(
         let name = plain(name.as_str());
         suppressed.iter().any(|suppressed| *suppressed == *name)
     });
-    headers.insert(HOST, host);
     length.set(headers);
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -70,6 +77,44 @@ pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -
     })
 }
 
+/// Takes out the metadata of a request of gRPC whose names are not plain, except those `passed` by
+/// name. A server of gRPC takes none of them for another one.
+///
+/// Those stay that could be taken for a header of the proxy's own, in case that the service behind
+/// makes no difference. They are then removed.
+pub(crate) fn take_metadata(
+    headers: &mut HeaderMap,
+    passed: &[HeaderName],
+    suppressed: &[HeaderName],
+) -> HeaderMap {
+    let mut metadata = HeaderMap::new();
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let flavor = content_type.and_then(Flavor::of);
+    if !flavor.is_some_and(|flavor| flavor.protocol() == Protocol::Native) {
+        return metadata;
+    }
+    let is_metadata = |name: &HeaderName| {
+        let plain = plain(name.as_str());
+        !is_plain(name.as_str())
+            && !passed.contains(name)
+            && !is_ours(&plain)
+            && !MOUNTS.contains(&&*plain)
+            && !suppressed.iter().any(|suppressed| *suppressed == *plain)
+    };
+    for (name, value) in &*headers {
+        if is_metadata(name) {
+            metadata.append(name, value.clone());
+        }
+    }
+    for name in metadata.keys() {
+        headers.remove(name);
+    }
+    metadata
+}
+
+/// Variables that some servers take from headers of a proxy on the same machine.
+const MOUNTS: [&str; 2] = ["script-name", "path-info"];
+
 /// Changes a response's headers into those for the client.
 pub(crate) fn to_client<B: Body>(
     headers: &mut HeaderMap,
@@ -103,6 +148,18 @@ pub(crate) fn closes(version: Version, headers: &HeaderMap) -> bool {
         options.any(|member| member.eq_ignore_ascii_case(option))
     };
     has(b"close") || (version < Version::HTTP_11 && !has(b"keep-alive"))
+}
+
+/// Returns the time for which the upstream says it keeps the connection (RFC 2068, section 19.7.1).
+pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let parameters = headers.get_all(KEEP_ALIVE).iter().flat_map(members);
+    let seconds = parameters.filter_map(|parameter| {
+        let (name, value) = std::str::from_utf8(parameter).ok()?.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
+        is_timeout.then(|| value.parse().ok()).flatten()
+    });
+    seconds.min().map(Duration::from_secs)
 }
 
 /// Removes the fields that `Connection` names, on all its lines. Fields that must not be removed
@@ -148,7 +205,7 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the members of a list.
-fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     let members = value.as_bytes().split(|&byte| byte == b',');
     members.map(<[u8]>::trim_ascii)
 }
@@ -203,18 +260,9 @@ mod tests {
 
     fn passed(headers: &[(&str, &str)]) -> Vec<String> {
         let mut headers = map(headers);
-        let host = HeaderValue::from_static("up");
         let none = HeaderMap::new();
         let length = Length::Empty;
-        to_upstream(
-            &mut headers,
-            Version::HTTP_11,
-            none,
-            &[],
-            host,
-            length,
-            "me",
-        );
+        to_upstream(&mut headers, Version::HTTP_11, none, &[], length, "me");
         let lines = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
@@ -282,7 +330,7 @@ mod tests {
             ),
         ] {
             let mut left: Vec<String> = left.into_iter().map(String::from).collect();
-            left.extend(["host: up".to_owned(), "via: 1.1 me".to_owned()]);
+            left.push("via: 1.1 me".to_owned());
             left.sort();
             assert_eq!(passed(&given), left);
         }
@@ -343,18 +391,15 @@ mod tests {
                 ("transfer-encoding", "chunked"),
                 ("connection", "content-length"),
             ]);
-            let host = HeaderValue::from_static("up");
-            let suppressed = [CONTENT_LENGTH, HOST, TRANSFER_ENCODING, VIA];
+            let suppressed = [CONTENT_LENGTH, TRANSFER_ENCODING, VIA];
             to_upstream(
                 &mut headers,
                 Version::HTTP_2,
                 HeaderMap::new(),
                 &suppressed,
-                host,
                 length,
                 "me",
             );
-            headers.remove(HOST).unwrap();
             let found: Vec<String> = headers
                 .iter()
                 .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))

@@ -3,7 +3,27 @@
 use http::{Extensions, HeaderMap, HeaderValue, Uri, header::HOST};
 use tower_origin::Origin;
 
-use crate::error::UpstreamError;
+use crate::{Address, HostPolicy, error::UpstreamError};
+
+/// The client's host, and which upstreams find it in `Host`.
+#[derive(Clone)]
+pub(crate) struct Hosts {
+    pub(crate) client: Option<HeaderValue>,
+    pub(crate) policy: HostPolicy,
+}
+
+impl Hosts {
+    /// Returns `Host` for the upstream at this address.
+    pub(crate) fn of(self, upstream: &Address) -> HeaderValue {
+        let is_own = match self.policy {
+            HostPolicy::Auto => upstream.is_name_over_tls(),
+            HostPolicy::Upstream => true,
+            HostPolicy::Client => false,
+        };
+        let client = self.client.filter(|_| !is_own);
+        client.unwrap_or_else(|| upstream.host().clone())
+    }
+}
 
 /// Returns the host that the client has named, if any. It is well-formed, and otherwise unchecked.
 ///
@@ -46,7 +66,7 @@ pub(crate) fn of_client(
 
 /// Returns whether a text is a name or an address, with an optional port. No character of it has a
 /// meaning in a header or in a URL.
-fn is_host(text: &[u8]) -> bool {
+pub(crate) fn is_host(text: &[u8]) -> bool {
     let (name, port) = split_port(text);
     let digits = |port: &[u8]| port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
     let name_is_legal = match name.strip_prefix(b"[") {
@@ -78,6 +98,41 @@ pub(crate) fn port(host: &HeaderValue) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn upstream_5_a_name_over_tls_is_sent_to_itself() {
+        let client = HeaderValue::from_static("client.example");
+        let mut table = vec![
+            ("http://up.example", "client.example"),
+            ("http://10.0.0.5:8080", "client.example"),
+            ("unix:/run/x.sock", "client.example"),
+        ];
+        if cfg!(feature = "tls") {
+            table.extend([
+                ("https://up.example", "up.example"),
+                ("https://up.example:8443", "up.example:8443"),
+                ("https://10.0.0.5", "client.example"),
+                ("https://[2001:db8::5]:8443", "client.example"),
+            ]);
+        }
+        for (address, expected) in table {
+            let address: Address = address.parse().unwrap();
+            let own = address.host().clone();
+            for (policy, client, expected) in [
+                (HostPolicy::Auto, Some(&client), expected),
+                (HostPolicy::Auto, None, own.to_str().unwrap()),
+                (HostPolicy::Client, Some(&client), "client.example"),
+                (HostPolicy::Client, None, own.to_str().unwrap()),
+                (HostPolicy::Upstream, Some(&client), own.to_str().unwrap()),
+            ] {
+                let hosts = Hosts {
+                    client: client.cloned(),
+                    policy,
+                };
+                assert_eq!(hosts.of(&address), expected, "{address} {policy:?}");
+            }
+        }
+    }
 
     #[test]
     fn upstream_5_a_host_is_a_name_or_an_address_and_a_port() {

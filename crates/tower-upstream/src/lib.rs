@@ -2,20 +2,41 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
+mod alarm;
+mod balance;
 mod body;
 mod build_error;
 mod connect;
+mod connection;
+mod dropped;
 mod error;
+mod exchange;
 mod forwarded;
 mod future;
+mod handshake;
 mod headers;
+mod health;
 mod host;
+mod http2;
 mod length;
-mod names;
+mod link;
+mod locations;
+mod member;
 mod network;
 mod one_hop;
+mod opening;
 mod progress;
+mod protocol;
+mod request_body;
 mod service;
+mod source;
+mod stream;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+mod tls;
+mod transport;
+mod tunnel;
+mod upgrade_protocol;
 mod upstream;
 
 pub use address::Address;
@@ -25,6 +46,11 @@ pub use error::UpstreamError;
 pub use future::ResponseFuture;
 pub use network::Network;
 pub use one_hop::PassedHeader;
+pub use protocol::Protocol;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use tls::Tls;
+pub use upgrade_protocol::UpgradeProtocol;
 pub use upstream::{HostPolicy, Upstream};
 
 #[doc = include_str!("../RULES.md")]

@@ -3,12 +3,9 @@
 use std::str::FromStr;
 
 use http::{HeaderName, header::CONTENT_LENGTH};
+use tower_kit::names::{is_plain, plain};
 
-use crate::{
-    BuildError, BuildErrorKind,
-    forwarded::is_forwarding,
-    names::{is_plain, plain},
-};
+use crate::{BuildError, BuildErrorKind, forwarded::is_forwarding};
 
 /// The name of a request header that may be passed on although it has other characters than
 /// letters, digits and `-`.

@@ -1,11 +1,14 @@
 //! The state that the two bodies of an exchange share.
 
 use std::{
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    task::{Poll, Waker},
 };
 
 use tokio::time::Instant;
+
+use crate::source::Source;
 
 /// The state of the client's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub(crate) enum Wanted {
     No,
 }
 
-/// The state that the two bodies of an exchange share.
+/// The state that the two bodies of an exchange share. A request without a body has none.
 pub(crate) struct Progress(Mutex<State>);
 
 struct State {
@@ -36,6 +39,14 @@ struct State {
     wanted: Wanted,
     /// The task of the connection, which waits for the client's body.
     waker: Option<Waker>,
+    /// The task that waits until the connection has dropped the client's body.
+    end_waker: Option<Waker>,
+    /// Whether the connection has dropped the client's body.
+    has_ended: bool,
+    /// Whether there is a response, so that the body is not sent again.
+    has_response: bool,
+    /// The client's body, if it can be sent again.
+    returned: Option<Source>,
 }
 
 impl Progress {
@@ -45,6 +56,10 @@ impl Progress {
             since: Instant::now(),
             wanted: Wanted::Yes,
             waker: None,
+            end_waker: None,
+            has_ended: false,
+            has_response: false,
+            returned: None,
         })))
     }
 
@@ -75,7 +90,9 @@ impl Progress {
     /// wants it.
     pub(crate) fn begin(&self, waker: &Waker) -> Wanted {
         let mut state = self.state();
-        state.waker = Some(waker.clone());
+        if !state.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
         state.wanted
     }
 
@@ -87,6 +104,69 @@ impl Progress {
             return;
         }
         (state.upload, state.since) = (upload, Instant::now());
+    }
+
+    /// Notes that the connection has dropped the client's body, which is kept if it can be sent
+    /// again.
+    pub(crate) fn end(&self, source: Option<Source>) {
+        let mut state = self.state();
+        state.has_ended = true;
+        let unwanted = match state.has_response {
+            true => source,
+            false => std::mem::replace(&mut state.returned, source),
+        };
+        let waker = state.end_waker.take();
+        drop(state);
+        drop(unwanted);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Returns whether the connection has taken all of the client's body that it will take.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state().has_ended
+    }
+
+    /// Waits until the connection has dropped the client's body.
+    pub(crate) async fn ended(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state();
+            if state.has_ended {
+                return Poll::Ready(());
+            }
+            state.end_waker = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Notes that there is a response, so that nothing is sent again.
+    pub(crate) fn respond(&self) {
+        let mut state = self.state();
+        state.has_response = true;
+        let unneeded = state.returned.take();
+        drop(state);
+        drop(unneeded);
+    }
+
+    pub(crate) fn has_response(&self) -> bool {
+        self.state().has_response
+    }
+
+    /// Returns whether the client's body can be sent again.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.state().returned.is_some()
+    }
+
+    /// Returns the client's body for another attempt, if it can be sent again.
+    pub(crate) fn again(&self) -> Option<Source> {
+        let mut state = self.state();
+        let source = state.returned.take();
+        if source.is_some() {
+            state.has_ended = false;
+        }
+        source
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,33 +2,29 @@
 
 use std::{
     convert::Infallible,
-    io,
-    pin::pin,
-    sync::{Arc, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Buf;
-use http::{HeaderName, Method, Request, Response, StatusCode, Version, request::Parts};
+use http::{HeaderMap, Method, Request, Response, Version, request::Parts};
 use http_body::Body;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Error as ClientError;
-use tokio::time::{Instant, sleep_until};
 use tower_environ::MountExt;
 use tower_service::Service;
 
 use crate::{
-    HostPolicy, ResponseBody, ResponseFuture, Upstream, UpstreamError,
-    body::{Received, RequestBody},
-    error::{BoxError, Chain, Client},
-    forwarded, headers, host,
+    ResponseBody, ResponseFuture, Upstream, UpstreamError,
+    body::Received,
+    error::{BoxError, Client},
+    exchange::Head,
+    forwarded,
+    handshake::Handshake,
+    headers,
+    host::{self, Hosts},
     length::Length,
-    progress::{Progress, Upload},
+    locations::Locations,
+    request_body::RequestBody,
     upstream::Options,
 };
-
-/// The largest number of dropped headers that are logged.
-const MAX_LOGGED: usize = 32;
 
 impl<B> Service<Request<B>> for Upstream
 where
@@ -55,15 +51,31 @@ impl Options {
     where
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let client = Client::of(&parts);
+        let protocols = match self.balance.may_be_http1() {
+            true => &self.upgrades[..],
+            false => &[],
+        };
+        let handshake = Handshake::take(&mut parts, !body.is_end_stream(), protocols);
         let response = match self.to_upstream(parts, &body) {
-            Ok(head) => {
-                let progress = Progress::new();
-                let body = RequestBody::new(body, progress.clone());
-                self.exchange(head.map(|()| body), &progress)
-                    .await
-                    .and_then(|response| self.to_client(&client.method, response, progress))
+            Ok((head, locations)) => {
+                let response = match handshake {
+                    Some(handshake) => self.open(head, handshake).await,
+                    None => {
+                        // Over HTTP/2, any request may turn out not to have been processed.
+                        let is_recorded = head.is_idempotent() || self.balance.may_be_http2();
+                        let (body, progress) = RequestBody::new(body, is_recorded);
+                        let response = self.exchange(head, body, progress).await;
+                        response.map(|response| self.to_client(&client.method, response))
+                    }
+                };
+                response.map(|mut response| {
+                    if let Some(locations) = locations {
+                        locations.apply(response.headers_mut());
+                    }
+                    response
+                })
             }
             Err(error) => Err(error),
         };
@@ -73,8 +85,13 @@ impl Options {
         })
     }
 
-    /// Returns the head of the request to the upstream. The body is not read for it.
-    fn to_upstream(&self, parts: Parts, body: &impl Body) -> Result<Request<()>, UpstreamError> {
+    /// Returns the head of the request to the upstream, and how references in the response are
+    /// mapped. The body is not read for it.
+    fn to_upstream(
+        &self,
+        parts: Parts,
+        body: &impl Body,
+    ) -> Result<(Head, Option<Locations>), UpstreamError> {
         if parts.method == Method::CONNECT {
             return Err(UpstreamError::NoTunnel);
         }
@@ -89,140 +106,50 @@ impl Options {
         }
         let named = host::of(&parts.uri, &parts.headers)?;
         let at_mount = parts.path_info().is_empty() && !parts.script_name().is_empty();
-        let target = self.address.target(&parts.uri, at_mount)?;
+        let target = self.balance.first().target(&parts.uri, at_mount)?;
 
         let forwarding = forwarded::headers(&parts, named.as_ref(), &self.trusted);
-        // DIFFERENCE: Paste sends the upstream's.
-        let host = match self.host {
-            HostPolicy::Client => host::of_client(&parts.extensions, named),
-            HostPolicy::Upstream => None,
+        let host = Hosts {
+            client: host::of_client(&parts.extensions, named),
+            // DIFFERENCE: Paste sends the upstream's.
+            policy: self.host,
         };
-        let host = host.unwrap_or_else(|| self.address.host().clone());
+        let maps = self.maps_locations;
+        let locations = maps.then(|| Locations::new(self.balance.addresses(), &forwarding, &host));
         let length = Length::of(&parts.method, &parts.headers, body);
-
-        // It is a new request without extensions. One of them would tell the connection how to
-        // write headers.
-        let mut head = Request::new(());
-        *head.method_mut() = parts.method;
-        *head.uri_mut() = target;
-        *head.version_mut() = Version::HTTP_11;
-        *head.headers_mut() = parts.headers;
-        let headers = head.headers_mut();
-        self.log(headers::remove_ambiguous(headers, &self.passed));
+        let mut headers = parts.headers;
+        let metadata = match self.balance.may_be_http2() {
+            true => headers::take_metadata(&mut headers, &self.passed, &self.suppressed),
+            false => HeaderMap::new(),
+        };
+        let dropped = headers::remove_ambiguous(&mut headers, &self.passed);
+        self.dropped.note(dropped.iter());
         headers::to_upstream(
-            headers,
+            &mut headers,
             parts.version,
             forwarding,
             &self.suppressed,
-            host,
             length,
             &self.via,
         );
-        Ok(head)
+        let head = Head {
+            method: parts.method,
+            target,
+            headers,
+            metadata,
+            host,
+        };
+        Ok((head, locations))
     }
 
-    /// Logs names of headers that are not passed on, each once. Clients choose the names, so there
-    /// is a limit.
-    fn log(&self, dropped: Vec<HeaderName>) {
-        if dropped.is_empty() {
-            return;
-        }
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in dropped {
-            if logged.len() < MAX_LOGGED && !logged.contains(&name) {
-                tracing::warn!(
-                    %name,
-                    "the header is not passed on, since servers may take its name for another's; \
-                     pass_headers can name it"
-                );
-                logged.push(name);
-            }
-        }
-    }
-
-    /// Sends a request, and waits for the head of its response.
-    async fn exchange(
-        &self,
-        request: Request<RequestBody>,
-        progress: &Progress,
-    ) -> Result<Response<Incoming>, UpstreamError> {
-        let mut response = pin!(self.pool.request(request));
-        let mut timer = pin!(sleep_until(progress.last().1 + self.header_timeout));
-        loop {
-            tokio::select! {
-                biased;
-                response = &mut response => {
-                    return response.map_err(|error| error_of(&error, progress.last().0));
-                }
-                () = &mut timer => {
-                    // A moving upload has no limit.
-                    let (upload, since) = progress.last();
-                    let deadline = since + self.header_timeout;
-                    if deadline <= Instant::now() {
-                        let error = match upload {
-                            Upload::Awaited => UpstreamError::StalledRequest,
-                            Upload::Passed | Upload::Failed => UpstreamError::HeaderTimeout,
-                        };
-                        tracing::warn!(timeout = ?self.header_timeout, "{error}");
-                        return Err(error);
-                    }
-                    timer.as_mut().reset(deadline);
-                }
-            }
-        }
-    }
-
-    fn to_client(
+    pub(crate) fn to_client(
         &self,
         method: &Method,
-        response: Response<Incoming>,
-        progress: Arc<Progress>,
-    ) -> Result<Response<ResponseBody>, UpstreamError> {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            // `Upgrade` was not passed on (RFC 9110, section 7.8).
-            tracing::warn!("the upstream switches to a protocol that it was not asked for");
-            return Err(UpstreamError::NoResponse);
-        }
-        if headers::is_coded(response.headers()) {
-            tracing::warn!("the upstream responds in a transfer coding that it was not asked for");
-            return Err(UpstreamError::NoResponse);
-        }
+        response: Response<Received>,
+    ) -> Response<ResponseBody> {
         let (mut parts, body) = response.into_parts();
-        let closes = headers::closes(parts.version, &parts.headers);
-        if closes && (parts.status.is_client_error() || parts.status.is_server_error()) {
-            progress.pause();
-        }
         parts.version = Version::HTTP_11;
         headers::to_client(&mut parts.headers, method, parts.status, &body);
-        let body = Received::new(body, progress, self.idle_timeout, closes);
-        Ok(Response::from_parts(parts, ResponseBody::of_upstream(body)))
+        Response::from_parts(parts, ResponseBody::of_upstream(body))
     }
-}
-
-/// Returns the error that the client gets for one of the connection.
-fn error_of(error: &ClientError, upload: Upload) -> UpstreamError {
-    if upload == Upload::Failed {
-        // The upstream has half a message, on which it must not act (RFC 9112, section 8).
-        tracing::debug!(error = %Chain(error), "the client broke off");
-        return UpstreamError::BrokenRequest;
-    }
-    let found = match (error.is_connect(), is_timeout(error)) {
-        (true, true) => UpstreamError::ConnectTimeout,
-        (true, false) => UpstreamError::Unreachable,
-        (false, _) => UpstreamError::NoResponse,
-    };
-    tracing::warn!(error = %Chain(error), "{found}");
-    found
-}
-
-fn is_timeout(error: &ClientError) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }

@@ -1,13 +1,13 @@
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
+use tower_kit::names::plain;
 
+#[cfg(feature = "tls")]
+use crate::Tls;
 use crate::{
-    Address, BuildError, BuildErrorKind, Network, PassedHeader, connect::Pool, names::plain,
+    Address, BuildError, BuildErrorKind, Network, PassedHeader, Protocol, UpgradeProtocol,
+    balance::Balance, dropped::Dropped, transport::Transport,
 };
 
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
@@ -42,18 +42,23 @@ pub struct Upstream {
 
 #[derive(Clone)]
 pub(crate) struct Options {
-    pub(crate) address: Address,
-    pub(crate) pool: Pool,
+    pub(crate) balance: Arc<Balance>,
+    pub(crate) connect_timeout: Duration,
+    /// The time for which an idle connection is kept.
+    pub(crate) keep_time: Duration,
     /// `None` allows all.
     pub(crate) methods: Option<Methods>,
     pub(crate) suppressed: Vec<HeaderName>,
     pub(crate) passed: Vec<HeaderName>,
-    /// The names of dropped headers that have been logged.
-    pub(crate) logged: Arc<Mutex<Vec<HeaderName>>>,
+    pub(crate) dropped: Arc<Dropped>,
     pub(crate) host: HostPolicy,
     pub(crate) via: String,
     pub(crate) header_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    pub(crate) maps_locations: bool,
+    pub(crate) upgrades: Vec<UpgradeProtocol>,
+    /// `None` is no limit.
+    pub(crate) tunnel_timeout: Option<Duration>,
     pub(crate) trusted: Vec<Network>,
 }
 
@@ -70,6 +75,10 @@ pub(crate) struct Methods {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostPolicy {
+    /// The upstream's own for an address of `https://` with a name, because servers that are reached
+    /// so expect their own name. Otherwise the client's, also for `https://` with an IP address.
+    #[default]
+    Auto,
     /// The upstream's own, as its address has it, for a server that has several sites. Of these, a
     /// client cannot choose one.
     Upstream,
@@ -78,13 +87,12 @@ pub enum HostPolicy {
     ///
     /// A server with several sites chooses one by it, so a client can reach each of them. A list of
     /// [`hosts`](tower_origin::OriginLayer::hosts) rejects other names.
-    #[default]
     Client,
 }
 
 impl Upstream {
-    /// Returns a service for the upstream at this address: `http://HOST[:PORT][/PATH]` or
-    /// `unix:/path/to.sock[:/PATH]`.
+    /// Returns a service for the upstream at this address: `http://HOST[:PORT][/PATH]`,
+    /// `https://HOST[:PORT][/PATH]` or `unix:/path/to.sock[:/PATH]`.
     ///
     /// No connection is made before the first request. Names are looked up for each connection.
     ///
@@ -97,25 +105,76 @@ impl Upstream {
     {
         let address = address.try_into().map_err(Into::into)?;
         let options = Options {
-            pool: Pool::new(&address, Duration::from_secs(5)),
-            address,
+            balance: Arc::new(Balance::new(address)),
+            connect_timeout: Duration::from_secs(5),
+            keep_time: Duration::from_secs(4),
             methods: None,
             suppressed: Vec::new(),
             passed: Vec::new(),
-            logged: Arc::default(),
+            dropped: Arc::default(),
             host: HostPolicy::default(),
             via: "tower-upstream".to_owned(),
             header_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
+            maps_locations: false,
+            upgrades: vec![UpgradeProtocol::websocket()],
+            tunnel_timeout: None,
             trusted: Vec::new(),
         };
         let options = Arc::new(options);
         Ok(Self { options })
     }
 
+    /// Sets the version of HTTP that is spoken to the upstream. Default: over TLS, HTTP/2 or
+    /// HTTP/1.1 as the upstream chooses, and otherwise HTTP/1.1.
+    ///
+    /// It begins with new connections, so earlier ones are not used again.
+    #[must_use]
+    pub fn protocol(self, protocol: Protocol) -> Self {
+        self.with_transport(|transport| transport.protocol = protocol)
+    }
+
+    /// Sets whom the proxy trusts over TLS, and who it is itself. Default: [`Tls::new`].
+    ///
+    /// It counts for `https` addresses. It begins with new connections, so earlier ones are not
+    /// used again.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[must_use]
+    pub fn tls(self, tls: Tls) -> Self {
+        self.with_transport(|transport| transport.tls = tls)
+    }
+
+    fn with_transport(self, change: impl FnOnce(&mut Transport)) -> Self {
+        self.with(|options| options.balance = Arc::new(options.balance.with_transport(change)))
+    }
+
+    /// Adds an upstream that serves the same. Default: one upstream.
+    ///
+    /// A request goes to the upstream with the fewest requests under way. If no connection can be
+    /// made, it goes to the next one. An upstream to which no connection can be made, or which
+    /// closes a new one without a response, gets no request for 50 milliseconds, and for at most
+    /// 800 if that continues. Then one request tries it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a text that is not an [`Address`], and for an address with another path
+    /// than the first one.
+    pub fn also<T>(self, address: T) -> Result<Self, BuildError>
+    where
+        T: TryInto<Address, Error: Into<BuildError>>,
+    {
+        let address = address.try_into().map_err(Into::into)?;
+        if address.path() != self.options.balance.first().path() {
+            let message = "the addresses of one upstream have different paths";
+            return Err(BuildError::new(BuildErrorKind::Path, message));
+        }
+        Ok(self.with(|options| options.balance = Arc::new(options.balance.and(address))))
+    }
+
     /// Sets the methods that are passed on. Requests with other methods are a 405. Default: all.
     ///
-    /// CONNECT is a 501 in either case.
+    /// CONNECT is a 501 in either case, except for a WebSocket over HTTP/2, which counts as a GET.
     #[must_use]
     pub fn allowed_methods(self, methods: impl IntoIterator<Item = Method>) -> Self {
         let list: Vec<Method> = methods.into_iter().collect();
@@ -152,7 +211,7 @@ impl Upstream {
         Ok(self.with(|options| options.passed.extend(names.into_iter().map(|name| name.0))))
     }
 
-    /// Sets whose name the upstream finds in `Host`. Default: the client's.
+    /// Sets whose name the upstream finds in `Host`. Default: [`HostPolicy::Auto`].
     #[must_use]
     pub fn host(self, policy: HostPolicy) -> Self {
         self.with(|options| options.host = policy)
@@ -174,12 +233,21 @@ impl Upstream {
     }
 
     /// Sets the time that a connection may take, including the lookup of the name. Then the request
-    /// is a 504. Default: 5 seconds.
-    ///
-    /// It begins a new pool, so earlier connections are not used again.
+    /// goes to the next upstream, or is a 504. Default: 5 seconds.
     #[must_use]
     pub fn connect_timeout(self, limit: Duration) -> Self {
-        self.with(|options| options.pool = Pool::new(&options.address, countable(limit)))
+        self.with(|options| options.connect_timeout = countable(limit))
+    }
+
+    /// Sets the time for which an idle connection is kept. Zero keeps none. Default: 4 seconds.
+    ///
+    /// It has to be shorter than the upstream's own time, or else a request may meet a connection
+    /// that is being closed. Most servers keep connections for 5 seconds or more. gunicorn with
+    /// threads does so for 2 seconds, and needs 1.5 here. If the upstream states its time in
+    /// `Keep-Alive: timeout=N`, that time less one second counts where it is shorter.
+    #[must_use]
+    pub fn keep_alive(self, time: Duration) -> Self {
+        self.with(|options| options.keep_time = countable(time))
     }
 
     /// Sets the time for the head of a response, from the last bytes of the request that the
@@ -193,10 +261,51 @@ impl Upstream {
     /// Sets the time for each further frame of a response. Then the response breaks off. Default:
     /// 60 seconds.
     ///
-    /// Only time in which the body is read counts, and a moving upload restarts it.
+    /// Only time in which the body is read counts, and a moving upload restarts it. It counts for a
+    /// tunnel after one of its sides has ended.
     #[must_use]
     pub fn idle_timeout(self, limit: Duration) -> Self {
         self.with(|options| options.idle_timeout = countable(limit))
+    }
+
+    /// Maps references of the upstream to itself into those that the client can use. Default: they
+    /// are passed on unchanged.
+    ///
+    /// It is for an upstream that does not know below which path the client finds it. The values of
+    /// `Location`, `Content-Location` and `Refresh` and the `Path` of cookies are mapped, if they
+    /// are below the path of the upstream's address. References to other hosts stay, and so do
+    /// relative ones, bodies and `Link`.
+    #[must_use]
+    pub fn map_locations(self) -> Self {
+        self.with(|options| options.maps_locations = true)
+    }
+
+    /// Sets the protocols to which a client may upgrade. Default: `websocket` alone.
+    ///
+    /// Without protocols, and with [`Protocol::Http2`], no tunnel is made. For any other protocol,
+    /// a request is passed on without its `Upgrade`, and the upstream's response is an ordinary
+    /// one. A client can ask for a protocol with a GET of HTTP/1.1, and for `websocket` with an
+    /// extended CONNECT of HTTP/2 (RFC 8441). The server has to make upgrades possible, as hyper's
+    /// `with_upgrades` does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a text that is not an [`UpgradeProtocol`].
+    pub fn upgrades<T>(self, protocols: impl IntoIterator<Item = T>) -> Result<Self, BuildError>
+    where
+        T: TryInto<UpgradeProtocol, Error: Into<BuildError>>,
+    {
+        let protocols: Vec<UpgradeProtocol> = all(protocols)?;
+        Ok(self.with(|options| options.upgrades = protocols))
+    }
+
+    /// Sets the time in which something has to move through a tunnel, in either direction. Then it
+    /// is closed. Default: no limit.
+    ///
+    /// After one side has ended, the other has the [`idle_timeout`](Self::idle_timeout) instead.
+    #[must_use]
+    pub fn tunnel_timeout(self, limit: Duration) -> Self {
+        self.with(|options| options.tunnel_timeout = Some(countable(limit)))
     }
 
     /// Adds peers whose forwarding headers are believed: `Forwarded`, X-Forwarded-* and X-Real-IP.
@@ -214,6 +323,13 @@ impl Upstream {
     {
         let networks: Vec<Network> = all(networks)?;
         Ok(self.with(|options| options.trusted.extend(networks)))
+    }
+
+    /// Returns how many headers were not passed on because of their names, of all requests to this
+    /// service and its clones: `X_Forwarded_For`, `SCRIPT_NAME`. Each name is logged once.
+    #[must_use]
+    pub fn dropped_headers(&self) -> u64 {
+        self.options.dropped.count()
     }
 
     fn with(self, change: impl FnOnce(&mut Options)) -> Self {
@@ -242,7 +358,10 @@ where
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("address", &self.options.address)
+            .field(
+                "addresses",
+                &self.options.balance.addresses().collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -257,7 +376,7 @@ mod tests {
         let two = one.clone().allowed_methods([Method::GET]);
         assert!(one.options.methods.is_none() && two.options.methods.is_some());
         // They log each name once together.
-        assert!(Arc::ptr_eq(&one.options.logged, &two.options.logged));
+        assert!(Arc::ptr_eq(&one.options.dropped, &two.options.dropped));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod alone;
+mod gateway;
 mod program;
 mod programs;
 mod rejections;

@@ -68,7 +68,7 @@ async fn call(program: &Program, path: &'static str) -> Result<Bytes, Status> {
 }
 
 /// Messages of text.
-struct Text;
+pub(crate) struct Text;
 
 impl Codec for Text {
     type Encode = Bytes;

@@ -139,10 +139,13 @@ fn deploy_61_a_proxy_has_its_times_and_its_host() {
 app egg:tower#proxy  [app:main] x.ini:1
     address = http://127.0.0.1:1
     trusted = ::1
-    host = client  (default)
+    host = auto  (default)
+    protocol = negotiated  (default)
+    keep_alive = 4s  (default)
     connect_timeout = 5s  (default)
     header_timeout = 1m  (default)
     idle_timeout = 1m  (default)
+    map_locations = no  (default)
 "
     );
 }

@@ -32,20 +32,28 @@ async fn the_defaults_are_those_of_the_readme() {
             ("allowed_methods(methods)", "all"),
             ("suppressed_headers(names)", "none"),
             ("passed_headers(names)?", "none"),
-            ("host(policy)", "HostPolicy::Client"),
+            ("host(policy)", "HostPolicy::Auto"),
             ("via(name)?", "tower-upstream"),
+            ("protocol(protocol)", "Negotiated"),
+            ("tls(tls)", "the system's CAs"),
+            ("also(address)?", "one"),
+            ("keep_alive(time)", "4 s"),
             ("connect_timeout(time)", "5 s"),
             ("header_timeout(time)", "60 s"),
             ("idle_timeout(time)", "60 s"),
+            ("upgrades(protocols)?", "websocket"),
+            ("tunnel_timeout(time)", "no limit"),
+            ("map_locations()", "off"),
             ("trusted(networks)?", "none"),
         ]
     );
-    assert_eq!(HostPolicy::default(), HostPolicy::Client);
+    assert_eq!(HostPolicy::default(), HostPolicy::Auto);
     let rules = RULES.split_whitespace().collect::<Vec<_>>().join(" ");
     for sentence in [
         "A response's head may have 512 lines and about 400 kB.",
         "Each name that is dropped is logged once, up to 32 names.",
-        "32 idle connections are kept, for 30 seconds.",
+        "An idle connection is closed after 4 seconds,",
+        "256 are kept,",
     ] {
         assert!(rules.contains(sentence), "{sentence}");
     }
@@ -115,6 +123,16 @@ async fn upstream_9_a_connection_has_five_seconds() {
     let app = proxy(format!("http://{address}"));
     let (seconds, response) = seconds_of(app.oneshot(get("/"))).await;
     assert_eq!((seconds, response.unwrap().status().as_u16()), (5, 504));
+}
+
+#[tokio::test]
+async fn upstream_19_an_idle_connection_has_four_seconds() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
+    let (peer, response) = tokio::join!(upstream.answers(OK), ask(&app, get("/")));
+    assert_eq!(text(response).await, "ok");
+    let (seconds, rest) = seconds_of(peer.rest()).await;
+    assert_eq!((seconds, &*rest), (4, ""));
 }
 
 #[tokio::test]

@@ -6,21 +6,35 @@
 )]
 
 mod axum;
+mod balance;
 mod bodies;
+mod connect;
 mod contract;
 mod defaults;
 mod early;
 mod failures;
 mod forwarding;
+mod frames;
 mod heads;
 mod hosts;
+mod http2;
+mod http2_server;
 mod lengths;
 mod lenient;
+mod locations;
 mod log;
 mod names;
 mod options;
 mod pool;
+mod retry;
+#[cfg(feature = "tls")]
+mod secure;
 mod sockets;
+mod streams;
+#[cfg(feature = "tls")]
+mod tls;
+mod tunnels;
+mod unprocessed;
 
 use std::{convert::Infallible, error::Error, fmt::Display, time::Duration};
 

@@ -246,7 +246,8 @@ fn upstream_3_a_name_that_cannot_be_passed_is_an_error() {
 async fn upstream_3_each_dropped_name_is_logged_once() {
     let (log, _guard) = crate::log::Log::begin(tracing::Level::INFO);
     let upstream = Listener::bind().await;
-    let app = proxy(&upstream);
+    let counting = at(&upstream);
+    let app = watched(counting.clone());
     let _heads = upstream.answering(OK);
     for number in [1, 1, 2, 1, 2] {
         let request = Request::get("/").header(format!("X_{number}"), "secret");
@@ -271,4 +272,5 @@ async fn upstream_3_each_dropped_name_is_logged_once() {
         );
     }
     assert!(!log.contains("secret"), "{log}");
+    assert_eq!(counting.dropped_headers(), 105);
 }

@@ -1,5 +1,7 @@
 //! Connections that are used again, and requests that are not sent again.
 
+use std::time::{Duration, Instant};
+
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
@@ -74,12 +76,11 @@ async fn upstream_10_a_closed_connection_costs_no_request() {
             assert!(peer.head().await.starts_with("POST "));
             peer.until("whole").await;
             peer.write(OK).await;
-            // It closes without a `Connection: close`.
+            // It closes without a `Connection: close`. The runtime has no turn to see it before
+            // the next request.
         };
         let ((), response) = tokio::join!(answers, ask(&app, post("whole")));
         assert_eq!(text(response).await, "ok");
-        // The proxy learns of it after a moment.
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 
@@ -112,14 +113,11 @@ async fn upstream_10_a_late_response_is_not_mistaken() {
     }
 }
 
-/// hyper's pool counts in real time, so a paused clock does not help.
-#[tokio::test]
-async fn upstream_10_thirty_two_idle_connections_are_kept() {
-    let upstream = Listener::bind().await;
-    let app = proxy(&upstream);
+/// Opens so many connections at once, and returns them after their first response.
+async fn opened(upstream: &Listener, app: &App, count: usize) -> Vec<Wire> {
     let mut asked = Vec::new();
     let mut peers = Vec::new();
-    for _ in 0..33 {
+    for _ in 0..count {
         asked.push(tokio::spawn(app.clone().oneshot(get("/"))));
         let mut peer = upstream.accept().await;
         peer.head().await;
@@ -129,11 +127,116 @@ async fn upstream_10_thirty_two_idle_connections_are_kept() {
         peer.write(OK).await;
         assert_eq!(text(asked.await.unwrap().unwrap()).await, "ok");
     }
-    let mut closed = 0;
-    for mut peer in peers {
-        closed += usize::from(peer.is_closed().await);
+    peers
+}
+
+#[tokio::test]
+async fn upstream_19_256_idle_connections_are_kept() {
+    let upstream = Listener::bind().await;
+    let app = watched(at(&upstream).keep_alive(Duration::MAX));
+    let mut peers = opened(&upstream, &app, 257).await;
+    // The oldest one makes room.
+    assert!(peers[0].is_closed().await);
+    for peer in &mut peers[1..4] {
+        assert!(!peer.is_closed().await);
     }
-    assert_eq!(closed, 1);
+    drop(app);
+    for peer in &mut peers[1..] {
+        assert!(peer.is_closed().await);
+    }
+}
+
+/// An idle connection is closed after its time, and no request makes that happen.
+#[tokio::test]
+async fn upstream_19_an_idle_connection_is_closed_in_time() {
+    const LONG: Duration = Duration::from_secs(60);
+    const OPEN: Duration = Duration::from_secs(3);
+    let timeout = |seconds| {
+        format!(
+            "HTTP/1.1 200 OK\r\nKeep-Alive: max=9, timeout={seconds}\r\ncontent-length: 2\r\n\r\nok"
+        )
+    };
+    for (time, answer, least, most) in [
+        (SHORT, OK.to_owned(), 0.2, 0.8),
+        (LONG, timeout(2), 0.9, 1.5),
+        (SHORT, timeout(9), 0.2, 0.8),
+        (LONG, timeout(1), 0.0, 0.2),
+        (Duration::ZERO, OK.to_owned(), 0.0, 0.2),
+        (LONG, OK.replace("HTTP/1.1", "HTTP/1.0"), 0.0, 0.2),
+        (
+            LONG,
+            OK.replace("content", "connection: close\r\ncontent"),
+            0.0,
+            0.2,
+        ),
+        (LONG, OK.to_owned(), 3.0, 9.0),
+        // What the upstream says is no reason to keep it for longer.
+        (LONG, timeout(99), 3.0, 9.0),
+    ] {
+        let upstream = Listener::bind().await;
+        let app = watched(at(&upstream).keep_alive(time));
+        let (mut peer, response) = tokio::join!(upstream.answers(&answer), ask(&app, get("/")));
+        assert_eq!(text(response).await, "ok");
+        let began = Instant::now();
+        while began.elapsed() < OPEN && !peer.is_closed().await {}
+        let open = began.elapsed().as_secs_f64();
+        assert!(
+            (least..most).contains(&open),
+            "{answer:?} after {time:?}: {open}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn upstream_19_no_connection_is_made_without_a_request() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
+    assert!(!upstream.is_asked().await);
+    let peer = used(&upstream, &app).await;
+    drop(peer);
+    // Not for a connection that was closed, either.
+    assert!(!upstream.is_asked().await);
+}
+
+#[tokio::test]
+async fn upstream_19_the_last_connection_is_used_first() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
+    let mut peers = opened(&upstream, &app, 3).await;
+    for _ in 0..3 {
+        let last = &mut peers[2];
+        let answers = async {
+            last.head().await;
+            last.write(OK).await;
+        };
+        let ((), response) = tokio::join!(answers, ask(&app, get("/")));
+        assert_eq!(text(response).await, "ok");
+    }
+}
+
+/// hyper cannot send them to the client (hyper#4114).
+#[tokio::test]
+async fn upstream_20_informational_responses_are_read_over() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
+    let informational = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
+    let answers = async {
+        let mut peer = upstream.accept().await;
+        for _ in 0..2 {
+            peer.head().await;
+            peer.write(informational).await;
+            peer.write(OK).await;
+        }
+    };
+    let asks = async {
+        for _ in 0..2 {
+            let response = ask(&app, get("/")).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            assert!(!response.headers().contains_key("link"));
+            assert_eq!(text(response).await, "ok");
+        }
+    };
+    tokio::join!(answers, asks);
 }
 
 #[cfg(unix)]

@@ -168,9 +168,12 @@ pub(crate) async fn serve(app: App) -> SocketAddr {
                 },
             );
             tokio::spawn(async move {
-                let server = auto::Builder::new(TokioExecutor::new());
-                let connection =
-                    server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+                let mut server = auto::Builder::new(TokioExecutor::new());
+                server.http2().enable_connect_protocol();
+                let connection = server.serve_connection_with_upgrades(
+                    TokioIo::new(stream),
+                    TowerToHyperService::new(app),
+                );
                 let _ = connection.await;
             });
         }

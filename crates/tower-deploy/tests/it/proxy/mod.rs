@@ -3,6 +3,9 @@
 
 mod settings;
 mod sockets;
+#[cfg(feature = "tls")]
+mod tls;
+mod tunnels;
 
 use std::time::Duration;
 

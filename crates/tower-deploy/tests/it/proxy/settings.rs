@@ -26,9 +26,29 @@ fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
             "adress = http://h\n",
             "3:1: [app:main] adress: the key is not known (did you mean `address`?)",
         ),
+        #[cfg(not(feature = "tls"))]
         (
             "address = https://h\n",
-            "3:11: [app:main] address: there is no TLS to an upstream; expected http: or unix:",
+            "3:11: [app:main] address: `https:` needs the feature `tls` of tower-upstream",
+        ),
+        #[cfg(feature = "tls")]
+        (
+            "ca = /gone/ca.pem\naddress = https://h\n",
+            "3:6: [app:main] ca: cannot read `/gone/ca.pem`",
+        ),
+        #[cfg(feature = "tls")]
+        (
+            "server_name = a..b\naddress = https://h\n",
+            "3:15: [app:main] server_name: `a..b` is neither a DNS name nor an IP address",
+        ),
+        #[cfg(feature = "tls")]
+        (
+            "client_key = /x.key\naddress = https://h\n",
+            "/srv/site.ini:1:2: [app:main] the factory failed: `client_key` needs `client_certificate`",
+        ),
+        (
+            "protocol = h2c\naddress = http://h\n",
+            "3:12: [app:main] protocol: `h2c` is not one of negotiated, http1, http2",
         ),
         (
             "trusted = 10.0.0.0/33\naddress = http://h\n",
@@ -36,11 +56,19 @@ fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
         ),
         (
             "host = theirs\naddress = http://h\n",
-            "3:8: [app:main] host: `theirs` is not one of upstream, client",
+            "3:8: [app:main] host: `theirs` is not one of auto, upstream, client",
         ),
         (
             "address = unix:run/x.sock\n",
             "3:11: [app:main] address: the socket's path has to start with a slash, or with %(here)s",
+        ),
+        (
+            "also = http://b ftp://c\naddress = http://h\n",
+            "3:8: [app:main] also: there is no such scheme here; expected http://HOST[:PORT][/PATH], https://HOST[:PORT][/PATH] or unix:/path/to.sock[:/PATH]",
+        ),
+        (
+            "keep_alive = -1s\naddress = http://h\n",
+            "3:14: [app:main] keep_alive: `-1s` is not a duration, such as 30s, 500ms or 1h 30m",
         ),
         (
             "idle_timeout = 0s\naddress = http://h\n",
@@ -49,6 +77,14 @@ fn deploy_23_an_error_of_a_proxy_is_at_its_setting() {
         (
             "header_timeout = long\naddress = http://h\n",
             "3:18: [app:main] header_timeout: `long` is not a duration, such as 30s, 500ms or 1h 30m",
+        ),
+        (
+            "tunnel_timeout = 0s\naddress = http://h\n",
+            "3:18: [app:main] tunnel_timeout: it has to be longer than nothing",
+        ),
+        (
+            "upgrades = websocket h2c\naddress = http://h\n",
+            "3:12: [app:main] upgrades: `h2c` would carry requests that this proxy does not see; expected a protocol such as websocket",
         ),
         (
             "allowed_request_methods = GET CONNECT\naddress = http://h\n",
@@ -80,7 +116,7 @@ fn deploy_15_a_password_in_an_address_is_not_shown() {
 
 #[test]
 fn deploy_23_all_settings_together_make_a_proxy() {
-    let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = upstream\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
+    let all = "address = http://example.org:8080/base\nallowed_request_methods = get POST\nsuppress_http_headers = User-Agent\nhost = upstream\nalso = http://b/base http://c/base\nkeep_alive = 0s\nconnect_timeout = 1s\nheader_timeout = 2m\nidle_timeout = 500ms\nupgrades = websocket acme/2\ntunnel_timeout = 1h\nmap_locations = yes\ntrusted = 10.0.0.0/8 ::1 192.0.2.1\n";
     load(all).unwrap();
 }
 
@@ -99,13 +135,22 @@ async fn deploy_21_the_defaults_of_a_proxy_are_documented() {
         rows.collect::<Vec<_>>(),
         [
             ("address", ""),
+            ("also", "none"),
             ("allowed_request_methods", "all"),
             ("suppress_http_headers", "none"),
             ("pass_headers", "none"),
-            ("host", "client"),
+            ("host", "auto"),
+            ("protocol", "negotiated"),
+            ("ca", "the system's"),
+            ("server_name", "the address's host"),
+            ("client_certificate`, `client_key", "none"),
+            ("keep_alive", "4s"),
             ("connect_timeout", "5s"),
             ("header_timeout", "60s"),
             ("idle_timeout", "60s"),
+            ("upgrades", "websocket"),
+            ("tunnel_timeout", "none"),
+            ("map_locations", "no"),
             ("trusted", "none"),
         ]
     );
@@ -153,6 +198,8 @@ async fn deploy_23_each_setting_of_a_proxy_is_passed_on() {
             "user-agent",
         ),
         ("host = client\n", "host: client.example\r\n", "host: 127"),
+        ("protocol = http1\n", "GET / HTTP/1.1\r\n", "x_a"),
+        ("protocol = http2\n", "PRI * HTTP/2.0\r\n", "HTTP/1.1"),
         ("host = upstream\n", "host: 127.0.0.1:", "\r\nhost: client"),
         (
             "trusted = 127.0.0.0/8\n",
@@ -191,7 +238,9 @@ async fn deploy_23_each_setting_of_a_proxy_is_passed_on() {
             head
         };
         let (head, response) = tokio::join!(seen, ask(&app, request("GET")));
-        assert_eq!(text(response).await, "ok");
+        // The upstream speaks HTTP/1.
+        let status = if settings.contains("http2") { 502 } else { 200 };
+        assert_eq!(response.status(), status, "{settings}");
         assert!(head.contains(has), "{settings}: {head}");
         assert!(!head.contains(lacks), "{settings}: {head}");
         if settings.starts_with("allowed") {
@@ -214,6 +263,21 @@ async fn deploy_23_each_time_of_a_proxy_is_passed_on() {
     let (_peer, response) = tokio::join!(upstream.answers(head), ask(&app, get("/")));
     let (seconds, body) = seconds_of(response.into_body().collect()).await;
     assert_eq!((seconds, body.is_err()), (8, true));
+}
+
+#[tokio::test]
+async fn deploy_23_the_other_upstreams_of_a_proxy_are_used() {
+    let upstream = Upstream::bind().await;
+    let dead = Upstream::bind().await.to_string();
+    let app = load(&format!(
+        "address = {dead}\nalso = {dead} {upstream}\nkeep_alive = 0s\n"
+    ));
+    let app = app.unwrap();
+    let (peer, response) = tokio::join!(upstream.answers(OK), ask(&app, get("/")));
+    assert_eq!(text(response).await, "ok");
+    // It is not kept.
+    let rest = timeout(SHORT, peer.rest());
+    assert_eq!(rest.await.unwrap(), "");
 }
 
 async fn seconds_of<T>(wait: impl Future<Output = T>) -> (u64, T) {

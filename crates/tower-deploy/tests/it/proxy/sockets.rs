@@ -52,4 +52,11 @@ impl Wire {
         }
         String::from_utf8(head).unwrap()
     }
+
+    /// Reads up to the end of the connection.
+    pub(crate) async fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).await.unwrap();
+        rest
+    }
 }

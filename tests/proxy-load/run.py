@@ -1,0 +1,127 @@
+"""tower-upstream beside nginx, HAProxy and the smallest forwarder of hyper and hyper-util, by turns.
+
+Run by `just proxy-load`, which builds the programs first. nginx, haproxy, wrk and h2load are from
+Debian's packages nginx, haproxy, wrk and nghttp2-client. The proxy has the first core. The client
+and the upstream, an nginx, share the second one. So where both cores are busy, the rate is that of
+the slower one, and the CPU time of each request tells the proxies apart. Further proxies are
+compared by `NAME=PROGRAM`: a proxy-load of another commit.
+"""
+
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import peers
+
+TURNS = int(os.environ.get("TURNS", "5"))
+ONLY = os.environ.get("ONLY", "")
+SECONDS = int(os.environ.get("SECONDS_EACH", "2"))
+LENGTH = 1024
+
+
+def wrk(url):
+    command = ["taskset", "-c", "1", "wrk", "-t1", "-c64", "--latency", f"-d{SECONDS}s", url]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Socket errors" not in out and "Non-2xx" not in out, out
+    late, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+    return rate, float(late) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def h2load(url):
+    with tempfile.NamedTemporaryFile() as log:
+        command = ["taskset", "-c", "1", "h2load", "-t1", "-c16", "-m4", "-D", str(SECONDS), f"--log-file={log.name}", url]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        lines = pathlib.Path(log.name).read_text().split("\n")
+    assert " 0 failed, 0 errored" in out, out
+    late = sorted(int(line.split("\t")[2]) for line in lines if line)
+    rate = float(re.search(r"finished in .*?, ([\d.]+) req/s", out)[1])
+    return rate, late[len(late) * 99 // 100] / 1000
+
+
+def in_turn(server, ask, url):
+    """Returns the rate, the microseconds of CPU for each request, and the 99th percentile in ms."""
+    began, before = time.monotonic(), server.seconds()
+    rate, late = ask(url)
+    taken = server.seconds() - before
+    count = rate * SECONDS
+    assert count, f"{server.process.args} responds to nothing"
+    share = taken / (time.monotonic() - began)
+    return rate, 1e6 * taken / count, late, share
+
+
+def compare(version, ask, servers):
+    turns = []
+    # The first turn is to warm up. Each turn begins with another server.
+    for turn in range(TURNS + 1):
+        order = list(servers)
+        order = order[turn % len(order) :] + order[: turn % len(order)]
+        turns.append({key: in_turn(servers[key], ask, f"{servers[key].urls[version - 1]}/") for key in order})
+    rows = {}
+    for key in servers:
+        def ratio(peer, at):
+            return statistics.median(turn[key][at] / turn[peer][at] for turn in turns[1:])
+
+        rate, micros, late, share = (statistics.median(turn[key][at] for turn in turns[1:]) for at in range(4))
+        rows[key] = {peer: ratio(peer, 0) for peer in servers}
+        rows[key]["p99"] = ratio("nginx", 2)
+        rows[key]["cpu"] = {peer: 1 / ratio(peer, 1) for peer in servers}
+        print(
+            f"HTTP/{version} {key:14} {rate:8.0f} requests/s: {rows[key]['nginx']:5.2f} of nginx, {rows[key]['haproxy']:5.2f} of HAProxy;"
+            f" {micros:6.1f} µs of CPU each ({100 * share:3.0f} % busy): {rows[key]['cpu']['nginx']:5.2f} of nginx, {rows[key]['cpu']['haproxy']:5.2f} of HAProxy;"
+            f" 99 % within {late:5.2f} ms: {rows[key]['p99']:5.2f} of nginx",
+            flush=True,
+        )
+    bare = rows["forwarder"]
+    fits = True
+    for peer, least in [("nginx", 0.9), ("haproxy", 0.7)]:
+        # Where hyper itself is slower than nginx, it is the measure.
+        least = min(least, 0.95 * bare[peer]) if bare["nginx"] < 1 else least
+        fits &= rows["ours"][peer] >= least
+        print(f"HTTP/{version} at least {least:.2f} of {peer}: {'yes' if rows['ours'][peer] >= least else 'no'}")
+    fits &= rows["ours"]["p99"] <= 1.3
+    print(f"HTTP/{version} 99th percentile at most 1.30 of nginx: {'yes' if rows['ours']['p99'] <= 1.3 else 'no'}", flush=True)
+    return fits
+
+
+def main():
+    others = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    with tempfile.TemporaryDirectory() as directory:
+        directory = pathlib.Path(directory)
+        # The worker of nginx has a user of its own.
+        directory.chmod(0o755)
+        everything, servers = [], {}
+
+        def started(server):
+            everything.append(server)
+            return server
+
+        try:
+            upstream = started(peers.nginx_upstream(directory, 1, LENGTH)).urls[0]
+            servers["nginx"] = started(peers.nginx(directory, 0, [upstream]))
+            servers["haproxy"] = started(peers.haproxy(directory, 0, [upstream]))
+            servers["forwarder"] = started(peers.forwarder(0, upstream))
+            servers["ours"] = started(peers.ours(0, [upstream]))
+            for name, program in others.items():
+                servers[name] = started(peers.ours(0, [upstream], program))
+            fits = True
+            for version, ask in [(1, wrk), (2, h2load)]:
+                if ONLY in f"HTTP/{version}":
+                    fits &= compare(version, ask, servers)
+            peaks = {key: server.peak() for key, server in servers.items()}
+            for key, peak in peaks.items():
+                print(f"{key:14} {peak:6.1f} MiB at most: {peak / peaks['nginx']:5.2f} of nginx")
+            fits &= peaks["ours"] <= 2 * peaks["nginx"]
+        finally:
+            for server in everything:
+                server.end()
+    return 0 if fits else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
