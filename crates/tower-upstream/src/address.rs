@@ -209,8 +209,8 @@ impl Address {
         &self.authority
     }
 
-    /// Returns whether servers may choose a site by the address's name: with TLS, unless it is an IP
-    /// address.
+    /// Returns whether servers may choose a site by the address's name: with TLS, unless it is an
+    /// IP address.
     pub(crate) fn is_name_over_tls(&self) -> bool {
         let name = self.authority.host().trim_matches(['[', ']']);
         self.is_https && name.parse::<IpAddr>().is_err()
