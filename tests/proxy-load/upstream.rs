@@ -88,15 +88,18 @@ async fn serve(
             stream.write_all(counts(seen).as_bytes()).await?;
             return Ok(());
         }
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.all += 1;
-        if line.starts_with("POST ") {
-            *seen.posts.entry(line.to_owned()).or_default() += 1;
-        }
-        drop(seen);
+        note(seen, line);
         stream.write_all(&response).await?;
         // Idle time begins here.
         ticks.mark_unchanged();
+    }
+}
+
+fn note(seen: &Mutex<Seen>, line: &str) {
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.all += 1;
+    if line.starts_with("POST ") {
+        *seen.posts.entry(line.to_owned()).or_default() += 1;
     }
 }
 

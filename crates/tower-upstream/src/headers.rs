@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, COOKIE, TE, TRANSFER_ENCODING, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, GetAll, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
 use tower_kit::content::content_length;
@@ -13,6 +13,7 @@ use crate::{
     length::Length,
     names::{is_plain, plain},
     one_hop::{is_of_one_message, is_ours},
+    via::Via,
 };
 
 /// The name has no constant in `http`.
@@ -23,21 +24,23 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(crate) fn to_upstream(
     headers: &mut HeaderMap,
     version: Version,
-    forwarding: HeaderMap,
+    forwarding: Vec<(HeaderName, HeaderValue)>,
     suppressed: &[HeaderName],
     length: Length,
-    via_name: &str,
+    via: &Via,
 ) {
     let wants_trailers = takes_trailers(headers);
     remove_named_by_connection(headers);
     remove(headers, |name| is_ours(&plain(name.as_str())));
     headers.extend(forwarding);
-    headers.append(VIA, via(version, via_name));
+    headers.append(VIA, via.entry(version).clone());
     join_cookies(headers);
-    remove(headers, |name| {
-        let name = plain(name.as_str());
-        suppressed.iter().any(|suppressed| *suppressed == *name)
-    });
+    if !suppressed.is_empty() {
+        remove(headers, |name| {
+            let name = plain(name.as_str());
+            suppressed.iter().any(|suppressed| *suppressed == *name)
+        });
+    }
     length.set(headers);
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -81,23 +84,40 @@ pub(crate) fn to_client<B: Body>(
     status: StatusCode,
     body: &B,
 ) {
-    let length = content_length(headers);
+    let stated = content_length(headers);
     remove_named_by_connection(headers);
-    remove(headers, is_of_one_message);
+    remove(headers, |name| {
+        is_of_one_message(name) && *name != CONTENT_LENGTH
+    });
     trim_unfolded(headers);
     // RFC 9110, section 8.6: in response to HEAD and in a 304 it is the length of the body that is
     // left out. A 204 has none.
     let length = match status {
         StatusCode::NO_CONTENT => None,
-        StatusCode::NOT_MODIFIED => length,
-        _ if method == Method::HEAD => length,
+        StatusCode::NOT_MODIFIED => stated,
+        _ if method == Method::HEAD => stated,
         // With Transfer-Encoding it does not count (RFC 9112, section 6.3), so it is that of the
         // body.
-        _ => length.and(body.size_hint().exact()),
+        _ => stated.and(body.size_hint().exact()),
     };
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, length.into());
+    match length {
+        // Most responses, which keep their line.
+        Some(_) if length == stated && is_one_number(headers.get_all(CONTENT_LENGTH)) => {}
+        Some(length) => {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        None => {
+            headers.remove(CONTENT_LENGTH);
+        }
     }
+}
+
+/// Returns whether a number has one line, and no zeros before it. The lines are equal numbers.
+fn is_one_number(lines: GetAll<'_, HeaderValue>) -> bool {
+    let mut lines = lines.iter();
+    let first = lines.next();
+    let is_short = first.is_some_and(|line| line == "0" || !line.as_bytes().starts_with(b"0"));
+    is_short && lines.next().is_none()
 }
 
 /// Returns whether the upstream closes the connection after this response (RFC 9112, section 9.3).
@@ -124,11 +144,12 @@ pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
 /// Removes the fields that `Connection` names, on all its lines. Fields that must not be removed
 /// are set afterwards.
 fn remove_named_by_connection(headers: &mut HeaderMap) {
-    let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
-    for name in lines.iter().flat_map(members) {
-        if let Ok(name) = HeaderName::from_bytes(name) {
-            headers.remove(name);
-        }
+    let names = headers.get_all(CONNECTION).iter().flat_map(members);
+    // The usual one is about one hop in any case.
+    let names = names.filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"));
+    let names = names.filter_map(|name| HeaderName::from_bytes(name).ok());
+    for name in names.collect::<Vec<_>>() {
+        headers.remove(name);
     }
 }
 
@@ -169,19 +190,6 @@ fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     members.map(<[u8]>::trim_ascii)
 }
 
-/// Returns the entry for `Via`, which a gateway must send in requests (RFC 9110, section 7.6.3). In
-/// responses it is optional, and would show every client what is in between.
-fn via(version: Version, name: &str) -> HeaderValue {
-    let version = match version {
-        Version::HTTP_09 => "0.9",
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2.0",
-        Version::HTTP_3 => "3.0",
-        _ => "1.1",
-    };
-    HeaderValue::from_str(&format!("{version} {name}")).expect("a number and a token are a value")
-}
-
 /// Joins cookies: HTTP/2 may split them, and HTTP/1.1 has one line of them (RFC 9113, section
 /// 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
@@ -219,9 +227,9 @@ mod tests {
 
     fn passed(headers: &[(&str, &str)]) -> Vec<String> {
         let mut headers = map(headers);
-        let none = HeaderMap::new();
+        let (none, via) = (Vec::new(), Via::new("me"));
         let length = Length::Empty;
-        to_upstream(&mut headers, Version::HTTP_11, none, &[], length, "me");
+        to_upstream(&mut headers, Version::HTTP_11, none, &[], length, &via);
         let lines = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
@@ -354,10 +362,10 @@ mod tests {
             to_upstream(
                 &mut headers,
                 Version::HTTP_2,
-                HeaderMap::new(),
+                Vec::new(),
                 &suppressed,
                 length,
-                "me",
+                &Via::new("me"),
             );
             let found: Vec<String> = headers
                 .iter()

@@ -26,6 +26,7 @@ mod request_body;
 mod service;
 mod stream;
 mod upstream;
+mod via;
 
 pub use address::Address;
 pub use body::ResponseBody;

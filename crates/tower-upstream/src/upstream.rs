@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Method};
 
 use crate::{
     Address, BuildError, BuildErrorKind, Network, PassedHeader, balance::Balance, names::plain,
+    via::Via,
 };
 
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
@@ -53,7 +54,7 @@ pub(crate) struct Options {
     /// The names of dropped headers that have been logged.
     pub(crate) logged: Arc<Mutex<Vec<HeaderName>>>,
     pub(crate) host: HostPolicy,
-    pub(crate) via: String,
+    pub(crate) via: Via,
     pub(crate) header_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) trusted: Vec<Network>,
@@ -101,7 +102,7 @@ impl Upstream {
             passed: Vec::new(),
             logged: Arc::default(),
             host: HostPolicy::default(),
-            via: "tower-upstream".to_owned(),
+            via: Via::new("tower-upstream"),
             header_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             trusted: Vec::new(),
@@ -190,7 +191,7 @@ impl Upstream {
             let message = format!("{name:?} is not a token, such as tower-upstream");
             return Err(BuildError::new(BuildErrorKind::Via, message));
         }
-        Ok(self.with(|options| options.via = name))
+        Ok(self.with(|options| options.via = Via::new(&name)))
     }
 
     /// Sets the time that a connection may take, including the lookup of the name. Then the request
