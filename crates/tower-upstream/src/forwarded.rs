@@ -212,3 +212,21 @@ fn append(headers: &mut HeaderMap, name: &HeaderName, last: &str) {
         headers.insert(name, list);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstream_4_an_address_is_written_as_usual() {
+        for text in [
+            "0.0.0.0",
+            "9.10.99.100",
+            "127.0.0.1",
+            "255.200.105.5",
+            "2001:db8::1",
+        ] {
+            assert_eq!(address(text.parse().unwrap()), text);
+        }
+    }
+}
