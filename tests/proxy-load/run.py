@@ -77,6 +77,9 @@ def compare(version, ask, servers):
             f" 99 % within {late:5.2f} ms: {rows[key]['p99']:5.2f} of nginx",
             flush=True,
         )
+        # The CPU time hardly depends on what else the machine does.
+        each = " ".join(f"{turn[key][1]:.1f}" for turn in turns[1:])
+        print(f"HTTP/{version} {key:14} µs of CPU each, by turns: {each}", flush=True)
     bare = rows["forwarder"]
     fits = True
     for peer, least in [("nginx", 0.9), ("haproxy", 0.7)]:

@@ -41,15 +41,15 @@ pub(crate) struct Head {
 impl Head {
     /// Returns whether a request may be processed twice (RFC 9110, section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
-        let methods = [
-            Method::GET,
-            Method::HEAD,
-            Method::OPTIONS,
-            Method::TRACE,
-            Method::PUT,
-            Method::DELETE,
-        ];
-        methods.contains(&self.method)
+        matches!(
+            self.method,
+            Method::GET
+                | Method::HEAD
+                | Method::OPTIONS
+                | Method::TRACE
+                | Method::PUT
+                | Method::DELETE
+        )
     }
 
     /// Returns the request to this upstream, in the protocol of a connection.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, TE, TRANSFER_ENCODING, VIA},
+    header::{
+        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, GetAll, TE, TRANSFER_ENCODING, VIA,
+    },
 };
 use http_body::Body;
 use tower_kit::{
@@ -16,6 +18,7 @@ use tower_kit::{
 use crate::{
     length::Length,
     one_hop::{is_of_one_message, is_ours},
+    via::Via,
 };
 
 /// The name has no constant in `http`.
@@ -26,21 +29,23 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(crate) fn to_upstream(
     headers: &mut HeaderMap,
     version: Version,
-    forwarding: HeaderMap,
+    forwarding: Vec<(HeaderName, HeaderValue)>,
     suppressed: &[HeaderName],
     length: Length,
-    via_name: &str,
+    via: &Via,
 ) {
     let wants_trailers = takes_trailers(headers);
     remove_named_by_connection(headers);
     remove(headers, |name| is_ours(&plain(name.as_str())));
     headers.extend(forwarding);
-    headers.append(VIA, via(version, via_name));
+    headers.append(VIA, via.entry(version).clone());
     join_cookies(headers);
-    remove(headers, |name| {
-        let name = plain(name.as_str());
-        suppressed.iter().any(|suppressed| *suppressed == *name)
-    });
+    if !suppressed.is_empty() {
+        remove(headers, |name| {
+            let name = plain(name.as_str());
+            suppressed.iter().any(|suppressed| *suppressed == *name)
+        });
+    }
     length.set(headers);
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -122,23 +127,40 @@ pub(crate) fn to_client<B: Body>(
     status: StatusCode,
     body: &B,
 ) {
-    let length = content_length(headers);
+    let stated = content_length(headers);
     remove_named_by_connection(headers);
-    remove(headers, is_of_one_message);
+    remove(headers, |name| {
+        is_of_one_message(name) && *name != CONTENT_LENGTH
+    });
     trim_unfolded(headers);
     // RFC 9110, section 8.6: in response to HEAD and in a 304 it is the length of the body that is
     // left out. A 204 has none.
     let length = match status {
         StatusCode::NO_CONTENT => None,
-        StatusCode::NOT_MODIFIED => length,
-        _ if method == Method::HEAD => length,
+        StatusCode::NOT_MODIFIED => stated,
+        _ if method == Method::HEAD => stated,
         // With Transfer-Encoding it does not count (RFC 9112, section 6.3), so it is that of the
         // body.
-        _ => length.and(body.size_hint().exact()),
+        _ => stated.and(body.size_hint().exact()),
     };
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, length.into());
+    match length {
+        // Most responses, which keep their line.
+        Some(_) if length == stated && is_one_number(headers.get_all(CONTENT_LENGTH)) => {}
+        Some(length) => {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        None => {
+            headers.remove(CONTENT_LENGTH);
+        }
     }
+}
+
+/// Returns whether a number has one line, and no zeros before it. The lines are equal numbers.
+fn is_one_number(lines: GetAll<'_, HeaderValue>) -> bool {
+    let mut lines = lines.iter();
+    let first = lines.next();
+    let is_short = first.is_some_and(|line| line == "0" || !line.as_bytes().starts_with(b"0"));
+    is_short && lines.next().is_none()
 }
 
 /// Returns whether the upstream closes the connection after this response (RFC 9112, section 9.3).
@@ -165,11 +187,12 @@ pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
 /// Removes the fields that `Connection` names, on all its lines. Fields that must not be removed
 /// are set afterwards.
 fn remove_named_by_connection(headers: &mut HeaderMap) {
-    let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
-    for name in lines.iter().flat_map(members) {
-        if let Ok(name) = HeaderName::from_bytes(name) {
-            headers.remove(name);
-        }
+    let names = headers.get_all(CONNECTION).iter().flat_map(members);
+    // The usual one is about one hop in any case.
+    let names = names.filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"));
+    let names = names.filter_map(|name| HeaderName::from_bytes(name).ok());
+    for name in names.collect::<Vec<_>>() {
+        headers.remove(name);
     }
 }
 
@@ -210,19 +233,6 @@ pub(crate) fn members(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     members.map(<[u8]>::trim_ascii)
 }
 
-/// Returns the entry for `Via`, which a gateway must send in requests (RFC 9110, section 7.6.3). In
-/// responses it is optional, and would show every client what is in between.
-fn via(version: Version, name: &str) -> HeaderValue {
-    let version = match version {
-        Version::HTTP_09 => "0.9",
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2.0",
-        Version::HTTP_3 => "3.0",
-        _ => "1.1",
-    };
-    HeaderValue::from_str(&format!("{version} {name}")).expect("a number and a token are a value")
-}
-
 /// Joins cookies: HTTP/2 may split them, and HTTP/1.1 has one line of them (RFC 9113, section
 /// 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
@@ -260,9 +270,9 @@ mod tests {
 
     fn passed(headers: &[(&str, &str)]) -> Vec<String> {
         let mut headers = map(headers);
-        let none = HeaderMap::new();
+        let (none, via) = (Vec::new(), Via::new("me"));
         let length = Length::Empty;
-        to_upstream(&mut headers, Version::HTTP_11, none, &[], length, "me");
+        to_upstream(&mut headers, Version::HTTP_11, none, &[], length, &via);
         let lines = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
@@ -395,10 +405,10 @@ mod tests {
             to_upstream(
                 &mut headers,
                 Version::HTTP_2,
-                HeaderMap::new(),
+                Vec::new(),
                 &suppressed,
                 length,
-                "me",
+                &Via::new("me"),
             );
             let found: Vec<String> = headers
                 .iter()
@@ -435,6 +445,9 @@ mod tests {
     fn upstream_7_a_response_has_the_length_of_its_body() {
         let ten = || map(&[("content-length", "10")]);
         let both = || map(&[("content-length", "10"), ("transfer-encoding", "chunked")]);
+        let twice = || map(&[("content-length", "10"), ("content-length", "10")]);
+        let padded = || map(&[("content-length", "010")]);
+        let named = || map(&[("content-length", "10"), ("connection", "content-length")]);
         let full = || Full::new(Bytes::from("0123456789")).boxed();
         let unknown = || {
             StreamBody::new(futures_util::stream::empty::<
@@ -445,6 +458,9 @@ mod tests {
         let empty = || Empty::<Bytes>::new().boxed();
         for (mut headers, method, status, body, length) in [
             (ten(), Method::GET, 200, full(), Some(10)),
+            (twice(), Method::GET, 200, full(), Some(10)),
+            (padded(), Method::GET, 200, full(), Some(10)),
+            (named(), Method::GET, 200, full(), Some(10)),
             (ten(), Method::HEAD, 200, empty(), Some(10)),
             (ten(), Method::GET, 304, empty(), Some(10)),
             (ten(), Method::GET, 204, empty(), None),
@@ -457,7 +473,10 @@ mod tests {
                 StatusCode::from_u16(status).unwrap(),
                 &body,
             );
-            assert_eq!(content_length(&headers), length, "{method} {status}");
+            let stated = headers.get(CONTENT_LENGTH);
+            let stated = stated.map(|length| length.to_str().unwrap().to_owned());
+            let length = length.map(|length: u64| length.to_string());
+            assert_eq!(stated, length, "{method} {status}");
             assert_eq!(headers.len(), usize::from(length.is_some()));
         }
     }

@@ -38,6 +38,7 @@ mod transport;
 mod tunnel;
 mod upgrade_protocol;
 mod upstream;
+mod via;
 
 pub use address::Address;
 pub use body::ResponseBody;

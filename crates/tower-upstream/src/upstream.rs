@@ -7,7 +7,7 @@ use tower_kit::names::plain;
 use crate::Tls;
 use crate::{
     Address, BuildError, BuildErrorKind, Network, PassedHeader, Protocol, UpgradeProtocol,
-    balance::Balance, dropped::Dropped, transport::Transport,
+    balance::Balance, dropped::Dropped, transport::Transport, via::Via,
 };
 
 /// A service that passes requests on to an HTTP server, by TCP or through a Unix socket.
@@ -52,7 +52,7 @@ pub(crate) struct Options {
     pub(crate) passed: Vec<HeaderName>,
     pub(crate) dropped: Arc<Dropped>,
     pub(crate) host: HostPolicy,
-    pub(crate) via: String,
+    pub(crate) via: Via,
     pub(crate) header_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) maps_locations: bool,
@@ -113,7 +113,7 @@ impl Upstream {
             passed: Vec::new(),
             dropped: Arc::default(),
             host: HostPolicy::default(),
-            via: "tower-upstream".to_owned(),
+            via: Via::new("tower-upstream"),
             header_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             maps_locations: false,
@@ -229,7 +229,7 @@ impl Upstream {
             let message = format!("{name:?} is not a token, such as tower-upstream");
             return Err(BuildError::new(BuildErrorKind::Via, message));
         }
-        Ok(self.with(|options| options.via = name))
+        Ok(self.with(|options| options.via = Via::new(&name)))
     }
 
     /// Sets the time that a connection may take, including the lookup of the name. Then the request
