@@ -37,11 +37,12 @@ impl Locations {
     /// of `Host`.
     pub(crate) fn new<'a>(
         addresses: impl Iterator<Item = &'a Address>,
-        forwarding: &HeaderMap,
+        forwarding: &[(HeaderName, HeaderValue)],
         host: &Hosts,
     ) -> Self {
-        let first = |name| {
-            let value = forwarding.get(name).and_then(|value| value.to_str().ok());
+        let first = |name: HeaderName| {
+            let line = forwarding.iter().find(|(found, _)| *found == name);
+            let value = line.and_then(|(_, value)| value.to_str().ok());
             value.map(|value| {
                 value
                     .split(',')
@@ -220,14 +221,14 @@ mod tests {
     use crate::HostPolicy;
 
     fn locations(address: &str, mount: &str, proto: &str) -> Locations {
-        let mut forwarding = HeaderMap::new();
+        let mut forwarding = Vec::new();
         for (name, value) in [
             (forwarded::PREFIX, mount),
             (forwarded::PROTO, proto),
             (forwarded::HOST, "shop.example:8443"),
         ] {
             if !value.is_empty() {
-                forwarding.insert(name, HeaderValue::from_str(value).unwrap());
+                forwarding.push((name, HeaderValue::from_str(value).unwrap()));
             }
         }
         let address: Address = address.parse().unwrap();
