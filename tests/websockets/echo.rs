@@ -41,6 +41,7 @@ pub(crate) async fn serve() -> Result<(), BoxError> {
 
 async fn connection(stream: TcpStream) -> Result<(), BoxError> {
     let mut path = String::new();
+    #[allow(clippy::result_large_err, reason = "the signature is tungstenite's")]
     let accept = |request: &Request, response: Response<()>| {
         path = request.uri().path().to_owned();
         answer(request, response)

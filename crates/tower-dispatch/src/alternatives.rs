@@ -302,6 +302,10 @@ fn collect(mut all: impl Iterator<Item = Option<Vec<Alternative>>>) -> Option<Ve
 }
 
 #[cfg(all(test, feature = "unicode"))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 mod tests {
     use super::*;
 

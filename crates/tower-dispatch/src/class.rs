@@ -199,6 +199,10 @@ pub(crate) fn find(text: &[u8], from: usize, byte: u8) -> usize {
 }
 
 #[cfg(all(test, feature = "unicode"))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 mod tests {
     use super::*;
     use crate::expr::Expr;

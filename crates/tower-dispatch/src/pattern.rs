@@ -397,6 +397,10 @@ impl From<Infallible> for PatternError {
 }
 
 #[cfg(all(test, feature = "regex"))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 mod tests {
     use super::*;
 

@@ -43,6 +43,10 @@ pub(crate) fn parse(regex: &str) -> Result<Hir, SyntaxError> {
 }
 
 #[cfg(all(test, not(feature = "unicode")))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 mod tests {
     use crate::Pattern;
 

@@ -314,6 +314,10 @@ impl Error for TableError {
 }
 
 #[cfg(all(test, feature = "unicode"))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 mod tests {
     use std::time::{Duration, Instant};
 

@@ -150,6 +150,10 @@ mod linux {
 }
 
 #[cfg(all(test, unix))]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
 mod tests {
     use super::*;
 
