@@ -1,21 +1,7 @@
 //! Fields that no program gets, and that no response of a program has.
 
 use http::{HeaderMap, HeaderName, header::CONNECTION};
-
-/// The fields about one connection (RFC 9110, section 7.6.1), besides those that `Connection`
-/// names.
-const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
+use tower_kit::names::{is_forwarding, is_of_one_hop};
 
 /// Removes the fields about one connection.
 pub(crate) fn remove(headers: &mut HeaderMap) {
@@ -28,9 +14,7 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
+    remove_if(headers, is_of_one_hop);
 }
 
 /// Removes the fields of a request that no program gets: those about one connection, and those that
@@ -39,16 +23,12 @@ pub(crate) fn remove_from_request(headers: &mut HeaderMap) {
     remove(headers);
     headers.remove("trailer");
     headers.remove("expect");
-    let forwarding: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_forwarding(name.as_str()))
-        .cloned()
-        .collect();
-    for name in forwarding {
-        headers.remove(name);
-    }
+    remove_if(headers, is_forwarding);
 }
 
-fn is_forwarding(name: &str) -> bool {
-    matches!(name, "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
+fn remove_if(headers: &mut HeaderMap, is_meant: fn(&str) -> bool) {
+    let names = headers.keys().filter(|name| is_meant(name.as_str()));
+    for name in names.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
 }

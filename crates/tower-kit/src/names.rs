@@ -39,6 +39,52 @@ pub fn plain(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// The fields about one connection, by their names in lower case.
+const OF_ONE_HOP: [&str; 10] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Returns whether a field, by its name in lower case, is about one connection (RFC 9110, sections
+/// 7.6.1, 10.1.4 and 11.7; RFC 7540, section 3.2.1).
+///
+/// The fields that `Connection` names are about it as well. `Trailer` is not: it announces fields
+/// that are passed on.
+///
+/// ```
+/// use tower_kit::names::is_of_one_hop;
+///
+/// assert!(is_of_one_hop("keep-alive"));
+/// assert!(!is_of_one_hop("trailer"));
+/// ```
+#[must_use]
+pub fn is_of_one_hop(name: &str) -> bool {
+    OF_ONE_HOP.contains(&name)
+}
+
+/// Returns whether a field, by its name in lower case, tells who the client is.
+///
+/// All names that begin with `x-forwarded-` do, because X-Forwarded-User can lie as well as
+/// X-Forwarded-For.
+///
+/// ```
+/// use tower_kit::names::is_forwarding;
+///
+/// assert!(is_forwarding("x-forwarded-user"));
+/// ```
+#[must_use]
+pub fn is_forwarding(name: &str) -> bool {
+    matches!(name, "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +102,26 @@ mod tests {
         ] {
             assert_eq!(plain(name), plain_name);
             assert_eq!(is_plain(name), name == plain_name);
+        }
+    }
+
+    #[test]
+    fn kit_19_fields_about_one_hop_and_fields_about_the_client() {
+        for name in OF_ONE_HOP {
+            assert!(is_of_one_hop(name) && !is_forwarding(name), "{name}");
+        }
+        for name in ["forwarded", "x-real-ip", "x-forwarded-for", "x-forwarded-"] {
+            assert!(is_forwarding(name) && !is_of_one_hop(name), "{name}");
+        }
+        for name in [
+            "",
+            "trailer",
+            "expect",
+            "x-forwarded",
+            "forwarded-for",
+            "via",
+        ] {
+            assert!(!is_forwarding(name) && !is_of_one_hop(name), "{name}");
         }
     }
 }

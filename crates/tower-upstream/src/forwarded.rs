@@ -11,7 +11,7 @@ use http::{
     uri::Scheme,
 };
 use tower_environ::MountExt;
-use tower_kit::names::is_plain;
+use tower_kit::names::{is_forwarding, is_plain};
 use tower_origin::{Origin, PeerAddr};
 
 use crate::{Network, host};
@@ -21,12 +21,6 @@ pub(crate) const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(crate) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 pub(crate) const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-
-/// Returns whether a header, by its name in lower case, is about the client. All names that begin
-/// with X-Forwarded- count, because X-Forwarded-User can lie as well as X-Forwarded-For.
-pub(crate) fn is_forwarding(name: &str) -> bool {
-    matches!(name, "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
-}
 
 /// Returns the forwarding headers for the upstream, which replace all those of the request. They
 /// are made before any header is removed, so that no `Connection` header removes them (as in

@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use http::{HeaderName, header::CONTENT_LENGTH};
-use tower_kit::names::{is_plain, plain};
+use tower_kit::names::{is_forwarding, is_of_one_hop, is_plain, plain};
 
-use crate::{BuildError, BuildErrorKind, forwarded::is_forwarding};
+use crate::{BuildError, BuildErrorKind};
 
 /// The name of a request header that may be passed on although it has other characters than
 /// letters, digits and `-`.
@@ -68,22 +68,6 @@ impl TryFrom<&str> for PassedHeader {
     }
 }
 
-/// The fields that are about one connection (RFC 9110, sections 7.6.1, 10.1.4 and 11.7; RFC 7540,
-/// section 3.2.1), besides those that `Connection` names. `Trailer` is not one of them: it
-/// announces fields that are passed on.
-const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// The request fields that the proxy sets itself, or leaves out.
 ///
 /// `Proxy` is in no standard, and becomes the variable `HTTP_PROXY` of a CGI program (CVE-2016-5385
@@ -93,10 +77,10 @@ const OWN: [&str; 4] = ["content-length", "expect", "host", "proxy"];
 
 /// Returns whether a field, by its name in lower case, never reaches the upstream from a client.
 pub(crate) fn is_ours(name: &str) -> bool {
-    HOP_BY_HOP.contains(&name) || OWN.contains(&name) || is_forwarding(name)
+    is_of_one_hop(name) || OWN.contains(&name) || is_forwarding(name)
 }
 
 /// Returns whether a field of a response is about one hop, or about how long the message is on it.
 pub(crate) fn is_of_one_message(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(&name.as_str()) || *name == CONTENT_LENGTH
+    is_of_one_hop(name.as_str()) || *name == CONTENT_LENGTH
 }
