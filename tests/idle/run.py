@@ -2,9 +2,9 @@
 
 Run by `just idle`, which builds the servers first. Each server gets 5,000 connections, and one
 request on each. glibc keeps freed memory by default, so tower-serve is measured again with the
-settings of docs/running.md. `--connections` sets their number, and `--pause` the seconds after
-they are closed. Other servers are given as `NAME=COMMAND`; they have to report `listening on
-http://HOST:PORT`.
+settings of docs/running.md: those of glibc, and jemalloc (Debian's libjemalloc2) if it is
+installed. `--connections` sets their number, and `--pause` the seconds after they are closed. Other
+servers are given as `NAME=COMMAND`; they have to report `listening on http://HOST:PORT`.
 """
 
 import argparse
@@ -20,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "target" / "served" / "idle"
 # From docs/running.md.
 GIVE_BACK = "glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1"
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+DECAY = "dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true"
 # Descriptors besides those of the connections.
 SPARE = 200
 
@@ -103,6 +105,10 @@ def main():
         "tower-serve": [PROGRAM, "served"],
         "the same, tuned": ["env", f"GLIBC_TUNABLES={GIVE_BACK}", PROGRAM, "served"],
     }
+    if pathlib.Path(JEMALLOC).exists():
+        env = ["env", f"LD_PRELOAD={JEMALLOC}", f"MALLOC_CONF={DECAY}"]
+        servers["hyper, jemalloc"] = [*env, PROGRAM, "bare"]
+        servers["the same, jemalloc"] = [*env, PROGRAM, "served"]
     for other in options.others:
         name, _, command = other.partition("=")
         servers[name] = shlex.split(command)

@@ -120,8 +120,13 @@ impl<'a> CgiView<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (CgiName<'_>, Cow<'_, [u8]>)> {
         let meta = META.into_iter();
         let meta = meta.filter_map(|name| Some((CgiName(Kind::Meta(name)), self.meta(name)?)));
+        meta.chain(self.of_headers())
+    }
+
+    /// Returns the variables of the headers, which begin with `HTTP_`.
+    pub fn of_headers(&self) -> impl Iterator<Item = (CgiName<'_>, Cow<'_, [u8]>)> {
         let headers = self.headers();
-        meta.chain(headers.map(|name| (CgiName(Kind::Header(name)), self.joined(name))))
+        headers.map(|name| (CgiName(Kind::Header(name)), self.joined(name)))
     }
 
     fn meta(&self, name: &str) -> Option<Cow<'_, [u8]>> {
@@ -282,26 +287,29 @@ enum Kind<'a> {
 }
 
 impl CgiName<'_> {
-    fn chars(&self) -> impl Iterator<Item = char> {
-        let (prefix, name) = match self.0 {
+    /// Returns the part that stays as it is, and the name of a header, which is still to be
+    /// written as a variable's.
+    fn parts(&self) -> (&'static str, &str) {
+        match self.0 {
             Kind::Meta(name) => (name, ""),
             Kind::Header(name) => ("HTTP_", name.as_str()),
-        };
-        // Header names are ASCII, in lower case.
-        let upper = |c: char| {
-            if c == '-' {
-                '_'
-            } else {
-                c.to_ascii_uppercase()
-            }
-        };
-        prefix.chars().chain(name.chars().map(upper))
+        }
+    }
+}
+
+/// Returns the byte of a variable's name for the byte of a header's name.
+fn upper(byte: u8) -> u8 {
+    match byte {
+        b'-' => b'_',
+        _ => byte.to_ascii_uppercase(),
     }
 }
 
 impl PartialEq<str> for CgiName<'_> {
     fn eq(&self, other: &str) -> bool {
-        self.chars().eq(other.chars())
+        let (prefix, name) = self.parts();
+        let rest = other.as_bytes().strip_prefix(prefix.as_bytes());
+        rest.is_some_and(|rest| name.bytes().map(upper).eq(rest.iter().copied()))
     }
 }
 
@@ -313,8 +321,19 @@ impl PartialEq<&str> for CgiName<'_> {
 
 impl fmt::Display for CgiName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        self.chars().try_for_each(|c| f.write_char(c))
+        let (prefix, name) = self.parts();
+        f.write_str(prefix)?;
+        // In pieces, because a call for each character takes far longer.
+        let mut piece = [0; 32];
+        for part in name.as_bytes().chunks(piece.len()) {
+            let piece = &mut piece[..part.len()];
+            for (to, byte) in piece.iter_mut().zip(part) {
+                *to = upper(*byte);
+            }
+            // Header names are ASCII, in lower case.
+            f.write_str(std::str::from_utf8(piece).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
     }
 }
 

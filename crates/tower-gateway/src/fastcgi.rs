@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -22,7 +22,7 @@ use crate::{
     gateway::{Gateway, Program, ToProgram, Unstreamed},
     options::{Options, shared_options},
     params::Params,
-    pool::{Permit, Pool, Turns},
+    pool::{Kept, Permit, Pool, Turns},
     progress::{Progress, Upload},
     record::{self, Header, STDIN},
     scripts::Scripts,
@@ -163,11 +163,11 @@ impl Program for Listener {
         let head = self.head(&request, options)?;
         let kept = self.pool.kept();
         let is_on_kept = kept.is_some();
-        let stream = match kept {
-            Some(stream) => stream,
-            None => self.pool.connect().await?,
+        let connection = match kept {
+            Some(kept) => kept,
+            None => self.connect().await?,
         };
-        let exchange = self.send(request, head, stream, permit, options);
+        let exchange = self.send(request, head, connection, permit, options);
         Ok(Exchange {
             is_on_kept,
             ..exchange
@@ -181,12 +181,19 @@ impl Program for Listener {
         options: &Options,
     ) -> Result<Exchange, GatewayError> {
         let head = self.head(&request, options)?;
-        let stream = self.pool.connect().await?;
-        Ok(self.send(request, head, stream, permit, options))
+        let connection = self.connect().await?;
+        Ok(self.send(request, head, connection, permit, options))
     }
 }
 
 impl Listener {
+    async fn connect(&self) -> Result<Kept, GatewayError> {
+        Ok(Kept {
+            stream: self.pool.connect().await?,
+            buffer: BytesMut::new(),
+        })
+    }
+
     /// Returns the records before the body.
     fn head<B>(
         &self,
@@ -208,7 +215,7 @@ impl Listener {
         &self,
         request: ToProgram<'_, B>,
         mut head: Vec<u8>,
-        stream: Arc<Stream>,
+        connection: Kept,
         permit: Permit,
         options: &Options,
     ) -> Exchange
@@ -216,6 +223,7 @@ impl Listener {
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
         let progress = Arc::new(Progress::new());
+        let stream = &connection.stream;
         let rest: Option<Rest> = match request.content {
             Content::Stored(bytes) if bytes.is_empty() => {
                 head.extend(Header::of(STDIN, 0).bytes());
@@ -233,7 +241,7 @@ impl Listener {
         };
         let stderr = Stderr::new(&options.stderr, request.parts);
         let pool = self.pool.clone();
-        let source = FastCgiSource::new(stream, pool, progress.clone(), stderr, permit);
+        let source = FastCgiSource::new(connection, pool, progress.clone(), stderr, permit);
         Exchange {
             source: Source::FastCgi(Box::new(source)),
             rest,

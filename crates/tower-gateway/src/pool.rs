@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
@@ -57,10 +58,17 @@ struct Shared {
     idle: Mutex<Idle>,
 }
 
+/// A connection that is kept, and its buffer, which is reused as well.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) buffer: BytesMut,
+}
+
 #[derive(Debug, Default)]
 struct Idle {
     /// The oldest is the first.
-    streams: Vec<(Arc<Stream>, Instant)>,
+    streams: Vec<(Kept, Instant)>,
     /// Whether a task closes them in time.
     is_swept: bool,
 }
@@ -94,11 +102,11 @@ impl Pool {
     }
 
     /// Returns a connection that was kept, if there is one that is still open.
-    pub(crate) fn kept(&self) -> Option<Arc<Stream>> {
+    pub(crate) fn kept(&self) -> Option<Kept> {
         loop {
-            let (stream, since) = self.0.idle().streams.pop()?;
-            if since.elapsed() < IDLE && stream.is_idle() {
-                return Some(stream);
+            let (kept, since) = self.0.idle().streams.pop()?;
+            if since.elapsed() < IDLE && kept.stream.is_idle() {
+                return Some(kept);
             }
         }
     }
@@ -110,11 +118,11 @@ impl Pool {
     }
 
     /// Keeps a connection on which nothing is left to be read.
-    pub(crate) fn keep(&self, stream: Arc<Stream>) {
+    pub(crate) fn keep(&self, kept: Kept) {
         let mut idle = self.0.idle();
         idle.close_old();
         if idle.streams.len() < self.0.kept {
-            idle.streams.push((stream, Instant::now()));
+            idle.streams.push((kept, Instant::now()));
             if !idle.is_swept {
                 idle.is_swept = true;
                 tokio::spawn(sweep(Arc::downgrade(&self.0)));

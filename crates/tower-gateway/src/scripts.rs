@@ -273,12 +273,35 @@ impl Directory {
         let is_found = match self.files {
             Files::Remote => true,
             Files::Linked => is_file(&file),
-            Files::BelowRoot => {
-                let real = fs::canonicalize(&file).ok()?;
-                real.starts_with(fs::canonicalize(&self.root).ok()?) && is_file(&real)
-            }
+            Files::BelowRoot => self.is_below_root(&file, segments.len()),
         };
         is_found.then_some(file)
+    }
+
+    /// Returns whether a path of this depth leads to a file below the root, after all links.
+    ///
+    /// Mostly there are no links below the root. Then one look at each name is enough, which is
+    /// much faster than to resolve both paths.
+    fn is_below_root(&self, file: &Path, depth: usize) -> bool {
+        for (index, path) in file.ancestors().take(depth).enumerate() {
+            let Ok(metadata) = fs::symlink_metadata(path) else {
+                return false;
+            };
+            if metadata.is_symlink() {
+                return self.is_resolved_below_root(file);
+            }
+            if index == 0 && !metadata.is_file() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn is_resolved_below_root(&self, file: &Path) -> bool {
+        let (Ok(file), Ok(root)) = (fs::canonicalize(file), fs::canonicalize(&self.root)) else {
+            return false;
+        };
+        file.starts_with(root) && is_file(&file)
     }
 }
 

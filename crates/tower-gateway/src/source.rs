@@ -13,7 +13,7 @@ use crate::process::Process;
 use crate::{
     GatewayError,
     error::Chain,
-    pool::{Permit, Pool},
+    pool::{Kept, Permit, Pool},
     progress::{Progress, Upload},
     record::{self, Deframer, Header, Output},
     stderr::Stderr,
@@ -84,18 +84,18 @@ pub(crate) struct FastCgiSource {
 
 impl FastCgiSource {
     pub(crate) fn new(
-        stream: Arc<Stream>,
+        kept: Kept,
         pool: Pool,
         progress: Arc<Progress>,
         stderr: Stderr,
         permit: Permit,
     ) -> Self {
         Self {
-            stream,
+            stream: kept.stream,
             pool,
             progress,
             stderr,
-            bytes: BytesMut::new(),
+            bytes: kept.buffer,
             deframer: Deframer::default(),
             is_over: false,
             is_untouched: true,
@@ -155,7 +155,10 @@ impl FastCgiSource {
                     && self.deframer.is_between_records()
                     && self.progress.upload() == Upload::Done;
                 if is_clean && self.pool.keeps() {
-                    self.pool.keep(self.stream.clone());
+                    self.pool.keep(Kept {
+                        stream: self.stream.clone(),
+                        buffer: std::mem::take(&mut self.bytes),
+                    });
                 }
                 return Ok(());
             }

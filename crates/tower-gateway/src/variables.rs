@@ -106,16 +106,15 @@ impl Variables<'_> {
         if let Some(host) = &host {
             out.pair("HTTP_HOST", host.as_bytes())?;
         }
-        let mut variable = String::new();
-        for (name, value) in view.iter() {
+        let mut variable = String::with_capacity(64);
+        for (name, value) in view.of_headers() {
+            if host.is_some() && name == "HTTP_HOST" {
+                continue;
+            }
             variable.clear();
             // Writing to a string does not fail.
             let _ = write!(variable, "{name}");
-            // The others are written above.
-            let is_header = variable.starts_with("HTTP_");
-            if is_header && !(host.is_some() && variable == "HTTP_HOST") {
-                out.pair(&variable, &value)?;
-            }
+            out.pair(&variable, &value)?;
         }
         for (name, value) in self.env {
             out.out.pair(name.as_bytes(), value.as_bytes())?;

@@ -65,6 +65,8 @@ impl Site {
             symlink("a.php", root.join("inner.php")).unwrap();
             symlink("../out.php", root.join("outer.php")).unwrap();
             symlink("/nowhere", root.join("broken.php")).unwrap();
+            symlink("sub", root.join("inner")).unwrap();
+            symlink("..", root.join("outer")).unwrap();
         }
         Self {
             program: mirror().await,
@@ -236,6 +238,9 @@ async fn gateway_8_a_script_is_below_the_root() {
         ("/inner.php", [200, 200, 200]),
         ("/outer.php", [404, 200, 200]),
         ("/broken.php", [404, 404, 200]),
+        ("/inner/index.php", [200, 200, 200]),
+        ("/outer/out.php", [404, 200, 200]),
+        ("/outer/root/a.php", [200, 200, 200]),
         ("/missing.php/x", [404, 404, 200]),
         ("/style.css", [404, 404, 404]),
         ("/../out.php", [404, 404, 404]),
