@@ -1,23 +1,17 @@
 //! Path parameters as values of other types: numbers, tuples, structs, and others of serde.
 
-use std::{
-    char::ParseCharError,
-    error::Error,
-    fmt,
-    num::{ParseFloatError, ParseIntError},
-    str::{FromStr, ParseBoolError},
-};
+use std::str::FromStr;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{
-        self, DeserializeSeed, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
-        value::BorrowedStrDeserializer,
-    },
+    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor, value::BorrowedStrDeserializer},
     forward_to_deserialize_any,
 };
 
-use crate::UrlArgs;
+use crate::{
+    ParseArgsError, UrlArgs,
+    parse_args_error::{Source, around},
+};
 
 impl UrlArgs {
     /// Returns the path parameters as a value. A tuple or a list takes them by position, a struct
@@ -44,173 +38,6 @@ impl UrlArgs {
     /// ```
     pub fn parse<'de, T: Deserialize<'de>>(&'de self) -> Result<T, ParseArgsError> {
         T::deserialize(Args(self)).map_err(|error| error.judge(self))
-    }
-}
-
-/// An error of path parameters that do not have the requested type.
-///
-/// ```
-/// use http::StatusCode;
-/// use tower_dispatch::{ParseArgsError, UrlArgs};
-///
-/// fn id(args: &UrlArgs) -> Result<u32, StatusCode> {
-///     args.parse().map_err(|error: ParseArgsError| match error.is_permanent() {
-///         true => StatusCode::INTERNAL_SERVER_ERROR,
-///         false => StatusCode::BAD_REQUEST,
-///     })
-/// }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseArgsError {
-    /// The name of a parameter, or its position from 0.
-    parameter: Option<Box<str>>,
-    reason: Box<str>,
-    cause: Cause,
-    source: Option<Source>,
-}
-
-/// The error of a standard type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Source {
-    Bool(ParseBoolError),
-    Char(ParseCharError),
-    Float(ParseFloatError),
-    Int(ParseIntError),
-}
-
-macro_rules! from {
-    ($($error:ident $variant:ident)*) => {$(
-        impl From<$error> for Source {
-            fn from(error: $error) -> Self {
-                Self::$variant(error)
-            }
-        }
-    )*};
-}
-
-from! { ParseBoolError Bool ParseCharError Char ParseFloatError Float ParseIntError Int }
-
-/// The part that would have to change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    /// The path.
-    Value,
-    /// The type, or the pattern.
-    Program,
-    /// The path, if the pattern has a group with this name; otherwise the type, or the pattern.
-    Missing(&'static str),
-}
-
-impl ParseArgsError {
-    fn new(reason: impl fmt::Display) -> Self {
-        Self {
-            parameter: None,
-            reason: reason.to_string().into(),
-            cause: Cause::Value,
-            source: None,
-        }
-    }
-
-    /// Makes the error of a type that no path of this route can have.
-    pub(crate) fn permanent(reason: impl fmt::Display) -> Self {
-        Self {
-            cause: Cause::Program,
-            ..Self::new(reason)
-        }
-    }
-
-    /// Returns the name of the parameter that the error is about, or its position from 0 if it has
-    /// no name. It is `None` if the error is about all parameters together.
-    #[must_use]
-    pub fn parameter(&self) -> Option<&str> {
-        self.parameter.as_deref()
-    }
-
-    /// Returns whether the route and the type do not fit together. The number of parameters is
-    /// wrong, a field has the name of no group of the pattern, or the type is not supported. It is
-    /// a mistake in the program, and no client can avoid it. All other errors are about a value in
-    /// the path.
-    #[must_use]
-    pub fn is_permanent(&self) -> bool {
-        self.cause != Cause::Value
-    }
-
-    /// Sets the parameter that it is about, unless one is set.
-    fn of(mut self, parameter: impl fmt::Display) -> Self {
-        self.parameter
-            .get_or_insert_with(|| parameter.to_string().into());
-        self
-    }
-
-    /// Decides whether a missing field is one that other paths of the route have.
-    fn judge(mut self, args: &UrlArgs) -> Self {
-        if let Cause::Missing(field) = self.cause {
-            let is_there = around(args)
-                .flat_map(UrlArgs::iter)
-                .any(|(name, _)| name == Some(field));
-            self.cause = match is_there {
-                true => Cause::Value,
-                false => Cause::Program,
-            };
-        }
-        self
-    }
-}
-
-/// Returns the parameters, and then those of the mounts around.
-fn around(args: &UrlArgs) -> impl Iterator<Item = &UrlArgs> {
-    std::iter::successors(Some(args), |args| args.outer())
-}
-
-impl fmt::Display for ParseArgsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.parameter {
-            Some(name) => write!(f, "path parameter `{name}`: {}", self.reason),
-            None => f.write_str(&self.reason),
-        }
-    }
-}
-
-impl Error for ParseArgsError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(match self.source.as_ref()? {
-            Source::Bool(error) => error,
-            Source::Char(error) => error,
-            Source::Float(error) => error,
-            Source::Int(error) => error,
-        })
-    }
-}
-
-// The pattern has the names and the number of the parameters, so only `custom` may be about values.
-impl de::Error for ParseArgsError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message)
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::permanent(format_args!("invalid type: {found}, expected {expected}"))
-    }
-
-    fn invalid_length(found: usize, expected: &dyn Expected) -> Self {
-        Self::permanent(format_args!("invalid length {found}, expected {expected}"))
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::permanent(format_args!(
-            "unknown field `{field}`, there are {expected:?}"
-        ))
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self {
-            cause: Cause::Missing(field),
-            ..Self::new(format_args!("missing field `{field}`"))
-        }
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::permanent(format_args!("duplicate field `{field}`"))
     }
 }
 
@@ -406,10 +233,7 @@ impl<'de> Text<'de> {
         self,
         read: impl FnOnce(Self) -> Result<T, ParseArgsError>,
     ) -> Result<T, ParseArgsError> {
-        read(self).map_err(|error| ParseArgsError {
-            reason: format!("{} (found {:?})", error.reason, self.0).into(),
-            ..error
-        })
+        read(self).map_err(|error| error.found(self.0))
     }
 
     fn text<T>(
@@ -420,10 +244,10 @@ impl<'de> Text<'de> {
     }
 
     fn parsed<T: FromStr<Err: Into<Source>>>(self, name: &str) -> Result<T, ParseArgsError> {
-        self.0.parse::<T>().map_err(|error| ParseArgsError {
-            source: Some(error.into()),
-            ..ParseArgsError::new(format_args!("cannot parse {name}"))
-        })
+        let parsed = self.0.parse::<T>();
+        let failed =
+            |error| ParseArgsError::new(format_args!("cannot parse {name}")).because(error);
+        parsed.map_err(failed)
     }
 
     fn is_no<T>(self, what: &str) -> Result<T, ParseArgsError> {

@@ -9,7 +9,7 @@ use http::{Method, Request, Uri};
 use tower_kit::Allow;
 
 use crate::{
-    DecodePathError, Pattern, UrlArgs,
+    DecodePathError, Pattern, TableError, UrlArgs,
     alternatives::Compiled,
     args::RouteInfo,
     ids::PatternIndex,
@@ -18,7 +18,7 @@ use crate::{
     pattern::Kind,
     preflight::{self, Preflight},
     spans::Spans,
-    table::{self, Search, TABLE_LIMIT, TableError},
+    table::{self, Search, TABLE_LIMIT},
     url_for::Named,
 };
 
