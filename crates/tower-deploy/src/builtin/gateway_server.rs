@@ -207,3 +207,73 @@ fn placed(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deploy_65_the_defaults_of_the_servers_are_documented() {
+        let document = include_str!("../builtins.md");
+        let (_, table) = document.split_once("\n# The servers `fastcgi`").unwrap();
+        let rows = table.lines().filter_map(|row| {
+            let mut cells = row.strip_prefix("| `")?.split(" | ");
+            let keys = cells.next()?.trim_matches('`');
+            Some((keys, cells.next()?.trim_matches('`')))
+        });
+        let mut documented = vec![("host", "127.0.0.1"), ("port", "9000")];
+        documented.extend(rows.filter(|(key, _)| !key.contains(',')));
+        // `explain` writes a minute so.
+        let default = |text| if text == "60s" { "1m" } else { text };
+        let documented = documented.into_iter();
+        let documented = documented.map(|(key, text)| (key, default(text)));
+        let mut documented: Vec<_> = documented
+            .filter(|(_, default)| !default.starts_with('|'))
+            .collect();
+        let none = Settings::default();
+        let found = effective_fastcgi(&none);
+        let found = found.iter().map(|(key, value)| (&**key, &**value));
+        let mut found: Vec<_> = found.collect();
+        found.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(found, documented);
+
+        let of_scgi = documented.iter().filter(|(key, _)| *key != "requests");
+        let of_scgi = of_scgi.map(|(key, value)| match *key {
+            "port" => ("port", "4000"),
+            key => (key, *value),
+        });
+        let of_scgi: Vec<_> = of_scgi.collect();
+        let found = effective_scgi(&none);
+        let mut found: Vec<_> = found
+            .iter()
+            .map(|(key, value)| (&**key, &**value))
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, of_scgi);
+
+        let found = effective_cgi(&none);
+        let documented = |key: &String, value: &String| {
+            assert!(documented.contains(&(key, value)), "{key}");
+        };
+        found.iter().for_each(|(key, value)| documented(key, value));
+        assert_eq!(found.len(), 4);
+    }
+
+    /// The defaults are those of tower-gateway.
+    #[test]
+    fn deploy_65_a_section_without_settings_has_the_defaults() {
+        let shown = |server: &tower_gateway::Server| format!("{server:?}");
+        let settings = Listening::default();
+        let server = tower_gateway::Server::new()
+            .header_timeout(settings.header_timeout)
+            .body_timeout(settings.body_timeout)
+            .write_timeout(settings.write_timeout)
+            .drain_timeout(settings.drain_timeout)
+            .lingering_bytes(settings.lingering_bytes.bytes())
+            .lingering_time(settings.lingering_time)
+            .head_limit(settings.head_limit.bytes() as usize)
+            .connections(settings.connections);
+        assert_eq!(shown(&server), shown(&tower_gateway::Server::new()));
+    }
+}
