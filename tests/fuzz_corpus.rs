@@ -39,6 +39,8 @@ mod prefix_rewrite;
 mod proxy_header_parse;
 #[path = "../fuzz/checks/replace_rewrite.rs"]
 mod replace_rewrite;
+#[path = "../fuzz/checks/request_read.rs"]
+mod request_read;
 #[path = "../fuzz/checks/rewrite_cuts.rs"]
 mod rewrite_cuts;
 #[path = "../fuzz/checks/table_find.rs"]
@@ -48,7 +50,7 @@ mod template_parse;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-const CHECKS: [(&str, fn(&[u8])); 20] = [
+const CHECKS: [(&str, fn(&[u8])); 21] = [
     ("accept_best", accept_best::accept_best),
     ("address_parse", address_parse::address_parse),
     ("cgi_head_read", cgi_head_read::cgi_head_read),
@@ -69,6 +71,7 @@ const CHECKS: [(&str, fn(&[u8])); 20] = [
     ("prefix_rewrite", prefix_rewrite::prefix_rewrite),
     ("proxy_header_parse", proxy_header_parse::proxy_header_parse),
     ("replace_rewrite", replace_rewrite::replace_rewrite),
+    ("request_read", request_read::request_read),
     ("rewrite_cuts", rewrite_cuts::rewrite_cuts),
     ("table_find", table_find::table_find),
     ("template_parse", template_parse::template_parse),

@@ -71,7 +71,7 @@ const OF_DEPLOY: [&str; 10] = [
 
 /// What the crates may depend on besides that do input and output.
 const OF_SERVICES: [(&str, &[&str]); 4] = [
-    ("tower-gateway", &["rustix", "tempfile", "tokio"]),
+    ("tower-gateway", &["listenfd", "rustix", "tempfile", "tokio"]),
     (
         "tower-serve",
         &[

@@ -12,6 +12,8 @@ mod de;
 mod effective;
 mod error;
 mod factory;
+#[cfg(feature = "gateway")]
+mod gateway;
 #[cfg(feature = "tls")]
 mod https;
 mod ini;

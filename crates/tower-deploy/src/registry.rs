@@ -305,15 +305,31 @@ impl Registry {
         let name = canonical(distribution);
         let is_server =
             kinds == [Kind::Server] && SERVERS_OF_PYTHON.contains(&name.trim_end_matches("#main"));
-        let built_in = ("tower#http".to_owned(), Kind::Server);
-        if !is_server || !self.factories.contains_key(&built_in) {
+        let is_built_in = |server: &str| {
+            let name = format!("tower#{server}");
+            self.factories.contains_key(&(name, Kind::Server))
+        };
+        if !is_server || !is_built_in("http") {
             return None;
         }
         let message = format!("egg:{distribution}#{entry} is a server for Python");
         let error = Error::new(ErrorKind::UnknownDistribution, message);
-        Some(error.help(
-            "write `use = egg:tower#http`, with `host` and `port`, or with `bind = HOST:PORT`",
-        ))
+        // As PasteScript and flup name them: `flup_fcgi_thread`, `scgi_fork`, `cgi`.
+        let of_entry = |part: &str| entry.split('_').any(|word| word == part);
+        Some(match () {
+            () if of_entry("fcgi") && is_built_in("fastcgi") => error.help(
+                "write `use = egg:tower#fastcgi`, with `host` and `port`, or with `bind = unix:PATH`",
+            ),
+            () if of_entry("scgi") && is_built_in("scgi") => error.help(
+                "write `use = egg:tower#scgi`, with `host` and `port`, or with `bind = unix:PATH`",
+            ),
+            () if entry == "cgi" && is_built_in("cgi") => {
+                error.help("write `use = egg:tower#cgi`, without an address")
+            }
+            () => error.help(
+                "write `use = egg:tower#http`, with `host` and `port`, or with `bind = HOST:PORT`",
+            ),
+        })
     }
 
     /// Checks that there is a factory under `egg:NAME`.

@@ -7,6 +7,8 @@ use tower_serve::Address;
 use tower_serve::Shutdown;
 
 use crate::App;
+#[cfg(feature = "gateway")]
+use crate::gateway::Gateway;
 #[cfg(feature = "tls")]
 use crate::https::Https;
 
@@ -26,6 +28,8 @@ enum Kind {
     Http(Box<tower_serve::Server>),
     #[cfg(feature = "tls")]
     Https(Box<Https>),
+    #[cfg(feature = "gateway")]
+    Gateway(Box<Gateway>),
     Own(Box<dyn FnOnce(App) -> Serving + Send>),
 }
 
@@ -49,12 +53,32 @@ impl Server {
         Self(Kind::Https(Box::new(server)))
     }
 
+    #[cfg(feature = "gateway")]
+    pub(crate) fn gateway(server: Gateway) -> Self {
+        Self(Kind::Gateway(Box::new(server)))
+    }
+
+    /// Returns the server of a process that a web server has started: this one, if it has the
+    /// protocol, and otherwise one with the defaults. Returns this one if no web server has.
+    #[cfg(all(feature = "cli", feature = "gateway"))]
+    pub(crate) fn as_started(self, start: tower_gateway::Start) -> Self {
+        let Some(started) = Gateway::started(start) else {
+            return self;
+        };
+        match self.0 {
+            Kind::Gateway(own) if own.protocol() == started.protocol() => Self(Kind::Gateway(own)),
+            _ => Self::gateway(started),
+        }
+    }
+
     /// Returns the certificates of a server with TLS, which a program can reload.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(&self) -> Option<tower_serve::Tls> {
         match &self.0 {
             Kind::Https(server) => Some(server.tls().clone()),
+            #[cfg(feature = "gateway")]
+            Kind::Gateway(_) => None,
             Kind::Http(_) | Kind::Own(_) => None,
         }
     }
@@ -66,6 +90,8 @@ impl Server {
             Kind::Http(server) => Some(Self(Kind::Http(Box::new(server.address(address))))),
             #[cfg(feature = "tls")]
             Kind::Https(server) => Some(Self::https(server.address(address))),
+            #[cfg(feature = "gateway")]
+            Kind::Gateway(server) => server.address(address).map(Self::gateway),
             Kind::Own(_) => None,
         }
     }
@@ -90,6 +116,12 @@ impl Server {
                 tell(&mut bound.addresses());
                 bound.serve(app).await
             }
+            #[cfg(feature = "gateway")]
+            Kind::Gateway(server) => {
+                let bound = server.bind().await?;
+                tell(&mut bound.addresses());
+                bound.serve(app).await
+            }
             Kind::Own(serve) => serve(app).await,
         }
     }
@@ -108,6 +140,8 @@ impl Server {
             }
             #[cfg(feature = "tls")]
             Kind::Https(server) => server.bind().await?.serve(app).await,
+            #[cfg(feature = "gateway")]
+            Kind::Gateway(server) => server.bind().await?.serve(app).await,
             Kind::Own(serve) => serve(app).await,
         }
     }

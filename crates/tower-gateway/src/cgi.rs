@@ -1,22 +1,23 @@
-//! CGI programs as a service.
+//! CGI: programs as a service, and a service as a program.
 
 use std::{
     convert::Infallible,
     ffi::OsString,
     future::Future,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BuildError, GatewayError, ResponseBody, ResponseFuture, StderrLine,
+    BuildError, GatewayError, RequestBody, ResponseBody, ResponseFuture, Server, StderrLine,
     error::BoxError,
     exchange::Exchange,
     gateway::{Gateway, Program, ToProgram, Unstreamed},
@@ -130,6 +131,33 @@ impl Cgi {
         change(&mut Arc::make_mut(&mut self.gateway).program);
         self
     }
+}
+
+/// Serves the one request for which a web server has started this process as a CGI program. It is
+/// the short form of [`Server::cgi`] with the defaults.
+///
+/// # Errors
+///
+/// Returns the errors of [`Server::cgi`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use tower_gateway::cgi;
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> std::io::Result<()> {
+///     cgi::run(Router::new().route("/cgi-bin/hello.cgi", get(async || "hello"))).await
+/// }
+/// ```
+pub async fn run<S, B>(service: S) -> io::Result<()>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Send,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send,
+{
+    Server::new().cgi(service).await
 }
 
 impl<B> Service<Request<B>> for Cgi

@@ -1,9 +1,9 @@
-//! FastCGI programs as a service.
+//! FastCGI: programs as a service, and a service as a program.
 
 use std::{
     convert::Infallible,
     future::Future,
-    io::IoSlice,
+    io::{self, IoSlice},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -15,7 +15,8 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BuildError, GatewayError, ResponseBody, ResponseFuture, StderrLine,
+    BuildError, GatewayError, Listener, RequestBody, ResponseBody, ResponseFuture, Server,
+    StderrLine,
     content::Content,
     error::BoxError,
     exchange::{Exchange, Rest},
@@ -54,12 +55,12 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct FastCgi {
-    gateway: Arc<Gateway<Listener>>,
+    gateway: Arc<Gateway<Listening>>,
 }
 
 /// A program that listens.
 #[derive(Clone, Debug)]
-struct Listener {
+struct Listening {
     pool: Pool,
     turns: Turns,
 }
@@ -73,7 +74,7 @@ impl FastCgi {
     ///
     /// Returns an error for a text that is not an address.
     pub fn connect(address: &str) -> Result<Self, BuildError> {
-        let program = Listener {
+        let program = Listening {
             pool: Pool::new(address.parse()?, Duration::from_secs(5), 0),
             turns: Turns::new(64),
         };
@@ -123,10 +124,42 @@ impl FastCgi {
         self
     }
 
-    fn with_program(mut self, change: impl FnOnce(&mut Listener)) -> Self {
+    fn with_program(mut self, change: impl FnOnce(&mut Listening)) -> Self {
         change(&mut Arc::make_mut(&mut self.gateway).program);
         self
     }
+}
+
+/// Serves a tower service as a FastCGI program until SIGTERM or Ctrl-C, and then lets requests end. It
+/// is the short form of [`Server::fastcgi`] with the defaults.
+///
+/// # Errors
+///
+/// Returns the errors of [`Server::fastcgi`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use tokio::net::UnixListener;
+/// use tower_gateway::fastcgi;
+///
+/// #[tokio::main]
+/// async fn main() -> std::io::Result<()> {
+///     let app = Router::new().route("/", get(async || "hello"));
+///     let listener = UnixListener::bind("/run/site/site.sock")?;
+///     fastcgi::serve(listener, app).await
+/// }
+/// ```
+pub async fn serve<S, B>(listener: impl Into<Listener>, service: S) -> io::Result<()>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    Server::new().fastcgi(listener, service).await
 }
 
 impl<B> Service<Request<B>> for FastCgi
@@ -146,7 +179,7 @@ where
     }
 }
 
-impl Program for Listener {
+impl Program for Listening {
     fn turn(&self, options: &Options) -> impl Future<Output = Result<Permit, GatewayError>> + Send {
         self.turns.wait(options.queue_timeout)
     }
@@ -186,7 +219,7 @@ impl Program for Listener {
     }
 }
 
-impl Listener {
+impl Listening {
     async fn connect(&self) -> Result<Kept, GatewayError> {
         Ok(Kept {
             stream: self.pool.connect().await?,

@@ -20,9 +20,15 @@ pub(crate) const PARAMS: u8 = 4;
 pub(crate) const STDIN: u8 = 5;
 pub(crate) const STDOUT: u8 = 6;
 pub(crate) const STDERR: u8 = 7;
+pub(crate) const DATA: u8 = 8;
+pub(crate) const GET_VALUES: u8 = 9;
+pub(crate) const GET_VALUES_RESULT: u8 = 10;
+pub(crate) const UNKNOWN_TYPE: u8 = 11;
 
-const RESPONDER: u8 = 1;
-const KEEP_CONN: u8 = 1;
+/// The role of a program that makes the response.
+pub(crate) const RESPONDER: u16 = 1;
+/// The flag of BEGIN_REQUEST that keeps the connection open after the response.
+pub(crate) const KEEP_CONN: u8 = 1;
 
 /// The status of END_REQUEST for a request that was served.
 pub(crate) const REQUEST_COMPLETE: u8 = 0;
@@ -30,6 +36,8 @@ pub(crate) const REQUEST_COMPLETE: u8 = 0;
 pub(crate) const CANT_MPX_CONN: u8 = 1;
 /// The program has no room for the request.
 pub(crate) const OVERLOADED: u8 = 2;
+/// The program does not have the role that was asked for.
+pub(crate) const UNKNOWN_ROLE: u8 = 3;
 
 /// The header of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +88,7 @@ impl Header {
 pub(crate) fn begin_request(keep: bool) -> [u8; 16] {
     let mut record = [0; 16];
     record[..HEADER_LEN].copy_from_slice(&Header::of(BEGIN_REQUEST, 8).bytes());
-    record[9] = RESPONDER;
+    record[HEADER_LEN..HEADER_LEN + 2].copy_from_slice(&RESPONDER.to_be_bytes());
     record[10] = if keep { KEEP_CONN } else { 0 };
     record
 }

@@ -1,21 +1,22 @@
-//! SCGI programs as a service.
+//! SCGI: programs as a service, and a service as a program.
 
 use std::{
     convert::Infallible,
     future::Future,
-    io::IoSlice,
+    io::{self, IoSlice},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    BuildError, GatewayError, ResponseBody, ResponseFuture, StderrLine,
+    BuildError, GatewayError, Listener, RequestBody, ResponseBody, ResponseFuture, Server,
+    StderrLine,
     error::BoxError,
     exchange::Exchange,
     gateway::{Gateway, Program, ToProgram, Unstreamed},
@@ -48,11 +49,11 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Scgi {
-    gateway: Arc<Gateway<Listener>>,
+    gateway: Arc<Gateway<Listening>>,
 }
 
 #[derive(Clone, Debug)]
-struct Listener {
+struct Listening {
     pool: Pool,
     turns: Turns,
 }
@@ -66,7 +67,7 @@ impl Scgi {
     ///
     /// Returns an error for a text that is not an address.
     pub fn connect(address: &str) -> Result<Self, BuildError> {
-        let program = Listener {
+        let program = Listening {
             pool: Pool::new(address.parse()?, Duration::from_secs(5), 0),
             turns: Turns::new(64),
         };
@@ -105,10 +106,42 @@ impl Scgi {
         self
     }
 
-    fn with_program(mut self, change: impl FnOnce(&mut Listener)) -> Self {
+    fn with_program(mut self, change: impl FnOnce(&mut Listening)) -> Self {
         change(&mut Arc::make_mut(&mut self.gateway).program);
         self
     }
+}
+
+/// Serves a tower service as a SCGI program until SIGTERM or Ctrl-C, and then lets requests end. It
+/// is the short form of [`Server::scgi`] with the defaults.
+///
+/// # Errors
+///
+/// Returns the errors of [`Server::scgi`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use tokio::net::TcpListener;
+/// use tower_gateway::scgi;
+///
+/// #[tokio::main]
+/// async fn main() -> std::io::Result<()> {
+///     let app = Router::new().route("/", get(async || "hello"));
+///     let listener = TcpListener::bind("127.0.0.1:4000").await?;
+///     scgi::serve(listener, app).await
+/// }
+/// ```
+pub async fn serve<S, B>(listener: impl Into<Listener>, service: S) -> io::Result<()>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    Server::new().scgi(listener, service).await
 }
 
 impl<B> Service<Request<B>> for Scgi
@@ -128,7 +161,7 @@ where
     }
 }
 
-impl Program for Listener {
+impl Program for Listening {
     fn turn(&self, options: &Options) -> impl Future<Output = Result<Permit, GatewayError>> + Send {
         self.turns.wait(options.queue_timeout)
     }

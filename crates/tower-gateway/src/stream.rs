@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, Shutdown};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
@@ -99,7 +99,11 @@ impl Stream {
         Ok(())
     }
 
-    fn poll_write(&self, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(either!(self, stream => stream.poll_write_ready(cx)))?;
             match either!(self, stream => stream.try_write_vectored(parts)) {
@@ -107,6 +111,11 @@ impl Stream {
                 result => return Poll::Ready(result),
             }
         }
+    }
+
+    /// Closes one or both directions.
+    pub(crate) fn shutdown(&self, direction: Shutdown) -> io::Result<()> {
+        Ok(either!(self, stream => rustix::net::shutdown(stream, direction))?)
     }
 
     /// Writes the bytes that can be written at once, and returns their number.

@@ -261,7 +261,8 @@ impl OriginLayer {
 
     /// Sets the scheme to `https`, for a server that itself speaks TLS. By default it is `http`.
     ///
-    /// The report of a trusted proxy counts before it. The scheme in the request's target does not
+    /// The report of a trusted proxy counts before it, and so does a
+    /// [`PeerScheme`](crate::PeerScheme) of the server. The scheme in the request's target does not
     /// count.
     #[must_use]
     pub fn https(self) -> Self {

@@ -12,6 +12,7 @@ mod origin;
 mod peer;
 mod prefix;
 mod resolve;
+mod scheme;
 mod service;
 mod slot;
 
@@ -22,6 +23,7 @@ pub use layer::{OriginError, OriginErrorKind, OriginLayer};
 pub use origin::Origin;
 pub use peer::PeerAddr;
 pub use resolve::XForwarded;
+pub use scheme::PeerScheme;
 pub use service::WithOrigin;
 pub use slot::OriginSlot;
 

@@ -95,6 +95,7 @@ impl Rules {
         version: Version,
         headers: &HeaderMap,
         peer: Option<SocketAddr>,
+        of_server: Option<&Scheme>,
     ) -> Result<Origin, BadOrigin> {
         let (authority, header) = named_hosts(uri, headers)?;
         let peer = peer.map(|peer| (peer.ip().to_canonical(), peer.port()));
@@ -119,7 +120,8 @@ impl Rules {
                 |text| prefix::parse(text).map(Arc::from),
             )?;
         }
-        let scheme = report.scheme.as_ref().unwrap_or(&self.scheme).clone();
+        let scheme = report.scheme.as_ref().or(of_server);
+        let scheme = scheme.unwrap_or(&self.scheme).clone();
         // In HTTP/1 the target's host counts before the header's (RFC 9112, section 3.2.2).
         if version >= Version::HTTP_2
             && let (Some(authority), Some(header)) = (&authority, &header)

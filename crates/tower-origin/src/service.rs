@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_kit::{EitherBody, EitherFuture};
 use tower_service::Service;
 
-use crate::{peer, resolve::Rules, slot::OriginSlot};
+use crate::{peer, resolve::Rules, scheme, slot::OriginSlot};
 
 /// The service that [`OriginLayer`](crate::OriginLayer) makes.
 ///
@@ -35,8 +35,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let peer = peer::of(request.extensions());
+        let scheme = scheme::of(request.extensions());
         let (uri, version, headers) = (request.uri(), request.version(), request.headers());
-        match self.rules.resolve(uri, version, headers, peer) {
+        match self.rules.resolve(uri, version, headers, peer, scheme) {
             Ok(origin) => {
                 if let Some(slot) = request.extensions().get::<OriginSlot>() {
                     slot.fill(&origin);

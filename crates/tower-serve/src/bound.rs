@@ -21,6 +21,7 @@ use crate::{
     panic::contained,
     request_body::RequestBody,
     shutdown::Shutdown,
+    socket::Socket,
 };
 
 /// A [`Server`](crate::Server) whose sockets are open.
@@ -54,6 +55,24 @@ impl Bound {
         self.listeners
             .iter()
             .map(move |listener| listener.address(scheme))
+    }
+
+    /// Returns the open sockets, for a server of another protocol. Nothing else of the server's
+    /// options counts for them.
+    ///
+    /// ```
+    /// use tower_serve::{Server, Socket};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bound = Server::new("127.0.0.1:0".parse()?).bind().await?;
+    /// let mut sockets = bound.into_sockets();
+    /// assert!(matches!(sockets.next(), Some(Socket::Tcp(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_sockets(self) -> impl Iterator<Item = Socket> {
+        self.listeners.into_iter().map(Listener::into_socket)
     }
 
     /// Serves until the first signal. Then it closes the sockets and the connections that are idle

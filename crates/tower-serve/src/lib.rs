@@ -25,6 +25,7 @@ mod request_head;
 mod server;
 mod service;
 mod shutdown;
+mod socket;
 mod stream;
 mod streams;
 mod timer;
@@ -42,6 +43,7 @@ pub use proxy_protocol::ParseNetworkError;
 pub use request_body::RequestBody;
 pub use server::{Server, serve};
 pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use socket::{Socket, SocketGuard};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsErrorKind};
 pub use tower_origin::PeerAddr;

@@ -9,8 +9,10 @@ use tokio::net::UnixListener;
 use tower_origin::PeerAddr;
 
 #[cfg(unix)]
+use crate::socket::SocketGuard;
+#[cfg(unix)]
 use crate::unix::SocketFile;
-use crate::{acceptor::Listen, stream::Socket};
+use crate::{acceptor::Listen, socket::Socket, stream};
 
 /// An open socket that accepts connections.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ enum Kind {
     Unix {
         // It is dropped first: while the listener is open, no other file can have the inode by
         // which `SocketFile` knows its own.
-        _file: Option<SocketFile>,
+        file: Option<SocketFile>,
         listener: UnixListener,
     },
 }
@@ -47,11 +49,16 @@ impl Listener {
             Some(path) => format!("unix:{}", path.display()),
             None => "unix:".to_owned(),
         };
-        let kind = Kind::Unix {
-            _file: file,
-            listener,
-        };
+        let kind = Kind::Unix { file, listener };
         Ok(Self { kind, address })
+    }
+
+    pub(crate) fn into_socket(self) -> Socket {
+        match self.kind {
+            Kind::Tcp(listener) => Socket::Tcp(listener),
+            #[cfg(unix)]
+            Kind::Unix { file, listener } => Socket::Unix(listener, SocketGuard::new(file)),
+        }
     }
 
     /// Returns the address in the form that a client uses, for a server of this scheme.
@@ -65,7 +72,7 @@ impl Listener {
 }
 
 impl Listen for Listener {
-    type Connection = (Socket, Option<PeerAddr>);
+    type Connection = (stream::Socket, Option<PeerAddr>);
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>> {
         match &self.kind {
@@ -73,12 +80,12 @@ impl Listen for Listener {
                 let (stream, peer) = ready!(listener.poll_accept(cx))?;
                 // The option only makes responses faster, so it may fail.
                 let _ = stream.set_nodelay(true);
-                Poll::Ready(Ok((Socket::Tcp(stream), Some(PeerAddr(peer)))))
+                Poll::Ready(Ok((stream::Socket::Tcp(stream), Some(PeerAddr(peer)))))
             }
             #[cfg(unix)]
             Kind::Unix { listener, .. } => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
-                Poll::Ready(Ok((Socket::Unix(stream), None)))
+                Poll::Ready(Ok((stream::Socket::Unix(stream), None)))
             }
         }
     }

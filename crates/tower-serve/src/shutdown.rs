@@ -68,7 +68,7 @@ impl Shutdown {
     }
 
     /// Waits for the next signal. Dropping the future loses no signal.
-    pub(crate) async fn signal(&mut self) {
+    pub async fn signal(&mut self) {
         let signal = match &mut self.source {
             #[cfg(unix)]
             Source::Signals {

@@ -8,6 +8,8 @@ mod files;
 mod filters;
 #[cfg(feature = "gateway")]
 mod gateway;
+#[cfg(feature = "gateway")]
+mod gateway_server;
 mod hooks;
 mod http_filters;
 #[cfg(feature = "tls")]
@@ -87,6 +89,20 @@ impl Registry {
             let factory = factory.names(cascade::names);
             factory.effective(cascade::effective)
         };
+        #[cfg(feature = "gateway")]
+        let registry = registry
+            .add(
+                "tower#fastcgi",
+                server(gateway_server::fastcgi).effective(gateway_server::effective_fastcgi),
+            )
+            .add(
+                "tower#scgi",
+                server(gateway_server::scgi).effective(gateway_server::effective_scgi),
+            )
+            .add(
+                "tower#cgi",
+                server(gateway_server::cgi).effective(gateway_server::effective_cgi),
+            );
         #[cfg(feature = "tls")]
         let registry = registry.add(
             "tower#https",

@@ -86,7 +86,7 @@ impl Default for Http {
     }
 }
 
-const HOST: &str = "127.0.0.1";
+pub(super) const HOST: &str = "127.0.0.1";
 const PORT: u16 = 8080;
 
 /// Returns the effective values, without the settings of Paste's threads and protocol.
@@ -164,37 +164,8 @@ pub(super) struct Made {
 pub(super) fn made(local: &Settings, port: u16) -> Result<Made, Error> {
     let settings: Http = from_settings(local)?;
     let wrong = |key: &str, message: &str| wrong(local, key, message);
-    let parsed = |key: &str, address: String| {
-        let address = address.parse::<Address>();
-        address.map_err(|error| wrong(key, &error.to_string()))
-    };
-    let is_placed = settings.host.is_some() || settings.port.is_some();
-    let address = match &settings.bind {
-        Some(_) if is_placed => {
-            let message = "the address is set twice: `bind`, and `host` or `port`";
-            return Err(wrong("bind", message).help("take one of them out"));
-        }
-        Some(bind) => parsed("bind", bind.clone())?,
-        None => {
-            let host = settings.host.as_deref().unwrap_or(HOST);
-            let port = settings.port.unwrap_or(port);
-            if let Ok(address) = host.parse::<Address>() {
-                let error = wrong("host", &format!("`{host}` is more than a host"));
-                let help = format!("write `bind = {address}` instead of `host` and `port`");
-                return Err(error.help(help));
-            }
-            let ip = host
-                .strip_prefix('[')
-                .and_then(|host| host.strip_suffix(']'));
-            let address = match ip.unwrap_or(host) {
-                ip if ip.parse::<Ipv6Addr>().is_ok() => format!("[{ip}]:{port}"),
-                // An error in it is reported without a port.
-                url if url.contains("://") => host.to_owned(),
-                _ => format!("{host}:{port}"),
-            };
-            parsed("host", address)?
-        }
-    };
+    let (host, bind) = (settings.host.as_deref(), settings.bind.as_deref());
+    let address = address(local, host, settings.port, bind, port)?;
     // With a time of 0 no client would be served.
     let times = [
         ("header_timeout", settings.header_timeout),
@@ -248,6 +219,48 @@ pub(super) fn made(local: &Settings, port: u16) -> Result<Made, Error> {
         #[cfg(feature = "tls")]
         settings,
     })
+}
+
+/// Returns the address of a server: that of `bind`, or of `host` and `port`.
+pub(super) fn address(
+    local: &Settings,
+    host: Option<&str>,
+    port: Option<u16>,
+    bind: Option<&str>,
+    default_port: u16,
+) -> Result<Address, Error> {
+    let wrong = |key: &str, message: &str| wrong(local, key, message);
+    let parsed = |key: &str, address: &str| {
+        let address = address.parse::<Address>();
+        address.map_err(|error| wrong(key, &error.to_string()))
+    };
+    let is_placed = host.is_some() || port.is_some();
+    match bind {
+        Some(_) if is_placed => {
+            let message = "the address is set twice: `bind`, and `host` or `port`";
+            Err(wrong("bind", message).help("take one of them out"))
+        }
+        Some(bind) => parsed("bind", bind),
+        None => {
+            let host = host.unwrap_or(HOST);
+            let port = port.unwrap_or(default_port);
+            if let Ok(address) = host.parse::<Address>() {
+                let error = wrong("host", &format!("`{host}` is more than a host"));
+                let help = format!("write `bind = {address}` instead of `host` and `port`");
+                return Err(error.help(help));
+            }
+            let ip = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'));
+            let address = match ip.unwrap_or(host) {
+                ip if ip.parse::<Ipv6Addr>().is_ok() => format!("[{ip}]:{port}"),
+                // An error in it is reported without a port.
+                url if url.contains("://") => host.to_owned(),
+                _ => format!("{host}:{port}"),
+            };
+            parsed("host", &address)
+        }
+    }
 }
 
 /// The settings of Paste's server that have no meaning for another one.

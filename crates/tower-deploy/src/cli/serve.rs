@@ -1,5 +1,7 @@
 //! `tower-deploy serve`: the app of a file, on a socket.
 
+#[cfg(feature = "gateway")]
+use std::io::sink;
 use std::io::{self, stdout};
 
 use clap::Args;
@@ -35,6 +37,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Failure> {
+    // Otherwise the lines would be a part of the response.
+    #[cfg(feature = "gateway")]
+    if tower_gateway::detect() == tower_gateway::Start::Cgi {
+        let nowhere = Lines::to(sink(), usize::MAX, lost)?;
+        return serve(registry, arguments, log, &nowhere);
+    }
     // The site is served even if no reader takes these lines.
     let said = Lines::to(stdout(), usize::MAX, lost)?;
     let done = serve(registry, arguments, log, &said);
@@ -63,6 +71,8 @@ fn serve(
             .map(ToString::to_string),
     );
     let server = loader.build_server(site.server, &files)?;
+    #[cfg(feature = "gateway")]
+    let server = server.as_started(tower_gateway::detect());
     drop(files);
 
     let runtime = runtime()?;

@@ -8,16 +8,21 @@
 mod bodies;
 #[cfg(unix)]
 mod cgi;
+mod child;
 mod connections;
 mod contract;
 mod ends;
 mod fastcgi;
+mod front;
 mod limits;
 mod program;
 mod redirects;
 mod responses;
+mod round_trip;
 mod scgi;
 mod scripts;
+mod served_fastcgi;
+mod served_scgi;
 mod variables;
 
 use std::{convert::Infallible, fmt::Display};

@@ -205,3 +205,20 @@ mod unix {
         assert_refused(path, io::ErrorKind::NotFound, end).await;
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn serve_16_another_server_gets_the_sockets() {
+    let path = path("handed-on.sock");
+    let server = Server::new(format!("unix:{}", path.display()).parse().unwrap());
+    let mut sockets = server.bind().await.unwrap().into_sockets();
+    let Some(tower_serve::Socket::Unix(listener, guard)) = sockets.next() else {
+        panic!("one Unix socket");
+    };
+    let (client, accepted) =
+        tokio::join!(tokio::net::UnixStream::connect(&path), listener.accept());
+    assert!(client.is_ok() && accepted.is_ok());
+    drop(guard);
+    assert!(!path.exists());
+    assert!(sockets.next().is_none());
+}

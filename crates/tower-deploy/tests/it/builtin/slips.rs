@@ -416,3 +416,68 @@ fn deploy_14_a_server_of_python_is_named_with_the_one_here() {
             .is_ok()
     );
 }
+
+/// PasteScript names the servers of flup so, and flup's own names are shorter.
+#[cfg(feature = "gateway")]
+#[test]
+fn deploy_65_the_servers_of_flup_are_named_with_those_here() {
+    let listening = |name: &str| {
+        format!("`use = egg:tower#{name}`, with `host` and `port`, or with `bind = unix:PATH`")
+    };
+    let without = "`use = egg:tower#cgi`, without an address".to_owned();
+    let http =
+        "`use = egg:tower#http`, with `host` and `port`, or with `bind = HOST:PORT`".to_owned();
+    for (server, expected) in [
+        ("PasteScript#flup_fcgi_thread", listening("fastcgi")),
+        ("PasteScript#flup_fcgi_fork", listening("fastcgi")),
+        ("Flup#fcgi_fork", listening("fastcgi")),
+        ("PasteScript#flup_scgi_thread", listening("scgi")),
+        ("PasteScript#flup_scgi_fork", listening("scgi")),
+        ("PasteScript#cgi", without),
+        // There is no server for AJP.
+        ("PasteScript#flup_ajp_thread", http),
+    ] {
+        let settings = format!("use = egg:{server}\nsocket = /run/site.sock");
+        assert_eq!(
+            wrong_server(&settings),
+            format!(
+                "/site/main.ini:2:7: [server:main] use: egg:{server} is a server for Python \
+                 (write {expected})"
+            )
+        );
+    }
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn deploy_65_a_mistake_in_a_server_for_a_web_server_is_named() {
+    for (settings, expected) in [
+        (
+            "fastcgi\nbind = unix:/run/a.sock\nport = 1",
+            "3:8: [server:main] bind: the address is set twice: `bind`, and `host` or `port` \
+             (take one of them out)",
+        ),
+        (
+            "scgi\nrequests = 3",
+            "3:12: [server:main] requests: a connection of SCGI has one request (take it out)",
+        ),
+        (
+            "fastcgi\nrequests = 0",
+            "3:12: [server:main] requests: `requests` is 0, and so there could be no request",
+        ),
+        (
+            "fastcgi\nbody_timeout = 0s",
+            "3:16: [server:main] body_timeout: `body_timeout` has to be longer than nothing",
+        ),
+    ] {
+        let found = wrong_server(&format!("use = egg:tower#{settings}"));
+        assert_eq!(found, format!("/site/main.ini:{expected}"));
+    }
+    let found = wrong_server("use = egg:tower#cgi\nport = 1");
+    assert!(found.contains("port"), "{found}");
+    let found = wrong_server("use = egg:tower#cgi\nmount = app");
+    assert!(
+        found.ends_with("(write a path, or `script-name`)"),
+        "{found}"
+    );
+}
