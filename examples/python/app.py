@@ -1,4 +1,4 @@
-"""An existing WSGI application: `gunicorn --chdir examples/python --bind 127.0.0.1:8081 app:application`."""
+"""An existing WSGI application, which python.ini starts and proxy.ini finds."""
 
 import hashlib
 import os

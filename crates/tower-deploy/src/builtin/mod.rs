@@ -15,6 +15,8 @@ mod https;
 mod origins;
 #[cfg(any(feature = "gateway", feature = "proxy"))]
 mod parsed;
+#[cfg(all(feature = "process", unix))]
+mod process;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod router;
@@ -87,6 +89,11 @@ impl Registry {
             let factory = factory.names(cascade::names);
             factory.effective(cascade::effective)
         };
+        #[cfg(all(feature = "process", unix))]
+        let registry = registry.add(
+            "tower#process",
+            app(process::app).effective(process::effective),
+        );
         #[cfg(feature = "tls")]
         let registry = registry.add(
             "tower#https",
