@@ -37,8 +37,14 @@ URLS = [(r"^$", index), (r"^hello/fails$", fails), (r"^hello/?()$", hello), (r"^
 
 def application(environ, start_response):
     path = environ.get("PATH_INFO", "").lstrip("/")
+    pieces = chosen(path, environ)(environ, start_response)
+    # gunicorn sends what it gets, also in response to HEAD.
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else pieces
+
+
+def chosen(path, environ):
     for pattern, view in URLS:
         if found := re.search(pattern, path):
             environ["hello.url_args"] = found.groups()
-            return view(environ, start_response)
-    return missing(environ, start_response)
+            return view
+    return missing

@@ -23,4 +23,12 @@ def checker(name):
     return middleware
 
 
-application = checker(os.environ["LINT"])(plain)
+def with_a_mistake(environ, start_response):
+    """The application, and a page that no checker lets pass: a header may not be named Status."""
+    if environ["PATH_INFO"] == "/wrong":
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Status", "200 OK")])
+        return [b""]
+    return plain(environ, start_response)
+
+
+application = checker(os.environ["LINT"])(with_a_mistake)

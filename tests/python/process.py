@@ -67,16 +67,8 @@ class Site(run.Site):
         return found
 
     def leader(self):
-        """The id of the command's first process: the child of the watchdog, whose id is in the log."""
-        watchdog = int(re.findall(r"the process accepts connections.* id=(\d+)", self.said())[-1])
-        children = pathlib.Path(f"/proc/{watchdog}/task/{watchdog}/children").read_text().split()
-        return int(children[0])
-
-    def leader_or_none(self):
-        try:
-            return self.leader()
-        except (FileNotFoundError, IndexError):
-            return None
+        """The id of the command's first process, which is in the log."""
+        return int(re.findall(r"the process accepts connections.* id=(\d+)", self.said())[-1])
 
     def end(self):
         """SIGTERM, and nothing of it is left."""
@@ -172,7 +164,7 @@ def gunicorn_is_killed_under_load():
             moment = time.monotonic()
             os.kill(victim, signal.SIGKILL)
             killed.append((moment, before))
-            run.wait_for(lambda: site.family() and site.leader_or_none() not in (None, victim), "the next gunicorn")
+            run.wait_for(lambda: site.leader() != victim, "the next gunicorn")
         time.sleep(1)
         over.set()
         for client in clients:
@@ -248,7 +240,6 @@ REQUESTS = [
     ("HEAD", "/", None, {}, 200),
     ("OPTIONS", "/", None, {}, 200),
     ("DELETE", "/", None, {}, 200),
-    ("PROPFIND", "/", None, {}, 200),
     ("GET", "/nowhere", None, {}, 404),
     ("GET", "/a%2Fb/%C3%B6/%ff", None, {}, 404),
     ("GET", "//a///b/", None, {}, 404),
@@ -272,12 +263,14 @@ def checkers_of_wsgi_are_silent():
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "site.ini"
             file.write_text(LINTED.format(directory=run.ROOT / "tests" / "python", lint=lint))
-            with Site(file, PYTHONWARNINGS="default") as site:
+            with Site(file, PYTHONWARNINGS="default,ignore::DeprecationWarning") as site:
                 for method, path, body, headers, expected in REQUESTS:
                     status, text = site.ask(method, path, iter(body) if isinstance(body, list) else body, **headers)
                     assert status == expected, (lint, method, path, status, text, site.said())
                 said = [line for line in site.said().splitlines() if OF_PROCESS.search(line) and re.search("Error|Warning|Traceback|assert", line)]
                 assert not said, said
+                assert site.ask("GET", "/wrong")[0] == 500, site.said()
+                run.wait_for(lambda: "AssertionError" in site.said(), f"the error of {lint}")
                 print(f"   {lint}: {len(REQUESTS)} requests")
                 site.end()
 

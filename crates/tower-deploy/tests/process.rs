@@ -65,7 +65,7 @@ impl Site {
         Served::start(&[&self.path("main.ini")]).await
     }
 
-    /// Returns the processes of the site, except the server: the watchdog, and its command.
+    /// Returns the processes with the command of the site.
     fn processes(&self) -> Vec<String> {
         let inner = self.path("inner.ini");
         let is_of_site = |id: &String| {
@@ -109,8 +109,7 @@ async fn deploy_71_the_site_and_its_process_are_one_command() {
     assert!(served.tree.contains("egg:tower#process"), "{}", served.tree);
     assert_eq!(text(&served.ask("GET", "/a/x").await), "200 one");
     served.logs("process=\"main\"").await;
-    // The watchdog and its command.
-    assert_eq!(site.processes().len(), 2);
+    assert_eq!(site.processes().len(), 1);
     served.signal("-TERM").await;
     assert_eq!(served.ended().await, Some(0));
     assert_eq!(site.processes(), Vec::<String>::new());
@@ -128,7 +127,7 @@ async fn deploy_71_a_process_that_dies_is_started_again() {
     assert!(killed.success());
     served.logs("the process has ended (signal 9)").await;
     assert_eq!(text(&served.ask("GET", "/").await), "200 two");
-    site.has_processes(2).await;
+    site.has_processes(1).await;
     assert!(site.processes().iter().all(|id| !before.contains(id)));
     served.signal("-TERM").await;
     assert_eq!(served.ended().await, Some(0));
@@ -139,7 +138,7 @@ async fn deploy_71_no_process_outlives_a_server_that_is_killed() {
     let site = Site::new("killed", "stop_timeout = 1s");
     let mut served = site.serve().await;
     assert_eq!(text(&served.ask("GET", "/").await), "200 one");
-    assert_eq!(site.processes().len(), 2);
+    assert_eq!(site.processes().len(), 1);
     served.signal("-KILL").await;
     assert_eq!(served.ended().await, None);
     site.has_processes(0).await;
@@ -219,7 +218,7 @@ async fn deploy_72_a_new_process_that_does_not_start_changes_nothing() {
         .await;
     served.logs("the site stays as it was").await;
     assert_eq!(text(&served.ask("GET", "/").await), "200 one");
-    site.has_processes(2).await;
+    site.has_processes(1).await;
     assert_eq!(site.processes(), before);
     served.signal("-TERM").await;
     assert_eq!(served.ended().await, Some(0));

@@ -6,7 +6,7 @@ use rustix::process::{
     Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid,
 };
 use tokio::{
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    process::{Child, ChildStderr, ChildStdout, Command},
     time::{Instant, sleep, timeout_at},
 };
 
@@ -21,8 +21,6 @@ pub(crate) struct Group {
     leader: Child,
     /// `None` when the group has ended.
     id: Option<Pid>,
-    /// The end of it tells a watchdog that the server is gone.
-    _stdin: Option<ChildStdin>,
 }
 
 /// The output of a group.
@@ -44,7 +42,6 @@ impl Group {
         let id = leader.id().and_then(|id| id.try_into().ok());
         let group = Self {
             id: id.and_then(Pid::from_raw),
-            _stdin: leader.stdin.take(),
             leader,
         };
         Ok((group, pipes))

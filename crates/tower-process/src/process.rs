@@ -16,6 +16,7 @@ use crate::{
     BuildError, BuildErrorKind, Running,
     state::{Lease, Shared},
     supervisor::{Limits, Starter, Supervisor},
+    watchdog::Watchdog,
     words::{Unsplit, split},
 };
 
@@ -177,8 +178,8 @@ impl Process {
         self
     }
 
-    /// Sets a program that runs the command, and ends it when the server is killed. Default: none,
-    /// so a process outlives a server that gets SIGKILL.
+    /// Sets a program that ends the process when the server is killed. It runs beside the process, as
+    /// long as that. Default: none, so a process outlives a server that gets SIGKILL.
     ///
     /// The program calls [`watchdog`](crate::watchdog()) with the arguments that come after these.
     #[must_use]
@@ -255,22 +256,13 @@ impl Process {
                 "{path} is too long for a socket; set TMPDIR"
             )));
         }
-        let mut words = self.words.iter().map(|word| word.replace(SOCKET, path));
-        let mut command = match &self.watchdog {
-            Some((program, arguments)) => {
-                let mut command = Command::new(program);
-                command.args(arguments);
-                command.arg(self.stop_timeout.as_millis().to_string());
-                command.arg(socket).args(words).stdin(Stdio::piped());
-                command
-            }
-            None => {
-                let mut command = Command::new(words.next().expect("there is a first word"));
-                command.args(words).stdin(Stdio::null());
-                command
-            }
-        };
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let words = self.words.iter().map(|word| word.replace(SOCKET, path));
+        let mut command = Command::new(self.program().replace(SOCKET, path));
+        command
+            .args(words.skip(1))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         for name in OF_THE_SERVER {
             command.env_remove(name);
         }
@@ -284,7 +276,9 @@ impl Process {
             command,
             socket: socket.to_owned(),
             name: self.shown_name(),
-            is_watched: self.watchdog.is_some(),
+            watchdog: self.watchdog.as_ref().map(|(program, arguments)| {
+                Watchdog::new(program, arguments, self.stop_timeout, socket)
+            }),
         })
     }
 

@@ -18,6 +18,7 @@ use crate::{
     group::{Group, Pipes},
     output,
     state::{Shared, State},
+    watchdog::Watchdog,
 };
 
 /// The time between two attempts to connect.
@@ -25,15 +26,13 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long the last lines of a process are waited for. A program that has left its group may hold
 /// the pipe for ever.
 const LAST_LINES: Duration = Duration::from_secs(1);
-/// What the code of a shell and of a watchdog begins with, if a signal has ended their program.
-const OF_SIGNAL: i32 = 128;
 
 /// Starts a process, as often as it is needed.
 pub(crate) struct Starter {
     pub(crate) command: Command,
     pub(crate) socket: PathBuf,
     pub(crate) name: String,
-    pub(crate) is_watched: bool,
+    pub(crate) watchdog: Option<Watchdog>,
 }
 
 pub(crate) struct Limits {
@@ -47,7 +46,23 @@ impl Starter {
     pub(crate) fn start(&mut self) -> io::Result<(Group, Pipes)> {
         match fs::remove_file(&self.socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => Group::start(&mut self.command),
+            _ => {}
+        }
+        let Some(watchdog) = &mut self.watchdog else {
+            return Group::start(&mut self.command);
+        };
+        // It is there before the process, so there is hardly a moment without it.
+        watchdog.start()?;
+        let started = Group::start(&mut self.command)?;
+        watchdog.tell(started.0.id())?;
+        Ok(started)
+    }
+
+    /// Notes that the last group has ended. Its id may become another group's.
+    fn ended(&mut self) {
+        if let Some(watchdog) = &mut self.watchdog {
+            // One that is gone is started again with the process.
+            let _ = watchdog.tell(None);
         }
     }
 
@@ -57,19 +72,16 @@ impl Starter {
             sleep(POLL).await;
         }
     }
+}
 
-    /// Describes how a process has ended.
-    fn end(&self, status: io::Result<ExitStatus>) -> String {
-        match status {
-            Err(error) => error.to_string(),
-            Ok(status) => match (status.signal(), status.code()) {
-                (None, Some(code)) if self.is_watched && code > OF_SIGNAL => {
-                    format!("signal {}", code - OF_SIGNAL)
-                }
-                (Some(signal), _) => format!("signal {signal}"),
-                (None, code) => format!("exit code {}", code.unwrap_or_default()),
-            },
-        }
+/// Describes how a process has ended.
+fn end(status: io::Result<ExitStatus>) -> String {
+    match status {
+        Err(error) => error.to_string(),
+        Ok(status) => match status.signal() {
+            Some(signal) => format!("signal {signal}"),
+            None => format!("exit code {}", status.code().unwrap_or_default()),
+        },
     }
 }
 
@@ -112,7 +124,7 @@ impl Supervisor {
             let ran = match started {
                 Ok((group, pipes)) => match self.one_run(group, pipes).await {
                     Run::Ended(ran) => ran,
-                    Run::Stopped => return,
+                    Run::Stopped => break,
                 },
                 Err(error) => {
                     let process = self.starter.name.as_str();
@@ -127,15 +139,18 @@ impl Supervisor {
             shared.set(State::Ended { next_start });
             tokio::select! {
                 biased;
-                () = shared.stopping() => return,
+                () = shared.stopping() => break,
                 () = sleep(pause) => {}
             }
             shared.set(State::Starting);
             started = self.starter.start();
         }
+        if let Some(watchdog) = self.starter.watchdog.take() {
+            watchdog.end().await;
+        }
     }
 
-    async fn one_run(&self, group: Group, pipes: Pipes) -> Run {
+    async fn one_run(&mut self, group: Group, pipes: Pipes) -> Run {
         let mut logs = JoinSet::new();
         let Pipes { stdout, stderr } = pipes;
         let name = Arc::<str>::from(self.starter.name.as_str());
@@ -147,6 +162,7 @@ impl Supervisor {
             logs.spawn(async move { output::log(stderr, &name).await });
         }
         let run = self.until_the_end(group).await;
+        self.starter.ended();
         // All ends of the pipes are closed.
         let last = async { while logs.join_next().await.is_some() {} };
         let _ = timeout(LAST_LINES, last).await;
@@ -164,7 +180,7 @@ impl Supervisor {
                 return Run::Stopped;
             }
             status = group.leader_ended() => {
-                let end = self.starter.end(status);
+                let end = end(status);
                 tracing::error!(process, id, "the process has ended ({end}) before it accepted connections");
                 group.end().await;
                 return Run::Ended(Duration::ZERO);
@@ -190,7 +206,7 @@ impl Supervisor {
             status = group.leader_ended() => {
                 // From now on, requests wait.
                 self.shared.set(State::Starting);
-                let end = self.starter.end(status);
+                let end = end(status);
                 tracing::error!(process, id, "the process has ended ({end})");
                 // Its children may hold the socket.
                 group.end().await;

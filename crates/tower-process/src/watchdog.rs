@@ -2,32 +2,30 @@
 
 use std::{
     ffi::OsString,
-    fs, io,
-    os::unix::process::ExitStatusExt,
+    fs::{self, File},
+    io::{self, BufRead, Write},
     path::{Path, PathBuf},
-    process::{ExitCode, ExitStatus, Stdio},
-    thread,
-    time::Duration,
+    process::{ExitCode, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
-use rustix::process::{Signal, getpgrp, getpid, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::{
-    process::Command,
-    runtime,
-    signal::unix::{SignalKind, signal},
-    sync::oneshot,
+    process::{Child, Command},
     time::timeout,
 };
 
-/// The exit code of a program that is not there, as a shell has it.
-const NOT_STARTED: u8 = 127;
+/// The time between two looks whether a group has ended.
+const POLL: Duration = Duration::from_millis(20);
+/// How long the end of a watchdog that has nothing to do is waited for.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Runs a command, and ends its process group when the server is gone: a whole `main`.
+/// Ends the process of a server that is gone: a whole `main`.
 ///
 /// It is the program that [`Process::watchdog`](crate::Process::watchdog) names. Its standard input
-/// is a pipe from the server. At the end of that, all processes of its group get SIGTERM, and those
-/// that are there after the stop timeout SIGKILL. If the command ends before, so does this, with the
-/// same exit code, or 128 and the number of the signal.
+/// is a pipe, in which the server writes the id of the process group. At the end of the pipe, the
+/// group gets SIGTERM, and SIGKILL after the stop timeout.
 ///
 /// The arguments are those that the server has added. A server that is its own watchdog passes them
 /// on:
@@ -49,79 +47,127 @@ const NOT_STARTED: u8 = 127;
 /// }
 /// ```
 pub fn watchdog(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match run(arguments.into_iter()) {
-        Ok(code) => code.into(),
-        Err(error) => {
-            eprintln!("{error}");
-            NOT_STARTED.into()
-        }
-    }
-}
-
-fn run(mut arguments: impl Iterator<Item = OsString>) -> io::Result<u8> {
-    let wrong = || {
-        let message = "the watchdog is run by the server, with a time, a socket and a command";
-        io::Error::other(message)
-    };
-    let time = arguments.next().and_then(|time| time.into_string().ok());
-    let time = time.and_then(|time| time.parse().ok()).ok_or_else(wrong)?;
-    let socket = arguments.next().map(PathBuf::from).ok_or_else(wrong)?;
-    let program = arguments.next().ok_or_else(wrong)?;
-    // It ends its group, which must not be that of a shell.
-    if getpgrp() != getpid() {
-        return Err(wrong());
-    }
-    let mut command = Command::new(&program);
-    command.args(arguments).stdin(Stdio::null());
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let ended = runtime.block_on(async {
-        // It gets the signals for its group, and has to outlive the command. The command does not
-        // inherit this.
-        let _terminate = signal(SignalKind::terminate())?;
-        let gone = server_gone();
-        let mut child = command.spawn().map_err(|error| {
-            let program = Path::new(&program).display();
-            io::Error::new(error.kind(), format!("{program}: {error}"))
-        })?;
-        tokio::select! {
-            status = child.wait() => status.map(Some),
-            _ = gone => {
-                let _ = kill_process_group(getpgrp(), Signal::TERM);
-                let _ = timeout(Duration::from_millis(time), child.wait()).await;
-                Ok(None)
-            }
-        }
-    });
-    match ended? {
-        Some(status) => Ok(code(status)),
+    match run(arguments.into_iter(), io::stdin().lock()) {
+        Some(()) => ExitCode::SUCCESS,
         None => {
-            // Nothing else is left to remove them.
-            let _ = fs::remove_file(&socket);
-            let _ = socket.parent().map(fs::remove_dir);
-            // It belongs to the group itself.
-            let _ = kill_process_group(getpgrp(), Signal::KILL);
-            Ok(0)
+            eprintln!("the watchdog is run by the server, with a time and a socket");
+            ExitCode::FAILURE
         }
     }
 }
 
-/// Waits for the end of standard input on a thread of its own.
-fn server_gone() -> oneshot::Receiver<()> {
-    let (tell, told) = oneshot::channel();
-    thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        let _ = tell.send(());
-    });
-    told
+fn run(mut arguments: impl Iterator<Item = OsString>, server: impl BufRead) -> Option<()> {
+    let time = arguments.next()?.into_string().ok()?.parse().ok()?;
+    let socket = PathBuf::from(arguments.next()?);
+    // The last id counts.
+    let ids = server.lines().map_while(Result::ok);
+    if let Some(group) = ids.last().and_then(|id| group(&id)) {
+        end(group, Duration::from_millis(time));
+        // Nothing else is left to remove them.
+        let _ = fs::remove_file(&socket);
+        let _ = socket.parent().map(fs::remove_dir);
+    }
+    Some(())
 }
 
-/// Returns the exit code that a shell would have.
-fn code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| code.try_into().ok())
-        .unwrap_or(u8::MAX)
+/// Returns the group of a line. There is none in an empty one.
+fn group(line: &str) -> Option<Pid> {
+    // Group 1 is that of the system, and 0 and less mean other things.
+    let id = line.parse().ok().filter(|id| *id > 1)?;
+    Pid::from_raw(id)
+}
+
+fn end(group: Pid, limit: Duration) {
+    let end = Instant::now() + limit;
+    let _ = kill_process_group(group, Signal::TERM);
+    while test_kill_process_group(group).is_ok() && Instant::now() < end {
+        sleep(POLL);
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+}
+
+/// How the server sees its watchdog.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    command: Command,
+    running: Option<(Child, File)>,
+}
+
+impl Watchdog {
+    pub(crate) fn new(
+        program: &Path,
+        arguments: &[OsString],
+        limit: Duration,
+        socket: &Path,
+    ) -> Self {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(limit.as_millis().to_string())
+            .arg(socket)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C is for the server.
+            .process_group(0);
+        Self {
+            command,
+            running: None,
+        }
+    }
+
+    /// Starts it, unless it runs.
+    pub(crate) fn start(&mut self) -> io::Result<()> {
+        if let Some((child, _)) = &mut self.running
+            && child.try_wait()?.is_none()
+        {
+            return Ok(());
+        }
+        let mut child = self.command.spawn()?;
+        let stdin = child.stdin.take().expect("it is a pipe");
+        let pipe = File::from(stdin.into_owned_fd()?);
+        self.running = Some((child, pipe));
+        Ok(())
+    }
+
+    /// Tells it the group that it has to end, or that there is none.
+    pub(crate) fn tell(&mut self, group: Option<i32>) -> io::Result<()> {
+        let line = group.map_or_else(String::new, |id| id.to_string()) + "\n";
+        match &mut self.running {
+            // The pipe has room for all lines, since the watchdog reads them.
+            Some((_, pipe)) => pipe.write_all(line.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it.
+    pub(crate) async fn end(mut self) {
+        let _ = self.tell(None);
+        if let Some((mut child, pipe)) = self.running.take() {
+            drop(pipe);
+            let _ = timeout(LAST_WAIT, child.wait()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn process_11_a_line_names_a_group() {
+        for line in ["", "0", "1", "-1", "-9", "x", "99999999999", " 7"] {
+            assert_eq!(group(line), None, "{line}");
+        }
+        assert_eq!(group("7"), Pid::from_raw(7));
+    }
+
+    #[test]
+    fn process_11_the_arguments_are_a_time_and_a_socket() {
+        let run = |arguments: &[&str]| run(arguments.iter().map(OsString::from), io::empty());
+        assert_eq!(run(&["100", "/tmp/none/socket"]), Some(()));
+        for wrong in [&[][..], &["100"], &["x", "/tmp/none/socket"]] {
+            assert_eq!(run(wrong), None);
+        }
+    }
 }

@@ -100,7 +100,7 @@ enum Command {
     Serve(serve::Arguments),
     /// Send one request through the stack, without a socket.
     Request(request::Arguments),
-    /// Run a command of a site, and end it when the server is gone.
+    /// End a process of a site when the server is gone.
     #[cfg(all(feature = "process", unix))]
     #[command(hide = true)]
     Watchdog {

@@ -18,7 +18,7 @@ const ROLE: &str = "TOWER_PROCESS_TEST_ROLE";
 /// the test harness would take them for names of tests.
 const ARGUMENTS: &str = "TOWER_PROCESS_TEST_ARGUMENTS";
 
-/// Returns a process with a watchdog, which is this binary.
+/// Returns a process with a watchdog, which is this binary in a shell.
 fn watched(process: Process) -> Process {
     let script = format!(
         "IFS='\n'; {ARGUMENTS}=\"$*\" exec \"$0\" --exact watchdog::the_watchdog --nocapture"
@@ -35,10 +35,7 @@ fn the_watchdog() {
         return;
     };
     let code = tower_process::watchdog(arguments.lines().map(Into::into));
-    // `ExitCode` is for `main`. Its `Debug` has the number.
-    let code = format!("{code:?}");
-    let code: String = code.chars().filter(char::is_ascii_digit).collect();
-    std::process::exit(code.parse().unwrap());
+    assert_eq!(code, std::process::ExitCode::SUCCESS);
 }
 
 /// Is the server that is killed, and does nothing in any other process.
@@ -79,39 +76,36 @@ async fn process_11_a_watchdog_ends_the_process_of_a_killed_server() {
     assert!(!directory.exists());
 }
 
-#[tokio::test]
-async fn process_11_with_a_watchdog_everything_else_is_the_same() {
-    let (running, service) = started(watched(program()));
-    let first = id(&service).await;
-    // The watchdog is the leader.
-    let (_, group) = text(&service, "/group").await;
-    assert_ne!(group, first.to_string());
-    assert_eq!(text(&service, "/read").await.1, "0 bytes");
-    kill(first).await;
-    let second = id(&service).await;
-    assert_ne!(first, second);
-    let (_, second_group) = text(&service, "/group").await;
-    // So does the end of the watchdog.
-    kill(second_group.parse().unwrap()).await;
-    let third = id(&service).await;
-    assert_ne!(second, third);
-    let (_, third_group) = text(&service, "/group").await;
-    running.stop().await;
-    for group in [group, second_group, third_group] {
-        ended(group.parse().unwrap()).await;
-    }
+/// Returns the watchdogs of a process: their arguments have its socket.
+fn watchdogs(running: &Running) -> Vec<i32> {
+    let socket = running.socket().to_str().unwrap();
+    let all = fs::read_dir("/proc").unwrap();
+    let ids = all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let is_watchdog = |id: &i32| {
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&environment);
+        environment.contains(ARGUMENTS) && environment.contains(socket)
+    };
+    ids.filter(is_watchdog).collect()
 }
 
-#[test]
-fn process_11_the_watchdog_does_not_end_the_group_of_a_shell() {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "watchdog::the_watchdog", "--nocapture"])
-        .env(ARGUMENTS, "1000\n/tmp/none/socket\nsleep\n1000")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(127));
-    let said = String::from_utf8_lossy(&output.stderr);
-    let expected = "the watchdog is run by the server, with a time, a socket and a command\n";
-    assert!(said.contains(expected), "{said}");
+#[tokio::test]
+async fn process_11_one_watchdog_is_there_as_long_as_the_process() {
+    let (running, service) = started(watched(program()));
+    let first = id(&service).await;
+    assert_eq!(text(&service, "/group").await.1, first.to_string());
+    let watchdog = watchdogs(&running);
+    assert_eq!(watchdog.len(), 1);
+    kill(first).await;
+    let second = id(&service).await;
+    assert_eq!(watchdogs(&running), watchdog);
+    // One that is killed is started again with the process.
+    kill(watchdog[0]).await;
+    kill(second).await;
+    let third = id(&service).await;
+    let another = watchdogs(&running);
+    assert!(another.len() == 1 && another != watchdog);
+    running.stop().await;
+    assert_eq!(watchdogs(&running), Vec::<i32>::new());
+    ended(third).await;
 }
