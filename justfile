@@ -77,10 +77,11 @@ browser *FOLDER:
     cargo build -p examples --bin error-page
     python3 tests/browser/run.py {{ FOLDER }}
 
-# tower-deploy in front of gunicorn with a WSGI application: a page, uploads, a stream, a server that dies, one that never answers
-python:
+# tower-deploy in front of gunicorn with a WSGI application: a page, uploads, a stream, a server that dies, one that never answers; then each site that starts its program itself; with names, only these
+python *CHECKS:
     cargo build -p tower-deploy
-    python3 tests/python/run.py
+    {{ if CHECKS == "" { "python3 tests/python/run.py" } else { "true" } }}
+    python3 tests/python/process.py {{ CHECKS }}
 
 # Flask, Django, Pyramid, FastAPI, Starlette, Express and PHP below a path: each row of docs/python.md and docs/node-and-php.md, and what `host` of the proxy does to them
 frameworks *CHECKS:

@@ -35,6 +35,9 @@ pub mod mount {}
 #[doc = include_str!("../docs/guides/php.md")]
 pub mod php {}
 
+#[doc = include_str!("../docs/guides/process.md")]
+pub mod process {}
+
 #[doc = include_str!("../docs/guides/python.md")]
 pub mod python {}
 

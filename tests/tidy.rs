@@ -70,8 +70,9 @@ const OF_DEPLOY: [&str; 10] = [
 ];
 
 /// What the crates may depend on besides that do input and output.
-const OF_SERVICES: [(&str, &[&str]); 4] = [
+const OF_SERVICES: [(&str, &[&str]); 5] = [
     ("tower-gateway", &["listenfd", "rustix", "tempfile", "tokio"]),
+    ("tower-process", &["rustix", "tempfile", "tokio"]),
     (
         "tower-serve",
         &[
@@ -106,7 +107,7 @@ const OF_SERVICES: [(&str, &[&str]); 4] = [
 ];
 
 /// Crates of this workspace that a published one may depend on, all but by tests.
-const NEIGHBOURS: [(&str, &[&str]); 15] = [
+const NEIGHBOURS: [(&str, &[&str]); 16] = [
     ("tower-body-rewrite", &["tower-kit"]),
     ("tower-cascade", &["tower-kit"]),
     (
@@ -123,6 +124,7 @@ const NEIGHBOURS: [(&str, &[&str]); 15] = [
             "tower-kit",
             "tower-lint",
             "tower-origin",
+            "tower-process",
             "tower-serve",
             "tower-static",
             "tower-upstream",
@@ -141,6 +143,7 @@ const NEIGHBOURS: [(&str, &[&str]); 15] = [
     // It judges the others, so it has its own tables.
     ("tower-lint", &[]),
     ("tower-origin", &["tower-environ", "tower-kit"]),
+    ("tower-process", &["tower-kit"]),
     ("tower-serve", &["tower-kit", "tower-origin"]),
     ("tower-static", &["tower-environ", "tower-kit"]),
     (
@@ -371,7 +374,7 @@ const QUOTED: [(&str, usize, &str); 6] = [
 const GETTING_STARTED: &str = "docs/guides/getting-started.md";
 
 /// Snippets that are not compiled where they stand, and why not.
-const NOT_COMPILED: [(&str, &str, &str); 8] = [
+const NOT_COMPILED: [(&str, &str, &str); 9] = [
     (
         "docs/guides/error-responses.md",
         "ini",
@@ -381,6 +384,11 @@ const NOT_COMPILED: [(&str, &str, &str); 8] = [
         "docs/guides/php.md",
         "ini",
         "loaded by tests/it/builtin/gateway.rs of tower-deploy",
+    ),
+    (
+        "docs/guides/process.md",
+        "ini",
+        "loaded by tests/it/builtin/process.rs of tower-deploy",
     ),
     (
         "README.md",
@@ -395,7 +403,7 @@ const NOT_COMPILED: [(&str, &str, &str); 8] = [
     (
         "docs/guides/python.md",
         "sh",
-        "two commands, which `just python` runs",
+        "three commands, which `just python` runs",
     ),
     (
         "docs/in-front.md",

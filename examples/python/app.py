@@ -1,4 +1,4 @@
-"""An existing WSGI application: `gunicorn --chdir examples/python --bind 127.0.0.1:8081 app:application`."""
+"""An existing WSGI application, which python.ini starts and proxy.ini finds."""
 
 import hashlib
 import os
@@ -8,7 +8,9 @@ import time
 def application(environ, start_response):
     path = environ.get("PATH_INFO", "/")
     page = PAGES.get(path, nowhere)
-    return page(environ, start_response)
+    pieces = page(environ, start_response)
+    # gunicorn sends what it gets, also in response to HEAD.
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else pieces
 
 
 def text(start_response, body, status="200 OK"):

@@ -61,10 +61,10 @@ class Application:
 
 
 class Site:
-    """tower-deploy serve examples/python/python.ini"""
+    """tower-deploy serve examples/python/proxy.ini"""
 
     def __init__(self, upstream):
-        args = ["serve", ROOT / "examples" / "python" / "python.ini", f"upstream={upstream}", "--bind", "127.0.0.1:0"]
+        args = ["serve", ROOT / "examples" / "python" / "proxy.ini", f"upstream={upstream}", "--bind", "127.0.0.1:0"]
         self.process = subprocess.Popen([COMMAND, *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in self.process.stdout:
             if found := re.match(r"listening on http://127\.0\.0\.1:(\d+)", line):

@@ -23,6 +23,7 @@ mod named;
 mod parts;
 mod place;
 mod plan;
+mod processes;
 mod reason;
 mod registry;
 #[cfg(feature = "reload")]

@@ -10,6 +10,7 @@ use crate::{
     ini::{Read, from_disk},
     kind::Role,
     parts::Options,
+    processes::Processes,
     resolve::Resolver,
     snapshot::Snapshot,
     warnings::Warnings,
@@ -38,6 +39,7 @@ pub struct Loader {
     read: Box<Read<'static>>,
     traced: bool,
     warnings: Option<Warnings>,
+    has_watchdog: bool,
 }
 
 /// The settings of an app, which [`Loader::app_config`] returns.
@@ -72,6 +74,7 @@ impl Loader {
             read: Box::new(from_disk),
             traced: false,
             warnings: None,
+            has_watchdog: false,
         }
     }
 
@@ -105,7 +108,14 @@ impl Loader {
         self
     }
 
-    /// Collects warnings from now on.
+    /// Makes this program, called with `watchdog`, the watchdog of the processes.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_watchdog(mut self) -> Self {
+        self.has_watchdog = true;
+        self
+    }
+
+    /// Collects warnings from now on. No process is started.
     #[cfg(feature = "cli")]
     pub(crate) fn checked(mut self) -> Self {
         self.warnings = Some(Warnings::default());
@@ -135,6 +145,8 @@ impl Loader {
     /// `call:MODULE:FUNCTION`. In the name of a file, `%`, `#` and spaces at its ends are written
     /// `%25`, `%23` and `%20`.
     ///
+    /// An app `process` starts its process, so it is built within a tokio runtime.
+    ///
     /// # Errors
     ///
     /// The URI or a file has an error, or a factory fails.
@@ -151,7 +163,8 @@ impl Loader {
     pub fn load_filter(&self, uri: &str) -> Result<Filter, Error> {
         let files = Snapshot::new(&self.read);
         let plan = self.plan(Role::Filter, uri, &files)?;
-        plan.root.filter(&self.options(&files))
+        plan.root
+            .filter(&self.options(&files, &Processes::default()))
     }
 
     /// Builds the server that a URI names.
@@ -162,7 +175,8 @@ impl Loader {
     pub fn load_server(&self, uri: &str) -> Result<Server, Error> {
         let files = Snapshot::new(&self.read);
         let plan = self.plan(Role::Server, uri, &files)?;
-        plan.root.server(&self.options(&files))
+        plan.root
+            .server(&self.options(&files, &Processes::default()))
     }
 
     /// Builds an app, and plans the server of its file. Both see the files as they are at one time.
@@ -170,8 +184,11 @@ impl Loader {
         let plan = self.plan(Role::App, uri, files)?;
         // First, so that an app knows the files of both.
         let _server = self.plan_server(uri, files);
+        let processes = Processes::default();
         Ok(Site {
-            app: plan.root.app(&self.options(files))?,
+            app: plan.root.app(&self.options(files, &processes))?,
+            #[cfg(any(feature = "cli", feature = "reload"))]
+            processes,
             #[cfg(feature = "cli")]
             plan,
             #[cfg(any(feature = "cli", feature = "reload"))]
@@ -200,7 +217,9 @@ impl Loader {
         files: &Snapshot<'_>,
     ) -> Result<Server, Error> {
         match plan? {
-            Some(plan) => plan.root.server(&self.options(files)),
+            Some(plan) => plan
+                .root
+                .server(&self.options(files, &Processes::default())),
             None => Ok(Server::http(tower_serve::Server::default())),
         }
     }
@@ -244,11 +263,14 @@ impl Loader {
         })
     }
 
-    fn options<'a>(&'a self, files: &'a Snapshot<'a>) -> Options<'a> {
+    fn options<'a>(&'a self, files: &'a Snapshot<'a>, processes: &'a Processes) -> Options<'a> {
+        let is_checked = self.warnings.is_some();
         Options {
             files,
             traced: self.traced,
             warnings: self.warnings.as_ref(),
+            processes: (!is_checked).then_some(processes),
+            has_watchdog: self.has_watchdog,
         }
     }
 
@@ -284,6 +306,9 @@ pub(crate) struct Site {
     pub(crate) plan: Plan,
     #[cfg(any(feature = "cli", feature = "reload"))]
     pub(crate) server: Result<Option<Plan>, Error>,
+    /// The processes that the app has started.
+    #[cfg(any(feature = "cli", feature = "reload"))]
+    pub(crate) processes: Processes,
 }
 
 impl fmt::Debug for Loader {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tower_hooks::BoxHook;
 
-use crate::{App, Error, ErrorKind, snapshot::Snapshot, warnings::Warnings};
+use crate::{App, Error, ErrorKind, processes::Processes, snapshot::Snapshot, warnings::Warnings};
 
 /// The parts that a factory's settings name. Each is built when the factory asks for it.
 ///
@@ -31,6 +31,18 @@ pub(crate) struct Options<'a> {
     pub(crate) traced: bool,
     /// The warnings, if they are collected.
     pub(crate) warnings: Option<&'a Warnings>,
+    /// The processes that apps start, unless the parts are only checked.
+    #[cfg_attr(
+        not(all(feature = "process", unix)),
+        expect(dead_code, reason = "no app starts one")
+    )]
+    pub(crate) processes: Option<&'a Processes>,
+    /// Whether this program has the subcommand `watchdog`.
+    #[cfg_attr(
+        not(all(feature = "process", unix)),
+        expect(dead_code, reason = "there is no such subcommand")
+    )]
+    pub(crate) has_watchdog: bool,
 }
 
 impl<'a> Parts<'a> {
@@ -69,6 +81,12 @@ impl Parts<'_> {
         if let Some(warnings) = self.options.warnings {
             warnings.add(find());
         }
+    }
+
+    /// Returns the options for building the parts.
+    #[cfg(all(feature = "process", unix))]
+    pub(crate) fn options(&self) -> &Options<'_> {
+        self.options
     }
 
     /// Returns the files that describe the parts.

@@ -265,9 +265,9 @@ fn with(scripts: Scripts, fallback: Option<String>, follow_links: bool, remote: 
 }
 
 /// A variable, as `NAME=VALUE`.
-struct Variable {
-    name: String,
-    value: String,
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 impl FromStr for Variable {

@@ -17,6 +17,8 @@ mod https;
 mod origins;
 #[cfg(any(feature = "gateway", feature = "proxy"))]
 mod parsed;
+#[cfg(all(feature = "process", unix))]
+mod process;
 #[cfg(feature = "proxy")]
 mod proxy;
 mod router;
@@ -103,6 +105,11 @@ impl Registry {
                 "tower#cgi",
                 server(gateway_server::cgi).effective(gateway_server::effective_cgi),
             );
+        #[cfg(all(feature = "process", unix))]
+        let registry = registry.add(
+            "tower#process",
+            app(process::app).effective(process::effective),
+        );
         #[cfg(feature = "tls")]
         let registry = registry.add(
             "tower#https",

@@ -24,7 +24,7 @@ impl Global {
     /// Returns a loader of files below the current directory.
     pub(super) fn loader(&self, registry: Registry) -> Loader {
         let folder = env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        let loader = Loader::new(registry).relative_to(folder);
+        let loader = Loader::new(registry).relative_to(folder).with_watchdog();
         let global = self.global.iter().cloned();
         global.fold(loader, |loader, (key, value)| loader.global(key, value))
     }

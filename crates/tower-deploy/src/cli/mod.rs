@@ -50,6 +50,8 @@ mod request;
 mod runtime;
 mod serve;
 
+#[cfg(all(feature = "process", unix))]
+use std::ffi::OsString;
 use std::{
     io::{Write, stderr},
     process::ExitCode,
@@ -98,6 +100,13 @@ enum Command {
     Serve(serve::Arguments),
     /// Send one request through the stack, without a socket.
     Request(request::Arguments),
+    /// End a process of a site when the server is gone.
+    #[cfg(all(feature = "process", unix))]
+    #[command(hide = true)]
+    Watchdog {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -118,6 +127,10 @@ enum Format {
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
     let arguments = Arguments::parse();
+    #[cfg(all(feature = "process", unix))]
+    if let Command::Watchdog { arguments } = arguments.command {
+        return tower_process::watchdog(arguments);
+    }
     let is_server = matches!(arguments.command, Command::Serve(_));
     let log = match log::begin() {
         Ok(log) => log,
@@ -171,6 +184,8 @@ fn run(registry: Registry, arguments: Arguments, log: &Lines) -> Result<(), Fail
         }
         Command::Serve(arguments) => serve::run(registry, arguments, log)?,
         Command::Request(arguments) => request::run(registry, arguments)?,
+        #[cfg(all(feature = "process", unix))]
+        Command::Watchdog { .. } => unreachable!("it has no log"),
     }
     Ok(())
 }

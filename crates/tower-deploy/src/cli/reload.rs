@@ -24,9 +24,9 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(reload: Reload, server: Option<String>, log: Lines) -> Self {
+    pub(super) fn new(reload: Arc<Reload>, server: Option<String>, log: Lines) -> Self {
         Self {
-            reload: Arc::new(reload),
+            reload,
             server,
             #[cfg(feature = "tls")]
             tls: None,

@@ -80,7 +80,14 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
         true => loader.traced(),
         false => loader,
     };
-    let mut app = loader.load_app(&arguments.file.uri())?;
+    let runtime = runtime()?;
+    let site = {
+        // Processes of the site are started in it.
+        let _within = runtime.enter();
+        let files = loader.snapshot();
+        loader.load_site(&arguments.file.uri(), &files)?
+    };
+    let (mut app, processes) = (site.app, site.processes);
     let trace = Trace::default();
     let request = request(&arguments, &trace);
     let is_head = arguments.method == Method::HEAD;
@@ -94,8 +101,11 @@ pub(super) fn run(registry: Registry, arguments: Arguments) -> Result<(), Failur
         }
     };
     // A panic ends the task, and not the command.
-    let runtime = runtime()?;
-    let done = runtime.block_on(async { tokio::spawn(asked).await });
+    let done = runtime.block_on(async {
+        let done = tokio::spawn(asked).await;
+        processes.stop().await;
+        done
+    });
     runtime.shutdown_background();
     // The end of the body is over, so the trace has the hooks' `finish` as well.
     if arguments.trace {

@@ -3,8 +3,13 @@
 #[cfg(feature = "gateway")]
 use std::io::sink;
 use std::io::{self, stdout};
+#[cfg(feature = "reload")]
+use std::sync::Arc;
 
 use clap::Args;
+use tokio::signal::ctrl_c;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tower_kit::Lines;
 use tower_serve::Address;
 
@@ -59,7 +64,12 @@ fn serve(
     let loader = arguments.global.loader(registry);
     let uri = arguments.file.uri();
     let files = loader.snapshot();
-    let site = loader.load_site(&uri, &files)?;
+    let runtime = runtime()?;
+    let site = {
+        // Processes of the site are started in it.
+        let _within = runtime.enter();
+        loader.load_site(&uri, &files)?
+    };
     said.push(site.plan.to_string().as_bytes());
     #[cfg(feature = "reload")]
     let (read, server_plan) = (
@@ -75,24 +85,48 @@ fn serve(
     let server = server.as_started(tower_gateway::detect());
     drop(files);
 
-    let runtime = runtime()?;
-    let app = site.app;
+    let (app, processes) = (site.app, site.processes);
     #[cfg(not(feature = "reload"))]
     let _ = log;
     #[cfg(feature = "reload")]
-    let app = {
-        let kept = Kept::new(Reload::of(loader, uri, app, read), server_plan, log.clone());
+    let (app, reload) = {
+        let reload = Arc::new(Reload::of(loader, uri, app, read, processes));
+        let kept = Kept::new(reload.clone(), server_plan, log.clone());
         #[cfg(feature = "tls")]
         let kept = kept.tls(server.tls());
         let app = kept.app();
         let _within = runtime.enter();
         kept.spawn(arguments.reload)?;
-        app
+        (app, reload)
     };
-    let done = runtime.block_on(served(server, arguments.bind, access_log(app), said));
+    let done = runtime.block_on(async {
+        let done = served(server, arguments.bind, access_log(app), said).await;
+        #[cfg(feature = "reload")]
+        let stopped = reload.stop_processes();
+        #[cfg(not(feature = "reload"))]
+        let stopped = processes.stop();
+        tokio::select! {
+            () = stopped => {}
+            () = another_signal() => {}
+        }
+        done
+    });
     // It does not wait for threads that still read a file or look up a name.
     runtime.shutdown_background();
     Ok(done?)
+}
+
+/// Waits for a signal to end at once.
+async fn another_signal() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = ctrl_c() => {}
+        }
+        return;
+    }
+    let _ = ctrl_c().await;
 }
 
 async fn served(server: Server, bind: Option<Address>, app: App, said: &Lines) -> io::Result<()> {

@@ -382,6 +382,7 @@ fn deploy_21_the_built_in_factories_have_these_names() {
         ("tower#origin", "Filter"),
         ("tower#panic", "App"),
         ("tower#prefix", "Filter"),
+        ("tower#process", "App"),
         ("tower#proxy", "App"),
         ("tower#redirect", "App"),
         ("tower#replace", "Filter"),

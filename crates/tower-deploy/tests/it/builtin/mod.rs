@@ -11,6 +11,8 @@ mod filters;
 #[cfg(unix)]
 mod gateway;
 mod origin;
+#[cfg(unix)]
+mod process;
 mod rejections;
 mod routes;
 mod slips;
