@@ -2,8 +2,9 @@
 configurations of docs/error-documents.md, with the same pages and the same app behind them.
 
 Run by `just error-documents`, which builds tower-deploy first. nginx is Debian's package. The
-status and the body have to be the same; for HEAD, the status and the length. The table of that
-page has each difference, and the script fails for one that is not in it, or no longer there.
+status and the body have to be the same; for HEAD, the status and the length. The tables of that
+page have each difference, and which fields are sent. The script fails for a difference that is not
+there, and for one that is gone.
 """
 
 import http.client
@@ -143,23 +144,22 @@ def name(method, target, headers=None, body=None):
 
 
 def ask(port, method, target, headers=None, body=None):
-    """Returns the status, and in short which body it has."""
+    """Returns the status with a word about the body, the body, and the headers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request(method, target, body=body, headers=headers or {})
         response = connection.getresponse()
         text = response.read().decode()
-        kind = response.headers.get("content-type", "none")
-        location = response.headers.get("location")
-        if method == "HEAD":
-            return f"{response.status}, length {response.headers.get('content-length')}", text
-        if f"<center>nginx" in text:
-            return f"{response.status}, nginx's page", text
-        if text.startswith(f"{response.status} ") and kind.startswith("text/plain"):
-            return f"{response.status}, a short text", text
         page = re.fullmatch(r"<p>This is (.*)\n", text)
-        short = f"`{page[1]}`" if page else f"`{text[:60]}`"
-        return f"{response.status}, {short}", text
+        if method == "HEAD":
+            short = f"length {response.headers.get('content-length')}"
+        elif "<center>nginx" in text:
+            short = "nginx's page"
+        elif text.startswith(f"{response.status} "):
+            short = "a short text"
+        else:
+            short = f"`{page[1] if page else text[:60]}`"
+        return f"{response.status}, {short}", text, response.headers
     finally:
         connection.close()
 
@@ -172,6 +172,12 @@ def differences():
     """The rows of the page's table: request, nginx, here."""
     rows = re.findall(r"^\| (`[A-Z]+ /.*?) \| (.*?) \| (.*?) \| .* \|$", PAGE.read_text(), re.M)
     return {request: (nginx, here) for request, nginx, here in rows}
+
+
+def fields():
+    """The rows of the page's other table: field, request, nginx, here."""
+    row = r"^\| `([\w-]+)` of (`[A-Z]+ /.*?) \| ((?:not )?sent) \| ((?:not )?sent) \|$"
+    return re.findall(row, PAGE.read_text(), re.M)
 
 
 def main():
@@ -214,17 +220,25 @@ def main():
         for port in [8088, 8080]:
             wait_for(ports[port])
         expected, same, wrong = differences(), 0, []
+        sent = fields()
+        assert sent, f"{PAGE} has no fields"
         for request in REQUESTS:
-            (nginx, their_text), (here, our_text) = ask(ports[8088], *request), ask(ports[8080], *request)
+            nginx, their_text, their_headers = ask(ports[8088], *request)
+            here, our_text, our_headers = ask(ports[8080], *request)
+            for field, asked, *listed in [row for row in sent if row[1] == name(*request)]:
+                found = ["sent" if field in headers else "not sent" for headers in [their_headers, our_headers]]
+                if found != listed:
+                    wrong.append(f"{field} of {asked}: {found}, listed as {listed}")
             is_same = (nginx, their_text) == (here, our_text)
             same += is_same
             found, listed = (nginx, here), expected.pop(name(*request), None)
             if is_same == (listed is not None) or (listed and listed != found):
-                wrong.append(f"| {name(*request)} | {nginx} | {here} | not in the table: {listed} |")
+                wrong.append(f"{name(*request)}: {found}, listed as {listed}")
             print(f"{'same     ' if is_same else 'different'} {name(*request)}: {nginx}"
                   + ("" if is_same else f"; here {here}"))
         wrong += [f"{request}: it is in the table, and not asked" for request in expected]
-        print(f"{same} of {len(REQUESTS)} are the same, {len(REQUESTS) - same} differ as {PAGE.name} states")
+        print(f"{same} of {len(REQUESTS)} are the same, {len(REQUESTS) - same} differ")
+        assert f"{same} of the sixty responses" in PAGE.read_text(), f"{PAGE.name} has another number"
         if wrong:
             print(*wrong, sep="\n")
             print(pathlib.Path(folder, "log").read_text()[-2000:])
