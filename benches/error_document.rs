@@ -5,8 +5,15 @@ use std::{convert::Infallible, env, fs, process};
 use axum::{Router, response::Html, routing::get};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header::CONTENT_TYPE};
+use http_body::Body;
 use http_body_util::Full;
-use tower::{Layer, service_fn};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, duplex},
+    runtime,
+};
+use tower::{BoxError, Layer, Service, service_fn};
 use tower_error_document::{Document, ErrorDocumentLayer};
 use tower_static::Files;
 
@@ -59,6 +66,40 @@ async fn fails(_: Request<ReqBody>) -> Result<Response<Full<Bytes>>, Infallible>
     Ok(response)
 }
 
+/// A router behind hyper's HTTP/1, from the bytes of a request to those of the response, without a
+/// socket.
+fn served<S, B>(app: S) -> Subject
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let runtime = runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime without a driver");
+    let (mut client, server) = duplex(1 << 16);
+    let service = TowerToHyperService::new(app);
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(server), service);
+    runtime.spawn(connection);
+    let head = include_str!("fixtures/browser-head.txt");
+    let (_, fields) = head.split_once('\n').expect("the fixture has lines");
+    let request = format!("GET {PATH} HTTP/1.1\n{fields}\n").replace('\n', "\r\n");
+    let mut response = vec![0; 1 << 16];
+    Subject::work(50, move || {
+        runtime.block_on(async {
+            let sent = client.write_all(request.as_bytes()).await;
+            sent.expect("the server reads");
+            let mut length = 0;
+            // The page is the end of the response.
+            while !response[..length].ends_with(&PAGE) {
+                let read = client.read(&mut response[length..]).await;
+                length += read.expect("the server writes");
+            }
+        });
+    })
+}
+
 pub(crate) fn layered() -> Vec<(&'static str, Subject)> {
     vec![
         (
@@ -85,6 +126,12 @@ pub(crate) fn pairs() -> Vec<Pair> {
                 Subject::new(negotiated().layer(five_layers())),
                 Subject::new(five_layers()),
             )
+        }),
+        Pair::new("error-document/passes/axum-server", || {
+            (served(pages().layer(router())), served(router()))
+        }),
+        Pair::new("error-document/passes-negotiated/axum-server", || {
+            (served(negotiated().layer(router())), served(router()))
         }),
         Pair::new("error-document/replaced/file", || {
             let document = Document::service(files(), PATH).expect("it is a path");

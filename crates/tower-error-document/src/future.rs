@@ -18,7 +18,7 @@ use http::{
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
-use tower_kit::{EitherBody, Rejection};
+use tower_kit::{EitherBody, Preferences, Rejection};
 
 use crate::{
     ErrorStatus, Failure,
@@ -76,15 +76,19 @@ where
         if kept.method() == Method::CONNECT {
             return Poll::Ready(Ok(response.map(EitherBody::inner)));
         }
-        let replacing = this
-            .replacing
-            .insert(Box::pin(replace(document.clone(), kept, response)));
+        let replacing = this.replacing.insert(Box::pin(replace(
+            this.rules.clone(),
+            document.clone(),
+            kept,
+            response,
+        )));
         replacing.as_mut().poll(cx).map(Ok)
     }
 }
 
 /// Returns the response with its document.
 async fn replace<B>(
+    rules: Arc<Rules>,
     document: Arc<Document>,
     kept: Kept,
     response: Response<B>,
@@ -93,20 +97,24 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let has_text = rule::has_text(&response) && Rejection::of(&response).is_none();
+    let limit = match document.kind {
+        Kind::Negotiated { text } if rule::has_text(&response) => text,
+        _ => 0,
+    };
     let (mut head, body) = response.into_parts();
     let failed = head.status;
     let status = match document.status {
         Status::Given(status) => status,
         Status::Failure | Status::Document => failed,
     };
+    let preferences = || kept.preferences(&rules.needs);
     let response = match &document.kind {
-        Kind::Negotiated { text } => {
-            let detail = match has_text && *text > 0 {
-                true => detail(body, *text).await,
-                false => None,
+        Kind::Negotiated { .. } => {
+            let detail = match limit {
+                0 => None,
+                limit => detail(body, limit).await,
             };
-            negotiated(&kept, head, status, detail)
+            negotiated(preferences(), head, status, detail)
         }
         Kind::Fixed { content_type, body } => {
             head.status = status;
@@ -118,7 +126,7 @@ where
         Kind::Service(call, path) => {
             // It is not read, and the connection may be of use for the document.
             drop(body);
-            let request = kept.read();
+            let request = kept.read(&rules.needs);
             let failure = Failure {
                 status: failed,
                 method: kept.method().clone(),
@@ -137,11 +145,11 @@ where
                 // With another status than the first, it would be no error any more.
                 Ok(Err(status)) => {
                     tracing::warn!(%path, %status, "an error document has failed");
-                    negotiated(&kept, head, failed, None)
+                    negotiated(preferences(), head, failed, None)
                 }
                 Err(error) => {
                     tracing::warn!(%path, %error, "an error document has failed");
-                    negotiated(&kept, head, failed, None)
+                    negotiated(preferences(), head, failed, None)
                 }
             }
         }
@@ -196,7 +204,7 @@ fn with_body(
 
 /// Returns the response in the client's format.
 fn negotiated(
-    kept: &Kept,
+    preferences: Preferences,
     mut head: Parts,
     status: StatusCode,
     detail: Option<String>,
@@ -211,7 +219,7 @@ fn negotiated(
     let range = head.headers.get(CONTENT_RANGE).cloned();
     let vary: Vec<_> = head.headers.get_all(VARY).iter().cloned().collect();
     head.headers.remove(VARY);
-    let mut response = rejection.response_instead_of(head, kept.preferences());
+    let mut response = rejection.response_instead_of(head, preferences);
     let headers = response.headers_mut();
     // That of the format stays, too.
     for value in vary {

@@ -16,7 +16,7 @@ use http::{
 };
 use tower_kit::Preferences;
 
-/// The parts of a request that the documents of a layer need.
+/// The parts of a request that the documents of a layer need. A fixed one needs the method alone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Needs {
     /// The headers that the format of a response depends on.
@@ -28,35 +28,65 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// Returns the name of a header that is kept. It is the layer's own, because to share a name of
-    /// the request may cost an allocation.
-    fn kept(&self, name: &HeaderName, method: &Method) -> Option<HeaderName> {
-        let is_kept = match *name {
-            ACCEPT => true,
-            // The type of a body matters to the format only for gRPC, which is always a POST.
-            CONTENT_TYPE => *method == Method::POST,
-            ACCEPT_ENCODING | ACCEPT_LANGUAGE | AUTHORIZATION | COOKIE | HOST | USER_AGENT => {
-                self.page
+    /// Returns the index of a header that the service of a document gets: in [`NAMES`], or after
+    /// these in the layer's own list.
+    #[inline]
+    fn index(&self, name: &HeaderName, method: &Method) -> Option<usize> {
+        match *name {
+            ACCEPT => Some(0),
+            CONTENT_TYPE => is_format_in_type(method).then_some(1),
+            ACCEPT_ENCODING => Some(2),
+            ACCEPT_LANGUAGE => Some(3),
+            AUTHORIZATION => Some(4),
+            COOKIE => Some(5),
+            HOST => Some(6),
+            USER_AGENT => Some(7),
+            _ => {
+                let index = self.others.iter().position(|other| other == name)?;
+                Some(NAMES.len() + index)
             }
-            _ if self.page => return self.others.iter().find(|other| *other == name).cloned(),
-            _ => false,
-        };
-        is_kept.then(|| name.clone())
+        }
+    }
+
+    fn name(&self, index: usize) -> &HeaderName {
+        match index.checked_sub(NAMES.len()) {
+            Some(index) => &self.others[index],
+            None => &NAMES[index],
+        }
     }
 }
 
+/// The headers that a document depends on, or that its service gets.
+const NAMES: [HeaderName; 8] = [
+    ACCEPT,
+    CONTENT_TYPE,
+    ACCEPT_ENCODING,
+    ACCEPT_LANGUAGE,
+    AUTHORIZATION,
+    COOKIE,
+    HOST,
+    USER_AGENT,
+];
+
+/// Returns whether the type of the body matters to the format: only for gRPC, which is always a
+/// POST.
+fn is_format_in_type(method: &Method) -> bool {
+    *method == Method::POST
+}
+
 /// The parts of a request, kept while the inner service has it.
-///
-/// The box is taken from the thread's stock and returned there, which costs no allocation. For
-/// `ratios` error-document/passes.
 pub(crate) struct Kept {
-    /// `None` after it was returned.
+    method: Method,
+    /// `None` if no document needs it, or after it was returned.
     head: Option<Box<Head>>,
 }
 
+/// The texts of a request.
+///
+/// The box is taken from the thread's stock and returned there, which costs no allocation. For
+/// `ratios` error-document/passes.
 #[derive(Default)]
 struct Head {
-    method: Method,
     scheme: Option<Scheme>,
     /// Where the text of the authority ends, and that of the path and the query after it. Without
     /// one of them, its text is empty.
@@ -67,8 +97,9 @@ struct Head {
 }
 
 /// A line of a header. Its value is in the text, after that of the line before.
+#[derive(Clone, Copy)]
 struct Line {
-    name: HeaderName,
+    name: usize,
     end: usize,
     is_sensitive: bool,
 }
@@ -86,45 +117,69 @@ thread_local! {
 impl Kept {
     #[inline]
     pub(crate) fn of<B>(request: &Request<B>, needs: &Needs) -> Self {
-        let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
-        let mut head = unused.ok().flatten().unwrap_or_default();
-        head.record(request, needs);
-        Self { head: Some(head) }
-    }
-
-    fn head(&self) -> &Head {
-        let head = self.head.as_ref();
-        head.expect("the head is returned only at the end")
+        let method = request.method().clone();
+        let head = (needs.page || needs.format).then(|| {
+            let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
+            let mut head = unused.ok().flatten().unwrap_or_default();
+            match needs.page {
+                true => head.record(request.uri(), &method, request.headers(), needs),
+                false => head.record_format(&method, request.headers()),
+            }
+            head
+        });
+        Self { method, head }
     }
 
     pub(crate) fn method(&self) -> &Method {
-        &self.head().method
+        &self.method
     }
 
-    pub(crate) fn preferences(&self) -> Preferences {
-        Preferences::new(self.method(), &self.read().headers)
+    pub(crate) fn preferences(&self, needs: &Needs) -> Preferences {
+        Preferences::new(&self.method, &self.read(needs).headers)
     }
 
     /// Returns copies, whose texts share one allocation.
-    pub(crate) fn read(&self) -> Read {
-        self.head().read()
+    pub(crate) fn read(&self, needs: &Needs) -> Read {
+        self.head
+            .as_ref()
+            .map_or_else(Read::default, |head| head.read(needs))
     }
 }
 
 /// The parts of a request, as they were.
+#[derive(Default)]
 pub(crate) struct Read {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
 }
 
 impl Head {
-    fn record<B>(&mut self, request: &Request<B>, needs: &Needs) {
-        self.method.clone_from(request.method());
-        if needs.page {
-            self.record_uri(request.uri());
+    fn record(&mut self, uri: &Uri, method: &Method, headers: &HeaderMap, needs: &Needs) {
+        self.record_uri(uri);
+        for (name, value) in headers {
+            if let Some(name) = needs.index(name, method) {
+                self.record_line(name, value);
+            }
         }
-        if needs.page || needs.format {
-            self.record_headers(request.headers(), needs);
+    }
+
+    /// Records what the format of a response depends on, in one pass as far as needed. A lookup
+    /// costs as much as a comparison with a dozen names.
+    fn record_format(&mut self, method: &Method, headers: &HeaderMap) {
+        let mut is_found = false;
+        for (name, value) in headers {
+            if *name == ACCEPT {
+                self.record_line(0, value);
+                is_found = true;
+            } else if is_found {
+                // All lines of a name are adjacent.
+                break;
+            }
+        }
+        if is_format_in_type(method) {
+            for value in headers.get_all(CONTENT_TYPE) {
+                self.record_line(1, value);
+            }
         }
     }
 
@@ -140,20 +195,17 @@ impl Head {
         self.target = self.text.len();
     }
 
-    fn record_headers(&mut self, headers: &HeaderMap, needs: &Needs) {
-        for (name, value) in headers {
-            if let Some(name) = needs.kept(name, &self.method) {
-                self.text.extend_from_slice(value.as_bytes());
-                self.lines.push(Line {
-                    name,
-                    end: self.text.len(),
-                    is_sensitive: value.is_sensitive(),
-                });
-            }
-        }
+    #[inline]
+    fn record_line(&mut self, name: usize, value: &HeaderValue) {
+        self.text.extend_from_slice(value.as_bytes());
+        self.lines.push(Line {
+            name,
+            end: self.text.len(),
+            is_sensitive: value.is_sensitive(),
+        });
     }
 
-    fn read(&self) -> Read {
+    fn read(&self, needs: &Needs) -> Read {
         let text = Bytes::copy_from_slice(&self.text);
         let mut headers = HeaderMap::with_capacity(self.lines.len());
         let mut start = self.target;
@@ -162,7 +214,7 @@ impl Head {
             let value = HeaderValue::from_maybe_shared(value);
             let mut value = value.expect("a map had this value");
             value.set_sensitive(line.is_sensitive);
-            headers.append(&line.name, value);
+            headers.append(needs.name(line.name), value);
         }
         Read {
             uri: self.uri(&text),
@@ -188,16 +240,14 @@ impl Head {
 
     /// Clears all fields, and keeps some of their memory.
     fn clear(&mut self) {
-        let (mut lines, mut text) = (mem::take(&mut self.lines), mem::take(&mut self.text));
-        lines.clear();
-        lines.shrink_to(LINES);
-        text.clear();
-        text.shrink_to(TEXT);
-        *self = Self {
-            lines,
-            text,
-            ..Self::default()
-        };
+        self.scheme = None;
+        (self.authority, self.target) = (0, 0);
+        self.lines.clear();
+        self.text.clear();
+        if self.lines.capacity() > LINES || self.text.capacity() > TEXT {
+            self.lines.shrink_to(LINES);
+            self.text.shrink_to(TEXT);
+        }
     }
 }
 
@@ -260,7 +310,7 @@ mod tests {
             "example.org:443",
         ] {
             let kept = Kept::of(&request(uri, &[]), &all());
-            assert_eq!(kept.read().uri, uri.parse::<Uri>().unwrap(), "{uri}");
+            assert_eq!(kept.read(&all()).uri, uri.parse::<Uri>().unwrap(), "{uri}");
         }
     }
 
@@ -285,7 +335,8 @@ mod tests {
             ("host", "example.org", false),
         ];
         let mut request = request("/", &lines);
-        let of = |request: &Request<()>, needs: &Needs| Kept::of(request, needs).read().headers;
+        let of =
+            |request: &Request<()>, needs: &Needs| Kept::of(request, needs).read(needs).headers;
         assert_eq!(seen(&of(&request, &all())), page);
         let format = Needs {
             page: false,
@@ -309,18 +360,23 @@ mod tests {
             first.headers_mut().append("accept", value);
         }
         let mut head = Head::default();
-        head.record(&first, &all());
+        let record = |head: &mut Head, request: &Request<()>| {
+            head.record(request.uri(), request.method(), request.headers(), &all());
+        };
+        record(&mut head, &first);
         head.clear();
         let (lines, text) = (head.lines.capacity(), head.text.capacity());
         assert!((LINES..41).contains(&lines), "{lines}");
         assert!((TEXT..9000).contains(&text), "{text}");
-        head.record(&request("/b", &[("accept", "b")]), &all());
-        let read = head.read();
-        assert_eq!(
-            (&head.method, read.uri),
-            (&Method::GET, Uri::from_static("/b"))
-        );
+        record(&mut head, &request("/b", &[("accept", "b")]));
+        let read = head.read(&all());
+        assert_eq!(read.uri, "/b");
         assert_eq!(seen(&read.headers), [("accept", "b", false)]);
+        // Without a path, as well.
+        head.clear();
+        head.record_format(&Method::GET, first.headers());
+        assert_eq!(head.read(&all()).uri.path(), "");
+        assert_eq!(head.read(&all()).headers.len(), 40);
     }
 
     #[test]

@@ -81,9 +81,10 @@ impl Rules {
     }
 }
 
-/// Returns whether the body of a response is a text that may be a detail.
+/// Returns whether the body of a response is a text that may be a detail. A rejection has its own.
 pub(crate) fn has_text<B>(response: &Response<B>) -> bool {
     is_plain_error(response)
+        && Rejection::of(response).is_none()
         && response.status().is_client_error()
         && response.headers().contains_key(CONTENT_TYPE)
         && !response.headers().contains_key(CONTENT_ENCODING)
