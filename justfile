@@ -135,6 +135,11 @@ reload:
     cargo build --release -p tower-deploy
     python3 tests/reload/run.py
 
+# the filter error-documents beside error_page of nginx (nginx): sixty requests, each difference in the table of docs/error-documents.md
+error-documents:
+    cargo build -p tower-deploy
+    python3 tests/error-documents/run.py
+
 # TLS and the PROXY protocol: openssl, curl, HAProxy and nginx around a server, reloads of its certificates under load, and its speed beside nginx; `just fronts recipes`: the recipes of docs/in-front.md
 fronts *CHECKS:
     cargo build --profile served -p tests --bin fronts

@@ -3,6 +3,7 @@
 mod body_rewrite;
 mod cascade;
 mod dispatch;
+mod error_document;
 mod exception;
 mod github_app;
 mod hooks;
@@ -228,7 +229,7 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
     let html = prefix.clone().types(["text/html"]).expect("a media type");
     let exception = ExceptionLayer::production(|_| {});
     let one_hook = HooksLayer::new().hook(hooks::Marks);
-    vec![
+    let mut layered = vec![
         ("environ", Subject::new(environ.layer(service_fn(answers)))),
         ("mount", Subject::new(mount.layer(service_fn(answers)))),
         ("origin", Subject::new(origin.layer(service_fn(answers)))),
@@ -263,7 +264,9 @@ pub fn layered() -> Vec<(&'static str, Subject)> {
             "hooks-functions",
             Subject::new(hooks::functions().layer(service_fn(answers))),
         ),
-    ]
+    ];
+    layered.extend(error_document::layered());
+    layered
 }
 
 /// Whole stacks, each with its innermost service alone.
@@ -460,6 +463,7 @@ pub fn pairs() -> Vec<Pair> {
     pairs.extend(cascade::pairs());
     pairs.extend(dispatch::pairs());
     pairs.extend(github_app::pairs());
+    pairs.extend(error_document::pairs());
     pairs.extend(exception::pairs());
     pairs.extend(hooks::pairs());
     pairs

@@ -87,16 +87,39 @@ fn routes<B: Send + 'static>(
 }
 
 /// The stack of the README, around the cascade.
+fn layers<S, B>(
+    cascade: S,
+) -> impl Service<
+    Request<ReqBody>,
+    Response = Response<impl Body<Data = Bytes, Error: Into<BoxError>>>,
+    Error = Infallible,
+> + Clone
+where
+    S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + Clone + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + 'static,
+{
+    ServiceBuilder::new()
+        .layer(ExceptionLayer::production(|_| {}))
+        .layer(EnvironLayer::new(HELLO, "Hello World"))
+        .layer(PrefixLayer::new("> "))
+        .service(cascade)
+}
+
 fn around<S, B>(cascade: S) -> Subject
 where
     S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + Clone + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + 'static,
 {
-    let layers = ServiceBuilder::new()
-        .layer(ExceptionLayer::production(|_| {}))
-        .layer(EnvironLayer::new(HELLO, "Hello World"))
-        .layer(PrefixLayer::new("> "));
-    Subject::new(layers.service(cascade))
+    Subject::new(layers(cascade))
+}
+
+/// The five layers around a page, for a layer around them.
+pub(crate) fn five_layers() -> impl Service<
+    Request<ReqBody>,
+    Response = Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static>,
+    Error = Infallible,
+> + Clone {
+    layers(looks(OTHERS).layer(routes(page)))
 }
 
 fn bare(answer: Answer) -> Subject {

@@ -8,13 +8,16 @@ use std::{
     sync::Arc,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, uri::PathAndQuery};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE,
+    uri::PathAndQuery,
+};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty};
 use tower_service::Service;
 
-use crate::failure::{Failure, Kept};
+use crate::Failure;
 
 /// The largest page of a service, in bytes.
 const PAGE_LIMIT: usize = 1024 * 1024;
@@ -138,6 +141,8 @@ impl Document {
 
     /// Sets the status of the response, as `error_page 404 =200 /…` of nginx does. Default: that of
     /// the failure.
+    ///
+    /// If the service of the document fails, the status is that of the failure.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = Status::Given(status);
@@ -171,22 +176,24 @@ impl Document {
     /// Returns the request for the page of a service.
     pub(crate) fn request(
         path: &PathAndQuery,
-        kept: &Kept,
+        mut headers: HeaderMap,
         failure: Failure,
     ) -> Request<Empty<Bytes>> {
         let mut request = Request::new(Empty::new());
-        *request.method_mut() = match kept.method {
+        *request.method_mut() = match failure.method {
             Method::HEAD => Method::HEAD,
             _ => Method::GET,
         };
         // The host of an absolute URI stays: that is how HTTP/2 names it.
-        let mut parts = kept.uri.clone().into_parts();
+        let mut parts = failure.uri.clone().into_parts();
         parts.path_and_query = Some(path.clone());
         if parts.scheme.is_none() {
             parts.authority = None;
         }
         *request.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path.clone()));
-        *request.headers_mut() = kept.headers_of_page();
+        // The type goes with the body.
+        headers.remove(CONTENT_TYPE);
+        *request.headers_mut() = headers;
         request.extensions_mut().insert(failure);
         request
     }
@@ -213,22 +220,26 @@ where
     B: Body<Error: Into<BoxError>>,
 {
     let mut body = pin!(body);
-    let mut all = BytesMut::new();
+    // Most pages are one chunk, which is not copied.
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(mut data) = frame.map_err(Into::into)?.into_data() else {
             continue;
         };
-        if all.len() + data.remaining() > limit {
+        if first.len() + more.len() + data.remaining() > limit {
             return Err(TooLarge(limit).into());
         }
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            all.extend_from_slice(chunk);
-            let taken = chunk.len();
-            data.advance(taken);
+        if first.is_empty() {
+            first = data.copy_to_bytes(data.remaining());
+        } else {
+            more.put(data);
         }
     }
-    Ok(all.freeze())
+    if more.is_empty() {
+        return Ok(first);
+    }
+    Ok([first, more.freeze()].concat().into())
 }
 
 impl fmt::Debug for Document {
@@ -264,3 +275,18 @@ impl fmt::Display for TooLarge {
 }
 
 impl Error for TooLarge {}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn error_document_7_a_large_page_is_an_error() {
+        let read = |size| read(Full::new(Bytes::from(vec![b'x'; size])), 9);
+        assert_eq!(read(9).await.unwrap(), "xxxxxxxxx");
+        let error = read(10).await.unwrap_err();
+        assert_eq!(error.to_string(), "it has more than 9 bytes");
+    }
+}

@@ -12,19 +12,19 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, VARY},
     response::Parts,
 };
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
-use tower_kit::{EitherBody, Rejection};
+use tower_kit::{EitherBody, Preferences, Rejection};
 
 use crate::{
     ErrorStatus, Failure,
     document::{self, Document, Kind, Page, Status},
-    failure::Kept,
     head,
+    kept::Kept,
     rule::{self, Rules},
 };
 
@@ -69,78 +69,92 @@ where
             return replacing.as_mut().poll(cx).map(Ok);
         }
         let response = ready!(this.inner.poll(cx))?;
-        let (head, body) = response.into_parts();
-        let document = this.rules.document(&head, &body).cloned();
+        let document = this.rules.document(&response);
         let (Some(document), Some(kept)) = (document, this.kept.take()) else {
-            return Poll::Ready(Ok(Response::from_parts(head, EitherBody::inner(body))));
+            return Poll::Ready(Ok(response.map(EitherBody::inner)));
         };
-        if kept.method == Method::CONNECT {
-            return Poll::Ready(Ok(Response::from_parts(head, EitherBody::inner(body))));
+        if kept.method() == Method::CONNECT {
+            return Poll::Ready(Ok(response.map(EitherBody::inner)));
         }
-        let replacing = this
-            .replacing
-            .insert(Box::pin(replace(document, kept, head, body)));
+        let replacing = this.replacing.insert(Box::pin(replace(
+            this.rules.clone(),
+            document.clone(),
+            kept,
+            response,
+        )));
         replacing.as_mut().poll(cx).map(Ok)
     }
 }
 
 /// Returns the response with its document.
 async fn replace<B>(
+    rules: Arc<Rules>,
     document: Arc<Document>,
     kept: Kept,
-    mut head: Parts,
-    body: B,
+    response: Response<B>,
 ) -> Response<EitherBody<B>>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let limit = match document.kind {
+        Kind::Negotiated { text } if rule::has_text(&response) => text,
+        _ => 0,
+    };
+    let (mut head, body) = response.into_parts();
     let failed = head.status;
+    let status = match document.status {
+        Status::Given(status) => status,
+        Status::Failure | Status::Document => failed,
+    };
+    let preferences = || kept.preferences(&rules.needs);
     let response = match &document.kind {
-        Kind::Negotiated { text } => {
-            let response = Response::from_parts(head, body);
-            let has_text =
-                *text > 0 && rule::has_text(&response) && Rejection::of(&response).is_none();
-            let (head, body) = response.into_parts();
-            let detail = match has_text {
-                true => detail(body, *text).await,
-                false => None,
+        Kind::Negotiated { .. } => {
+            let detail = match limit {
+                0 => None,
+                limit => detail(body, limit).await,
             };
-            negotiated(&kept, head, detail)
+            negotiated(preferences(), head, status, detail)
         }
         Kind::Fixed { content_type, body } => {
-            head::without_body(failed, &mut head.headers);
+            head.status = status;
+            head::without_body(&mut head);
             head.headers.insert(CONTENT_TYPE, content_type.clone());
-            with_body(&kept, head, body.clone())
+            let length = Some(body.len().into());
+            with_body(&kept, head, length, body.clone())
         }
         Kind::Service(call, path) => {
             // It is not read, and the connection may be of use for the document.
             drop(body);
+            let request = kept.read(&rules.needs);
             let failure = Failure {
                 status: failed,
-                method: kept.method.clone(),
-                uri: kept.uri.clone(),
+                method: kept.method().clone(),
+                uri: request.uri,
                 rejection: Rejection::of_head(&head).cloned(),
             };
-            let page = call(Document::request(path, &kept, failure)).await;
+            let page = call(Document::request(path, request.headers, failure)).await;
             match page.map(|page| usable(page, &document)) {
-                Ok(Ok(page)) => of_page(&kept, head, page, document.status),
+                Ok(Ok(page)) => {
+                    head.status = match document.status {
+                        Status::Document => page.status(),
+                        _ => status,
+                    };
+                    of_page(&kept, head, page)
+                }
+                // With another status than the first, it would be no error any more.
                 Ok(Err(status)) => {
                     tracing::warn!(%path, %status, "an error document has failed");
-                    negotiated(&kept, head, None)
+                    negotiated(preferences(), head, failed, None)
                 }
                 Err(error) => {
                     tracing::warn!(%path, %error, "an error document has failed");
-                    negotiated(&kept, head, None)
+                    negotiated(preferences(), head, failed, None)
                 }
             }
         }
     };
-    let mut response = response.map(EitherBody::own);
-    if let Status::Given(status) = document.status {
-        *response.status_mut() = status;
-    }
-    response
+    response.map(EitherBody::own)
 }
 
 /// Returns the page if it is one, and otherwise its status.
@@ -160,58 +174,59 @@ fn usable(page: Page, document: &Document) -> Result<Page, StatusCode> {
     }
 }
 
-fn of_page(kept: &Kept, mut head: Parts, page: Page, status: Status) -> Response<Full<Bytes>> {
-    let (of_page, body) = page.into_parts();
-    head::without_body(head.status, &mut head.headers);
+fn of_page(kept: &Kept, mut head: Parts, page: Page) -> Response<Full<Bytes>> {
+    let (mut of_page, body) = page.into_parts();
     // Of a HEAD, the length is that of the page that GET would get.
-    let length = match kept.method {
-        Method::HEAD => of_page.headers.get(CONTENT_LENGTH).cloned(),
-        _ => Some(HeaderValue::from(body.len())),
+    let length = match *kept.method() {
+        Method::HEAD => of_page.headers.remove(CONTENT_LENGTH),
+        _ => Some(body.len().into()),
     };
-    head::add_document(&mut head.headers, of_page.headers, body.len());
-    match length {
-        Some(length) => head.headers.insert(CONTENT_LENGTH, length),
-        None => head.headers.remove(CONTENT_LENGTH),
-    };
-    if status == Status::Document {
-        head.status = of_page.status;
-    }
-    let body = if kept.method == Method::HEAD {
-        Bytes::new()
-    } else {
-        body
-    };
-    Response::from_parts(head, body.into())
+    head::without_body(&mut head);
+    head::add_document(&mut head.headers, of_page.headers);
+    with_body(kept, head, length, body)
 }
 
-fn with_body(kept: &Kept, mut head: Parts, body: Bytes) -> Response<Full<Bytes>> {
-    head.headers
-        .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    let body = if kept.method == Method::HEAD {
-        Bytes::new()
-    } else {
-        body
+fn with_body(
+    kept: &Kept,
+    mut head: Parts,
+    length: Option<HeaderValue>,
+    body: Bytes,
+) -> Response<Full<Bytes>> {
+    if let Some(length) = length {
+        head.headers.insert(CONTENT_LENGTH, length);
+    }
+    let body = match *kept.method() {
+        Method::HEAD => Bytes::new(),
+        _ => body,
     };
     Response::from_parts(head, body.into())
 }
 
 /// Returns the response in the client's format.
-fn negotiated(kept: &Kept, mut head: Parts, detail: Option<String>) -> Response<Full<Bytes>> {
-    let status = head.status;
-    let range = match status {
-        StatusCode::RANGE_NOT_SATISFIABLE => head.headers.get(http::header::CONTENT_RANGE).cloned(),
-        _ => None,
-    };
-    let mut rejection = Rejection::of_plain_error(&head, ErrorStatus::new(status));
+fn negotiated(
+    preferences: Preferences,
+    mut head: Parts,
+    status: StatusCode,
+    detail: Option<String>,
+) -> Response<Full<Bytes>> {
+    let mut rejection = Rejection::of_plain_error(&head, ErrorStatus::new(head.status));
+    rejection = rejection.with_status(status);
     if let Some(detail) = detail {
         rejection = rejection.with_detail(detail);
     }
-    head::without_body(status, &mut head.headers);
-    let mut response = rejection.response_instead_of(head, kept.preferences());
+    head.status = status;
+    head::without_body(&mut head);
+    let range = head.headers.get(CONTENT_RANGE).cloned();
+    let vary: Vec<_> = head.headers.get_all(VARY).iter().cloned().collect();
+    head.headers.remove(VARY);
+    let mut response = rejection.response_instead_of(head, preferences);
+    let headers = response.headers_mut();
+    // That of the format stays, too.
+    for value in vary {
+        headers.append(VARY, value);
+    }
     if let Some(range) = range {
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_RANGE, range);
+        headers.insert(CONTENT_RANGE, range);
     }
     response
 }

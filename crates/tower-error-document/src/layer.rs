@@ -3,12 +3,7 @@ use std::sync::Arc;
 use http::{HeaderName, StatusCode};
 use tower_layer::Layer;
 
-use crate::{
-    Document, ErrorDocument,
-    document::Kind,
-    failure::{FOR_FORMAT, FOR_SERVICE},
-    rule::Rules,
-};
+use crate::{Document, ErrorDocument, document::Kind, rule::Rules};
 
 /// A layer that replaces the bodies of error responses.
 ///
@@ -24,7 +19,7 @@ use crate::{
 ///     // Malformed JSON, a wrong type and a wrong path are problem+json for clients that ask for it.
 ///     .layer(ErrorDocumentLayer::new().all_errors(Document::negotiated().with_text(500)));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ErrorDocumentLayer {
     rules: Arc<Rules>,
 }
@@ -33,13 +28,7 @@ impl ErrorDocumentLayer {
     /// Returns a layer without a rule.
     #[must_use]
     pub fn new() -> Self {
-        let rules = Rules {
-            kept: FOR_FORMAT.to_vec(),
-            ..Rules::default()
-        };
-        Self {
-            rules: Arc::new(rules),
-        }
+        Self::default()
     }
 
     /// Sets the document for this status, 400 to 599. It counts before those for several statuses,
@@ -95,7 +84,8 @@ impl ErrorDocumentLayer {
     /// Fields about the body, ranges and conditions are never passed on.
     #[must_use]
     pub fn keep_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.with(|rules| rules.kept.extend(names.into_iter().filter(is_passed)))
+        let names = names.into_iter().filter(is_passed);
+        self.with(|rules| rules.needs.others.extend(names))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Rules)) -> Self {
@@ -120,22 +110,15 @@ fn is_passed(name: &HeaderName) -> bool {
     !name.starts_with("content-") && !name.starts_with("if-") && !others.contains(&name)
 }
 
-/// Returns a document whose headers are kept from now on.
+/// Returns a document for which requests are kept from now on.
 fn used(rules: &mut Rules, document: Document) -> Arc<Document> {
-    if matches!(document.kind, Kind::Service(..)) {
-        for name in FOR_SERVICE {
-            if !rules.kept.contains(&name) {
-                rules.kept.push(name);
-            }
-        }
+    match document.kind {
+        Kind::Fixed { .. } => {}
+        Kind::Negotiated { .. } => rules.needs.format = true,
+        // It is a negotiated one if the service fails.
+        Kind::Service(..) => (rules.needs.format, rules.needs.page) = (true, true),
     }
     Arc::new(document)
-}
-
-impl Default for ErrorDocumentLayer {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl<S> Layer<S> for ErrorDocumentLayer {

@@ -6,6 +6,7 @@ mod error;
 mod failure;
 mod future;
 mod head;
+mod kept;
 mod layer;
 mod rule;
 mod service;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, StatusCode, header::CONTENT_TYPE, response::Parts};
+use http::{
+    Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
 use http_body::Body;
 use tower_kit::{Rejection, grpc::Flavor, is_plain_error};
 
-use crate::document::Document;
+use crate::{document::Document, kept::Needs};
 
 /// An extension of an error response whose body has to stay.
 ///
@@ -29,19 +32,20 @@ pub(crate) struct Rules {
     pub(crate) client_errors: Option<Arc<Document>>,
     pub(crate) server_errors: Option<Arc<Document>>,
     pub(crate) any_content: bool,
-    /// The headers that are kept of a request.
-    pub(crate) kept: Vec<HeaderName>,
+    pub(crate) needs: Needs,
 }
 
 impl Rules {
     /// Returns the document for a response, if it is to be replaced.
-    pub(crate) fn document<B: Body>(&self, head: &Parts, body: &B) -> Option<&Arc<Document>> {
+    #[inline]
+    pub(crate) fn document<B: Body>(&self, response: &Response<B>) -> Option<&Arc<Document>> {
+        let status = response.status();
         // Most responses end here.
-        if !(head.status.is_client_error() || head.status.is_server_error()) {
+        if !(status.is_client_error() || status.is_server_error()) {
             return None;
         }
-        let document = self.of_status(head.status)?;
-        (self.is_replaceable(head, body)).then_some(document)
+        let document = self.of_status(status)?;
+        self.is_replaceable(response).then_some(document)
     }
 
     fn of_status(&self, status: StatusCode) -> Option<&Arc<Document>> {
@@ -53,11 +57,11 @@ impl Rules {
         }
     }
 
-    fn is_replaceable<B: Body>(&self, head: &Parts, body: &B) -> bool {
-        if head.extensions.get::<KeepBody>().is_some() {
+    fn is_replaceable<B: Body>(&self, response: &Response<B>) -> bool {
+        if response.extensions().get::<KeepBody>().is_some() {
             return false;
         }
-        let content_type = head.headers.get(CONTENT_TYPE);
+        let content_type = response.headers().get(CONTENT_TYPE);
         let essence = content_type.map(|value| {
             let mut parts = value.as_bytes().split(|byte| *byte == b';');
             parts.next().unwrap_or_default().trim_ascii()
@@ -68,24 +72,20 @@ impl Rules {
         {
             return false;
         }
+        // Those of axum are in plain text, or have no type.
         self.any_content
-            || Rejection::of_head(head).is_some()
-            || is_text(head, is(b"text/plain"))
-            || body.is_end_stream()
+            || content_type.is_none()
+            || is(b"text/plain")
+            || Rejection::of(response).is_some()
+            || response.body().is_end_stream()
     }
 }
 
-/// Returns whether the response is in plain text or has no type, as those of axum are.
-fn is_text(head: &Parts, is_plain: bool) -> bool {
-    is_plain || !head.headers.contains_key(CONTENT_TYPE)
-}
-
-/// Returns whether the body of a response is a text that may be a detail.
-pub(crate) fn has_text<B>(response: &http::Response<B>) -> bool {
+/// Returns whether the body of a response is a text that may be a detail. A rejection has its own.
+pub(crate) fn has_text<B>(response: &Response<B>) -> bool {
     is_plain_error(response)
+        && Rejection::of(response).is_none()
         && response.status().is_client_error()
         && response.headers().contains_key(CONTENT_TYPE)
-        && !response
-            .headers()
-            .contains_key(http::header::CONTENT_ENCODING)
+        && !response.headers().contains_key(CONTENT_ENCODING)
 }

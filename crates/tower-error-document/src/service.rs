@@ -10,7 +10,7 @@ use http_body::Body;
 use tower_kit::EitherBody;
 use tower_service::Service;
 
-use crate::{ResponseFuture, failure::Kept, rule::Rules};
+use crate::{ResponseFuture, kept::Kept, rule::Rules};
 
 /// The service of [`ErrorDocumentLayer`](crate::ErrorDocumentLayer).
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let kept = Kept::of(&request, &self.rules.kept);
+        let kept = Kept::of(&request, &self.rules.needs);
         ResponseFuture::new(self.inner.call(request), kept, self.rules.clone())
     }
 }

@@ -78,6 +78,13 @@ impl Rejection {
         }
     }
 
+    /// Sets another status, 400 to 599.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// Sets the sentence that the client gets. Default: the name of the status.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {

@@ -100,6 +100,67 @@ async fn environ_has_the_value_and_the_mount() {
 }
 
 #[tokio::test]
+async fn error_document_has_the_format_of_the_client() {
+    let [program, hyper] = both(
+        env!("CARGO_BIN_EXE_axum-error-document"),
+        env!("CARGO_BIN_EXE_hyper-error-document"),
+    )
+    .await;
+    let accept = |format| ("accept", format);
+    let problem = accept("application/problem+json");
+    let json = ("content-type", "application/json");
+    let long = format!("{{\"amount\":{}1}}", " ".repeat(1000));
+    for (method, path, content_type, body, status, detail) in [
+        ("GET", "/orders/seven", None, "", 400, "Cannot parse"),
+        ("GET", "/search", None, "", 400, "missing field `amount`"),
+        ("POST", "/orders", None, "{}", 415, "Content-Type"),
+        ("POST", "/orders", Some(json), "{", 400, "parse"),
+        (
+            "POST",
+            "/orders",
+            Some(json),
+            "{}",
+            422,
+            "missing field `amount`",
+        ),
+        (
+            "POST",
+            "/orders",
+            Some(json),
+            &long[..],
+            413,
+            "length limit exceeded",
+        ),
+        ("GET", "/nowhere", None, "", 404, ""),
+        ("PUT", "/orders", None, "", 405, ""),
+    ] {
+        let headers: Vec<_> = [problem].into_iter().chain(content_type).collect();
+        let response = program.send_with(method, path, &headers, body).await;
+        assert_eq!(response.status(), status, "{method} {path} {body}");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
+        let found: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(found["status"], status, "{found}");
+        let found = found["detail"].as_str().unwrap_or_default();
+        assert!(found.contains(detail), "{method} {path} {body}: {found}");
+        assert_eq!(found.is_empty(), detail.is_empty(), "{method} {path}");
+    }
+    let response = program.get_with("/nowhere", &[accept("text/html")]).await;
+    assert!(text(&response).contains("<h1>404 Not Found</h1>"));
+    assert_eq!(text(&program.get("/orders/7").await), "order 7\n");
+
+    let missing = hyper.get("/a").await;
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        text(&missing),
+        "<h1>404 Not Found</h1>\n<p>There is no /a.\n"
+    );
+    assert_eq!(text(&hyper.get("/").await), "the start\n");
+}
+
+#[tokio::test]
 async fn exception_responds_with_the_id_that_is_in_the_log() {
     let [axum, hyper] = both(
         env!("CARGO_BIN_EXE_axum-exception"),

@@ -93,6 +93,22 @@ impl Program {
             .await
     }
 
+    pub(crate) async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response<Bytes> {
+        let uri = format!("{}{path}", self.url);
+        let request = Request::builder().method(method).uri(uri);
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
+        self.request(request.body(body.to_owned().into()).unwrap())
+            .await
+    }
+
     async fn request(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let request = client.request(request);

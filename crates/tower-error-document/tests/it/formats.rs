@@ -1,6 +1,9 @@
 //! The formats of a negotiated document, and its detail.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
+use futures_util::stream;
 use http::{HeaderValue, Request, StatusCode};
 use tower_error_document::{Document, ErrorDocumentLayer, ErrorStatus};
 use tower_kit::Rejection;
@@ -116,6 +119,80 @@ async fn error_document_4_a_text_is_a_detail_by_choice() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn error_document_4_the_limit_counts_all_chunks() {
+    const TABLE: [(&[&str], bool); 6] = [
+        (&["12345678901234567890"], true),
+        (&["123456789012345678901"], false),
+        (&["", "1234567890", "1234567890"], true),
+        (&["1234567890", "", "1234567890", "1"], false),
+        (&["1234567", "8901234", "567890"], true),
+        (&["1234567", "8901234", "5678901"], false),
+    ];
+    for (chunks, shown) in TABLE {
+        let app = app(layer(), move |_| {
+            let frames = chunks.iter().map(|chunk| Ok::<_, Infallible>(*chunk));
+            let body = Body::from_stream(stream::iter(frames.collect::<Vec<_>>()));
+            let response = failing(400).header("content-type", "text/plain");
+            response.body(body).unwrap()
+        });
+        let found = ask(&app, Request::get("/")).await;
+        let expected = match shown {
+            true => chunks.concat(),
+            false => "400 Bad Request".to_owned(),
+        };
+        assert!(
+            found.ends_with(&format!("| {expected}")),
+            "{chunks:?}: {found}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn error_document_4_a_body_without_a_type_is_no_text() {
+    let app = app(layer(), |_| failing(400).body(Body::from("bytes")).unwrap());
+    let found = ask(&app, Request::get("/")).await;
+    assert!(found.ends_with("| 400 Bad Request"), "{found}");
+}
+
+#[tokio::test]
+async fn error_document_8_a_negotiated_document_has_its_status() {
+    let gone = Document::negotiated().with_status(StatusCode::GONE);
+    let app = app(ErrorDocumentLayer::new().all_errors(gone), |request| {
+        let error = std::io::Error::other("10.0.0.7 is down");
+        match request.uri().path() {
+            "/rejected" => Rejection::new(StatusCode::BAD_GATEWAY, error)
+                .with_id("7f3a")
+                .response_for(&Request::new(()))
+                .map(Body::new),
+            _ => failing(404).body(Body::empty()).unwrap(),
+        }
+    });
+    for (path, members) in [
+        ("/", "\"title\":\"Gone\",\"status\":410}"),
+        (
+            "/rejected",
+            "\"title\":\"Gone\",\"status\":410,\"incident\":\"7f3a\"}",
+        ),
+    ] {
+        let found = ask(
+            &app,
+            Request::get(path).header("accept", "application/json"),
+        )
+        .await;
+        assert!(
+            found.starts_with("410 ") && found.ends_with(members),
+            "{found}"
+        );
+    }
+    let grpc = Request::post("/").header("content-type", "application/grpc");
+    let found = ask(&app, grpc).await;
+    assert!(
+        found.starts_with("200 content-type=application/grpc"),
+        "{found}"
+    );
 }
 
 #[tokio::test]

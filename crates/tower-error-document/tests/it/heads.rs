@@ -97,8 +97,13 @@ async fn error_document_9_fields_of_the_old_body_are_removed() {
                 "{name}: {document:?}"
             );
         }
-        let response = respond(document, "GET", 416).await;
+        let response = respond(document.clone(), "GET", 416).await;
         assert_eq!(response.headers()["content-range"], "x");
+        // Under another status it would mean nothing.
+        let gone = document.with_status(StatusCode::GONE);
+        let response = respond(gone, "GET", 416).await;
+        assert_eq!(response.status(), StatusCode::GONE);
+        assert!(!response.headers().contains_key("content-range"));
     }
 }
 
@@ -127,6 +132,19 @@ async fn error_document_11_a_page_brings_what_describes_it() {
     assert_eq!(vary, ["origin", "cookie"]);
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "<p>sorry");
+}
+
+#[tokio::test]
+async fn error_document_11_vary_is_joined() {
+    for (document, expected) in documents().into_iter().zip([
+        &["accept", "origin"][..],
+        &["origin"],
+        &["origin", "cookie"],
+    ]) {
+        let response = respond(document, "GET", 404).await;
+        let found: Vec<_> = response.headers().get_all("vary").iter().collect();
+        assert_eq!(found, expected);
+    }
 }
 
 #[tokio::test]

@@ -5,9 +5,11 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod allocations;
 mod contract;
 mod formats;
 mod heads;
+mod neighbours;
 mod pages;
 mod rejections;
 

@@ -13,7 +13,7 @@ use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode};
 use http_body_util::Empty;
-use tower::service_fn;
+use tower::{ServiceExt, service_fn};
 use tower_error_document::{Document, ErrorDocumentLayer, Failure};
 use tower_static::Files;
 
@@ -155,6 +155,71 @@ async fn error_document_7_a_page_that_fails_is_no_loop() {
         (calls.load(Ordering::SeqCst), seen.lock().unwrap().len()),
         (1, 6)
     );
+}
+
+#[tokio::test]
+async fn error_document_7_a_page_that_fails_has_the_first_status() {
+    let seen = Seen::default();
+    for document in [
+        pages(&seen, 404, "none").with_status(StatusCode::OK),
+        pages(&seen, 103, "").with_own_status(),
+        pages(&seen, 204, "").with_own_status(),
+        pages(&seen, 205, "").with_own_status(),
+        pages(&seen, 304, "").with_own_status(),
+    ] {
+        let found = ask(&not_found(document), Request::get("/lost")).await;
+        assert!(
+            found.starts_with("404 ") && found.ends_with("| 404 Not Found"),
+            "{found}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn error_document_7_a_page_has_at_most_1_mib() {
+    const MIB: usize = 1 << 20;
+    const TABLE: [(&[usize], bool); 5] = [
+        (&[MIB], true),
+        (&[MIB + 1], false),
+        (&[MIB - 9, 0, 4, 5], true),
+        (&[MIB - 9, 0, 4, 6], false),
+        (&[0, 1, MIB], false),
+    ];
+    for (chunks, passes) in TABLE {
+        let service = service_fn(move |_: Request<Empty<Bytes>>| {
+            let chunks: Vec<_> = chunks.iter().map(|size| "x".repeat(*size)).collect();
+            let frames = chunks.into_iter().map(Ok::<_, Infallible>);
+            let body = Body::from_stream(futures_util::stream::iter(frames));
+            async { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let app = not_found(Document::service(service, "/x").unwrap());
+        let found = ask(&app, Request::get("/lost")).await;
+        let (_, body) = found.split_once("| ").unwrap();
+        match passes {
+            true => assert_eq!(body.len(), MIB, "{chunks:?}"),
+            false => assert_eq!(body, "404 Not Found", "{chunks:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn error_document_12_head_has_the_length_of_the_page() {
+    for (length, expected) in [(Some("8"), Some("8")), (None, None)] {
+        let service = service_fn(move |request: Request<Empty<Bytes>>| {
+            assert_eq!(request.method(), "HEAD");
+            let page = Response::builder().header("content-type", "text/html");
+            let page = match length {
+                Some(length) => page.header("content-length", length),
+                None => page,
+            };
+            async { Ok::<_, Infallible>(page.body(String::new()).unwrap()) }
+        });
+        let app = not_found(Document::service(service, "/x").unwrap());
+        let request = Request::head("/lost").body(Body::empty()).unwrap();
+        let Ok(response) = app.oneshot(request).await;
+        let found = response.headers().get("content-length");
+        assert_eq!(found.map(|length| length.to_str().unwrap()), expected);
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,19 @@ async fn text(response: Response<Full<Bytes>>) -> String {
 }
 
 #[tokio::test]
+async fn kit_7_a_rejection_may_get_another_status() {
+    let gone = || not_found().with_detail("no").with_status(StatusCode::GONE);
+    let response = gone().response_for(&accepting("application/json"));
+    assert_eq!(response.status(), StatusCode::GONE);
+    let rejection = Rejection::of(&response).unwrap();
+    assert_eq!(rejection.reason(), Some(&Hidden));
+    let expected = "\"title\":\"Gone\",\"status\":410,\"detail\":\"no\"}\n";
+    assert!(text(response).await.ends_with(expected));
+    let response = gone().response_for(&grpc("application/grpc"));
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn kit_7_a_rejection_has_the_format_that_the_client_prefers() {
     let plain = not_found;
     let full = || not_found().with_detail("<no \"page\">").with_id("7f");

@@ -57,3 +57,28 @@ fn deploy_64_wrong_settings_are_errors() {
         assert!(error.contains(expected), "{settings}: {error}");
     }
 }
+
+#[tokio::test]
+async fn deploy_64_the_example_has_pages() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/pages");
+    let app = Loader::new(Registry::standard())
+        .load_app(&format!("config:{example}/site.ini"))
+        .unwrap();
+    let page = |name: &str| std::fs::read(format!("{example}/files/{name}")).unwrap();
+    for (path, status, name) in [
+        ("/", 200, "index.html"),
+        ("/nowhere", 404, "errors/404.html"),
+        ("/panic", 500, "errors/sorry.html"),
+    ] {
+        let response = get(&app, path).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.body(), &page(name), "{path}");
+        assert_eq!(header(&response, "x-incident-id").is_some(), status == 500);
+    }
+    let request = Request::put("/").header("accept", "application/problem+json");
+    let response = ask(&app, request).await;
+    assert_eq!(response.status(), 405);
+    assert_eq!(header(&response, "allow"), Some("GET, HEAD"));
+    let content_type = header(&response, "content-type");
+    assert_eq!(content_type, Some("application/problem+json"));
+}

@@ -1,0 +1,394 @@
+//! What is kept of a request, for the case that it fails.
+//!
+//! Every request is kept, and few fail. So the texts are copied into memory that each thread keeps
+//! for it, which costs less than to share them. Only what the documents need is copied.
+
+use std::{cell::RefCell, mem};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
+    header::{
+        ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST,
+        USER_AGENT,
+    },
+    uri::{Authority, Parts, PathAndQuery, Scheme},
+};
+use tower_kit::Preferences;
+
+/// The parts of a request that the documents of a layer need. A fixed one needs the method alone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Needs {
+    /// The headers that the format of a response depends on.
+    pub(crate) format: bool,
+    /// The URI and the headers that the service of a document gets.
+    pub(crate) page: bool,
+    /// Other headers that this service gets.
+    pub(crate) others: Vec<HeaderName>,
+}
+
+impl Needs {
+    /// Returns the index of a header that the service of a document gets: in [`NAMES`], or after
+    /// these in the layer's own list.
+    #[inline]
+    fn index(&self, name: &HeaderName, method: &Method) -> Option<usize> {
+        match *name {
+            ACCEPT => Some(0),
+            CONTENT_TYPE => is_format_in_type(method).then_some(1),
+            ACCEPT_ENCODING => Some(2),
+            ACCEPT_LANGUAGE => Some(3),
+            AUTHORIZATION => Some(4),
+            COOKIE => Some(5),
+            HOST => Some(6),
+            USER_AGENT => Some(7),
+            _ => {
+                let index = self.others.iter().position(|other| other == name)?;
+                Some(NAMES.len() + index)
+            }
+        }
+    }
+
+    fn name(&self, index: usize) -> &HeaderName {
+        match index.checked_sub(NAMES.len()) {
+            Some(index) => &self.others[index],
+            None => &NAMES[index],
+        }
+    }
+}
+
+/// The headers that a document depends on, or that its service gets.
+const NAMES: [HeaderName; 8] = [
+    ACCEPT,
+    CONTENT_TYPE,
+    ACCEPT_ENCODING,
+    ACCEPT_LANGUAGE,
+    AUTHORIZATION,
+    COOKIE,
+    HOST,
+    USER_AGENT,
+];
+
+/// Returns whether the type of the body matters to the format: only for gRPC, which is always a
+/// POST.
+fn is_format_in_type(method: &Method) -> bool {
+    *method == Method::POST
+}
+
+/// The parts of a request, kept while the inner service has it.
+pub(crate) struct Kept {
+    method: Method,
+    /// `None` if no document needs it, or after it was returned.
+    head: Option<Box<Head>>,
+}
+
+/// The texts of a request.
+///
+/// The box is taken from the thread's stock and returned there, which costs no allocation. For
+/// `ratios` error-document/passes.
+#[derive(Default)]
+struct Head {
+    scheme: Option<Scheme>,
+    /// Where the text of the authority ends, and that of the path and the query after it. Without
+    /// one of them, its text is empty.
+    authority: usize,
+    target: usize,
+    lines: Vec<Line>,
+    text: Vec<u8>,
+}
+
+/// A line of a header. Its value is in the text, after that of the line before.
+#[derive(Clone, Copy)]
+struct Line {
+    name: usize,
+    end: usize,
+    is_sensitive: bool,
+}
+
+/// The most boxes that a thread keeps, and the most lines and bytes of text in each.
+const STOCK: usize = 64;
+const LINES: usize = 32;
+const TEXT: usize = 4096;
+
+thread_local! {
+    #[allow(clippy::vec_box, reason = "the boxes themselves are kept")]
+    static UNUSED: RefCell<Vec<Box<Head>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Kept {
+    #[inline]
+    pub(crate) fn of<B>(request: &Request<B>, needs: &Needs) -> Self {
+        let method = request.method().clone();
+        let head = (needs.page || needs.format).then(|| {
+            let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
+            let mut head = unused.ok().flatten().unwrap_or_default();
+            match needs.page {
+                true => head.record(request.uri(), &method, request.headers(), needs),
+                false => head.record_format(&method, request.headers()),
+            }
+            head
+        });
+        Self { method, head }
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(crate) fn preferences(&self, needs: &Needs) -> Preferences {
+        Preferences::new(&self.method, &self.read(needs).headers)
+    }
+
+    /// Returns copies, whose texts share one allocation.
+    pub(crate) fn read(&self, needs: &Needs) -> Read {
+        self.head
+            .as_ref()
+            .map_or_else(Read::default, |head| head.read(needs))
+    }
+}
+
+/// The parts of a request, as they were.
+#[derive(Default)]
+pub(crate) struct Read {
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Head {
+    fn record(&mut self, uri: &Uri, method: &Method, headers: &HeaderMap, needs: &Needs) {
+        self.record_uri(uri);
+        for (name, value) in headers {
+            if let Some(name) = needs.index(name, method) {
+                self.record_line(name, value);
+            }
+        }
+    }
+
+    /// Records what the format of a response depends on, in one pass as far as needed. A lookup
+    /// costs as much as a comparison with a dozen names.
+    fn record_format(&mut self, method: &Method, headers: &HeaderMap) {
+        let mut is_found = false;
+        for (name, value) in headers {
+            if *name == ACCEPT {
+                self.record_line(0, value);
+                is_found = true;
+            } else if is_found {
+                // All lines of a name are adjacent.
+                break;
+            }
+        }
+        if is_format_in_type(method) {
+            for value in headers.get_all(CONTENT_TYPE) {
+                self.record_line(1, value);
+            }
+        }
+    }
+
+    fn record_uri(&mut self, uri: &Uri) {
+        self.scheme = uri.scheme().cloned();
+        if let Some(authority) = uri.authority() {
+            self.text.extend_from_slice(authority.as_str().as_bytes());
+        }
+        self.authority = self.text.len();
+        if let Some(target) = uri.path_and_query() {
+            self.text.extend_from_slice(target.as_str().as_bytes());
+        }
+        self.target = self.text.len();
+    }
+
+    #[inline]
+    fn record_line(&mut self, name: usize, value: &HeaderValue) {
+        self.text.extend_from_slice(value.as_bytes());
+        self.lines.push(Line {
+            name,
+            end: self.text.len(),
+            is_sensitive: value.is_sensitive(),
+        });
+    }
+
+    fn read(&self, needs: &Needs) -> Read {
+        let text = Bytes::copy_from_slice(&self.text);
+        let mut headers = HeaderMap::with_capacity(self.lines.len());
+        let mut start = self.target;
+        for line in &self.lines {
+            let value = text.slice(mem::replace(&mut start, line.end)..line.end);
+            let value = HeaderValue::from_maybe_shared(value);
+            let mut value = value.expect("a map had this value");
+            value.set_sensitive(line.is_sensitive);
+            headers.append(needs.name(line.name), value);
+        }
+        Read {
+            uri: self.uri(&text),
+            headers,
+        }
+    }
+
+    fn uri(&self, text: &Bytes) -> Uri {
+        let mut parts = Parts::default();
+        parts.scheme.clone_from(&self.scheme);
+        let authority = text.slice(..self.authority);
+        if !authority.is_empty() {
+            let authority = Authority::from_maybe_shared(authority);
+            parts.authority = Some(authority.expect("a URI had this authority"));
+        }
+        let target = text.slice(self.authority..self.target);
+        if !target.is_empty() {
+            let target = PathAndQuery::from_maybe_shared(target);
+            parts.path_and_query = Some(target.expect("a URI had this path"));
+        }
+        Uri::from_parts(parts).expect("a URI had these parts")
+    }
+
+    /// Clears all fields, and keeps some of their memory.
+    fn clear(&mut self) {
+        self.scheme = None;
+        (self.authority, self.target) = (0, 0);
+        self.lines.clear();
+        self.text.clear();
+        if self.lines.capacity() > LINES || self.text.capacity() > TEXT {
+            self.lines.shrink_to(LINES);
+            self.text.shrink_to(TEXT);
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let Some(mut head) = self.head.take() else {
+            return;
+        };
+        head.clear();
+        // A thread that ends has no stock.
+        let _ = UNUSED.try_with(|unused| {
+            if let Ok(mut unused) = unused.try_borrow_mut()
+                && unused.len() < STOCK
+            {
+                unused.push(head);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Needs {
+        Needs {
+            format: true,
+            page: true,
+            others: vec![HeaderName::from_static("x-theme")],
+        }
+    }
+
+    fn request(uri: &str, lines: &[(&'static str, &'static str)]) -> Request<()> {
+        let mut request = Request::get(uri).body(()).unwrap();
+        for (name, value) in lines {
+            let mut value = HeaderValue::from_static(value);
+            value.set_sensitive(*name == "authorization");
+            request.headers_mut().append(*name, value);
+        }
+        request
+    }
+
+    fn seen(headers: &HeaderMap) -> Vec<(&str, &str, bool)> {
+        let lines = headers.iter();
+        lines
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap(), value.is_sensitive()))
+            .collect()
+    }
+
+    #[test]
+    fn error_document_6_the_uri_is_as_it_was() {
+        for uri in [
+            "/",
+            "/a/b?c=d",
+            "//a//b?",
+            "*",
+            "http://example.org",
+            "http://example.org/a?b",
+            "https://user@example.org:8443/?",
+            "example.org:443",
+        ] {
+            let kept = Kept::of(&request(uri, &[]), &all());
+            assert_eq!(kept.read(&all()).uri, uri.parse::<Uri>().unwrap(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn error_document_6_headers_are_kept_as_they_are_needed() {
+        let lines = [
+            ("cookie", "a=1"),
+            ("accept", "text/html"),
+            ("x-other", "other"),
+            ("content-type", "application/grpc"),
+            ("authorization", "Basic YTpi"),
+            ("cookie", "b=2"),
+            ("x-theme", ""),
+            ("host", "example.org"),
+        ];
+        let page = [
+            ("cookie", "a=1", false),
+            ("cookie", "b=2", false),
+            ("accept", "text/html", false),
+            ("authorization", "Basic YTpi", true),
+            ("x-theme", "", false),
+            ("host", "example.org", false),
+        ];
+        let mut request = request("/", &lines);
+        let of =
+            |request: &Request<()>, needs: &Needs| Kept::of(request, needs).read(needs).headers;
+        assert_eq!(seen(&of(&request, &all())), page);
+        let format = Needs {
+            page: false,
+            ..all()
+        };
+        assert_eq!(seen(&of(&request, &format)), page[2..3]);
+        assert!(of(&request, &Needs::default()).is_empty());
+        // A POST may be gRPC.
+        *request.method_mut() = Method::POST;
+        let grpc = [page[2], ("content-type", "application/grpc", false)];
+        assert_eq!(seen(&of(&request, &format)), grpc);
+    }
+
+    #[test]
+    fn error_document_6_nothing_is_left_for_the_next_request() {
+        let long: &'static str = Box::leak("x".repeat(9000).into_boxed_str());
+        let mut first = request("https://example.org/a", &[("cookie", long)]);
+        *first.method_mut() = Method::PUT;
+        for number in 0..40 {
+            let value = HeaderValue::from(number);
+            first.headers_mut().append("accept", value);
+        }
+        let mut head = Head::default();
+        let record = |head: &mut Head, request: &Request<()>| {
+            head.record(request.uri(), request.method(), request.headers(), &all());
+        };
+        record(&mut head, &first);
+        head.clear();
+        let (lines, text) = (head.lines.capacity(), head.text.capacity());
+        assert!((LINES..41).contains(&lines), "{lines}");
+        assert!((TEXT..9000).contains(&text), "{text}");
+        record(&mut head, &request("/b", &[("accept", "b")]));
+        let read = head.read(&all());
+        assert_eq!(read.uri, "/b");
+        assert_eq!(seen(&read.headers), [("accept", "b", false)]);
+        // Without a path, as well.
+        head.clear();
+        head.record_format(&Method::GET, first.headers());
+        assert_eq!(head.read(&all()).uri.path(), "");
+        assert_eq!(head.read(&all()).headers.len(), 40);
+    }
+
+    #[test]
+    fn error_document_14_a_thread_keeps_few_boxes() {
+        let kept: Vec<_> = (0..STOCK + 9)
+            .map(|_| Kept::of(&request("/", &[]), &all()))
+            .collect();
+        drop(kept);
+        assert_eq!(UNUSED.with_borrow(Vec::len), STOCK);
+        let one = Kept::of(&request("/", &[]), &all());
+        assert_eq!(UNUSED.with_borrow(Vec::len), STOCK - 1);
+        drop(one);
+        assert_eq!(UNUSED.with_borrow(Vec::len), STOCK);
+    }
+}
