@@ -1,6 +1,11 @@
 //! The request, the inner service's response, and the layer's response.
 
-use std::{future::poll_fn, pin::pin};
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -34,7 +39,11 @@ where
     let (parts, body) = response.into_parts();
     let mut body = pin!(body);
     let (mut data, mut trailers, mut error) = (BytesMut::new(), None, None);
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+    loop {
+        let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await else {
+            poll_again(body.as_mut()).await;
+            break;
+        };
         match frame.map(http_body::Frame::into_data) {
             // No body here is that long, so this one has no end.
             Ok(Ok(_)) if data.len() > 1 << 20 => break,
@@ -54,6 +63,16 @@ where
         trailers,
         error,
     }
+}
+
+/// Polls a body once after its end. The lint checks what comes, and reports a panic.
+async fn poll_again<B: http_body::Body>(mut body: Pin<&mut B>) {
+    poll_fn(|cx| {
+        let poll = AssertUnwindSafe(|| drop(body.as_mut().poll_frame(cx)));
+        let _ = catch_unwind(poll);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 pub(super) fn request() -> Request<Body> {
