@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 
 use super::bench::BoxError;
@@ -30,6 +30,15 @@ pub(super) struct OfRequest;
 /// An extension of the response.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OfResponse;
+
+/// Drops the extensions of the layer, as a service does that has responded.
+pub(super) fn only_ours(extensions: &mut Extensions) {
+    let ours = extensions.remove::<OfRequest>();
+    extensions.clear();
+    if let Some(ours) = ours {
+        extensions.insert(ours);
+    }
+}
 
 /// Reads a response to its end, or to its error.
 pub(super) async fn read<B>(response: Response<B>) -> Got

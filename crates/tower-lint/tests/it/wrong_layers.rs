@@ -1297,6 +1297,51 @@ fn lint_403_a_layer_that_copies_extensions_keeps_every_rule() {
     contract::check(KeepsExtensions).assert_kept();
 }
 
+/// A layer whose response waits until the inner service has dropped the layer's extension.
+#[derive(Clone)]
+struct WaitsForItsExtension<S>(S);
+
+struct Held(probe::Gate);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+impl<S, B> Service<Request<probe::Body>> for WaitsForItsExtension<S>
+where
+    S: Service<Request<probe::Body>, Response = Response<B>, Future: Send + 'static>,
+    B: Send,
+    S::Error: Send,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<probe::Body>) -> Self::Future {
+        let gate = probe::Gate::new();
+        request
+            .extensions_mut()
+            .insert(Arc::new(Held(gate.clone())));
+        let future = self.0.call(request);
+        Box::pin(async move {
+            let response = future.await?;
+            poll_fn(|cx| gate.poll(cx)).await;
+            Ok(response)
+        })
+    }
+}
+
+#[test]
+fn lint_409_a_layer_that_waits_for_its_extension_keeps_every_rule() {
+    contract::check(WaitsForItsExtension).assert_kept();
+}
+
 #[test]
 fn lint_1_right_layers_keep_every_rule() {
     contract::check(|inner| Identity::new().layer(inner)).assert_kept();
