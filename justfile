@@ -105,6 +105,15 @@ wiki *DIRECTORY:
     target/wiki/bin/pip install --quiet playwright==1.56.0
     target/wiki/bin/python tests/gateway/wiki.py {{ DIRECTORY }}
 
+# layers and services of crates.io under tower-lint, each violation shown by hand, too: it writes the table of docs/published-layers.md
+published-layers *NAMES:
+    CARGO_TARGET_DIR={{ justfile_directory() }}/target/published-layers cargo run --locked --manifest-path tests/published-layers/Cargo.toml -- {{ NAMES }}
+
+# a million random cases each: dispatch against Python's `re`, INI files against PasteDeploy and configparser, heads of real proxies against what those saw; `just differential ini --seed 1 --cases 1000`; `record` records the proxies again
+differential *ARGS:
+    cargo build -p tests --bin differential
+    python3 tests/differential/run.py {{ ARGS }}
+
 # curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
 peers:
     cargo build -p tests --bin peers
@@ -182,10 +191,16 @@ features:
     cargo hack --version >/dev/null 2>&1 || cargo install --locked cargo-hack
     cargo hack check --workspace --exclude benches --exclude examples --exclude tests --each-feature --no-dev-deps
 
-# what would be published, and that it builds
-package:
-    for crate in crates/*; do echo "$crate"; cargo package --list -p "$(basename $crate)"; done
-    cargo package --workspace --exclude benches --exclude examples --exclude tests
+# what would be published, from a clean checkout of HEAD: the files of each crate, and that each builds from its package and those before it, in the order of publishing
+package *ARGS:
+    rm -rf target/package && git clone --quiet --no-hardlinks . target/package
+    cd target/package && for crate in crates/*; do echo "$crate"; cargo package --list -p "$(basename $crate)"; done
+    cd target/package && CARGO_TARGET_DIR=../package-build cargo package --workspace --exclude benches --exclude examples --exclude tests {{ ARGS }}
+
+# what a release would break of a published crate: `just semver tower-lint`, after its first release (cargo-semver-checks)
+semver NAME *ARGS:
+    cargo semver-checks --version >/dev/null 2>&1 || cargo install --locked cargo-semver-checks
+    cargo semver-checks --package {{ NAME }} {{ ARGS }}
 
 # the guides as a book with a search, in target/book/docs; the examples beside it, for its links
 book:

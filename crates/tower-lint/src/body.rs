@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -32,6 +32,8 @@ struct Ledger {
     /// The rule that any content breaks.
     forbids_content: Option<Rule>,
     content_length: Option<u64>,
+    /// The number of bytes that Content-Range promises.
+    content_range: Option<u64>,
     given: u64,
     /// The strictest bounds on the total of its size hints.
     at_least: u64,
@@ -63,6 +65,7 @@ impl<B: Body> LintBody<B> {
         let mut ledger = Ledger {
             forbids_content: layer.forbids_content(&asked, response.status),
             content_length: head::content_length(&asked, response),
+            content_range: head::content_range(&asked, response),
             layer,
             asked,
             given: 0,
@@ -105,7 +108,11 @@ impl<B: Body> Body for LintBody<B> {
         if ledger.state == State::Open {
             ledger.record_hints(&*this.inner);
         }
-        let frame = ready!(this.inner.as_mut().poll_frame(cx));
+        let poll = match ledger.state {
+            State::Ended => poll_after_end(this.inner.as_mut(), cx, ledger),
+            _ => this.inner.as_mut().poll_frame(cx),
+        };
+        let frame = ready!(poll);
         match &frame {
             Some(Ok(frame)) => ledger.frame(frame),
             Some(Err(_)) => ledger.state = State::Failed,
@@ -128,6 +135,26 @@ impl<B: Body> Body for LintBody<B> {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+/// Polls a body that has ended. It should report its end again.
+fn poll_after_end<B: Body>(
+    inner: Pin<&mut B>,
+    cx: &mut Context<'_>,
+    ledger: &Ledger,
+) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    let poll = catch_unwind(AssertUnwindSafe(|| inner.poll_frame(cx))).unwrap_or_else(|panic| {
+        ledger.violation(Rule::FrameAfterEnd, "it panicked after its end");
+        resume_unwind(panic)
+    });
+    match &poll {
+        Poll::Pending => ledger.violation(Rule::FrameAfterEnd, "it waits after its end"),
+        Poll::Ready(Some(Err(_))) => {
+            ledger.violation(Rule::FrameAfterEnd, "it failed after its end");
+        }
+        Poll::Ready(_) => {}
+    }
+    poll
 }
 
 impl Ledger {
@@ -193,6 +220,11 @@ impl Ledger {
             self.violation(Rule::ContentLengthWrong, seen);
             self.content_length = None;
         }
+        if let Some(length) = self.content_range.filter(|length| given > *length) {
+            let seen = format!("Content-Range is {length} bytes long, it has {given} bytes");
+            self.violation(Rule::ContentRangeWrong, seen);
+            self.content_range = None;
+        }
     }
 
     fn end(&mut self) {
@@ -214,6 +246,10 @@ impl Ledger {
         if let Some(length) = self.content_length.take().filter(|length| given < *length) {
             let seen = format!("Content-Length is {length}, it ended after {given} bytes");
             self.violation(Rule::ContentLengthWrong, seen);
+        }
+        if let Some(length) = self.content_range.take().filter(|length| given < *length) {
+            let seen = format!("Content-Range is {length} bytes long, it ended after {given}");
+            self.violation(Rule::ContentRangeWrong, seen);
         }
     }
 }

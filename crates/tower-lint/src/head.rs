@@ -64,6 +64,20 @@ pub(crate) fn content_length(asked: &Asked, response: &Parts) -> Option<u64> {
     }
 }
 
+/// Returns the number of bytes that Content-Range promises of the body of a 206.
+pub(crate) fn content_range(asked: &Asked, response: &Parts) -> Option<u64> {
+    let status = response.status;
+    if status != StatusCode::PARTIAL_CONTENT || forbids_content(asked, status).is_some() {
+        return None;
+    }
+    let text = response.headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    let (unit, range) = text.split_once(' ')?;
+    let (first, last) = range.split_once('/')?.0.split_once('-')?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    let length = last.checked_sub(first)?.checked_add(1)?;
+    unit.eq_ignore_ascii_case("bytes").then_some(length)
+}
+
 /// Returns the Content-Length, if there is one and it is a number.
 fn length(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(CONTENT_LENGTH)?.to_str().ok()?;

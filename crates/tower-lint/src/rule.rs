@@ -62,6 +62,8 @@ pub enum Rule {
     ContentOfReset = 309,
     /// 310: a 2xx to CONNECT has no Content-Length, no Transfer-Encoding and no content.
     ContentOfConnect = 310,
+    /// 311: a 206 has as many bytes as its Content-Range states.
+    ContentRangeWrong = 311,
     /// 401: the inner service gets method, URI, version, headers and extensions of the request; a
     /// layer may add headers and extensions.
     RequestHead = 401,
@@ -87,10 +89,12 @@ pub enum Rule {
     Wake = 409,
     /// 410: a future or a body that is dropped, at any point, drops its inner one, once.
     Drop = 410,
+    /// 411: a response whose content a layer changes does not keep its strong entity tag.
+    EntityTag = 411,
 }
 
 impl Rule {
-    const ALL: [Self; 30] = [
+    const ALL: [Self; 32] = [
         Self::CallWithoutReady,
         Self::CallTwiceOnOneReady,
         Self::FuturePolledAfterDone,
@@ -111,6 +115,7 @@ impl Rule {
         Self::ConnectionHeaders,
         Self::ContentOfReset,
         Self::ContentOfConnect,
+        Self::ContentRangeWrong,
         Self::RequestHead,
         Self::RequestBody,
         Self::ResponseHead,
@@ -121,6 +126,7 @@ impl Rule {
         Self::Readiness,
         Self::Wake,
         Self::Drop,
+        Self::EntityTag,
     ];
 
     /// Returns all rules in the order of their numbers. A later version may have more.
@@ -206,6 +212,10 @@ impl Rule {
                 "a 2xx to CONNECT has no Content-Length, no Transfer-Encoding and no content",
                 "RFC 9110, section 9.3.6",
             ),
+            Self::ContentRangeWrong => (
+                "a 206 has as many bytes as its Content-Range states",
+                "RFC 9110, section 15.3.7",
+            ),
             Self::RequestHead => (
                 "the inner service gets method, URI, version, headers and extensions of the request; \
                  a layer may add headers and extensions",
@@ -248,6 +258,10 @@ impl Rule {
                 "a future or a body that is dropped, at any point, drops its inner one, once",
                 // DIFFERENCE: in WSGI (PEP 3333), each middleware calls close() itself.
                 DROP,
+            ),
+            Self::EntityTag => (
+                "a response whose content a layer changes does not keep its strong entity tag",
+                "RFC 9110, section 8.8.3",
             ),
         }
     }

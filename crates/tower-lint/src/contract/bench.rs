@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::{
     Inner, Report,
-    exchange::{Got, read},
+    exchange::{self, Got, read},
 };
 use crate::{
     Lint, LintLayer, Rule, Violation,
@@ -105,7 +105,9 @@ impl<'a, L> Bench<'a, L> {
     {
         let lint = LintLayer::new().report(self.add());
         // The lint checks whether it is ready.
-        lint.layer((self.layer)(lint.layer(app.lenient())))
+        lint.layer((self.layer)(
+            lint.layer(app.lenient().keeping(exchange::only_ours)),
+        ))
     }
 }
 

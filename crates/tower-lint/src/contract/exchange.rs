@@ -1,9 +1,14 @@
 //! The request, the inner service's response, and the layer's response.
 
-use std::{future::poll_fn, pin::pin};
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 
 use super::bench::BoxError;
@@ -26,6 +31,15 @@ pub(super) struct OfRequest;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OfResponse;
 
+/// Drops the extensions of the layer, as a service does that has responded.
+pub(super) fn only_ours(extensions: &mut Extensions) {
+    let ours = extensions.remove::<OfRequest>();
+    extensions.clear();
+    if let Some(ours) = ours {
+        extensions.insert(ours);
+    }
+}
+
 /// Reads a response to its end, or to its error.
 pub(super) async fn read<B>(response: Response<B>) -> Got
 where
@@ -34,7 +48,11 @@ where
     let (parts, body) = response.into_parts();
     let mut body = pin!(body);
     let (mut data, mut trailers, mut error) = (BytesMut::new(), None, None);
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+    loop {
+        let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await else {
+            poll_again(body.as_mut()).await;
+            break;
+        };
         match frame.map(http_body::Frame::into_data) {
             // No body here is that long, so this one has no end.
             Ok(Ok(_)) if data.len() > 1 << 20 => break,
@@ -54,6 +72,16 @@ where
         trailers,
         error,
     }
+}
+
+/// Polls a body once after its end. The lint checks what comes, and reports a panic.
+async fn poll_again<B: http_body::Body>(mut body: Pin<&mut B>) {
+    poll_fn(|cx| {
+        let poll = AssertUnwindSafe(|| drop(body.as_mut().poll_frame(cx)));
+        let _ = catch_unwind(poll);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 pub(super) fn request() -> Request<Body> {

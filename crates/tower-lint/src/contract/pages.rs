@@ -4,12 +4,14 @@
 //! A layer may change everything, or respond itself. The lint checks whether a response contradicts
 //! itself. A body's error, a wake-up and a drop must pass the layer, as in every other exchange.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HOST,
-        IF_NONE_MATCH, LAST_MODIFIED, RANGE as RANGE_HEADER,
+        ACCEPT_RANGES, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        HOST, IF_NONE_MATCH, LAST_MODIFIED, RANGE as RANGE_HEADER,
     },
 };
 use tower_service::Service;
@@ -17,7 +19,7 @@ use tower_service::Service;
 use super::{
     Inner,
     bench::{BROKEN, Bench, BoxError, send},
-    exchange::trailers,
+    exchange::{Got, trailers},
     scenarios::expect_body_error,
     waits,
 };
@@ -40,6 +42,10 @@ pub(super) const PREFLIGHT: Headers = &[
     ("access-control-request-method", "PUT"),
     ("access-control-request-headers", "x-field"),
 ];
+
+/// The strong entity tag of each page, and the bytes of its part.
+const TAG: &str = "\"tag\"";
+const PART: Range<usize> = 100..300;
 
 /// The headers of every request.
 const BROWSER: Headers = &[
@@ -144,12 +150,9 @@ impl Page {
             *response.status_mut() = StatusCode::NO_CONTENT;
             return response;
         }
-        set(ETAG, "\"tag\"");
+        set(ETAG, TAG);
         set(LAST_MODIFIED, "Sat, 01 Jan 2000 00:00:00 GMT");
-        if headers
-            .get(IF_NONE_MATCH)
-            .is_some_and(|tag| tag == "\"tag\"")
-        {
+        if headers.get(IF_NONE_MATCH).is_some_and(|tag| tag == TAG) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
@@ -165,7 +168,7 @@ impl Page {
         let mut part = content;
         if range.is_some() {
             set(CONTENT_RANGE, &format!("bytes 100-299/{length}"));
-            part = part.slice(100..300);
+            part = part.slice(PART);
         }
         if !streamed {
             set(CONTENT_LENGTH, &part.len().to_string());
@@ -178,6 +181,26 @@ impl Page {
         }
         let last = streamed.then(|| Step::Trailers(trailers()));
         response.map(|_| Body::new(frames(&part).into_iter().chain(last)))
+    }
+
+    /// Checks that a response with other content does not have the page's strong entity tag.
+    fn expect_tag<L>(self, bench: &Bench<'_, L>, got: &Got) {
+        let content = self.content();
+        let expected = match got.parts.status {
+            StatusCode::OK => content,
+            StatusCode::PARTIAL_CONTENT => content.slice(PART),
+            _ => return,
+        };
+        let has_tag = got.parts.headers.get(ETAG).is_some_and(|tag| tag == TAG);
+        let kept = got.error.is_some() || !has_tag || got.data == expected;
+        bench.expect(kept, Rule::EntityTag, || {
+            let (version, status) = (got.parts.version, got.parts.status);
+            let coding = got.parts.headers.get(CONTENT_ENCODING);
+            format!(
+                "the {status} of {} over {version:?} has {TAG} and other content (Content-Encoding: {coding:?})",
+                self.path
+            )
+        });
     }
 
     /// Returns a response whose body starts like the page and continues with these steps.
@@ -222,6 +245,9 @@ where
                         bench.expect(got.error.is_none(), Rule::ResponseBody, || {
                             format!("the body of {} failed: {:?}", page.path, got.error)
                         });
+                        if method == Method::GET {
+                            page.expect_tag(bench, &got);
+                        }
                     }
                 }
             }

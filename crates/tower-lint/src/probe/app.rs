@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, Response, request::Parts};
+use http::{Extensions, HeaderMap, Request, Response, request::Parts};
 use tower_service::Service;
 
 use super::{Body, DropLog, Error, Gate};
@@ -82,6 +82,7 @@ struct Script {
     error: Option<Error>,
     log: DropLog,
     lenient: bool,
+    keep: fn(&mut Extensions),
 }
 
 /// The readiness of this instance. A clone starts without one.
@@ -115,6 +116,7 @@ impl App {
                 error: None,
                 log: DropLog::default(),
                 lenient: false,
+                keep: |_| {},
             },
             readiness: Readiness {
                 asked: 0,
@@ -189,6 +191,14 @@ impl App {
         self
     }
 
+    /// Removes extensions from the requests that [`seen`](Self::seen) returns. A layer may wait until
+    /// its extension is dropped. By default all are kept.
+    #[must_use]
+    pub(crate) fn keeping(mut self, keep: fn(&mut Extensions)) -> Self {
+        self.script.keep = keep;
+        self
+    }
+
     /// Returns the requests that the service and its clones have got and read so far.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
@@ -240,7 +250,7 @@ where
         let tracked = script.log.track("the inner future");
         AppFuture(Box::pin(async move {
             let _tracked = tracked;
-            let request = read(request, script.frames).await;
+            let mut request = read(request, script.frames).await;
             let mut yields = script.yields;
             std::future::poll_fn(|cx| {
                 if yields > 0 {
@@ -258,6 +268,7 @@ where
                 Some(error) => Err(error),
                 None => Ok((script.respond)(&request)),
             };
+            (script.keep)(&mut request.parts.extensions);
             seen.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(request);

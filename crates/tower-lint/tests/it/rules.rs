@@ -224,6 +224,45 @@ fn lint_202_a_frame_after_the_end() {
     assert_eq!(kept, []);
 }
 
+/// A body without content. After its end it has the result of this function.
+struct Ends(bool, fn() -> Poll<Option<Result<Frame<Bytes>, Error>>>);
+
+impl http_body::Body for Ends {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match std::mem::replace(&mut self.0, true) {
+            true => (self.1)(),
+            false => Poll::Ready(None),
+        }
+    }
+}
+
+#[test]
+fn lint_202_a_body_that_does_not_report_its_end_again() {
+    let polled_twice = |after: fn() -> Poll<Option<Result<Frame<Bytes>, Error>>>| {
+        reported(|lint| {
+            let respond = |_| ready(Ok::<_, Infallible>(Response::new(Ends(false, after))));
+            let service = lint.layer(service_fn(respond));
+            let response = block_on(service.oneshot(request())).unwrap().unwrap();
+            let mut body = response.into_body();
+            for _ in 0..2 {
+                let poll = || Pin::new(&mut body).poll_frame(&mut noop()).is_ready();
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(poll));
+            }
+        })
+    };
+    assert_eq!(polled_twice(|| Poll::Pending), [Rule::FrameAfterEnd]);
+    let failed = polled_twice(|| Poll::Ready(Some(Err(Error("no")))));
+    assert_eq!(failed, [Rule::FrameAfterEnd]);
+    assert_eq!(polled_twice(|| panic!("again")), [Rule::FrameAfterEnd]);
+    assert_eq!(polled_twice(|| Poll::Ready(None)), []);
+}
+
 /// A body that sets the lower and then the upper bound of its size hint.
 struct Hinting([u64; 2]);
 
@@ -381,7 +420,7 @@ fn heads() -> Vec<Row> {
     use Rule::{
         AllowMissing, BodyNotAllowed, ConnectionHeaders, ContentLengthMalformed,
         ContentLengthWithTransferEncoding, ContentLengthWrong, ContentOfConnect, ContentOfReset,
-        ContentRangeMissing, WwwAuthenticateMissing,
+        ContentRangeMissing, ContentRangeWrong, WwwAuthenticateMissing,
     };
     let (get, head, connect) = (Method::GET, Method::HEAD, Method::CONNECT);
     let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
@@ -495,6 +534,37 @@ fn heads() -> Vec<Row> {
                 &[("content-type", "Multipart/ByteRanges; boundary=x")],
             ),
             "four",
+            &[],
+        ),
+        (
+            (get.clone(), h1, 206, &[("content-range", "bytes 0-4/9")]),
+            "four",
+            &[ContentRangeWrong],
+        ),
+        (
+            (get.clone(), h1, 206, &[("content-range", "bytes 5-7/9")]),
+            "four",
+            &[ContentRangeWrong],
+        ),
+        (
+            (get.clone(), h1, 206, &[("content-range", "bytes 5-8/*")]),
+            "four",
+            &[],
+        ),
+        // Another unit, another status, and a response without content.
+        (
+            (get.clone(), h1, 206, &[("content-range", "lines 0-8/9")]),
+            "four",
+            &[],
+        ),
+        (
+            (get.clone(), h1, 416, &[("content-range", "bytes 0-8/9")]),
+            "four",
+            &[],
+        ),
+        (
+            (head.clone(), h1, 206, &[("content-range", "bytes 0-8/9")]),
+            "",
             &[],
         ),
         (
@@ -635,6 +705,11 @@ fn lint_309_content_in_a_205() {
 #[test]
 fn lint_310_content_in_a_2xx_to_connect() {
     check(Some(Rule::ContentOfConnect));
+}
+
+#[test]
+fn lint_311_a_206_with_another_number_of_bytes_than_its_range() {
+    check(Some(Rule::ContentRangeWrong));
 }
 
 #[test]

@@ -270,6 +270,7 @@ struct Odd {
     inner: ManuallyDrop<BoxedBody>,
     what: What,
     polls: usize,
+    ended: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -279,6 +280,9 @@ enum What {
     EndsAtAnEmptyFrame,
     CutsAByte,
     AddsAFrame,
+    HasAFrameAfterItsEnd,
+    PanicsAfterItsEnd,
+    Panics,
     DropsData,
     FailsAtTheEnd,
     EndsWellAfterAnError,
@@ -296,6 +300,7 @@ impl What {
             inner: ManuallyDrop::new(body),
             what: self,
             polls: 0,
+            ended: false,
         })
     }
 }
@@ -318,6 +323,10 @@ impl http_body::Body for Odd {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
+        assert!(!matches!(this.what, What::Panics), "not again");
+        if this.ended {
+            return Poll::Ready(None);
+        }
         let mut inner = Pin::new(&mut *this.inner);
         let frame = std::task::ready!(match this.what {
             What::LosesTheWaker(waking) =>
@@ -327,7 +336,7 @@ impl http_body::Body for Odd {
         this.polls += 1;
         let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
         let cut = |data: Bytes| data.slice(..data.len().saturating_sub(1));
-        Poll::Ready(match (this.what, frame) {
+        let frame = match (this.what, frame) {
             (What::DropsTrailers, Some(Ok(frame))) if frame.is_trailers() => None,
             (What::EmptiesTrailers, Some(Ok(frame))) if frame.is_trailers() => {
                 Some(Ok(Frame::trailers(HeaderMap::new())))
@@ -339,6 +348,14 @@ impl http_body::Body for Odd {
                 this.what = What::LiesOfItsLength;
                 Some(Ok(Frame::data(Bytes::from_static(b"more"))))
             }
+            (What::HasAFrameAfterItsEnd, None) => {
+                this.what = What::AddsAFrame;
+                None
+            }
+            (What::PanicsAfterItsEnd, None) => {
+                this.what = What::Panics;
+                None
+            }
             (What::FailsAtTheEnd, None) => Some(Err("no".into())),
             (What::EndsWellAfterAnError, Some(Err(_))) => None,
             (What::ChangesTheError, Some(Err(_))) => Some(Err("another".into())),
@@ -347,7 +364,9 @@ impl http_body::Body for Odd {
                 Some(Err(error))
             }
             (_, frame) => frame,
-        })
+        };
+        this.ended = frame.is_none() && !matches!(this.what, What::AddsAFrame | What::Panics);
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -391,6 +410,15 @@ fn filled_if(response: Response<BoxedBody>, status: StatusCode) -> Response<Boxe
         true => filled(response),
         false => response,
     }
+}
+
+/// Replaces the content of a page, and keeps its tag.
+fn replaced(mut response: Response<BoxedBody>) -> Response<BoxedBody> {
+    if response.status() != StatusCode::OK && response.status() != StatusCode::PARTIAL_CONTENT {
+        return response;
+    }
+    response.headers_mut().remove("content-length");
+    response.map(|_| any(Full::from("other")))
 }
 
 fn swapped(headers: &mut HeaderMap) {
@@ -872,7 +900,10 @@ fn rows() -> Vec<Row> {
                 })
             }),
             html,
-            &[(R::ContentLengthWrong, &["GET of a page"])],
+            &[
+                (R::ContentLengthWrong, &["GET of a page"]),
+                (R::EntityTag, &["GET of a page"]),
+            ],
             "",
         ),
         (
@@ -901,6 +932,7 @@ fn rows() -> Vec<Row> {
                 ),
                 (R::BodyError, &["a failing page"]),
                 (R::Wake, &["a late page"]),
+                (R::EntityTag, &["GET of a page"]),
             ],
             "it did not wait for /page.txt",
         ),
@@ -1019,6 +1051,49 @@ fn rows() -> Vec<Row> {
             &[],
             "",
         ),
+        // Changed content.
+        (
+            Response(replaced),
+            |parts, past| get(parts, past) && past.generation == 2,
+            &[(R::EntityTag, &["GET of a page"])],
+            "the 200 OK of /page.html over HTTP/2.0 has \"tag\" and other content",
+        ),
+        (
+            Response(|response| {
+                let mut response = replaced(response);
+                let weak = HeaderValue::from_static("W/\"tag\"");
+                response.headers_mut().insert("etag", weak);
+                response
+            }),
+            |parts, past| get(parts, past) && past.generation == 2,
+            &[],
+            "",
+        ),
+        (
+            Response(replaced),
+            |parts, past| parts.headers.contains_key(header::RANGE) && past.generation == 2,
+            &[
+                (R::EntityTag, &["a range of a page"]),
+                (R::ContentRangeWrong, &["a range of a page"]),
+            ],
+            "Content-Range is 200 bytes long, it ended after 5",
+        ),
+        // Bodies after their end.
+        (
+            Response(|response| response.map(|body| What::HasAFrameAfterItsEnd.of(body))),
+            |parts, past| get(parts, past) && past.generation == 2,
+            &[
+                (R::FrameAfterEnd, &["GET of a page"]),
+                (R::FrameAfterTrailers, &["GET of a page"]),
+            ],
+            "a frame of 4 bytes came after the end",
+        ),
+        (
+            Response(|response| response.map(|body| What::PanicsAfterItsEnd.of(body))),
+            |parts, past| get(parts, past) && past.generation == 2,
+            &[(R::FrameAfterEnd, &["GET of a page"])],
+            "it panicked after its end",
+        ),
         // Bodies with false hints.
         (
             Response(|response| {
@@ -1130,6 +1205,11 @@ fn lint_410_a_leak() {
     check(|rule| rule == Some(Rule::Drop));
 }
 
+#[test]
+fn lint_411_changed_content_with_a_strong_tag() {
+    check(|rule| rule == Some(Rule::EntityTag));
+}
+
 /// Without the scenario, a wrong layer of the table would pass.
 #[test]
 fn lint_1_every_scenario_alone_catches_a_wrong_layer() {
@@ -1215,6 +1295,51 @@ where
 #[test]
 fn lint_403_a_layer_that_copies_extensions_keeps_every_rule() {
     contract::check(KeepsExtensions).assert_kept();
+}
+
+/// A layer whose response waits until the inner service has dropped the layer's extension.
+#[derive(Clone)]
+struct WaitsForItsExtension<S>(S);
+
+struct Held(probe::Gate);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+impl<S, B> Service<Request<probe::Body>> for WaitsForItsExtension<S>
+where
+    S: Service<Request<probe::Body>, Response = Response<B>, Future: Send + 'static>,
+    B: Send,
+    S::Error: Send,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<probe::Body>) -> Self::Future {
+        let gate = probe::Gate::new();
+        request
+            .extensions_mut()
+            .insert(Arc::new(Held(gate.clone())));
+        let future = self.0.call(request);
+        Box::pin(async move {
+            let response = future.await?;
+            poll_fn(|cx| gate.poll(cx)).await;
+            Ok(response)
+        })
+    }
+}
+
+#[test]
+fn lint_409_a_layer_that_waits_for_its_extension_keeps_every_rule() {
+    contract::check(WaitsForItsExtension).assert_kept();
 }
 
 #[test]
