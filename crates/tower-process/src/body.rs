@@ -14,8 +14,8 @@ use tower_kit::EitherBody;
 use crate::state::Lease;
 
 pin_project! {
-    /// The body of a response of a [`WithProcess`](crate::WithProcess): the inner body, or that of a
-    /// rejection.
+    /// The body of a response of a [`WithProcess`](crate::WithProcess): the inner body, or that of
+    /// a rejection.
     ///
     /// Frames, trailers and errors are those of the inner body. The process is not stopped before
     /// its end.

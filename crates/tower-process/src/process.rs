@@ -178,8 +178,8 @@ impl Process {
         self
     }
 
-    /// Sets a program that ends the process when the server is killed. It runs beside the process, as
-    /// long as that. Default: none, so a process outlives a server that gets SIGKILL.
+    /// Sets a program that ends the process when the server is killed. It runs beside the process.
+    /// Default: none, so a process outlives a server that gets SIGKILL.
     ///
     /// The program calls [`watchdog`](crate::watchdog()) with the arguments that come after these.
     #[must_use]

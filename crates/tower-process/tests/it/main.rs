@@ -89,8 +89,8 @@ fn has_group(id: i32) -> bool {
     rustix::process::test_kill_process_group(id).is_ok()
 }
 
-/// Waits until no process of this group is there. Those whose parent has ended are reaped by the first
-/// process of the system, which may take a second.
+/// Waits until no process of this group is there. Those whose parent has ended are reaped by the
+/// first process of the system, which may take a second.
 async fn ended(id: i32) {
     until(|| !has_group(id)).await;
 }
