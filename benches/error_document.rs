@@ -1,12 +1,12 @@
 //! Error documents: a request whose response passes, and a page in place of a failed response.
 
-use std::{convert::Infallible, env, fs, process};
+use std::{convert::Infallible, env, fs, hint::black_box, pin::pin, process};
 
 use axum::{Router, response::Html, routing::get};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header::CONTENT_TYPE};
 use http_body::Body;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
@@ -64,6 +64,33 @@ async fn fails(_: Request<ReqBody>) -> Result<Response<Full<Bytes>>, Infallible>
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
     Ok(response)
+}
+
+/// A service that may wait for the disk, though it hardly ever does.
+fn waiting<S, B>(request: fn() -> Request<ReqBody>, mut service: S) -> Subject
+where
+    S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
+    B: Body<Data = Bytes>,
+{
+    let runtime = runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime without a driver");
+    Subject {
+        turn: 50,
+        run: Box::new(move |times, meter| {
+            let mut requests: Vec<_> = (0..times).map(|_| request()).collect();
+            meter(&mut || {
+                runtime.block_on(async {
+                    for request in requests.drain(..) {
+                        let Ok(response) = service.call(request).await;
+                        let mut body = pin!(response.into_body());
+                        while let Some(frame) = body.frame().await {
+                            black_box(frame.ok());
+                        }
+                    }
+                });
+            });
+        }),
+    }
 }
 
 /// A router behind hyper's HTTP/1, from the bytes of a request to those of the response, without a
@@ -137,8 +164,8 @@ pub(crate) fn pairs() -> Vec<Pair> {
             let document = Document::service(files(), PATH).expect("it is a path");
             let layer = ErrorDocumentLayer::new().all_errors(document);
             (
-                Subject::new(layer.layer(service_fn(fails))),
-                Subject::with(page_request, files()),
+                waiting(browser_request, layer.layer(service_fn(fails))),
+                waiting(page_request, files()),
             )
         }),
         Pair::new("error-document/replaced/axum-route", || {

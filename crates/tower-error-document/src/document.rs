@@ -185,12 +185,14 @@ impl Document {
             _ => Method::GET,
         };
         // The host of an absolute URI stays: that is how HTTP/2 names it.
-        let mut parts = failure.uri.clone().into_parts();
-        parts.path_and_query = Some(path.clone());
-        if parts.scheme.is_none() {
-            parts.authority = None;
-        }
-        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(path.clone()));
+        *request.uri_mut() = match failure.uri.scheme() {
+            Some(_) => {
+                let mut parts = failure.uri.clone().into_parts();
+                parts.path_and_query = Some(path.clone());
+                Uri::from_parts(parts).expect("only the path is another one")
+            }
+            None => Uri::from(path.clone()),
+        };
         // The type goes with the body.
         headers.remove(CONTENT_TYPE);
         *request.headers_mut() = headers;

@@ -36,7 +36,7 @@ pin_project! {
     pub struct ResponseFuture<F, B> {
         #[pin]
         inner: F,
-        // `None` after it was used for a document.
+        // `None` if the response stays as it is, or after it was used for a document.
         kept: Option<Kept>,
         rules: Arc<Rules>,
         // Only a response that is replaced has one.
@@ -45,10 +45,10 @@ pin_project! {
 }
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(crate) fn new(inner: F, kept: Kept, rules: Arc<Rules>) -> Self {
+    pub(crate) fn new(inner: F, kept: Option<Kept>, rules: Arc<Rules>) -> Self {
         Self {
             inner,
-            kept: Some(kept),
+            kept,
             rules,
             replacing: None,
         }
@@ -69,13 +69,10 @@ where
             return replacing.as_mut().poll(cx).map(Ok);
         }
         let response = ready!(this.inner.poll(cx))?;
-        let document = this.rules.document(&response);
-        let (Some(document), Some(kept)) = (document, this.kept.take()) else {
+        let (Some(document), Some(kept)) = (this.rules.document(&response), this.kept.take())
+        else {
             return Poll::Ready(Ok(response.map(EitherBody::inner)));
         };
-        if kept.method() == Method::CONNECT {
-            return Poll::Ready(Ok(response.map(EitherBody::inner)));
-        }
         let replacing = this.replacing.insert(Box::pin(replace(
             this.rules.clone(),
             document.clone(),

@@ -223,18 +223,20 @@ impl Head {
     }
 
     fn uri(&self, text: &Bytes) -> Uri {
+        let target = text.slice(self.authority..self.target);
+        let target = (!target.is_empty()).then(|| {
+            let target = PathAndQuery::from_maybe_shared(target);
+            target.expect("a URI had this path")
+        });
+        if self.authority == 0 {
+            // HTTP/1 has no more.
+            return target.map(Uri::from).unwrap_or_default();
+        }
+        let authority = Authority::from_maybe_shared(text.slice(..self.authority));
         let mut parts = Parts::default();
         parts.scheme.clone_from(&self.scheme);
-        let authority = text.slice(..self.authority);
-        if !authority.is_empty() {
-            let authority = Authority::from_maybe_shared(authority);
-            parts.authority = Some(authority.expect("a URI had this authority"));
-        }
-        let target = text.slice(self.authority..self.target);
-        if !target.is_empty() {
-            let target = PathAndQuery::from_maybe_shared(target);
-            parts.path_and_query = Some(target.expect("a URI had this path"));
-        }
+        parts.authority = Some(authority.expect("a URI had this authority"));
+        parts.path_and_query = target;
         Uri::from_parts(parts).expect("a URI had these parts")
     }
 
@@ -375,7 +377,7 @@ mod tests {
         // Without a path, as well.
         head.clear();
         head.record_format(&Method::GET, first.headers());
-        assert_eq!(head.read(&all()).uri.path(), "");
+        assert_eq!(head.read(&all()).uri, "/");
         assert_eq!(head.read(&all()).headers.len(), 40);
     }
 

@@ -5,7 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_kit::EitherBody;
 use tower_service::Service;
@@ -36,7 +36,9 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let kept = Kept::of(&request, &self.rules.needs);
+        // A response to CONNECT stays as it is.
+        let kept =
+            (request.method() != Method::CONNECT).then(|| Kept::of(&request, &self.rules.needs));
         ResponseFuture::new(self.inner.call(request), kept, self.rules.clone())
     }
 }

@@ -93,15 +93,21 @@ async fn error_document_2_a_body_that_was_made_for_readers_stays() {
             );
         }
     }
-    let app = app(negotiated().any_content(), |_| {
+}
+
+#[tokio::test]
+async fn error_document_2_a_body_stays_if_it_has_to() {
+    let app = app(negotiated().any_content(), |request| {
         let mut response = failing(404).body(Body::from("mine")).unwrap();
-        response.extensions_mut().insert(KeepBody);
+        if request.uri().path() == "/kept" {
+            response.extensions_mut().insert(KeepBody);
+        }
         response
     });
-    assert_eq!(ask(&app, Request::get("/")).await, "404 | mine");
-    let connect = app.clone();
-    let request = Request::connect("a:443").body(Body::empty()).unwrap();
-    assert_eq!(send(&connect, request).await, "404 | mine");
+    assert_eq!(ask(&app, Request::get("/kept")).await, "404 | mine");
+    assert_eq!(ask(&app, Request::connect("a:443")).await, "404 | mine");
+    let other = ask(&app, Request::get("/")).await;
+    assert!(other.ends_with("404 Not Found"), "{other}");
 }
 
 #[derive(Deserialize)]
