@@ -128,7 +128,8 @@ impl Stream {
     ///
     /// The runtime may not have heard yet of a connection that was closed, so the system is asked.
     pub(crate) fn is_idle(&self) -> bool {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        // A socket of tokio does not wait. Windows has no flag for that.
+        let flags = RecvFlags::PEEK;
         let peeked = either!(self, stream => rustix::net::recv(stream, &mut [0_u8; 1][..], flags));
         matches!(peeked, Err(rustix::io::Errno::WOULDBLOCK))
     }

@@ -197,6 +197,7 @@ impl File {
         };
         let mut settings = Settings::default();
         for (key, default) in &self.defaults {
+            // DIFFERENCE: PasteDeploy keeps the names in a value that is empty without them.
             let value = match default {
                 Default::Given(value) => value.clone(),
                 Default::Own(setting) => view

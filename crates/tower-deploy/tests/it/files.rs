@@ -119,6 +119,15 @@ async fn deploy_1_names_are_relative_to_their_file() {
     assert_eq!(config.global.get("here"), Some("/site"));
 }
 
+#[test]
+fn deploy_6_a_default_of_empty_names_is_empty() {
+    let text = "[DEFAULT]\nnone =\nk = %(none)s\n[app:main]\nuse = egg:fake\nl = %(k)s\n";
+    let config = loader(&[("main.ini", text)]).app_config("config:main.ini");
+    let config = config.unwrap();
+    assert_eq!(config.global.get("k"), Some(""));
+    assert_eq!(config.local.get("l"), Some(""));
+}
+
 #[tokio::test]
 async fn deploy_6_a_directory_may_have_percent_signs() {
     let folder = std::env::temp_dir().join(format!("tower-deploy-100%-{}", std::process::id()));
