@@ -139,6 +139,28 @@ http-cache-tests:
     cargo build -p tower-deploy
     python3 tests/http-cache-tests/run.py
 
+# httplint of PyPI over the responses of the example sites and of `just peers`, as they are on the wire: its notes by kind
+httplint:
+    cargo build -p tower-deploy -p examples
+    cargo build -p tests --bin peers
+    test -d target/httplint/bin || python3 -m venv target/httplint
+    target/httplint/bin/pip install --quiet httplint==2026.10.4
+    target/httplint/bin/python tests/httplint/run.py
+
+# nghttp (nghttp2-client) frame by frame, and h2load with 100 streams by sizes of windows
+http2:
+    cargo build -p tests --bin peers
+    python3 tests/http2/run.py
+
+# wsgiref.validate around an application behind the proxy (gunicorn) and behind the gateway (uwsgi, CGI): it stays silent
+wsgi:
+    cargo build -p tower-deploy
+    python3 tests/wsgi/run.py
+
+# requests that a server of HTTP/1 must reject or accept, each with its section of the RFC, sent to tower-serve alone
+probes:
+    cargo test -p tower-serve --test it probes
+
 # a site under wrk's load whose file is rewritten a hundred times, thirty of them broken, and a thousand reloads more: failures and memory
 reload:
     cargo build --release -p tower-deploy

@@ -115,7 +115,9 @@ def main():
             for process in programs:
                 process.wait(20)
     different = {name: (direct[name], through.get(name)) for name in direct if direct[name] != through.get(name)}
-    print(f"{len(direct)} tests, {len(direct) - len(different)} with the same result")
+    same = [result for name, result in direct.items() if name not in different]
+    passed = same.count("passes")
+    print(f"{len(direct)} tests, {len(same)} with the same result: {passed} pass and {len(same) - passed} fail, in both ways")
     print("| test | direct | through the proxy | why |\n|---|---|---|---|")
     for name, (one, other) in different.items():
         print(f"| {name} | {one} | {other} | {KNOWN.get(name, 'NOT KNOWN')} |")

@@ -133,7 +133,10 @@ def server():
     rejected = "405 Method Not Allowed\n"
     yield row("DELETE", "/files/twelve.txt", 405, {"allow": "GET, HEAD"}, rejected)
     grpc = {"content-type": "application/grpc"}
-    yield row("POST", "/files/twelve.txt", 200, {**grpc, "grpc-status": "12"}, "", grpc, "12345")
+    refused = {**grpc, "grpc-status": "12"}
+    yield row("POST", "/files/twelve.txt", 200, refused, "", grpc, "12345", ONE)
+    # curl 7.88 waits for ever if a response without content ends before it has sent its own.
+    yield row("POST", "/files/twelve.txt", 200, refused, "", grpc, versions=("2",))
     # HTTP/2 has neither transfer codings nor, from curl, a CONNECT without a path.
     yield row("POST", "/sum", 501, {}, None, {"transfer-encoding": "gzip, chunked"}, "12345", ONE)
     yield row("CONNECT", "/", 501, {}, "501 Not Implemented\n", versions=ONE, target="example.org:80")

@@ -18,6 +18,8 @@ pub(crate) struct Activity {
     open: AtomicUsize,
     /// Whether the content of the last request has not been read to its end.
     has_unread: AtomicBool,
+    /// Whether the content of the last request over HTTP/1 has ended with an error.
+    has_failed: AtomicBool,
     /// Whether bytes have come that no request has claimed yet.
     has_part_of_head: AtomicBool,
     /// Whether the client does not take what is written.
@@ -90,11 +92,22 @@ impl Activity {
         self.requests.fetch_add(1, Relaxed);
         self.is_http_2.store(is_http_2, Relaxed);
         self.has_unread.store(has_content, Relaxed);
+        self.has_failed.store(false, Relaxed);
         self.has_part_of_head.store(false, Relaxed);
     }
 
     pub(crate) fn content_was_read(&self) {
         self.has_unread.store(false, Relaxed);
+    }
+
+    pub(crate) fn content_failed(&self) {
+        self.has_failed.store(true, Relaxed);
+    }
+
+    /// Returns whether the next request could not be found on the connection. hyper closes it after
+    /// the response, and the client should know (RFC 9112, section 9.6).
+    pub(crate) fn closes_after_response(&self) -> bool {
+        self.has_failed.load(Relaxed) && !self.is_http_2()
     }
 
     pub(crate) fn blocked(&self, is_blocked: bool) {

@@ -8,6 +8,8 @@ use tower_kit::Rejection;
 pub(crate) enum Fault {
     /// The request does not name exactly one valid host.
     Host,
+    /// The request's target has a form that its method cannot have.
+    Target,
     /// The request has a transfer coding besides `chunked`.
     TransferCoding,
     /// The request is chunked twice.
@@ -21,7 +23,7 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn rejection(self) -> Rejection {
         let status = match self {
-            Self::Host | Self::ChunkedTwice => StatusCode::BAD_REQUEST,
+            Self::Host | Self::Target | Self::ChunkedTwice => StatusCode::BAD_REQUEST,
             Self::TransferCoding | Self::ContentInTunnel => StatusCode::NOT_IMPLEMENTED,
             Self::NotFinal => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -33,6 +35,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Host => "the request does not name exactly one valid host",
+            Self::Target => "the request's target has a form that its method cannot have",
             Self::TransferCoding => "the request has a transfer coding besides chunked",
             Self::ChunkedTwice => "the request has the transfer coding chunked twice",
             Self::NotFinal => "the response is not final",

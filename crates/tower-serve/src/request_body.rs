@@ -96,7 +96,10 @@ impl http_body::Body for Content {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
         let frame = ready!(this.body.as_mut().poll_frame(cx));
-        *this.has_failed |= matches!(frame, Some(Err(_)));
+        if matches!(frame, Some(Err(_))) {
+            *this.has_failed = true;
+            this.open.activity().content_failed();
+        }
         if !*this.has_failed && (frame.is_none() || this.body.is_end_stream()) {
             this.open.activity().content_was_read();
             *this.upload = None;

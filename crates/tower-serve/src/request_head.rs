@@ -3,9 +3,11 @@
 use std::net::Ipv6Addr;
 
 use http::{
-    HeaderMap, Request, Version,
+    HeaderMap, Method, Request, Version,
     header::{HOST, TRANSFER_ENCODING},
+    uri::Authority,
 };
+use hyper::ext::Protocol;
 
 use crate::fault::Fault;
 
@@ -13,6 +15,9 @@ use crate::fault::Fault;
 pub(crate) fn fault<B>(request: &Request<B>) -> Option<Fault> {
     if !has_host(request) {
         return Some(Fault::Host);
+    }
+    if !has_target(request) {
+        return Some(Fault::Target);
     }
     fault_of_codings(request.headers())
 }
@@ -25,6 +30,26 @@ fn has_host<B>(request: &Request<B>) -> bool {
         (Some(host), None) => host.to_str().is_ok_and(is_host),
         (None, None) => request.version() != Version::HTTP_11,
         _ => false,
+    }
+}
+
+/// Returns whether the target has a form that its method may have: a host and a port for CONNECT
+/// alone, `*` for OPTIONS alone, and otherwise a path or a URL (RFC 9112, section 3.2). Extended
+/// CONNECT has a URL (RFC 8441, section 4).
+fn has_target<B>(request: &Request<B>) -> bool {
+    let (method, uri) = (request.method(), request.uri());
+    // Its user name would be taken for a host (RFC 9110, section 4.2.4; RFC 9113, section 8.3.1).
+    let is_valid = |authority: &Authority| is_host(authority.as_str());
+    if !uri.authority().is_none_or(is_valid) {
+        return false;
+    }
+    if method == Method::CONNECT && request.extensions().get::<Protocol>().is_none() {
+        // RFC 9110, section 9.3.6.
+        return uri.path().is_empty() && uri.port_u16().is_some_and(|port| port > 0);
+    }
+    match uri.path() {
+        "*" => method == Method::OPTIONS,
+        path => path.starts_with('/'),
     }
 }
 
@@ -97,5 +122,43 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(is_host(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn serve_27_a_target_has_a_form_of_its_method() {
+        let table = [
+            ("GET", "/a?b", true),
+            ("GET", "http://a", true),
+            ("GET", "http://a:80/b", true),
+            ("GET", "*", false),
+            ("GET", "a", false),
+            ("GET", "a:80", false),
+            ("GET", "http://user@a/", false),
+            ("GET", "http://a:99999/", false),
+            ("OPTIONS", "*", true),
+            ("OPTIONS", "/a", true),
+            ("OPTIONS", "a:80", false),
+            ("CONNECT", "a:80", true),
+            ("CONNECT", "[::1]:80", true),
+            ("CONNECT", "a", false),
+            ("CONNECT", "a:", false),
+            ("CONNECT", "a:0", false),
+            ("CONNECT", "a:65536", false),
+            ("CONNECT", "user@a:80", false),
+            ("CONNECT", "/a", false),
+            ("CONNECT", "*", false),
+            ("CONNECT", "http://a:80/", false),
+        ];
+        for (method, target, expected) in table {
+            let request = Request::builder().method(method).uri(target).body(());
+            let seen = has_target(&request.unwrap());
+            assert_eq!(seen, expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn serve_27_extended_connect_has_a_url() {
+        let request = Request::connect("http://a/b").extension(Protocol::from_static("websocket"));
+        assert!(has_target(&request.body(()).unwrap()));
     }
 }

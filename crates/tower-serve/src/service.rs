@@ -149,7 +149,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let response = loop {
+        let mut response = loop {
             let attempt = match this.state.as_mut().project() {
                 StateProj::NotCalled { call } => {
                     let (inner, request) = call.take().expect("polled after a panic");
@@ -172,6 +172,9 @@ where
             this.state.set(State::Called { attempt });
         };
         let open = this.open.take().expect("polled after completion");
+        if open.activity().closes_after_response() {
+            close(response.headers_mut());
+        }
         if this.rules.opens_tunnel(response.status()) {
             open.activity().becomes_tunnel();
             if open.activity().is_http_2() {

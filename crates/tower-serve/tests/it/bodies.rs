@@ -81,6 +81,7 @@ async fn serve_10_an_upload_that_stalls_ends_with_an_error() {
     assert!(start.elapsed() > ms(100), "{:?}", start.elapsed());
     let error = "Some(4) false TimedOut: the client stopped sending the request's body";
     assert!(response.ends_with(error), "{response}");
+    assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
     // The rest of the body is no request.
     client.rest().await;
 }

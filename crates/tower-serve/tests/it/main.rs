@@ -20,6 +20,7 @@ mod heads;
 mod leaving;
 mod limits;
 mod lingering;
+mod probes;
 mod protocols;
 mod proxy_protocol;
 mod rejections;
