@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test that cannot set itself up should stop"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the targets of tower-gateway are built alone by the fuzzer, each with its parsers"
+)]
 
 #[path = "../fuzz/checks/accept_best.rs"]
 mod accept_best;
