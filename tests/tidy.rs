@@ -71,7 +71,10 @@ const OF_DEPLOY: [&str; 10] = [
 
 /// What the crates may depend on besides that do input and output.
 const OF_SERVICES: [(&str, &[&str]); 4] = [
-    ("tower-gateway", &["listenfd", "rustix", "tempfile", "tokio"]),
+    (
+        "tower-gateway",
+        &["listenfd", "rustix", "tempfile", "tokio"],
+    ),
     (
         "tower-serve",
         &[
@@ -371,7 +374,7 @@ const QUOTED: [(&str, usize, &str); 6] = [
 const GETTING_STARTED: &str = "docs/guides/getting-started.md";
 
 /// Snippets that are not compiled where they stand, and why not.
-const NOT_COMPILED: [(&str, &str, &str); 8] = [
+const NOT_COMPILED: [(&str, &str, &str); 9] = [
     (
         "docs/guides/error-responses.md",
         "ini",
@@ -396,6 +399,11 @@ const NOT_COMPILED: [(&str, &str, &str); 8] = [
         "docs/guides/python.md",
         "sh",
         "two commands, which `just python` runs",
+    ),
+    (
+        "docs/hosting.md",
+        "apache lighttpd nginx ini",
+        "configurations, which `just hosting` runs, and settings, which tests/gateway.rs of tower-deploy has",
     ),
     (
         "docs/in-front.md",
