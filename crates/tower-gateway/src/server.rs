@@ -147,9 +147,9 @@ impl Server {
     /// `/cgi-bin/site.cgi/page`. Default: off.
     ///
     /// It is right for Apache and for CGI programs. It is wrong for nginx, which puts the whole
-    /// path into SCRIPT_NAME, and for lighttpd with the key `/`, which puts the first segment there. If
-    /// the client's path does not begin with it, as after a rewrite, nothing is mounted. A mount
-    /// with a fixed path is `MountLayer` of tower-environ, around the service.
+    /// path into SCRIPT_NAME, and for lighttpd with the key `/`, which puts the first segment
+    /// there. If the client's path does not begin with it, as after a rewrite, nothing is mounted.
+    /// A mount with a fixed path is `MountLayer` of tower-environ, around the service.
     pub fn mount_at_script_name(self) -> Self {
         self.with(|limits| limits.is_mounted = true)
     }

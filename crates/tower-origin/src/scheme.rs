@@ -4,8 +4,8 @@ use http::{Extensions, uri::Scheme};
 /// server puts it into the request's extensions.
 ///
 /// It counts before [`OriginLayer::https`](crate::OriginLayer::https). The report of a trusted
-/// proxy counts before both. tower-gateway inserts it, because a web server in front of a FastCGI program
-/// states the scheme in a variable.
+/// proxy counts before both. tower-gateway inserts it, because a web server in front of a FastCGI
+/// program states the scheme in a variable.
 ///
 /// # Examples
 ///
