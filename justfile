@@ -114,6 +114,11 @@ differential *ARGS:
     cargo build -p tests --bin differential
     python3 tests/differential/run.py {{ ARGS }}
 
+# one axum app over HTTP, and by FastCGI, SCGI and CGI behind nginx, Apache and lighttpd, from Debian's packages; with names, only these
+hosting *FRONTS:
+    cargo build -p tests --bin hosting
+    python3 tests/hosting/run.py {{ FRONTS }}
+
 # curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
 peers:
     cargo build -p tests --bin peers

@@ -71,7 +71,10 @@ const OF_DEPLOY: [&str; 10] = [
 
 /// What the crates may depend on besides that do input and output.
 const OF_SERVICES: [(&str, &[&str]); 5] = [
-    ("tower-gateway", &["listenfd", "rustix", "tempfile", "tokio"]),
+    (
+        "tower-gateway",
+        &["listenfd", "rustix", "tempfile", "tokio"],
+    ),
     ("tower-process", &["rustix", "tempfile", "tokio"]),
     (
         "tower-serve",
@@ -404,6 +407,11 @@ const NOT_COMPILED: [(&str, &str, &str); 9] = [
         "docs/guides/python.md",
         "sh",
         "three commands, which `just python` runs",
+    ),
+    (
+        "docs/hosting.md",
+        "apache lighttpd nginx ini",
+        "configurations, which `just hosting` runs, and settings, which tests/gateway.rs of tower-deploy has",
     ),
     (
         "docs/in-front.md",

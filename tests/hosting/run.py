@@ -9,6 +9,7 @@ import collections
 import http.client
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -19,6 +20,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 APP = pathlib.Path(os.environ.get("HOSTING", ROOT / "target" / "debug" / "hosting"))
+# The configurations of the document are run as they are, except for paths and ports.
+RECIPES = dict(re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs/hosting.md").read_text(), re.S))
 # Fields about one hop, or of the web server itself.
 OWN = {"date", "server", "connection", "keep-alive", "transfer-encoding", "via"}
 
@@ -108,8 +111,11 @@ def program(folder, kind):
 def nginx(folder, kind):
     port = free_port()
     address = program(folder, kind)
-    upstream = f"unix:{address}" if kind == "fastcgi" else address
-    keep = "fastcgi_keep_conn on;" if kind == "fastcgi" else ""
+    recipe = RECIPES["nginx"].replace("listen 80", f"listen 127.0.0.1:{port}")
+    if kind == "scgi":
+        recipe = recipe.replace("fastcgi_keep_conn on;", "").replace("fastcgi", "scgi")
+        recipe = recipe.replace("unix:/run/site/site.sock", address)
+    recipe = recipe.replace("/run/site/site.sock", str(address))
     text = f"""
         daemon off; master_process off; error_log {folder.path}/nginx.log; pid {folder.path}/{port}.pid;
         events {{}}
@@ -117,11 +123,7 @@ def nginx(folder, kind):
             access_log off; client_max_body_size 0; merge_slashes off; ignore_invalid_headers off;
             client_body_temp_path {folder.path}/t; fastcgi_temp_path {folder.path}/t;
             scgi_temp_path {folder.path}/t; proxy_temp_path {folder.path}/t; uwsgi_temp_path {folder.path}/t;
-            upstream app {{ server {upstream}; keepalive 8; }}
-            server {{
-                listen 127.0.0.1:{port};
-                location / {{ include /etc/nginx/{kind}_params; {kind}_pass app; {keep} }}
-            }}
+            {recipe}
         }}"""
     folder.start("nginx", "-c", folder.write(f"nginx-{port}.conf", text))
     wait_for(port)
@@ -140,8 +142,6 @@ APACHE = """
     {modules}
     AllowEncodedSlashes NoDecode
     MergeSlashes Off
-    # Otherwise Apache drops the Content-Length of every program.
-    SetEnv ap_trust_cgilike_cl 1
     DocumentRoot {path}/{root}
     {lines}
     <Directory {path}/{root}>
@@ -151,25 +151,16 @@ APACHE = """
     </Directory>
 """
 
-# Shared hosting: all that is allowed is a directory with this file and the program.
-HTACCESS = """
-Options +ExecCGI
-AddHandler {handler} .{end}
-CGIPassAuth On
-RewriteEngine On
-RewriteCond %{{REQUEST_URI}} !/site\\.{end}$
-RewriteRule ^ site.{end} [L]
-"""
-
-
 def apache(folder, kind):
     port = free_port()
     modules = ["mpm_event", "authz_core", "env", "rewrite", "mime", "unixd"]
     lines, root = "TypesConfig /etc/mime.types", f"www-{port}"
     if kind in ("fcgid", "cgid"):
         end = "fcgi" if kind == "fcgid" else "cgi"
-        handler = "fcgid-script" if kind == "fcgid" else "cgi-script"
-        folder.write(f"{root}/.htaccess", HTACCESS.format(handler=handler, end=end))
+        htaccess = RECIPES["apache"]
+        if kind == "cgid":
+            htaccess = htaccess.replace("fcgid-script", "cgi-script").replace(".fcgi", ".cgi")
+        folder.write(f"{root}/.htaccess", htaccess)
         site = folder.path / root / f"site.{end}"
         os.symlink(folder.app, site)
         modules.append(kind)
@@ -183,6 +174,8 @@ def apache(folder, kind):
             (folder.path / f"fcgid-{port}").mkdir()
             os.chmod(folder.path / f"fcgid-{port}", 0o777)
     else:
+        # Otherwise Apache drops the Content-Length of every program.
+        lines += "\nSetEnv ap_trust_cgilike_cl 1"
         modules += ["proxy", f"proxy_{'fcgi' if kind == 'proxy_fcgi' else 'scgi'}"]
         folder.write(f"{root}/index.html", "not this")
         if kind == "proxy_fcgi":
@@ -212,24 +205,22 @@ def lighttpd(folder, kind):
     if kind == "cgi":
         (root / "site.cgi").symlink_to(folder.app)
         module = "mod_cgi"
-        lines = 'cgi.assign = (".cgi" => "")\nurl.rewrite-once = ("" => "/site.cgi")'
+        lines = 'server.stream-response-body = 1\ncgi.assign = (".cgi" => "")\nurl.rewrite-once = ("" => "/site.cgi")'
         module += '", "mod_rewrite'
     elif kind == "scgi":
         host, scgi = program(folder, "scgi").split(":")
         module = "mod_scgi"
-        lines = f'scgi.server = ("" => (("host" => "{host}", "port" => {scgi}, "check-local" => "disable")))'
+        lines = f'server.stream-response-body = 1\nscgi.server = ("" => (("host" => "{host}", "port" => {scgi}, "check-local" => "disable")))'
     else:
-        module = "mod_fastcgi"
-        # lighttpd starts the program, with the socket as its standard input.
-        lines = f"""fastcgi.server = ("" => (("socket" => "{path}", "bin-path" => "{folder.app}",
-            "max-procs" => 1, "check-local" => "disable")))"""
+        module = "mod_accesslog"
+        lines = RECIPES["lighttpd"].replace("/run/lighttpd/site.sock", str(path))
+        lines = lines.replace("/srv/site/site", str(folder.app))
     text = f"""
         server.modules = ("{module}")
         server.document-root = "{root}"
         server.port = {port}
         server.bind = "127.0.0.1"
         server.errorlog = "{folder.path}/lighttpd.log"
-        server.stream-response-body = 1
         server.http-parseopts = ("url-normalize" => "disable", "header-strict" => "disable",
             "url-path-2f-decode" => "disable", "url-ctrls-reject" => "disable")
         {lines}

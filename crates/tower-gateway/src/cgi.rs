@@ -142,12 +142,12 @@ impl Cgi {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use axum::{Router, routing::get};
 /// use tower_gateway::cgi;
 ///
-/// #[tokio::main(flavor = "current_thread")]
-/// async fn main() -> std::io::Result<()> {
+/// /// The body of `main` under `#[tokio::main(flavor = "current_thread")]`.
+/// async fn run() -> std::io::Result<()> {
 ///     cgi::run(Router::new().route("/cgi-bin/hello.cgi", get(async || "hello"))).await
 /// }
 /// ```

@@ -130,8 +130,8 @@ impl FastCgi {
     }
 }
 
-/// Serves a tower service as a FastCGI program until SIGTERM or Ctrl-C, and then lets requests end. It
-/// is the short form of [`Server::fastcgi`] with the defaults.
+/// Serves a tower service as a FastCGI program until SIGTERM or Ctrl-C, and then lets requests end.
+/// It is the short form of [`Server::fastcgi`] with the defaults.
 ///
 /// # Errors
 ///
@@ -139,13 +139,13 @@ impl FastCgi {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use axum::{Router, routing::get};
 /// use tokio::net::UnixListener;
 /// use tower_gateway::fastcgi;
 ///
-/// #[tokio::main]
-/// async fn main() -> std::io::Result<()> {
+/// /// The body of `main` under `#[tokio::main]`.
+/// async fn run() -> std::io::Result<()> {
 ///     let app = Router::new().route("/", get(async || "hello"));
 ///     let listener = UnixListener::bind("/run/site/site.sock")?;
 ///     fastcgi::serve(listener, app).await

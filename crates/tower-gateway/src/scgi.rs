@@ -121,13 +121,13 @@ impl Scgi {
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use axum::{Router, routing::get};
 /// use tokio::net::TcpListener;
 /// use tower_gateway::scgi;
 ///
-/// #[tokio::main]
-/// async fn main() -> std::io::Result<()> {
+/// /// The body of `main` under `#[tokio::main]`.
+/// async fn run() -> std::io::Result<()> {
 ///     let app = Router::new().route("/", get(async || "hello"));
 ///     let listener = TcpListener::bind("127.0.0.1:4000").await?;
 ///     scgi::serve(listener, app).await

@@ -30,7 +30,7 @@ use crate::error::BoxError;
 ///
 /// # Examples
 ///
-/// ```no_run
+/// ```
 /// use axum::{Router, routing::get};
 /// use tokio::net::UnixListener;
 /// use tower_gateway::Server;
@@ -146,10 +146,10 @@ impl Server {
     /// Takes SCRIPT_NAME for the path at which the program is mounted, as in
     /// `/cgi-bin/site.cgi/page`. Default: off.
     ///
-    /// It is right for Apache and for CGI programs. It is wrong for nginx, which puts the whole path
-    /// into SCRIPT_NAME, and for lighttpd with the key `/`, which puts the first segment there. If
-    /// the client's path does not begin with it, as after a rewrite, nothing is mounted. A mount
-    /// with a fixed path is `MountLayer` of tower-environ, around the service.
+    /// It is right for Apache and for CGI programs. It is wrong for nginx, which puts the whole
+    /// path into SCRIPT_NAME, and for lighttpd with the key `/`, which puts the first segment
+    /// there. If the client's path does not begin with it, as after a rewrite, nothing is mounted.
+    /// A mount with a fixed path is `MountLayer` of tower-environ, around the service.
     pub fn mount_at_script_name(self) -> Self {
         self.with(|limits| limits.is_mounted = true)
     }

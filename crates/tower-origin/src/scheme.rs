@@ -3,9 +3,9 @@ use http::{Extensions, uri::Scheme};
 /// The scheme of the connection from the peer, for a server that knows it for each request. The
 /// server puts it into the request's extensions.
 ///
-/// It counts before [`OriginLayer::https`](crate::OriginLayer::https). The report of a trusted proxy
-/// counts before both. tower-gateway inserts it, because a web server in front of a FastCGI program
-/// states the scheme in a variable.
+/// It counts before [`OriginLayer::https`](crate::OriginLayer::https). The report of a trusted
+/// proxy counts before both. tower-gateway inserts it, because a web server in front of a FastCGI
+/// program states the scheme in a variable.
 ///
 /// # Examples
 ///

@@ -564,3 +564,43 @@ async fn axum_serve_finishes_a_request_after_a_signal() {
     let status = timeout(PATIENCE, program.child.wait()).await;
     assert!(status.unwrap().unwrap().success());
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn anywhere_is_a_server_a_fastcgi_program_and_a_cgi_program() {
+    use std::{net::TcpListener, os::fd::OwnedFd, process::Stdio};
+
+    use http_body_util::{BodyExt, Empty};
+    use tower::ServiceExt;
+    use tower_gateway::FastCgi;
+
+    let path = env!("CARGO_BIN_EXE_anywhere");
+    let server = Program::start_by(path, &["127.0.0.1:0"]).await;
+    let text = "hello an unknown client, this is /a?b over http\n";
+    assert_eq!(server.get("/a?b").await.body(), text);
+
+    let variables = [
+        ("GATEWAY_INTERFACE", "CGI/1.1"),
+        ("REQUEST_METHOD", "GET"),
+        ("REQUEST_URI", "/a?b"),
+        ("REMOTE_ADDR", "192.0.2.1"),
+        ("HTTPS", "on"),
+    ];
+    let mut command = Command::new(path);
+    let output = command.envs(variables).stdin(Stdio::null()).output().await;
+    let output = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(output.starts_with("Status: 200 OK\r\n"), "{output}");
+    let text = "\r\n\r\nhello 192.0.2.1, this is /a?b over https\n";
+    assert!(output.ends_with(text), "{output}");
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut command = Command::new(path);
+    let command = command.stdin(OwnedFd::from(listener)).kill_on_drop(true);
+    let _program = command.spawn().unwrap();
+    let front = FastCgi::connect(&address).unwrap();
+    let request = http::Request::get("/c").body(Empty::<bytes::Bytes>::new());
+    let Ok(response) = front.oneshot(request.unwrap()).await;
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "hello an unknown client, this is /c over http\n");
+}

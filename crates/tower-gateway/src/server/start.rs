@@ -21,7 +21,7 @@ pub enum Start {
 
 /// Returns how this process was started. It changes nothing and takes nothing.
 ///
-/// ```no_run
+/// ```
 /// use std::io;
 ///
 /// use axum::Router;
