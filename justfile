@@ -198,6 +198,11 @@ proxy-load *ARGS:
     cargo build --profile served -p tests --bin proxy-load
     python3 tests/proxy-load/run.py {{ ARGS }}
 
+# instructions, allocations and system calls of one request through tower-upstream, and through the smallest forwarder (nginx, valgrind, strace)
+proxy-count *ARGS:
+    cargo build --profile served -p tests --bin proxy-load
+    python3 tests/proxy-load/count.py {{ ARGS }}
+
 # a million GETs and 100,000 POSTs to an upstream that closes idle connections, through tower-upstream, nginx and HAProxy; and one of two upstreams killed under load
 kept *ARGS:
     cargo build --profile served -p tests --bin proxy-load

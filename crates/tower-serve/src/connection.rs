@@ -1,4 +1,9 @@
-use std::{pin::pin, sync::Arc};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -9,6 +14,7 @@ use tower_service::Service;
 use crate::{
     access_log::OpenLog,
     activity::{Abort, Activity, Phase},
+    bell::Bell,
     entry::{Accepted, Entry},
     limits::Limits,
     linger::Lingering,
@@ -17,6 +23,15 @@ use crate::{
     timer::Timer,
     versions::Builder,
 };
+
+/// What happens on a connection, or to it, apart from its requests.
+enum Event {
+    Ended(hyper::Result<()>),
+    Reset,
+    Late(Phase),
+    /// The server ends.
+    Drains,
+}
 
 /// The configuration of HTTP, which all connections of a server share.
 pub(crate) struct Protocol {
@@ -116,26 +131,48 @@ impl Protocol {
         };
         let mut connection = self.http.serve(version, stream, service);
         let mut reset = pin!(peer.reset());
+        let mut draining = pin!(draining.changed());
         let mut is_ending = false;
+        let bell = Bell::new();
+        let own = Waker::from(Arc::clone(&bell));
         // It is dropped before the connection and its requests are.
         let abort = Abort::armed(&activity);
         let end = loop {
-            let late = tokio::select! {
+            let event = poll_fn(|cx| {
                 // The connection is polled first, so that the timer sees what has come, and a
                 // request that has come is seen before the connection is closed.
-                biased;
-                end = &mut connection => break end.map_err(Into::into),
-                () = reset.as_mut() => break Err("the client reset the connection".into()),
-                phase = timer.as_mut().late(&activity) => Some(phase),
-                _ = draining.changed(), if !is_ending => None,
-            };
-            match late {
-                Some(Phase::Head) => break Err("no request came in time".into()),
+                if let Poll::Ready(end) = Pin::new(&mut connection).poll(cx) {
+                    return Poll::Ready(Event::Ended(end));
+                }
+                // The rest has its own waker, and most polls are not about it.
+                let is_set = timer.as_mut().follow(&activity);
+                if !bell.has_rung(cx.waker()) && !is_set {
+                    return Poll::Pending;
+                }
+                let mut cx = Context::from_waker(&own);
+                if reset.as_mut().poll(&mut cx).is_ready() {
+                    return Poll::Ready(Event::Reset);
+                }
+                if let Poll::Ready(phase) = timer.as_mut().poll(&mut cx) {
+                    return Poll::Ready(Event::Late(phase));
+                }
+                if !is_ending && draining.as_mut().poll(&mut cx).is_ready() {
+                    return Poll::Ready(Event::Drains);
+                }
+                Poll::Pending
+            });
+            let event = event.await;
+            // What came after it has not been polled.
+            bell.ring();
+            match event {
+                Event::Ended(end) => break end.map_err(Into::into),
+                Event::Reset => break Err("the client reset the connection".into()),
+                Event::Late(Phase::Head) => break Err("no request came in time".into()),
                 // Nothing is under way that could be ended gracefully.
-                Some(_) if !activity.is_http_2() => break Ok(()),
+                Event::Late(_) if !activity.is_http_2() => break Ok(()),
                 // Half of a head, or of an HTTP/2 preface, may never become a request.
-                None if activity.phase() == Phase::Head => break Ok(()),
-                Some(_) | None => {
+                Event::Drains if activity.phase() == Phase::Head => break Ok(()),
+                Event::Late(_) | Event::Drains => {
                     if activity.phase() == Phase::Idle {
                         // hyper has skipped the content that the service left unread. Otherwise it
                         // would have ended the connection.

@@ -5,6 +5,7 @@ mod acceptor;
 mod access_log;
 mod activity;
 mod address;
+mod bell;
 mod bind;
 mod bound;
 mod connection;

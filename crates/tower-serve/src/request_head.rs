@@ -11,15 +11,19 @@ use hyper::ext::Protocol;
 
 use crate::fault::Fault;
 
-/// Returns the reason why a request is rejected, if there is one.
-pub(crate) fn fault<B>(request: &Request<B>) -> Option<Fault> {
+/// Returns the reason why a request is rejected, if there is one. A request without content has no
+/// transfer coding.
+pub(crate) fn fault<B>(request: &Request<B>, has_content: bool) -> Option<Fault> {
     if !has_host(request) {
         return Some(Fault::Host);
     }
     if !has_target(request) {
         return Some(Fault::Target);
     }
-    fault_of_codings(request.headers())
+    match has_content {
+        true => fault_of_codings(request.headers()),
+        false => None,
+    }
 }
 
 /// Returns whether exactly one host is named, as HTTP/1.1 requires, and is a host (RFC 9112,
@@ -27,7 +31,7 @@ pub(crate) fn fault<B>(request: &Request<B>) -> Option<Fault> {
 fn has_host<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().is_ok_and(is_host),
+        (Some(host), None) => is_host(host.as_bytes()),
         (None, None) => request.version() != Version::HTTP_11,
         _ => false,
     }
@@ -39,7 +43,7 @@ fn has_host<B>(request: &Request<B>) -> bool {
 fn has_target<B>(request: &Request<B>) -> bool {
     let (method, uri) = (request.method(), request.uri());
     // Its user name would be taken for a host (RFC 9110, section 4.2.4; RFC 9113, section 8.3.1).
-    let is_valid = |authority: &Authority| is_host(authority.as_str());
+    let is_valid = |authority: &Authority| is_host(authority.as_str().as_bytes());
     if !uri.authority().is_none_or(is_valid) {
         return false;
     }
@@ -55,23 +59,49 @@ fn has_target<B>(request: &Request<B>) -> bool {
 
 /// Returns whether this is `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section
 /// 3.2.2). The host may be empty, and so may the port.
-fn is_host(text: &str) -> bool {
-    let (is_name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => (address.parse::<Ipv6Addr>().is_ok(), port),
+fn is_host(text: &[u8]) -> bool {
+    let (is_name, port) = match text.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some(end) = rest.iter().position(|byte| *byte == b']') else {
+                return false;
+            };
+            let address = std::str::from_utf8(&rest[..end]);
+            let address = address.map(str::parse::<Ipv6Addr>);
+            (matches!(address, Ok(Ok(_))), &rest[end + 1..])
+        }
         None => {
-            let end = text.find(':').unwrap_or(text.len());
-            let (name, port) = text.split_at(end);
-            let is_allowed =
-                |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
-            (name.bytes().all(is_allowed), port)
+            let end = text.iter().position(|byte| *byte == b':');
+            let (name, port) = text.split_at(end.unwrap_or(text.len()));
+            (name.iter().all(|&byte| OF_NAME[usize::from(byte)]), port)
         }
     };
-    let is_port = |port: &str| {
-        port.bytes().all(|byte| byte.is_ascii_digit())
-            && (port.is_empty() || port.parse::<u16>().is_ok())
+    let is_port = |port: &[u8]| {
+        let number = port.iter().try_fold(0_u16, |number, byte| match byte {
+            b'0'..=b'9' => number.checked_mul(10)?.checked_add(u16::from(byte - b'0')),
+            _ => None,
+        });
+        number.is_some()
     };
-    is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+    is_name && (port.is_empty() || port.strip_prefix(b":").is_some_and(is_port))
 }
+
+/// Whether a byte of this value may be in a name (RFC 3986, section 3.2.2). Each request's host is
+/// looked up in it.
+const OF_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let others = b"-._~%!$&'()*+,;=";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] |= (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 /// Returns the same for transfer codings that hyper does not decode. hyper removes only `chunked`,
 /// so the service would get an encoded body. A request whose last coding is not `chunked` never
@@ -120,7 +150,7 @@ mod tests {
             ("a\\b", false),
         ];
         for (text, expected) in table {
-            assert_eq!(is_host(text), expected, "{text:?}");
+            assert_eq!(is_host(text.as_bytes()), expected, "{text:?}");
         }
     }
 

@@ -59,7 +59,7 @@ where
             record,
             open: Some(Open::new(&self.activity)),
             rules: ResponseRules::of(&request),
-            state: match request_head::fault(&request) {
+            state: match request_head::fault(&request, has_content) {
                 Some(fault) => State::rejected(&request, fault),
                 None => self.begin(request),
             },

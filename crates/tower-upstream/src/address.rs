@@ -212,8 +212,11 @@ impl Address {
     /// Returns whether servers may choose a site by the address's name: with TLS, unless it is an
     /// IP address.
     pub(crate) fn is_name_over_tls(&self) -> bool {
+        if !self.is_https {
+            return false;
+        }
         let name = self.authority.host().trim_matches(['[', ']']);
-        self.is_https && name.parse::<IpAddr>().is_err()
+        name.parse::<IpAddr>().is_err()
     }
 
     /// Returns the value of `Host` for the upstream.

@@ -1,19 +1,23 @@
 //! One connection to the upstream.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::Future,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{self, SendRequest},
+    client::conn::{
+        TrySendError,
+        http1::{self, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use crate::{
@@ -37,12 +41,14 @@ const MAX_HEADERS: usize = 512;
 pub(crate) struct Connection {
     sender: SendRequest<RequestBody>,
     /// `None` after it has ended.
-    driver: Option<http1::Connection<TokioIo<Linked>, RequestBody>>,
+    driver: Option<Driver>,
     alarm: Alarm,
     link: Arc<Link>,
     /// The waker of `link`.
     own: Waker,
 }
+
+type Driver = http1::Connection<TokioIo<Linked>, RequestBody>;
 
 /// The reason why a request has no response.
 pub(crate) enum Lost {
@@ -80,16 +86,20 @@ impl Connection {
         })
     }
 
-    /// Returns whether a connection that was not in use can take a request.
-    ///
-    /// It cannot if the other end has closed it, or has sent anything: that would be taken for the
-    /// response. The runtime may have seen neither yet. With `probe` the system is asked.
-    pub(crate) fn is_usable(&mut self, probe: bool) -> bool {
-        if probe {
-            self.link.probe();
-        }
-        self.drive();
-        self.is_ready()
+    /// Has the system asked, before the next request is written, whether the other end has closed
+    /// the connection or has sent anything. The runtime may not have seen that yet.
+    pub(crate) fn probe(&self) {
+        self.link.probe();
+    }
+
+    /// Keeps what is written first, which is the head of the next request.
+    pub(crate) fn keep_written(&self) {
+        self.link.keep_written();
+    }
+
+    /// Returns what was written first, if anything was.
+    pub(crate) fn take_written(&self) -> Option<Vec<u8>> {
+        self.link.take_written()
     }
 
     /// Returns whether the last exchange is over, and the connection takes another request.
@@ -102,50 +112,28 @@ impl Connection {
         self.link.rest();
     }
 
-    fn drive(&mut self) {
-        drive(&mut self.driver, &mut Context::from_waker(&self.own));
-    }
-
     /// Sends a request, and returns the head of its response.
     ///
+    /// The request comes back unsent if the other end has closed the connection, or has sent
+    /// anything: that would be taken for the response. hyper reads before it writes.
+    ///
     /// The time limit counts from the last bytes of the body that the upstream has taken.
-    pub(crate) async fn send(
-        &mut self,
+    pub(crate) fn send<'a>(
+        &'a mut self,
         request: Request<RequestBody>,
-        progress: Option<&Progress>,
+        progress: Option<&'a Progress>,
         limit: Duration,
-    ) -> Result<Response<Incoming>, Lost> {
-        let Self {
-            sender,
-            driver,
-            alarm,
-            link,
-            own,
-        } = self;
-        link.begin();
-        let began = Instant::now();
-        let mut response = pin!(sender.try_send_request(request));
-        let found = poll_fn(|cx| {
-            link.turn(own, cx, |cx| {
-                drive(driver, cx);
-                if let Poll::Ready(found) = response.as_mut().poll(cx) {
-                    return Poll::Ready(Ok(found));
-                }
-                let (upload, since) = progress.map_or((Upload::Passed, began), Progress::last);
-                alarm
-                    .poll(since.max(began) + limit, cx)
-                    .map(|()| Err(upload))
-            })
-        });
-        match found.await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(mut error)) => Err(Lost::Broken {
-                unsent: error.take_message().map(Box::new),
-                received: link.has_received(),
-                error: error.into_error(),
-            }),
-            Err(Upload::Awaited) => Err(Lost::Late(UpstreamError::StalledRequest)),
-            Err(Upload::Passed | Upload::Failed) => Err(Lost::Late(UpstreamError::HeaderTimeout)),
+    ) -> impl Future<Output = Result<Response<Incoming>, Lost>> + use<'a> {
+        self.link.begin();
+        Sent {
+            response: self.sender.try_send_request(request),
+            driver: &mut self.driver,
+            alarm: &mut self.alarm,
+            link: &self.link,
+            own: &self.own,
+            progress,
+            began: Instant::now(),
+            limit,
         }
     }
 
@@ -193,11 +181,59 @@ impl Connection {
     }
 }
 
+pin_project! {
+    /// A request that is under way, until the head of its response is there.
+    ///
+    /// It is no `async` block, because that would have room for the response's future twice: as a
+    /// value that it captures, and as what it awaits.
+    struct Sent<'a, F> {
+        #[pin]
+        response: F,
+        driver: &'a mut Option<Driver>,
+        alarm: &'a mut Alarm,
+        link: &'a Link,
+        own: &'a Waker,
+        progress: Option<&'a Progress>,
+        began: Instant,
+        limit: Duration,
+    }
+}
+
+impl<F> Future for Sent<'_, F>
+where
+    F: Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
+{
+    type Output = Result<Response<Incoming>, Lost>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let found = ready!(this.link.turn(this.own, cx, |cx| {
+            drive(this.driver, cx);
+            if let Poll::Ready(found) = this.response.as_mut().poll(cx) {
+                return Poll::Ready(Ok(found));
+            }
+            let (upload, since) = match this.progress {
+                Some(progress) => progress.last(),
+                None => (Upload::Passed, *this.began),
+            };
+            let deadline = since.max(*this.began) + *this.limit;
+            this.alarm.poll(deadline, cx).map(|()| Err(upload))
+        }));
+        Poll::Ready(match found {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(mut error)) => Err(Lost::Broken {
+                unsent: error.take_message().map(Box::new),
+                received: this.link.has_received(),
+                error: error.into_error(),
+            }),
+            Err(Upload::Awaited) => Err(Lost::Late(UpstreamError::StalledRequest)),
+            Err(Upload::Passed | Upload::Failed) => Err(Lost::Late(UpstreamError::HeaderTimeout)),
+        })
+    }
+}
+
 /// Polls the driver, if it has not ended.
-fn drive(
-    driver: &mut Option<http1::Connection<TokioIo<Linked>, RequestBody>>,
-    cx: &mut Context<'_>,
-) {
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
     // An error has reached the request or the response.
     if let Some(running) = driver
         && Pin::new(running).poll(cx).is_ready()

@@ -11,6 +11,8 @@ use http::{
 use http_body_util::Full;
 use tower_kit::{Preferences, Rejection};
 
+use crate::fields::Fields;
+
 /// Any error.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -113,14 +115,23 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn of(head: &Parts) -> Self {
-        let mut accept = head.headers.get_all(ACCEPT).iter().cloned();
-        Self {
+    /// Returns these parts of a request, which has these fields.
+    pub(crate) fn of(head: &Parts, fields: Fields) -> Self {
+        let mut client = Self {
             method: head.method.clone(),
-            content_type: head.headers.get(CONTENT_TYPE).cloned(),
-            accept: accept.next(),
-            more: accept.collect(),
+            content_type: None,
+            accept: None,
+            more: Vec::new(),
+        };
+        if fields.have(Fields::CONTENT_TYPE) {
+            client.content_type = head.headers.get(CONTENT_TYPE).cloned();
         }
+        if fields.have(Fields::ACCEPT) {
+            let mut accept = head.headers.get_all(ACCEPT).iter().cloned();
+            client.accept = accept.next();
+            client.more.extend(accept);
+        }
+        client
     }
 }
 
@@ -162,7 +173,8 @@ mod tests {
     use super::*;
 
     fn client(request: request::Builder) -> Client {
-        Client::of(&request.body(()).unwrap().into_parts().0)
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        Client::of(&head, Fields::of(&head.headers))
     }
 
     #[test]
@@ -209,7 +221,8 @@ mod tests {
             Request::put("/").header(CONTENT_TYPE, grpc),
         ] {
             let (head, ()) = request.body(()).unwrap().into_parts();
-            let preferences = Preferences::from(&Client::of(&head));
+            let client = Client::of(&head, Fields::of(&head.headers));
+            let preferences = Preferences::from(&client);
             assert_eq!(preferences, Preferences::from(&head), "{head:?}");
         }
     }

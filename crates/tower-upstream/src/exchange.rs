@@ -3,94 +3,33 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{
-    HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
-    header::{CONNECTION, HOST, TRANSFER_ENCODING},
-    uri::{Authority, Parts, PathAndQuery},
-};
+use http::{HeaderMap, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::{
-    UpstreamError,
+    ResponseBody, UpstreamError,
     body::{Limits, Received},
     connection::Lost,
     error::Chain,
-    headers,
-    host::Hosts,
+    fields::Fields,
+    headers::{self, Persistence},
     http2::{is_reset, is_unprocessed},
     member::{Choice, Lease, Member},
+    outgoing::{Head, Outgoing},
     progress::{Progress, Upload},
     protocol::Spoken,
-    request_body::RequestBody,
     upstream::Options,
+    written,
 };
 
-/// The head of a request, for any of the upstreams.
-#[derive(Clone)]
-pub(crate) struct Head {
-    pub(crate) method: Method,
-    pub(crate) target: PathAndQuery,
-    /// As for HTTP/1.
-    pub(crate) headers: HeaderMap,
-    /// Metadata of gRPC whose names are not plain. Only HTTP/2 passes it on.
-    pub(crate) metadata: HeaderMap,
-    pub(crate) host: Hosts,
-}
-
-impl Head {
-    /// Returns whether a request may be processed twice (RFC 9110, section 9.2.2).
-    pub(crate) fn is_idempotent(&self) -> bool {
-        matches!(
-            self.method,
-            Method::GET
-                | Method::HEAD
-                | Method::OPTIONS
-                | Method::TRACE
-                | Method::PUT
-                | Method::DELETE
-        )
-    }
-
-    /// Returns the request to this upstream, in the protocol of a connection.
-    pub(crate) fn request(
-        self,
-        member: &Member,
-        spoken: Spoken,
-        body: RequestBody,
-    ) -> Request<RequestBody> {
-        // It has no extensions. One of them would tell the connection how to write headers.
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method;
-        *request.headers_mut() = self.headers;
-        let host = self.host.of(&member.address);
-        let headers = request.headers_mut();
-        match spoken {
-            Spoken::Http1 => {
-                headers.insert(HOST, host);
-                *request.uri_mut() = Uri::from(self.target);
-                *request.version_mut() = Version::HTTP_11;
-            }
-            Spoken::Http2 => {
-                // RFC 9113, section 8.2.2.
-                headers.remove(CONNECTION);
-                headers.remove(TRANSFER_ENCODING);
-                headers.extend(self.metadata);
-                // It is made of parts, so that `//evil` stays a path.
-                let mut parts = Parts::default();
-                parts.scheme = Some(member.address.scheme());
-                let authority = Authority::try_from(host.as_bytes());
-                parts.authority = authority
-                    .ok()
-                    .or_else(|| Some(member.address.authority().clone()));
-                parts.path_and_query = Some(self.target);
-                let uri = Uri::from_parts(parts);
-                *request.uri_mut() = uri.expect("there is a scheme, an authority and a path");
-                *request.version_mut() = Version::HTTP_2;
-            }
-        }
-        request
-    }
+/// What the head of a second attempt is made of.
+enum Spare {
+    /// There is no second attempt.
+    None,
+    /// The connection keeps what it writes.
+    Written,
+    Copy(Box<Head>),
 }
 
 impl Options {
@@ -102,12 +41,9 @@ impl Options {
     /// second attempt has a new connection, which cannot be closed for that reason.
     pub(crate) async fn exchange(
         &self,
-        mut head: Head,
-        mut body: RequestBody,
-        progress: Option<Arc<Progress>>,
-    ) -> Result<Response<Received>, UpstreamError> {
-        let is_idempotent = head.is_idempotent();
-        let host = head.host.clone();
+        outgoing: &mut Outgoing,
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
+        let is_idempotent = outgoing.head.is_idempotent();
         let mut is_second = false;
         loop {
             // Where no second attempt follows, the system is asked about the connection.
@@ -120,50 +56,82 @@ impl Options {
             let mut lease = self.lease(choice).await?;
             let (is_kept, spoken) = (lease.is_kept(), lease.spoken());
             if spoken == Spoken::Http1 {
-                self.dropped.note(head.metadata.keys());
+                outgoing.drop_metadata(&self.dropped);
             }
             let may_repeat = match spoken {
                 Spoken::Http1 => is_kept && is_idempotent,
                 Spoken::Http2 => !is_second,
             };
-            let spare = may_repeat.then(|| head.clone());
-            let request = head.request(lease.member(), spoken, body);
-            let unsent = match self.attempt(&mut lease, request, progress.as_deref()).await {
-                Ok(response) if spare.is_none() || !is_unasked(&response) => {
-                    return self.received(response, lease, progress);
+            let spare = match may_repeat {
+                true => spare(outgoing, &lease),
+                false => Spare::None,
+            };
+            let lost = match self.attempt(&mut lease, outgoing).await {
+                Ok(response) if !may_repeat || !is_unasked(&response) => {
+                    return self.received(response, lease, outgoing);
                 }
                 Ok(_) => None,
-                Err(Lost::Broken {
-                    unsent: Some(request),
-                    ..
-                }) if is_kept => Some(request),
-                Err(lost) => {
-                    let progress = progress.as_deref();
-                    let is_safe =
-                        is_refused(&lost) || is_kept && is_idempotent && is_closed(&lost, progress);
-                    let may_repeat = spare.is_some() && is_safe;
-                    match may_repeat && (spoken == Spoken::Http1 || can_repeat(progress).await) {
-                        true => None,
-                        false => return Err(self.error_of(&lost, &lease, progress)),
-                    }
-                }
+                Err(lost) => Some(lost),
             };
-            // This closes the connection, which hands the body back.
-            drop(lease);
+            let lost = lost.map(Box::new);
+            Box::pin(self.restore(outgoing, lease, lost, spare)).await?;
             tracing::debug!("the request was not processed, and goes to a new connection");
-            (head, body) = match unsent {
-                Some(request) => match spare {
-                    Some(head) => (head, request.into_body()),
-                    None => apart(*request, host.clone()),
-                },
-                None => spare.zip(body_again(progress.as_ref())).ok_or_else(|| {
-                    let found = UpstreamError::NoResponse;
-                    tracing::warn!("the request is too long to be sent again: {found}");
-                    found
-                })?,
-            };
             is_second = true;
         }
+    }
+
+    /// Makes a request whole again, if it may be sent a second time. `None` was lost if the
+    /// response was no response to it.
+    async fn restore(
+        &self,
+        outgoing: &mut Outgoing,
+        lease: Lease,
+        lost: Option<Box<Lost>>,
+        spare: Spare,
+    ) -> Result<(), UpstreamError> {
+        let (is_kept, spoken) = (lease.is_kept(), lease.spoken());
+        let progress = outgoing.progress.clone();
+        let progress = progress.as_deref();
+        let mut unsent = None;
+        match lost.map(|lost| *lost) {
+            None => {}
+            Some(Lost::Broken {
+                unsent: Some(request),
+                ..
+            }) if is_kept => unsent = Some(request),
+            Some(lost) => {
+                let is_safe = is_refused(&lost)
+                    || is_kept && outgoing.head.is_idempotent() && is_closed(&lost, progress);
+                let may_repeat = is_safe && !matches!(spare, Spare::None);
+                if !may_repeat || spoken == Spoken::Http2 && !can_repeat(progress).await {
+                    return Err(self.error_of(&lost, &lease, progress));
+                }
+            }
+        }
+        let written = match spare {
+            Spare::Written if unsent.is_none() => lease.take_written(),
+            _ => None,
+        };
+        // This closes the connection, which hands the body back.
+        drop(lease);
+        let is_unsent = unsent.is_some();
+        if let Some(request) = unsent {
+            outgoing.put_back(*request);
+        }
+        let head = match spare {
+            Spare::Copy(head) => Some(*head),
+            _ if is_unsent => return Ok(()),
+            Spare::Written | Spare::None => written.and_then(|written| written::head(&written)),
+        };
+        if let Some(head) = head
+            && (is_unsent || outgoing.body_again())
+        {
+            outgoing.head = head;
+            return Ok(());
+        }
+        let found = UpstreamError::NoResponse;
+        tracing::warn!("the request is too long to be sent again: {found}");
+        Err(found)
     }
 
     /// Chooses an upstream, and takes a connection to it. If none can be made, the next upstream
@@ -172,19 +140,20 @@ impl Options {
         let mut tried: Vec<Arc<Member>> = Vec::new();
         let mut last = UpstreamError::Unreachable;
         while let Some(member) = self.balance.choose(&tried) {
-            let mut lease = Lease::new(member.clone());
+            let mut lease = Lease::new(member);
             if let Choice::Any { probe } = choice
                 && lease.take_kept(probe)
             {
                 return Ok(lease);
             }
+            // In a box, since few requests need a connection, and all have the size of this.
             let connected = lease.connect(choice, self.connect_timeout, self.keep_time);
-            match connected.await {
+            match Box::pin(connected).await {
                 Ok(()) => return Ok(lease),
                 Err(error) => {
-                    member.health.fail(Instant::now());
+                    lease.member().health.fail(Instant::now());
                     last = error;
-                    tried.push(member);
+                    tried.push(lease.member().clone());
                 }
             }
         }
@@ -194,12 +163,13 @@ impl Options {
     async fn attempt(
         &self,
         lease: &mut Lease,
-        request: Request<RequestBody>,
-        progress: Option<&Progress>,
+        outgoing: &mut Outgoing,
     ) -> Result<Response<Incoming>, Lost> {
+        let request = outgoing.take_request(lease.member(), lease.spoken());
+        let progress = outgoing.progress.as_deref();
         let limit = self.header_timeout;
         let response = match lease.place() {
-            Some(place) => place.send(request, progress, limit).await?,
+            Some(place) => Box::pin(place.send(request, progress, limit)).await?,
             None => {
                 let connection = lease.connection().expect("a lease has a connection");
                 connection.send(request, progress, limit).await?
@@ -242,27 +212,35 @@ impl Options {
         }
     }
 
-    /// Checks the head of a response, and ties its body to the connection.
+    /// Checks the head of a response, and changes it into that for the client. Its body is tied to
+    /// the connection.
     pub(crate) fn received(
         &self,
         response: Response<Incoming>,
         mut lease: Lease,
-        progress: Option<Arc<Progress>>,
-    ) -> Result<Response<Received>, UpstreamError> {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        outgoing: &mut Outgoing,
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
+        let progress = outgoing.progress.take();
+        let (mut head, body) = response.into_parts();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
             // `Upgrade` was not passed on (RFC 9110, section 7.8).
             tracing::warn!("the upstream opens a tunnel that it was not asked for");
             return Err(UpstreamError::NoResponse);
         }
-        if headers::is_coded(response.headers()) {
+        let fields = Fields::of(&head.headers);
+        if fields.have(Fields::TRANSFER_ENCODING) && headers::is_coded(&head.headers) {
             tracing::warn!("the upstream responds in a transfer coding that it was not asked for");
             return Err(UpstreamError::NoResponse);
         }
-        let closes = headers::closes(response.version(), response.headers());
+        let idle_time = self.idle_time(&head.headers, fields);
+        let persistence = match fields.have(Fields::CONNECTION) {
+            true => headers::take_connection(&mut head.headers),
+            false => Persistence::default(),
+        };
+        let closes = persistence.closes(head.version);
         if let Some(progress) = &progress {
             progress.respond();
-            let is_error =
-                response.status().is_client_error() || response.status().is_server_error();
+            let is_error = head.status.is_client_error() || head.status.is_server_error();
             if closes && is_error {
                 progress.pause();
             }
@@ -272,21 +250,25 @@ impl Options {
                 connection.spawn();
             }
         }
+        let method = &outgoing.client.method;
+        headers::to_client(&mut head.headers, fields, method, head.status, &body);
+        head.version = Version::HTTP_11;
         let limits = Limits {
             frame: self.idle_timeout,
-            keep: match closes {
-                true => None,
-                false => Some(self.idle_time(response.headers())),
-            },
+            keep: (!closes).then_some(idle_time),
         };
-        Ok(response.map(|body| Received::new(body, lease, progress, limits)))
+        let body = Received::new(body, lease, progress, limits);
+        Ok(Response::from_parts(head, ResponseBody::of_upstream(body)))
     }
 
     /// Returns the time for which a connection is kept: less than the upstream does, if that is
     /// known. A second is enough for a request that is on its way.
-    fn idle_time(&self, headers: &HeaderMap) -> Duration {
+    fn idle_time(&self, headers: &HeaderMap, fields: Fields) -> Duration {
         const ON_ITS_WAY: Duration = Duration::from_secs(1);
-        match headers::keep_alive(headers) {
+        let stated = fields
+            .have(Fields::OURS)
+            .then(|| headers::keep_alive(headers));
+        match stated.flatten() {
             Some(stated) => self.keep_time.min(stated.saturating_sub(ON_ITS_WAY)),
             None => self.keep_time,
         }
@@ -297,7 +279,7 @@ impl Options {
 /// connection may say so, and closes it.
 fn is_unasked(response: &Response<Incoming>) -> bool {
     response.status() == StatusCode::REQUEST_TIMEOUT
-        && headers::closes(response.version(), response.headers())
+        && Persistence::of(response.headers()).closes(response.version())
 }
 
 /// Returns whether a connection has ended before any byte of a response, and not because of the
@@ -334,27 +316,12 @@ fn has_failed(progress: Option<&Progress>) -> bool {
     progress.is_some_and(|progress| progress.last().0 == Upload::Failed)
 }
 
-/// Returns the head and the body of a request that was not sent.
-fn apart(request: Request<RequestBody>, host: Hosts) -> (Head, RequestBody) {
-    let (parts, body) = request.into_parts();
-    let target = parts.uri.path_and_query().cloned();
-    let head = Head {
-        method: parts.method,
-        target: target.unwrap_or_else(|| PathAndQuery::from_static("/")),
-        headers: parts.headers,
-        metadata: HeaderMap::new(),
-        host,
-    };
-    (head, body)
-}
-
-/// Returns the body for another attempt, if it can be sent again.
-fn body_again(progress: Option<&Arc<Progress>>) -> Option<RequestBody> {
-    match progress {
-        None => Some(RequestBody::default()),
-        Some(progress) => {
-            let source = progress.again()?;
-            Some(RequestBody::again(source, progress.clone()))
-        }
+/// Returns what the head of a second attempt will be made of.
+fn spare(outgoing: &Outgoing, lease: &Lease) -> Spare {
+    let is_head_alone = outgoing.progress.is_none() && outgoing.head.metadata.is_none();
+    if lease.spoken() == Spoken::Http1 && is_head_alone {
+        lease.keep_written();
+        return Spare::Written;
     }
+    Spare::Copy(Box::new(outgoing.head.clone()))
 }

@@ -3,14 +3,12 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{Entry, FORWARDED},
     request::Parts,
     uri::Scheme,
 };
-use tower_environ::MountExt;
 use tower_kit::names::{is_forwarding, is_plain};
 use tower_origin::{Origin, PeerAddr};
 
@@ -22,68 +20,100 @@ pub(crate) const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto"
 const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 pub(crate) const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// Returns the forwarding headers for the upstream, which replace all those of the request. They
-/// are made before any header is removed, so that no `Connection` header removes them (as in
-/// CVE-2022-31813).
-pub(crate) fn headers(
-    parts: &Parts,
-    host: Option<&HeaderValue>,
-    trusted: &[Network],
-) -> Vec<(HeaderName, HeaderValue)> {
-    let peer = parts.extensions.get::<PeerAddr>();
-    let peer = peer.map(|peer| peer.0.ip().to_canonical());
-    let origin = parts.extensions.get::<Origin>();
-    let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|net| net.contains(peer)));
-    let script_name = parts.script_name();
-    if !is_trusted {
-        let mut headers = our_own(host, peer, origin);
-        let outer = origin.map_or("", Origin::prefix);
-        let prefix = prefix(outer.as_bytes(), script_name);
-        headers.extend(prefix.map(|prefix| (PREFIX, prefix)));
-        return headers;
+/// The forwarding headers for the upstream, which replace all those of the request.
+pub(crate) enum Forwarding {
+    /// Headers that use none of the peer's own.
+    Own(Own),
+    /// Those of a trusted peer, with the peer's own address.
+    HandedOn(HeaderMap),
+}
+
+pub(crate) struct Own {
+    client: Option<HeaderValue>,
+    proto: HeaderValue,
+    host: Option<HeaderValue>,
+    port: Option<HeaderValue>,
+    prefix: Option<HeaderValue>,
+}
+
+impl Forwarding {
+    /// Returns the headers for a request that names this host. They are made before any header is
+    /// removed, so that no `Connection` header removes them (as in CVE-2022-31813).
+    pub(crate) fn of(
+        parts: &Parts,
+        script_name: &str,
+        host: Option<&HeaderValue>,
+        trusted: &[Network],
+    ) -> Self {
+        let peer = parts.extensions.get::<PeerAddr>();
+        let peer = peer.map(|peer| peer.0.ip().to_canonical());
+        let origin = parts.extensions.get::<Origin>();
+        let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|net| net.contains(peer)));
+        if !is_trusted {
+            let mut own = our_own(host, peer, origin);
+            let outer = origin.map_or("", Origin::prefix);
+            own.prefix = prefix(outer.as_bytes(), script_name);
+            return Self::Own(own);
+        }
+        let mut headers = handed_on(parts, host, peer, origin);
+        if !script_name.is_empty() {
+            let outer = headers.get_all(PREFIX).iter().next_back();
+            if let Some(prefix) = prefix(outer.map_or(b"", HeaderValue::as_bytes), script_name) {
+                headers.insert(PREFIX, prefix);
+            }
+        }
+        Self::HandedOn(headers)
     }
-    let mut headers = handed_on(parts, host, peer, origin);
-    if !script_name.is_empty() {
-        let outer = headers.get_all(PREFIX).iter().next_back();
-        if let Some(prefix) = prefix(outer.map_or(b"", HeaderValue::as_bytes), script_name) {
-            headers.insert(PREFIX, prefix);
+
+    /// Returns X-Forwarded-Host, -Proto or -Prefix.
+    pub(crate) fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        match self {
+            Self::Own(own) if *name == HOST => own.host.as_ref(),
+            Self::Own(own) if *name == PROTO => Some(&own.proto),
+            Self::Own(own) if *name == PREFIX => own.prefix.as_ref(),
+            Self::Own(_) => None,
+            Self::HandedOn(headers) => headers.get(name),
         }
     }
-    let headers = headers.iter();
-    let headers = headers.map(|(name, value)| (name.clone(), value.clone()));
-    headers.collect()
+
+    /// Sets the headers in a head that has none of them.
+    pub(crate) fn set(self, headers: &mut HeaderMap) {
+        let own = match self {
+            Self::Own(own) => own,
+            Self::HandedOn(handed_on) => return headers.extend(handed_on),
+        };
+        let mut set = |name, value: Option<HeaderValue>| {
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
+        };
+        set(FOR, own.client);
+        set(PROTO, Some(own.proto));
+        set(HOST, own.host);
+        set(PORT, own.port);
+        set(PREFIX, own.prefix);
+    }
 }
 
 /// Returns headers that use none of the peer's own headers. Values of an `Origin` are used, because
 /// tower-origin has checked the peer.
-fn our_own(
-    host: Option<&HeaderValue>,
-    peer: Option<IpAddr>,
-    origin: Option<&Origin>,
-) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::with_capacity(5);
+fn our_own(host: Option<&HeaderValue>, peer: Option<IpAddr>, origin: Option<&Origin>) -> Own {
     let client = match origin {
         Some(origin) => origin.client(),
         None => peer,
     };
-    if let Some(client) = client {
-        headers.push((FOR, address(client)));
+    let (host, port) = match origin.and_then(|origin| Some((origin.authority()?, origin.port()))) {
+        // An authority is a value.
+        Some((host, port)) => (HeaderValue::from_str(&host).ok(), Some(port)),
+        None => (host.cloned(), host.map(|host| port(host, origin))),
+    };
+    Own {
+        client: client.map(address),
+        proto: value(scheme(origin)),
+        host,
+        port: port.map(number),
+        prefix: None,
     }
-    headers.push((PROTO, value(scheme(origin))));
-    match origin.and_then(|origin| Some((origin.authority()?, origin.port()))) {
-        Some((host, port)) => {
-            // An authority is a value.
-            headers.extend(HeaderValue::from_str(&host).map(|host| (HOST, host)));
-            headers.push((PORT, port.into()));
-        }
-        None => {
-            if let Some(host) = host {
-                headers.push((HOST, host.clone()));
-                headers.push((PORT, port(host, origin).into()));
-            }
-        }
-    }
-    headers
 }
 
 /// Returns the headers of a trusted peer, with the peer's own address. They stay in the kind of
@@ -168,24 +198,36 @@ fn value(scheme: &Scheme) -> HeaderValue {
 /// Returns an address as a value. Each request has one, and formatting is a tenth of all the work
 /// on its headers.
 fn address(client: IpAddr) -> HeaderValue {
-    let text = match client {
-        IpAddr::V4(client) => {
-            let mut text = Vec::with_capacity(16);
-            for octet in client.octets() {
-                if octet >= 100 {
-                    text.push(b'0' + octet / 100);
-                }
-                if octet >= 10 {
-                    text.push(b'0' + octet / 10 % 10);
-                }
-                text.extend([b'0' + octet % 10, b'.']);
-            }
-            text.pop();
-            text
-        }
-        IpAddr::V6(client) => client.to_string().into_bytes(),
+    let IpAddr::V4(client) = client else {
+        return HeaderValue::from_str(&client.to_string()).expect("an address is a value");
     };
-    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("an address is a value")
+    let mut text = [0; 16];
+    let mut length = 0;
+    let mut push = |byte| {
+        text[length] = byte;
+        length += 1;
+    };
+    for octet in client.octets() {
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
+        push(b'.');
+    }
+    // The last dot is left out.
+    HeaderValue::from_bytes(&text[..length - 1]).expect("an address is a value")
+}
+
+/// Returns a port as a value, which for the usual ones takes no allocation.
+fn number(port: u16) -> HeaderValue {
+    match port {
+        80 => HeaderValue::from_static("80"),
+        443 => HeaderValue::from_static("443"),
+        port => port.into(),
+    }
 }
 
 /// Returns the port in the host, or otherwise that of the scheme.

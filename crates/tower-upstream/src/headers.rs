@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
-    header::{
-        CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, GetAll, TE, TRANSFER_ENCODING, VIA,
-    },
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, Entry, GetAll, HOST, TE, TRANSFER_ENCODING, VIA},
 };
 use http_body::Body;
 use tower_kit::{
     content::content_length,
-    grpc::{Flavor, Protocol},
-    names::{is_plain, plain},
+    names::{is_of_one_hop, is_plain, plain},
 };
 
 use crate::{
+    fields::Fields,
+    forwarded::Forwarding,
     length::Length,
     one_hop::{is_of_one_message, is_ours},
     via::Via,
@@ -24,22 +23,31 @@ use crate::{
 /// The name has no constant in `http`.
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// Changes a request's headers into those for the upstream, except `Host`, which depends on the
-/// upstream.
+/// Changes a request's headers, which have these fields, into those for the upstream. `Host` stays,
+/// since it depends on the upstream.
 pub(crate) fn to_upstream(
     headers: &mut HeaderMap,
+    fields: Fields,
     version: Version,
-    forwarding: Vec<(HeaderName, HeaderValue)>,
+    forwarding: Forwarding,
     suppressed: &[HeaderName],
     length: Length,
     via: &Via,
 ) {
-    let wants_trailers = takes_trailers(headers);
-    remove_named_by_connection(headers);
-    remove(headers, |name| is_ours(&plain(name.as_str())));
-    headers.extend(forwarding);
+    let wants_trailers = fields.have(Fields::TE) && takes_trailers(headers);
+    if fields.have(Fields::CONNECTION) {
+        take_connection(headers);
+    }
+    if fields.have(Fields::REMOVED) {
+        remove(headers, |name| {
+            *name != HOST && is_ours(&plain(name.as_str()))
+        });
+    }
+    forwarding.set(headers);
     headers.append(VIA, via.entry(version).clone());
-    join_cookies(headers);
+    if fields.have(Fields::COOKIE) {
+        join_cookies(headers);
+    }
     if !suppressed.is_empty() {
         remove(headers, |name| {
             let name = plain(name.as_str());
@@ -82,57 +90,28 @@ pub(crate) fn remove_ambiguous(headers: &mut HeaderMap, passed: &[HeaderName]) -
     })
 }
 
-/// Takes out the metadata of a request of gRPC whose names are not plain, except those `passed` by
-/// name. A server of gRPC takes none of them for another one.
-///
-/// Those stay that could be taken for a header of the proxy's own, in case that the service behind
-/// makes no difference. They are then removed.
-pub(crate) fn take_metadata(
-    headers: &mut HeaderMap,
-    passed: &[HeaderName],
-    suppressed: &[HeaderName],
-) -> HeaderMap {
-    let mut metadata = HeaderMap::new();
-    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let flavor = content_type.and_then(Flavor::of);
-    if !flavor.is_some_and(|flavor| flavor.protocol() == Protocol::Native) {
-        return metadata;
-    }
-    let is_metadata = |name: &HeaderName| {
-        let plain = plain(name.as_str());
-        !is_plain(name.as_str())
-            && !passed.contains(name)
-            && !is_ours(&plain)
-            && !MOUNTS.contains(&&*plain)
-            && !suppressed.iter().any(|suppressed| *suppressed == *plain)
-    };
-    for (name, value) in &*headers {
-        if is_metadata(name) {
-            metadata.append(name, value.clone());
-        }
-    }
-    for name in metadata.keys() {
-        headers.remove(name);
-    }
-    metadata
-}
-
-/// Variables that some servers take from headers of a proxy on the same machine.
-const MOUNTS: [&str; 2] = ["script-name", "path-info"];
-
-/// Changes a response's headers into those for the client.
+/// Changes a response's headers, which have these fields, into those for the client. `Connection`
+/// has been taken out.
 pub(crate) fn to_client<B: Body>(
     headers: &mut HeaderMap,
+    fields: Fields,
     method: &Method,
     status: StatusCode,
     body: &B,
 ) {
-    let stated = content_length(headers);
-    remove_named_by_connection(headers);
-    remove(headers, |name| {
-        is_of_one_message(name) && *name != CONTENT_LENGTH
-    });
+    if fields.have(Fields::OF_ONE_HOP) {
+        remove(headers, |name| is_of_one_hop(name.as_str()));
+    }
     trim_unfolded(headers);
+    if !fields.have(Fields::CONTENT_LENGTH) {
+        return;
+    }
+    let length = body.size_hint().exact();
+    if status != StatusCode::NO_CONTENT && states(headers.get_all(CONTENT_LENGTH), length) {
+        // Most responses, which keep their line.
+        return;
+    }
+    let stated = content_length(headers);
     // RFC 9110, section 8.6: in response to HEAD and in a 304 it is the length of the body that is
     // left out. A 204 has none.
     let length = match status {
@@ -141,11 +120,9 @@ pub(crate) fn to_client<B: Body>(
         _ if method == Method::HEAD => stated,
         // With Transfer-Encoding it does not count (RFC 9112, section 6.3), so it is that of the
         // body.
-        _ => stated.and(body.size_hint().exact()),
+        _ => stated.and(length),
     };
     match length {
-        // Most responses, which keep their line.
-        Some(_) if length == stated && is_one_number(headers.get_all(CONTENT_LENGTH)) => {}
         Some(length) => {
             headers.insert(CONTENT_LENGTH, length.into());
         }
@@ -155,21 +132,75 @@ pub(crate) fn to_client<B: Body>(
     }
 }
 
-/// Returns whether a number has one line, and no zeros before it. The lines are equal numbers.
-fn is_one_number(lines: GetAll<'_, HeaderValue>) -> bool {
+/// Returns whether this is one line with this number, and without zeros before it.
+fn states(lines: GetAll<'_, HeaderValue>, length: Option<u64>) -> bool {
     let mut lines = lines.iter();
-    let first = lines.next();
-    let is_short = first.is_some_and(|line| line == "0" || !line.as_bytes().starts_with(b"0"));
-    is_short && lines.next().is_none()
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return false;
+    };
+    let number = line
+        .as_bytes()
+        .iter()
+        .try_fold(0_u64, |number, byte| match byte {
+            b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+            _ => None,
+        });
+    let is_short = line == "0" || !line.is_empty() && !line.as_bytes().starts_with(b"0");
+    is_short && number == length && number.is_some()
 }
 
-/// Returns whether the upstream closes the connection after this response (RFC 9112, section 9.3).
-pub(crate) fn closes(version: Version, headers: &HeaderMap) -> bool {
-    let has = |option: &[u8]| {
-        let mut options = headers.get_all(CONNECTION).iter().flat_map(members);
-        options.any(|member| member.eq_ignore_ascii_case(option))
+/// The options of `Connection` that are about the connection itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Persistence {
+    has_close: bool,
+    has_keep_alive: bool,
+}
+
+impl Persistence {
+    /// Returns the options in these headers.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for option in headers.get_all(CONNECTION).iter().flat_map(members) {
+            found.note(option);
+        }
+        found
+    }
+
+    /// Returns whether the upstream closes the connection after a response of this version (RFC
+    /// 9112, section 9.3).
+    pub(crate) fn closes(self, version: Version) -> bool {
+        self.has_close || (version < Version::HTTP_11 && !self.has_keep_alive)
+    }
+
+    fn note(&mut self, option: &[u8]) {
+        self.has_close |= option.eq_ignore_ascii_case(b"close");
+        self.has_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+    }
+}
+
+/// Removes `Connection`, on all its lines, and the fields that it names. Fields that must not be
+/// removed are set afterwards.
+pub(crate) fn take_connection(headers: &mut HeaderMap) -> Persistence {
+    let mut found = Persistence::default();
+    let Entry::Occupied(lines) = headers.entry(CONNECTION) else {
+        return found;
     };
-    has(b"close") || (version < Version::HTTP_11 && !has(b"keep-alive"))
+    let mut names = Vec::new();
+    for option in lines.iter().flat_map(members) {
+        found.note(option);
+        // The usual one is about one hop in any case.
+        if option.eq_ignore_ascii_case(b"keep-alive") {
+            continue;
+        }
+        let name = HeaderName::from_bytes(option);
+        // A length is that of the body.
+        names.extend(name.ok().filter(|name| *name != CONTENT_LENGTH));
+    }
+    lines.remove();
+    for name in names {
+        headers.remove(name);
+    }
+    found
 }
 
 /// Returns the time for which the upstream says it keeps the connection (RFC 2068, section 19.7.1).
@@ -182,18 +213,6 @@ pub(crate) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
         is_timeout.then(|| value.parse().ok()).flatten()
     });
     seconds.min().map(Duration::from_secs)
-}
-
-/// Removes the fields that `Connection` names, on all its lines. Fields that must not be removed
-/// are set afterwards.
-fn remove_named_by_connection(headers: &mut HeaderMap) {
-    let names = headers.get_all(CONNECTION).iter().flat_map(members);
-    // The usual one is about one hop in any case.
-    let names = names.filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"));
-    let names = names.filter_map(|name| HeaderName::from_bytes(name).ok());
-    for name in names.collect::<Vec<_>>() {
-        headers.remove(name);
-    }
 }
 
 /// Removes the fields for which the function returns `true`, and returns their names.
@@ -270,9 +289,17 @@ mod tests {
 
     fn passed(headers: &[(&str, &str)]) -> Vec<String> {
         let mut headers = map(headers);
-        let (none, via) = (Vec::new(), Via::new("me"));
-        let length = Length::Empty;
-        to_upstream(&mut headers, Version::HTTP_11, none, &[], length, &via);
+        let (none, via) = (Forwarding::HandedOn(HeaderMap::new()), Via::new("me"));
+        let (fields, length) = (Fields::of(&headers), Length::Empty);
+        to_upstream(
+            &mut headers,
+            fields,
+            Version::HTTP_11,
+            none,
+            &[],
+            length,
+            &via,
+        );
         let lines = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
@@ -402,10 +429,12 @@ mod tests {
                 ("connection", "content-length"),
             ]);
             let suppressed = [CONTENT_LENGTH, TRANSFER_ENCODING, VIA];
+            let fields = Fields::of(&headers);
             to_upstream(
                 &mut headers,
+                fields,
                 Version::HTTP_2,
-                Vec::new(),
+                Forwarding::HandedOn(HeaderMap::new()),
                 &suppressed,
                 length,
                 &Via::new("me"),
@@ -433,11 +462,11 @@ mod tests {
         ];
         for (version, lines, expected) in table {
             let lines: Vec<_> = lines.iter().map(|line| ("connection", *line)).collect();
-            assert_eq!(
-                closes(version, &map(&lines)),
-                expected,
-                "{version:?} {lines:?}"
-            );
+            let mut headers = map(&lines);
+            for found in [Persistence::of(&headers), take_connection(&mut headers)] {
+                assert_eq!(found.closes(version), expected, "{version:?} {lines:?}");
+            }
+            assert!(headers.is_empty());
         }
     }
 
@@ -467,8 +496,11 @@ mod tests {
             (both(), Method::GET, 200, unknown(), None),
             (HeaderMap::new(), Method::GET, 200, full(), None),
         ] {
+            let fields = Fields::of(&headers);
+            take_connection(&mut headers);
             to_client(
                 &mut headers,
+                fields,
                 &method,
                 StatusCode::from_u16(status).unwrap(),
                 &body,

@@ -5,23 +5,25 @@ use tower_origin::Origin;
 
 use crate::{Address, HostPolicy, error::UpstreamError};
 
-/// The client's host, and which upstreams find it in `Host`.
-#[derive(Clone)]
+/// The host that the client has used, and which upstreams find it in `Host`. It is that of the
+/// request's `Origin`, or otherwise the one that the request names.
 pub(crate) struct Hosts {
     pub(crate) client: Option<HeaderValue>,
+    /// Whether the head for the upstream has the client's host in `Host`.
+    pub(crate) is_in_head: bool,
     pub(crate) policy: HostPolicy,
 }
 
 impl Hosts {
     /// Returns `Host` for the upstream at this address.
-    pub(crate) fn of(self, upstream: &Address) -> HeaderValue {
+    pub(crate) fn of<'a>(&'a self, upstream: &'a Address) -> &'a HeaderValue {
         let is_own = match self.policy {
             HostPolicy::Auto => upstream.is_name_over_tls(),
             HostPolicy::Upstream => true,
             HostPolicy::Client => false,
         };
-        let client = self.client.filter(|_| !is_own);
-        client.unwrap_or_else(|| upstream.host().clone())
+        let client = self.client.as_ref().filter(|_| !is_own);
+        client.unwrap_or_else(|| upstream.host())
     }
 }
 
@@ -52,17 +54,24 @@ pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, 
     host.map(Some).ok_or(UpstreamError::MalformedHost)
 }
 
-/// Returns the host that the client has used: that of the request's `Origin`, which has read the
-/// headers of trusted proxies, or otherwise the one that the request names.
-pub(crate) fn of_client(
-    extensions: &Extensions,
-    named: Option<HeaderValue>,
-) -> Option<HeaderValue> {
-    let origin = extensions.get::<Origin>().and_then(Origin::authority);
+/// Returns the host of the request's `Origin`, which has read the headers of trusted proxies.
+pub(crate) fn of_origin(extensions: &Extensions) -> Option<HeaderValue> {
+    let origin = extensions.get::<Origin>().and_then(Origin::authority)?;
     // A host has only characters of a header.
-    let origin = origin.and_then(|host| HeaderValue::try_from(host).ok());
-    origin.or(named)
+    HeaderValue::try_from(origin).ok()
 }
+
+/// Whether a byte of this value may be in a name. Each request's host is looked up in it.
+const OF_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let char = byte as u8;
+        table[byte] = char.is_ascii_alphanumeric() || matches!(char, b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    table
+};
 
 /// Returns whether a text is a name or an address, with an optional port. No character of it has a
 /// meaning in a header or in a URL.
@@ -74,9 +83,7 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
             let legal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
             !address.is_empty() && address.iter().all(legal)
         }),
-        None => name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')),
+        None => name.iter().all(|&byte| OF_NAME[usize::from(byte)]),
     };
     !name.is_empty() && name_is_legal && port.is_none_or(digits)
 }
@@ -92,7 +99,11 @@ fn split_port(text: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// Returns the port in a well-formed host.
 pub(crate) fn port(host: &HeaderValue) -> Option<u16> {
     let (_, port) = split_port(host.as_bytes());
-    std::str::from_utf8(port?).ok()?.parse().ok()
+    let port = port.filter(|port| !port.is_empty())?;
+    port.iter().try_fold(0_u16, |port, byte| match byte {
+        b'0'..=b'9' => port.checked_mul(10)?.checked_add(u16::from(byte - b'0')),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -127,6 +138,7 @@ mod tests {
             ] {
                 let hosts = Hosts {
                     client: client.cloned(),
+                    is_in_head: false,
                     policy,
                 };
                 assert_eq!(hosts.of(&address), expected, "{address} {policy:?}");
@@ -144,6 +156,9 @@ mod tests {
             ("[2001:db8::1]:81", true, Some(81)),
             ("h:", true, None),
             ("h:http", false, None),
+            ("h:65535", true, Some(65535)),
+            ("h:65536", true, None),
+            ("h:99999", true, None),
             ("h:999999", false, None),
             (":80", false, Some(80)),
             ("", false, None),

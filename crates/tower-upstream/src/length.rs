@@ -7,6 +7,8 @@ use http::{
 use http_body::Body;
 use tower_kit::content::content_length;
 
+use crate::fields::Fields;
+
 /// The length of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
@@ -17,13 +19,18 @@ pub(crate) enum Length {
 }
 
 impl Length {
-    /// Returns the length of a body. The body counts before the head, because a layer may have
-    /// changed it. A request without a body has no chunks either.
-    pub(crate) fn of<B: Body>(method: &Method, headers: &HeaderMap, body: &B) -> Self {
+    /// Returns the length of a body below a head with these fields. The body counts before the head,
+    /// because a layer may have changed it. A request without a body has no chunks either.
+    pub(crate) fn of<B: Body>(
+        method: &Method,
+        headers: &HeaderMap,
+        fields: Fields,
+        body: &B,
+    ) -> Self {
         if body.is_end_stream() {
             // RFC 9110, section 8.6: where a body is usual, its absence is stated.
             let is_usual = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-            return match is_usual || headers.contains_key(CONTENT_LENGTH) {
+            return match is_usual || fields.have(Fields::CONTENT_LENGTH) {
                 true => Self::Known(0),
                 false => Self::Empty,
             };
@@ -95,7 +102,7 @@ mod tests {
             (Method::POST, &signed, unknown(), Length::Unknown),
         ] {
             assert_eq!(
-                Length::of(&method, headers, &body),
+                Length::of(&method, headers, Fields::of(headers), &body),
                 length,
                 "{method} {headers:?}"
             );

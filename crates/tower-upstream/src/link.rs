@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -31,8 +31,12 @@ pub(crate) struct Link {
     task: Mutex<Option<Waker>>,
     /// A byte of a response has arrived since the last request.
     received: AtomicBool,
-    /// The next read looks whether the other end has closed, and reads nothing.
+    /// Before the next read, the system is asked whether the other end has closed.
     probe: AtomicBool,
+    /// The next write is kept.
+    keeps: AtomicBool,
+    /// The write that was kept.
+    written: Mutex<Vec<u8>>,
 }
 
 impl Link {
@@ -42,6 +46,8 @@ impl Link {
             task: Mutex::new(None),
             received: AtomicBool::new(false),
             probe: AtomicBool::new(false),
+            keeps: AtomicBool::new(false),
+            written: Mutex::default(),
         })
     }
 
@@ -107,9 +113,34 @@ impl Link {
         self.probe.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether this read is a probe.
+    /// Returns whether the system is to be asked before this read.
     pub(crate) fn is_probed(&self) -> bool {
         self.probe.load(Ordering::Relaxed) && self.probe.swap(false, Ordering::Relaxed)
+    }
+
+    /// Keeps the next write. All of it counts, however much the other end takes at once.
+    pub(crate) fn keep_written(&self) {
+        self.keeps.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes the bytes of a write, if they are to be kept.
+    pub(crate) fn note_written<'a>(&self, bytes: impl Iterator<Item = &'a [u8]>) {
+        if self.keeps.load(Ordering::Relaxed) && self.keeps.swap(false, Ordering::Relaxed) {
+            let mut written = self.written();
+            written.clear();
+            bytes.for_each(|bytes| written.extend_from_slice(bytes));
+        }
+    }
+
+    /// Returns the write that was kept, if there was one.
+    pub(crate) fn take_written(&self) -> Option<Vec<u8>> {
+        let is_kept = !self.keeps.load(Ordering::Relaxed);
+        is_kept.then(|| std::mem::take(&mut *self.written()))
+    }
+
+    fn written(&self) -> MutexGuard<'_, Vec<u8>> {
+        // No code panics while it is locked.
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,6 +208,26 @@ mod tests {
         });
         assert!(result.is_pending());
         assert_eq!((rounds, task.0.load(Ordering::SeqCst)), (ROUNDS, 1));
+    }
+
+    #[test]
+    fn upstream_10_the_write_after_a_request_is_kept() {
+        let link = Link::new();
+        let write = |parts: &[&'static str]| {
+            link.note_written(parts.iter().map(|part| part.as_bytes()));
+        };
+        write(&["before"]);
+        link.keep_written();
+        // Nothing has been written since.
+        assert_eq!(link.take_written(), None);
+        write(&["one", "", "two"]);
+        // The rest, if the other end has not taken all of it.
+        write(&["wo"]);
+        assert_eq!(link.take_written().unwrap(), b"onetwo");
+        // The next request is another one.
+        link.keep_written();
+        write(&["three"]);
+        assert_eq!(link.take_written().unwrap(), b"three");
     }
 
     #[test]

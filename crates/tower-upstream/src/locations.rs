@@ -11,7 +11,8 @@ use http::{
 };
 
 use crate::{
-    Address, forwarded,
+    Address,
+    forwarded::{self, Forwarding},
     host::{Hosts, is_host},
 };
 
@@ -37,12 +38,12 @@ impl Locations {
     /// of `Host`.
     pub(crate) fn new<'a>(
         addresses: impl Iterator<Item = &'a Address>,
-        forwarding: &[(HeaderName, HeaderValue)],
+        forwarding: &Forwarding,
         host: &Hosts,
     ) -> Self {
         let first = |name: HeaderName| {
-            let line = forwarding.iter().find(|(found, _)| *found == name);
-            let value = line.and_then(|(_, value)| value.to_str().ok());
+            let value = forwarding.get(&name);
+            let value = value.and_then(|value| value.to_str().ok());
             value.map(|value| {
                 value
                     .split(',')
@@ -63,7 +64,7 @@ impl Locations {
                 secure_hosts.push(own.clone());
             }
             hosts.push(own);
-            hosts.push(normal(&host.clone().of(address)));
+            hosts.push(normal(host.of(address)));
         }
         Self {
             base: base.trim_end_matches('/').to_owned(),
@@ -221,21 +222,23 @@ mod tests {
     use crate::HostPolicy;
 
     fn locations(address: &str, mount: &str, proto: &str) -> Locations {
-        let mut forwarding = Vec::new();
+        let mut forwarding = HeaderMap::new();
         for (name, value) in [
             (forwarded::PREFIX, mount),
             (forwarded::PROTO, proto),
             (forwarded::HOST, "shop.example:8443"),
         ] {
             if !value.is_empty() {
-                forwarding.push((name, HeaderValue::from_str(value).unwrap()));
+                forwarding.insert(name, HeaderValue::from_str(value).unwrap());
             }
         }
         let address: Address = address.parse().unwrap();
         let host = Hosts {
             client: Some(HeaderValue::from_static("shop.example:8443")),
+            is_in_head: false,
             policy: HostPolicy::Client,
         };
+        let forwarding = Forwarding::HandedOn(forwarding);
         Locations::new([&address].into_iter(), &forwarding, &host)
     }
 

@@ -78,14 +78,17 @@ impl Member {
         self.active.load(Ordering::Relaxed)
     }
 
-    /// Returns an idle connection that can take a request. With `probe`, the system is asked
-    /// whether the upstream has closed it.
+    /// Returns an idle connection. With `probe`, the system will be asked whether the upstream has
+    /// closed it.
     fn take(&self, probe: bool) -> Option<Box<Connection>> {
         let now = Instant::now();
         loop {
             // Not under the lock, since a connection is closed when it is dropped.
-            let mut kept = self.idle().connections.pop()?;
-            if now < kept.until && kept.connection.is_usable(probe) {
+            let kept = self.idle().connections.pop()?;
+            if now < kept.until {
+                if probe {
+                    kept.connection.probe();
+                }
                 return Some(kept.connection);
             }
         }
@@ -186,7 +189,7 @@ impl Lease {
         }
     }
 
-    pub(crate) fn member(&self) -> &Member {
+    pub(crate) fn member(&self) -> &Arc<Member> {
         &self.member
     }
 
@@ -279,6 +282,19 @@ impl Lease {
 
     pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
         self.connection.as_deref_mut()
+    }
+
+    /// Keeps the head of the next request as it is written.
+    pub(crate) fn keep_written(&self) {
+        if let Some(connection) = &self.connection {
+            connection.keep_written();
+        }
+    }
+
+    /// Returns the head of the last request as it was written.
+    pub(crate) fn take_written(&self) -> Option<Vec<u8>> {
+        let connection = self.connection.as_ref()?;
+        connection.take_written()
     }
 
     /// Takes the connection out. The request is under way until the lease is dropped.

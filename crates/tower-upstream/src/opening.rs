@@ -5,8 +5,9 @@ use hyper::{Error, body::Incoming, client::conn::http1::SendRequest};
 use tokio::time::timeout;
 
 use crate::{
-    ResponseBody, UpstreamError, connection::Lost, exchange::Head, handshake::Handshake, headers,
-    member::Choice, protocol::Spoken, request_body::RequestBody, tunnel, upstream::Options,
+    ResponseBody, UpstreamError, connection::Lost, fields::Fields, handshake::Handshake, headers,
+    member::Choice, outgoing::Outgoing, protocol::Spoken, request_body::RequestBody, tunnel,
+    upstream::Options,
 };
 
 impl Options {
@@ -17,13 +18,13 @@ impl Options {
     /// the beginning, because hyper decides with the 101 whether a connection can leave HTTP.
     pub(crate) async fn open(
         &self,
-        mut head: Head,
-        handshake: Handshake,
+        outgoing: &mut Outgoing,
+        handshake: Box<Handshake>,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let mut lease = self.lease(Choice::NewHttp1).await?;
-        handshake.ask(&mut head.headers);
-        self.dropped.note(head.metadata.keys());
-        let request = head.request(lease.member(), Spoken::Http1, RequestBody::default());
+        handshake.ask(&mut outgoing.head.headers);
+        outgoing.drop_metadata(&self.dropped);
+        let request = outgoing.take_request(lease.member(), Spoken::Http1);
         let sender = lease
             .detach()
             .and_then(|connection| connection.for_upgrade());
@@ -31,7 +32,7 @@ impl Options {
         let lost = match timeout(self.header_timeout, send(sender, request)).await {
             Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 lease.member().health.succeed();
-                return self.switch(handshake, response);
+                return self.switch(*handshake, response);
             }
             Ok(Ok(response)) => {
                 lease.member().health.succeed();
@@ -40,8 +41,7 @@ impl Options {
                     tracing::warn!("the upstream responds to a handshake as to any request");
                     return Err(UpstreamError::NoResponse);
                 }
-                let response = self.received(response, lease, None)?;
-                return Ok(self.to_client(&Method::GET, response));
+                return self.received(response, lease, outgoing);
             }
             Ok(Err(error)) => Lost::Broken {
                 error,
@@ -71,7 +71,9 @@ impl Options {
         if handshake.is_connect() {
             parts.status = StatusCode::OK;
         }
-        headers::to_client(&mut parts.headers, &Method::GET, parts.status, &body);
+        let (fields, headers) = (Fields::of(&parts.headers), &mut parts.headers);
+        headers::take_connection(headers);
+        headers::to_client(headers, fields, &Method::GET, parts.status, &body);
         handshake.confirm(&mut parts.headers, chosen);
         parts.version = Version::HTTP_11;
         let limits = tunnel::Limits {

@@ -2,26 +2,29 @@
 
 use std::{
     convert::Infallible,
+    future::ready,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Buf;
-use http::{HeaderMap, Method, Request, Response, Version, request::Parts};
+use http::{Method, Request, Response, request::Parts};
 use http_body::Body;
 use tower_environ::MountExt;
 use tower_service::Service;
 
 use crate::{
     ResponseBody, ResponseFuture, Upstream, UpstreamError,
-    body::Received,
     error::{BoxError, Client},
-    exchange::Head,
-    forwarded,
+    fields::Fields,
+    forwarded::Forwarding,
     handshake::Handshake,
     headers,
     host::{self, Hosts},
     length::Length,
     locations::Locations,
+    metadata,
+    outgoing::{Head, Outgoing},
     request_body::RequestBody,
     upstream::Options,
 };
@@ -39,63 +42,105 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let (mut parts, body) = request.into_parts();
+        let fields = Fields::of(&parts.headers);
+        let client = Client::of(&parts, fields);
         let options = self.options.clone();
-        ResponseFuture::new(async move { options.respond(request).await })
+        let may_ask = fields.have(Fields::CONNECTION) || parts.method == Method::CONNECT;
+        let handshake = match may_ask {
+            true => options.handshake(&mut parts, !body.is_end_stream()),
+            false => None,
+        };
+        match options.outgoing(parts, fields, body, client, handshake) {
+            Ok(outgoing) => ResponseFuture::new(options.respond(outgoing)),
+            Err((error, client)) => ResponseFuture::new(ready(options.rejection(error, &client))),
+        }
     }
 }
 
 impl Options {
-    /// Returns the upstream's response, or a rejection. If the future or the response's body is
-    /// dropped, so is the connection that the request is on.
-    async fn respond<B>(&self, request: Request<B>) -> Response<ResponseBody>
-    where
-        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
-    {
-        let (mut parts, body) = request.into_parts();
-        let client = Client::of(&parts);
+    /// Returns the client's request for a tunnel, if it is one that may be passed on.
+    fn handshake(&self, parts: &mut Parts, has_content: bool) -> Option<Box<Handshake>> {
         let protocols = match self.balance.may_be_http1() {
             true => &self.upgrades[..],
             false => &[],
         };
-        let handshake = Handshake::take(&mut parts, !body.is_end_stream(), protocols);
-        let response = match self.to_upstream(parts, &body) {
-            Ok((head, locations)) => {
-                let response = match handshake {
-                    Some(handshake) => self.open(head, handshake).await,
-                    None => {
-                        // Over HTTP/2, any request may turn out not to have been processed.
-                        let is_recorded = head.is_idempotent() || self.balance.may_be_http2();
-                        let (body, progress) = RequestBody::new(body, is_recorded);
-                        let response = self.exchange(head, body, progress).await;
-                        response.map(|response| self.to_client(&client.method, response))
-                    }
-                };
-                response.map(|mut response| {
-                    if let Some(locations) = locations {
-                        locations.apply(response.headers_mut());
-                    }
-                    response
-                })
-            }
-            Err(error) => Err(error),
-        };
-        response.unwrap_or_else(|error| {
-            let allow = self.methods.as_ref().map(|methods| &methods.allow);
-            error.response(&client, allow).map(ResponseBody::own)
-        })
+        Handshake::take(parts, has_content, protocols).map(Box::new)
     }
 
-    /// Returns the head of the request to the upstream, and how references in the response are
-    /// mapped. The body is not read for it.
+    /// Returns the upstream's response, or a rejection. If the future or the response's body is
+    /// dropped, so is the connection that the request is on.
+    async fn respond(self: Arc<Self>, mut outgoing: Box<Outgoing>) -> Response<ResponseBody> {
+        let response = match outgoing.handshake.take() {
+            // In a box, since few requests are one, and all have the size of this.
+            Some(handshake) => Box::pin(self.open(&mut outgoing, handshake)).await,
+            None => self.exchange(&mut outgoing).await,
+        };
+        match response {
+            Ok(mut response) => {
+                if let Some(locations) = &outgoing.locations {
+                    locations.apply(response.headers_mut());
+                }
+                response
+            }
+            Err(error) => self.rejection(error, &outgoing.client),
+        }
+    }
+
+    fn rejection(&self, error: UpstreamError, client: &Client) -> Response<ResponseBody> {
+        let allow = self.methods.as_ref().map(|methods| &methods.allow);
+        error.response(client, allow).map(ResponseBody::own)
+    }
+
+    /// Returns the request to the upstream. Its body is not read for it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why a request is rejected, and the client of its rejection.
+    fn outgoing<B>(
+        &self,
+        parts: Parts,
+        fields: Fields,
+        body: B,
+        client: Client,
+        handshake: Option<Box<Handshake>>,
+    ) -> Result<Box<Outgoing>, (UpstreamError, Client)>
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
+        let (head, hosts, locations) = match self.to_upstream(parts, fields, &body) {
+            Ok(found) => found,
+            Err(error) => return Err((error, client)),
+        };
+        // Over HTTP/2, any request may turn out not to have been processed.
+        let is_recorded = head.is_idempotent() || self.balance.may_be_http2();
+        let (body, progress) = match handshake {
+            Some(_) => (RequestBody::default(), None),
+            None => RequestBody::new(body, is_recorded),
+        };
+        Ok(Box::new(Outgoing {
+            client,
+            hosts,
+            head,
+            body,
+            progress,
+            handshake,
+            locations,
+        }))
+    }
+
+    /// Returns the head of the request to the upstream, the hosts that it may name, and how
+    /// references in the response are mapped.
     fn to_upstream(
         &self,
         parts: Parts,
+        fields: Fields,
         body: &impl Body,
-    ) -> Result<(Head, Option<Locations>), UpstreamError> {
+    ) -> Result<(Head, Hosts, Option<Box<Locations>>), UpstreamError> {
         if parts.method == Method::CONNECT {
             return Err(UpstreamError::NoTunnel);
         }
-        if headers::is_coded(&parts.headers) {
+        if fields.have(Fields::TRANSFER_ENCODING) && headers::is_coded(&parts.headers) {
             return Err(UpstreamError::UnknownCoding);
         }
         // DIFFERENCE: Paste responds with 400.
@@ -105,27 +150,38 @@ impl Options {
             return Err(UpstreamError::MethodNotAllowed);
         }
         let named = host::of(&parts.uri, &parts.headers)?;
-        let at_mount = parts.path_info().is_empty() && !parts.script_name().is_empty();
+        let script_name = parts.script_name();
+        let at_mount = !script_name.is_empty() && parts.path_info().is_empty();
         let target = self.balance.first().target(&parts.uri, at_mount)?;
 
-        let forwarding = forwarded::headers(&parts, named.as_ref(), &self.trusted);
-        let host = Hosts {
-            client: host::of_client(&parts.extensions, named),
+        let forwarding = Forwarding::of(&parts, script_name, named.as_ref(), &self.trusted);
+        let of_origin = host::of_origin(&parts.extensions);
+        let hosts = Hosts {
+            // `Connection` and a suppression may name it.
+            is_in_head: of_origin.is_none()
+                && parts.uri.authority().is_none()
+                && !fields.have(Fields::CONNECTION)
+                && self.suppressed.is_empty(),
+            client: of_origin.or(named),
             // DIFFERENCE: Paste sends the upstream's.
             policy: self.host,
         };
         let maps = self.maps_locations;
-        let locations = maps.then(|| Locations::new(self.balance.addresses(), &forwarding, &host));
-        let length = Length::of(&parts.method, &parts.headers, body);
+        let locations = || Locations::new(self.balance.addresses(), &forwarding, &hosts);
+        let locations = maps.then(|| Box::new(locations()));
+        let length = Length::of(&parts.method, &parts.headers, fields, body);
         let mut headers = parts.headers;
-        let metadata = match self.balance.may_be_http2() {
-            true => headers::take_metadata(&mut headers, &self.passed, &self.suppressed),
-            false => HeaderMap::new(),
-        };
-        let dropped = headers::remove_ambiguous(&mut headers, &self.passed);
-        self.dropped.note(dropped.iter());
+        let mut metadata = None;
+        if fields.have(Fields::AMBIGUOUS) {
+            if self.balance.may_be_http2() {
+                metadata = metadata::take(&mut headers, &self.passed, &self.suppressed);
+            }
+            let dropped = headers::remove_ambiguous(&mut headers, &self.passed);
+            self.dropped.note(dropped.iter());
+        }
         headers::to_upstream(
             &mut headers,
+            fields,
             parts.version,
             forwarding,
             &self.suppressed,
@@ -137,19 +193,7 @@ impl Options {
             target,
             headers,
             metadata,
-            host,
         };
-        Ok((head, locations))
-    }
-
-    pub(crate) fn to_client(
-        &self,
-        method: &Method,
-        response: Response<Received>,
-    ) -> Response<ResponseBody> {
-        let (mut parts, body) = response.into_parts();
-        parts.version = Version::HTTP_11;
-        headers::to_client(&mut parts.headers, method, parts.status, &body);
-        Response::from_parts(parts, ResponseBody::of_upstream(body))
+        Ok((head, hosts, locations))
     }
 }

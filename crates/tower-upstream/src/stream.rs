@@ -1,7 +1,7 @@
 //! A stream to the upstream, by TCP or through a Unix socket.
 
 use std::{
-    io,
+    io, iter,
     mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
@@ -60,12 +60,9 @@ impl AsyncRead for Linked {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.link.is_probed() {
-            // Nothing read is the end. Another poll follows before anything waits.
-            return match self.stream.is_silent() {
-                true => Poll::Pending,
-                false => Poll::Ready(Ok(())),
-            };
+        if self.link.is_probed() && !self.stream.is_silent() {
+            // Nothing read is the end.
+            return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
@@ -82,6 +79,7 @@ impl AsyncWrite for Linked {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.link.note_written(iter::once(buf));
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -90,6 +88,7 @@ impl AsyncWrite for Linked {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.link.note_written(bufs.iter().map(|buf| &**buf));
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -75,6 +75,54 @@ async fn upstream_10_a_get_survives_a_closed_connection() {
     }
 }
 
+/// hyper takes the first head apart.
+#[tokio::test]
+async fn upstream_10_the_second_head_is_the_first_one() {
+    for (method, body) in [
+        (Method::GET, ""),
+        (Method::HEAD, ""),
+        (Method::OPTIONS, ""),
+        (Method::DELETE, ""),
+        (Method::PUT, ""),
+        (Method::PUT, "body"),
+    ] {
+        let upstream = Listener::bind().await;
+        let app = proxy(&upstream);
+        // The first request shows that only the last one is kept.
+        let mut peer = kept(&upstream, &app).await;
+        let mut request = request(&method, body);
+        *request.uri_mut() = "/a%20b//c?d=e:f&g".parse().unwrap();
+        let headers = request.headers_mut();
+        for (name, value) in [
+            ("host", "client.example:81"),
+            ("cookie", "a=1; b=2"),
+            ("te", "trailers"),
+            ("x-a", "1"),
+            ("x-a", "2: \"3\", "),
+            ("x-empty", ""),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        let twice = async {
+            let first = peer.head().await;
+            peer.until(body).await;
+            drop(peer);
+            let mut again = upstream.accept().await;
+            let second = again.head().await;
+            again.until(body).await;
+            drop(again);
+            (first, second)
+        };
+        let ((first, second), _) = tokio::join!(twice, ask(&app, request));
+        assert_eq!(first, second);
+        let line = format!("{method} /a%20b//c?d=e:f&g HTTP/1.1\r\n");
+        assert!(first.starts_with(&line), "{first}");
+        for line in ["x-a: 1", "x-a: 2: \"3\",", "te: trailers", "x-empty:"] {
+            assert!(first.contains(line), "{first}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn upstream_10_a_post_is_never_sent_twice() {
     for (method, body) in [
