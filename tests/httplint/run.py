@@ -1,4 +1,5 @@
-"""httplint over each response of the example sites and of the table of `just peers`, over HTTP/1.1.
+"""httplint over each response of the example sites, of a site with the built-in parts (parts.ini), and
+of the table of `just peers`, over HTTP/1.1. Responses with a tag or a date are asked for again.
 
 Run by `just httplint`, which builds the programs and installs httplint into target/httplint. Each
 response is taken from the socket as it is, so nothing between corrects it. RULED has the notes that
@@ -17,13 +18,16 @@ import tempfile
 import httplint
 from httplint.note import levels
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 PROGRAMS = ROOT / "target" / "debug"
 EXAMPLES = ROOT / "examples"
 
 # The kinds of notes that may stay.
 RULED = {
-    "FRESHNESS_HEURISTIC": "how long a response is fresh is the site's own choice: `cache_control` of `tower#static`, a layer, or the app",
+    "FRESHNESS_HEURISTIC": "how long a response is fresh is the site's own choice: `cache_max_age` of `tower#static`, a layer, or the app",
+    "CORS_PREFLIGHT_ONLY": "failed for the peer too: CorsLayer of tower-http takes each OPTIONS for a preflight",
+    "STATUS_BAD_REQUEST": "these requests are not valid, or their host is not served",
     "STATUS_IM_A_TEAPOT": "the example four_changes responds with it on purpose",
 }
 
@@ -198,6 +202,23 @@ SITES = {
 }
 
 
+RANGE = [("Range", "bytes=0-3")]
+GZIP = [("Accept-Encoding", "gzip")]
+GRPC = [("Content-Type", "application/grpc")]
+PREFLIGHT = [("Origin", "https://site.example"), ("Access-Control-Request-Method", "PUT")]
+# The requests to parts.ini.
+PARTS = [
+    "/", ("HEAD", "/"), ("PUT", "/", [], b"x"), ("POST", "/files/notes.txt", GRPC, b"x"),
+    *[(method, at + path, sent) for at in ("/files", "/packed", "/prefixed", "/replaced", "/proxied", "/errors")
+      for path in ("/notes.txt", "/", "/tower.png", "/nowhere") for method in ("GET", "HEAD") for sent in ([], RANGE, GZIP, JSON)],
+    ("POST", "/limited", [], b"12"), ("POST", "/limited", [], b"1234"), ("POST", "/limited", [("Transfer-Encoding", "chunked")], b"4\r\n1234\r\n0\r\n\r\n"),
+    ("GET", "/cors", PREFLIGHT[:1]), ("OPTIONS", "/cors", PREFLIGHT), ("OPTIONS", "/cors"), ("GET", "/to"), ("HEAD", "/to"), ("POST", "/to", [], b"x"),
+    "/ided", "/host", ("GET", "/host", JSON), "/late", ("GET", "/late", JSON), "/cgi/a?b", ("HEAD", "/cgi/a"), ("POST", "/cgi", [], b"text"),
+    "/broken", ("GET", "/broken", PAGE), "/down", ("GET", "/down", PAGE), "/either/notes.txt", "/either/nowhere", "/mounted/below", "/mounted/nowhere",
+    ("DELETE", "/files/notes.txt"), ("OPTIONS", "/files/notes.txt"), "/files/%zz", "/files/..%2fa",
+]
+
+
 class Report:
     def __init__(self):
         self.counts = collections.Counter()
@@ -205,11 +226,14 @@ class Report:
         self.summaries = {}
         self.levels = {}
         self.responses = 0
+        self.silent = 0
 
     def lint(self, site, address, method, target, sent=(), body=None):
         response = ask(address, method, target, sent, body)
         self.responses += 1
-        for note in notes(address, method, target, sent, response):
+        found = list(notes(address, method, target, sent, response))
+        self.silent += all(note.level in (levels.INFO, levels.GOOD) for note in found)
+        for note in found:
             kind = type(note).__name__
             self.counts[kind] += 1
             self.levels[kind] = note.level
@@ -217,8 +241,19 @@ class Report:
             self.where[kind].append(f"{site}: {method} {target} {dict(sent) or ''} -> {response.status.decode()}: {note.summary}")
         return response
 
+    def requests(self, site, address, requests):
+        for request in requests:
+            request = ("GET", request) if isinstance(request, str) else request
+            response = self.lint(site, address, *request)
+            tag, date = response.header(b"etag"), response.header(b"last-modified")
+            if request[0] in ("GET", "HEAD") and response.status == b"200":
+                for name, value in (("If-None-Match", tag), ("If-Modified-Since", date)):
+                    if value:
+                        sent = [*(request[2] if len(request) > 2 else []), (name, value.decode())]
+                        self.lint(site, address, request[0], request[1], sent)
+
     def print(self):
-        print(f"{self.responses} responses")
+        print(f"{self.responses} responses, {self.silent} of them without a note of the levels bad and warning")
         print("| note | level | responses | ruled |\n|---|---|---|---|")
         failed = []
         order = [levels.BAD, levels.WARN, levels.INFO, levels.GOOD]
@@ -251,9 +286,11 @@ def main():
     report = Report()
     for site, (command, requests) in SITES.items():
         with Program(*command) as program:
-            for request in requests:
-                request = ("GET", request) if isinstance(request, str) else request
-                report.lint(site, program.address, *request)
+            report.requests(site, program.address, requests)
+    with Program(*plain("axum-static")) as upstream:
+        command = [PROGRAMS / "tower-deploy", "serve", HERE / "parts.ini", f"upstream=http://127.0.0.1:{upstream.address[1]}", "--bind", "127.0.0.1:0"]
+        with Program(*command) as program:
+            report.requests("parts.ini", program.address, PARTS)
     table = peers()
     with tempfile.TemporaryDirectory() as folder:
         site = table.Site(pathlib.Path(folder))

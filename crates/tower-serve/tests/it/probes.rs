@@ -3,8 +3,8 @@
 //!
 //! A probe is a title, and then lines that begin with
 //!
-//! - `>`: bytes of the request. `\r`, `\n`, `\t`, `\\` and `\xFF` are bytes, `\*9{text}` is the text
-//!   nine times, and with `\end` the client ends its sending side.
+//! - `>`: bytes of the request. `\r`, `\n`, `\t`, `\\` and `\xFF` are bytes, `\*9{text}` is the
+//!   text nine times, and with `\end` the client ends its sending side.
 //! - `<`: the status of a response, and then what the service has seen: the method, the target, the
 //!   fields named `x`, the content and the trailers. A response of the server itself has a status
 //!   alone.
