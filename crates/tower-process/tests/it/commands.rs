@@ -1,6 +1,6 @@
 //! What a process is started with.
 
-use std::{env, fs, os::unix::fs::PermissionsExt};
+use std::{env, fs, io::Write, os::unix::fs::PermissionsExt};
 
 use tower_process::{BuildError, BuildErrorKind};
 
@@ -112,19 +112,23 @@ async fn process_4_it_has_its_own_input_group_and_directory() {
     running.stop().await;
 }
 
-/// The server's own supervisor has set these for the server.
+/// The server's own supervisor has set these for the server, and the input is the server's, too.
 #[test]
 fn process_4_variables_of_the_servers_supervisor_stay_with_it() {
     let test = "commands::the_server_has_a_supervisor";
+    let (input, mut pipe) = std::io::pipe().unwrap();
+    pipe.write_all(b"of the server").unwrap();
+    drop(pipe);
     let output = std::process::Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
+        .stdin(input)
         .env("LISTEN_FDS", "1")
         .env("NOTIFY_SOCKET", "/run/notify")
         .env("OTHER", "passed")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("found: none none passed"), "{said}");
+    assert!(said.contains("found: none none passed 0 bytes"), "{said}");
 }
 
 /// Is that server, and does nothing in any other process.
@@ -138,6 +142,7 @@ async fn the_server_has_a_supervisor() {
     for name in ["LISTEN_FDS", "NOTIFY_SOCKET", "OTHER"] {
         found.push(text(&service, &format!("/env-{name}")).await.1);
     }
+    found.push(text(&service, "/read").await.1);
     println!("\nfound: {}", found.join(" "));
     running.stop().await;
 }

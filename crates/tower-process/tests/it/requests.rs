@@ -23,6 +23,19 @@ async fn process_6_a_request_waits_until_the_process_is_ready() {
     running.stop().await;
 }
 
+/// The inner service is watched: to call an instance that was not made ready is a panic.
+#[tokio::test]
+async fn process_12_after_a_wait_the_ready_instance_is_called() {
+    let running = delayed(300).start().unwrap();
+    let upstream = Upstream::new(running.address()).unwrap();
+    let service = running.service(LintLayer::new().layer(upstream));
+    let request = Request::get("/id").body(Empty::<Bytes>::new()).unwrap();
+    let Ok(response) = service.oneshot(request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(response);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn process_6_a_request_that_has_waited_too_long_is_rejected() {
     let process = delayed(2_000).queue_timeout(ms(200));
