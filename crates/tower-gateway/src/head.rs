@@ -405,6 +405,9 @@ mod tests {
         let endless = "A: ".to_owned() + &"x".repeat(98);
         assert_eq!(read(&endless).unwrap_err(), HeadError::TooLarge(100));
         assert!(read(&endless[1..]).unwrap().is_none());
+        let ends = |length: usize| "A: ".to_owned() + &"x".repeat(length - 5) + "\n\n";
+        assert!(read(&ends(100)).unwrap().is_some());
+        assert_eq!(read(&ends(101)).unwrap_err(), HeadError::TooLarge(100));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use http_body_util::{Empty, Full};
 use tower::{Layer, Service, service_fn};
 use tower_error_document::{Document, ErrorDocumentLayer, KeepBody};
 
-/// Counts the allocations of a request with all headers that may be kept, twice as many cookies, and
-/// texts that nothing else shares.
+/// Counts the allocations of a request with all headers that may be kept, two of them cookies, and
+/// with texts that nothing else shares.
 fn exchange<S, B>(service: &mut S, uri: &'static str) -> u64
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
