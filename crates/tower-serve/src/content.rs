@@ -37,7 +37,9 @@ impl ResponseRules {
         Self {
             kind: RequestKind::of(request.method()),
             is_http_2: request.version() == Version::HTTP_2,
+            // hyper leaves an extension for it.
             is_upgrade: request.version() == Version::HTTP_11
+                && !request.extensions().is_empty()
                 && request.headers().contains_key(UPGRADE),
         }
     }

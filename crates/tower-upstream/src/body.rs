@@ -30,7 +30,7 @@ use crate::{
 /// [`idle_timeout`](crate::Upstream::idle_timeout). If it is dropped before its end, the connection
 /// to the upstream is closed.
 #[derive(Default)]
-pub struct ResponseBody(EitherBody<Received>);
+pub struct ResponseBody(EitherBody<Box<Received>>);
 
 impl ResponseBody {
     pub(crate) fn own(body: Full<Bytes>) -> Self {
@@ -38,7 +38,8 @@ impl ResponseBody {
     }
 
     pub(crate) fn of_upstream(body: Received) -> Self {
-        Self(EitherBody::inner(body))
+        // In a box, since each layer moves it.
+        Self(EitherBody::inner(Box::new(body)))
     }
 }
 

@@ -152,11 +152,11 @@ impl Connection {
             own,
             ..
         } = self;
+        // What is there already needs no look at the stream.
+        if let Poll::Ready(found) = poll(&mut Context::from_waker(own)) {
+            return Poll::Ready(Some(found));
+        }
         link.turn(own, cx, |cx| {
-            // What is there already needs no look at the stream.
-            if let Poll::Ready(found) = poll(cx) {
-                return Poll::Ready(Some(found));
-            }
             drive(driver, cx);
             if let Poll::Ready(found) = poll(cx) {
                 return Poll::Ready(Some(found));
@@ -207,27 +207,25 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let found = ready!(this.link.turn(this.own, cx, |cx| {
+        this.link.turn(this.own, cx, |cx| {
             drive(this.driver, cx);
             if let Poll::Ready(found) = this.response.as_mut().poll(cx) {
-                return Poll::Ready(Ok(found));
+                return Poll::Ready(found.map_err(|mut error| Lost::Broken {
+                    unsent: error.take_message().map(Box::new),
+                    received: this.link.has_received(),
+                    error: error.into_error(),
+                }));
             }
             let (upload, since) = match this.progress {
                 Some(progress) => progress.last(),
                 None => (Upload::Passed, *this.began),
             };
             let deadline = since.max(*this.began) + *this.limit;
-            this.alarm.poll(deadline, cx).map(|()| Err(upload))
-        }));
-        Poll::Ready(match found {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(mut error)) => Err(Lost::Broken {
-                unsent: error.take_message().map(Box::new),
-                received: this.link.has_received(),
-                error: error.into_error(),
-            }),
-            Err(Upload::Awaited) => Err(Lost::Late(UpstreamError::StalledRequest)),
-            Err(Upload::Passed | Upload::Failed) => Err(Lost::Late(UpstreamError::HeaderTimeout)),
+            ready!(this.alarm.poll(deadline, cx));
+            Poll::Ready(Err(Lost::Late(match upload {
+                Upload::Awaited => UpstreamError::StalledRequest,
+                Upload::Passed | Upload::Failed => UpstreamError::HeaderTimeout,
+            })))
         })
     }
 }

@@ -186,15 +186,18 @@ pub(crate) fn take_connection(headers: &mut HeaderMap) -> Persistence {
         return found;
     };
     let mut names = Vec::new();
-    for option in lines.iter().flat_map(members) {
-        found.note(option);
-        // The usual one is about one hop in any case.
-        if option.eq_ignore_ascii_case(b"keep-alive") {
+    for line in &lines {
+        // The usual one, which is about one hop in any case.
+        if line.as_bytes().eq_ignore_ascii_case(b"keep-alive") {
+            found.has_keep_alive = true;
             continue;
         }
-        let name = HeaderName::from_bytes(option);
-        // A length is that of the body.
-        names.extend(name.ok().filter(|name| *name != CONTENT_LENGTH));
+        for option in members(line) {
+            found.note(option);
+            let name = HeaderName::from_bytes(option);
+            // A length is that of the body.
+            names.extend(name.ok().filter(|name| *name != CONTENT_LENGTH));
+        }
     }
     lines.remove();
     for name in names {

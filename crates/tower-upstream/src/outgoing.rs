@@ -67,7 +67,7 @@ impl Outgoing {
         // It has no extensions. One of them would tell the connection how to write headers.
         let mut request = Request::new(std::mem::take(&mut self.body));
         *request.method_mut() = self.head.method.clone();
-        *request.headers_mut() = std::mem::take(&mut self.head.headers);
+        std::mem::swap(request.headers_mut(), &mut self.head.headers);
         let target = std::mem::replace(&mut self.head.target, PathAndQuery::from_static("/"));
         let host = self.hosts.of(&member.address);
         let headers = request.headers_mut();

@@ -20,9 +20,10 @@ use crate::{
 /// The client's body on its way to the upstream. Only the connection polls it, after it has taken
 /// the request.
 ///
-/// If it is dropped, its source is handed back to its [`Progress`], if it can be sent again.
+/// If it is dropped, its source is handed back to its [`Progress`], if it can be sent again. It is in
+/// a box, since hyper moves a request about ten times, and few have a body.
 #[derive(Default)]
-pub(crate) struct RequestBody(Option<(Source, Arc<Progress>)>);
+pub(crate) struct RequestBody(Option<Box<(Source, Arc<Progress>)>>);
 
 impl RequestBody {
     /// Returns the body of a request, and the state that it shares with the response's body. An
@@ -44,7 +45,7 @@ impl RequestBody {
     /// Returns a body that begins with the frames that were recorded.
     pub(crate) fn again(mut source: Source, progress: Arc<Progress>) -> Self {
         source.rewind();
-        Self(Some((source, progress)))
+        Self(Some(Box::new((source, progress))))
     }
 }
 
@@ -56,7 +57,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some((source, progress)) = &mut self.0 else {
+        let Some((source, progress)) = self.0.as_deref_mut() else {
             return Poll::Ready(None);
         };
         match progress.begin(cx.waker()) {
@@ -78,12 +79,12 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let source = self.0.as_ref();
+        let source = self.0.as_deref();
         source.is_none_or(|(source, _)| source.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match self.0.as_deref() {
             Some((source, _)) => source.size_hint(),
             None => SizeHint::with_exact(0),
         }
@@ -92,7 +93,7 @@ impl Body for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some((source, progress)) = self.0.take() {
+        if let Some((source, progress)) = self.0.take().map(|body| *body) {
             progress.end(source.is_recorded().then_some(source));
         }
     }
