@@ -377,7 +377,7 @@ const QUOTED: [(&str, usize, &str); 6] = [
 const GETTING_STARTED: &str = "docs/guides/getting-started.md";
 
 /// Snippets that are not compiled where they stand, and why not.
-const NOT_COMPILED: [(&str, &str, &str); 10] = [
+const NOT_COMPILED: [(&str, &str, &str); 11] = [
     (
         "docs/error-documents.md",
         "ini nginx",

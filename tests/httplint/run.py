@@ -33,6 +33,7 @@ RULED = {
 
 
 def peers():
+    sys.dont_write_bytecode = True
     spec = importlib.util.spec_from_file_location("peers", ROOT / "tests" / "peers" / "run.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

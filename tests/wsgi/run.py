@@ -125,7 +125,7 @@ class Way:
         self.notes = folder / "notes"
         self.notes.touch()
         self.processes = []
-        env = {**os.environ, "WSGI_NOTES": str(self.notes), "PYTHONPATH": str(HERE)}
+        env = {**os.environ, "WSGI_NOTES": str(self.notes), "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
         listening = str(folder / "app.sock")
         settings = {"address": f"unix:{listening}"}
         self.port = free_port()
@@ -138,7 +138,7 @@ class Way:
             settings["use"] = "egg:tower#proxy"
         elif name == "CGI":
             script = folder / "app.cgi"
-            lines = [f"#!{sys.executable}", "import sys", f"sys.path.insert(0, {str(HERE)!r})"]
+            lines = [f"#!{sys.executable} -B", "import sys", f"sys.path.insert(0, {str(HERE)!r})"]
             lines += ["import app", "app.CGIHandler().run(app.application)"]
             script.write_text("\n".join(lines) + "\n")
             script.chmod(0o755)

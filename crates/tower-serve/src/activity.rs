@@ -20,6 +20,8 @@ pub(crate) struct Activity {
     has_unread: AtomicBool,
     /// Whether the content of the last request over HTTP/1 has ended with an error.
     has_failed: AtomicBool,
+    /// Whether the client waits for a 100 before it sends the content of the last request.
+    is_awaited: AtomicBool,
     /// Whether bytes have come that no request has claimed yet.
     has_part_of_head: AtomicBool,
     /// Whether the client does not take what is written.
@@ -93,6 +95,7 @@ impl Activity {
         self.is_http_2.store(is_http_2, Relaxed);
         self.has_unread.store(has_content, Relaxed);
         self.has_failed.store(false, Relaxed);
+        self.is_awaited.store(false, Relaxed);
         self.has_part_of_head.store(false, Relaxed);
     }
 
@@ -104,10 +107,18 @@ impl Activity {
         self.has_failed.store(true, Relaxed);
     }
 
-    /// Returns whether the next request could not be found on the connection. hyper closes it after
-    /// the response, and the client should know (RFC 9112, section 9.6).
+    /// Notes that the client waits for a 100, or that the service reads the content and so the
+    /// client gets it.
+    pub(crate) fn content_is_awaited(&self, is_awaited: bool) {
+        self.is_awaited.store(is_awaited, Relaxed);
+    }
+
+    /// Returns whether the next request could not be found on the connection, since content is not
+    /// valid, or may never come. hyper closes the connection after the response, and the client
+    /// should know (RFC 9112, section 9.6, and RFC 9110, section 10.1.1).
     pub(crate) fn closes_after_response(&self) -> bool {
-        self.has_failed.load(Relaxed) && !self.is_http_2()
+        let closes = self.has_failed.load(Relaxed) || self.is_awaited.load(Relaxed);
+        closes && !self.is_http_2()
     }
 
     pub(crate) fn blocked(&self, is_blocked: bool) {

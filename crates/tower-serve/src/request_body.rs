@@ -95,6 +95,7 @@ impl http_body::Body for Content {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
+        this.open.activity().content_is_awaited(false);
         let frame = ready!(this.body.as_mut().poll_frame(cx));
         if matches!(frame, Some(Err(_))) {
             *this.has_failed = true;

@@ -3,8 +3,8 @@
 use std::net::Ipv6Addr;
 
 use http::{
-    HeaderMap, Method, Request, Version,
-    header::{HOST, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Method, Request, Version,
+    header::{EXPECT, HOST, TRANSFER_ENCODING},
     uri::Authority,
 };
 use hyper::ext::Protocol;
@@ -24,6 +24,12 @@ pub(crate) fn fault<B>(request: &Request<B>, has_content: bool) -> Option<Fault>
         true => fault_of_codings(request.headers()),
         false => None,
     }
+}
+
+/// Returns whether the client waits for a 100 before it sends content (RFC 9110, section 10.1.1).
+pub(crate) fn expects_100<B>(request: &Request<B>) -> bool {
+    let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    request.version() == Version::HTTP_11 && request.headers().get(EXPECT).is_some_and(expects)
 }
 
 /// Returns whether exactly one host is named, as HTTP/1.1 requires, and is a host (RFC 9112,

@@ -51,6 +51,9 @@ where
         let is_http_2 = request.version() == Version::HTTP_2;
         let has_content = !request.body().is_end_stream();
         self.activity.request_came(has_content, is_http_2);
+        if has_content && request_head::expects_100(&request) {
+            self.activity.content_is_awaited(true);
+        }
         let record = self
             .log
             .as_ref()

@@ -51,7 +51,9 @@ async fn serve_19_expect_gets_no_100_if_the_body_is_not_read() {
         .await;
     let response = client.response().await;
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
     assert!(response.ends_with("/no"), "{response}");
+    client.rest().await;
 }
 
 #[tokio::test]
