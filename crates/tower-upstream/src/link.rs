@@ -224,7 +224,9 @@ mod tests {
         // The rest, if the other end has not taken all of it.
         write(&["wo"]);
         assert_eq!(link.take_written().unwrap(), b"onetwo");
-        // The next request is another one.
+        // The next requests are others, of which the last one counts.
+        link.keep_written();
+        write(&["two"]);
         link.keep_written();
         write(&["three"]);
         assert_eq!(link.take_written().unwrap(), b"three");

@@ -51,10 +51,26 @@ where
             true => options.handshake(&mut parts, !body.is_end_stream()),
             false => None,
         };
-        match options.outgoing(parts, fields, body, client, handshake) {
-            Ok(outgoing) => ResponseFuture::new(options.respond(outgoing)),
-            Err((error, client)) => ResponseFuture::new(ready(options.rejection(error, &client))),
-        }
+        let (head, hosts, locations) = match options.to_upstream(parts, fields, &body) {
+            Ok(found) => found,
+            Err(error) => return ResponseFuture::new(ready(options.rejection(error, &client))),
+        };
+        // Over HTTP/2, any request may turn out not to have been processed.
+        let is_recorded = head.is_idempotent() || options.balance.may_be_http2();
+        let (body, progress) = match handshake {
+            Some(_) => (RequestBody::default(), None),
+            None => RequestBody::new(body, is_recorded),
+        };
+        let outgoing = Box::new(Outgoing {
+            client,
+            hosts,
+            head,
+            body,
+            progress,
+            handshake,
+            locations,
+        });
+        ResponseFuture::new(options.respond(outgoing))
     }
 }
 
@@ -92,45 +108,8 @@ impl Options {
         error.response(client, allow).map(ResponseBody::own)
     }
 
-    /// Returns the request to the upstream. Its body is not read for it.
-    ///
-    /// # Errors
-    ///
-    /// Returns the reason why a request is rejected, and the client of its rejection.
-    fn outgoing<B>(
-        &self,
-        parts: Parts,
-        fields: Fields,
-        body: B,
-        client: Client,
-        handshake: Option<Box<Handshake>>,
-    ) -> Result<Box<Outgoing>, (UpstreamError, Client)>
-    where
-        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
-    {
-        let (head, hosts, locations) = match self.to_upstream(parts, fields, &body) {
-            Ok(found) => found,
-            Err(error) => return Err((error, client)),
-        };
-        // Over HTTP/2, any request may turn out not to have been processed.
-        let is_recorded = head.is_idempotent() || self.balance.may_be_http2();
-        let (body, progress) = match handshake {
-            Some(_) => (RequestBody::default(), None),
-            None => RequestBody::new(body, is_recorded),
-        };
-        Ok(Box::new(Outgoing {
-            client,
-            hosts,
-            head,
-            body,
-            progress,
-            handshake,
-            locations,
-        }))
-    }
-
     /// Returns the head of the request to the upstream, the hosts that it may name, and how
-    /// references in the response are mapped.
+    /// references in the response are mapped. The body is not read for it.
     fn to_upstream(
         &self,
         parts: Parts,
