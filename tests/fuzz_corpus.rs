@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test that cannot set itself up should stop"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each check is a program of its own in fuzz, with the files that it needs"
+)]
 
 #[path = "../fuzz/checks/accept_best.rs"]
 mod accept_best;

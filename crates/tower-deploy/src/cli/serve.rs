@@ -72,7 +72,7 @@ fn serve(
     );
     let server = loader.build_server(site.server, &files)?;
     #[cfg(feature = "gateway")]
-    let server = server.as_started(tower_gateway::detect());
+    let server = server.for_start(tower_gateway::detect());
     drop(files);
 
     let runtime = runtime()?;
