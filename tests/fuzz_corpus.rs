@@ -6,7 +6,7 @@
 )]
 #![allow(
     clippy::duplicate_mod,
-    reason = "the targets of tower-gateway are built alone by the fuzzer, each with its parsers"
+    reason = "each check is a program of its own in fuzz, with the files that it needs"
 )]
 
 #[path = "../fuzz/checks/accept_best.rs"]

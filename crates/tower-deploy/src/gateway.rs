@@ -44,6 +44,7 @@ impl Gateway {
     }
 
     /// Returns the server for a web server that has started this process, if one has.
+    #[cfg(feature = "cli")]
     pub(crate) fn started(start: Start) -> Option<Self> {
         let protocol = match start {
             Start::Cgi => Protocol::Cgi,
@@ -59,6 +60,7 @@ impl Gateway {
         ))
     }
 
+    #[cfg(feature = "cli")]
     pub(crate) fn protocol(&self) -> Protocol {
         self.protocol
     }

@@ -61,7 +61,7 @@ impl Server {
     /// Returns the server of a process that a web server has started: this one, if it has the
     /// protocol, and otherwise one with the defaults. Returns this one if no web server has.
     #[cfg(all(feature = "cli", feature = "gateway"))]
-    pub(crate) fn or_started(self, start: tower_gateway::Start) -> Self {
+    pub(crate) fn for_start(self, start: tower_gateway::Start) -> Self {
         let Some(started) = Gateway::started(start) else {
             return self;
         };

@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn gateway_33_records_of_several_requests_may_be_cut_anywhere() {
         let records = [
-            record(BEGIN_REQUEST, 1, &[0, 1, 1, 0, 0, 0, 0, 0], 0),
-            record(BEGIN_REQUEST, 0x0102, &[0, 2, 0xFE, 9, 9, 9, 9, 9], 3),
+            record(BEGIN_REQUEST, 1, &[0, 1, 0xFE, 0, 0, 0, 0, 0], 0),
+            record(BEGIN_REQUEST, 0x0102, &[0, 2, 0x81, 9, 9, 9, 9, 9], 3),
             record(PARAMS, 1, b"\x01\x01A1", 255),
             record(STDIN, 0x0102, b"abc", 0),
             record(GET_VALUES, 0, b"\x01\x00X", 5),
@@ -237,12 +237,12 @@ mod tests {
             Event::Begin {
                 id: 1,
                 role: 1,
-                keep: true,
+                keep: false,
             },
             Event::Begin {
                 id: 0x0102,
                 role: 2,
-                keep: false,
+                keep: true,
             },
             Event::Params(1, Bytes::from_static(b"\x01\x01A1")),
             Event::Stdin(0x0102, Bytes::from_static(b"abc")),

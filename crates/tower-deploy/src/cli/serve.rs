@@ -82,7 +82,7 @@ fn serve(
     );
     let server = loader.build_server(site.server, &files)?;
     #[cfg(feature = "gateway")]
-    let server = server.or_started(tower_gateway::detect());
+    let server = server.for_start(tower_gateway::detect());
     drop(files);
 
     let (app, processes) = (site.app, site.processes);
