@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(all(feature = "process", unix))]
 use tower_process::Running;
 
+#[cfg(all(feature = "process", unix))]
+use crate::App;
 #[cfg(any(feature = "reload", all(feature = "process", unix)))]
 use crate::Error;
-#[cfg(all(feature = "process", unix))]
-use crate::{App, ErrorKind};
 
 /// The processes of one build of a site. They are stopped when this and the apps are dropped.
 #[derive(Default)]
@@ -19,6 +19,10 @@ pub(crate) struct Processes {
 }
 
 #[cfg(all(feature = "process", unix))]
+#[cfg_attr(
+    not(any(feature = "cli", feature = "reload")),
+    expect(dead_code, reason = "it only keeps the process")
+)]
 pub(crate) struct Started {
     /// The keys and values of its section.
     pub(crate) settings: Vec<(String, String)>,
@@ -83,7 +87,7 @@ impl Processes {
         for (name, ready) in told {
             ready.map_err(|error| {
                 let message = format!("the process `{name}` does not accept connections");
-                Error::new(ErrorKind::Factory, message).caused_by(error.into())
+                Error::new(crate::ErrorKind::Factory, message).caused_by(error.into())
             })?;
         }
         Ok(())

@@ -116,6 +116,25 @@ async fn deploy_71_the_site_and_its_process_are_one_command() {
 }
 
 #[tokio::test]
+async fn deploy_71_at_the_end_a_process_has_time() {
+    let site = Site::new("end", "");
+    let command = env!("CARGO_BIN_EXE_tower-deploy");
+    let main = format!(
+        "[app:main]\nuse = egg:tower#process\n\
+         command = sh -c '{command} serve %(here)s/inner.ini --bind unix:$0 & \
+         trap \"sleep 0.3; echo ended > %(here)s/ended; exit\" TERM; wait' {{socket}}\n"
+    );
+    site.write("main.ini", &main);
+    let mut served = site.serve().await;
+    assert_eq!(text(&served.ask("GET", "/").await), "200 one");
+    served.signal("-TERM").await;
+    assert_eq!(served.ended().await, Some(0));
+    let ended = fs::read_to_string(site.path("ended")).unwrap();
+    assert_eq!(ended, "ended\n");
+    assert_eq!(site.processes(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn deploy_71_a_process_that_dies_is_started_again() {
     let site = Site::new("dies", "");
     let mut served = site.serve().await;
