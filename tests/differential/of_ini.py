@@ -40,6 +40,7 @@ SELF = "a key that names itself means the default of that name"
 KEPT = "a local key that is also in [DEFAULT] is kept"
 BRACKET = "a line that begins with `[` and has no `]` is an error"
 BLANK = "a heading without a name is an error"
+AGAIN = "a value that a file passes to an included one is not interpolated again"
 EMPTY = "a value of [DEFAULT] that is empty once its names are filled in is empty"
 INDENTED = "an indented heading after a factory is an error, and no extra of an entry point"
 TYPE = "PasteDeploy finds at the end that a `call:` in a [filter-app:] has no type, here it is an error of the file"
@@ -134,7 +135,7 @@ def ruling_of_document(text, theirs, ours):
     return None
 
 
-def ruling(theirs, ours, document):
+def ruling(theirs, ours, document, text):
     # The keys that PasteDeploy drops from a section: those of [DEFAULT], and those that are given.
     defaults = {key for key, _ in document["defaults"]} | {"here", "__file__"} | theirs.get("global", {}).keys()
     if "error" in ours:
@@ -147,6 +148,8 @@ def ruling(theirs, ours, document):
         # A value with an error, which PasteDeploy does not read.
         key = re.match(r"[^\[]*:\d+:\d+: \[[^\]]*\] (.*?): ", ours["error"])
         return KEPT if key and key[1] in defaults else None
+    if "config:" in text and any("%" in value for value in ours["global"].values()):
+        return AGAIN
     if "error" in theirs:
         names_itself = any(f"%({key})s" in text for _, settings in document["sections"] for key, text in settings)
         if theirs["error"] == "LookupError" and {"use", "next", "pipeline", "paste.app_factory"} & defaults:
@@ -197,7 +200,7 @@ def compare(text, file, names, result, tally):
         expected = deployed(file, name)
         if expected == config or ("error" in expected and "error" in config):
             tally.same()
-        elif covered := ruling(expected, config, theirs):
+        elif covered := ruling(expected, config, theirs, text):
             tally.ruled(covered)
         else:
             tally.fault(text=text, name=name, pastedeploy=expected, ours=config)

@@ -4,11 +4,12 @@ proxies saw.
 
 Run by `just differential`, which builds the program first. PasteDeploy comes from PyPI, into
 target/differential. With names, only these parts; `--cases` and `--seed` set the number of cases
-and the seed, which is printed. `record` starts the real proxies and writes their heads into
-recorded.jsonl.
+and the seed, which is printed. Ctrl-C ends a part, with its results so far. `record` starts the
+real proxies and writes their heads into recorded.jsonl.
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import pathlib
@@ -89,7 +90,8 @@ def main():
         print(f"{part}: seed {arguments.seed}", flush=True)
         rng = random.Random(f"{part} {arguments.seed}")
         tally, start = Tally(), time.monotonic()
-        importlib.import_module(f"of_{part}").run(rng, arguments.cases, Ours(part, arguments.program), tally)
+        with contextlib.suppress(KeyboardInterrupt):
+            importlib.import_module(f"of_{part}").run(rng, arguments.cases, Ours(part, arguments.program), tally)
         seconds = time.monotonic() - start
         for ruling, count in sorted(tally.rulings.items()):
             print(f"  {count:>9,} {ruling}")

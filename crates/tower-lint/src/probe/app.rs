@@ -191,8 +191,8 @@ impl App {
         self
     }
 
-    /// Removes extensions from the requests that [`seen`](Self::seen) returns. A layer may wait until
-    /// its extension is dropped. By default all are kept.
+    /// Removes extensions from the requests that [`seen`](Self::seen) returns, because a layer may
+    /// wait until its extension is dropped. By default all are kept.
     #[must_use]
     pub(crate) fn keeping(mut self, keep: fn(&mut Extensions)) -> Self {
         self.script.keep = keep;
