@@ -63,8 +63,8 @@ impl BitOr for Fields {
     }
 }
 
-/// Returns the kind of a field. Names for which `http` has constants are compared as numbers, so the
-/// usual ones of no kind come first.
+/// Returns the kind of a field. Names for which `http` has constants are compared as numbers, so
+/// the usual ones of no kind come first.
 fn kind(name: &HeaderName) -> Fields {
     match *name {
         HOST | ACCEPT_ENCODING | ACCEPT_LANGUAGE | AUTHORIZATION | CACHE_CONTROL

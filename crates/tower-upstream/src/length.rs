@@ -19,8 +19,8 @@ pub(crate) enum Length {
 }
 
 impl Length {
-    /// Returns the length of a body below a head with these fields. The body counts before the head,
-    /// because a layer may have changed it. A request without a body has no chunks either.
+    /// Returns the length of a body below a head with these fields. The body counts before the
+    /// head, because a layer may have changed it. A request without a body has no chunks either.
     pub(crate) fn of<B: Body>(
         method: &Method,
         headers: &HeaderMap,

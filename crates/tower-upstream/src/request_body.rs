@@ -20,8 +20,8 @@ use crate::{
 /// The client's body on its way to the upstream. Only the connection polls it, after it has taken
 /// the request.
 ///
-/// If it is dropped, its source is handed back to its [`Progress`], if it can be sent again. It is in
-/// a box, since hyper moves a request about ten times, and few have a body.
+/// If it is dropped, its source is handed back to its [`Progress`], if it can be sent again. It is
+/// in a box, since hyper moves a request about ten times, and few have a body.
 #[derive(Default)]
 pub(crate) struct RequestBody(Option<Box<(Source, Arc<Progress>)>>);
 
