@@ -54,8 +54,8 @@ impl Shared {
         }
     }
 
-    /// Waits until it accepts connections, also through several starts. It does not wait for a start
-    /// that comes too late.
+    /// Waits until it accepts connections, also through several starts. It does not wait for a
+    /// start that comes too late.
     pub(crate) async fn ready_within(&self, limit: Duration) -> Result<(), ProcessError> {
         let end = Instant::now() + limit;
         let found = self.until(|state| match state {
