@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
 
 use crate::ProcessError;
@@ -54,13 +54,19 @@ impl Shared {
         }
     }
 
-    /// Waits until it accepts connections, also through several starts.
+    /// Waits until it accepts connections, also through several starts. It does not wait for a
+    /// start that comes too late.
     pub(crate) async fn ready_within(&self, limit: Duration) -> Result<(), ProcessError> {
-        let found = self.until(|state| matches!(state, State::Ready | State::Stopped));
-        match timeout(limit, found).await {
+        let end = Instant::now() + limit;
+        let found = self.until(|state| match state {
+            State::Starting => false,
+            State::Ended { next_start } => *next_start >= end,
+            State::Ready | State::Stopped => true,
+        });
+        match timeout_at(end, found).await {
             Ok(State::Ready) => Ok(()),
-            Ok(_) => Err(ProcessError::Stopped),
-            Err(_) => Err(ProcessError::NotReady),
+            Ok(State::Stopped) => Err(ProcessError::Stopped),
+            Ok(State::Starting | State::Ended { .. }) | Err(_) => Err(ProcessError::NotReady),
         }
     }
 
@@ -108,5 +114,35 @@ pub(crate) struct Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.shared.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// Returns what a request finds that comes at this state, and how long it has waited.
+    async fn found(state: State) -> (Result<(), ProcessError>, Duration) {
+        let shared = Shared::new();
+        shared.set(state);
+        let start = Instant::now();
+        (shared.ready_within(LIMIT).await, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn process_6_a_request_does_not_wait_for_a_start_that_comes_too_late() {
+        let not_ready = Err(ProcessError::NotReady);
+        assert_eq!(found(State::Ready).await, (Ok(()), Duration::ZERO));
+        let stopped = Err(ProcessError::Stopped);
+        assert_eq!(found(State::Stopped).await, (stopped, Duration::ZERO));
+        assert_eq!(found(State::Starting).await.0, not_ready);
+        for (seconds, waits) in [(5, true), (20, false)] {
+            let next_start = Instant::now() + Duration::from_secs(seconds);
+            let (result, waited) = found(State::Ended { next_start }).await;
+            assert_eq!(result, not_ready);
+            assert_eq!(waited >= LIMIT, waits, "{seconds}");
+        }
     }
 }

@@ -141,3 +141,28 @@ async fn deploy_70_the_file_of_the_guide_is_a_site() {
     assert_eq!(moved.body(), "Hello Ann, from here");
     assert_eq!(get(&app, "/old").await.status(), 503);
 }
+
+/// `just python` runs them, with gunicorn.
+#[test]
+fn deploy_70_the_examples_are_sites() {
+    for (file, expected) in [
+        (
+            "python",
+            "command = gunicorn --bind unix:{socket} --threads 8 app:application",
+        ),
+        (
+            "hello",
+            "command = gunicorn --bind unix:{socket} hello:application",
+        ),
+        (
+            "cascade",
+            "app egg:tower#process  [app:pylons] cascade.ini:",
+        ),
+    ] {
+        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/python");
+        let loader = Loader::new(Registry::standard());
+        let plan = loader.plan_app(&format!("config:{examples}/{file}.ini"));
+        let plan = plan.unwrap().to_string();
+        assert!(plan.contains(expected), "{plan}");
+    }
+}
