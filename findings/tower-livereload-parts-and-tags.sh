@@ -53,7 +53,7 @@ async fn main() {
             trailers.insert("x-sum", "1".parse().unwrap());
             Ok::<_, Infallible>(trailers)
         });
-        let body = Full::<Bytes>::from(content).with_trailers(async { trailers });
+        let body = Full::<Bytes>::from(content).with_trailers(std::future::ready(trailers));
         let mut response = Some(head.body(body).unwrap());
         let inner = service_fn(move |_: Request<()>| {
             let response = response.take().unwrap();
