@@ -33,7 +33,7 @@ cat > src/main.rs <<'EOF'
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
-use std::convert::Infallible;
+use std::{convert::Infallible, future::ready};
 use tower::{service_fn, Layer, ServiceExt};
 use tower_livereload::LiveReloadLayer;
 
@@ -48,12 +48,13 @@ async fn main() {
         ("a page to HEAD", "HEAD", page(200, "content-length", "4"), ""),
         ("a page with trailers", "GET", page(200, "trailer", "x-sum"), "page"),
     ] {
-        let trailers = (what == "a page with trailers").then(|| {
-            let mut trailers = HeaderMap::new();
-            trailers.insert("x-sum", "1".parse().unwrap());
-            Ok::<_, Infallible>(trailers)
-        });
-        let body = Full::<Bytes>::from(content).with_trailers(async { trailers });
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", "1".parse().unwrap());
+        let body = Full::<Bytes>::from(content);
+        let body = match what {
+            "a page with trailers" => body.with_trailers(ready(Some(Ok(trailers)))).boxed_unsync(),
+            _ => body.boxed_unsync(),
+        };
         let mut response = Some(head.body(body).unwrap());
         let inner = service_fn(move |_: Request<()>| {
             let response = response.take().unwrap();

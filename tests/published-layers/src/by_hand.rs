@@ -249,8 +249,8 @@ pub(crate) fn http_cache_loses_the_error_of_a_body() -> Observed {
     })
 }
 
-/// Sends a request through the layer that injects a script. Returns the head of the response and its
-/// frames.
+/// Sends a request through the layer that injects a script. Returns the head of the response and
+/// its frames.
 async fn live_reload(
     method: Method,
     respond: fn() -> Result<Response<Body>, Broken>,
