@@ -69,11 +69,13 @@ impl Outgoing {
         *request.method_mut() = self.head.method.clone();
         std::mem::swap(request.headers_mut(), &mut self.head.headers);
         let target = std::mem::replace(&mut self.head.target, PathAndQuery::from_static("/"));
+        // After the first attempt, the head may have the host of another upstream.
+        let is_in_head = std::mem::take(&mut self.hosts.is_in_head);
         let host = self.hosts.of(&member.address);
         let headers = request.headers_mut();
         match spoken {
             Spoken::Http1 => {
-                if !self.hosts.is_in_head || self.hosts.client.as_ref() != Some(host) {
+                if !is_in_head || self.hosts.client.as_ref() != Some(host) {
                     headers.insert(HOST, host.clone());
                 }
                 *request.uri_mut() = Uri::from(target);
@@ -126,6 +128,52 @@ impl Outgoing {
                 true
             }
             None => false,
+        }
+    }
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::{HostPolicy, fields::Fields, transport::Transport};
+
+    /// The upstream with a name over TLS finds its own, and the other one the client's.
+    #[test]
+    fn upstream_5_a_second_attempt_has_the_host_for_its_upstream() {
+        let member = |address: &str| Member::new(address.parse().unwrap(), &Transport::default());
+        let members = [member("https://up.example"), member("http://10.0.0.5")];
+        for (first, second) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            for spoken in [Spoken::Http1, Spoken::Http2] {
+                let client = HeaderValue::from_static("client.example");
+                let (mut parts, ()) = Request::new(()).into_parts();
+                parts.headers.insert(HOST, client.clone());
+                let mut outgoing = Outgoing {
+                    client: Client::of(&parts, Fields::NONE),
+                    hosts: Hosts {
+                        client: Some(client),
+                        is_in_head: true,
+                        policy: HostPolicy::Auto,
+                    },
+                    head: Head {
+                        method: Method::GET,
+                        target: PathAndQuery::from_static("/"),
+                        headers: parts.headers,
+                        metadata: None,
+                    },
+                    body: RequestBody::default(),
+                    progress: None,
+                    handshake: None,
+                    locations: None,
+                };
+                let request = outgoing.take_request(&members[first], spoken);
+                outgoing.put_back(request);
+                let request = outgoing.take_request(&members[second], Spoken::Http1);
+                let expected = ["up.example", "client.example"][second];
+                let hosts: Vec<_> = request.headers().get_all(HOST).iter().collect();
+                assert_eq!(hosts, [expected], "{first} {second} {spoken:?}");
+            }
         }
     }
 }
