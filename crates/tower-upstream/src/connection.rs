@@ -46,6 +46,8 @@ pub(crate) struct Connection {
     link: Arc<Link>,
     /// The waker of `link`.
     own: Waker,
+    /// Whether content may follow a response that must have none.
+    is_doubtful: bool,
 }
 
 type Driver = http1::Connection<TokioIo<Linked>, RequestBody>;
@@ -83,6 +85,7 @@ impl Connection {
             alarm: Alarm::default(),
             own: Waker::from(link.clone()),
             link,
+            is_doubtful: false,
         })
     }
 
@@ -90,6 +93,16 @@ impl Connection {
     /// the connection or has sent anything. The runtime may not have seen that yet.
     pub(crate) fn probe(&self) {
         self.link.probe();
+    }
+
+    /// Notes whether the response that is here must not have content. Some servers send it all the
+    /// same, after the head, and it would be taken for the next response.
+    pub(crate) fn doubt(&mut self, is_doubtful: bool) {
+        self.is_doubtful = is_doubtful;
+    }
+
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 
     /// Keeps what is written first, which is the head of the next request.

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use tower_kit::content::RequestKind;
 
 use crate::{
     ResponseBody, UpstreamError,
@@ -251,6 +252,10 @@ impl Options {
             }
         }
         let method = &outgoing.client.method;
+        if let Some(connection) = lease.connection() {
+            let kind = RequestKind::of(method);
+            connection.doubt(!kind.has_content(head.status));
+        }
         headers::to_client(&mut head.headers, fields, method, head.status, &body);
         head.version = Version::HTTP_11;
         let limits = Limits {

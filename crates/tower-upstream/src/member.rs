@@ -86,7 +86,7 @@ impl Member {
             // Not under the lock, since a connection is closed when it is dropped.
             let kept = self.idle().connections.pop()?;
             if now < kept.until {
-                if probe {
+                if probe || kept.connection.is_doubtful() {
                     kept.connection.probe();
                 }
                 return Some(kept.connection);

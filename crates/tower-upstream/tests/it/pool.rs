@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 
@@ -259,4 +259,29 @@ async fn upstream_14_a_unix_socket_is_an_upstream() {
     assert!(head.contains("\r\nhost: localhost\r\n"), "{head}");
     assert!(head.contains("\r\ncontent-length: 4\r\n"), "{head}");
     assert_eq!(text(response).await, "ok");
+}
+
+/// Some servers send the content that a response to GET has. It may come when the next request is
+/// on its way, so the system is asked before.
+#[tokio::test]
+async fn upstream_10_content_after_a_head_is_no_response() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    for (method, answer) in [
+        (Method::HEAD, head),
+        (Method::GET, "HTTP/1.1 204 No Content\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 304 Not Modified\r\n\r\n"),
+    ] {
+        let upstream = Listener::bind().await;
+        let app = proxy(&upstream);
+        let mut request = get("/");
+        *request.method_mut() = method;
+        let (mut peer, response) = tokio::join!(upstream.answers(answer), ask(&app, request));
+        assert_eq!(text(response).await, "");
+        peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
+            .await;
+        let second = tokio::time::timeout(SHORT, upstream.answers(OK));
+        let (second, response) = tokio::join!(second, ask(&app, get("/")));
+        assert!(second.is_ok(), "{answer}");
+        assert_eq!(text(response).await, "ok");
+    }
 }
