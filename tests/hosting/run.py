@@ -2,7 +2,8 @@
 
 Run by `just hosting`, which builds the app first. The same requests go to each. Status, headers and
 body have to be those of HTTP, or the difference is one of DIFFERENCES, which are the web servers'
-own. With arguments, only the fronts of these names.
+own. With arguments, only the fronts of these names. It needs Debian's nginx, apache2,
+libapache2-mod-fcgid, lighttpd and libfcgi-bin.
 """
 
 import collections

@@ -610,7 +610,7 @@ async fn gateway_41_a_head_that_is_too_large_is_a_431() {
 
 #[tokio::test]
 async fn gateway_45_a_head_has_a_time() {
-    let server = Server::new().header_timeout(Duration::from_millis(50));
+    let server = Server::new().header_timeout(Duration::from_millis(500));
     let served = Served::fastcgi(server, service(path)).await;
     for bytes in [vec![], vec![1, 1], record(1, 1, &[0, 1, 1, 0, 0, 0, 0, 0])] {
         let mut front = served.connect().await;
@@ -621,7 +621,7 @@ async fn gateway_45_a_head_has_a_time() {
     let mut front = served.connect().await;
     front.send(get(1, true, "/a")).await;
     front.reply(1).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(1000)).await;
     front.send(get(1, true, "/b")).await;
     assert_eq!(front.reply(1).await.body(), "/b");
 }
