@@ -6,6 +6,7 @@ mod cgi;
 mod connection;
 mod listener;
 mod outlet;
+mod reader;
 mod request_body;
 mod start;
 

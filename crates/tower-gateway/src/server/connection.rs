@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt,
     future::poll_fn,
     pin::pin,
     sync::Arc,
@@ -25,18 +24,19 @@ use super::{
     Limits,
     call::{self, Ended, rejection},
     outlet::{self, Framing, Outlet, Piece},
+    reader::{ONLY, Reader, Violation},
     request_body::{self, Feed, RequestBody},
 };
 use crate::{
     error::BoxError,
-    events::{Event, EventError, EventReader},
+    events::Event,
     pairs,
     record::{
         GET_VALUES_RESULT, HEADER_LEN, Header, OVERLOADED, REQUEST_COMPLETE, RESPONDER,
         UNKNOWN_ROLE, UNKNOWN_TYPE,
     },
     request_head::{self, Fault},
-    scgi_head::{ScgiHeadError, ScgiHeadReader},
+    scgi_head::ScgiHeadError,
     stream::Stream,
 };
 
@@ -44,8 +44,6 @@ use crate::{
 const SILENCE: Duration = Duration::from_secs(5);
 /// Records are not read on while as many pieces of this connection's own wait to be sent.
 const PENDING: usize = 16;
-/// The id of the only request of SCGI.
-const ONLY: u16 = 1;
 
 /// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,8 +189,8 @@ enum Stage {
 impl Connection {
     fn new(protocol: Protocol, limits: Arc<Limits>, sender: mpsc::Sender<Piece>) -> Self {
         let reader = match protocol {
-            Protocol::FastCgi => Reader::FastCgi(EventReader::default()),
-            Protocol::Scgi => Reader::Scgi(Scgi::Head(ScgiHeadReader::new(limits.head_limit))),
+            Protocol::FastCgi => Reader::fastcgi(),
+            Protocol::Scgi => Reader::scgi(limits.head_limit),
         };
         Self {
             limits,
@@ -220,7 +218,7 @@ impl Connection {
                 Ok(None) => return Ok(()),
                 Err(Violation::ScgiHead(ScgiHeadError::TooLarge(_))) => {
                     self.opened = None;
-                    self.reader = Reader::Scgi(Scgi::Over);
+                    self.reader = Reader::over();
                     self.reject(ONLY, false, Fault::TooLarge, REQUEST_COMPLETE);
                 }
                 Err(violation) => return Err(violation),
@@ -489,68 +487,4 @@ fn about_connection(kind: u8, content: &[u8]) -> Bytes {
     record.extend(header.bytes());
     record.extend(content);
     record.into()
-}
-
-/// Reads the events of a connection.
-enum Reader {
-    FastCgi(EventReader),
-    Scgi(Scgi),
-}
-
-/// The state of the only request of SCGI.
-enum Scgi {
-    Head(ScgiHeadReader),
-    Begun(Bytes),
-    Variables,
-    Body,
-    Over,
-}
-
-impl Reader {
-    fn next(&mut self, bytes: &mut BytesMut) -> Result<Option<Event>, Violation> {
-        let state = match self {
-            Self::FastCgi(reader) => return reader.next(bytes).map_err(Violation::Record),
-            Self::Scgi(state) => state,
-        };
-        let (next, event) = match state {
-            Scgi::Head(reader) => match reader.read(bytes).map_err(Violation::ScgiHead)? {
-                None => return Ok(None),
-                Some(head) => {
-                    let (id, role) = (ONLY, RESPONDER);
-                    let keep = false;
-                    (Scgi::Begun(head), Event::Begin { id, role, keep })
-                }
-            },
-            Scgi::Begun(head) => (Scgi::Variables, Event::Params(ONLY, std::mem::take(head))),
-            Scgi::Variables => (Scgi::Body, Event::ParamsEnd(ONLY)),
-            Scgi::Body if !bytes.is_empty() => {
-                return Ok(Some(Event::Stdin(ONLY, bytes.split().freeze())));
-            }
-            Scgi::Body => return Ok(None),
-            Scgi::Over => {
-                bytes.clear();
-                return Ok(None);
-            }
-        };
-        *state = next;
-        Ok(Some(event))
-    }
-}
-
-/// Bytes for which a connection is closed.
-#[derive(Debug)]
-enum Violation {
-    Record(EventError),
-    ScgiHead(ScgiHeadError),
-    InUse(u16),
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Record(error) => error.fmt(f),
-            Self::ScgiHead(error) => error.fmt(f),
-            Self::InUse(id) => write!(f, "request {id} begins, and has not ended yet"),
-        }
-    }
 }
