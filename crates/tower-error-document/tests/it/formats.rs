@@ -76,9 +76,11 @@ async fn error_document_3_another_response_becomes_a_rejection() {
     let request = Request::get("/").body(Body::empty()).unwrap();
     let Ok(response) = tower::ServiceExt::oneshot(app, request).await;
     let reason = Rejection::of(&response).and_then(Rejection::reason::<ErrorStatus>);
+    let reason = reason.unwrap();
+    assert_eq!(reason.status(), StatusCode::NOT_FOUND);
     assert_eq!(
-        reason.map(|reason| reason.status()),
-        Some(StatusCode::NOT_FOUND)
+        reason.to_string(),
+        "the inner service has responded with 404 Not Found"
     );
 }
 

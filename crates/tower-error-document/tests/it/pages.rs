@@ -15,6 +15,7 @@ use http::{HeaderName, Request, Response, StatusCode};
 use http_body_util::Empty;
 use tower::{ServiceExt, service_fn};
 use tower_error_document::{Document, ErrorDocumentLayer, Failure};
+use tower_kit::Rejection;
 use tower_static::Files;
 
 use super::{app, ask, failing, send};
@@ -105,6 +106,26 @@ async fn error_document_6_a_page_is_asked_for_with_get() {
         );
         assert!(failure.rejection().is_none());
     }
+}
+
+#[tokio::test]
+async fn error_document_6_a_page_knows_the_rejection() {
+    let seen = Seen::default();
+    let layer = ErrorDocumentLayer::new().all_errors(pages(&seen, 200, "sorry"));
+    let app = app(layer, |_| {
+        let error = io::Error::other("10.0.0.7 is down");
+        let rejection = Rejection::new(StatusCode::BAD_GATEWAY, error).with_detail("try later");
+        rejection.response_for(&Request::new(())).map(Body::new)
+    });
+    let found = ask(&app, Request::get("/")).await;
+    assert!(
+        found.starts_with("502 ") && found.ends_with("| sorry"),
+        "{found}"
+    );
+    let asked = seen.lock().unwrap().pop().unwrap();
+    let failure: &Failure = asked.extensions().get().unwrap();
+    let detail = failure.rejection().and_then(Rejection::detail);
+    assert_eq!(detail, Some("try later"));
 }
 
 #[tokio::test]
