@@ -14,10 +14,11 @@ use crate::{
     connection::Lost,
     error::Chain,
     fields::Fields,
-    headers::{self, Persistence},
+    headers,
     http2::{is_reset, is_unprocessed},
     member::{Choice, Lease, Member},
     outgoing::{Head, Outgoing},
+    persistence::{Persistence, take_connection},
     progress::{Progress, Upload},
     protocol::Spoken,
     upstream::Options,
@@ -235,7 +236,7 @@ impl Options {
         }
         let idle_time = self.idle_time(&head.headers, fields);
         let persistence = match fields.have(Fields::CONNECTION) {
-            true => headers::take_connection(&mut head.headers),
+            true => take_connection(&mut head.headers),
             false => Persistence::default(),
         };
         let closes = persistence.closes(head.version);

@@ -28,6 +28,7 @@ mod network;
 mod one_hop;
 mod opening;
 mod outgoing;
+mod persistence;
 mod progress;
 mod protocol;
 mod request_body;

@@ -6,8 +6,8 @@ use tokio::time::timeout;
 
 use crate::{
     ResponseBody, UpstreamError, connection::Lost, fields::Fields, handshake::Handshake, headers,
-    member::Choice, outgoing::Outgoing, protocol::Spoken, request_body::RequestBody, tunnel,
-    upstream::Options,
+    member::Choice, outgoing::Outgoing, persistence::take_connection, protocol::Spoken,
+    request_body::RequestBody, tunnel, upstream::Options,
 };
 
 impl Options {
@@ -72,7 +72,7 @@ impl Options {
             parts.status = StatusCode::OK;
         }
         let (fields, headers) = (Fields::of(&parts.headers), &mut parts.headers);
-        headers::take_connection(headers);
+        take_connection(headers);
         headers::to_client(headers, fields, &Method::GET, parts.status, &body);
         handshake.confirm(&mut parts.headers, chosen);
         parts.version = Version::HTTP_11;
