@@ -3,8 +3,9 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     future::poll_fn,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -94,6 +95,10 @@ pub(crate) async fn serve<S, B>(
                 tracing::debug!(?written, "the web server does not take the response");
                 return;
             }
+            ended = poll_fn(|cx| poll_own(&mut connection.own, cx)), if connection.own.is_some() => {
+                connection.own = None;
+                connection.has_ended(ended);
+            }
             Some(joined) = connection.tasks.join_next_with_id(),
                 if !connection.tasks.is_empty() => connection.ended(joined),
             read = poll_fn(|cx| stream.poll_read(cx, &mut bytes)), if !connection.is_blocked => {
@@ -150,11 +155,23 @@ async fn linger(stream: &Stream, limits: &Limits) {
     }
 }
 
+/// A request that the task of the connection serves itself.
+type Own = Pin<Box<dyn Future<Output = (u16, Ended)> + Send>>;
+
+fn poll_own(own: &mut Option<Own>, cx: &mut Context<'_>) -> Poll<(u16, Ended)> {
+    match own {
+        Some(own) => own.as_mut().poll(cx),
+        None => Poll::Pending,
+    }
+}
+
 /// The requests of a connection.
 struct Connection {
     limits: Arc<Limits>,
     reader: Reader,
     requests: BTreeMap<u16, Active>,
+    /// The first request has no task of its own, since web servers send one at a time.
+    own: Option<Own>,
     tasks: JoinSet<(u16, Ended)>,
     sender: mpsc::Sender<Piece>,
     /// What the connection itself sends.
@@ -181,7 +198,8 @@ enum Stage {
     Head(BytesMut, Instant),
     /// The service is about to be called.
     Ready(Box<Request<RequestBody>>, Feed),
-    Called(Feed, AbortHandle),
+    /// `None` if the task of the connection serves it.
+    Called(Feed, Option<AbortHandle>),
     /// The web server does not want the response.
     Aborted(AbortHandle),
 }
@@ -196,6 +214,7 @@ impl Connection {
             limits,
             reader,
             requests: BTreeMap::new(),
+            own: None,
             tasks: JoinSet::new(),
             sender,
             pending: VecDeque::new(),
@@ -351,7 +370,11 @@ impl Connection {
             return;
         };
         match &active.stage {
-            Stage::Called(_, task) | Stage::Aborted(task) => {
+            Stage::Called(_, None) => {
+                self.own = None;
+                self.is_gone(id);
+            }
+            Stage::Called(_, Some(task)) | Stage::Aborted(task) => {
                 // The end is sent when the task is gone, so that no output comes after it.
                 task.abort();
                 active.stage = Stage::Aborted(task.clone());
@@ -393,12 +416,19 @@ impl Connection {
             };
             let (id, outlet) = (*id, Outlet::new(*id, self.sender.clone()));
             let (service, keeps_location) = (service.clone(), self.limits.keeps_location);
-            let task = self.tasks.spawn(async move {
+            let responding = async move {
                 (
                     id,
                     call::run(service, *request, outlet, keeps_location).await,
                 )
-            });
+            };
+            let task = match self.own {
+                None => {
+                    self.own = Some(Box::pin(responding));
+                    None
+                }
+                Some(_) => Some(self.tasks.spawn(responding)),
+            };
             active.stage = Stage::Called(feed, task);
         }
     }
@@ -406,21 +436,12 @@ impl Connection {
     /// Notes the end of a task.
     fn ended(&mut self, joined: Result<(Id, (u16, Ended)), JoinError>) {
         match joined {
-            Ok((_, (id, Ended::Done))) => {
-                if let Some(active) = self.requests.remove(&id) {
-                    self.is_closing |= !active.keep;
-                }
-            }
-            // A request without an end, at which web servers notice that the response is cut.
-            Ok((_, (id, Ended::Broken | Ended::Gone))) => {
-                self.requests.remove(&id);
-                self.is_closing = true;
-            }
+            Ok((_, ended)) => self.has_ended(ended),
             Err(error) => {
                 let mut requests = self.requests.iter();
                 let is_it = |active: &Active| match &active.stage {
-                    Stage::Called(_, task) | Stage::Aborted(task) => task.id() == error.id(),
-                    Stage::Head(..) | Stage::Ready(..) => false,
+                    Stage::Called(_, Some(task)) | Stage::Aborted(task) => task.id() == error.id(),
+                    Stage::Head(..) | Stage::Ready(..) | Stage::Called(_, None) => false,
                 };
                 let found = requests
                     .find(|(_, active)| is_it(active))
@@ -428,6 +449,21 @@ impl Connection {
                 if let Some(id) = found {
                     self.is_gone(id);
                 }
+            }
+        }
+    }
+
+    fn has_ended(&mut self, (id, ended): (u16, Ended)) {
+        match ended {
+            Ended::Done => {
+                if let Some(active) = self.requests.remove(&id) {
+                    self.is_closing |= !active.keep;
+                }
+            }
+            // A request without an end, at which web servers notice that the response is cut.
+            Ended::Broken | Ended::Gone => {
+                self.requests.remove(&id);
+                self.is_closing = true;
             }
         }
     }
