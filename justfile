@@ -241,9 +241,9 @@ book:
     mdbook build docs
     git archive HEAD examples | tar -x -C target/book
 
-# what a newcomer does (curl): a fresh axum project, each crate in turn, the program and the axum snippet of its README, asked with curl
-newcomer:
-    python3 tests/newcomer/run.py
+# what a newcomer does (curl, php-fpm, pip): a fresh axum project, each crate in turn, the program and the axum snippet of its README, asked with curl; with names, only these
+newcomer *CRATES:
+    python3 tests/newcomer/run.py {{ CRATES }}
 
 # release one crate, by cargo-release, which asks before: version, changelog, commit, publish, tag, push; with --dry-run it says what it would do, packs the crate as it is, and changes nothing
 release NAME VERSION *ARGS:

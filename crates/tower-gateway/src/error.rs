@@ -111,17 +111,20 @@ impl error::Error for GatewayError {}
 
 /// Returns whether a response with this head says that a path leads to no script.
 ///
-/// A cascade falls through these and no other 404: a 404 of a script is final. Otherwise a file
-/// service behind it would send the script's source.
+/// Let a cascade fall through these and no other 404. A 404 of a script has to be final: otherwise
+/// the next service, if it serves files, sends the script's source. So the cascade needs an empty
+/// list of `statuses`, because a 404 is in it by default.
 ///
 /// ```
 /// use tower_cascade::CascadeLayer;
 /// use tower_gateway::{FastCgi, Scripts, no_script};
 ///
-/// # fn main() -> Result<(), tower_gateway::BuildError> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let php = FastCgi::connect("unix:/run/php/php8.2-fpm.sock")?
 ///     .scripts(Scripts::php("/srv/www"));
-/// let before_files = CascadeLayer::new(php).fall_through_if(no_script);
+/// let before_files = CascadeLayer::new(php)
+///     .statuses([])?
+///     .fall_through_if(no_script);
 /// # Ok(())
 /// # }
 /// ```
