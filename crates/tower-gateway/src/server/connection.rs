@@ -5,7 +5,10 @@ use std::{
     fmt,
     future::poll_fn,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,7 @@ use rustix::net::Shutdown;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{AbortHandle, Id, JoinError, JoinSet},
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout},
 };
 use tower_kit::Preferences;
 use tower_service::Service;
@@ -109,6 +112,10 @@ pub(crate) async fn serve<S, B>(
                     permit.send(piece);
                 }
             }
+            () = stream.left(), if connection.is_blocked => {
+                tracing::debug!("the web server has left, and has sent more than was read");
+                return;
+            }
             () = room.notified() => {}
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 tracing::debug!("a connection is closed: the head of a request did not come in time");
@@ -135,21 +142,19 @@ async fn linger(stream: &Stream, limits: &Limits) {
     if stream.shutdown(Shutdown::Write).is_err() {
         return;
     }
-    let end = Instant::now() + limits.lingering_time;
     let mut left = limits.lingering_bytes;
     let mut bytes = BytesMut::new();
-    loop {
-        bytes.clear();
-        let silence = Instant::now() + SILENCE;
-        let read = poll_fn(|cx| stream.poll_read(cx, &mut bytes));
-        let Ok(Ok(read @ 1..)) = timeout_at(end.min(silence), read).await else {
-            return;
-        };
-        left = left.saturating_sub(read as u64);
-        if left == 0 {
-            return;
+    let discarding = async {
+        while left > 0 {
+            bytes.clear();
+            let read = poll_fn(|cx| stream.poll_read(cx, &mut bytes));
+            let Ok(Ok(read @ 1..)) = timeout(SILENCE, read).await else {
+                return;
+            };
+            left = left.saturating_sub(read as u64);
         }
-    }
+    };
+    let _ = timeout(limits.lingering_time, discarding).await;
 }
 
 /// The requests of a connection.
@@ -157,7 +162,7 @@ struct Connection {
     limits: Arc<Limits>,
     reader: Reader,
     requests: BTreeMap<u16, Active>,
-    tasks: JoinSet<(u16, Ended)>,
+    tasks: JoinSet<Ended>,
     sender: mpsc::Sender<Piece>,
     /// What the connection itself sends.
     pending: VecDeque<Piece>,
@@ -165,6 +170,8 @@ struct Connection {
     room: Arc<Notify>,
     /// `None` after the first request has begun.
     opened: Option<Instant>,
+    /// A service has not taken what is held of its body.
+    is_full: bool,
     /// No further bytes are read, because there is no room for them.
     is_blocked: bool,
     /// No further request begins.
@@ -183,9 +190,30 @@ enum Stage {
     Head(BytesMut, Instant),
     /// The service is about to be called.
     Ready(Box<Request<RequestBody>>, Feed),
-    Called(Feed, AbortHandle),
+    Called(Feed, Task),
     /// The web server does not want the response.
-    Aborted(AbortHandle),
+    Aborted(Task),
+}
+
+/// The task of a request.
+struct Task {
+    handle: AbortHandle,
+    /// Whether the response has left as a whole. The task may then still drop what it has.
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Active {
+    fn task(&self) -> Option<&Task> {
+        match &self.stage {
+            Stage::Called(_, task) | Stage::Aborted(task) => Some(task),
+            Stage::Head(..) | Stage::Ready(..) => None,
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        let task = self.task();
+        task.is_some_and(|task| task.has_ended.load(Ordering::Acquire))
+    }
 }
 
 impl Connection {
@@ -203,6 +231,7 @@ impl Connection {
             pending: VecDeque::new(),
             room: Arc::default(),
             opened: Some(Instant::now()),
+            is_full: false,
             is_blocked: false,
             is_closing: false,
         }
@@ -211,7 +240,11 @@ impl Connection {
     /// Takes the events of the bytes that have come, while there is room for them.
     fn take(&mut self, bytes: &mut BytesMut) -> Result<(), Violation> {
         loop {
-            self.is_blocked = self.pending.len() >= PENDING || self.is_full();
+            let is_full = self.is_any_full();
+            if std::mem::replace(&mut self.is_full, is_full) && !is_full {
+                self.restart_heads();
+            }
+            self.is_blocked = self.pending.len() >= PENDING || self.is_full;
             if self.is_blocked {
                 return Ok(());
             }
@@ -229,11 +262,20 @@ impl Connection {
     }
 
     /// Returns whether a service has not taken what is held of its body.
-    fn is_full(&self) -> bool {
+    fn is_any_full(&self) -> bool {
         self.requests.values().any(|active| match &active.stage {
             Stage::Ready(_, feed) | Stage::Called(feed, _) => feed.is_full(),
             Stage::Head(..) | Stage::Aborted(_) => false,
         })
+    }
+
+    /// Gives the variables of requests their time once more, because nothing was read.
+    fn restart_heads(&mut self) {
+        for active in self.requests.values_mut() {
+            if let Stage::Head(_, since) = &mut active.stage {
+                *since = Instant::now();
+            }
+        }
     }
 
     fn event(&mut self, event: Event) -> Result<(), Violation> {
@@ -284,6 +326,7 @@ impl Connection {
 
     fn begins(&mut self, id: u16, role: u16, keep: bool) -> Result<(), Violation> {
         self.opened = None;
+        self.release();
         if self.requests.contains_key(&id) {
             return Err(Violation::InUse(id));
         }
@@ -296,6 +339,17 @@ impl Connection {
             self.requests.insert(id, Active { keep, stage });
         }
         Ok(())
+    }
+
+    /// Releases the ids of the responses that have left as a whole, although their tasks may still
+    /// run.
+    fn release(&mut self) {
+        let is_closing = &mut self.is_closing;
+        self.requests.retain(|_, active| {
+            let has_ended = active.has_ended();
+            *is_closing |= has_ended && !active.keep;
+            !has_ended
+        });
     }
 
     /// Makes the request of variables that are complete.
@@ -352,14 +406,16 @@ impl Connection {
         let Some(active) = self.requests.get_mut(&id) else {
             return;
         };
-        match &active.stage {
-            Stage::Called(_, task) | Stage::Aborted(task) => {
-                // The end is sent when the task is gone, so that no output comes after it.
-                task.abort();
-                active.stage = Stage::Aborted(task.clone());
-            }
-            Stage::Head(..) | Stage::Ready(..) => self.is_gone(id),
-        }
+        let task = match active.task() {
+            // The end is sent when the task is gone, so that no output comes after it.
+            Some(task) => Task {
+                handle: task.handle.clone(),
+                has_ended: task.has_ended.clone(),
+            },
+            None => return self.is_gone(id),
+        };
+        task.handle.abort();
+        active.stage = Stage::Aborted(task);
     }
 
     /// Ends a request without a response, or after a part of it.
@@ -393,44 +449,37 @@ impl Connection {
             let Stage::Ready(request, feed) = std::mem::replace(&mut active.stage, none) else {
                 unreachable!("it is ready");
             };
-            let (id, outlet) = (*id, Outlet::new(*id, self.sender.clone()));
+            let outlet = Outlet::new(*id, self.sender.clone());
             let (service, keeps_location) = (service.clone(), self.limits.keeps_location);
-            let task = self.tasks.spawn(async move {
-                (
-                    id,
-                    call::run(service, *request, outlet, keeps_location).await,
-                )
-            });
-            active.stage = Stage::Called(feed, task);
+            let has_ended = outlet.has_ended();
+            let handle = self
+                .tasks
+                .spawn(call::run(service, *request, outlet, keeps_location));
+            active.stage = Stage::Called(feed, Task { handle, has_ended });
         }
     }
 
     /// Notes the end of a task.
-    fn ended(&mut self, joined: Result<(Id, (u16, Ended)), JoinError>) {
+    fn ended(&mut self, joined: Result<(Id, Ended), JoinError>) {
+        let task = match &joined {
+            Ok((task, _)) => *task,
+            Err(error) => error.id(),
+        };
+        let is_it = |active: &Active| active.task().is_some_and(|it| it.handle.id() == task);
+        let mut requests = self.requests.iter();
+        // It is not there if its id was released.
+        let Some((&id, active)) = requests.find(|(_, active)| is_it(active)) else {
+            return;
+        };
         match joined {
-            Ok((_, (id, Ended::Done))) => {
-                if let Some(active) = self.requests.remove(&id) {
-                    self.is_closing |= !active.keep;
-                }
-            }
+            // Also if what was dropped after the response has panicked.
+            _ if active.has_ended() => self.release(),
             // A request without an end, at which web servers notice that the response is cut.
-            Ok((_, (id, Ended::Broken | Ended::Gone))) => {
+            Ok(_) => {
                 self.requests.remove(&id);
                 self.is_closing = true;
             }
-            Err(error) => {
-                let mut requests = self.requests.iter();
-                let is_it = |active: &Active| match &active.stage {
-                    Stage::Called(_, task) | Stage::Aborted(task) => task.id() == error.id(),
-                    Stage::Head(..) | Stage::Ready(..) => false,
-                };
-                let found = requests
-                    .find(|(_, active)| is_it(active))
-                    .map(|(id, _)| *id);
-                if let Some(id) = found {
-                    self.is_gone(id);
-                }
-            }
+            Err(_) => self.is_gone(id),
         }
     }
 
@@ -445,7 +494,7 @@ impl Connection {
             .requests
             .values()
             .filter_map(|active| match active.stage {
-                Stage::Head(_, since) => Some(since),
+                Stage::Head(_, since) => (!self.is_full).then_some(since),
                 Stage::Ready(..) | Stage::Called(..) | Stage::Aborted(_) => None,
             });
         let since = begun.chain(self.opened).min()?;
