@@ -3,6 +3,12 @@
 use http::{HeaderMap, HeaderName, header::CONNECTION};
 use tower_kit::names::{is_forwarding, is_of_one_hop};
 
+/// Removes the fields about one connection that are known. Those that `Connection` names stay: the
+/// web server passes on what a client has written there, and beside it has fields of its own.
+pub(crate) fn remove_known(headers: &mut HeaderMap) {
+    remove_if(headers, is_of_one_hop);
+}
+
 /// Removes the fields about one connection.
 pub(crate) fn remove(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
@@ -14,7 +20,7 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    remove_if(headers, is_of_one_hop);
+    remove_known(headers);
 }
 
 /// Removes the fields of a request that no program gets: those about one connection, and those that

@@ -11,7 +11,7 @@ use std::{
 
 use http::{
     HeaderName, HeaderValue, Method, Request, StatusCode, Version,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, TRANSFER_ENCODING},
     uri::{Authority, PathAndQuery, Scheme, Uri},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -59,12 +59,14 @@ pub(crate) fn read<'a>(
     for (name, value) in pairs {
         let value = value.trim_ascii();
         if let Some(name) = name.strip_prefix(b"HTTP_") {
+            let name = header_name(name)?;
             match name {
-                b"TRANSFER_ENCODING" => was_chunked |= value.eq_ignore_ascii_case(b"chunked"),
-                b"COOKIE" => cookies.push(value),
+                TRANSFER_ENCODING => was_chunked |= value.eq_ignore_ascii_case(b"chunked"),
+                COOKIE => cookies.push(value),
                 // These come from variables of their own. `Proxy` would become the proxy of a
                 // program that this one starts (https://httpoxy.org).
-                b"CONTENT_LENGTH" | b"CONTENT_TYPE" | b"PROXY" => {}
+                CONTENT_LENGTH | CONTENT_TYPE => {}
+                _ if name == "proxy" => {}
                 _ => append(&mut request, name, value)?,
             }
             continue;
@@ -97,7 +99,7 @@ pub(crate) fn read<'a>(
         let value = HeaderValue::from_bytes(&cookies).map_err(|_| Fault::Value)?;
         headers.insert(COOKIE, value);
     }
-    one_hop::remove(headers);
+    one_hop::remove_known(headers);
     // The web server has sent the 100. Trailers have no place in these protocols.
     headers.remove("expect");
     headers.remove("trailer");
@@ -131,14 +133,18 @@ pub(crate) fn read<'a>(
     })
 }
 
-/// Adds the line of a header, whose name has underscores for its hyphens.
-fn append(request: &mut Request<()>, name: &[u8], value: &[u8]) -> Result<(), Fault> {
+/// Returns the name of a header, which has underscores for its hyphens.
+fn header_name(name: &[u8]) -> Result<HeaderName, Fault> {
     let is_underscore = |byte: &u8| *byte == b'_';
     let name: Vec<u8> = name
         .iter()
         .map(|byte| if is_underscore(byte) { b'-' } else { *byte })
         .collect();
-    let name = HeaderName::from_bytes(&name).map_err(|_| Fault::Name)?;
+    HeaderName::from_bytes(&name).map_err(|_| Fault::Name)
+}
+
+/// Adds the line of a header.
+fn append(request: &mut Request<()>, name: HeaderName, value: &[u8]) -> Result<(), Fault> {
     let value = HeaderValue::from_bytes(value).map_err(|_| Fault::Value)?;
     let added = request.headers_mut().try_append(name, value);
     added.map(drop).map_err(|_| Fault::TooLarge)
@@ -485,6 +491,18 @@ mod tests {
                 "content-length=7 ",
             ),
             (&["HTTP_PROXY=evil:80"], ""),
+            // Other spellings of the same names.
+            (
+                &[
+                    "HTTP_CONTENT-LENGTH=8",
+                    "HTTP_content_type=c/d",
+                    "HTTP_Proxy=evil:80",
+                    "HTTP_COOKIE=a=1",
+                    "HTTP_Cookie=b=2",
+                    "HTTP_TRANSFER-ENCODING=chunked",
+                ],
+                "cookie=a=1; b=2 ",
+            ),
             (
                 &[
                     "X_USER=1",
@@ -506,8 +524,7 @@ mod tests {
     #[test]
     fn gateway_32_fields_about_one_hop_are_dropped() {
         let lines = [
-            "HTTP_CONNECTION=close, X-Hop",
-            "HTTP_X_HOP=1",
+            "HTTP_CONNECTION=close",
             "HTTP_KEEP_ALIVE=5",
             "HTTP_TE=trailers",
             "HTTP_TRAILER=x",
@@ -521,6 +538,19 @@ mod tests {
         assert_eq!(headers(&lines).as_deref(), Ok("authorization=Basic eA== "));
         assert!(head(&lines).unwrap().was_chunked);
         assert!(!head(&[]).unwrap().was_chunked);
+    }
+
+    /// A client could otherwise remove a field that the web server has added.
+    #[test]
+    fn gateway_32_a_client_names_no_field_that_is_dropped() {
+        let lines = [
+            "HTTP_HOST=a.example",
+            "HTTP_X_FORWARDED_FOR=192.0.2.1",
+            "HTTP_X_HOP=1",
+            "HTTP_CONNECTION=close, X-Forwarded-For, Host, X-Hop",
+        ];
+        let expected = "host=a.example x-forwarded-for=192.0.2.1 x-hop=1 ";
+        assert_eq!(headers(&lines).as_deref(), Ok(expected));
     }
 
     #[test]

@@ -8,14 +8,20 @@ use std::{
 
 use bytes::BytesMut;
 use rustix::net::{RecvFlags, Shutdown};
-use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::{
+    io::{Interest, Ready},
+    net::TcpStream,
+    time::sleep,
+};
 
 use crate::{GatewayError, address::Address, error::Chain};
 
 /// The room for one read, in bytes.
 const READ: usize = 16 * 1024;
+/// The time between two looks whether a peer has left.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// A connection, which is read and written at the same time.
 #[derive(Debug)]
@@ -110,6 +116,19 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
+        }
+    }
+
+    /// Waits until the peer has closed its sending side, which bytes that are not read hide from a
+    /// read.
+    pub(crate) async fn left(&self) {
+        loop {
+            let ready = either!(self, stream => stream.ready(Interest::READABLE).await);
+            if ready.is_ok_and(Ready::is_read_closed) {
+                return;
+            }
+            // It stays readable, so nothing wakes this.
+            sleep(LOOK).await;
         }
     }
 

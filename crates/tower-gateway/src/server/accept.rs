@@ -14,7 +14,7 @@ use http_body::Body;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::sleep,
 };
 use tower_kit::guard::catch_future;
 use tower_service::Service;
@@ -77,7 +77,7 @@ where
         biased;
         () = ended => return Ok(()),
         () = shutdown.signal() => (io::ErrorKind::Interrupted, "at the second signal".to_owned()),
-        () = sleep_until(Instant::now() + drain_timeout) => {
+        () = sleep(drain_timeout) => {
             (io::ErrorKind::TimedOut, format!("{drain_timeout:?} after the signal to end"))
         }
     };

@@ -124,6 +124,7 @@ where
     let bytes = bytes.freeze();
     if !kind.has_content(head.status) {
         drop(body);
+        *has_begun = true;
         return Ok(outlet.send([bytes, Bytes::new()], true).await?);
     }
     send(pin!(body), bytes, length, outlet, has_begun).await

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::timeout,
 };
 use tower_kit::Preferences;
 use tower_service::Service;
@@ -151,14 +151,16 @@ async fn pump(
 
 /// Reads what is left of the body, and discards it.
 async fn discard(pieces: &mut mpsc::Receiver<io::Result<Bytes>>, limits: &Limits) {
-    let end = Instant::now() + limits.lingering_time;
     let mut left = limits.lingering_bytes;
-    while left > 0 {
-        let Ok(Some(Ok(piece))) = timeout_at(end, pieces.recv()).await else {
-            return;
-        };
-        left = left.saturating_sub(piece.len() as u64);
-    }
+    let discarding = async {
+        while left > 0 {
+            let Some(Ok(piece)) = pieces.recv().await else {
+                return;
+            };
+            left = left.saturating_sub(piece.len() as u64);
+        }
+    };
+    let _ = timeout(limits.lingering_time, discarding).await;
 }
 
 /// Reads the input on a thread: so many bytes, or all.

@@ -4,7 +4,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     future::poll_fn,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,7 +19,7 @@ use rustix::net::Shutdown;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{AbortHandle, Id, JoinError, JoinSet},
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout},
 };
 use tower_kit::Preferences;
 use tower_service::Service;
@@ -95,12 +98,11 @@ pub(crate) async fn serve<S, B>(
                 tracing::debug!(?written, "the web server does not take the response");
                 return;
             }
-            ended = poll_fn(|cx| poll_own(&mut connection.own, cx)), if connection.own.is_some() => {
-                connection.own = None;
-                connection.has_ended(ended);
+            _ = poll_fn(|cx| poll_own(&mut connection.own, cx)), if connection.own.is_some() => {
+                connection.own_ended();
             }
             Some(joined) = connection.tasks.join_next_with_id(),
-                if !connection.tasks.is_empty() => connection.ended(joined),
+                if !connection.tasks.is_empty() => connection.task_ended(joined),
             read = poll_fn(|cx| stream.poll_read(cx, &mut bytes)), if !connection.is_blocked => {
                 // Its end is the only sign that a client has left. Requests are dropped with this.
                 if !matches!(read, Ok(1..)) {
@@ -111,6 +113,10 @@ pub(crate) async fn serve<S, B>(
                 if let Some(piece) = connection.pending.pop_front() {
                     permit.send(piece);
                 }
+            }
+            () = stream.left(), if connection.is_blocked => {
+                tracing::debug!("the web server has left, and has sent more than was read");
+                return;
             }
             () = room.notified() => {}
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
@@ -138,29 +144,30 @@ async fn linger(stream: &Stream, limits: &Limits) {
     if stream.shutdown(Shutdown::Write).is_err() {
         return;
     }
-    let end = Instant::now() + limits.lingering_time;
     let mut left = limits.lingering_bytes;
     let mut bytes = BytesMut::new();
-    loop {
-        bytes.clear();
-        let silence = Instant::now() + SILENCE;
-        let read = poll_fn(|cx| stream.poll_read(cx, &mut bytes));
-        let Ok(Ok(read @ 1..)) = timeout_at(end.min(silence), read).await else {
-            return;
-        };
-        left = left.saturating_sub(read as u64);
-        if left == 0 {
-            return;
+    let discarding = async {
+        while left > 0 {
+            bytes.clear();
+            let read = poll_fn(|cx| stream.poll_read(cx, &mut bytes));
+            let Ok(Ok(read @ 1..)) = timeout(SILENCE, read).await else {
+                return;
+            };
+            left = left.saturating_sub(read as u64);
         }
-    }
+    };
+    let _ = timeout(limits.lingering_time, discarding).await;
 }
 
 /// A request that the task of the connection serves itself.
-type Own = Pin<Box<dyn Future<Output = (u16, Ended)> + Send>>;
+struct Own {
+    responding: Pin<Box<dyn Future<Output = Ended> + Send>>,
+    has_ended: Arc<AtomicBool>,
+}
 
-fn poll_own(own: &mut Option<Own>, cx: &mut Context<'_>) -> Poll<(u16, Ended)> {
+fn poll_own(own: &mut Option<Own>, cx: &mut Context<'_>) -> Poll<Ended> {
     match own {
-        Some(own) => own.as_mut().poll(cx),
+        Some(own) => own.responding.as_mut().poll(cx),
         None => Poll::Pending,
     }
 }
@@ -172,7 +179,7 @@ struct Connection {
     requests: BTreeMap<u16, Active>,
     /// The first request has no task of its own, since web servers send one at a time.
     own: Option<Own>,
-    tasks: JoinSet<(u16, Ended)>,
+    tasks: JoinSet<Ended>,
     sender: mpsc::Sender<Piece>,
     /// What the connection itself sends.
     pending: VecDeque<Piece>,
@@ -180,6 +187,8 @@ struct Connection {
     room: Arc<Notify>,
     /// `None` after the first request has begun.
     opened: Option<Instant>,
+    /// A service has not taken what is held of its body.
+    is_full: bool,
     /// No further bytes are read, because there is no room for them.
     is_blocked: bool,
     /// No further request begins.
@@ -198,10 +207,37 @@ enum Stage {
     Head(BytesMut, Instant),
     /// The service is about to be called.
     Ready(Box<Request<RequestBody>>, Feed),
-    /// `None` if the task of the connection serves it.
-    Called(Feed, Option<AbortHandle>),
+    Called(Feed, Task),
     /// The web server does not want the response.
-    Aborted(AbortHandle),
+    Aborted(Task),
+}
+
+/// The task of a request.
+#[derive(Clone)]
+struct Task {
+    /// `None` if the task of the connection serves it.
+    handle: Option<AbortHandle>,
+    /// Whether the response has left as a whole. The task may then still drop what it has.
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Active {
+    fn task(&self) -> Option<&Task> {
+        match &self.stage {
+            Stage::Called(_, task) | Stage::Aborted(task) => Some(task),
+            Stage::Head(..) | Stage::Ready(..) => None,
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.task().is_some_and(Task::has_ended)
+    }
+}
+
+impl Task {
+    fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
 }
 
 impl Connection {
@@ -220,6 +256,7 @@ impl Connection {
             pending: VecDeque::new(),
             room: Arc::default(),
             opened: Some(Instant::now()),
+            is_full: false,
             is_blocked: false,
             is_closing: false,
         }
@@ -228,7 +265,11 @@ impl Connection {
     /// Takes the events of the bytes that have come, while there is room for them.
     fn take(&mut self, bytes: &mut BytesMut) -> Result<(), Violation> {
         loop {
-            self.is_blocked = self.pending.len() >= PENDING || self.is_full();
+            let is_full = self.is_any_full();
+            if std::mem::replace(&mut self.is_full, is_full) && !is_full {
+                self.restart_heads();
+            }
+            self.is_blocked = self.pending.len() >= PENDING || self.is_full;
             if self.is_blocked {
                 return Ok(());
             }
@@ -246,11 +287,20 @@ impl Connection {
     }
 
     /// Returns whether a service has not taken what is held of its body.
-    fn is_full(&self) -> bool {
+    fn is_any_full(&self) -> bool {
         self.requests.values().any(|active| match &active.stage {
             Stage::Ready(_, feed) | Stage::Called(feed, _) => feed.is_full(),
             Stage::Head(..) | Stage::Aborted(_) => false,
         })
+    }
+
+    /// Gives the variables of requests their time once more, because nothing was read.
+    fn restart_heads(&mut self) {
+        for active in self.requests.values_mut() {
+            if let Stage::Head(_, since) = &mut active.stage {
+                *since = Instant::now();
+            }
+        }
     }
 
     fn event(&mut self, event: Event) -> Result<(), Violation> {
@@ -301,6 +351,7 @@ impl Connection {
 
     fn begins(&mut self, id: u16, role: u16, keep: bool) -> Result<(), Violation> {
         self.opened = None;
+        self.release();
         if self.requests.contains_key(&id) {
             return Err(Violation::InUse(id));
         }
@@ -313,6 +364,17 @@ impl Connection {
             self.requests.insert(id, Active { keep, stage });
         }
         Ok(())
+    }
+
+    /// Releases the ids of the responses that have left as a whole, although their tasks may still
+    /// run.
+    fn release(&mut self) {
+        let is_closing = &mut self.is_closing;
+        self.requests.retain(|_, active| {
+            let has_ended = active.has_ended();
+            *is_closing |= has_ended && !active.keep;
+            !has_ended
+        });
     }
 
     /// Makes the request of variables that are complete.
@@ -369,17 +431,20 @@ impl Connection {
         let Some(active) = self.requests.get_mut(&id) else {
             return;
         };
-        match &active.stage {
-            Stage::Called(_, None) => {
+        match active.task().cloned() {
+            None => self.is_gone(id),
+            Some(task) if task.has_ended() => {}
+            Some(Task { handle: None, .. }) => {
                 self.own = None;
                 self.is_gone(id);
             }
-            Stage::Called(_, Some(task)) | Stage::Aborted(task) => {
+            Some(task) => {
                 // The end is sent when the task is gone, so that no output comes after it.
-                task.abort();
-                active.stage = Stage::Aborted(task.clone());
+                if let Some(handle) = &task.handle {
+                    handle.abort();
+                }
+                active.stage = Stage::Aborted(task);
             }
-            Stage::Head(..) | Stage::Ready(..) => self.is_gone(id),
         }
     }
 
@@ -414,57 +479,57 @@ impl Connection {
             let Stage::Ready(request, feed) = std::mem::replace(&mut active.stage, none) else {
                 unreachable!("it is ready");
             };
-            let (id, outlet) = (*id, Outlet::new(*id, self.sender.clone()));
+            let outlet = Outlet::new(*id, self.sender.clone());
             let (service, keeps_location) = (service.clone(), self.limits.keeps_location);
-            let responding = async move {
-                (
-                    id,
-                    call::run(service, *request, outlet, keeps_location).await,
-                )
-            };
-            let task = match self.own {
+            let has_ended = outlet.has_ended();
+            let responding = call::run(service, *request, outlet, keeps_location);
+            let handle = match self.own {
                 None => {
-                    self.own = Some(Box::pin(responding));
+                    self.own = Some(Own {
+                        responding: Box::pin(responding),
+                        has_ended: has_ended.clone(),
+                    });
                     None
                 }
                 Some(_) => Some(self.tasks.spawn(responding)),
             };
-            active.stage = Stage::Called(feed, task);
+            active.stage = Stage::Called(feed, Task { handle, has_ended });
+        }
+    }
+
+    /// Notes the end of the request that has no task of its own.
+    fn own_ended(&mut self) {
+        if let Some(own) = self.own.take() {
+            self.ended(|task| Arc::ptr_eq(&task.has_ended, &own.has_ended), true);
         }
     }
 
     /// Notes the end of a task.
-    fn ended(&mut self, joined: Result<(Id, (u16, Ended)), JoinError>) {
-        match joined {
-            Ok((_, ended)) => self.has_ended(ended),
-            Err(error) => {
-                let mut requests = self.requests.iter();
-                let is_it = |active: &Active| match &active.stage {
-                    Stage::Called(_, Some(task)) | Stage::Aborted(task) => task.id() == error.id(),
-                    Stage::Head(..) | Stage::Ready(..) | Stage::Called(_, None) => false,
-                };
-                let found = requests
-                    .find(|(_, active)| is_it(active))
-                    .map(|(id, _)| *id);
-                if let Some(id) = found {
-                    self.is_gone(id);
-                }
-            }
-        }
+    fn task_ended(&mut self, joined: Result<(Id, Ended), JoinError>) {
+        let (id, has_returned) = match joined {
+            Ok((id, _)) => (id, true),
+            Err(error) => (error.id(), false),
+        };
+        let is_it = |task: &Task| task.handle.as_ref().is_some_and(|it| it.id() == id);
+        self.ended(is_it, has_returned);
     }
 
-    fn has_ended(&mut self, (id, ended): (u16, Ended)) {
-        match ended {
-            Ended::Done => {
-                if let Some(active) = self.requests.remove(&id) {
-                    self.is_closing |= !active.keep;
-                }
-            }
+    fn ended(&mut self, is_it: impl Fn(&Task) -> bool, has_returned: bool) {
+        let mut requests = self.requests.iter();
+        // It is not there if its id was released.
+        let Some((&id, active)) = requests.find(|(_, active)| active.task().is_some_and(&is_it))
+        else {
+            return;
+        };
+        if active.has_ended() {
+            // Also if what was dropped after the response has panicked.
+            self.release();
+        } else if has_returned {
             // A request without an end, at which web servers notice that the response is cut.
-            Ended::Broken | Ended::Gone => {
-                self.requests.remove(&id);
-                self.is_closing = true;
-            }
+            self.requests.remove(&id);
+            self.is_closing = true;
+        } else {
+            self.is_gone(id);
         }
     }
 
@@ -479,7 +544,7 @@ impl Connection {
             .requests
             .values()
             .filter_map(|active| match active.stage {
-                Stage::Head(_, since) => Some(since),
+                Stage::Head(_, since) => (!self.is_full).then_some(since),
                 Stage::Ready(..) | Stage::Called(..) | Stage::Aborted(_) => None,
             });
         let since = begun.chain(self.opened).min()?;

@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, IoSlice},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -46,11 +49,22 @@ pub(crate) struct Gone;
 pub(crate) struct Outlet {
     id: u16,
     pieces: mpsc::Sender<Piece>,
+    has_ended: Arc<AtomicBool>,
 }
 
 impl Outlet {
     pub(crate) fn new(id: u16, pieces: mpsc::Sender<Piece>) -> Self {
-        Self { id, pieces }
+        Self {
+            id,
+            pieces,
+            has_ended: Arc::default(),
+        }
+    }
+
+    /// Returns whether the response has left as a whole, for the connection to see. It is true
+    /// before the web server has the end, and from then on the id may be another request's.
+    pub(crate) fn has_ended(&self) -> Arc<AtomicBool> {
+        self.has_ended.clone()
     }
 
     /// Sends a head and content, and waits until there is room. Neither is larger than
@@ -58,7 +72,12 @@ impl Outlet {
     pub(crate) async fn send(&self, parts: [Bytes; 2], is_last: bool) -> Result<(), Gone> {
         let id = self.id;
         let piece = Piece::Output { id, parts, is_last };
-        self.pieces.send(piece).await.map_err(|_| Gone)
+        let room = self.pieces.reserve().await.map_err(|_| Gone)?;
+        if is_last {
+            self.has_ended.store(true, Ordering::Release);
+        }
+        room.send(piece);
+        Ok(())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    fmt, io,
+    fmt, io, mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::{
     sync::Notify,
@@ -19,6 +19,9 @@ use tokio::{
 /// The bytes of one body that are held. A connection is not read on while a service takes none of
 /// them.
 const HELD: usize = 64 * 1024;
+/// A smaller piece is copied, in bytes, because it would keep the whole buffer into which it was
+/// read.
+const SMALL: usize = 4 * 1024;
 
 /// The body of a request that a web server sends.
 ///
@@ -52,6 +55,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct State {
     pieces: VecDeque<Bytes>,
+    /// Small pieces that come after these, as one.
+    small: BytesMut,
     held: usize,
     end: Option<End>,
     waker: Option<Waker>,
@@ -63,6 +68,30 @@ struct State {
 enum End {
     Whole,
     Broken(&'static str),
+}
+
+impl State {
+    fn push(&mut self, piece: Bytes) {
+        self.held += piece.len();
+        if piece.len() < SMALL {
+            self.small.extend_from_slice(&piece);
+            return;
+        }
+        if !self.small.is_empty() {
+            let small = mem::take(&mut self.small);
+            self.pieces.push_back(small.freeze());
+        }
+        self.pieces.push_back(piece);
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let piece = self.pieces.pop_front().or_else(|| {
+            let small = mem::take(&mut self.small);
+            (!small.is_empty()).then(|| small.freeze())
+        })?;
+        self.held -= piece.len();
+        Some(piece)
+    }
 }
 
 impl Queue {
@@ -113,8 +142,7 @@ impl Feed {
             return;
         }
         if !piece.is_empty() && !state.is_dropped {
-            state.held += piece.len();
-            state.pieces.push_back(piece);
+            state.push(piece);
         }
         if is_last {
             state.end = Some(End::Whole);
@@ -164,9 +192,8 @@ impl RequestBody {
             return Poll::Ready(None);
         };
         let mut state = queue.state();
-        if let Some(piece) = state.pieces.pop_front() {
-            let was_full = state.held >= HELD;
-            state.held -= piece.len();
+        let was_full = state.held >= HELD;
+        if let Some(piece) = state.pop() {
             let has_room = was_full && state.held < HELD;
             drop(state);
             if has_room {
@@ -221,7 +248,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         self.queue.as_ref().is_none_or(|queue| {
             let state = queue.state();
-            state.end == Some(End::Whole) && state.pieces.is_empty()
+            state.end == Some(End::Whole) && state.held == 0
         })
     }
 
@@ -243,9 +270,10 @@ impl RequestBody {
         let mut state = queue.state();
         state.is_dropped = true;
         state.held = 0;
-        let pieces = std::mem::take(&mut state.pieces);
+        let pieces = mem::take(&mut state.pieces);
+        let small = mem::take(&mut state.small);
         drop(state);
-        drop(pieces);
+        drop((pieces, small));
         queue.room.notify_one();
     }
 }
@@ -271,5 +299,40 @@ impl Default for RequestBody {
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestBody").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A piece keeps the whole buffer into which it was read. A client that sends single bytes would
+    /// make each of them cost 16 KiB.
+    #[test]
+    fn gateway_21_small_pieces_do_not_keep_their_buffers() {
+        let (mut feed, mut body) = new(None, Duration::MAX, Arc::default());
+        let mut buffers = Vec::new();
+        for number in 0..1000 {
+            let buffer = Bytes::from(vec![number as u8; 16 * 1024]);
+            feed.push(buffer.slice(..1));
+            buffers.push(buffer);
+        }
+        assert!(buffers.iter().all(Bytes::is_unique));
+        // A large piece is not copied, and none overtakes another.
+        let large = Bytes::from(vec![7; SMALL]);
+        feed.push(large.clone());
+        assert!(!large.is_unique());
+        feed.push(Bytes::from_static(b"end"));
+        feed.finish();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut found = Vec::new();
+        while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut cx) {
+            assert!(!body.is_end_stream() || found.len() >= 1000);
+            found.extend(frame.unwrap().into_data().unwrap());
+        }
+        let mut expected: Vec<u8> = (0..1000).map(|number| number as u8).collect();
+        expected.extend(large);
+        expected.extend(b"end");
+        assert!(found == expected && body.is_end_stream());
     }
 }

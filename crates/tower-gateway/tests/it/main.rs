@@ -21,6 +21,7 @@ mod responses;
 mod round_trip;
 mod scgi;
 mod scripts;
+mod served_edges;
 mod served_fastcgi;
 mod served_scgi;
 mod variables;
