@@ -7,7 +7,7 @@ use rustix::process::{
 };
 use tokio::{
     process::{Child, ChildStderr, ChildStdout, Command},
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout},
 };
 
 /// The time between two looks whether a group has ended.
@@ -60,13 +60,14 @@ impl Group {
     /// Sends SIGTERM to all processes, and SIGKILL to those that are there after the limit.
     pub(crate) async fn stop(mut self, limit: Duration) {
         self.kill(Signal::TERM);
-        let end = Instant::now() + limit;
-        if timeout_at(end, self.leader.wait()).await.is_ok() {
+        let ended = async {
+            let _ = self.leader.wait().await;
             // The group keeps its id while one of its processes is there, so it is no other group.
-            while self.has_members() && Instant::now() < end {
+            while self.has_members() {
                 sleep(POLL).await;
             }
-        }
+        };
+        let _ = timeout(limit, ended).await;
         self.end().await;
     }
 

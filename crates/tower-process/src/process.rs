@@ -23,12 +23,13 @@ use crate::{
 /// What is replaced by the path of the socket.
 const SOCKET: &str = "{socket}";
 /// Variables with which a supervisor speaks to the server. They do not mean the process.
-const OF_THE_SERVER: [&str; 5] = [
+const OF_THE_SERVER: [&str; 6] = [
     "LISTEN_FDNAMES",
     "LISTEN_FDS",
     "LISTEN_PID",
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
+    "WATCHDOG_USEC",
 ];
 
 /// A command that listens on a private Unix socket.
@@ -121,7 +122,7 @@ impl Process {
     }
 
     /// Adds an environment variable. `{socket}` in its value is replaced. Default: the variables of
-    /// the server, except `LISTEN_*`, `NOTIFY_SOCKET` and `WATCHDOG_PID`.
+    /// the server, except `LISTEN_*`, `NOTIFY_SOCKET` and `WATCHDOG_*`.
     ///
     /// # Errors
     ///

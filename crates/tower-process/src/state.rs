@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout},
 };
 
 use crate::ProcessError;
@@ -18,6 +18,8 @@ pub(crate) enum State {
     Ready,
     /// It has ended, and is started again at this time.
     Ended { next_start: Instant },
+    /// It is being stopped.
+    Stopping,
     /// It has ended for good.
     Stopped,
 }
@@ -38,8 +40,19 @@ impl Shared {
         })
     }
 
+    /// Sets the state, unless the process is to be stopped: that does not change any more.
     pub(crate) fn set(&self, state: State) {
-        self.state.send_replace(state);
+        self.state.send_if_modified(|now| {
+            let is_kept = match *now {
+                State::Stopping => state != State::Stopped,
+                State::Stopped => true,
+                State::Starting | State::Ready | State::Ended { .. } => false,
+            };
+            if !is_kept {
+                *now = state;
+            }
+            !is_kept
+        });
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -57,15 +70,16 @@ impl Shared {
     /// Waits until it accepts connections, also through several starts. It does not wait for a
     /// start that comes too late.
     pub(crate) async fn ready_within(&self, limit: Duration) -> Result<(), ProcessError> {
-        let end = Instant::now() + limit;
+        // There is no end if the clock does not reach it.
+        let end = Instant::now().checked_add(limit);
         let found = self.until(|state| match state {
             State::Starting => false,
-            State::Ended { next_start } => *next_start >= end,
-            State::Ready | State::Stopped => true,
+            State::Ended { next_start } => end.is_some_and(|end| *next_start >= end),
+            State::Ready | State::Stopping | State::Stopped => true,
         });
-        match timeout_at(end, found).await {
+        match timeout(limit, found).await {
             Ok(State::Ready) => Ok(()),
-            Ok(State::Stopped) => Err(ProcessError::Stopped),
+            Ok(State::Stopping | State::Stopped) => Err(ProcessError::Stopped),
             Ok(State::Starting | State::Ended { .. }) | Err(_) => Err(ProcessError::NotReady),
         }
     }
@@ -74,7 +88,7 @@ impl Shared {
     pub(crate) async fn ready(&self) -> Result<(), ProcessError> {
         match self.until(|state| *state != State::Starting).await {
             State::Ready => Ok(()),
-            State::Stopped => Err(ProcessError::Stopped),
+            State::Stopping | State::Stopped => Err(ProcessError::Stopped),
             State::Starting | State::Ended { .. } => Err(ProcessError::NotReady),
         }
     }
@@ -93,8 +107,9 @@ impl Shared {
             .map_or(State::Stopped, |state| *state)
     }
 
-    /// Asks the supervisor to stop it.
+    /// Asks the supervisor to stop it. From now on, it gets no requests.
     pub(crate) fn stop(&self) {
+        self.set(State::Stopping);
         self.stop.send_replace(true);
     }
 

@@ -63,10 +63,10 @@ fn run(mut arguments: impl Iterator<Item = OsString>, server: impl BufRead) -> O
     let ids = server.lines().map_while(Result::ok);
     if let Some(group) = ids.last().and_then(|id| group(&id)) {
         end(group, Duration::from_millis(time));
-        // Nothing else is left to remove them.
-        let _ = fs::remove_file(&socket);
-        let _ = socket.parent().map(fs::remove_dir);
     }
+    // Nothing else is left to remove them, also between two starts of the process.
+    let _ = fs::remove_file(&socket);
+    let _ = socket.parent().map(fs::remove_dir);
     Some(())
 }
 
@@ -78,9 +78,9 @@ fn group(line: &str) -> Option<Pid> {
 }
 
 fn end(group: Pid, limit: Duration) {
-    let end = Instant::now() + limit;
+    let start = Instant::now();
     let _ = kill_process_group(group, Signal::TERM);
-    while test_kill_process_group(group).is_ok() && Instant::now() < end {
+    while test_kill_process_group(group).is_ok() && start.elapsed() < limit {
         sleep(POLL);
     }
     let _ = kill_process_group(group, Signal::KILL);
@@ -100,10 +100,11 @@ impl Watchdog {
         limit: Duration,
         socket: &Path,
     ) -> Self {
+        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .arg(limit.as_millis().to_string())
+            .arg(limit.to_string())
             .arg(socket)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -169,5 +170,28 @@ mod tests {
         for wrong in [&[][..], &["100"], &["x", "/tmp/none/socket"]] {
             assert_eq!(run(wrong), None);
         }
+    }
+
+    /// A server may be killed in the pause before its process is started again.
+    #[test]
+    fn process_11_the_socket_is_removed_without_a_process() {
+        let directory = tempfile::tempdir().unwrap().keep();
+        let socket = directory.join("socket");
+        fs::write(&socket, "").unwrap();
+        let arguments = ["100".into(), socket.into_os_string()];
+        assert_eq!(run(arguments.into_iter(), &b"7\n\n"[..]), Some(()));
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn process_11_the_longest_time_is_no_panic() {
+        use std::{os::unix::process::CommandExt, process, thread::spawn};
+
+        let mut sleep = process::Command::new("sleep");
+        let mut child = sleep.arg("1000").process_group(0).spawn().unwrap();
+        let group = group(&child.id().to_string()).unwrap();
+        let reaping = spawn(move || child.wait());
+        end(group, Duration::MAX);
+        reaping.join().unwrap().unwrap();
     }
 }

@@ -124,11 +124,16 @@ fn process_4_variables_of_the_servers_supervisor_stay_with_it() {
         .stdin(input)
         .env("LISTEN_FDS", "1")
         .env("NOTIFY_SOCKET", "/run/notify")
+        .env("WATCHDOG_PID", "7")
+        .env("WATCHDOG_USEC", "1000000")
         .env("OTHER", "passed")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("found: none none passed 0 bytes"), "{said}");
+    assert!(
+        said.contains("found: none none none none passed 0 bytes"),
+        "{said}"
+    );
 }
 
 /// Is that server, and does nothing in any other process.
@@ -139,7 +144,13 @@ async fn the_server_has_a_supervisor() {
     }
     let (running, service) = started(program());
     let mut found = Vec::new();
-    for name in ["LISTEN_FDS", "NOTIFY_SOCKET", "OTHER"] {
+    let of_it = [
+        "LISTEN_FDS",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+    ];
+    for name in of_it.into_iter().chain(["OTHER"]) {
         found.push(text(&service, &format!("/env-{name}")).await.1);
     }
     found.push(text(&service, "/read").await.1);

@@ -6,7 +6,7 @@ use tower_kit::Rejection;
 use tower_process::ProcessError;
 
 use super::{
-    program::{delayed, program},
+    program::{delayed, program, shell},
     *,
 };
 
@@ -129,4 +129,44 @@ async fn process_8_a_process_that_exits_is_started_again() {
         assert_ne!(id(&service).await, first);
     }
     running.stop().await;
+}
+
+/// A process that is asked to end takes no connections, but may need time for what it has.
+#[tokio::test]
+async fn process_6_a_request_is_rejected_while_the_process_is_being_stopped() {
+    let process = shell("trap '' TERM; sleep 1000 &").stop_timeout(ms(1_000));
+    for process in [
+        process.clone(),
+        process.env("TOWER_PROCESS_TEST_DELAY", "9000").unwrap(),
+    ] {
+        let (running, service) = started(process);
+        sleep(ms(300)).await;
+        let stopping = tokio::spawn({
+            let running = running.clone();
+            async move { running.stop().await }
+        });
+        sleep(ms(200)).await;
+        assert!(!stopping.is_finished());
+        let start = Instant::now();
+        let response = ask(&service, "/id").await;
+        let reason = Rejection::of(&response).map(Rejection::reason::<ProcessError>);
+        assert_eq!(reason, Some(Some(&ProcessError::Stopped)));
+        assert!(start.elapsed() < ms(400));
+        assert_eq!(running.ready().await, Err(ProcessError::Stopped));
+        stopping.await.unwrap();
+    }
+}
+
+/// The times are not ones that a clock can reach.
+#[tokio::test]
+async fn process_6_the_longest_times_are_no_panic() {
+    let process = delayed(100)
+        .start_timeout(Duration::MAX)
+        .queue_timeout(Duration::MAX)
+        .stop_timeout(Duration::MAX);
+    let (running, service) = started(process);
+    assert_eq!(text(&service, "/id").await.0, 200);
+    let id = id(&service).await;
+    running.stop().await;
+    assert!(!has_group(id));
 }

@@ -109,3 +109,13 @@ async fn process_11_one_watchdog_is_there_as_long_as_the_process() {
     assert_eq!(watchdogs(&running), Vec::<i32>::new());
     ended(third).await;
 }
+
+#[tokio::test]
+async fn process_11_the_longest_stop_timeout_has_a_watchdog() {
+    let (running, service) = started(watched(program()).stop_timeout(Duration::MAX));
+    let id = id(&service).await;
+    sleep(ms(200)).await;
+    assert_eq!(watchdogs(&running).len(), 1);
+    running.stop().await;
+    ended(id).await;
+}
