@@ -29,10 +29,9 @@ impl Transport {
 
     /// Returns the same for connections that speak HTTP/1.
     pub(crate) fn http1(&self) -> Self {
-        Self {
-            protocol: Protocol::Http1,
-            ..self.clone()
-        }
+        let mut http1 = self.clone();
+        http1.protocol = Protocol::Http1;
+        http1
     }
 
     /// Returns the handshakes with this address, if it has any.

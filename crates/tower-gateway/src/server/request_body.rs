@@ -306,8 +306,8 @@ impl fmt::Debug for RequestBody {
 mod tests {
     use super::*;
 
-    /// A piece keeps the whole buffer into which it was read. A client that sends single bytes would
-    /// make each of them cost 16 KiB.
+    /// A piece keeps the whole buffer into which it was read, so each of a client's single bytes
+    /// would cost 16 KiB.
     #[test]
     fn gateway_21_small_pieces_do_not_keep_their_buffers() {
         let (mut feed, mut body) = new(None, Duration::MAX, Arc::default());
