@@ -4,7 +4,7 @@ use std::{error::Error, fmt, sync::Arc};
 
 use crate::TableError;
 
-/// An error of routes that are not a [`Dispatch`].
+/// An error of routes that are not a [`Dispatch`](crate::Dispatch).
 ///
 /// ```
 /// use axum::{body::Body, routing::get};
@@ -28,7 +28,7 @@ pub struct BuildDispatchError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildDispatchErrorKind {
-    /// A pattern is not valid. The source is a [`PatternError`].
+    /// A pattern is not valid. The source is a [`PatternError`](crate::PatternError).
     Pattern,
     /// A pattern, or all of them together, are too large. The source is a [`TableError`].
     Table,
