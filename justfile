@@ -35,6 +35,10 @@ baseline:
 bounds *NAMES:
     cargo run --release -p benches --bin ratios -- --bounds benches/bounds.txt {{ NAMES }}
 
+# compiles each crate for Windows and macOS (Debian's rustc-web, cargo-web and rust-web-src)
+platforms:
+    bash tests/platforms/run.sh
+
 # what each crate adds to a fresh axum application: packages, seconds of a clean build, bytes; `just cost --seconds NAME` on a quiet machine
 cost *ARGS:
     python3 tests/cost/run.py {{ ARGS }}

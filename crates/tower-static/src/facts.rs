@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 /// How old a change has to be, so that a further one cannot have the same time: the clocks of file
@@ -97,8 +97,8 @@ impl From<&std::fs::Metadata> for Facts {
 fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
     let whole = Duration::from_secs(seconds.unsigned_abs());
     let whole = match seconds < 0 {
-        true => UNIX_EPOCH.checked_sub(whole),
-        false => UNIX_EPOCH.checked_add(whole),
+        true => SystemTime::UNIX_EPOCH.checked_sub(whole),
+        false => SystemTime::UNIX_EPOCH.checked_add(whole),
     };
     whole?.checked_add(Duration::from_nanos(nanos.into()))
 }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn static_15_a_file_that_has_just_changed_is_not_settled() {
         let settled = |changed: u64, modified: u64| {
-            let at = |millis| Some(UNIX_EPOCH + Duration::from_millis(millis));
+            let at = |millis| Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
             let facts = Facts {
                 kind: Kind::File,
                 size: 1,
@@ -168,7 +168,7 @@ mod tests {
                 changed: at(changed),
                 id: Some((1, 1)),
             };
-            facts.are_settled(UNIX_EPOCH + Duration::from_secs(10))
+            facts.are_settled(SystemTime::UNIX_EPOCH + Duration::from_secs(10))
         };
         for (changed, modified, expected, why) in [
             (8000, 8000, true, "two seconds"),
@@ -199,7 +199,10 @@ mod tests {
     #[test]
     fn static_15_times_before_1970_are_exact() {
         let half = Duration::from_millis(500);
-        for (seconds, expected) in [(-1, UNIX_EPOCH - half), (0, UNIX_EPOCH + half)] {
+        for (seconds, expected) in [
+            (-1, SystemTime::UNIX_EPOCH - half),
+            (0, SystemTime::UNIX_EPOCH + half),
+        ] {
             assert_eq!(time(seconds, 500_000_000), Some(expected));
         }
         // The largest time of a file system is one of the system's.

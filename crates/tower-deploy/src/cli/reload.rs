@@ -1,10 +1,6 @@
 //! Rebuilds a served app, and logs that.
 
-use std::{
-    future::pending,
-    io::{self, IsTerminal, stderr, stdin, stdout},
-    sync::Arc,
-};
+use std::{future::pending, io, sync::Arc};
 
 use tokio::task::spawn_blocking;
 use tower_kit::Lines;
@@ -122,6 +118,8 @@ struct Hangup {
 impl Hangup {
     #[cfg(unix)]
     fn new() -> io::Result<Self> {
+        use std::io::{IsTerminal, stderr, stdin, stdout};
+
         use tokio::signal::unix::{SignalKind, signal};
 
         let has_user = stdin().is_terminal() || stdout().is_terminal() || stderr().is_terminal();

@@ -3,7 +3,6 @@
 use std::{
     future::{Future, poll_fn},
     io,
-    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -136,7 +135,10 @@ impl Shutdown {
         let came = match self {
             #[cfg(unix)]
             Self::Signals(terminate, interrupt) => {
-                let (terminate, interrupt) = (pin!(terminate.recv()), pin!(interrupt.recv()));
+                let (terminate, interrupt) = (
+                    std::pin::pin!(terminate.recv()),
+                    std::pin::pin!(interrupt.recv()),
+                );
                 tokio::select! {
                     came = terminate => came.is_some(),
                     came = interrupt => came.is_some(),

@@ -60,7 +60,17 @@ pub fn detect() -> Start {
 }
 
 /// Returns whether a descriptor is a socket that listens.
-#[cfg(unix)]
+#[cfg(all(unix, not(target_vendor = "apple")))]
 pub(crate) fn listens(descriptor: std::os::fd::BorrowedFd<'_>) -> bool {
     rustix::net::sockopt::socket_acceptconn(descriptor).unwrap_or(false)
+}
+
+/// Returns whether a descriptor is a socket without a peer, since Apple's systems do not tell more.
+/// That is also how the FastCGI specification, section 2.2, tells such a socket.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn listens(descriptor: std::os::fd::BorrowedFd<'_>) -> bool {
+    matches!(
+        rustix::net::getpeername(descriptor),
+        Err(rustix::io::Errno::NOTCONN)
+    )
 }

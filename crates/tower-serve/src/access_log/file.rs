@@ -27,6 +27,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 pub(crate) struct OpenLog {
     format: LogFormat,
     lines: Lines,
+    #[cfg(any(unix, test))]
     is_renamed: Arc<AtomicBool>,
 }
 
@@ -46,6 +47,7 @@ impl OpenLog {
         Ok(Self {
             format: log.format,
             lines: Lines::to(file, MOST, notice)?,
+            #[cfg(any(unix, test))]
             is_renamed,
         })
     }
