@@ -113,6 +113,10 @@ wiki *DIRECTORY:
 published-layers *NAMES:
     CARGO_TARGET_DIR={{ justfile_directory() }}/target/published-layers cargo run --locked --manifest-path tests/published-layers/Cargo.toml -- {{ NAMES }}
 
+# applications of crates.io, each as it is and with one layer added by a patch: the same responses, except for what the layer is for (protobuf-compiler, and curl with HTTP/2); with names, only these
+applications *NAMES:
+    python3 tests/applications/run.py {{ NAMES }}
+
 # a million random cases each: dispatch against Python's `re`, INI files against PasteDeploy and configparser, heads of real proxies against what those saw; `just differential ini --seed 1 --cases 1000`; `record` records the proxies again
 differential *ARGS:
     cargo build -p tests --bin differential

@@ -183,12 +183,14 @@ def run(rng, cases, ours, tally):
                 names = [name for name in ["main", "a", "b", "c", "p", "q"] if f":{name}]" in text][:4] or ["main"]
                 files.append((file, names))
                 asked.append({"file": str(file), "text": text, "names": names})
-            for text, (file, names), result in zip(texts, files, ours.ask(asked)):
-                compare(text, file, names, result, tally)
+            # Both sides read the files at the same time.
+            ours.send(asked)
+            theirs = [(parsed(text), [deployed(file, name) for name in names]) for text, (file, names) in zip(texts, files)]
+            for text, (_, names), (found, configs), result in zip(texts, files, theirs, ours.receive(CHUNK)):
+                compare(text, names, found, configs, result, tally)
 
 
-def compare(text, file, names, result, tally):
-    theirs = parsed(text)
+def compare(text, names, theirs, configs, result, tally):
     found = result["document"]
     if theirs == found or ("error" in theirs and "error" in found):
         tally.same()
@@ -196,8 +198,7 @@ def compare(text, file, names, result, tally):
         return tally.ruled(covered)
     else:
         return tally.fault(text=text, configparser=theirs, ours=found)
-    for name, config in zip(names, result["configs"]):
-        expected = deployed(file, name)
+    for name, expected, config in zip(names, configs, result["configs"]):
         if expected == config or ("error" in expected and "error" in config):
             tally.same()
         elif covered := ruling(expected, config, theirs, text):

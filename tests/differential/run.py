@@ -33,13 +33,19 @@ class Ours:
         self.process = subprocess.Popen([program, part], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, cases):
+        self.send(cases)
+        return self.receive(len(cases))
+
+    def send(self, cases):
         self.process.stdin.write(json.dumps(cases).encode() + b"\n")
         self.process.stdin.flush()
+
+    def receive(self, count):
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"the program ended with {self.process.wait()}")
         results = json.loads(line)
-        assert len(results) == len(cases)
+        assert len(results) == count
         return results
 
 

@@ -1,6 +1,9 @@
 //! Each layer by itself, in axum and on a plain hyper server.
 
+use std::time::Duration;
+
 use http::{Response, StatusCode};
+use tokio::time::sleep;
 
 use crate::program::Program;
 
@@ -300,4 +303,29 @@ async fn gateway_runs_a_program_below_a_path() {
     assert_eq!(text(&program.get("/new").await), "new\n");
     let other = Program::start_by(gateway, &["127.0.0.1:0", "/nowhere/x"]).await;
     assert_eq!(other.get("/old").await.status(), StatusCode::BAD_GATEWAY);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn process_runs_while_the_example_runs() {
+    let example = env!("CARGO_BIN_EXE_axum-process");
+    let mut program = Program::start_by(example, &["127.0.0.1:0"]).await;
+    let shown = program.send("POST", "/old?a=b", "body\n").await;
+    assert_eq!(shown.status(), StatusCode::OK);
+    let shown = text(&shown);
+    let socket = shown.strip_prefix("POST /old?a=b of 127.0.0.1, at ");
+    let socket = socket.and_then(|rest| rest.strip_suffix("\nbody\n"));
+    let socket = socket.unwrap_or_else(|| panic!("{shown}"));
+    assert_eq!(text(&program.get("/new").await), "new\n");
+    let listens = || std::os::unix::net::UnixStream::connect(socket).is_ok();
+    assert!(listens(), "{socket}");
+    program.child.kill().await.unwrap();
+    // The watchdog ends Python.
+    for _ in 0..200 {
+        if !listens() {
+            return;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{socket} still accepts connections");
 }
