@@ -50,11 +50,6 @@ impl NodeId {
     pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
-impl StopId {
-    /// Means that there is no stop.
-    pub(crate) const NONE: Self = Self(u32::MAX);
-}
-
 impl RepeatId {
     /// Means that there is none.
     pub(crate) const NONE: Self = Self(u32::MAX);

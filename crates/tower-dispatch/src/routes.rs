@@ -226,7 +226,7 @@ impl<E> Routes<E> {
     #[inline(never)]
     fn find_for_options<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
         let outcome = self.find(request.method(), request.uri());
-        let Some(asked) = preflight::asked(request) else {
+        let Some(asked) = preflight::asked(request.headers()) else {
             return outcome;
         };
         let Outcome::Found {

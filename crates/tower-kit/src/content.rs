@@ -121,13 +121,17 @@ pub fn content_length(headers: &HeaderMap) -> Option<u64> {
 /// assert_eq!(headers["content-length"], "6");
 /// ```
 pub fn announce_length(status: StatusCode, headers: &mut HeaderMap, body: &impl Body) {
-    if !status_has_content(status)
-        || headers.contains_key(CONTENT_LENGTH)
-        || headers.contains_key(TRANSFER_ENCODING)
-    {
-        return;
-    }
     if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+        announce(status, headers, length);
+    }
+}
+
+// Apart, so that a program has it once for all bodies (`just cost`).
+fn announce(status: StatusCode, headers: &mut HeaderMap, length: u64) {
+    if status_has_content(status)
+        && !headers.contains_key(CONTENT_LENGTH)
+        && !headers.contains_key(TRANSFER_ENCODING)
+    {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }

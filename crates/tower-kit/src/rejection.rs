@@ -21,6 +21,7 @@ use crate::{
     Format, Preferences,
     content::{self, RequestKind},
     grpc::{self, Flavor, GRPC_STATUS, Protocol},
+    json_string::JsonString,
 };
 
 /// The reason for which a layer has responded itself, and the part of it that the client gets.
@@ -216,8 +217,13 @@ impl Rejection {
     /// text, HTML, problem+json or JSON. The response to a HEAD states the length of the body and
     /// has none. No cache stores the response.
     #[must_use]
-    pub fn response_for(mut self, preferences: impl Into<Preferences>) -> Response<Full<Bytes>> {
-        self.preferences = preferences.into();
+    pub fn response_for(self, preferences: impl Into<Preferences>) -> Response<Full<Bytes>> {
+        self.with_preferences(preferences).response()
+    }
+
+    /// Makes the response, for the preferences that have been set.
+    // Apart, so that a program has it once (`just cost`).
+    fn response(self) -> Response<Full<Bytes>> {
         let (content_type, mut body) = match self.preferences.format() {
             Format::Text => ("text/plain; charset=utf-8", self.text()),
             Format::Html => ("text/html; charset=utf-8", self.html()),
@@ -274,10 +280,14 @@ impl Rejection {
     #[must_use]
     pub fn response_instead_of(
         self,
-        mut head: Parts,
+        head: Parts,
         preferences: impl Into<Preferences>,
     ) -> Response<Full<Bytes>> {
-        let mut response = self.response_for(preferences);
+        self.with_preferences(preferences).instead_of(head)
+    }
+
+    fn instead_of(self, mut head: Parts) -> Response<Full<Bytes>> {
+        let mut response = self.response();
         content::remove_content_headers(&mut head.headers);
         response.headers_mut().extend(head.headers);
         // Of two rejections the new one counts.
@@ -355,18 +365,17 @@ impl Rejection {
 
     /// Returns the members of a problem (RFC 9457, section 3.1), and the id as an extension.
     fn problem(&self) -> Bytes {
-        let string = |text: &str| serde_json::Value::from(text);
-        let (status, reason) = (self.status.as_str(), string(reason(self.status)));
+        let (status, reason) = (self.status.as_str(), JsonString(reason(self.status)));
         written(|out| {
             write!(
                 out,
                 r#"{{"type":"about:blank","title":{reason},"status":{status}"#
             )?;
             if let Some(detail) = &self.detail {
-                write!(out, r#","detail":{}"#, string(detail))?;
+                write!(out, r#","detail":{}"#, JsonString(detail))?;
             }
             if let Some(id) = &self.id {
-                write!(out, r#","incident":{}"#, string(id))?;
+                write!(out, r#","incident":{}"#, JsonString(id))?;
             }
             writeln!(out, "}}")
         })
