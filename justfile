@@ -35,7 +35,7 @@ baseline:
 bounds *NAMES:
     cargo run --release -p benches --bin ratios -- --bounds benches/bounds.txt {{ NAMES }}
 
-# what each crate adds to a fresh axum application: packages, seconds of a clean build, bytes; `just cost --seconds NAME` on a quiet machine
+# what each crate adds to a fresh axum application: packages and bytes, and after --seconds the seconds of a clean build (on a quiet machine); with names, only these: `just cost dispatch`
 cost *ARGS:
     python3 tests/cost/run.py {{ ARGS }}
 

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::ALLOW};
 use http_body_util::Full;
 
+use crate::content::set;
+
 /// A set of methods for the `Allow` header (RFC 9110, section 10.2.1): sorted, each method once.
 ///
 /// ```
@@ -66,7 +68,7 @@ impl Allow {
     pub fn options(&self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        response.headers_mut().insert(ALLOW, self.to_header());
+        set(response.headers_mut(), ALLOW, self.to_header());
         response
     }
 }

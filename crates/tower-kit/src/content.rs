@@ -132,8 +132,15 @@ fn announce(status: StatusCode, headers: &mut HeaderMap, length: u64) {
         && !headers.contains_key(CONTENT_LENGTH)
         && !headers.contains_key(TRANSFER_ENCODING)
     {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        set(headers, CONTENT_LENGTH, HeaderValue::from(length));
     }
+}
+
+/// Sets a header.
+// Apart: the code of `HeaderMap::insert` is long, and would be a part of each caller (`just cost`).
+#[inline(never)]
+pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    headers.insert(name, value);
 }
 
 /// The fields that describe a response's content or its representation (RFC 9110, sections 8, 14.3

@@ -19,7 +19,7 @@ use http_body_util::Full;
 
 use crate::{
     Format, Preferences,
-    content::{self, RequestKind},
+    content::{self, RequestKind, set},
     grpc::{self, Flavor, GRPC_STATUS, Protocol},
     json_string::JsonString,
 };
@@ -234,9 +234,13 @@ impl Rejection {
         let mut response = Response::new(Full::default());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        set(
+            headers,
+            CONTENT_TYPE,
+            HeaderValue::from_static(content_type),
+        );
         if self.preferences.kind() == RequestKind::Head {
-            headers.insert(CONTENT_LENGTH, body.len().into());
+            set(headers, CONTENT_LENGTH, body.len().into());
             body = Bytes::new();
         }
         *response.body_mut() = body.into();
@@ -315,7 +319,7 @@ impl Rejection {
             protocol => *response.body_mut() = grpc::last_message(protocol, &trailers).into(),
         }
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, flavor.content_type());
+        set(headers, CONTENT_TYPE, flavor.content_type());
         self.finish(response)
     }
 
@@ -323,9 +327,13 @@ impl Rejection {
         let headers = response.headers_mut();
         // A 404, 405, 414 or 501 may be stored otherwise (RFC 9110, section 15.1), and served to
         // clients whose request was right.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(VARY, HeaderValue::from_static("accept"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        set(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        set(headers, VARY, HeaderValue::from_static("accept"));
+        set(
+            headers,
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         for (name, value) in mem::take(&mut self.headers) {
             headers.append(name, value);
         }

@@ -61,7 +61,7 @@ pub(super) struct Stop {
     pub(super) least: AlternativeId,
     /// The node of all other alternatives.
     pub(super) rest: NodeId,
-    /// The stop after a parameter, if there is one, and then the table.
+    /// The first entry of the table. The stop after a parameter is in front of it.
     next: u32,
     has_parameter: bool,
     table: Table,
@@ -116,7 +116,16 @@ impl Segment {
             ends |= 0x80 << (8 * left);
         }
         if ends == 0 {
-            return Self::long(path, start, first);
+            let end = find(path, start + 8, b'/');
+            return Self {
+                start,
+                end,
+                word: word(path, end - 8),
+                before: match end - start {
+                    ..=16 => first,
+                    _ => mixed_before(path, start, end),
+                },
+            };
         }
         let bits = ends.trailing_zeros() & !7;
         Self {
@@ -125,24 +134,6 @@ impl Segment {
             // Without the bytes after the segment.
             word: first & ((1 << bits) - 1),
             before: 0,
-        }
-    }
-
-    /// The same for one of eight bytes or more.
-    // `dispatch/github-templates`
-    #[inline]
-    fn long(path: &[u8], start: usize, first: u64) -> Self {
-        let end = find(path, start + 8, b'/');
-        let mut before = first;
-        // Names are often equal at both ends, and numbered in the middle.
-        for at in (start + 8..end.saturating_sub(8)).step_by(8) {
-            before = mixed(before) ^ word(path, at);
-        }
-        Self {
-            start,
-            end,
-            word: word(path, end - 8),
-            before,
         }
     }
 
@@ -155,6 +146,15 @@ impl Segment {
     fn hash(&self) -> u64 {
         mixed(self.word ^ self.before.rotate_left(29))
     }
+}
+
+/// Returns a number for the bytes of a segment before the last eight, or seven of these more. Names
+/// are often equal at both ends, and numbered in the middle.
+// Apart, since few segments are so long (`dispatch/github-templates`).
+#[inline(never)]
+fn mixed_before(path: &[u8], start: usize, end: usize) -> u64 {
+    let words = (start..end - 8).step_by(8).map(|at| word(path, at));
+    words.fold(0, |before, word| mixed(before) ^ word)
 }
 
 // `dispatch/github-templates`
@@ -175,19 +175,23 @@ impl Table {
     /// Returns the shape of a table of segments with these hashes. Of several it is the one in
     /// which lookups are the shortest.
     fn new(hashes: &[u64]) -> Self {
-        let bits = match hashes.len() {
+        let log = |entries: usize| entries.next_power_of_two().ilog2();
+        let (least, most) = match hashes.len() {
             0 => return Self::NONE,
-            1 => 0,
-            few @ 2..=8 => (few + few / 4 + 1).next_power_of_two().ilog2(),
-            many => (2 * many).next_power_of_two().ilog2(),
+            1 => (0, 0),
+            few @ 2..=8 => (log(few + few / 4 + 1), log(2 * few) + 1),
+            many => (log(2 * many), log(2 * many)),
         };
-        let highest = 63 - bits;
-        let shifts = (highest.saturating_sub(24)..=highest).rev();
-        let tables = shifts.map(|shift| Self {
-            bits: bits as u8,
-            shift: shift as u8,
-            probes: Self::ALL,
-        });
+        let shifts = |bits: u32| {
+            let highest = 63 - bits;
+            let shifts = (highest.saturating_sub(24)..=highest).rev();
+            shifts.map(move |shift| Self {
+                bits: bits as u8,
+                shift: shift as u8,
+                probes: Self::ALL,
+            })
+        };
+        let tables = (least..=most).flat_map(shifts);
         let mut best = (usize::MAX, Self::NONE);
         for table in tables {
             let probes = table.fill(hashes, |_, _| {});
@@ -258,7 +262,8 @@ impl Stops {
     // `dispatch/github-templates`
     #[inline]
     pub(super) fn parameter(&self, stop: &Stop) -> Option<StopId> {
-        stop.has_parameter.then(|| StopId::new(stop.next as usize))
+        stop.has_parameter
+            .then(|| StopId::new(stop.next as usize - 1))
     }
 
     /// Returns the stop after a literal segment.
@@ -269,30 +274,38 @@ impl Stops {
         if table.probes == 0 {
             return None;
         }
-        let first = stop.next as usize + usize::from(stop.has_parameter);
-        let start = table.start(segment.hash());
-        let probes = match table.probes {
-            Table::ALL => 1 << table.bits,
-            few => usize::from(few),
-        };
-        for at in start..start + probes {
-            let next = &self.stops[first + (at & table.mask())];
+        let mut at = table.start(segment.hash());
+        for _ in 0..table.probes {
+            let next = &self.stops[stop.next as usize + (at & table.mask())];
             if next.word == segment.word && self.is_before(next, path, segment) {
                 return Some(next);
             }
+            at += 1;
         }
-        None
+        match table.probes {
+            Table::ALL => self.in_all(stop, path, segment),
+            _ => None,
+        }
+    }
+
+    /// The same in a table that has many segments with nearly the same hash, which real ones have
+    /// not.
+    #[cold]
+    #[inline(never)]
+    fn in_all(&self, stop: &Stop, path: &[u8], segment: Segment) -> Option<&Stop> {
+        let all = self.stops[stop.next as usize..].iter();
+        let mut all = all.take(1 << stop.table.bits);
+        all.find(|next| next.word == segment.word && self.is_before(next, path, segment))
     }
 
     /// Returns whether a stop whose word is equal is after this segment.
     // `dispatch/github-templates`
     #[inline]
     fn is_before(&self, next: &Stop, path: &[u8], segment: Segment) -> bool {
-        let segment = &path[segment.start..segment.end];
         if next.len & Stop::LONG == 0 {
-            return next.len as usize == segment.len();
+            return next.len as usize == segment.end - segment.start;
         }
-        *self.long[(next.len & !Stop::LONG) as usize] == *segment
+        *self.long[(next.len & !Stop::LONG) as usize] == path[segment.start..segment.end]
     }
 }
 
@@ -441,21 +454,22 @@ impl DraftStops {
         let mut left = vec![(0, 0)];
         while let Some((index, here)) = left.pop() {
             let draft = &self.stops[index];
-            let next = stops.len();
+            let has_parameter = draft.parameter.is_some();
+            let first = stops.len() + usize::from(has_parameter);
             let hashes = draft.literals.iter();
             let hashes: Vec<u64> = hashes
                 .map(|(segment, _)| Segment::new(segment, 0).hash())
                 .collect();
             let table = Table::new(&hashes);
-            let own: &mut Stop = &mut stops[here];
+            let own = &mut stops[here];
             own.end = draft.end.unwrap_or(AlternativeId::NONE);
             own.least = draft.least;
             own.rest = rests[index];
-            own.next = to_u32(next);
-            own.has_parameter = draft.parameter.is_some();
+            own.next = to_u32(first);
+            own.has_parameter = has_parameter;
             own.table = table;
+            stops.resize(first, Stop::FREE);
             if table.probes > 0 {
-                let first = next + usize::from(draft.parameter.is_some());
                 stops.resize(first + (1 << table.bits), Stop::FREE);
                 table.fill(&hashes, |index, entry| {
                     let (segment, beyond) = &draft.literals[index];
@@ -472,13 +486,80 @@ impl DraftStops {
                 });
             }
             if let Some(parameter) = draft.parameter {
-                stops.resize(stops.len().max(next + 1), Stop::FREE);
-                left.push((parameter, next));
+                left.push((parameter, first - 1));
             }
         }
         Stops {
             stops: stops.into(),
             long: long.into(),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+mod tests {
+    use super::*;
+
+    fn stops(segments: &[Vec<u8>]) -> Stops {
+        let mut draft = DraftStops::new();
+        for (index, segment) in segments.iter().enumerate() {
+            let parts = [Part::Literal([b"/", &segment[..]].concat())];
+            assert!(
+                draft
+                    .add(AlternativeId::new(index), &parts, false)
+                    .is_none()
+            );
+        }
+        draft.finish(std::iter::empty())
+    }
+
+    /// Returns the alternative that ends after a segment.
+    fn find(stops: &Stops, segment: &[u8]) -> Option<AlternativeId> {
+        let path = [b"/", segment].concat();
+        let found = stops.literal(stops.first(), &path, Segment::new(&path, 1));
+        found.map(|stop| stop.end)
+    }
+
+    #[test]
+    fn dispatch_1_segments_with_equal_hashes_are_found() {
+        // Eight bytes, and eight that undo their effect.
+        let segments = (0_u64..).map(|number| {
+            let before = mixed(number);
+            let word = before.rotate_left(29);
+            [before.to_le_bytes(), word.to_le_bytes()].concat()
+        });
+        let segments = segments.filter(|segment| !segment.contains(&b'/'));
+        let all: Vec<_> = segments.take(400).collect();
+        let (own, others) = all.split_at(300);
+        let stops = stops(own);
+        assert_eq!(stops.first().table.probes, Table::ALL);
+        for (index, segment) in own.iter().enumerate() {
+            assert_eq!(find(&stops, segment), Some(AlternativeId::new(index)));
+        }
+        for segment in others {
+            assert_eq!(find(&stops, segment), None);
+        }
+    }
+
+    #[test]
+    fn dispatch_1_few_segments_are_found_at_once() {
+        let names = "accounts bookings carriers documents events invoices orders parcels reports";
+        let names: Vec<Vec<u8>> = names.split(' ').map(Into::into).collect();
+        for count in 1..=names.len() {
+            assert_eq!(stops(&names[..count]).first().table.probes, 1, "{count}");
+        }
+        let numbered = (0..1000).map(|number| format!("project-{number:04}-settings"));
+        let numbered: Vec<Vec<u8>> = numbered.map(Into::into).collect();
+        let stops = stops(&numbered);
+        assert!(stops.first().table.probes < 30);
+        assert_eq!(
+            find(&stops, b"project-0999-settings"),
+            Some(AlternativeId::new(999))
+        );
+        assert_eq!(find(&stops, b"project-1000-settings"), None);
     }
 }
