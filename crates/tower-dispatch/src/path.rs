@@ -9,6 +9,8 @@ use std::{error::Error, fmt, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
 
+use crate::class;
+
 /// The byte that stands for an encoded slash while patterns are matched. It is one byte for one
 /// byte, so that spans stay valid. It is the ASCII character made for that, SUB.
 const STAND_IN: u8 = 0x1A;
@@ -37,13 +39,20 @@ impl Path {
     }
 }
 
+/// Returns whether a path has to be decoded.
+// `dispatch/github-app/axum-router`
+#[inline]
+pub(crate) fn is_encoded(raw: &str) -> bool {
+    class::find(raw.as_bytes(), 0, b'%') < raw.len()
+}
+
 /// Decodes a URI's path and calls `find` with the form that patterns are matched against.
 pub(crate) fn decode<T>(
     uri: &Uri,
     find: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<(T, Path)>, DecodePathError> {
     let raw = uri.path();
-    if !raw.contains('%') {
+    if !is_encoded(raw) {
         return Ok(find(raw).map(|found| (found, Path::raw(uri))));
     }
     decode_text(raw, find)

@@ -62,7 +62,7 @@ pub(super) struct Stop {
     /// The node of all other alternatives.
     pub(super) rest: NodeId,
     /// The first entry of the table. The stop after a parameter is in front of it.
-    next: u32,
+    next: StopId,
     has_parameter: bool,
     table: Table,
 }
@@ -87,7 +87,7 @@ impl Stop {
         end: AlternativeId::NONE,
         least: AlternativeId::NONE,
         rest: NodeId::NONE,
-        next: 0,
+        next: StopId::FIRST,
         has_parameter: false,
         table: Table::NONE,
     };
@@ -262,8 +262,7 @@ impl Stops {
     // `dispatch/github-templates`
     #[inline]
     pub(super) fn parameter(&self, stop: &Stop) -> Option<StopId> {
-        stop.has_parameter
-            .then(|| StopId::new(stop.next as usize - 1))
+        stop.has_parameter.then(|| stop.next.in_front())
     }
 
     /// Returns the stop after a literal segment.
@@ -276,8 +275,8 @@ impl Stops {
         }
         let mut at = table.start(segment.hash());
         for _ in 0..table.probes {
-            let next = &self.stops[stop.next as usize + (at & table.mask())];
-            if next.word == segment.word && self.is_before(next, path, segment) {
+            let next = &self.stops[stop.next.index() + (at & table.mask())];
+            if next.word == segment.word && self.is_after(segment, next, path) {
                 return Some(next);
             }
             at += 1;
@@ -293,18 +292,24 @@ impl Stops {
     #[cold]
     #[inline(never)]
     fn in_all(&self, stop: &Stop, path: &[u8], segment: Segment) -> Option<&Stop> {
-        let all = self.stops[stop.next as usize..].iter();
+        let all = self.stops[stop.next.index()..].iter();
         let mut all = all.take(1 << stop.table.bits);
-        all.find(|next| next.word == segment.word && self.is_before(next, path, segment))
+        all.find(|next| next.word == segment.word && self.is_after(segment, next, path))
     }
 
     /// Returns whether a stop whose word is equal is after this segment.
     // `dispatch/github-templates`
     #[inline]
-    fn is_before(&self, next: &Stop, path: &[u8], segment: Segment) -> bool {
-        if next.len & Stop::LONG == 0 {
-            return next.len as usize == segment.end - segment.start;
+    fn is_after(&self, segment: Segment, next: &Stop, path: &[u8]) -> bool {
+        match next.len & Stop::LONG {
+            0 => next.len as usize == segment.end - segment.start,
+            _ => self.is_after_long(segment, next, path),
         }
+    }
+
+    // Apart, since few segments are so long (`dispatch/github-templates`).
+    #[inline(never)]
+    fn is_after_long(&self, segment: Segment, next: &Stop, path: &[u8]) -> bool {
         *self.long[(next.len & !Stop::LONG) as usize] == path[segment.start..segment.end]
     }
 }
@@ -465,7 +470,7 @@ impl DraftStops {
             own.end = draft.end.unwrap_or(AlternativeId::NONE);
             own.least = draft.least;
             own.rest = rests[index];
-            own.next = to_u32(first);
+            own.next = StopId::new(first);
             own.has_parameter = has_parameter;
             own.table = table;
             stops.resize(first, Stop::FREE);
