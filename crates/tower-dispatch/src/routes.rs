@@ -361,10 +361,7 @@ impl<E> Routes<E> {
     #[inline]
     fn lead_to(&self, found: Match, path: Path, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         let (methods, endpoint) = &self.endpoints[found.index];
-        let mount = match found.slashes {
-            Some(slashes) => Some(end_of_mount(slashes, uri.path())),
-            None => None,
-        };
+        let mount = (found.slashes).map(|slashes| end_of_mount(slashes, uri.path()));
         Outcome::Found {
             endpoint,
             args: UrlArgs {

@@ -1,5 +1,5 @@
 // cargo add tower-gateway --features axum
-// at most 1000000 bytes, 15 seconds
+// at most 551000 bytes, 15 seconds
 
 use axum::{Router, routing::get};
 use tower_gateway::{FastCgi, Scripts};

@@ -1,5 +1,5 @@
 // cargo add tower-serve
-// at most 500000 bytes, 10 seconds
+// at most 1480000 bytes, 10 seconds
 
 use axum::{Router, routing::get};
 

@@ -1,5 +1,5 @@
 // cargo add tower-static --features axum
-// at most 600000 bytes, 10 seconds
+// at most 467000 bytes, 10 seconds
 
 use axum::{Router, routing::get};
 use tower_static::Files;

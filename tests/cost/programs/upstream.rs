@@ -1,5 +1,5 @@
 // cargo add tower-upstream --features axum
-// at most 1500000 bytes, 20 seconds
+// at most 1940000 bytes, 20 seconds
 
 use axum::{Router, routing::get};
 use tower_upstream::Upstream;

@@ -273,13 +273,12 @@ impl Stops {
         if table.probes == 0 {
             return None;
         }
-        let mut at = table.start(segment.hash());
-        for _ in 0..table.probes {
+        let start = table.start(segment.hash());
+        for at in start..start + usize::from(table.probes) {
             let next = &self.stops[stop.next.index() + (at & table.mask())];
             if next.word == segment.word && self.is_after(segment, next, path) {
                 return Some(next);
             }
-            at += 1;
         }
         match table.probes {
             Table::ALL => self.in_all(stop, path, segment),
@@ -527,6 +526,36 @@ mod tests {
         let path = [b"/", segment].concat();
         let found = stops.literal(stops.first(), &path, Segment::new(&path, 1));
         found.map(|stop| stop.end)
+    }
+
+    // A loss would show in `dispatch/10000-routes`.
+    #[test]
+    fn dispatch_1_a_stop_is_half_a_line_of_the_cache() {
+        assert_eq!((size_of::<Stop>(), align_of::<Stop>()), (32, 32));
+        // What follows a parameter is next to the table.
+        let mut draft = DraftStops::new();
+        let class = Class::not_a_slash();
+        let parameter = Part::Class(Repeated {
+            class,
+            min: 1,
+            max: None,
+        });
+        let literal = |text: &str| Part::Literal(text.into());
+        for (index, parts) in [
+            vec![literal("/a")],
+            vec![literal("/"), parameter.clone()],
+            vec![literal("/"), parameter, literal("/b")],
+        ]
+        .iter()
+        .enumerate()
+        {
+            draft.add(AlternativeId::new(index), parts, false);
+        }
+        let stops = draft.finish(std::iter::empty());
+        // The first, the parameter, "/a" in a table of one, and "/b" in another.
+        assert_eq!(stops.stops.len(), 4);
+        assert_eq!(stops.parameter(stops.first()), Some(StopId::new(1)));
+        assert_eq!(find(&stops, b"a"), Some(AlternativeId::new(0)));
     }
 
     #[test]
