@@ -39,7 +39,7 @@ bounds *NAMES:
 platforms:
     bash tests/platforms/run.sh
 
-# what each crate adds to a fresh axum application: packages, seconds of a clean build, bytes; `just cost --seconds NAME` on a quiet machine
+# what each crate adds to a fresh axum application: packages and bytes, and after --seconds the seconds of a clean build (on a quiet machine); with names, only these: `just cost dispatch`
 cost *ARGS:
     python3 tests/cost/run.py {{ ARGS }}
 

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
-use tower::{Service, ServiceExt};
-use tower_dispatch::{Args, Boxed, Builder, Dispatch, Endpoint};
+use tower::{Layer, Service, ServiceExt};
+use tower_dispatch::{Args, Boxed, Builder, Dispatch, DispatchLayer, Endpoint};
 
 use crate::{
     Pair, Subject,
@@ -94,8 +94,16 @@ pub(crate) fn pairs() -> Vec<Pair> {
         Pair::new("dispatch/github-app-get/axum-router", move || {
             (subject(method_routers()), axum())
         }),
+        // As in the README.
         Pair::new("dispatch/github-app-in-axum/axum-router", move || {
-            let app = Router::new().fallback_service(handlers());
+            (subject(handlers().into_axum()), axum())
+        }),
+        Pair::new("dispatch/github-app-before-axum/axum-router", move || {
+            let app = DispatchLayer::new(handlers()).layer(Router::new());
+            (subject(app.into_axum()), axum())
+        }),
+        Pair::new("dispatch/github-app-fallback/axum-router", move || {
+            let app = Router::new().fallback_service(handlers().into_axum());
             (subject(app), axum())
         }),
     ]

@@ -59,15 +59,16 @@ pub(crate) struct RouteInfo {
 
 impl UrlArgs {
     /// Adds the parameters to the request. A mount moves the start of the path to SCRIPT_NAME.
+    // `dispatch/github-app/axum-router`
+    #[inline]
     pub(crate) fn enter<B>(mut self, request: &mut Request<B>, mount: Option<usize>) {
         if let Some(by) = mount {
             let grown = ScriptName::grow(request, by);
             debug_assert!(grown, "a mount ends where a segment does");
         }
         let extensions = request.extensions_mut();
-        if extensions
-            .get::<Self>()
-            .is_some_and(|outer| outer.route.is_mounted)
+        if let Some(outer) = extensions.get::<Self>()
+            && outer.route.is_mounted
         {
             self.outer = extensions.remove().map(Arc::new);
         }

@@ -48,7 +48,7 @@ impl Automaton {
                     .nfa_size_limit(Some(limit)),
             )
             .build_many_from_hir(&hirs)
-            .map_err(|source| TableError::all(source.size_limit(), source))?;
+            .map_err(|error| TableError::all(error.size_limit()))?;
         let dfa = DFA::builder()
             .configure(
                 DFA::config()
@@ -57,7 +57,7 @@ impl Automaton {
                     .unicode_word_boundary(true),
             )
             .build_from_nfa(nfa)
-            .map_err(|source| TableError::all(None, source))?;
+            .map_err(|_| TableError::all(None))?;
         let new_cache = {
             let dfa = dfa.clone();
             Box::new(move || dfa.create_cache()) as NewCache

@@ -77,6 +77,15 @@ impl EndpointBody {
             kind: Kind::Axum(body),
         }
     }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn into_axum(self) -> axum::body::Body {
+        match self.kind {
+            Kind::Full(body) => axum::body::Body::new(body),
+            Kind::Axum(body) => body,
+            Kind::Boxed(body) => axum::body::Body::new(body),
+        }
+    }
 }
 
 impl Body for EndpointBody {

@@ -51,8 +51,13 @@ impl NodeId {
 }
 
 impl StopId {
-    /// Means that there is no stop.
-    pub(crate) const NONE: Self = Self(u32::MAX);
+    /// The start of a path.
+    pub(crate) const FIRST: Self = Self(0);
+
+    /// Returns the id of the stop in front of this one, which is not the first.
+    pub(crate) fn in_front(self) -> Self {
+        Self(self.0 - 1)
+    }
 }
 
 impl RepeatId {

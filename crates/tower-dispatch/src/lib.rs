@@ -7,6 +7,8 @@ mod args;
 mod audit;
 #[cfg(feature = "regex")]
 mod automaton;
+#[cfg(feature = "axum")]
+mod axum_dispatch;
 mod backtracker;
 mod build_error;
 mod builder;
@@ -46,6 +48,8 @@ mod view;
 pub use args::UrlArgs;
 #[cfg(feature = "regex")]
 pub use audit::{Audit, Unreachable};
+#[cfg(feature = "axum")]
+pub use axum_dispatch::{AxumDispatch, AxumResponseFuture};
 pub use build_error::{BuildDispatchError, BuildDispatchErrorKind};
 pub use builder::Builder;
 pub use endpoint::{BoxError, Boxed, Endpoint, Fallible, IntoEndpoint, Typed};

@@ -62,8 +62,9 @@ impl SuffixMatchers {
                 }
                 #[cfg(feature = "regex")]
                 None => {
-                    let regex = SuffixRegex::new(suffix, PATTERN_LIMIT).map_err(|source| {
-                        TableError::one(PatternIndex::new(index), &compiled.pattern, *source)
+                    let regex = SuffixRegex::new(suffix, PATTERN_LIMIT).map_err(|error| {
+                        let index = PatternIndex::new(index);
+                        TableError::one(index, &compiled.pattern, error.size_limit())
                     })?;
                     let size = regex.memory();
                     (Matcher::Regex(regex), size)

@@ -100,11 +100,3 @@ pub(crate) fn instead_of_not_found<B>(
     head.extensions.extend(own.extensions);
     Response::from_parts(head, body)
 }
-
-/// Returns the response to OPTIONS (RFC 9110, section 9.3.7).
-pub(crate) fn options(allow: &Allow) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW, allow.to_header());
-    response
-}

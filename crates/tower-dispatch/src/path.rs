@@ -9,6 +9,8 @@ use std::{error::Error, fmt, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
 
+use crate::class;
+
 /// The byte that stands for an encoded slash while patterns are matched. It is one byte for one
 /// byte, so that spans stay valid. It is the ASCII character made for that, SUB.
 const STAND_IN: u8 = 0x1A;
@@ -37,13 +39,20 @@ impl Path {
     }
 }
 
+/// Returns whether a path has to be decoded.
+// `dispatch/github-app/axum-router`
+#[inline]
+pub(crate) fn is_encoded(raw: &str) -> bool {
+    class::find(raw.as_bytes(), 0, b'%') < raw.len()
+}
+
 /// Decodes a URI's path and calls `find` with the form that patterns are matched against.
 pub(crate) fn decode<T>(
     uri: &Uri,
     find: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<(T, Path)>, DecodePathError> {
     let raw = uri.path();
-    if !raw.contains('%') {
+    if !is_encoded(raw) {
         return Ok(find(raw).map(|found| (found, Path::raw(uri))));
     }
     decode_text(raw, find)
@@ -53,7 +62,7 @@ pub(crate) fn decode<T>(
 pub(crate) fn decodable(raw: &str) -> &str {
     let mut end = 0;
     for segment in raw.split_inclusive('/') {
-        if decode_text(segment, |_| Some(())).is_err() {
+        if Decoded::new(segment).is_err() {
             break;
         }
         end += segment.len();
@@ -66,19 +75,39 @@ pub(crate) fn decode_text<T>(
     raw: &str,
     find: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<(T, Path)>, DecodePathError> {
-    let (bytes, slashes) = decode_bytes(raw)?;
-    let matched = String::from_utf8(bytes).map_err(|error| DecodePathError::InvalidUtf8 {
-        valid_up_to: error.utf8_error().valid_up_to(),
-    })?;
-    let Some(found) = find(&matched) else {
-        return Ok(None);
-    };
-    let mut bytes = matched.into_bytes();
-    for at in slashes {
-        bytes[at] = b'/';
+    let decoded = Decoded::new(raw)?;
+    Ok(find(&decoded.matched).map(|found| (found, decoded.with_slashes())))
+}
+
+/// A path, decoded.
+// Not a part of `decode_text`, so that a program has it once (`just cost`).
+struct Decoded {
+    /// The form that patterns are matched against.
+    matched: String,
+    /// The offsets of the stand-ins for encoded slashes.
+    slashes: Vec<usize>,
+}
+
+impl Decoded {
+    fn new(raw: &str) -> Result<Self, DecodePathError> {
+        let (bytes, slashes) = decode_bytes(raw)?;
+        match String::from_utf8(bytes) {
+            Ok(matched) => Ok(Self { matched, slashes }),
+            Err(error) => Err(DecodePathError::InvalidUtf8 {
+                valid_up_to: error.utf8_error().valid_up_to(),
+            }),
+        }
     }
-    let path = String::from_utf8(bytes).expect("one ASCII character has replaced another");
-    Ok(Some((found, Path::Decoded(path.into()))))
+
+    /// Returns the form in which the parameters are read.
+    fn with_slashes(self) -> Path {
+        let mut bytes = self.matched.into_bytes();
+        for at in self.slashes {
+            bytes[at] = b'/';
+        }
+        let path = String::from_utf8(bytes).expect("one ASCII character has replaced another");
+        Path::Decoded(path.into())
+    }
 }
 
 /// Returns the decoded bytes, and the offsets of the stand-ins for encoded slashes.

@@ -6,13 +6,11 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
     header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
 };
 use http_body_util::Full;
 use tower_kit::Allow;
-
-use crate::not_dispatched;
 
 /// An extension of a preflight, with the methods of all routes for its path.
 #[derive(Clone)]
@@ -20,22 +18,26 @@ pub(crate) struct Preflight(pub(crate) Allow);
 
 /// Returns the method of the request that an OPTIONS asks about if it is a preflight (Fetch,
 /// CORS-preflight fetch).
-pub(crate) fn asked<B>(request: &Request<B>) -> Option<Method> {
-    only(request, ORIGIN)?;
-    Method::from_bytes(only(request, ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
+pub(crate) fn asked(headers: &HeaderMap) -> Option<Method> {
+    only(headers, ORIGIN)?;
+    Method::from_bytes(only(headers, ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
 }
 
 /// Returns the value of a field that has exactly one line.
-fn only<B>(request: &Request<B>, name: HeaderName) -> Option<&HeaderValue> {
-    let mut values = request.headers().get_all(name).into_iter();
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
     values.next().filter(|_| values.next().is_none())
 }
 
 /// Returns the response to a preflight that has passed all layers of a route with these methods.
 pub(crate) fn response<B>(request: &Request<B>, methods: &[Method]) -> Response<Full<Bytes>> {
     match request.extensions().get() {
-        Some(Preflight(allow)) => not_dispatched::options(allow),
+        Some(Preflight(allow)) => allow.options(),
         // A layer has removed it.
-        None => not_dispatched::options(&methods.iter().chain([&Method::OPTIONS]).collect()),
+        None => {
+            let mut allow: Allow = methods.iter().collect();
+            allow.add(&Method::OPTIONS);
+            allow.options()
+        }
     }
 }

@@ -226,7 +226,7 @@ impl<E> Routes<E> {
     #[inline(never)]
     fn find_for_options<B>(&self, request: &mut Request<B>) -> Outcome<'_, E> {
         let outcome = self.find(request.method(), request.uri());
-        let Some(asked) = preflight::asked(request) else {
+        let Some(asked) = preflight::asked(request.headers()) else {
             return outcome;
         };
         let Outcome::Found {
@@ -260,7 +260,7 @@ impl<E> Routes<E> {
 
     pub(crate) fn find(&self, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         let path = uri.path();
-        if self.named.rules.first_path_match_decides || path.contains('%') {
+        if self.named.rules.first_path_match_decides || path::is_encoded(path) {
             return self.find_decoded(method, uri);
         }
         // Apart, since most paths are not encoded (`dispatch/github-app/axum-router`).
@@ -341,13 +341,15 @@ impl<E> Routes<E> {
     }
 
     /// Converts a match of the table. For a mount, the last group is the path below it.
+    // `dispatch/github-app/axum-router`
+    #[inline]
     fn matched(&self, found: table::Match, path: &str) -> Match {
         let index = found.index();
         let mut args = found.groups;
-        let slashes = self.infos[index].is_mounted.then(|| {
-            let above = args.pop().map_or(path, |rest| &path[..rest.start]);
-            above.matches('/').count()
-        });
+        let slashes = match self.infos[index].is_mounted {
+            true => Some(slashes_above(&mut args, path)),
+            false => None,
+        };
         Match {
             index,
             args,
@@ -355,18 +357,11 @@ impl<E> Routes<E> {
         }
     }
 
+    // `dispatch/github-app/axum-router`
+    #[inline]
     fn lead_to(&self, found: Match, path: Path, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         let (methods, endpoint) = &self.endpoints[found.index];
-        // Slashes are counted, since the raw path has other offsets. An encoded one is not among
-        // them.
-        let mount = found.slashes.map(|slashes| {
-            let mut ends = uri.path().match_indices('/').skip(slashes);
-            match (slashes, ends.next()) {
-                (0, _) => 0,
-                (_, Some((end, _))) => end,
-                (_, None) => uri.path().len(),
-            }
-        });
+        let mount = (found.slashes).map(|slashes| end_of_mount(slashes, uri.path()));
         Outcome::Found {
             endpoint,
             args: UrlArgs {
@@ -404,6 +399,28 @@ impl<E> Routes<E> {
             }
         }
         Some(allow)
+    }
+}
+
+/// Removes the path below a mount from the groups, and returns the number of slashes above it.
+// This one and the next are apart, since few routes are mounts (`dispatch/github-app/axum-router`).
+#[cold]
+#[inline(never)]
+fn slashes_above(args: &mut Spans, path: &str) -> usize {
+    let above = args.pop().map_or(path, |rest| &path[..rest.start]);
+    above.matches('/').count()
+}
+
+/// Returns the number of bytes of the raw path up to the end of a mount. Slashes are counted, since
+/// the raw path has other offsets. An encoded one is not among them.
+#[cold]
+#[inline(never)]
+fn end_of_mount(slashes: usize, raw: &str) -> usize {
+    let mut ends = raw.match_indices('/').skip(slashes);
+    match (slashes, ends.next()) {
+        (0, _) => 0,
+        (_, Some((end, _))) => end,
+        (_, None) => raw.len(),
     }
 }
 

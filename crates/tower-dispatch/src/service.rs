@@ -265,7 +265,7 @@ where
                 // It gets a response below, so it is allowed.
                 allow.add(&Method::OPTIONS);
                 match *request.method() {
-                    Method::OPTIONS => not_dispatched::options(&allow),
+                    Method::OPTIONS => allow.options(),
                     _ => not_dispatched::method_not_allowed(&allow).response_for(&request),
                 }
             }

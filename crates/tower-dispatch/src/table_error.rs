@@ -1,6 +1,6 @@
 //! The errors of patterns that are too large together.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt};
 
 use crate::{Pattern, ids::PatternIndex};
 
@@ -25,23 +25,19 @@ pub struct TableError {
 enum Cause {
     /// They need more bytes than this.
     Limit(usize),
-    #[cfg_attr(
-        not(feature = "regex"),
-        expect(dead_code, reason = "only an engine has others")
-    )]
-    Other(Arc<dyn Error + Send + Sync>),
+    /// The engine has a limit of another kind.
+    // Its error is not the source: the texts of all errors of regexes would be a part of every
+    // program (`just cost`).
+    #[cfg(feature = "regex")]
+    Other,
 }
 
 impl TableError {
     #[cfg(feature = "regex")]
-    pub(crate) fn one(
-        index: PatternIndex,
-        pattern: &Pattern,
-        source: regex_automata::nfa::thompson::BuildError,
-    ) -> Self {
+    pub(crate) fn one(index: PatternIndex, pattern: &Pattern, limit: Option<usize>) -> Self {
         Self {
             pattern: Some((index, pattern.clone())),
-            ..Self::all(source.size_limit(), source)
+            ..Self::all(limit)
         }
     }
 
@@ -54,14 +50,10 @@ impl TableError {
     }
 
     #[cfg(feature = "regex")]
-    pub(crate) fn all(limit: Option<usize>, source: impl Error + Send + Sync + 'static) -> Self {
-        let cause = match limit {
-            Some(limit) => Cause::Limit(limit),
-            None => Cause::Other(Arc::new(source)),
-        };
+    pub(crate) fn all(limit: Option<usize>) -> Self {
         Self {
             pattern: None,
-            cause,
+            cause: limit.map_or(Cause::Other, Cause::Limit),
         }
     }
 
@@ -80,12 +72,13 @@ impl TableError {
     }
 
     /// Returns the limit that is exceeded, in bytes. It is `None` if the regex engine has a limit
-    /// of another kind, such as the number of states. Then that is the source of the error.
+    /// of another kind, such as the number of states.
     #[must_use]
     pub fn limit(&self) -> Option<usize> {
         match &self.cause {
             Cause::Limit(limit) => Some(*limit),
-            Cause::Other(_) => None,
+            #[cfg(feature = "regex")]
+            Cause::Other => None,
         }
     }
 }
@@ -98,16 +91,10 @@ impl fmt::Display for TableError {
         }
         match &self.cause {
             Cause::Limit(limit) => write!(f, "compiled, it exceeds the limit of {limit} bytes"),
-            Cause::Other(_) => f.write_str("it cannot be compiled"),
+            #[cfg(feature = "regex")]
+            Cause::Other => f.write_str("it cannot be compiled"),
         }
     }
 }
 
-impl Error for TableError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.cause {
-            Cause::Limit(_) => None,
-            Cause::Other(source) => Some(&**source),
-        }
-    }
-}
+impl Error for TableError {}

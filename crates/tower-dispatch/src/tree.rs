@@ -83,6 +83,7 @@
 //! table of ten thousand routes reads about as many lines of the cache (`dispatch/10000-routes`).
 
 pub(crate) mod grow;
+mod keys;
 mod stops;
 
 use std::marker::PhantomData;
@@ -343,15 +344,17 @@ impl Tree {
             at = segment.end;
             let literal = self.stops.literal(stop, path, segment);
             let parameter = match segment.is_empty() {
-                true => StopId::NONE,
-                false => stop.parameter,
+                true => None,
+                false => self.stops.parameter(stop),
             };
-            if let Some(next) = self.stops.before(literal, search.best) {
-                if parameter != StopId::NONE {
+            if let Some(next) = literal.filter(|next| next.least < search.best) {
+                if let Some(parameter) = parameter {
                     search.pend(Next::Stop(parameter), at, classes + 1);
                 }
                 stop = next;
-            } else if let Some(next) = self.stops.before(parameter, search.best) {
+            } else if let Some(next) =
+                parameter.and_then(|next| self.stops.before(next, search.best))
+            {
                 stop = next;
                 classes += 1;
                 search.end(classes, at);

@@ -61,35 +61,42 @@ impl ScriptName {
     /// The URI keeps the rest of its path, or `/` if nothing is left. If the first `by` bytes do
     /// not end at the end of a segment, this returns `false` and changes nothing.
     pub fn grow<B>(request: &mut Request<B>, by: usize) -> bool {
-        let path = request.uri().path();
-        let Some(rest) = path.get(by..) else {
+        let grown = Self::of(request.uri(), request.extensions());
+        let Some(grown) = grown.grown(request.uri_mut(), by) else {
             return false;
         };
-        let mut grown = Self::of(request.uri(), request.extensions());
-        let nothing_left = grown.path_info().is_empty() && path == "/";
+        request.extensions_mut().insert(grown);
+        true
+    }
+
+    /// Returns the SCRIPT_NAME that has grown, and shortens the URI's path.
+    // Apart, so that a program has it once for all bodies (`just cost`).
+    fn grown(mut self, uri: &mut Uri, by: usize) -> Option<Self> {
+        let path = uri.path();
+        let rest = path.get(by..)?;
+        let nothing_left = self.path_info().is_empty() && path == "/";
         if by > 0 && (nothing_left || !(rest.is_empty() || rest.starts_with('/'))) {
-            return false;
+            return None;
         }
-        if !nothing_left && grown.path_info() != path {
+        if !nothing_left && self.path_info() != path {
             // Other code has rewritten the URI after the last mount. From here on, that is the
             // path.
-            let rewritten = format!("{}{path}", grown.as_str());
-            grown.path = PathAndQuery::try_from(rewritten).ok();
+            let rewritten = format!("{}{path}", self.as_str());
+            self.path = PathAndQuery::try_from(rewritten).ok();
         }
-        grown.len += by;
+        self.len += by;
         if by > 0 {
-            let stripped = match (rest, request.uri().query()) {
+            let stripped = match (rest, uri.query()) {
                 ("", None) => Ok(PathAndQuery::from_static("/")),
                 ("", Some(query)) => PathAndQuery::try_from(format!("/?{query}")),
                 (rest, None) => PathAndQuery::try_from(rest),
                 (rest, Some(query)) => PathAndQuery::try_from(format!("{rest}?{query}")),
             };
-            let mut parts = std::mem::take(request.uri_mut()).into_parts();
+            let mut parts = std::mem::take(uri).into_parts();
             parts.path_and_query = Some(stripped.expect("the end of a path is a path"));
-            *request.uri_mut() = Uri::from_parts(parts).expect("a path took a path's place");
+            *uri = Uri::from_parts(parts).expect("a path took a path's place");
         }
-        request.extensions_mut().insert(grown);
-        true
+        Some(self)
     }
 
     fn raw(&self) -> &str {

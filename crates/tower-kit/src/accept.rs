@@ -40,7 +40,7 @@ pub fn best<'a>(
     let ranks = ranked.iter().enumerate();
     let acceptable = ranks.filter_map(|(at, (_, rank))| rank.map(|rank| (at, rank)));
     let mut best: Option<(usize, Rank)> = None;
-    for (at, rank) in acceptable.filter(|(_, rank)| rank.quality > 0.0) {
+    for (at, rank) in acceptable.filter(|(_, rank)| rank.quality > 0) {
         if best.is_none_or(|(_, before)| rank.beats(before)) {
             best = Some((at, rank));
         }
@@ -116,10 +116,16 @@ impl<'a> PlainName<'a> {
     }
 }
 
+/// A weight, in billionths. It is no float, because the parser of these has tables of 10 KB (`just
+/// cost`).
+type Quality = u32;
+
+const MOST: Quality = 1_000_000_000;
+
 /// The rank of an offer for a client, by one of its ranges.
 #[derive(Clone, Copy)]
 struct Rank {
-    quality: f32,
+    quality: Quality,
     exactness: (u8, usize),
 }
 
@@ -140,7 +146,7 @@ impl Rank {
 
 struct Range<'a> {
     media_type: MediaType<'a>,
-    quality: f32,
+    quality: Quality,
 }
 
 impl<'a> Range<'a> {
@@ -152,7 +158,7 @@ impl<'a> Range<'a> {
             return None;
         }
         let quality = match media_type.get_param(Q) {
-            None => 1.0,
+            None => MOST,
             Some(quality) => self::quality(&quality.unquoted_str())?,
         };
         Some(Self {
@@ -204,11 +210,22 @@ impl<'a> Range<'a> {
 
 /// Returns a weight from 0 to 1, which has digits before and after a point if it has one. More than
 /// three digits are too exact, and do no harm.
-fn quality(text: &str) -> Option<f32> {
+fn quality(text: &str) -> Option<Quality> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let quality = (digits(whole) && digits(part)).then(|| text.parse().ok())??;
-    (0.0..=1.0).contains(&quality).then_some(quality)
+    if !digits(whole) || !digits(part) {
+        return None;
+    }
+    let whole = match whole.trim_start_matches('0') {
+        "" => 0,
+        "1" => 1,
+        _ => return None,
+    };
+    let billionths = part.bytes().chain([b'0'; 9]).take(9);
+    let quality = billionths.fold(whole, |quality, digit| {
+        quality * 10 + Quality::from(digit - b'0')
+    });
+    (quality <= MOST).then_some(quality)
 }
 
 /// Returns the members of a list. A comma within quotes is part of a member.
@@ -289,6 +306,9 @@ mod tests {
             ("text/plain;q=0", None),
             ("image/png", None),
             ("", None),
+            ("text/plain;q=0.5, text/html;q=0.50000001", Some(1)),
+            ("text/plain;q=0001.000000000000, text/html", Some(0)),
+            ("text/plain;q=1.001, text/html;q=0.001", Some(1)),
             // White space around a semicolon, and a weight in upper case.
             ("text/html ;\tq=0.4, text/plain;q=0.5", Some(0)),
             ("TEXT/HTML; Q=0.4, text/plain;q=0.5", Some(0)),

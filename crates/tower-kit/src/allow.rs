@@ -1,8 +1,10 @@
 //! The `Allow` header, as the union of several.
 
-use std::collections::BTreeSet;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::ALLOW};
+use http_body_util::Full;
 
-use http::{HeaderMap, HeaderValue, Method, header::ALLOW};
+use crate::content::set;
 
 /// A set of methods for the `Allow` header (RFC 9110, section 10.2.1): sorted, each method once.
 ///
@@ -17,15 +19,22 @@ use http::{HeaderMap, HeaderValue, Method, header::ALLOW};
 /// assert_eq!(allow.to_header(), "GET, HEAD, PUT");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allow(BTreeSet<String>);
+pub struct Allow(Vec<String>);
 
 impl Allow {
     /// Adds a method, and HEAD with GET.
     pub fn add(&mut self, method: &Method) {
         if method == Method::GET {
-            self.0.insert(Method::HEAD.to_string());
+            self.insert(Method::HEAD.as_str());
         }
-        self.0.insert(method.to_string());
+        self.insert(method.as_str());
+    }
+
+    // A list, since methods are few and the code of a `BTreeSet` is not (`just cost`).
+    fn insert(&mut self, method: &str) {
+        if let Err(at) = self.0.binary_search_by(|own| (**own).cmp(method)) {
+            self.0.insert(at, method.to_owned());
+        }
     }
 
     /// Adds the methods of all lines of `Allow` in these headers. Values that are not a method are
@@ -39,8 +48,9 @@ impl Allow {
     /// Adds the methods of one line of `Allow`. Values that are not a method are ignored.
     pub fn add_line(&mut self, line: &HeaderValue) {
         let methods = line.as_bytes().split(|byte| *byte == b',');
-        let methods = methods.filter_map(|method| Method::from_bytes(method.trim_ascii()).ok());
-        self.0.extend(methods.map(|method| method.to_string()));
+        for method in methods.filter_map(|method| Method::from_bytes(method.trim_ascii()).ok()) {
+            self.insert(method.as_str());
+        }
     }
 
     /// Returns the methods as the value of an `Allow` header.
@@ -50,8 +60,16 @@ impl Allow {
     /// It never panics: methods are tokens, so a list of them is a valid value.
     #[must_use]
     pub fn to_header(&self) -> HeaderValue {
-        let methods: Vec<&str> = self.0.iter().map(String::as_str).collect();
-        HeaderValue::from_str(&methods.join(", ")).expect("methods are tokens")
+        HeaderValue::try_from(self.0.join(", ")).expect("methods are tokens")
+    }
+
+    /// Returns the response to OPTIONS: 204 with these methods (RFC 9110, section 9.3.7).
+    #[must_use]
+    pub fn options(&self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        set(response.headers_mut(), ALLOW, self.to_header());
+        response
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use pin_project_lite::pin_project;
 
 pin_project! {
@@ -58,6 +58,14 @@ impl<B> EitherBody<B> {
     pub fn own(body: impl Into<Full<Bytes>>) -> Self {
         Self {
             kind: Kind::Own { body: body.into() },
+        }
+    }
+
+    /// Returns the wrapped service's body, or the layer's own.
+    pub fn into_either(self) -> Either<B, Full<Bytes>> {
+        match self.kind {
+            Kind::Inner { body } => Either::Left(body),
+            Kind::Own { body } => Either::Right(body),
         }
     }
 }

@@ -121,15 +121,26 @@ pub fn content_length(headers: &HeaderMap) -> Option<u64> {
 /// assert_eq!(headers["content-length"], "6");
 /// ```
 pub fn announce_length(status: StatusCode, headers: &mut HeaderMap, body: &impl Body) {
-    if !status_has_content(status)
-        || headers.contains_key(CONTENT_LENGTH)
-        || headers.contains_key(TRANSFER_ENCODING)
-    {
-        return;
-    }
     if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        announce(status, headers, length);
     }
+}
+
+// Apart, so that a program has it once for all bodies (`just cost`).
+fn announce(status: StatusCode, headers: &mut HeaderMap, length: u64) {
+    if status_has_content(status)
+        && !headers.contains_key(CONTENT_LENGTH)
+        && !headers.contains_key(TRANSFER_ENCODING)
+    {
+        set(headers, CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+/// Sets a header.
+// Apart: the code of `HeaderMap::insert` is long, and would be a part of each caller (`just cost`).
+#[inline(never)]
+pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    headers.insert(name, value);
 }
 
 /// The fields that describe a response's content or its representation (RFC 9110, sections 8, 14.3

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::accept;
+use crate::{accept, content::set};
 
 /// The field of a call's status, a code from 0 to 16.
 pub const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -187,13 +187,13 @@ pub fn trailers(status: StatusCode, message: &str) -> HeaderMap {
     /// All characters except printable ASCII, and the percent sign.
     const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
     let mut trailers = HeaderMap::with_capacity(2);
-    trailers.insert(GRPC_STATUS, code(status).into());
+    set(&mut trailers, GRPC_STATUS, code(status).into());
     let is_end = |at: &usize| message.is_char_boundary(*at);
     let end = (0..=LONGEST_MESSAGE.min(message.len())).rfind(is_end);
     let message = &message[..end.unwrap_or(0)];
     let message = utf8_percent_encode(message, ENCODED).to_string();
     if let Ok(message) = HeaderValue::try_from(message) {
-        trailers.insert(GRPC_MESSAGE, message);
+        set(&mut trailers, GRPC_MESSAGE, message);
     }
     trailers
 }

@@ -10,6 +10,7 @@ pub mod entity_tag;
 mod future;
 pub mod grpc;
 pub mod guard;
+mod json_string;
 mod lines;
 pub mod names;
 mod preferences;

@@ -19,8 +19,9 @@ use http_body_util::Full;
 
 use crate::{
     Format, Preferences,
-    content::{self, RequestKind},
+    content::{self, RequestKind, set},
     grpc::{self, Flavor, GRPC_STATUS, Protocol},
+    json_string::JsonString,
 };
 
 /// The reason for which a layer has responded itself, and the part of it that the client gets.
@@ -216,8 +217,13 @@ impl Rejection {
     /// text, HTML, problem+json or JSON. The response to a HEAD states the length of the body and
     /// has none. No cache stores the response.
     #[must_use]
-    pub fn response_for(mut self, preferences: impl Into<Preferences>) -> Response<Full<Bytes>> {
-        self.preferences = preferences.into();
+    pub fn response_for(self, preferences: impl Into<Preferences>) -> Response<Full<Bytes>> {
+        self.with_preferences(preferences).response()
+    }
+
+    /// Makes the response, for the preferences that have been set.
+    // Apart, so that a program has it once (`just cost`).
+    fn response(self) -> Response<Full<Bytes>> {
         let (content_type, mut body) = match self.preferences.format() {
             Format::Text => ("text/plain; charset=utf-8", self.text()),
             Format::Html => ("text/html; charset=utf-8", self.html()),
@@ -228,9 +234,13 @@ impl Rejection {
         let mut response = Response::new(Full::default());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        set(
+            headers,
+            CONTENT_TYPE,
+            HeaderValue::from_static(content_type),
+        );
         if self.preferences.kind() == RequestKind::Head {
-            headers.insert(CONTENT_LENGTH, body.len().into());
+            set(headers, CONTENT_LENGTH, body.len().into());
             body = Bytes::new();
         }
         *response.body_mut() = body.into();
@@ -274,10 +284,14 @@ impl Rejection {
     #[must_use]
     pub fn response_instead_of(
         self,
-        mut head: Parts,
+        head: Parts,
         preferences: impl Into<Preferences>,
     ) -> Response<Full<Bytes>> {
-        let mut response = self.response_for(preferences);
+        self.with_preferences(preferences).instead_of(head)
+    }
+
+    fn instead_of(self, mut head: Parts) -> Response<Full<Bytes>> {
+        let mut response = self.response();
         content::remove_content_headers(&mut head.headers);
         response.headers_mut().extend(head.headers);
         // Of two rejections the new one counts.
@@ -305,7 +319,7 @@ impl Rejection {
             protocol => *response.body_mut() = grpc::last_message(protocol, &trailers).into(),
         }
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, flavor.content_type());
+        set(headers, CONTENT_TYPE, flavor.content_type());
         self.finish(response)
     }
 
@@ -313,9 +327,13 @@ impl Rejection {
         let headers = response.headers_mut();
         // A 404, 405, 414 or 501 may be stored otherwise (RFC 9110, section 15.1), and served to
         // clients whose request was right.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(VARY, HeaderValue::from_static("accept"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        set(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        set(headers, VARY, HeaderValue::from_static("accept"));
+        set(
+            headers,
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         for (name, value) in mem::take(&mut self.headers) {
             headers.append(name, value);
         }
@@ -355,18 +373,17 @@ impl Rejection {
 
     /// Returns the members of a problem (RFC 9457, section 3.1), and the id as an extension.
     fn problem(&self) -> Bytes {
-        let string = |text: &str| serde_json::Value::from(text);
-        let (status, reason) = (self.status.as_str(), string(reason(self.status)));
+        let (status, reason) = (self.status.as_str(), JsonString(reason(self.status)));
         written(|out| {
             write!(
                 out,
                 r#"{{"type":"about:blank","title":{reason},"status":{status}"#
             )?;
             if let Some(detail) = &self.detail {
-                write!(out, r#","detail":{}"#, string(detail))?;
+                write!(out, r#","detail":{}"#, JsonString(detail))?;
             }
             if let Some(id) = &self.id {
-                write!(out, r#","incident":{}"#, string(id))?;
+                write!(out, r#","incident":{}"#, JsonString(id))?;
             }
             writeln!(out, "}}")
         })

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::{
     EitherBody, Format, Rejection,
-    content::{self, RequestKind},
+    content::{self, RequestKind, set},
     grpc::{self, Flavor, GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS, Protocol},
 };
 
@@ -193,7 +193,7 @@ fn for_grpc<A, B>(flavor: Flavor, mut head: Parts, body: B) -> Option<Rendered<A
     for name in [GRPC_STATUS, GRPC_MESSAGE, GRPC_STATUS_DETAILS] {
         trailers.extend(head.headers.remove(&name).map(|value| (name, value)));
     }
-    head.headers.insert(CONTENT_TYPE, flavor.content_type());
+    set(&mut head.headers, CONTENT_TYPE, flavor.content_type());
     let last_message = grpc::last_message(flavor.protocol(), &trailers);
     Some((head, EitherBody::own(last_message)))
 }

@@ -1,5 +1,5 @@
 // cargo add tower-body-rewrite
-// at most 250000 bytes, 8 seconds
+// at most 455000 bytes, 8 seconds
 
 use axum::{Router, response::Html, routing::get};
 use tower_body_rewrite::{Replace, RewriteLayer};

@@ -1,6 +1,6 @@
 // cargo add tower-cascade
 // cargo add tower
-// at most 120000 bytes, 5 seconds
+// at most 265000 bytes, 5 seconds
 
 use axum::{Router, http::StatusCode, routing::post};
 use tower::ServiceBuilder;

@@ -1,5 +1,5 @@
 // cargo add tower-dispatch --no-default-features --features axum
-// at most 475000 bytes, 5 seconds
+// at most 390000 bytes, 5 seconds
 
 use axum::{Router, extract::Path, routing::get};
 use tower_dispatch::{Args, Dispatch};

@@ -1,6 +1,6 @@
 // cargo add tower-environ
 // cargo add tower
-// at most 60000 bytes, 5 seconds
+// at most 152000 bytes, 5 seconds
 
 use axum::{Router, extract::Request, routing::get};
 use tower::Layer;

@@ -1,5 +1,5 @@
 // cargo add tower-exception
-// at most 120000 bytes, 6 seconds
+// at most 306000 bytes, 6 seconds
 
 use axum::{Router, extract::Path, routing::get};
 use tower_exception::{ExceptionLayer, install_panic_hook, to_stderr};

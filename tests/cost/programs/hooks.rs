@@ -1,6 +1,6 @@
 // cargo add tower-hooks
 // cargo add http
-// at most 120000 bytes, 5 seconds
+// at most 182000 bytes, 5 seconds
 
 use std::ops::ControlFlow;
 

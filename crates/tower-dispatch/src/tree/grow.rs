@@ -20,13 +20,13 @@
 //! an automaton: it is counted after it is made. Then the limit can be exceeded by the size of one
 //! automaton, which has the same limit.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, DefaultHasher, Hash},
-    marker::PhantomData,
-};
+use std::marker::PhantomData;
 
-use super::{Edge, Leaf, Node, Repeat, Slice, Tree, stops::DraftStops};
+use super::{
+    Edge, Leaf, Node, Repeat, Slice, Tree,
+    keys::{self, Keys},
+    stops::DraftStops,
+};
 use crate::{
     TableError,
     alternatives::{Alternative, Compiled, Part, Repeated},
@@ -211,7 +211,10 @@ impl Tree {
                 draft.add(&mut stops, id, alternative, suffix);
                 leaves.push(Leaf {
                     pattern,
-                    groups: groups.intern(&alternative.groups),
+                    groups: groups.intern(
+                        &keys::of_groups(&alternative.groups),
+                        alternative.groups.iter().copied(),
+                    ),
                 });
             }
         }
@@ -299,7 +302,7 @@ struct Grown {
     jumps: Vec<NodeId>,
     edges: Vec<Edge>,
     repeats: Vec<Repeat>,
-    repeat_ids: HashMap<Repeated, RepeatId, Hashes>,
+    repeat_ids: Keys,
     suffixes: Vec<Suffixes>,
 }
 
@@ -318,11 +321,11 @@ impl Grown {
             }
         }
         let literal = &node.literal[..];
-        let words = || (0..literal.len()).step_by(8).map(|at| word(literal, at));
+        let words = (0..literal.len()).step_by(8).map(|at| word(literal, at));
         self.nodes.push(Node {
             literal: match literal.len() {
                 ..=8 => word(literal, 0),
-                _ => u64::from(self.words.intern(&words().collect::<Vec<_>>()).start),
+                _ => u64::from(self.words.intern(literal, words).start),
             },
             len: literal.len() as u16,
             first_byte: 0,
@@ -358,17 +361,18 @@ impl Grown {
     }
 
     fn repeat(&mut self, repeated: &Repeated) -> RepeatId {
-        if let Some(id) = self.repeat_ids.get(repeated) {
-            return *id;
+        let key = keys::of_repeated(repeated);
+        if let Some(index) = self.repeat_ids.get(&key) {
+            return RepeatId::new(index);
         }
-        let id = RepeatId::new(self.repeats.len());
+        let index = self.repeats.len();
         self.repeats.push(Repeat {
             class: ClassScan::new(&repeated.class),
             min: repeated.min,
             max: repeated.max,
         });
-        self.repeat_ids.insert(repeated.clone(), id);
-        id
+        self.repeat_ids.insert(&key, index);
+        RepeatId::new(index)
     }
 
     /// Makes room for the children of a node, which begin with these bytes.
@@ -391,38 +395,36 @@ impl Grown {
     }
 }
 
-/// The hashes are not random, so that the tree has the same layout in memory each time, and
-/// instructions can be counted. What is hashed is the program's own, not a client's.
-type Hashes = BuildHasherDefault<DefaultHasher>;
-
 /// Lists one after the other, each once.
 struct Interned<T> {
     all: Vec<T>,
-    slices: HashMap<Box<[T]>, Slice<T>, Hashes>,
+    starts: Keys,
 }
 
 impl<T> Default for Interned<T> {
     fn default() -> Self {
         Self {
             all: Vec::new(),
-            slices: HashMap::default(),
+            starts: Keys::default(),
         }
     }
 }
 
-impl<T: Copy + Eq + Hash> Interned<T> {
-    fn intern(&mut self, list: &[T]) -> Slice<T> {
-        if let Some(slice) = self.slices.get(list) {
-            return *slice;
-        }
-        let slice = Slice {
-            start: to_u32(self.all.len()),
-            len: to_u32(list.len()),
+impl<T> Interned<T> {
+    /// Returns the list. Equal lists have equal keys.
+    fn intern(&mut self, key: &[u8], list: impl ExactSizeIterator<Item = T>) -> Slice<T> {
+        let len = to_u32(list.len());
+        let start = self.starts.get(key).unwrap_or_else(|| {
+            let start = self.all.len();
+            self.starts.insert(key, start);
+            self.all.extend(list);
+            start
+        });
+        Slice {
+            start: to_u32(start),
+            len,
             entries: PhantomData,
-        };
-        self.all.extend_from_slice(list);
-        self.slices.insert(list.into(), slice);
-        slice
+        }
     }
 }
 

@@ -16,15 +16,22 @@
 //! 1: /users/me/{n:int}                             └─ "me" ── stop ── rest: "/" [0-9]+ (1)
 //! ```
 //!
+//! # Memory
+//!
+//! The hash table of a stop has the next stops themselves, with the segments before them, and half
+//! a line of the cache each. The stop after a parameter is in front of the table. What follows a
+//! stop is laid out before its neighbours. So a search reads a line for each segment, and the
+//! last ones are near each other (`dispatch/10000-routes`).
+//!
 //! # Invariants
 //!
 //! - A stop has one parent, so a search visits it once at most.
 //! - The rest begins with a slash, except at the first stop.
-//! - A table has a free slot, unless it has one segment. So a lookup ends.
+//! - A table has each of its segments within a number of entries that it knows, from the one that
+//!   the segment's hash leads to. So a lookup ends. A table of few segments is made so that the
+//!   number is one, which is a branch that processors foresee.
 
-use std::collections::BTreeMap;
-
-use super::{AlternativeId, NodeId, grow::DraftId};
+use super::{AlternativeId, NodeId, grow::DraftId, keys::Keys};
 use crate::{
     alternatives::{Part, Repeated},
     class::{Class, equal_bytes, find, word},
@@ -35,43 +42,54 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Stops {
     stops: Box<[Stop]>,
-    /// The hash tables of all stops.
-    slots: Box<[Slot]>,
     /// The segments of more than eight bytes.
     long: Box<[Box<[u8]>]>,
 }
 
-#[derive(Debug)]
+/// A stop, or a free entry of a table.
+#[derive(Clone, Copy, Debug)]
+// It never lies across two lines of the cache.
+#[repr(align(32))]
 pub(super) struct Stop {
+    /// The segment before it, and zeros. Of a longer one it has the last eight bytes.
+    word: u64,
+    /// The number of the segment's bytes, or [`Stop::LONG`] and the index among the long ones.
+    len: u32,
     /// The alternative that ends here.
     pub(super) end: AlternativeId,
     /// The smallest alternative that ends here or beyond.
     pub(super) least: AlternativeId,
-    /// The stop after any segment that is not empty.
-    pub(super) parameter: StopId,
     /// The node of all other alternatives.
     pub(super) rest: NodeId,
-    /// The first slot of its table.
-    slots: u32,
-    /// The number of its slots, which is a power of two, or zero.
-    slot_count: u32,
+    /// The first entry of the table. The stop after a parameter is in front of it.
+    next: StopId,
+    has_parameter: bool,
+    table: Table,
 }
 
+/// The shape of a hash table.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// The segment, and zeros. Of a longer one it has the last eight bytes.
-    word: u64,
-    /// The number of bytes, or [`Slot::LONG`] and the index among the long ones.
-    len: u32,
-    stop: StopId,
+struct Table {
+    /// The binary logarithm of its length.
+    bits: u8,
+    /// The bits of a hash above this one are the index.
+    shift: u8,
+    /// The most entries that a lookup reads; none if there is no table, and [`Table::ALL`].
+    probes: u8,
 }
 
-impl Slot {
+impl Stop {
     const LONG: u32 = 1 << 31;
+    /// No segment is equal to this one, which has more bytes than its word.
     const FREE: Self = Self {
         word: 0,
-        len: 0,
-        stop: StopId::NONE,
+        len: Self::LONG - 1,
+        end: AlternativeId::NONE,
+        least: AlternativeId::NONE,
+        rest: NodeId::NONE,
+        next: StopId::FIRST,
+        has_parameter: false,
+        table: Table::NONE,
     };
 }
 
@@ -82,8 +100,8 @@ pub(super) struct Segment {
     pub(super) end: usize,
     /// The word by which it is found.
     word: u64,
-    /// The first word of a longer one.
-    first: u64,
+    /// Of a longer one, what is before the last eight bytes, mixed.
+    before: u64,
 }
 
 impl Segment {
@@ -99,12 +117,14 @@ impl Segment {
         }
         if ends == 0 {
             let end = find(path, start + 8, b'/');
-            let word = word(path, end - 8);
             return Self {
                 start,
                 end,
-                word,
-                first,
+                word: word(path, end - 8),
+                before: match end - start {
+                    ..=16 => first,
+                    _ => mixed_before(path, start, end),
+                },
             };
         }
         let bits = ends.trailing_zeros() & !7;
@@ -113,7 +133,7 @@ impl Segment {
             end: start + (bits / 8) as usize,
             // Without the bytes after the segment.
             word: first & ((1 << bits) - 1),
-            first: 0,
+            before: 0,
         }
     }
 
@@ -121,9 +141,102 @@ impl Segment {
         self.start == self.end
     }
 
-    fn hash(&self) -> usize {
-        let mixed = self.word ^ self.first.rotate_left(29);
-        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize
+    // `dispatch/github-templates`
+    #[inline]
+    fn hash(&self) -> u64 {
+        mixed(self.word ^ self.before.rotate_left(29))
+    }
+}
+
+/// Returns a number for the bytes of a segment before the last eight, or seven of these more. Names
+/// are often equal at both ends, and numbered in the middle.
+// Apart, since few segments are so long (`dispatch/github-templates`).
+#[inline(never)]
+fn mixed_before(path: &[u8], start: usize, end: usize) -> u64 {
+    let words = (start..end - 8).step_by(8).map(|at| word(path, at));
+    words.fold(0, |before, word| mixed(before) ^ word)
+}
+
+// `dispatch/github-templates`
+#[inline]
+fn mixed(word: u64) -> u64 {
+    word.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+impl Table {
+    const NONE: Self = Self {
+        bits: 0,
+        shift: 0,
+        probes: 0,
+    };
+    /// A lookup may read the whole table.
+    const ALL: u8 = u8::MAX;
+
+    /// Returns the shape of a table of segments with these hashes. Of several it is the one in
+    /// which lookups are the shortest.
+    fn new(hashes: &[u64]) -> Self {
+        let log = |entries: usize| entries.next_power_of_two().ilog2();
+        let (least, most) = match hashes.len() {
+            0 => return Self::NONE,
+            1 => (0, 0),
+            few @ 2..=8 => (log(few + few / 4 + 1), log(2 * few) + 1),
+            many => (log(2 * many), log(2 * many)),
+        };
+        let shifts = |bits: u32| {
+            let highest = 63 - bits;
+            let shifts = (highest.saturating_sub(24)..=highest).rev();
+            shifts.map(move |shift| Self {
+                bits: bits as u8,
+                shift: shift as u8,
+                probes: Self::ALL,
+            })
+        };
+        let tables = (least..=most).flat_map(shifts);
+        let mut best = (usize::MAX, Self::NONE);
+        for table in tables {
+            let probes = table.fill(hashes, |_, _| {});
+            if probes < best.0 {
+                best = (probes, table);
+            }
+            if probes == 1 {
+                break;
+            }
+        }
+        let (probes, table) = best;
+        Self {
+            probes: u8::try_from(probes).unwrap_or(Self::ALL),
+            ..table
+        }
+    }
+
+    /// Calls a function with the index of each hash and that of its entry. Returns the most entries
+    /// that a lookup reads.
+    fn fill(self, hashes: &[u64], mut enter: impl FnMut(usize, usize)) -> usize {
+        let mut taken = vec![false; 1 << self.bits];
+        let mut most = 0;
+        for (index, hash) in hashes.iter().enumerate() {
+            let mut probes = 1;
+            let mut at = self.start(*hash);
+            while taken[at & self.mask()] {
+                at += 1;
+                probes += 1;
+            }
+            taken[at & self.mask()] = true;
+            enter(index, at & self.mask());
+            most = most.max(probes);
+        }
+        most
+    }
+
+    // These two: `dispatch/github-templates`
+    #[inline]
+    fn start(self, hash: u64) -> usize {
+        (hash >> self.shift) as usize
+    }
+
+    #[inline]
+    fn mask(self) -> usize {
+        (1 << self.bits) - 1
     }
 }
 
@@ -142,41 +255,61 @@ impl Stops {
 
     /// Returns the memory that they take besides the text of segments, in bytes.
     pub(super) fn memory(&self) -> usize {
-        let (stops, slots) = (size_of_val(&self.stops[..]), size_of_val(&self.slots[..]));
-        stops + slots + size_of_val(&self.long[..])
+        size_of_val(&self.stops[..]) + size_of_val(&self.long[..])
+    }
+
+    /// Returns the stop after a parameter.
+    // `dispatch/github-templates`
+    #[inline]
+    pub(super) fn parameter(&self, stop: &Stop) -> Option<StopId> {
+        stop.has_parameter.then(|| stop.next.in_front())
     }
 
     /// Returns the stop after a literal segment.
     // `dispatch/github-templates`
     #[inline]
-    pub(super) fn literal(&self, stop: &Stop, path: &[u8], segment: Segment) -> StopId {
-        let slots = &self.slots[stop.slots as usize..][..stop.slot_count as usize];
-        let Some(mask) = slots.len().checked_sub(1) else {
-            return StopId::NONE;
-        };
-        let mut at = segment.hash();
-        loop {
-            let slot = &slots[at & mask];
-            if slot.word == segment.word && self.has(slot, path, segment) {
-                return slot.stop;
+    pub(super) fn literal(&self, stop: &Stop, path: &[u8], segment: Segment) -> Option<&Stop> {
+        let table = stop.table;
+        if table.probes == 0 {
+            return None;
+        }
+        let start = table.start(segment.hash());
+        for at in start..start + usize::from(table.probes) {
+            let next = &self.stops[stop.next.index() + (at & table.mask())];
+            if next.word == segment.word && self.is_after(segment, next, path) {
+                return Some(next);
             }
-            // An only slot may not be free.
-            if slot.stop == StopId::NONE || mask == 0 {
-                return StopId::NONE;
-            }
-            at += 1;
+        }
+        match table.probes {
+            Table::ALL => self.in_all(stop, path, segment),
+            _ => None,
         }
     }
 
-    /// Returns whether a slot whose word is equal has the whole segment.
+    /// The same in a table that has many segments with nearly the same hash, which real ones have
+    /// not.
+    #[cold]
+    #[inline(never)]
+    fn in_all(&self, stop: &Stop, path: &[u8], segment: Segment) -> Option<&Stop> {
+        let all = self.stops[stop.next.index()..].iter();
+        let mut all = all.take(1 << stop.table.bits);
+        all.find(|next| next.word == segment.word && self.is_after(segment, next, path))
+    }
+
+    /// Returns whether a stop whose word is equal is after this segment.
     // `dispatch/github-templates`
     #[inline]
-    fn has(&self, slot: &Slot, path: &[u8], segment: Segment) -> bool {
-        let segment = &path[segment.start..segment.end];
-        if slot.len & Slot::LONG == 0 {
-            return slot.len as usize == segment.len();
+    fn is_after(&self, segment: Segment, next: &Stop, path: &[u8]) -> bool {
+        match next.len & Stop::LONG {
+            0 => next.len as usize == segment.end - segment.start,
+            _ => self.is_after_long(segment, next, path),
         }
-        *self.long[(slot.len & !Slot::LONG) as usize] == *segment
+    }
+
+    // Apart, since few segments are so long (`dispatch/github-templates`).
+    #[inline(never)]
+    fn is_after_long(&self, segment: Segment, next: &Stop, path: &[u8]) -> bool {
+        *self.long[(next.len & !Stop::LONG) as usize] == path[segment.start..segment.end]
     }
 }
 
@@ -184,12 +317,14 @@ impl Stops {
 #[derive(Debug)]
 pub(super) struct DraftStops {
     stops: Vec<DraftStop>,
+    /// The stop after each literal segment, by the stop before it and the segment.
+    literals: Keys,
     segment: Repeated,
 }
 
 #[derive(Debug)]
 struct DraftStop {
-    literals: BTreeMap<Box<[u8]>, usize>,
+    literals: Vec<(Box<[u8]>, usize)>,
     parameter: Option<usize>,
     rest: Option<DraftId>,
     end: Option<AlternativeId>,
@@ -208,6 +343,7 @@ impl DraftStops {
     pub(super) fn new() -> Self {
         let mut draft = Self {
             stops: Vec::new(),
+            literals: Keys::default(),
             segment: Repeated {
                 class: Class::not_a_slash(),
                 min: 1,
@@ -220,7 +356,7 @@ impl DraftStops {
 
     fn add_stop(&mut self, least: AlternativeId) -> usize {
         self.stops.push(DraftStop {
-            literals: BTreeMap::new(),
+            literals: Vec::new(),
             parameter: None,
             rest: None,
             end: None,
@@ -281,11 +417,13 @@ impl DraftStops {
     }
 
     fn literal(&mut self, stop: usize, segment: &[u8], id: AlternativeId) -> usize {
-        if let Some(next) = self.stops[stop].literals.get(segment) {
-            return *next;
+        let key = [&to_u32(stop).to_le_bytes(), segment].concat();
+        if let Some(next) = self.literals.get(&key) {
+            return next;
         }
         let next = self.add_stop(id);
-        self.stops[stop].literals.insert(segment.into(), next);
+        self.literals.insert(&key, next);
+        self.stops[stop].literals.push((segment.into(), next));
         next
     }
 
@@ -310,52 +448,152 @@ impl DraftStops {
 
     /// Lays out the stops. `rests` are the nodes of the tree for [`Self::rests`].
     pub(super) fn finish(&self, mut rests: impl Iterator<Item = NodeId>) -> Stops {
-        let (mut slots, mut long) = (Vec::new(), Vec::new());
-        let id = |stop: Option<usize>| stop.map_or(StopId::NONE, StopId::new);
-        let stop = |draft: &DraftStop| {
-            let start = slots.len();
-            let count = match draft.literals.len() {
-                few @ 0..2 => few,
-                several => (several + several / 4 + 1).next_power_of_two(),
-            };
-            slots.resize(start + count, Slot::FREE);
-            for (segment, next) in &draft.literals {
-                let key = Segment::new(segment, 0);
-                let mut at = key.hash();
-                while slots[start + (at & (count - 1))].stop != StopId::NONE {
-                    at += 1;
-                }
-                let len = match segment.len() {
-                    len @ 0..=8 => to_u32(len),
-                    _ => {
-                        long.push(segment.clone());
-                        Slot::LONG | to_u32(long.len() - 1)
-                    }
-                };
-                let stop = StopId::new(*next);
-                slots[start + (at & (count - 1))] = Slot {
-                    word: key.word,
-                    len,
-                    stop,
-                };
+        let rests = self.stops.iter().map(|stop| match stop.rest {
+            Some(_) => rests.next().unwrap_or(NodeId::NONE),
+            None => NodeId::NONE,
+        });
+        let rests: Vec<NodeId> = rests.collect();
+        let (mut stops, mut long) = (vec![Stop::FREE], Vec::new());
+        // The last of those that are left is the next in memory.
+        let mut left = vec![(0, 0)];
+        while let Some((index, here)) = left.pop() {
+            let draft = &self.stops[index];
+            let has_parameter = draft.parameter.is_some();
+            let first = stops.len() + usize::from(has_parameter);
+            let hashes = draft.literals.iter();
+            let hashes: Vec<u64> = hashes
+                .map(|(segment, _)| Segment::new(segment, 0).hash())
+                .collect();
+            let table = Table::new(&hashes);
+            let own = &mut stops[here];
+            own.end = draft.end.unwrap_or(AlternativeId::NONE);
+            own.least = draft.least;
+            own.rest = rests[index];
+            own.next = StopId::new(first);
+            own.has_parameter = has_parameter;
+            own.table = table;
+            stops.resize(first, Stop::FREE);
+            if table.probes > 0 {
+                stops.resize(first + (1 << table.bits), Stop::FREE);
+                table.fill(&hashes, |index, entry| {
+                    let (segment, beyond) = &draft.literals[index];
+                    let place = first + entry;
+                    stops[place].word = Segment::new(segment, 0).word;
+                    stops[place].len = match segment.len() {
+                        len @ 0..=8 => to_u32(len),
+                        _ => {
+                            long.push(segment.clone());
+                            Stop::LONG | to_u32(long.len() - 1)
+                        }
+                    };
+                    left.push((*beyond, place));
+                });
             }
-            Stop {
-                end: draft.end.unwrap_or(AlternativeId::NONE),
-                least: draft.least,
-                parameter: id(draft.parameter),
-                rest: match draft.rest {
-                    Some(_) => rests.next().unwrap_or(NodeId::NONE),
-                    None => NodeId::NONE,
-                },
-                slots: to_u32(start),
-                slot_count: to_u32(count),
+            if let Some(parameter) = draft.parameter {
+                left.push((parameter, first - 1));
             }
-        };
-        let stops = self.stops.iter().map(stop).collect();
+        }
         Stops {
-            stops,
-            slots: slots.into(),
+            stops: stops.into(),
             long: long.into(),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up should stop"
+)]
+mod tests {
+    use super::*;
+
+    fn stops(segments: &[Vec<u8>]) -> Stops {
+        let mut draft = DraftStops::new();
+        for (index, segment) in segments.iter().enumerate() {
+            let parts = [Part::Literal([b"/", &segment[..]].concat())];
+            assert!(
+                draft
+                    .add(AlternativeId::new(index), &parts, false)
+                    .is_none()
+            );
+        }
+        draft.finish(std::iter::empty())
+    }
+
+    /// Returns the alternative that ends after a segment.
+    fn find(stops: &Stops, segment: &[u8]) -> Option<AlternativeId> {
+        let path = [b"/", segment].concat();
+        let found = stops.literal(stops.first(), &path, Segment::new(&path, 1));
+        found.map(|stop| stop.end)
+    }
+
+    // A loss would show in `dispatch/10000-routes`.
+    #[test]
+    fn dispatch_1_a_stop_is_half_a_line_of_the_cache() {
+        assert_eq!((size_of::<Stop>(), align_of::<Stop>()), (32, 32));
+        // What follows a parameter is next to the table.
+        let mut draft = DraftStops::new();
+        let class = Class::not_a_slash();
+        let parameter = Part::Class(Repeated {
+            class,
+            min: 1,
+            max: None,
+        });
+        let literal = |text: &str| Part::Literal(text.into());
+        for (index, parts) in [
+            vec![literal("/a")],
+            vec![literal("/"), parameter.clone()],
+            vec![literal("/"), parameter, literal("/b")],
+        ]
+        .iter()
+        .enumerate()
+        {
+            draft.add(AlternativeId::new(index), parts, false);
+        }
+        let stops = draft.finish(std::iter::empty());
+        // The first, the parameter, "/a" in a table of one, and "/b" in another.
+        assert_eq!(stops.stops.len(), 4);
+        assert_eq!(stops.parameter(stops.first()), Some(StopId::new(1)));
+        assert_eq!(find(&stops, b"a"), Some(AlternativeId::new(0)));
+    }
+
+    #[test]
+    fn dispatch_1_segments_with_equal_hashes_are_found() {
+        // Eight bytes, and eight that undo their effect.
+        let segments = (0_u64..).map(|number| {
+            let before = mixed(number);
+            let word = before.rotate_left(29);
+            [before.to_le_bytes(), word.to_le_bytes()].concat()
+        });
+        let segments = segments.filter(|segment| !segment.contains(&b'/'));
+        let all: Vec<_> = segments.take(400).collect();
+        let (own, others) = all.split_at(300);
+        let stops = stops(own);
+        assert_eq!(stops.first().table.probes, Table::ALL);
+        for (index, segment) in own.iter().enumerate() {
+            assert_eq!(find(&stops, segment), Some(AlternativeId::new(index)));
+        }
+        for segment in others {
+            assert_eq!(find(&stops, segment), None);
+        }
+    }
+
+    #[test]
+    fn dispatch_1_few_segments_are_found_at_once() {
+        let names = "accounts bookings carriers documents events invoices orders parcels reports";
+        let names: Vec<Vec<u8>> = names.split(' ').map(Into::into).collect();
+        for count in 1..=names.len() {
+            assert_eq!(stops(&names[..count]).first().table.probes, 1, "{count}");
+        }
+        let numbered = (0..1000).map(|number| format!("project-{number:04}-settings"));
+        let numbered: Vec<Vec<u8>> = numbered.map(Into::into).collect();
+        let stops = stops(&numbered);
+        assert!(stops.first().table.probes < 30);
+        assert_eq!(
+            find(&stops, b"project-0999-settings"),
+            Some(AlternativeId::new(999))
+        );
+        assert_eq!(find(&stops, b"project-1000-settings"), None);
     }
 }

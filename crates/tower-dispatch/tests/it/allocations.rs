@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
-use tower::{Service, service_fn};
-use tower_dispatch::{Dispatch, Pattern, Table, UrlArgs};
+use tower::{Layer, Service, service_fn};
+use tower_dispatch::{Dispatch, DispatchLayer, Pattern, Table, UrlArgs};
 
 async fn reads_args(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     let args = request.extensions().get::<UrlArgs>();
@@ -111,4 +111,10 @@ fn dispatch_18_a_handler_costs_no_box_besides_its_own() {
     let request = || Request::get(uri.clone()).body(Body::empty()).unwrap();
     let expected = allocations(&mut alone, request());
     assert_eq!(allocations(&mut urls, request()), expected);
+    // Nor does it in `axum::serve`, alone or in front of a router.
+    let mut layered = DispatchLayer::new(urls.clone())
+        .layer(axum::Router::new())
+        .into_axum();
+    assert_eq!(allocations(&mut urls.into_axum(), request()), expected);
+    assert_eq!(allocations(&mut layered, request()), expected);
 }

@@ -201,3 +201,70 @@ async fn dispatch_7_a_dispatcher_is_a_fallback_and_may_be_nested() {
         assert_eq!((seen.as_u16(), &*text), (status, body.as_bytes()), "{uri}");
     }
 }
+
+#[tokio::test]
+async fn dispatch_16_a_service_for_axum_responds_as_the_dispatcher_does() {
+    let full = tower::service_fn(async |_: Request<Body>| {
+        let body = http_body_util::Full::from("full");
+        Ok::<_, Infallible>(Response::new(body))
+    });
+    let other = tower::service_fn(async |_: Request<Body>| {
+        let body = http_body_util::Empty::<Bytes>::new();
+        Ok::<_, Infallible>(Response::new(body))
+    });
+    let urls: Dispatch<Endpoint<Body>> = Dispatch::builder()
+        .get("/handler", get(async || "a handler"))
+        .get("/full", full)
+        .get("/other", other)
+        .build()
+        .unwrap();
+    let table = [
+        ("GET", "/handler"),
+        ("HEAD", "/handler"),
+        ("GET", "/full"),
+        ("GET", "/other"),
+        ("PUT", "/full"),
+        ("OPTIONS", "/full"),
+        ("GET", "/nowhere"),
+        ("GET", "/router/1"),
+        ("PUT", "/both"),
+    ];
+    let layered = DispatchLayer::new(urls.clone()).layer(router());
+    for (method, uri) in table {
+        let expected = ask(urls.clone(), method, uri).await;
+        let found = ask(urls.clone().into_axum(), method, uri).await;
+        assert_eq!(found, expected, "{method} {uri}");
+        let expected = ask(layered.clone(), method, uri).await;
+        let found = ask(layered.clone().into_axum(), method, uri).await;
+        assert_eq!(found, expected, "{method} {uri} before a router");
+    }
+}
+
+#[tokio::test]
+async fn dispatch_16_axum_serves_it_with_the_address_of_the_client() {
+    use std::net::SocketAddr;
+
+    use axum::{ServiceExt, extract::ConnectInfo};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let urls = Dispatch::builder()
+        .get(
+            "/from",
+            get(async |ConnectInfo(from): ConnectInfo<SocketAddr>| from.ip().to_string()),
+        )
+        .build()
+        .unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = urls
+        .into_axum()
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let server = tokio::spawn(async { axum::serve(listener, served).await });
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = b"GET /from HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    client.write_all(request).await.unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).await.unwrap();
+    assert!(response.ends_with("\r\n\r\n127.0.0.1"), "{response}");
+    server.abort();
+}
