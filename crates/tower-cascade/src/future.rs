@@ -68,18 +68,22 @@ where
             notes: None,
         };
         let options = &end.shared.options;
-        let state = if options.guards.allow(&parts) {
+        // Each state is made where it is returned, because it is large.
+        if options.guards.allow(&parts) {
             let kept = Kept::new();
-            turn(0, parts, Run { kept, replay, end })
-        } else {
-            if options.trace {
-                let skipped = end.shared.firsts.iter().map(|_| Tried::Skipped);
-                let skipped = skipped.collect();
-                end.notes.get_or_insert_default().tried = skipped;
-            }
-            last(parts, replay, end)
-        };
-        Self { state }
+            let run = Run { kept, replay, end };
+            return Self {
+                state: turn(0, parts, run),
+            };
+        }
+        if options.trace {
+            let skipped = end.shared.firsts.iter().map(|_| Tried::Skipped);
+            let skipped = skipped.collect();
+            end.notes.get_or_insert_default().tried = skipped;
+        }
+        Self {
+            state: last(parts, replay, end),
+        }
     }
 }
 
