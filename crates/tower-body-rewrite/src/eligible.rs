@@ -116,7 +116,8 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 /// Returns whether `Cache-Control` has `no-transform` (RFC 9111, section 5.2.2.6).
 fn forbids_transformation(headers: &HeaderMap) -> bool {
     has(headers, &CACHE_CONTROL)
-        && tokens(headers, CACHE_CONTROL).any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
+        && tokens(headers, CACHE_CONTROL)
+            .any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
 }
 
 /// Returns the members of a list header.
