@@ -131,7 +131,7 @@ impl<R: Rewriter> Asked<R> {
         !matches!(
             response.status(),
             StatusCode::NOT_MODIFIED | StatusCode::RANGE_NOT_SATISFIABLE
-        ) && types.find_in(response.headers()).is_none()
+        ) && !types.may_be_in(response.headers())
     }
 
     pub(crate) fn treat(&self, response: &response::Parts, can_ask_again: bool) -> Treatment<R> {

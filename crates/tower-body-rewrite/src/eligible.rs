@@ -7,7 +7,10 @@ use http::{
 };
 use tower_kit::content::RequestKind;
 
-use crate::media_types::{MediaTypes, parameters};
+use crate::{
+    headers::has,
+    media_types::{MediaTypes, parameters},
+};
 
 /// The kind of a response for a rewriter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ impl Eligible {
             || !has_line_feeds(content_type)
         {
             Self::No
-        } else if status == StatusCode::PARTIAL_CONTENT || headers.contains_key(CONTENT_RANGE) {
+        } else if status == StatusCode::PARTIAL_CONTENT || has(headers, &CONTENT_RANGE) {
             Self::Part
         } else if request == RequestKind::Head || status == StatusCode::NOT_MODIFIED {
             Self::HeadOnly
@@ -106,12 +109,15 @@ fn has_line_feeds(content_type: &str) -> bool {
 /// Returns whether the body is encoded. Then its bytes are text only after decoding (RFC 9110,
 /// section 8.4).
 fn is_encoded(headers: &HeaderMap) -> bool {
-    tokens(headers, CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+    has(headers, &CONTENT_ENCODING)
+        && tokens(headers, CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Returns whether `Cache-Control` has `no-transform` (RFC 9111, section 5.2.2.6).
 fn forbids_transformation(headers: &HeaderMap) -> bool {
-    tokens(headers, CACHE_CONTROL).any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
+    has(headers, &CACHE_CONTROL)
+        && tokens(headers, CACHE_CONTROL)
+            .any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
 }
 
 /// Returns the members of a list header.

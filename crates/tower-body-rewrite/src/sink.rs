@@ -101,10 +101,9 @@ impl Sink {
     /// Removes and returns the next frame, or `None` if there is none. The layer calls it. Tests of
     /// a rewriter can call it too.
     pub fn next_frame(&mut self) -> Option<Bytes> {
-        if self.frames.is_empty() {
-            self.close_tail();
-        }
-        let frame = self.frames.pop_front()?;
+        let Some(frame) = self.frames.pop_front() else {
+            return self.take_tail();
+        };
         self.queued -= frame.len();
         Some(frame)
     }
@@ -115,14 +114,21 @@ impl Sink {
     }
 
     fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.queued += self.tail.len();
-            let mut frame = std::mem::take(&mut self.tail);
-            if frame.len() < frame.capacity() / 2 {
-                frame.shrink_to_fit();
-            }
-            self.frames.push_back(frame.into());
+        if let Some(frame) = self.take_tail() {
+            self.queued += frame.len();
+            self.frames.push_back(frame);
         }
+    }
+
+    fn take_tail(&mut self) -> Option<Bytes> {
+        if self.tail.is_empty() {
+            return None;
+        }
+        let mut frame = std::mem::take(&mut self.tail);
+        if frame.len() < frame.capacity() / 2 {
+            frame.shrink_to_fit();
+        }
+        Some(frame.into())
     }
 }
 

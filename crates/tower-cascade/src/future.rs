@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -66,36 +65,42 @@ where
         let replay = Replay::new(body);
         let mut end = End {
             shared,
-            notes: Notes::default(),
+            notes: None,
         };
         let options = &end.shared.options;
-        let state = if options.guards.allow(&parts) {
-            let kept = Kept::new(parts);
-            turn(0, Run { kept, replay, end })
-        } else {
-            if options.trace {
-                let skipped = end.shared.firsts.iter().map(|_| Tried::Skipped);
-                end.notes.tried.extend(skipped);
-            }
-            last(parts, replay, end)
-        };
-        Self { state }
+        // Each state is made where it is returned, because it is large.
+        if options.guards.allow(&parts) {
+            let kept = Kept::new();
+            let run = Run { kept, replay, end };
+            return Self {
+                state: turn(0, parts, run),
+            };
+        }
+        if options.trace {
+            let skipped = end.shared.firsts.iter().map(|_| Tried::Skipped);
+            let skipped = skipped.collect();
+            end.notes.get_or_insert_default().tried = skipped;
+        }
+        Self {
+            state: last(parts, replay, end),
+        }
     }
 }
 
 /// Returns the turn of the service with this index.
 #[inline]
-fn turn<A, S, B>(index: usize, mut run: Run<A, S, B>) -> State<A, S, B>
+fn turn<A, S, B>(index: usize, parts: Parts, mut run: Run<A, S, B>) -> State<A, S, B>
 where
     A: Service<Request<ReplayBody<B>>> + Clone,
     S: Service<Request<ReplayBody<B>>> + Clone,
     B: Body,
 {
     let Some(service) = run.end.shared.firsts.get(index).cloned() else {
-        return last(run.kept.into_parts(), run.replay, run.end);
+        return last(parts, run.replay, run.end);
     };
+    let body = run.keep(index, &parts);
     State::Trying {
-        attempt: Attempt::new(service, run.attempt(index)),
+        attempt: Attempt::new(service, Request::from_parts(parts, body)),
         index,
         run: Some(run),
     }
@@ -149,13 +154,11 @@ where
                     }
                     // DIFFERENCE: `judge` has dropped the response's body, which Paste drains.
                     state.set(State::Over);
-                    state.set(turn(index + 1, run));
+                    let parts = run.kept.take();
+                    state.set(turn(index + 1, parts, run));
                 }
                 StateProj::Last { attempt, end } => {
-                    let mut response = ready!(attempt.poll(cx))?;
-                    if !end.changes_nothing() {
-                        response = end.complete(response);
-                    }
+                    let response = end.complete(ready!(attempt.poll(cx))?);
                     let body = |body| EitherBody::inner(Either::Right(body));
                     return Poll::Ready(Ok(response.map(body)));
                 }
@@ -191,20 +194,18 @@ impl<A, S, B> Run<A, S, B> {
         &self.end.shared.options
     }
 
-    /// Returns the request for a service that another one may follow.
+    /// Keeps a copy of the head for the services after this one. Returns the body for this one.
     #[inline]
-    fn attempt(&mut self, index: usize) -> Request<ReplayBody<B>>
+    fn keep(&mut self, index: usize, parts: &Parts) -> ReplayBody<B>
     where
         B: Body,
     {
         let shared = &self.end.shared;
-        let body = self.replay.attempt(shared.options.replay_limit);
-        let parts = self.kept.lend(&shared.habits[index]);
-        Request::from_parts(parts, body)
+        self.kept.keep(parts, &shared.habits[index]);
+        self.replay.attempt(shared.options.replay_limit)
     }
 
-    /// Returns a service's result if it is the final one. Otherwise the result is dropped, and the
-    /// request is as it came.
+    /// Returns a service's result if it is the final one. Otherwise the result is dropped.
     fn judge<BodyA, BodyS, E: 'static>(
         &mut self,
         index: usize,
@@ -222,7 +223,7 @@ impl<A, S, B> Run<A, S, B> {
                     let exceeded = self.replay.rewind().err()?;
                     let response = Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, exceeded)
                         .with_detail(exceeded.to_string())
-                        .response_for(self.kept.parts());
+                        .response_for(&self.kept.take());
                     Some(Ok(self.end.finish(response).map(EitherBody::own)))
                 }
             },
@@ -233,7 +234,8 @@ impl<A, S, B> Run<A, S, B> {
             Err(_) => {
                 self.fell_through(index);
                 if self.options().trace {
-                    self.end.notes.tried.push(Tried::Failed);
+                    let notes = self.end.notes.get_or_insert_default();
+                    notes.tried.push(Tried::Failed);
                 }
                 None
             }
@@ -242,13 +244,12 @@ impl<A, S, B> Run<A, S, B> {
 
     fn fell_through(&mut self, index: usize) {
         self.end.shared.habits[index].note(true);
-        self.kept.restore();
     }
 
     /// After an error, the server may have acted already, as after a 5xx.
     fn falls_through<E: 'static>(&self, error: &E) -> bool {
         let errors = &self.options().errors;
-        (errors.any_method || self.kept.parts().method.is_idempotent()) && errors.contain(error)
+        (errors.any_method || self.kept.method().is_idempotent()) && errors.contain(error)
     }
 
     /// Returns a response if it is the final one. Otherwise it is dropped.
@@ -258,16 +259,17 @@ impl<A, S, B> Run<A, S, B> {
         let is_final = extensions.get::<Final>().is_some();
         let passes = extensions.get::<Pass>().is_some() || options.x_cascade && has_pass(&response);
         let status = status_of(&response);
-        let (rule, method) = (&options.rule, &self.kept.parts().method);
+        let (rule, method) = (&options.rule, self.kept.method());
         if is_final || !passes && !rule.falls_through(method, status, &mut response) {
             return Some(self.end.complete(response));
         }
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            let allow = response.headers().get_all(ALLOW);
-            self.end.notes.allow.extend(allow.iter().cloned());
+            let allow = response.headers().get_all(ALLOW).iter();
+            let notes = self.end.notes.get_or_insert_default();
+            notes.allow.extend(allow.cloned());
         }
-        if options.trace {
-            self.end.notes.add(&mut response);
+        if self.options().trace {
+            self.end.notes.get_or_insert_default().add(&mut response);
         }
         None
     }
@@ -284,7 +286,8 @@ const X_CASCADE: &str = "x-cascade";
 /// The work that is left for the final response.
 struct End<A, S> {
     shared: Arc<Shared<A, S>>,
-    notes: Notes,
+    // In a box, since few requests have some, and all of them move this.
+    notes: Option<Box<Notes>>,
 }
 
 /// The parts that the final response takes from those that fell through.
@@ -309,23 +312,26 @@ impl<A, S> End<A, S> {
     #[inline]
     fn changes_nothing(&self) -> bool {
         let options = &self.shared.options;
-        self.notes.allow.is_empty() && !options.trace && !options.x_cascade
+        self.notes.is_none() && !options.trace && !options.x_cascade
     }
 
     /// Completes the final response of a service.
     #[inline]
     fn complete<T>(&mut self, mut response: Response<T>) -> Response<T> {
+        if self.changes_nothing() {
+            return response;
+        }
         if self.shared.options.trace {
-            self.notes.add(&mut response);
+            self.notes.get_or_insert_default().add(&mut response);
         }
         self.finish(response)
     }
 
     /// Completes the final response.
-    #[inline]
     fn finish<T>(&mut self, mut response: Response<T>) -> Response<T> {
         let options = &self.shared.options;
-        let allow = &self.notes.allow;
+        let notes = self.notes.take().unwrap_or_default();
+        let allow = &notes.allow;
         if !allow.is_empty() && status_of(&response) == StatusCode::METHOD_NOT_ALLOWED {
             let mut union = Allow::default();
             union.add_headers(response.headers());
@@ -340,7 +346,7 @@ impl<A, S> End<A, S> {
             response.headers_mut().remove(X_CASCADE);
         }
         if options.trace {
-            let tried = mem::take(&mut self.notes.tried);
+            let tried = notes.tried;
             response.extensions_mut().insert(CascadeTrace { tried });
         }
         response

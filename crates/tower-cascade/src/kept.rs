@@ -3,8 +3,11 @@
 //! A service takes the head, and the next one needs it only if the request falls through. A clone
 //! of a browser's header map is a dozen reference counts and some tables. To copy its values into
 //! one buffer takes half of that time, but to make a map of them again takes more than a clone. So
-//! headers are packed for a service that mostly responds itself, and cloned for one that mostly
+//! headers are packed for a service that mostly responds itself, and copied for one that mostly
 //! falls through, see [`Habit`]. The next service gets the same headers in either case.
+//!
+//! The first clone of a name that is not standard allocates. A copy shares the names of an earlier
+//! request instead, see [`Shape`].
 
 use std::{
     cell::RefCell,
@@ -13,9 +16,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, request::Parts,
+};
 
-/// A request's head, kept for the services that may follow.
+/// A copy of a request's head, kept for the services that may follow.
 ///
 /// All requests move it often, so it is a box. The box is taken from the thread's stock and
 /// returned there, which costs no allocation. For `ratios` cascade/first-answers.
@@ -23,22 +28,35 @@ pub(crate) struct Kept(Option<Box<Head>>);
 
 #[derive(Default)]
 struct Head {
-    /// Without the headers while these are packed. `None` in the stock.
-    parts: Option<Parts>,
+    /// `None` in the stock, and after the next service has got it.
+    copy: Option<Copy>,
     packed: Packed,
+    shape: Shape,
+}
+
+/// The fields of a head. `Parts` are larger, and moving them costs more than the rest.
+struct Copy {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    /// `None` if they are packed.
+    headers: Option<HeaderMap>,
+    extensions: Extensions,
 }
 
 /// Headers as names and one text. A map that is packed into the memory of another has mostly the
 /// same names, which are compared and not copied.
 #[derive(Default)]
 struct Packed {
-    /// The number of headers, and of different names among them. `None` if no headers are packed.
-    counts: Option<(usize, usize)>,
-    /// The names of these headers, and perhaps more.
+    /// The names of the headers, and perhaps more.
     names: Vec<HeaderName>,
     /// Whether a name is too long to be kept in the stock.
     has_long_name: bool,
-    /// For each header a [`Mark`] and the value.
+    /// One for each header. Empty if no headers are packed.
+    marks: Vec<Mark>,
+    /// The number of different names among these headers.
+    different: usize,
+    /// The values, one after the other.
     text: Vec<u8>,
 }
 
@@ -58,61 +76,62 @@ thread_local! {
 
 impl Kept {
     #[inline]
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new() -> Self {
         let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
-        let mut head = unused.ok().flatten().unwrap_or_default();
-        head.parts = Some(parts);
-        Self(Some(head))
+        Self(Some(unused.ok().flatten().unwrap_or_default()))
     }
 
+    /// Keeps a copy of the head for a service that another one may follow.
     #[inline]
-    pub(crate) fn parts(&self) -> &Parts {
-        let parts = self.0.as_ref().and_then(|head| head.parts.as_ref());
-        parts.expect(WHOLE)
-    }
-
-    /// Returns the head for a service that another one may follow.
-    #[inline]
-    pub(crate) fn lend(&mut self, habit: &Habit) -> Parts {
+    pub(crate) fn keep(&mut self, parts: &Parts, habit: &Habit) {
         let head = self.0.as_mut().expect(WHOLE);
-        let parts = head.parts.as_mut().expect(WHOLE);
-        if habit.falls_through() {
-            return parts.clone();
-        }
-        let headers = mem::take(&mut parts.headers);
-        head.packed.pack(&headers);
-        let mut parts = parts.clone();
-        parts.headers = headers;
-        parts
+        let headers = match habit.falls_through() {
+            true => Some(head.shape.copy(&parts.headers)),
+            false => {
+                head.packed.pack(&parts.headers);
+                None
+            }
+        };
+        head.copy = Some(Copy {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            version: parts.version,
+            headers,
+            extensions: parts.extensions.clone(),
+        });
     }
 
-    /// Makes the head whole again, for the next service.
-    pub(crate) fn restore(&mut self) {
-        if let Some(head) = &mut self.0
-            && let Some(parts) = &mut head.parts
-            && let Some(headers) = head.packed.unpack()
-        {
-            parts.headers = headers;
-        }
-    }
-
-    /// Returns the head for a service that no other follows.
     #[inline]
-    pub(crate) fn into_parts(mut self) -> Parts {
-        let parts = self.0.as_mut().and_then(|head| head.parts.take());
-        parts.expect(WHOLE)
+    pub(crate) fn method(&self) -> &Method {
+        let copy = self.0.as_ref().and_then(|head| head.copy.as_ref());
+        &copy.expect(WHOLE).method
+    }
+
+    /// Returns the head as it was, for the next service.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Parts {
+        let head = self.0.as_mut().expect(WHOLE);
+        let copy = head.copy.take().expect(WHOLE);
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.method = copy.method;
+        parts.uri = copy.uri;
+        parts.version = copy.version;
+        parts.headers = copy.headers.unwrap_or_else(|| head.packed.unpack());
+        parts.extensions = copy.extensions;
+        parts
     }
 }
 
-const WHOLE: &str = "the box and its parts leave only at the end";
+const WHOLE: &str = "a head is kept until it is taken";
 
 impl Drop for Kept {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut head) = self.0.take() else {
             return;
         };
         // Extensions are user code.
-        drop(head.parts.take());
+        head.copy = None;
         head.packed.clear();
         // A thread that ends has no stock.
         let _ = UNUSED.try_with(|unused| {
@@ -128,17 +147,16 @@ impl Drop for Kept {
 impl Packed {
     #[inline]
     fn pack(&mut self, headers: &HeaderMap) {
-        let mut count = 0;
+        self.different = headers.keys_len();
         for (name, value) in headers {
-            if self.names.get(count) != Some(name) {
-                self.set_name(count, name);
+            let index = self.marks.len();
+            if self.names.get(index) != Some(name) {
+                self.set_name(index, name);
             }
-            count += 1;
-            let mark: Mark = value.len() << 1 | usize::from(value.is_sensitive());
-            self.text.extend_from_slice(&mark.to_ne_bytes());
+            self.marks
+                .push(value.len() << 1 | usize::from(value.is_sensitive()));
             self.text.extend_from_slice(value.as_bytes());
         }
-        self.counts = Some((count, headers.keys_len()));
     }
 
     #[cold]
@@ -148,38 +166,91 @@ impl Packed {
         self.names.push(name.clone());
     }
 
-    /// Returns a map that is equal to the one that was packed, if one was. Its values share the
-    /// text.
+    /// Returns a map that is equal to the one that was packed. Its values share the text.
     #[cold]
-    fn unpack(&mut self) -> Option<HeaderMap> {
-        let (count, names) = self.counts.take()?;
-        let mut headers = HeaderMap::with_capacity(names);
+    fn unpack(&mut self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.different);
         let text = Bytes::from(mem::take(&mut self.text));
         let mut end = 0;
-        for name in &self.names[..count] {
-            let (mark, _) = text[end..].split_first_chunk().expect("each has a mark");
-            let mark = Mark::from_ne_bytes(*mark);
-            let start = end + size_of::<Mark>();
-            end = start + (mark >> 1);
+        for (name, mark) in self.names.iter().zip(self.marks.drain(..)) {
+            let start = end;
+            end += mark >> 1;
             let value = HeaderValue::from_maybe_shared(text.slice(start..end));
             // To leave a header out could be to leave out a condition or a credential.
             let mut value = value.expect("a map had this value");
             value.set_sensitive(mark & 1 == 1);
             headers.append(name, value);
         }
-        Some(headers)
+        headers
     }
 
+    #[inline]
     fn clear(&mut self) {
-        self.counts = None;
+        self.marks.clear();
         self.text.clear();
         if self.text.capacity() > TEXT {
             self.text.shrink_to(TEXT);
         }
-        if mem::take(&mut self.has_long_name) || self.names.len() > NAMES {
-            self.names = Vec::new();
+        if self.has_long_name || self.names.len() > NAMES {
+            *self = Self::default();
         }
     }
+}
+
+/// The names of an earlier request, as a map whose values are empty.
+///
+/// Most requests on a thread have the same names in the same order. A clone of this map with their
+/// values is equal to a clone of theirs, and makes no allocations for names, which are shared
+/// already. For `ratios` stack/first-app-takes-a-request.
+#[derive(Default)]
+struct Shape {
+    map: HeaderMap,
+    /// The number of requests since the last one that had these names.
+    missed: u8,
+}
+
+/// After this number of requests with other names, the names of the last one are kept.
+const MISSED: u8 = 4;
+
+impl Shape {
+    /// Returns a map that is equal to this one.
+    #[inline]
+    fn copy(&mut self, headers: &HeaderMap) -> HeaderMap {
+        if self.map.len() == headers.len() {
+            let mut copy = self.map.clone();
+            if fill(&mut copy, headers) {
+                self.missed = 0;
+                return copy;
+            }
+        }
+        self.miss(headers);
+        headers.clone()
+    }
+
+    #[cold]
+    fn miss(&mut self, headers: &HeaderMap) {
+        self.missed = self.missed.saturating_add(1);
+        let is_short = |name: &HeaderName| name.as_str().len() <= LONG_NAME;
+        let may_be_kept = headers.len() <= NAMES && headers.keys().all(is_short);
+        if !may_be_kept || !self.map.is_empty() && self.missed < MISSED {
+            return;
+        }
+        self.missed = 0;
+        self.map = headers.clone();
+        for value in self.map.values_mut() {
+            *value = HeaderValue::from_static("");
+        }
+    }
+}
+
+/// Gives the values of the other headers to a map. Returns `false` if that has other names.
+#[inline]
+fn fill(map: &mut HeaderMap, headers: &HeaderMap) -> bool {
+    let mut pairs = map.iter_mut().zip(headers);
+    pairs.all(|((name, empty), (other, value))| {
+        *empty = value.clone();
+        name == other
+    })
 }
 
 /// What a service has mostly done with its last requests.
@@ -228,13 +299,11 @@ mod tests {
     fn unpacked(headers: &HeaderMap) -> HeaderMap {
         let mut request = Request::new(());
         request.headers_mut().clone_from(headers);
-        let mut kept = Kept::new(request.into_parts().0);
-        let habit = Habit::new();
+        let parts = request.into_parts().0;
+        let (mut kept, habit) = (Kept::new(), Habit::new());
         assert!(!habit.falls_through());
-        assert_eq!(kept.lend(&habit).headers, *headers);
-        assert!(kept.parts().headers.is_empty());
-        kept.restore();
-        kept.into_parts().headers
+        kept.keep(&parts, &habit);
+        kept.take().headers
     }
 
     /// Returns what can be seen of a map: its headers in their order.
@@ -245,14 +314,16 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn cascade_2_packed_headers_are_the_same() {
+    /// Lines of headers, and a name that is removed from them, because the order of a map changes
+    /// with a removal.
+    fn maps() -> impl Strategy<Value = HeaderMap> {
         let line = (
             "[a-c]|host|accept|x-[a-z]{60,90}",
             "[\\t -~\u{80}-\u{ff}]{0,40}",
             any::<bool>(),
         );
-        proptest!(|(lines in prop::collection::vec(line, 0..30), removed in "[a-c]")| {
+        let lines = prop::collection::vec(line, 0..30);
+        (lines, "[a-c]").prop_map(|(lines, removed)| {
             let mut headers = HeaderMap::new();
             for (name, value, is_sensitive) in &lines {
                 let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -260,11 +331,62 @@ mod tests {
                 value.set_sensitive(*is_sensitive);
                 headers.append(name, value);
             }
-            // The order of a map changes with a removal.
             headers.remove(removed.as_str());
+            headers
+        })
+    }
+
+    #[test]
+    fn cascade_2_packed_headers_are_the_same() {
+        proptest!(|(headers in maps())| {
             let unpacked = unpacked(&headers);
             prop_assert_eq!(seen(&unpacked), seen(&headers));
         });
+    }
+
+    #[test]
+    fn cascade_2_copied_headers_are_the_same() {
+        proptest!(|(maps in prop::collection::vec(maps(), 1..4))| {
+            let mut shape = Shape::default();
+            for headers in maps.iter().chain(&maps) {
+                let mut other = headers.clone();
+                for value in other.values_mut() {
+                    *value = HeaderValue::from_static("another value");
+                }
+                for headers in [headers, &other] {
+                    let copy = shape.copy(headers);
+                    prop_assert_eq!(seen(&copy), seen(headers));
+                    prop_assert_eq!(copy.keys_len(), headers.keys_len());
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn cascade_20_a_shape_is_that_of_most_requests() {
+        let headers = |name: &'static str| {
+            HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static("1"))])
+        };
+        let fits = |shape: &Shape, headers| fill(&mut shape.map.clone(), headers);
+        let (most, few) = (headers("x-most"), headers("x-few"));
+        let mut shape = Shape::default();
+        for _ in 0..2 * MISSED {
+            shape.copy(&most);
+            shape.copy(&few);
+            assert!(fits(&shape, &most));
+        }
+        for _ in 0..MISSED {
+            shape.copy(&few);
+        }
+        assert!(fits(&shape, &few));
+        // No text of a request is kept, and no name that is long.
+        assert!(shape.map.values().all(HeaderValue::is_empty));
+        let long = HeaderName::try_from("x".repeat(LONG_NAME + 1)).unwrap();
+        let long = HeaderMap::from_iter([(long, HeaderValue::from_static("1"))]);
+        for _ in 0..2 * MISSED {
+            assert_eq!(shape.copy(&long), long);
+        }
+        assert!(fits(&shape, &few));
     }
 
     #[test]

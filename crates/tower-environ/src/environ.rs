@@ -36,8 +36,12 @@ use crate::{
 pub struct Environ {
     /// Filled from the left.
     first: [Option<Entry>; 4],
-    more: Vec<Entry>,
+    // In a box, since few requests have more.
+    more: Option<Box<More>>,
 }
+
+#[derive(Clone, Default)]
+struct More(Vec<Entry>);
 
 impl Environ {
     /// Returns the value for this key. It is `None` if there is no value, or if a value of another
@@ -92,15 +96,22 @@ impl Environ {
                 }
             }
         }
-        match self.more.iter_mut().find(|old| old.name() == entry.name()) {
+        self.put_after_these(entry, stays);
+    }
+
+    #[cold]
+    fn put_after_these(&mut self, entry: &Entry, stays: bool) {
+        let More(more) = &mut **self.more.get_or_insert_default();
+        match more.iter_mut().find(|old| old.name() == entry.name()) {
             Some(_) if stays => {}
             Some(old) => *old = entry.clone(),
-            None => self.more.push(entry.clone()),
+            None => more.push(entry.clone()),
         }
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.first.iter().flatten().chain(&self.more)
+        let more = self.more.iter().flat_map(|more| &more.0);
+        self.first.iter().flatten().chain(more)
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {

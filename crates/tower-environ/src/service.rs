@@ -1,4 +1,7 @@
-use std::task::{Context, Poll};
+use std::{
+    mem,
+    task::{Context, Poll},
+};
 
 use http::{Extensions, Request, request::Parts};
 use tower_service::Service;
@@ -30,10 +33,10 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match &self.layer.source {
-            Source::Value(entry) => self.layer.set(request.extensions_mut(), entry),
+            Source::Value(entry) => self.layer.set(&mut request, entry),
             Source::Computed(entry) => {
                 if let Some(entry) = with_parts(&mut request, |parts| entry(parts)) {
-                    self.layer.set(request.extensions_mut(), &entry);
+                    self.layer.set(&mut request, &entry);
                 }
             }
         }
@@ -42,7 +45,16 @@ where
 }
 
 impl EnvironLayer {
-    fn set(&self, extensions: &mut Extensions, entry: &Entry) {
+    /// The extensions are taken out and put back. If the request itself were lent, the compiler
+    /// would not leave out copies of it: for `ratios` environ/one-key.
+    #[inline]
+    fn set<B>(&self, request: &mut Request<B>, entry: &Entry) {
+        let mut extensions = mem::take(request.extensions_mut());
+        self.set_in(&mut extensions, entry);
+        *request.extensions_mut() = extensions;
+    }
+
+    fn set_in(&self, extensions: &mut Extensions, entry: &Entry) {
         let environ = extensions.get_or_insert_default::<Environ>();
         environ.put(entry, self.default);
     }
@@ -62,9 +74,9 @@ fn with_parts<B, T>(request: &mut Request<B>, show: impl FnOnce(&Parts) -> T) ->
 }
 
 fn swap_heads<A, B>(a: &mut Request<A>, b: &mut Request<B>) {
-    std::mem::swap(a.method_mut(), b.method_mut());
-    std::mem::swap(a.uri_mut(), b.uri_mut());
-    std::mem::swap(a.version_mut(), b.version_mut());
-    std::mem::swap(a.headers_mut(), b.headers_mut());
-    std::mem::swap(a.extensions_mut(), b.extensions_mut());
+    mem::swap(a.method_mut(), b.method_mut());
+    mem::swap(a.uri_mut(), b.uri_mut());
+    mem::swap(a.version_mut(), b.version_mut());
+    mem::swap(a.headers_mut(), b.headers_mut());
+    mem::swap(a.extensions_mut(), b.extensions_mut());
 }

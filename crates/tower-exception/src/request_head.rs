@@ -43,19 +43,20 @@ pub(crate) struct Head {
 
 impl RequestHead {
     pub(crate) fn record<B>(&mut self, request: &Request<B>, with_headers: bool) {
-        let (uri, headers) = (request.uri(), request.headers());
         self.method.clone_from(request.method());
         self.version = request.version();
-        match uri.path_and_query() {
-            Some(target) if uri.authority().is_none() => {
+        match request.uri().path_and_query() {
+            Some(target) if request.uri().authority().is_none() => {
                 self.text.extend_from_slice(target.as_str().as_bytes());
             }
-            _ => self.uri = Some(uri.clone()),
+            _ => {
+                self.uri = Some(request.uri().clone());
+            }
         }
         self.target = self.text.len();
         // One pass, as far as needed. A lookup of a name costs as much as a comparison with a dozen
         // lines.
-        for (name, value) in headers {
+        for (name, value) in request.headers() {
             match *name {
                 HOST => take_line(&mut self.text, &mut self.host, value),
                 ACCEPT => take_line(&mut self.text, &mut self.accept, value),
@@ -63,6 +64,13 @@ impl RequestHead {
                 _ => {}
             }
         }
+        if with_headers || self.method == Method::POST {
+            self.record_more(request.headers(), with_headers);
+        }
+    }
+
+    #[cold]
+    fn record_more(&mut self, headers: &HeaderMap, with_headers: bool) {
         // The first of several counts, as in tonic.
         if self.method == Method::POST
             && let Some(content_type) = headers.get(CONTENT_TYPE)
@@ -112,17 +120,30 @@ impl RequestHead {
 
     /// Clears all fields, and keeps memory for at most `room` bytes of text.
     pub(crate) fn clear(&mut self, room: usize) {
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
-        text.shrink_to(room);
-        *self = Self {
+        // All fields are named here, so that none keeps data of another request.
+        let Self {
+            method,
+            version,
+            uri,
             text,
-            ..Self::default()
-        };
+            target,
+            host,
+            accept,
+            content_type,
+            headers,
+        } = self;
+        (*method, *version, *uri) = (Method::GET, Version::HTTP_11, None);
+        text.clear();
+        if text.capacity() > room {
+            text.shrink_to(room);
+        }
+        *target = 0;
+        (*host, *accept, *content_type, *headers) = (None, None, None, None);
     }
 }
 
 /// Records one line of a header. All lines of a name, which are adjacent, become one.
+#[inline]
 fn take_line(text: &mut Vec<u8>, lines: &mut Option<Lines>, value: &HeaderValue) {
     let (start, was_sensitive) = match lines {
         Some(lines) => {

@@ -57,6 +57,7 @@ thread_local! {
 }
 
 impl Watch {
+    #[inline]
     pub(crate) fn new<B>(options: &Arc<Options>, request: &mut Request<B>) -> Self {
         let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
         let mut record = unused.ok().flatten().unwrap_or_default();
@@ -147,7 +148,9 @@ impl Drop for Watch {
         discard(options.take());
         #[cfg(feature = "debug")]
         discard(album.take());
-        discard(broken.take());
+        if let Some(broken) = broken.take() {
+            discard(broken);
+        }
         head.clear(TEXT);
         // A thread that ends has no stock.
         let _ = UNUSED.try_with(|unused| {

@@ -8,8 +8,9 @@ use sync_wrapper::SyncWrapper;
 use tower_kit::guard::{self, Payload};
 
 use crate::{
-    BoxHook, Outcome, OutcomeKind,
-    boxed::{Begin, Kind},
+    Outcome, OutcomeKind,
+    boxed::Begin,
+    held::{Held, Step},
     turn::{Before, Turn},
 };
 
@@ -127,7 +128,7 @@ impl Way {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        hooks: &[BoxHook],
+        held: &Held,
         entered: &mut Entered,
         mut head: Option<response::Parts>,
     ) -> Poll<response::Parts> {
@@ -135,18 +136,16 @@ impl Way {
         for _ in 0..self.turns {
             turn = turn.and_then(|turn| turn.as_mut().outer().as_mut());
         }
-        while let Some(index) = self.left.checked_sub(1)
-            && let Some(hook) = hooks.get(index)
-        {
+        while let Some(index) = self.left.checked_sub(1) {
             let mut panic = None;
-            match hook.kind() {
-                Kind::Before(_) => {}
-                Kind::After(after) => {
+            match held.step(index) {
+                Step::Nothing => {}
+                Step::Function(after) => {
                     if let Some(head) = &mut head {
                         panic = guard::catch(|| after(head)).err();
                     }
                 }
-                Kind::Hook(_) => {
+                Step::Turn => {
                     if let Some(this) = turn {
                         let changed;
                         (changed, panic) = ready!(match head.take() {

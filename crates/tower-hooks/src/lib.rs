@@ -6,6 +6,7 @@ mod boxed;
 mod closures;
 mod entered;
 mod future;
+mod held;
 mod hook;
 mod layer;
 mod list;

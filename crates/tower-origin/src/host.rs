@@ -24,24 +24,27 @@ impl Host {
     /// Reads the value of a `Host` header. Returns `None` if it is not a host, for example if it is
     /// empty.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (name, rest) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (address, rest) = rest.split_once(']')?;
-                let address: Ipv6Addr = address.parse().ok()?;
-                (Name::of(format!("[{address}]").as_bytes()), rest)
+        Self::read(text.as_bytes())
+    }
+
+    /// Reads the bytes of such a value.
+    pub(crate) fn read(text: &[u8]) -> Option<Self> {
+        let (name, rest) = match text {
+            [b'[', rest @ ..] => {
+                let end = rest.iter().position(|byte| *byte == b']')?;
+                (address(&rest[..end])?, &rest[end + 1..])
             }
-            None => {
-                let end = text.bytes().position(|byte| byte == b':');
+            _ => {
+                let end = text.iter().position(|byte| *byte == b':');
                 let (name, rest) = text.split_at(end.unwrap_or(text.len()));
-                (self::name(name.as_bytes())?, rest)
+                (self::name(name)?, rest)
             }
         };
-        let port = match rest.strip_prefix(':') {
-            None if rest.is_empty() => None,
-            None => return None,
+        let port = match rest {
             // RFC 3986, section 3.2.3: an empty port is the default port.
-            Some("") => None,
-            Some(port) => Some(self::port(port)?),
+            [] | [b':'] => None,
+            [b':', port @ ..] => Some(decimal(port)?),
+            _ => return None,
         };
         Some(Self { name, port })
     }
@@ -63,12 +66,6 @@ impl Host {
 pub(crate) struct Name(SmallVec<[u8; 40]>);
 
 impl Name {
-    fn of(ascii: &[u8]) -> Self {
-        let mut name = SmallVec::from_slice(ascii);
-        name.make_ascii_lowercase();
-        Self(name)
-    }
-
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("only ASCII becomes a name")
     }
@@ -80,39 +77,73 @@ pub(crate) fn default_port(scheme: &Scheme) -> u16 {
 
 /// Reads a port, which has only decimal digits.
 pub(crate) fn port(text: &str) -> Option<u16> {
-    let digits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+    decimal(text.as_bytes())
 }
 
-/// Reads a name or an IPv4 address.
+fn decimal(digits: &[u8]) -> Option<u16> {
+    if !(1..=5).contains(&digits.len()) {
+        return None;
+    }
+    let mut port = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        port = 10 * port + u32::from(digit - b'0');
+    }
+    u16::try_from(port).ok()
+}
+
+/// Reads an IPv6 address.
+fn address(text: &[u8]) -> Option<Name> {
+    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let text = format!("[{address}]");
+    Some(Name(SmallVec::from_slice(text.as_bytes())))
+}
+
+/// Reads a name or an IPv4 address. Each byte is looked at once: for `ratios` overhead/origin.
 fn name(text: &[u8]) -> Option<Name> {
     let text = text.strip_suffix(b".").unwrap_or(text);
     if text.len() > MAX_LEN {
         return None;
     }
+    let mut name = SmallVec::<[u8; 40]>::from_slice(text);
     // The start of the last label.
     let mut start = 0;
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'A'..=b'Z' | b'-' | b'_' => {}
-            b'.' if at > start => start = at + 1,
-            _ => return None,
+    for (at, byte) in name.iter_mut().enumerate() {
+        match IN_LOWER_CASE[usize::from(*byte)] {
+            0 if *byte == b'.' && at > start => start = at + 1,
+            0 => return None,
+            lower => *byte = lower,
         }
     }
-    let last = &text[start..];
+    let last = &name[start..];
     let first = last.first()?;
     // If the last label is a number, some clients read an address: for them `127.1` and `0x7f.1`
     // are 127.0.0.1.
     let number = first.is_ascii_digit()
-        && match last.strip_prefix(b"0x").or(last.strip_prefix(b"0X")) {
+        && match last.strip_prefix(b"0x") {
             Some(digits) => digits.iter().all(u8::is_ascii_hexdigit),
             None => last.iter().all(u8::is_ascii_digit),
         };
     if number {
-        std::str::from_utf8(text).ok()?.parse::<Ipv4Addr>().ok()?;
+        std::str::from_utf8(&name).ok()?.parse::<Ipv4Addr>().ok()?;
     }
-    Some(Name::of(text))
+    Some(Name(name))
 }
+
+/// For each byte that may be in a label, its lower case. For all others, zero.
+const IN_LOWER_CASE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+            table[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// A pattern of hosts that are served, on one port or on any.
 #[derive(Clone, PartialEq, Eq)]

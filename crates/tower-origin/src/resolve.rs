@@ -97,7 +97,8 @@ impl Rules {
         peer: Option<SocketAddr>,
         of_server: Option<&Scheme>,
     ) -> Result<Origin, BadOrigin> {
-        let (authority, header) = named_hosts(uri, headers)?;
+        let header = host_in_header(headers)?;
+        let authority = host_in_target(uri)?;
         let peer = peer.map(|peer| (peer.ip().to_canonical(), peer.port()));
         let trusted = match peer {
             Some((address, _)) => self.trusts(address),
@@ -142,9 +143,18 @@ impl Rules {
             }
             None => peer.unzip(),
         };
-        let named = report.host.or(authority).or(header);
-        let is_named = named.is_some();
-        let mut host = named.or_else(|| self.default_host.clone());
+        // It is moved only if there is another one: for `ratios` overhead/origin.
+        let mut host = header;
+        if authority.is_some() {
+            host = authority;
+        }
+        if report.host.is_some() {
+            host = report.host;
+        }
+        let is_named = host.is_some();
+        if !is_named {
+            host = self.default_host.clone();
+        }
         if let (Some(host), Some(port)) = (&mut host, report.port) {
             host.port = Some(port);
         }
@@ -290,26 +300,32 @@ fn scheme(text: &str) -> Option<Scheme> {
     }
 }
 
-/// Returns the hosts that the request itself names: in its target, and in its header.
-fn named_hosts(uri: &Uri, headers: &HeaderMap) -> Result<(Option<Host>, Option<Host>), BadOrigin> {
-    let parse = |name, value: &[u8]| {
-        let host = std::str::from_utf8(value).ok().and_then(Host::parse);
-        host.ok_or_else(|| BadOrigin::malformed_host(name, value))
+/// Returns the host that the request's target names.
+fn host_in_target(uri: &Uri) -> Result<Option<Host>, BadOrigin> {
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let read = |text: &str| {
+        let bad = || BadOrigin::malformed_host(":authority", text.as_bytes());
+        Host::parse(text).ok_or_else(bad)
     };
-    let mut values = headers.get_all(HOST).iter();
-    let header = values.next();
-    if values.next().is_some() {
+    authority.map(read).transpose()
+}
+
+/// Returns the host that the request's header names.
+fn host_in_header(headers: &HeaderMap) -> Result<Option<Host>, BadOrigin> {
+    // Clients send it first (RFC 9110, section 7.2), so a pass over the lines is shorter than a
+    // lookup. All lines of a name are adjacent.
+    let mut lines = headers.iter().skip_while(|(name, _)| **name != HOST);
+    let Some((_, value)) = lines.next() else {
+        return Ok(None);
+    };
+    if lines.next().is_some_and(|(name, _)| *name == HOST) {
         return Err(BadOrigin::SeveralHosts);
     }
-    let header = header.filter(|value| !value.is_empty());
-    let header = header
-        .map(|value| parse("Host", value.as_bytes()))
-        .transpose()?;
-    let authority = uri.authority();
-    let authority = authority
-        .map(|authority| parse(":authority", authority.as_str().as_bytes()))
-        .transpose()?;
-    Ok((authority, header))
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let bad = || BadOrigin::malformed_host("Host", value.as_bytes());
+    Host::read(value.as_bytes()).ok_or_else(bad).map(Some)
 }
 
 /// Returns the entries of all lines of a header, from the last to the first, with their line and

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_kit::{EitherBody, EitherFuture};
 use tower_service::Service;
 
-use crate::{peer, resolve::Rules, scheme, slot::OriginSlot};
+use crate::{BadOrigin, peer, resolve::Rules, scheme, slot::OriginSlot};
 
 /// The service that [`OriginLayer`](crate::OriginLayer) makes.
 ///
@@ -33,19 +33,29 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let peer = peer::of(request.extensions());
-        let scheme = scheme::of(request.extensions());
-        let (uri, version, headers) = (request.uri(), request.version(), request.headers());
-        match self.rules.resolve(uri, version, headers, peer, scheme) {
-            Ok(origin) => {
-                if let Some(slot) = request.extensions().get::<OriginSlot>() {
-                    slot.fill(&origin);
-                }
-                request.extensions_mut().insert(origin);
+        match find(&self.rules, &mut request) {
+            Ok(()) => {
+                // The first one was lent. This one is not, so that the compiler leaves out further
+                // copies: for `ratios` overhead/origin.
+                let request = request;
                 EitherFuture::inner(self.inner.call(request))
             }
             Err(reason) => EitherFuture::own(reason.rejection().response_for(&request)),
         }
     }
+}
+
+/// Finds the origin of a request and inserts it.
+fn find<B>(rules: &Rules, request: &mut Request<B>) -> Result<(), Box<BadOrigin>> {
+    let peer = peer::of(request.extensions());
+    let scheme = scheme::of(request.extensions());
+    let (uri, version, headers) = (request.uri(), request.version(), request.headers());
+    let origin = rules.resolve(uri, version, headers, peer, scheme)?;
+    if let Some(slot) = request.extensions().get::<OriginSlot>() {
+        slot.fill(&origin);
+    }
+    request.extensions_mut().insert(origin);
+    Ok(())
 }
