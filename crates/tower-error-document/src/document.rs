@@ -11,7 +11,7 @@ use tower_service::Service;
 use crate::{
     Failure,
     future::Replacing,
-    page::{self, Failed},
+    page::{Failed, WithPage},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -110,15 +110,17 @@ impl Document {
         S::Future: Send + 'static,
         S::Error: Into<BoxError>,
         B: Body<Error: Into<BoxError>> + Send + 'static,
-        B::Data: Send,
     {
         if !path.starts_with('/') {
             return Err(PathError(path.to_owned()));
         }
         let path = PathAndQuery::try_from(path).map_err(|_| PathError(path.to_owned()))?;
         let call = move |request, failed: Failed| -> Replacing {
-            let service = service.clone();
-            Box::pin(async move { failed.with_page(page::of(service, request).await) })
+            Box::pin(WithPage::<S, S::Future, B>::new(
+                service.clone(),
+                request,
+                failed,
+            ))
         };
         Ok(Self::of(Kind::Service(Arc::new(call), path)))
     }

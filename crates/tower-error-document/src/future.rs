@@ -3,9 +3,9 @@
 use std::{
     error::Error,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     mem,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -111,15 +111,17 @@ where
         _ => return Replaced::Now(response.map(EitherBody::inner)),
     };
     let kept = mem::take(kept);
-    let has_text = rule::has_text(&response);
+    let limit = match document.kind {
+        Kind::Negotiated { text } if text > 0 && rule::has_text(&response) => text,
+        _ => 0,
+    };
     let (mut head, body) = response.into_parts();
     let status = match document.status {
         Status::Given(status) => status,
         Status::Failure | Status::Document => head.status,
     };
     let response = match &document.kind {
-        Kind::Negotiated { text: limit @ 1.. } if has_text => {
-            let limit = *limit;
+        Kind::Negotiated { .. } if limit > 0 => {
             return Replaced::Later(Box::pin(async move {
                 let detail = detail(body, limit).await;
                 negotiated(kept.preferences(), head, status, detail)
@@ -212,7 +214,9 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let text = page::read(body, limit).await.ok()?;
+    let mut body = pin!(body);
+    let mut read = page::Read::new(limit);
+    let text = poll_fn(|cx| read.poll(body.as_mut(), cx)).await.ok()?;
     let text = std::str::from_utf8(&text).ok()?.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }

@@ -1,11 +1,20 @@
 //! The page of a document's service, in place of a failed response.
 
-use std::{error::Error, fmt, future::poll_fn, pin::pin, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, response::Parts};
 use http_body::Body;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{Empty, Full};
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
@@ -75,51 +84,150 @@ impl Failed {
     }
 }
 
-/// Returns the page of a service, with its body.
-pub(crate) async fn of<S, B>(
-    mut service: S,
-    request: Request<Empty<Bytes>>,
-) -> Result<Page, BoxError>
-where
-    S: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-    B: Body<Error: Into<BoxError>>,
-{
-    poll_fn(|cx| service.poll_ready(cx))
-        .await
-        .map_err(Into::into)?;
-    let response = service.call(request).await.map_err(Into::into)?;
-    let (head, body) = response.into_parts();
-    let body = read(body, LIMIT).await?;
-    Ok(Response::from_parts(head, body))
+pin_project! {
+    /// A response that waits for the page of a service.
+    ///
+    /// It is in a box, and a large one costs more. An `async` block would hold the request and the
+    /// service twice. For `ratios` error-document/replaced.
+    pub(crate) struct WithPage<S, F, B> {
+        failed: Option<Failed>,
+        #[pin]
+        state: State<S, F, B>,
+    }
 }
 
-/// Reads a body of at most so many bytes.
-pub(crate) async fn read<B>(body: B, limit: usize) -> Result<Bytes, BoxError>
+pin_project! {
+    #[project = StateProj]
+    enum State<S, F, B> {
+        NotReady {
+            service: S,
+            request: Option<Request<Empty<Bytes>>>,
+        },
+        Calling {
+            #[pin]
+            future: F,
+        },
+        Reading {
+            head: Option<Parts>,
+            #[pin]
+            body: B,
+            read: Read,
+        },
+    }
+}
+
+impl<S, F, B> WithPage<S, F, B> {
+    pub(crate) fn new(service: S, request: Request<Empty<Bytes>>, failed: Failed) -> Self {
+        Self {
+            failed: Some(failed),
+            state: State::NotReady {
+                service,
+                request: Some(request),
+            },
+        }
+    }
+}
+
+impl<S, B> WithPage<S, S::Future, B>
 where
+    S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error: Into<BoxError>>,
     B: Body<Error: Into<BoxError>>,
 {
-    let mut body = pin!(body);
-    // Most pages are one chunk, which is not copied.
-    let mut first = Bytes::new();
-    let mut more = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(mut data) = frame.map_err(Into::into)?.into_data() else {
-            continue;
-        };
-        if first.len() + more.len() + data.remaining() > limit {
-            return Err(TooLarge(limit).into());
-        }
-        if first.is_empty() {
-            first = data.copy_to_bytes(data.remaining());
-        } else {
-            more.put(data);
+    fn poll_page(
+        mut state: Pin<&mut State<S, S::Future, B>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Page, BoxError>> {
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::NotReady { service, request } => {
+                    ready!(service.poll_ready(cx)).map_err(Into::into)?;
+                    let request = request.take().expect(COMPLETED);
+                    State::Calling {
+                        future: service.call(request),
+                    }
+                }
+                StateProj::Calling { future } => {
+                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
+                    let (head, body) = response.into_parts();
+                    State::Reading {
+                        head: Some(head),
+                        body,
+                        read: Read::new(LIMIT),
+                    }
+                }
+                StateProj::Reading { head, body, read } => {
+                    let body = ready!(read.poll(body, cx))?;
+                    let head = head.take().expect(COMPLETED);
+                    return Poll::Ready(Ok(Response::from_parts(head, body)));
+                }
+            };
+            state.set(next);
         }
     }
-    if more.is_empty() {
-        return Ok(first);
+}
+
+const COMPLETED: &str = "polled after completion";
+
+impl<S, B> Future for WithPage<S, S::Future, B>
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error: Into<BoxError>>,
+    B: Body<Error: Into<BoxError>>,
+{
+    type Output = Response<Full<Bytes>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let page = ready!(Self::poll_page(this.state, cx));
+        let failed = this.failed.take().expect(COMPLETED);
+        Poll::Ready(failed.with_page(page))
     }
-    Ok([first, more.freeze()].concat().into())
+}
+
+/// The data of a body, as far as they are read.
+pub(crate) struct Read {
+    /// Most bodies are one chunk, which is not copied.
+    first: Bytes,
+    more: BytesMut,
+    limit: usize,
+}
+
+impl Read {
+    /// Begins to read a body of at most so many bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            first: Bytes::new(),
+            more: BytesMut::new(),
+            limit,
+        }
+    }
+
+    pub(crate) fn poll<B>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, BoxError>>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
+        while let Some(frame) = ready!(body.as_mut().poll_frame(cx)) {
+            let Ok(mut data) = frame.map_err(Into::into)?.into_data() else {
+                continue;
+            };
+            if self.first.len() + self.more.len() + data.remaining() > self.limit {
+                return Poll::Ready(Err(TooLarge(self.limit).into()));
+            }
+            if self.first.is_empty() {
+                self.first = data.copy_to_bytes(data.remaining());
+            } else {
+                self.more.put(data);
+            }
+        }
+        let first = mem::take(&mut self.first);
+        Poll::Ready(Ok(match self.more.is_empty() {
+            true => first,
+            false => [first, mem::take(&mut self.more).freeze()].concat().into(),
+        }))
+    }
 }
 
 #[derive(Debug)]
@@ -135,13 +243,17 @@ impl Error for TooLarge {}
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::Full;
+    use std::{future::poll_fn, pin::pin};
 
     use super::*;
 
     #[tokio::test]
     async fn error_document_7_a_large_page_is_an_error() {
-        let read = |size| read(Full::new(Bytes::from(vec![b'x'; size])), 9);
+        let read = async |size| {
+            let mut body = pin!(Full::new(Bytes::from(vec![b'x'; size])));
+            let mut read = Read::new(9);
+            poll_fn(|cx| read.poll(body.as_mut(), cx)).await
+        };
         assert_eq!(read(9).await.unwrap(), "xxxxxxxxx");
         let error = read(10).await.unwrap_err();
         assert_eq!(error.to_string(), "it has more than 9 bytes");
