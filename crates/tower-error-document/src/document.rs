@@ -1,32 +1,20 @@
 //! The documents that take the place of an error's body.
 
-use std::{
-    error::Error,
-    fmt,
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
-    sync::Arc,
-};
+use std::{error::Error, fmt, sync::Arc};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE,
-    uri::PathAndQuery,
-};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, uri::PathAndQuery};
 use http_body::Body;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::Empty;
 use tower_service::Service;
 
-use crate::Failure;
-
-/// The largest page of a service, in bytes.
-const PAGE_LIMIT: usize = 1024 * 1024;
+use crate::{
+    Failure,
+    future::Replacing,
+    page::{Failed, WithPage},
+};
 
 type BoxError = Box<dyn Error + Send + Sync>;
-
-/// The page of a service, with its body.
-pub(crate) type Page = Response<Bytes>;
-type PageFuture = Pin<Box<dyn Future<Output = Result<Page, BoxError>> + Send>>;
 
 /// A document that takes the place of an error's body.
 ///
@@ -48,11 +36,11 @@ pub(crate) enum Kind {
         content_type: HeaderValue,
         body: Bytes,
     },
-    Service(
-        Arc<dyn Fn(Request<Empty<Bytes>>) -> PageFuture + Send + Sync>,
-        PathAndQuery,
-    ),
+    Service(Arc<Call>, PathAndQuery),
 }
+
+/// Asks a service for the page of a failed response.
+type Call = dyn Fn(Request<Empty<Bytes>>, Failed) -> Replacing + Send + Sync;
 
 /// Whose status the response has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,13 +110,18 @@ impl Document {
         S::Future: Send + 'static,
         S::Error: Into<BoxError>,
         B: Body<Error: Into<BoxError>> + Send + 'static,
-        B::Data: Send,
     {
         if !path.starts_with('/') {
             return Err(PathError(path.to_owned()));
         }
         let path = PathAndQuery::try_from(path).map_err(|_| PathError(path.to_owned()))?;
-        let call = move |request| -> PageFuture { Box::pin(page(service.clone(), request)) };
+        let call = move |request, failed: Failed| -> Replacing {
+            Box::pin(WithPage::<S, S::Future, B>::new(
+                service.clone(),
+                request,
+                failed,
+            ))
+        };
         Ok(Self::of(Kind::Service(Arc::new(call), path)))
     }
 
@@ -173,10 +166,22 @@ impl Document {
         self
     }
 
+    /// Returns whether a service's response with this status is a page.
+    pub(crate) fn is_page(&self, status: StatusCode) -> bool {
+        let without_content = status.is_informational()
+            || matches!(
+                status,
+                StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+            );
+        let is_wanted = self.status == Status::Document
+            || status.is_success() && status != StatusCode::PARTIAL_CONTENT;
+        is_wanted && !without_content
+    }
+
     /// Returns the request for the page of a service.
     pub(crate) fn request(
         path: &PathAndQuery,
-        mut headers: HeaderMap,
+        headers: HeaderMap,
         failure: Failure,
     ) -> Request<Empty<Bytes>> {
         let mut request = Request::new(Empty::new());
@@ -193,55 +198,10 @@ impl Document {
             }
             None => Uri::from(path.clone()),
         };
-        // The type goes with the body.
-        headers.remove(CONTENT_TYPE);
         *request.headers_mut() = headers;
         request.extensions_mut().insert(failure);
         request
     }
-}
-
-async fn page<S, B>(mut service: S, request: Request<Empty<Bytes>>) -> Result<Page, BoxError>
-where
-    S: Service<Request<Empty<Bytes>>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-    B: Body<Error: Into<BoxError>>,
-{
-    poll_fn(|cx| service.poll_ready(cx))
-        .await
-        .map_err(Into::into)?;
-    let response = service.call(request).await.map_err(Into::into)?;
-    let (head, body) = response.into_parts();
-    let body = read(body, PAGE_LIMIT).await?;
-    Ok(Response::from_parts(head, body))
-}
-
-/// Reads a body of at most so many bytes.
-pub(crate) async fn read<B>(body: B, limit: usize) -> Result<Bytes, BoxError>
-where
-    B: Body<Error: Into<BoxError>>,
-{
-    let mut body = pin!(body);
-    // Most pages are one chunk, which is not copied.
-    let mut first = Bytes::new();
-    let mut more = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(mut data) = frame.map_err(Into::into)?.into_data() else {
-            continue;
-        };
-        if first.len() + more.len() + data.remaining() > limit {
-            return Err(TooLarge(limit).into());
-        }
-        if first.is_empty() {
-            first = data.copy_to_bytes(data.remaining());
-        } else {
-            more.put(data);
-        }
-    }
-    if more.is_empty() {
-        return Ok(first);
-    }
-    Ok([first, more.freeze()].concat().into())
 }
 
 impl fmt::Debug for Document {
@@ -266,29 +226,3 @@ impl fmt::Display for PathError {
 }
 
 impl Error for PathError {}
-
-#[derive(Debug)]
-struct TooLarge(usize);
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it has more than {} bytes", self.0)
-    }
-}
-
-impl Error for TooLarge {}
-
-#[cfg(test)]
-mod tests {
-    use http_body_util::Full;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn error_document_7_a_large_page_is_an_error() {
-        let read = |size| read(Full::new(Bytes::from(vec![b'x'; size])), 9);
-        assert_eq!(read(9).await.unwrap(), "xxxxxxxxx");
-        let error = read(10).await.unwrap_err();
-        assert_eq!(error.to_string(), "it has more than 9 bytes");
-    }
-}

@@ -3,15 +3,16 @@
 use std::{
     error::Error,
     fmt,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    mem,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Response, StatusCode,
+    HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, VARY},
     response::Parts,
 };
@@ -22,40 +23,40 @@ use tower_kit::{EitherBody, Preferences, Rejection};
 
 use crate::{
     ErrorStatus, Failure,
-    document::{self, Document, Kind, Page, Status},
+    document::{Document, Kind, Status},
     head,
-    kept::Kept,
+    kept::{Kept, Read},
+    page::{self, Failed},
     rule::{self, Rules},
 };
 
 /// A response that waits for its document.
-type Replacing<B> = Pin<Box<dyn Future<Output = Response<EitherBody<B>>> + Send>>;
+pub(crate) type Replacing = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>;
 
 pin_project! {
     /// The future of [`ErrorDocument`](crate::ErrorDocument).
-    pub struct ResponseFuture<F, B> {
+    pub struct ResponseFuture<F> {
         #[pin]
-        inner: F,
-        // `None` if the response stays as it is, or after it was used for a document.
-        kept: Option<Kept>,
-        rules: Arc<Rules>,
-        // Only a response that is replaced has one.
-        replacing: Option<Replacing<B>>,
+        pub(crate) state: State<F>,
     }
 }
 
-impl<F, B> ResponseFuture<F, B> {
-    pub(crate) fn new(inner: F, kept: Option<Kept>, rules: Arc<Rules>) -> Self {
-        Self {
-            inner,
-            kept,
-            rules,
-            replacing: None,
-        }
+pin_project! {
+    #[project = StateProj]
+    pub(crate) enum State<F> {
+        Calling {
+            #[pin]
+            inner: F,
+            kept: Kept,
+            rules: Arc<Rules>,
+        },
+        Replacing {
+            response: Replacing,
+        },
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body<Data = Bytes> + Send + 'static,
@@ -64,55 +65,69 @@ where
     type Output = Result<Response<EitherBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Some(replacing) = this.replacing {
-            return replacing.as_mut().poll(cx).map(Ok);
-        }
-        let response = ready!(this.inner.poll(cx))?;
-        let (Some(document), Some(kept)) = (this.rules.document(&response), this.kept.take())
-        else {
-            return Poll::Ready(Ok(response.map(EitherBody::inner)));
+        let mut state = self.project().state;
+        let replaced = match state.as_mut().project() {
+            StateProj::Calling { inner, kept, rules } => {
+                let response = ready!(inner.poll(cx))?;
+                if !rule::is_error(response.status()) {
+                    return Poll::Ready(Ok(response.map(EitherBody::inner)));
+                }
+                replace(rules, kept, response)
+            }
+            StateProj::Replacing { response } => {
+                return response
+                    .as_mut()
+                    .poll(cx)
+                    .map(|it| Ok(it.map(EitherBody::own)));
+            }
         };
-        let replacing = this.replacing.insert(Box::pin(replace(
-            this.rules.clone(),
-            document.clone(),
-            kept,
-            response,
-        )));
-        replacing.as_mut().poll(cx).map(Ok)
+        match replaced {
+            Replaced::Now(response) => Poll::Ready(Ok(response)),
+            Replaced::Later(mut response) => {
+                let polled = response.as_mut().poll(cx);
+                // The inner future has ended. What it holds, such as a permit, may be what the
+                // document waits for.
+                state.set(State::Replacing { response });
+                polled.map(|it| Ok(it.map(EitherBody::own)))
+            }
+        }
     }
 }
 
-/// Returns the response with its document.
-async fn replace<B>(
-    rules: Arc<Rules>,
-    document: Arc<Document>,
-    kept: Kept,
-    response: Response<B>,
-) -> Response<EitherBody<B>>
+enum Replaced<B> {
+    Now(Response<EitherBody<B>>),
+    Later(Replacing),
+}
+
+/// Begins to replace an error, if there is a document for it.
+#[cold]
+fn replace<B>(rules: &Rules, kept: &mut Kept, response: Response<B>) -> Replaced<B>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let document = match rules.document(&response) {
+        Some(document) if !kept.is_connect() => document,
+        _ => return Replaced::Now(response.map(EitherBody::inner)),
+    };
+    let kept = mem::take(kept);
     let limit = match document.kind {
-        Kind::Negotiated { text } if rule::has_text(&response) => text,
+        Kind::Negotiated { text } if text > 0 && rule::has_text(&response) => text,
         _ => 0,
     };
     let (mut head, body) = response.into_parts();
-    let failed = head.status;
     let status = match document.status {
         Status::Given(status) => status,
-        Status::Failure | Status::Document => failed,
+        Status::Failure | Status::Document => head.status,
     };
-    let preferences = || kept.preferences(&rules.needs);
     let response = match &document.kind {
-        Kind::Negotiated { .. } => {
-            let detail = match limit {
-                0 => None,
-                limit => detail(body, limit).await,
-            };
-            negotiated(preferences(), head, status, detail)
+        Kind::Negotiated { .. } if limit > 0 => {
+            return Replaced::Later(Box::pin(async move {
+                let detail = detail(body, limit).await;
+                negotiated(kept.preferences(), head, status, detail)
+            }));
         }
+        Kind::Negotiated { .. } => negotiated(kept.preferences(), head, status, None),
         Kind::Fixed { content_type, body } => {
             head.status = status;
             head::without_body(&mut head);
@@ -123,67 +138,32 @@ where
         Kind::Service(call, path) => {
             // It is not read, and the connection may be of use for the document.
             drop(body);
-            let request = kept.read(&rules.needs);
+            let Read {
+                method,
+                uri,
+                headers,
+            } = kept.read(&rules.needs);
             let failure = Failure {
-                status: failed,
-                method: kept.method().clone(),
-                uri: request.uri,
+                status: head.status,
+                method,
+                uri,
                 rejection: Rejection::of_head(&head).cloned(),
             };
-            let page = call(Document::request(path, request.headers, failure)).await;
-            match page.map(|page| usable(page, &document)) {
-                Ok(Ok(page)) => {
-                    head.status = match document.status {
-                        Status::Document => page.status(),
-                        _ => status,
-                    };
-                    of_page(&kept, head, page)
-                }
-                // With another status than the first, it would be no error any more.
-                Ok(Err(status)) => {
-                    tracing::warn!(%path, %status, "an error document has failed");
-                    negotiated(preferences(), head, failed, None)
-                }
-                Err(error) => {
-                    tracing::warn!(%path, %error, "an error document has failed");
-                    negotiated(preferences(), head, failed, None)
-                }
-            }
+            let request = Document::request(path, headers, failure);
+            let document = document.clone();
+            let failed = Failed {
+                head,
+                kept,
+                document,
+            };
+            return Replaced::Later(call(request, failed));
         }
     };
-    response.map(EitherBody::own)
+    Replaced::Now(response.map(EitherBody::own))
 }
 
-/// Returns the page if it is one, and otherwise its status.
-fn usable(page: Page, document: &Document) -> Result<Page, StatusCode> {
-    let status = page.status();
-    let without_content = status.is_informational()
-        || matches!(
-            status,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-        );
-    match document.status {
-        Status::Document if !without_content => Ok(page),
-        _ if status.is_success() && !without_content && status != StatusCode::PARTIAL_CONTENT => {
-            Ok(page)
-        }
-        _ => Err(status),
-    }
-}
-
-fn of_page(kept: &Kept, mut head: Parts, page: Page) -> Response<Full<Bytes>> {
-    let (mut of_page, body) = page.into_parts();
-    // Of a HEAD, the length is that of the page that GET would get.
-    let length = match *kept.method() {
-        Method::HEAD => of_page.headers.remove(CONTENT_LENGTH),
-        _ => Some(body.len().into()),
-    };
-    head::without_body(&mut head);
-    head::add_document(&mut head.headers, of_page.headers);
-    with_body(kept, head, length, body)
-}
-
-fn with_body(
+/// Returns the response with a body that a HEAD does not get.
+pub(crate) fn with_body(
     kept: &Kept,
     mut head: Parts,
     length: Option<HeaderValue>,
@@ -192,15 +172,15 @@ fn with_body(
     if let Some(length) = length {
         head.headers.insert(CONTENT_LENGTH, length);
     }
-    let body = match *kept.method() {
-        Method::HEAD => Bytes::new(),
-        _ => body,
+    let body = match kept.is_head() {
+        true => Bytes::new(),
+        false => body,
     };
     Response::from_parts(head, body.into())
 }
 
 /// Returns the response in the client's format.
-fn negotiated(
+pub(crate) fn negotiated(
     preferences: Preferences,
     mut head: Parts,
     status: StatusCode,
@@ -234,12 +214,14 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let text = document::read(body, limit).await.ok()?;
+    let mut body = pin!(body);
+    let mut read = page::Read::new(limit);
+    let text = poll_fn(|cx| read.poll(body.as_mut(), cx)).await.ok()?;
     let text = std::str::from_utf8(&text).ok()?.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

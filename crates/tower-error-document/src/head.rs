@@ -1,14 +1,13 @@
 //! The head of a response whose body is replaced.
 
 use http::{
-    HeaderMap, HeaderName, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_RANGE, CONTENT_TYPE, VARY},
+    HeaderMap, HeaderValue, StatusCode,
+    header::{
+        CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, VARY,
+    },
     response::Parts,
 };
 use tower_kit::content::remove_content_headers;
-
-/// The fields that a document's body brings.
-const OF_DOCUMENT: [HeaderName; 3] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE];
 
 /// Removes what described the old body. All that is about the failure, the client or the connection
 /// stays: `WWW-Authenticate`, `Allow`, `Retry-After`, cookies, CORS.
@@ -25,15 +24,23 @@ pub(crate) fn without_body(head: &mut Parts) {
     }
 }
 
-/// Adds the fields of a document. Its entity tag is left out, because an error is no version of
-/// anything, and so is its `Cache-Control`, which must not make the error last.
-pub(crate) fn add_document(headers: &mut HeaderMap, mut document: HeaderMap) {
-    for name in OF_DOCUMENT {
-        if let Some(value) = document.remove(&name) {
-            headers.insert(name, value);
+/// Adds the fields of a document, and returns the length that it states. Its entity tag is left
+/// out, because an error is no version of anything, and so is its `Cache-Control`, which must not
+/// make the error last.
+pub(crate) fn add_document(headers: &mut HeaderMap, document: HeaderMap) -> Option<HeaderValue> {
+    let mut length = None;
+    let mut name = None;
+    for (next, value) in document {
+        // A further line of a name comes without it.
+        name = next.or(name);
+        let Some(name) = &name else { continue };
+        match *name {
+            CONTENT_ENCODING | CONTENT_LANGUAGE | CONTENT_TYPE | VARY => {
+                headers.append(name, value);
+            }
+            CONTENT_LENGTH => length = Some(value),
+            _ => {}
         }
     }
-    for value in document.get_all(VARY) {
-        headers.append(VARY, value.clone());
-    }
+    length
 }

@@ -14,7 +14,7 @@ use http::{
     },
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
-use tower_kit::Preferences;
+use tower_kit::{Preferences, content::RequestKind};
 
 /// The parts of a request that the documents of a layer need. A fixed one needs the method alone.
 #[derive(Clone, Debug, Default)]
@@ -75,8 +75,9 @@ fn is_format_in_type(method: &Method) -> bool {
 }
 
 /// The parts of a request, kept while the inner service has it.
+#[derive(Default)]
 pub(crate) struct Kept {
-    method: Method,
+    kind: RequestKind,
     /// `None` if no document needs it, or after it was returned.
     head: Option<Box<Head>>,
 }
@@ -87,6 +88,7 @@ pub(crate) struct Kept {
 /// `ratios` error-document/passes.
 #[derive(Default)]
 struct Head {
+    method: Method,
     scheme: Option<Scheme>,
     /// Where the text of the authority ends, and that of the path and the query after it. Without
     /// one of them, its text is empty.
@@ -117,28 +119,41 @@ thread_local! {
 impl Kept {
     #[inline]
     pub(crate) fn of<B>(request: &Request<B>, needs: &Needs) -> Self {
-        let method = request.method().clone();
         let head = (needs.page || needs.format).then(|| {
             let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
             let mut head = unused.ok().flatten().unwrap_or_default();
+            head.method.clone_from(request.method());
             match needs.page {
-                true => head.record(request.uri(), &method, request.headers(), needs),
-                false => head.record_format(&method, request.headers()),
+                true => head.record(request.uri(), request.headers(), needs),
+                false => head.record_format(request.headers()),
             }
             head
         });
-        Self { method, head }
+        Self {
+            kind: RequestKind::of(request.method()),
+            head,
+        }
     }
 
-    pub(crate) fn method(&self) -> &Method {
-        &self.method
+    pub(crate) fn is_head(&self) -> bool {
+        self.kind == RequestKind::Head
     }
 
-    pub(crate) fn preferences(&self, needs: &Needs) -> Preferences {
-        Preferences::new(&self.method, &self.read(needs).headers)
+    /// Returns whether the request is a CONNECT.
+    pub(crate) fn is_connect(&self) -> bool {
+        self.kind == RequestKind::Connect
     }
 
-    /// Returns copies, whose texts share one allocation.
+    /// Returns what the format of the response depends on.
+    pub(crate) fn preferences(&self) -> Preferences {
+        let Some(head) = &self.head else {
+            return Preferences::default();
+        };
+        let accept = head.value(0);
+        Preferences::of_lines(&head.method, head.value(1).as_ref(), accept.as_ref())
+    }
+
+    /// Returns copies for the service of a document. Their texts share one allocation.
     pub(crate) fn read(&self, needs: &Needs) -> Read {
         self.head
             .as_ref()
@@ -149,15 +164,16 @@ impl Kept {
 /// The parts of a request, as they were.
 #[derive(Default)]
 pub(crate) struct Read {
+    pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
 }
 
 impl Head {
-    fn record(&mut self, uri: &Uri, method: &Method, headers: &HeaderMap, needs: &Needs) {
+    fn record(&mut self, uri: &Uri, headers: &HeaderMap, needs: &Needs) {
         self.record_uri(uri);
         for (name, value) in headers {
-            if let Some(name) = needs.index(name, method) {
+            if let Some(name) = needs.index(name, &self.method) {
                 self.record_line(name, value);
             }
         }
@@ -165,7 +181,7 @@ impl Head {
 
     /// Records what the format of a response depends on, in one pass as far as needed. A lookup
     /// costs as much as a comparison with a dozen names.
-    fn record_format(&mut self, method: &Method, headers: &HeaderMap) {
+    fn record_format(&mut self, headers: &HeaderMap) {
         let mut is_found = false;
         for (name, value) in headers {
             if *name == ACCEPT {
@@ -176,7 +192,7 @@ impl Head {
                 break;
             }
         }
-        if is_format_in_type(method) {
+        if is_format_in_type(&self.method) {
             for value in headers.get_all(CONTENT_TYPE) {
                 self.record_line(1, value);
             }
@@ -205,18 +221,42 @@ impl Head {
         });
     }
 
+    /// Returns the text of the lines with this name, joined with commas.
+    fn value(&self, name: usize) -> Option<HeaderValue> {
+        let mut text = Vec::new();
+        let mut is_found = false;
+        let mut start = self.target;
+        for line in &self.lines {
+            let value = &self.text[mem::replace(&mut start, line.end)..line.end];
+            if line.name == name {
+                if mem::replace(&mut is_found, true) {
+                    text.push(b',');
+                }
+                text.extend_from_slice(value);
+            }
+        }
+        let value = is_found.then(|| HeaderValue::from_maybe_shared(Bytes::from(text)));
+        value?.ok()
+    }
+
     fn read(&self, needs: &Needs) -> Read {
         let text = Bytes::copy_from_slice(&self.text);
         let mut headers = HeaderMap::with_capacity(self.lines.len());
         let mut start = self.target;
         for line in &self.lines {
-            let value = text.slice(mem::replace(&mut start, line.end)..line.end);
-            let value = HeaderValue::from_maybe_shared(value);
+            let value = mem::replace(&mut start, line.end)..line.end;
+            let name = needs.name(line.name);
+            if name == CONTENT_TYPE {
+                // It goes with the body.
+                continue;
+            }
+            let value = HeaderValue::from_maybe_shared(text.slice(value));
             let mut value = value.expect("a map had this value");
             value.set_sensitive(line.is_sensitive);
-            headers.append(needs.name(line.name), value);
+            headers.append(name, value);
         }
         Read {
+            method: self.method.clone(),
             uri: self.uri(&text),
             headers,
         }
@@ -272,6 +312,8 @@ impl Drop for Kept {
 
 #[cfg(test)]
 mod tests {
+    use tower_kit::Format;
+
     use super::*;
 
     fn all() -> Needs {
@@ -348,8 +390,29 @@ mod tests {
         assert!(of(&request, &Needs::default()).is_empty());
         // A POST may be gRPC.
         *request.method_mut() = Method::POST;
-        let grpc = [page[2], ("content-type", "application/grpc", false)];
-        assert_eq!(seen(&of(&request, &format)), grpc);
+        for needs in [all(), format] {
+            let kept = Kept::of(&request, &needs);
+            assert!(!kept.read(&needs).headers.contains_key(CONTENT_TYPE));
+            let found = kept.preferences().format();
+            assert!(matches!(found, Format::Grpc(_)), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn error_document_3_several_lines_of_accept_count() {
+        let text = [
+            ("accept", "text/plain;q=0.1"),
+            ("cookie", "a=1"),
+            ("accept", "image/*"),
+            ("accept", "text/html"),
+        ];
+        let format = |lines| {
+            let kept = Kept::of(&request("/long/path", lines), &all());
+            kept.preferences().format()
+        };
+        assert_eq!(format(&text[..3]), Format::Text);
+        assert_eq!(format(&text), Format::Html);
+        assert_eq!(format(&[]), Format::Text);
     }
 
     #[test]
@@ -363,7 +426,8 @@ mod tests {
         }
         let mut head = Head::default();
         let record = |head: &mut Head, request: &Request<()>| {
-            head.record(request.uri(), request.method(), request.headers(), &all());
+            head.method.clone_from(request.method());
+            head.record(request.uri(), request.headers(), &all());
         };
         record(&mut head, &first);
         head.clear();
@@ -376,7 +440,8 @@ mod tests {
         assert_eq!(seen(&read.headers), [("accept", "b", false)]);
         // Without a path, as well.
         head.clear();
-        head.record_format(&Method::GET, first.headers());
+        head.method = Method::GET;
+        head.record_format(first.headers());
         assert_eq!(head.read(&all()).uri, "/");
         assert_eq!(head.read(&all()).headers.len(), 40);
     }

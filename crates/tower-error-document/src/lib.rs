@@ -8,6 +8,7 @@ mod future;
 mod head;
 mod kept;
 mod layer;
+mod page;
 mod rule;
 mod service;
 

@@ -36,15 +36,9 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Returns the document for a response, if it is to be replaced.
-    #[inline]
+    /// Returns the document for an error, if it is to be replaced.
     pub(crate) fn document<B: Body>(&self, response: &Response<B>) -> Option<&Arc<Document>> {
-        let status = response.status();
-        // Most responses end here.
-        if !(status.is_client_error() || status.is_server_error()) {
-            return None;
-        }
-        let document = self.of_status(status)?;
+        let document = self.of_status(response.status())?;
         self.is_replaceable(response).then_some(document)
     }
 
@@ -67,18 +61,23 @@ impl Rules {
             parts.next().unwrap_or_default().trim_ascii()
         });
         let is = |name: &[u8]| essence.is_some_and(|essence| essence.eq_ignore_ascii_case(name));
-        if is(b"application/problem+json")
-            || essence.is_some_and(|found| Flavor::of(found).is_some())
-        {
-            return false;
-        }
         // Those of axum are in plain text, or have no type.
-        self.any_content
-            || content_type.is_none()
-            || is(b"text/plain")
-            || Rejection::of(response).is_some()
-            || response.body().is_end_stream()
+        if content_type.is_none() || is(b"text/plain") {
+            return true;
+        }
+        let is_for_programs = is(b"application/problem+json")
+            || essence.is_some_and(|found| Flavor::of(found).is_some());
+        !is_for_programs
+            && (self.any_content
+                || Rejection::of(response).is_some()
+                || response.body().is_end_stream())
     }
+}
+
+/// Returns whether a response is an error.
+#[inline]
+pub(crate) fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
 }
 
 /// Returns whether the body of a response is a text that may be a detail. A rejection has its own.
