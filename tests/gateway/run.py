@@ -133,7 +133,8 @@ PHP = {
 }
 
 
-def php_fpm(folder, children=8):
+def php_fpm(folder, children=8, before=()):
+    """Starts php-fpm by a command that begins with `before`, and returns its socket."""
     fpm = folder.path / "fpm.sock"
     for name, text in PHP.items():
         folder.write(f"www/{name}", text)
@@ -154,7 +155,7 @@ php_admin_value[upload_max_filesize] = 64M
 php_admin_value[post_max_size] = 64M
 php_admin_value[log_errors] = 1
 """)
-    folder.start("php-fpm8.2", "-y", folder.path / "fpm.conf", "-F", "--allow-to-run-as-root", log="fpm-out.log")
+    folder.start(*before, "php-fpm8.2", "-y", folder.path / "fpm.conf", "-F", "--allow-to-run-as-root", log="fpm-out.log")
     wait_for(fpm)
     return fpm
 

@@ -118,7 +118,7 @@ def start(folder):
     run.run("cc", "-O2", "-o", path / "constant", source, "-lfcgi")
     folder.start(*pinned(1, "spawn-fcgi", "-n", "-s", path / "constant.sock", "-M", "0666", "--", path / "constant"))
     run.wait_for(path / "constant.sock")
-    run.php_fpm(folder, children=32)
+    run.php_fpm(folder, children=32, before=pinned(1))
     folder.write("www/one.php", "<?php echo str_repeat('0', 1024);")
 
     port = run.free_port()

@@ -115,6 +115,9 @@ fn broken() -> Body {
     }))
 }
 
+/// The body for measurements.
+const KIB: &[u8] = &[b'x'; 1024];
+
 fn app() -> Router {
     let headers = async || {
         let mut headers = HeaderMap::new();
@@ -140,6 +143,7 @@ fn app() -> Router {
         .route("/conditional", any(conditional))
         .route("/streamed", any(async || streamed()))
         .route("/broken", any(async || broken()))
+        .route("/kib", any(async || KIB))
         .route("/large", any(async || Bytes::from(vec![b'x'; 2_000_000])))
         .route("/headers", any(headers))
         .route("/location", any(location))

@@ -94,18 +94,23 @@ impl EventReader {
                 self.open = Some(open);
                 return Ok(None);
             }
+            let id = open.header.id;
+            if let (BEGIN_REQUEST, Some(&[role1, role0, flags])) =
+                (open.header.kind, bytes.first_chunk())
+            {
+                bytes.advance(open.content);
+                open.content = 0;
+                self.open = Some(open);
+                return Ok(Some(Event::Begin {
+                    id,
+                    role: u16::from_be_bytes([role1, role0]),
+                    keep: flags & KEEP_CONN != 0,
+                }));
+            }
             let content = bytes.split_to(open.content.min(bytes.len())).freeze();
             open.content -= content.len();
             self.open = Some(open);
-            let id = open.header.id;
             match open.header.kind {
-                BEGIN_REQUEST => {
-                    return Ok(Some(Event::Begin {
-                        id,
-                        role: u16::from_be_bytes([content[0], content[1]]),
-                        keep: content[2] & KEEP_CONN != 0,
-                    }));
-                }
                 PARAMS => return Ok(Some(Event::Params(id, content))),
                 STDIN => return Ok(Some(Event::Stdin(id, content))),
                 GET_VALUES => return Ok(Some(Event::Values(content))),

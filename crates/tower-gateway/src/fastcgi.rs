@@ -194,7 +194,10 @@ impl Program for Listening {
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
     {
         let head = self.head(&request, options)?;
-        let kept = self.pool.kept();
+        let is_stored = matches!(request.content, Content::Stored(_));
+        let kept = self
+            .pool
+            .kept(is_stored && request.parts.method.is_idempotent());
         let is_on_kept = kept.is_some();
         let connection = match kept {
             Some(kept) => kept,

@@ -3,10 +3,7 @@
 use std::{error::Error, fmt};
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{LOCATION, TRAILER, TRANSFER_ENCODING},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::LOCATION};
 use tower_kit::content::content_length;
 
 use super::one_hop;
@@ -158,9 +155,7 @@ fn parse(bytes: &[u8]) -> Result<Head, HeadError> {
     if is_empty {
         return Err(HeadError::Empty);
     }
-    one_hop::remove(&mut head.headers);
-    head.headers.remove(TRAILER);
-    head.headers.remove(TRANSFER_ENCODING);
+    one_hop::remove_from_response(&mut head.headers);
     Ok(head)
 }
 

@@ -1,12 +1,16 @@
 //! Fields that no program gets, and that no response of a program has.
 
-use http::{HeaderMap, HeaderName, header::CONNECTION};
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONNECTION, TRAILER},
+};
 use tower_kit::names::{is_forwarding, is_of_one_hop};
 
-/// Removes the fields about one connection that are known. Those that `Connection` names stay: the
-/// web server passes on what a client has written there, and beside it has fields of its own.
-pub(crate) fn remove_known(headers: &mut HeaderMap) {
-    remove_if(headers, is_of_one_hop);
+/// Returns whether a field is about one connection whatever `Connection` names. What a client has
+/// written there does not count in a request from a web server, which has fields of its own beside
+/// it.
+pub(crate) fn is_known(name: &HeaderName) -> bool {
+    is_of_one_hop(name.as_str())
 }
 
 /// Removes the fields about one connection.
@@ -20,7 +24,17 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    remove_known(headers);
+    remove_if(headers, is_of_one_hop);
+}
+
+/// Removes the fields of a response that are about one connection, or about its framing there.
+pub(crate) fn remove_from_response(headers: &mut HeaderMap) {
+    let is_meant = |name: &HeaderName| *name == TRAILER || is_known(name);
+    // Mostly there is none.
+    if headers.keys().any(is_meant) {
+        remove(headers);
+        headers.remove(TRAILER);
+    }
 }
 
 /// Removes the fields of a request that no program gets: those about one connection, and those that

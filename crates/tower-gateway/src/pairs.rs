@@ -5,31 +5,61 @@ use std::{error::Error, fmt};
 /// A name and its value.
 pub(crate) type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// Returns the pairs of a FastCGI stream, which has to be complete.
-pub(crate) fn of_fastcgi(mut bytes: &[u8]) -> Result<Vec<Pair<'_>>, PairsError> {
-    let mut pairs = Vec::new();
-    while !bytes.is_empty() {
-        let name = length(&mut bytes)?;
-        let value = length(&mut bytes)?;
-        pairs.push((text(&mut bytes, name)?, text(&mut bytes, value)?));
-    }
-    Ok(pairs)
+/// The pairs of a FastCGI stream, which has to be complete. After an error there are none.
+pub(crate) struct OfFastCgi<'a>(&'a [u8]);
+
+/// The pairs of an SCGI head, each text of which ends with a NUL. After an error there are none.
+pub(crate) struct OfScgi<'a>(&'a [u8]);
+
+/// Returns the pairs of a FastCGI stream.
+pub(crate) fn of_fastcgi(bytes: &[u8]) -> OfFastCgi<'_> {
+    OfFastCgi(bytes)
 }
 
-/// Returns the pairs of an SCGI head, each text of which ends with a NUL.
-pub(crate) fn of_scgi(bytes: &[u8]) -> Result<Vec<Pair<'_>>, PairsError> {
-    let Some(bytes) = bytes.strip_suffix(&[0]) else {
-        return match bytes {
-            [] => Ok(Vec::new()),
-            _ => Err(PairsError::Cut),
-        };
-    };
-    let mut texts = bytes.split(|byte| *byte == 0);
-    let mut pairs = Vec::new();
-    while let Some(name) = texts.next() {
-        pairs.push((name, texts.next().ok_or(PairsError::Cut)?));
+/// Returns the pairs of an SCGI head.
+pub(crate) fn of_scgi(bytes: &[u8]) -> OfScgi<'_> {
+    OfScgi(bytes)
+}
+
+impl<'a> Iterator for OfFastCgi<'a> {
+    type Item = Result<Pair<'a>, PairsError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut bytes = std::mem::take(&mut self.0);
+        if bytes.is_empty() {
+            return None;
+        }
+        let pair = pair(&mut bytes);
+        if pair.is_ok() {
+            self.0 = bytes;
+        }
+        Some(pair)
     }
-    Ok(pairs)
+}
+
+impl<'a> Iterator for OfScgi<'a> {
+    type Item = Result<Pair<'a>, PairsError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = std::mem::take(&mut self.0);
+        if bytes.is_empty() {
+            return None;
+        }
+        let mut texts = bytes.splitn(3, |byte| *byte == 0);
+        let (Some(name), Some(value), Some(rest)) = (texts.next(), texts.next(), texts.next())
+        else {
+            return Some(Err(PairsError::Cut));
+        };
+        self.0 = rest;
+        Some(Ok((name, value)))
+    }
+}
+
+/// Removes a name and its value.
+fn pair<'a>(bytes: &mut &'a [u8]) -> Result<Pair<'a>, PairsError> {
+    let name = length(bytes)?;
+    let value = length(bytes)?;
+    Ok((text(bytes, name)?, text(bytes, value)?))
 }
 
 /// Removes a length, of one byte or of four.
@@ -70,10 +100,17 @@ impl Error for PairsError {}
 mod tests {
     use super::*;
 
-    fn shown(pairs: Result<Vec<Pair<'_>>, PairsError>) -> Option<String> {
-        let pair =
-            |(name, value): Pair<'_>| format!("{}={};", name.escape_ascii(), value.escape_ascii());
-        Some(pairs.ok()?.into_iter().map(pair).collect())
+    /// Returns the pairs, unless one of them is cut. Nothing comes after such a one.
+    fn shown<'a>(mut pairs: impl Iterator<Item = Result<Pair<'a>, PairsError>>) -> Option<String> {
+        let mut shown = String::new();
+        while let Some(pair) = pairs.next() {
+            let Ok((name, value)) = pair else {
+                assert!(pairs.next().is_none());
+                return None;
+            };
+            shown += &format!("{}={};", name.escape_ascii(), value.escape_ascii());
+        }
+        Some(shown)
     }
 
     #[test]

@@ -102,11 +102,15 @@ impl Pool {
     }
 
     /// Returns a connection that was kept, if there is one that is still open.
-    pub(crate) fn kept(&self) -> Option<Kept> {
+    ///
+    /// The runtime may not have heard yet of a connection that was closed. A request that may be
+    /// sent again is, if it gets lost for that. For others the system is asked.
+    pub(crate) fn kept(&self, may_be_lost: bool) -> Option<Kept> {
         loop {
-            let (kept, since) = self.0.idle().streams.pop()?;
-            if since.elapsed() < IDLE && kept.stream.is_idle() {
-                return Some(kept);
+            let (Kept { stream, buffer }, since) = self.0.idle().streams.pop()?;
+            let is_idle = || (may_be_lost && stream.seems_idle()) || stream.is_idle();
+            if since.elapsed() < IDLE && is_idle() {
+                return Some(Kept { stream, buffer });
             }
         }
     }

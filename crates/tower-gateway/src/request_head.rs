@@ -9,16 +9,23 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, StatusCode, Version,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, TRANSFER_ENCODING},
-    uri::{Authority, PathAndQuery, Scheme, Uri},
+    header::{
+        CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, InvalidHeaderValue, TRAILER,
+        TRANSFER_ENCODING,
+    },
+    uri::{Authority, InvalidUri, PathAndQuery, Scheme, Uri},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use tower_environ::ScriptName;
 use tower_origin::{PeerAddr, PeerScheme};
 
-use super::{one_hop, pairs::Pair};
+use super::{
+    one_hop,
+    pairs::{Pair, PairsError},
+};
 
 /// The head of a request, and what the variables state about its body.
 #[derive(Debug)]
@@ -47,27 +54,44 @@ struct Known<'a> {
     scheme: &'a [u8],
 }
 
+/// The longest name of a header that is made without an allocation, in bytes.
+const SHORT: usize = 64;
+
 /// Makes the head of a request. With `is_mounted`, the program's own path is that of a mount.
+///
+/// `whole` has the pairs in it, and then values are parts of it instead of copies.
 pub(crate) fn read<'a>(
-    pairs: impl IntoIterator<Item = Pair<'a>>,
+    pairs: impl IntoIterator<Item = Result<Pair<'a>, PairsError>>,
+    whole: Option<&Bytes>,
     is_mounted: bool,
 ) -> Result<Head, Fault> {
+    let values = Values(whole);
     let mut known = Known::default();
     let mut request = Request::new(());
+    let headers = request.headers_mut();
     let mut cookies = Vec::new();
     let mut was_chunked = false;
-    for (name, value) in pairs {
+    for pair in pairs {
+        let (name, value) = pair.map_err(|error| {
+            tracing::debug!("{error}");
+            Fault::Variables
+        })?;
         let value = value.trim_ascii();
         if let Some(name) = name.strip_prefix(b"HTTP_") {
             let name = header_name(name)?;
             match name {
                 TRANSFER_ENCODING => was_chunked |= value.eq_ignore_ascii_case(b"chunked"),
                 COOKIE => cookies.push(value),
-                // These come from variables of their own. `Proxy` would become the proxy of a
-                // program that this one starts (https://httpoxy.org).
+                // These come from variables of their own.
                 CONTENT_LENGTH | CONTENT_TYPE => {}
-                _ if name == "proxy" => {}
-                _ => append(&mut request, name, value)?,
+                HOST if headers.contains_key(HOST) => return Err(Fault::Hosts),
+                _ => {
+                    let value = values.of(value).map_err(|_| Fault::Value)?;
+                    if !is_dropped(&name) {
+                        let added = headers.try_append(name, value);
+                        added.map_err(|_| Fault::TooLarge)?;
+                    }
+                }
             }
             continue;
         }
@@ -94,26 +118,23 @@ pub(crate) fn read<'a>(
     *request.version_mut() = known.version();
     let length = known.length()?;
     let headers = request.headers_mut();
-    if !cookies.is_empty() {
-        let cookies = cookies.join(&b"; "[..]);
-        let value = HeaderValue::from_bytes(&cookies).map_err(|_| Fault::Value)?;
-        headers.insert(COOKIE, value);
+    let value = match &cookies[..] {
+        [] => None,
+        [one] => Some(values.of(one)),
+        several => Some(HeaderValue::from_bytes(&several.join(&b"; "[..]))),
+    };
+    if let Some(value) = value {
+        headers.insert(COOKIE, value.map_err(|_| Fault::Value)?);
     }
-    one_hop::remove_known(headers);
-    // The web server has sent the 100. Trailers have no place in these protocols.
-    headers.remove("expect");
-    headers.remove("trailer");
-    if headers.get_all(HOST).iter().nth(1).is_some() {
-        return Err(Fault::Hosts);
-    }
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, length.into());
+    if let Some(value) = known.length.filter(|_| length.is_some()) {
+        let value = values.of(value).map_err(|_| Fault::Length)?;
+        headers.insert(CONTENT_LENGTH, value);
     }
     if !known.content_type.is_empty() {
-        let value = HeaderValue::from_bytes(known.content_type).map_err(|_| Fault::Value)?;
+        let value = values.of(known.content_type).map_err(|_| Fault::Value)?;
         headers.insert(CONTENT_TYPE, value);
     }
-    let (uri, host) = known.target()?;
+    let (uri, host) = known.target(values)?;
     if let Some(host) = host {
         headers.insert(HOST, host);
     }
@@ -133,21 +154,50 @@ pub(crate) fn read<'a>(
     })
 }
 
-/// Returns the name of a header, which has underscores for its hyphens.
-fn header_name(name: &[u8]) -> Result<HeaderName, Fault> {
-    let is_underscore = |byte: &u8| *byte == b'_';
-    let name: Vec<u8> = name
-        .iter()
-        .map(|byte| if is_underscore(byte) { b'-' } else { *byte })
-        .collect();
-    HeaderName::from_bytes(&name).map_err(|_| Fault::Name)
+/// Makes values of headers: parts of the bytes that have come, or copies without these.
+#[derive(Clone, Copy)]
+struct Values<'a>(Option<&'a Bytes>);
+
+impl Values<'_> {
+    fn of(self, value: &[u8]) -> Result<HeaderValue, InvalidHeaderValue> {
+        match self.0 {
+            Some(whole) if !value.is_empty() => {
+                HeaderValue::from_maybe_shared(whole.slice_ref(value))
+            }
+            _ => HeaderValue::from_bytes(value),
+        }
+    }
+
+    fn path(self, target: &[u8]) -> Result<PathAndQuery, InvalidUri> {
+        match self.0 {
+            Some(whole) => PathAndQuery::from_maybe_shared(whole.slice_ref(target)),
+            None => PathAndQuery::try_from(target),
+        }
+    }
 }
 
-/// Adds the line of a header.
-fn append(request: &mut Request<()>, name: HeaderName, value: &[u8]) -> Result<(), Fault> {
-    let value = HeaderValue::from_bytes(value).map_err(|_| Fault::Value)?;
-    let added = request.headers_mut().try_append(name, value);
-    added.map(drop).map_err(|_| Fault::TooLarge)
+/// Returns the name of a header, which has underscores for its hyphens.
+fn header_name(name: &[u8]) -> Result<HeaderName, Fault> {
+    let mut short = [0; SHORT];
+    let mut long;
+    let with_hyphens = match short.get_mut(..name.len()) {
+        Some(short) => short,
+        None => {
+            long = vec![0; name.len()];
+            &mut long[..]
+        }
+    };
+    for (to, byte) in with_hyphens.iter_mut().zip(name) {
+        *to = if *byte == b'_' { b'-' } else { *byte };
+    }
+    HeaderName::from_bytes(with_hyphens).map_err(|_| Fault::Name)
+}
+
+/// Returns whether a service does not get a field: those about one hop; `Expect`, because the web
+/// server has sent the 100; `Trailer`, because trailers have no place in these protocols; and
+/// `Proxy`, which would become the proxy of a program that this one starts (https://httpoxy.org).
+fn is_dropped(name: &HeaderName) -> bool {
+    *name == EXPECT || *name == TRAILER || *name == "proxy" || one_hop::is_known(name)
 }
 
 impl Known<'_> {
@@ -203,12 +253,16 @@ impl Known<'_> {
     }
 
     /// Returns the URI, and the host that counts before the header (RFC 9112, section 3.2.2).
-    fn target(&self) -> Result<(Uri, Option<HeaderValue>), Fault> {
+    fn target(&self, values: Values<'_>) -> Result<(Uri, Option<HeaderValue>), Fault> {
         if self.uri.is_empty() {
             return Ok((self.of_parts()?, None));
         }
         if self.uri.starts_with(b"/") || self.uri == b"*" {
-            return Ok((uri(self.uri)?, None));
+            let target = match values.path(self.uri) {
+                Ok(target) => target.into(),
+                Err(_) => uri(self.uri)?,
+            };
+            return Ok((target, None));
         }
         // The absolute form, which Apache passes on.
         let separator = self.uri.windows(3).position(|bytes| bytes == b"://");
@@ -384,10 +438,29 @@ mod tests {
     /// Makes the head of a GET with these variables, or of another method that they name.
     fn head(lines: &[&'static str]) -> Result<Head, Fault> {
         let method = pair("REQUEST_METHOD=GET");
-        read(
-            [method].into_iter().chain(lines.iter().copied().map(pair)),
+        let pairs = [method].into_iter().chain(lines.iter().copied().map(pair));
+        let copied = read(pairs.clone().map(Ok), None, false);
+        // It is the same if the values are parts of what has come.
+        let (whole, pairs) = joined(pairs);
+        let shared = read(
+            pairs
+                .iter()
+                .map(|(name, value)| Ok((&name[..], &value[..]))),
+            Some(&whole),
             false,
-        )
+        );
+        assert_eq!(format!("{shared:?}"), format!("{copied:?}"));
+        copied
+    }
+
+    /// Returns the pairs as parts of the same bytes.
+    fn joined<'a>(pairs: impl Iterator<Item = Pair<'a>> + Clone) -> (Bytes, Vec<(Bytes, Bytes)>) {
+        let texts = pairs.clone().flat_map(|(name, value)| [name, value]);
+        let mut rest = Bytes::from(texts.collect::<Vec<_>>().concat());
+        let whole = rest.clone();
+        let mut text = |text: &[u8]| rest.split_to(text.len());
+        let pairs = pairs.map(|(name, value)| (text(name), text(value)));
+        (whole, pairs.collect())
     }
 
     fn uri_of(lines: &[&'static str]) -> Result<String, Fault> {
@@ -418,7 +491,7 @@ mod tests {
             (&b"REQUEST_METHOD"[..], &b"GET"[..]),
             (b"REQUEST_URI", b"/\xE9?\xFF"),
         ];
-        let found = read(pairs, false).unwrap();
+        let found = read(pairs.map(Ok), None, false).unwrap();
         assert_eq!(found.request.uri(), "/%E9?%FF");
         for wrong in [
             "REQUEST_URI=a/b",
@@ -669,9 +742,9 @@ mod tests {
             ("REQUEST_URI=/x", "SCRIPT_NAME=", ("", "/x")),
             ("PATH_INFO=/x y", "SCRIPT_NAME=/a b", ("/a%20b", "/x%20y")),
         ] {
-            let lines = ["REQUEST_METHOD=GET", uri, script_name].map(pair);
+            let lines = ["REQUEST_METHOD=GET", uri, script_name].map(pair).map(Ok);
             let names = |is_mounted| {
-                let request = read(lines, is_mounted).unwrap().request;
+                let request = read(lines, None, is_mounted).unwrap().request;
                 (
                     request.script_name().to_owned(),
                     request.path_info().to_owned(),

@@ -1,6 +1,5 @@
 //! The head of a response, as web servers read it (RFC 3875, section 6).
 
-use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, StatusCode};
 
 /// The name of a field that would be taken for the status.
@@ -10,22 +9,21 @@ const STATUS: &str = "status";
 ///
 /// `Status` is always there and the first line, with the reason: nginx adds none, and Apache takes
 /// `Location` without a status for something else.
-pub(crate) fn write(status: StatusCode, headers: &HeaderMap, out: &mut BytesMut) {
+pub(crate) fn write(status: StatusCode, headers: &HeaderMap, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Status: ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
     let reason = status.canonical_reason().unwrap_or("Unknown");
-    let lines = headers.iter().filter(|(name, _)| *name != STATUS);
-    let lines = lines.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
-    let status = [status.as_str(), " ", reason].concat();
-    let all = [(&b"Status"[..], status.as_bytes())]
-        .into_iter()
-        .chain(lines);
-    for (name, value) in all {
-        out.reserve(name.len() + value.len() + 4);
-        out.put_slice(name);
-        out.put_slice(b": ");
-        out.put_slice(value);
-        out.put_slice(b"\r\n");
+    out.extend_from_slice(reason.as_bytes());
+    for (name, value) in headers {
+        if name != STATUS {
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+        }
     }
-    out.put_slice(b"\r\n");
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 #[cfg(test)]
@@ -57,9 +55,9 @@ mod tests {
                     HeaderValue::from_static(value),
                 );
             }
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             write(StatusCode::from_u16(status).unwrap(), &map, &mut out);
-            assert_eq!(out, expected);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
 }

@@ -4,10 +4,12 @@ mod accept;
 mod call;
 mod cgi;
 mod connection;
+mod frames;
 mod listener;
 mod outlet;
 mod reader;
 mod request_body;
+mod requests;
 mod start;
 
 use std::{fmt, future::Future, io, time::Duration};

@@ -1,8 +1,10 @@
 //! A connection to a program.
 
 use std::{
+    future::Future,
     io::{self, IoSlice},
-    task::{Context, Poll, ready},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -11,9 +13,9 @@ use rustix::net::{RecvFlags, Shutdown};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::{
-    io::{Interest, Ready},
+    io::Interest,
     net::TcpStream,
-    time::sleep,
+    time::{Sleep, sleep},
 };
 
 use crate::{GatewayError, address::Address, error::Chain};
@@ -82,14 +84,34 @@ impl Stream {
         cx: &mut Context<'_>,
         to: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
-        to.reserve(READ);
         loop {
             ready!(either!(self, stream => stream.poll_read_ready(cx)))?;
-            match either!(self, stream => stream.try_read_buf(to)) {
+            // Not before, because what was read may still be in use, and room costs memory then.
+            to.reserve(READ);
+            match self.try_read(to) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
         }
+    }
+
+    /// Reads once. A read that leaves room has taken all that there was, so the runtime is told to
+    /// wait for the system, as it does in its own reads. Otherwise each wait would begin with a
+    /// read in vain.
+    fn try_read(&self, to: &mut BytesMut) -> io::Result<usize> {
+        // On Windows an event does not come again for what is left.
+        let has_events = cfg!(unix);
+        let mut read = None;
+        let tried = either!(self, stream => stream.try_io(Interest::READABLE, || {
+            let room = to.capacity() - to.len();
+            let count = stream.try_read_buf(to)?;
+            read = Some(count);
+            match has_events && (1..room).contains(&count) {
+                true => Err(io::ErrorKind::WouldBlock.into()),
+                false => Ok(()),
+            }
+        }));
+        read.map_or_else(|| tried.map(|()| 0), Ok)
     }
 
     /// Writes all the bytes, with as few system calls as possible.
@@ -120,15 +142,26 @@ impl Stream {
     }
 
     /// Waits until the peer has closed its sending side, which bytes that are not read hide from a
-    /// read.
-    pub(crate) async fn left(&self) {
+    /// read. `look` is the time until the next look.
+    pub(crate) fn poll_left(
+        &self,
+        look: &mut Option<Pin<Box<Sleep>>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         loop {
-            let ready = either!(self, stream => stream.ready(Interest::READABLE).await);
-            if ready.is_ok_and(Ready::is_read_closed) {
-                return;
+            let is_readable = ready!(either!(self, stream => stream.poll_read_ready(cx)));
+            let ready =
+                pin!(async { either!(self, stream => stream.ready(Interest::READABLE).await) });
+            if is_readable.is_ok()
+                && let Poll::Ready(Ok(ready)) = ready.poll(cx)
+                && ready.is_read_closed()
+            {
+                return Poll::Ready(());
             }
             // It stays readable, so nothing wakes this.
-            sleep(LOOK).await;
+            let timer = look.get_or_insert_with(|| Box::pin(sleep(LOOK)));
+            ready!(timer.as_mut().poll(cx));
+            *look = None;
         }
     }
 
@@ -143,9 +176,14 @@ impl Stream {
         either!(self, stream => stream.try_write(bytes)).unwrap_or_default()
     }
 
-    /// Returns whether the program has left the connection open, and has sent nothing.
-    ///
-    /// The runtime may not have heard yet of a connection that was closed, so the system is asked.
+    /// Returns whether the runtime has heard nothing of the connection since all was read.
+    pub(crate) fn seems_idle(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        either!(self, stream => stream.poll_read_ready(&mut cx)).is_pending()
+    }
+
+    /// Returns whether the program has left the connection open, and has sent nothing. The system
+    /// is asked.
     pub(crate) fn is_idle(&self) -> bool {
         // A socket of tokio does not wait. Windows has no flag for that.
         let flags = RecvFlags::PEEK;

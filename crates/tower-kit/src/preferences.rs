@@ -120,11 +120,16 @@ impl Preferences {
             let format = Format::Grpc(flavor);
             return Self { kind, format };
         }
-        let mut names = OFFERS.map(|(name, _)| name).to_vec();
-        if accept().into_iter().any(names_charset) {
-            names.extend(OFFERS_WITH_CHARSET);
-        }
-        let best = accept::best(accept(), &names).unwrap_or(0);
+        let [text, html, problem, json] = OFFERS.map(|(name, _)| name);
+        let best = match accept().into_iter().any(names_charset) {
+            false => accept::best(accept(), &[text, html, problem, json]),
+            true => {
+                let [text8, html8, problem8, json8] = OFFERS_WITH_CHARSET;
+                let names = [text, html, problem, json, text8, html8, problem8, json8];
+                accept::best(accept(), &names)
+            }
+        };
+        let best = best.unwrap_or(0);
         let (_, format) = OFFERS[best % OFFERS.len()];
         Self { kind, format }
     }

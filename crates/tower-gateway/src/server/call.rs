@@ -6,10 +6,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, TRAILER, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER},
     response::Parts,
 };
 use http_body::Body;
@@ -21,14 +21,14 @@ use tower_kit::{
 use tower_service::Service;
 
 use super::{
-    outlet::{Gone, LARGEST, Outlet},
+    frames::LARGEST,
+    outlet::{Gone, Outlet},
     request_body::RequestBody,
 };
 use crate::{
     error::{BoxError, Chain},
     one_hop,
     request_head::Fault,
-    response_head,
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -90,10 +90,8 @@ where
         error = failure,
         "the service has failed: the client gets a 500"
     );
-    match outlet
-        .send(rejection(Fault::Failed, preferences), true)
-        .await
-    {
+    let (head, content) = rejection(Fault::Failed, preferences);
+    match outlet.send(Some(&head), content, true).await {
         Ok(()) => Ended::Done,
         Err(Gone) => Ended::Gone,
     }
@@ -119,21 +117,18 @@ where
     drop(service);
     let (mut head, body) = response.map_err(failed)?.into_parts();
     let length = fit(&mut head, &body, kind, keeps_location).map_err(Failure::Service)?;
-    let mut bytes = BytesMut::with_capacity(512);
-    response_head::write(head.status, &head.headers, &mut bytes);
-    let bytes = bytes.freeze();
     if !kind.has_content(head.status) {
         drop(body);
         *has_begun = true;
-        return Ok(outlet.send([bytes, Bytes::new()], true).await?);
+        return Ok(outlet.send(Some(&head), Bytes::new(), true).await?);
     }
-    send(pin!(body), bytes, length, outlet, has_begun).await
+    send(pin!(body), head, length, outlet, has_begun).await
 }
 
 /// Sends the head and the content. The head waits for the first piece, if that is there at once.
 async fn send<B>(
     mut body: Pin<&mut B>,
-    mut head: Bytes,
+    head: Parts,
     length: Option<u64>,
     outlet: &Outlet,
     has_begun: &mut bool,
@@ -141,17 +136,18 @@ async fn send<B>(
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
+    let mut head = Some(head);
     let mut left = length;
     loop {
         let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Some(frame)),
-            Poll::Pending if head.is_empty() => Poll::Pending,
+            Poll::Pending if head.is_none() => Poll::Pending,
             Poll::Pending => Poll::Ready(None),
         });
         let Some(frame) = frame.await else {
             *has_begun = true;
             outlet
-                .send([std::mem::take(&mut head), Bytes::new()], false)
+                .send(head.take().as_ref(), Bytes::new(), false)
                 .await?;
             continue;
         };
@@ -179,14 +175,12 @@ where
         while data.len() > LARGEST {
             *has_begun = true;
             outlet
-                .send([std::mem::take(&mut head), data.split_to(LARGEST)], false)
+                .send(head.take().as_ref(), data.split_to(LARGEST), false)
                 .await?;
         }
         if is_end || !data.is_empty() {
             *has_begun = true;
-            outlet
-                .send([std::mem::take(&mut head), data], is_end)
-                .await?;
+            outlet.send(head.take().as_ref(), data, is_end).await?;
         }
         if is_end {
             return Ok(());
@@ -209,9 +203,7 @@ fn fit<B: Body>(
     if status.is_informational() {
         return Err(format!("a {} is no final response", status.as_u16()));
     }
-    one_hop::remove(headers);
-    headers.remove(TRAILER);
-    headers.remove(TRANSFER_ENCODING);
+    one_hop::remove_from_response(headers);
     if status == StatusCode::OK && !keeps_location {
         // Apache takes it for a redirect. It has no meaning at this status.
         headers.remove(LOCATION);
@@ -231,7 +223,9 @@ fn fit<B: Body>(
         }
         let length = stated.or(exact);
         if let Some(length) = length {
-            headers.insert(CONTENT_LENGTH, length.into());
+            if headers.get_all(CONTENT_LENGTH).iter().count() != 1 {
+                headers.insert(CONTENT_LENGTH, length.into());
+            }
         } else if is_event_stream(headers.get(CONTENT_TYPE)) {
             headers
                 .entry(ACCEL_BUFFERING)
@@ -258,19 +252,17 @@ fn is_event_stream(content_type: Option<&HeaderValue>) -> bool {
 }
 
 /// Returns the head and the content of a rejection.
-pub(crate) fn rejection(fault: Fault, preferences: Preferences) -> [Bytes; 2] {
+pub(crate) fn rejection(fault: Fault, preferences: Preferences) -> (Parts, Bytes) {
     let mut rejection = Rejection::new(fault.status(), fault).with_detail(fault.detail());
     if fault == Fault::Overloaded {
         rejection = rejection.with_header(RETRY_AFTER, 1.into());
     }
     let (head, mut body) = rejection.response_for(preferences).into_parts();
-    let mut bytes = BytesMut::new();
-    response_head::write(head.status, &head.headers, &mut bytes);
     let mut cx = Context::from_waker(Waker::noop());
     // The content of a rejection is there as a whole.
     let content = match Pin::new(&mut body).poll_frame(&mut cx) {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         Poll::Ready(_) | Poll::Pending => Bytes::new(),
     };
-    [bytes.freeze(), content]
+    (head, content)
 }

@@ -1,8 +1,10 @@
 //! One request to this process, which a web server has started as a CGI program.
 
 use std::{
-    io::{self, Read, Write},
+    future::poll_fn,
+    io::{self, IoSlice, Read, Write},
     sync::Arc,
+    task::Poll,
     thread,
 };
 
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     time::timeout,
 };
 use tower_kit::Preferences;
@@ -19,8 +21,9 @@ use tower_service::Service;
 use super::{
     Limits,
     call::{self, Ended, rejection},
-    outlet::{self, Frames, Framing, Gone, Outlet, Piece},
-    request_body::{self, Feed, RequestBody},
+    frames::{Frames, Framing},
+    outlet::{self, Gone, Outlet, Piece},
+    request_body::{self, Feed, RequestBody, Room},
 };
 use crate::{
     error::BoxError,
@@ -48,11 +51,11 @@ where
 {
     let (sender, receiver) = outlet::channel();
     let written = write(output, receiver)?;
-    let outlet = Outlet::new(0, sender);
+    let outlet = Outlet::queue(0, sender, Arc::default());
     let pairs = variables
         .iter()
-        .map(|(name, value)| (&name[..], &value[..]));
-    let head = match request_head::read(pairs, limits.is_mounted) {
+        .map(|(name, value)| Ok((&name[..], &value[..])));
+    let head = match request_head::read(pairs, None, limits.is_mounted) {
         Ok(head) => head,
         Err(fault) => {
             let left = stated(&variables);
@@ -68,7 +71,7 @@ where
         length => Some(length.unwrap_or(0)),
     };
     let mut pieces = read(input, length)?;
-    let room = Arc::new(Notify::new());
+    let room = Arc::new(Room::default());
     let (feed, body) = request_body::new(length, limits.body_timeout, room.clone());
     let request = head.request.map(|()| body);
     let responding = call::run(service, request, outlet.clone(), limits.keeps_location);
@@ -96,10 +99,8 @@ fn stated(variables: &[(Vec<u8>, Vec<u8>)]) -> Option<u64> {
 
 async fn reject(outlet: &Outlet, fault: Fault) -> Ended {
     tracing::debug!("the request is rejected: {fault}");
-    match outlet
-        .send(rejection(fault, Preferences::default()), true)
-        .await
-    {
+    let (head, content) = rejection(fault, Preferences::default());
+    match outlet.send(Some(&head), content, true).await {
         Ok(()) => Ended::Done,
         Err(Gone) => Ended::Gone,
     }
@@ -127,12 +128,17 @@ async fn finish(
 async fn pump(
     pieces: &mut mpsc::Receiver<io::Result<Bytes>>,
     mut feed: Feed,
-    room: &Notify,
+    room: &Room,
 ) -> std::convert::Infallible {
     loop {
-        while feed.is_full() {
-            room.notified().await;
-        }
+        poll_fn(|cx| {
+            room.register(cx);
+            match feed.is_full() {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            }
+        })
+        .await;
         match pieces.recv().await {
             Some(Ok(piece)) => feed.push(piece),
             Some(Err(error)) => {
@@ -203,12 +209,17 @@ fn write(
     let (sender, receiver) = oneshot::channel();
     let mut write = move || {
         let mut frames = Frames::default();
-        while let Some(piece) = pieces.blocking_recv() {
-            frames.add(piece, Framing::Plain);
-            for slice in frames.slices() {
-                output.write_all(&slice)?;
+        while let Some(Piece { id, head, data, .. }) = pieces.blocking_recv() {
+            frames.output(Framing::Plain, id, |to| to.extend(head), data);
+            while !frames.is_empty() {
+                let mut slice = [IoSlice::new(&[])];
+                let [slice] = frames.slices(&mut slice) else {
+                    unreachable!("there is a part, and room for one");
+                };
+                output.write_all(slice)?;
+                let written = slice.len();
+                frames.advance(written);
             }
-            frames.clear();
             output.flush()?;
         }
         Ok(())

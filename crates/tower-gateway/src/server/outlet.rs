@@ -1,43 +1,41 @@
 //! The way of responses to the connection.
 
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
+    mem,
+    pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::{sync::mpsc, time::timeout};
-
-use crate::{
-    record::{END_REQUEST, HEADER_LEN, Header, MAX_CONTENT, REQUEST_COMPLETE, STDOUT},
-    stream::Stream,
+use http::response::Parts;
+use tokio::{
+    sync::mpsc,
+    time::{Sleep, sleep},
 };
+
+use super::frames::{Frames, Framing};
+use crate::{record::REQUEST_COMPLETE, response_head, stream::Stream};
 
 /// The pieces that wait on a connection, and the pieces that are written at once. The requests of a
 /// connection take turns: each waits until there is room, in the order in which they came.
 const WAITING: usize = 4;
 
-/// The largest part of a piece, in bytes. It is one record, whose length is a multiple of eight.
-pub(crate) const LARGEST: usize = MAX_CONTENT & !7;
-
-/// A piece of what a connection sends.
+/// A piece of output from a task of its own.
 #[derive(Debug)]
-pub(crate) enum Piece {
-    /// Output of a request: a head and content, either of which may be empty.
-    Output {
-        id: u16,
-        parts: [Bytes; 2],
-        /// Whether the response is complete.
-        is_last: bool,
-    },
-    /// The end of a request without further output, with a status of the protocol.
-    End(u16, u8),
-    /// Bytes of the protocol.
-    Raw(Bytes),
+pub(crate) struct Piece {
+    pub(crate) id: u16,
+    /// A head, or nothing.
+    pub(crate) head: Vec<u8>,
+    pub(crate) data: Bytes,
+    /// Whether the response is complete.
+    pub(crate) is_last: bool,
 }
 
 /// The connection is gone.
@@ -48,160 +46,253 @@ pub(crate) struct Gone;
 #[derive(Clone, Debug)]
 pub(crate) struct Outlet {
     id: u16,
-    pieces: mpsc::Sender<Piece>,
-    has_ended: Arc<AtomicBool>,
+    way: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    /// To another task, or a thread. The second value is whether the response has left as a whole.
+    Queue(mpsc::Sender<Piece>, Arc<AtomicBool>),
+    /// To the connection whose task runs this request, too. Nothing has to be woken.
+    Shelf(Arc<Shelf>),
 }
 
 impl Outlet {
-    pub(crate) fn new(id: u16, pieces: mpsc::Sender<Piece>) -> Self {
-        Self {
-            id,
-            pieces,
-            has_ended: Arc::default(),
-        }
+    /// Returns the outlet of a request that has a task of its own. `has_ended` becomes true when
+    /// the response has left as a whole: before the web server has the end, and from then on the id
+    /// may be another request's.
+    pub(crate) fn queue(id: u16, pieces: mpsc::Sender<Piece>, has_ended: Arc<AtomicBool>) -> Self {
+        let way = Way::Queue(pieces, has_ended);
+        Self { id, way }
     }
 
-    /// Returns whether the response has left as a whole, for the connection to see. It is true
-    /// before the web server has the end, and from then on the id may be another request's.
-    pub(crate) fn has_ended(&self) -> Arc<AtomicBool> {
-        self.has_ended.clone()
+    /// Returns the outlet of a request that runs on the task of the connection, which polls it when
+    /// there is room.
+    pub(crate) fn shelf(id: u16, shelf: Arc<Shelf>) -> Self {
+        shelf.has_ended.store(false, Ordering::Release);
+        let way = Way::Shelf(shelf);
+        Self { id, way }
     }
 
-    /// Sends a head and content, and waits until there is room. Neither is larger than
-    /// [`LARGEST`], except that the head is split by the writer.
-    pub(crate) async fn send(&self, parts: [Bytes; 2], is_last: bool) -> Result<(), Gone> {
+    /// Sends a head and content, and waits until there is room. The content is not larger than
+    /// [`LARGEST`](super::frames::LARGEST).
+    pub(crate) async fn send(
+        &self,
+        head: Option<&Parts>,
+        data: Bytes,
+        is_last: bool,
+    ) -> Result<(), Gone> {
         let id = self.id;
-        let piece = Piece::Output { id, parts, is_last };
-        let room = self.pieces.reserve().await.map_err(|_| Gone)?;
-        if is_last {
-            self.has_ended.store(true, Ordering::Release);
+        match &self.way {
+            Way::Queue(pieces, has_ended) => {
+                let mut bytes = Vec::new();
+                write_head(head, &mut bytes);
+                let room = pieces.reserve().await.map_err(|_| Gone)?;
+                has_ended.fetch_or(is_last, Ordering::Release);
+                room.send(Piece {
+                    id,
+                    head: bytes,
+                    data,
+                    is_last,
+                });
+            }
+            Way::Shelf(shelf) => {
+                poll_fn(|_| shelf.poll_room()).await;
+                shelf.has_ended.fetch_or(is_last, Ordering::Release);
+                shelf.output(id, head, data, is_last);
+            }
         }
-        room.send(piece);
         Ok(())
     }
 }
 
-/// Returns the two ends of the way to a connection.
+fn write_head(head: Option<&Parts>, to: &mut Vec<u8>) {
+    if let Some(head) = head {
+        response_head::write(head.status, &head.headers, to);
+    }
+}
+
+/// Returns the two ends of the way from tasks to a connection.
 pub(crate) fn channel() -> (mpsc::Sender<Piece>, mpsc::Receiver<Piece>) {
     mpsc::channel(WAITING)
 }
 
-/// How a connection frames what it sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// Records.
-    FastCgi,
-    /// The bytes of the only response, which ends with the connection.
-    Plain,
-}
-
-/// Writes pieces until all senders are gone. A peer that takes nothing for the time is an error.
-pub(crate) async fn write(
-    stream: Arc<Stream>,
-    mut pieces: mpsc::Receiver<Piece>,
-    framing: Framing,
-    limit: Duration,
-) -> io::Result<()> {
-    let mut taken = Vec::with_capacity(WAITING);
-    let mut frames = Frames::default();
-    while pieces.recv_many(&mut taken, WAITING).await > 0 {
-        for piece in taken.drain(..) {
-            frames.add(piece, framing);
-        }
-        let mut slices = frames.slices();
-        let mut slices = &mut slices[..];
-        IoSlice::advance_slices(&mut slices, 0);
-        while !slices.is_empty() {
-            let written = std::future::poll_fn(|cx| stream.poll_write(cx, slices));
-            let written = timeout(limit, written).await??;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            IoSlice::advance_slices(&mut slices, written);
-        }
-        frames.clear();
-    }
-    Ok(())
-}
-
-/// Bytes that are written together.
-#[derive(Debug, Default)]
-pub(crate) struct Frames {
-    /// The headers of records, one after the other.
-    headers: Vec<u8>,
-    parts: Vec<Part>,
-}
-
+/// The frames that come next on a connection: its own, and those of the request on its task.
 #[derive(Debug)]
-enum Part {
-    /// The next bytes of the headers.
-    Header(usize),
-    Bytes(Bytes),
+pub(crate) struct Shelf {
+    framing: Framing,
+    next: Mutex<Next>,
+    /// Whether the response of that request has left as a whole.
+    has_ended: AtomicBool,
 }
 
-impl Frames {
-    pub(crate) fn add(&mut self, piece: Piece, framing: Framing) {
-        match piece {
-            Piece::Output { id, parts, is_last } => {
-                for part in parts {
-                    match framing {
-                        Framing::FastCgi => self.records(id, part),
-                        Framing::Plain => self.parts.push(Part::Bytes(part)),
-                    }
-                }
-                if is_last && framing == Framing::FastCgi {
-                    self.end(id, REQUEST_COMPLETE);
-                }
-            }
-            Piece::End(id, status) if framing == Framing::FastCgi => self.end(id, status),
-            Piece::End(..) => {}
-            Piece::Raw(bytes) => self.parts.push(Part::Bytes(bytes)),
+#[derive(Debug, Default)]
+struct Next {
+    frames: Frames,
+    pieces: usize,
+}
+
+impl Shelf {
+    pub(crate) fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            next: Mutex::default(),
+            has_ended: AtomicBool::new(false),
         }
     }
 
-    /// Adds records of STDOUT. An empty one would be the end of it.
-    fn records(&mut self, id: u16, mut bytes: Bytes) {
-        while !bytes.is_empty() {
-            let content = bytes.split_to(bytes.len().min(LARGEST));
-            self.header(STDOUT, id, content.len());
-            self.parts.push(Part::Bytes(content));
+    /// Returns whether the response of the request on the connection's task has left as a whole.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    fn next(&self) -> MutexGuard<'_, Next> {
+        // No code panics while it is locked.
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the number of pieces that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.next().pieces
+    }
+
+    fn poll_room(&self) -> Poll<()> {
+        match self.waiting() < WAITING {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 
-    fn end(&mut self, id: u16, status: u8) {
-        self.header(END_REQUEST, id, 8);
-        self.headers.extend([0, 0, 0, 0, status, 0, 0, 0]);
-        self.parts.push(Part::Header(8));
-    }
-
-    fn header(&mut self, kind: u8, id: u16, length: usize) {
-        let header = Header {
-            kind,
-            id,
-            content: length
-                .try_into()
-                .expect("a record has at most 65,535 bytes"),
-            padding: 0,
-        };
-        self.headers.extend(header.bytes());
-        self.parts.push(Part::Header(HEADER_LEN));
-    }
-
-    pub(crate) fn slices(&self) -> Vec<IoSlice<'_>> {
-        let mut headers = &self.headers[..];
-        let parts = self.parts.iter().map(|part| match part {
-            Part::Bytes(bytes) => IoSlice::new(bytes),
-            Part::Header(length) => {
-                let (header, rest) = headers.split_at(*length);
-                headers = rest;
-                IoSlice::new(header)
+    /// Adds output of a request.
+    pub(crate) fn output(&self, id: u16, head: Option<&Parts>, data: Bytes, is_last: bool) {
+        self.add(|frames, framing| {
+            frames.output(framing, id, |to| write_head(head, to), data);
+            if is_last {
+                frames.end(framing, id, REQUEST_COMPLETE);
             }
         });
-        parts.collect()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.headers.clear();
-        self.parts.clear();
+    /// Adds the end of a request without further output, with a status of the protocol.
+    pub(crate) fn end(&self, id: u16, status: u8) {
+        self.add(|frames, framing| frames.end(framing, id, status));
+    }
+
+    /// Adds bytes of the protocol.
+    pub(crate) fn raw(&self, bytes: &[u8]) {
+        self.add(|frames, _| frames.raw(bytes));
+    }
+
+    fn add(&self, add: impl FnOnce(&mut Frames, Framing)) {
+        let mut next = self.next();
+        next.pieces += 1;
+        add(&mut next.frames, self.framing);
+    }
+
+    /// Exchanges the frames that wait with empty ones, and returns the number of pieces.
+    fn take(&self, empty: &mut Frames) -> usize {
+        let mut next = self.next();
+        mem::swap(&mut next.frames, empty);
+        mem::take(&mut next.pieces)
+    }
+}
+
+/// Writes what a connection sends.
+pub(crate) struct Outbound {
+    shelf: Arc<Shelf>,
+    queue: mpsc::Receiver<Piece>,
+    taken: Vec<Piece>,
+    frames: Frames,
+    /// A peer that takes nothing for this time is an error.
+    limit: Duration,
+    /// `None` while the peer takes what there is.
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+impl Outbound {
+    pub(crate) fn new(shelf: Arc<Shelf>, queue: mpsc::Receiver<Piece>, limit: Duration) -> Self {
+        Self {
+            shelf,
+            queue,
+            taken: Vec::new(),
+            frames: Frames::default(),
+            limit,
+            stall: None,
+        }
+    }
+
+    /// Writes what there is, and returns whether something has waited for that on the shelf. With
+    /// `has_tasks`, pieces may come from the queue.
+    pub(crate) fn write(
+        &mut self,
+        stream: &Stream,
+        has_tasks: bool,
+        cx: &mut Context<'_>,
+    ) -> io::Result<bool> {
+        let mut has_waited = false;
+        loop {
+            match self.poll_frames(stream, cx) {
+                Poll::Ready(written) => written?,
+                Poll::Pending => return Ok(has_waited),
+            }
+            has_waited |= self.shelf.take(&mut self.frames) >= WAITING;
+            if has_tasks || !self.queue.is_empty() {
+                let _ = self.poll_queue(cx);
+            }
+            if self.frames.is_empty() {
+                return Ok(has_waited);
+            }
+        }
+    }
+
+    /// Writes all that is left, until all senders are gone.
+    pub(crate) fn poll_rest(
+        &mut self,
+        stream: &Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_frames(stream, cx))?;
+            self.shelf.take(&mut self.frames);
+            let queued = self.poll_queue(cx);
+            if self.frames.is_empty() && ready!(queued) == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Adds the pieces of tasks. Ready without one when all senders are gone.
+    fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        let received = self.queue.poll_recv_many(cx, &mut self.taken, WAITING);
+        for piece in self.taken.drain(..) {
+            let framing = self.shelf.framing;
+            let (id, head) = (piece.id, piece.head);
+            self.frames
+                .output(framing, id, |to| to.extend(head), piece.data);
+            if piece.is_last {
+                self.frames.end(framing, id, REQUEST_COMPLETE);
+            }
+        }
+        received
+    }
+
+    /// Writes the frames, which are empty then.
+    fn poll_frames(&mut self, stream: &Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.frames.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 16];
+            let slices = self.frames.slices(&mut slices);
+            let Poll::Ready(written) = stream.poll_write(cx, slices) else {
+                let limit = self.limit;
+                let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
+                ready!(stall.as_mut().poll(cx));
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            };
+            self.stall = None;
+            match written? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.frames.advance(written),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }

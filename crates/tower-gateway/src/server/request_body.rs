@@ -11,10 +11,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use tokio::{
-    sync::Notify,
-    time::{Sleep, sleep},
-};
+use tokio::time::{Sleep, sleep};
 
 /// The bytes of one body that are held. A connection is not read on while a service takes none of
 /// them.
@@ -48,8 +45,30 @@ pub(crate) struct Feed {
 #[derive(Debug)]
 struct Queue {
     state: Mutex<State>,
-    /// Notified when there is room again.
-    room: Arc<Notify>,
+    room: Arc<Room>,
+}
+
+/// Wakes the side that fills a body when the service has taken what was held.
+#[derive(Debug, Default)]
+pub(crate) struct Room(Mutex<Option<Waker>>);
+
+impl Room {
+    /// Wakes this task at the next time. The state has to be looked at after that.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        *self.waker() = Some(cx.waker().clone());
+    }
+
+    fn wake(&self) {
+        let waker = self.waker().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        // No code panics while it is locked, except perhaps that of a waker.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -101,13 +120,9 @@ impl Queue {
     }
 }
 
-/// Returns a body of this length, and its other end. `room` is notified when the service has taken
-/// what was held.
-pub(crate) fn new(
-    length: Option<u64>,
-    timeout: Duration,
-    room: Arc<Notify>,
-) -> (Feed, RequestBody) {
+/// Returns a body of this length, and its other end. `room` is woken when the service has taken what
+/// was held.
+pub(crate) fn new(length: Option<u64>, timeout: Duration, room: Arc<Room>) -> (Feed, RequestBody) {
     let queue = Arc::new(Queue {
         state: Mutex::default(),
         room,
@@ -197,7 +212,7 @@ impl RequestBody {
             let has_room = was_full && state.held < HELD;
             drop(state);
             if has_room {
-                queue.room.notify_one();
+                queue.room.wake();
             }
             return Poll::Ready(Some(Ok(piece)));
         }
@@ -274,7 +289,7 @@ impl RequestBody {
         let small = mem::take(&mut state.small);
         drop(state);
         drop((pieces, small));
-        queue.room.notify_one();
+        queue.room.wake();
     }
 }
 

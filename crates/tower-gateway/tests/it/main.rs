@@ -5,6 +5,7 @@
     reason = "a test that cannot set itself up should stop"
 )]
 
+mod allocations;
 mod bodies;
 #[cfg(unix)]
 mod cgi;

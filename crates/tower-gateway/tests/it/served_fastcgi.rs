@@ -314,11 +314,11 @@ async fn gateway_33_requests_take_turns_when_they_write() {
     let served = Served::fastcgi(Server::new(), service).await;
     let mut front = served.connect().await;
     front.send(get(1, true, "/long")).await;
-    front.record().await.unwrap();
+    let (_, _, begun) = front.record().await.unwrap();
     // If it could, the whole long response would wait to be sent by now.
     tokio::time::sleep(Duration::from_millis(500)).await;
     front.send(get(2, true, "/short")).await;
-    let (mut long, mut at_end_of_short) = (0, None);
+    let (mut long, mut at_end_of_short) = (begun.len(), None);
     loop {
         let (kind, id, content) = front.record().await.unwrap();
         match (kind, id) {

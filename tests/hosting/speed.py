@@ -1,0 +1,181 @@
+"""Requests per second behind nginx: FastCGI beside HTTP to the same app, by turns; and CGI, from the
+start of a process to its first byte.
+
+Run by `just hosting-speed`, which builds the programs first. nginx has one worker, and is on the
+first core together with the app, so that a rate counts the work of both. wrk is on the second one.
+With `APART=1`, the app is there, too. Connections to the app are kept, on Unix sockets, or with
+`TCP=1` on ports. There are two apps: a handler of axum that responds with 1 KiB, and a file of 1 KiB
+that tower-deploy serves. nginx sends Debian's fastcgi_params.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import run
+
+SERVED = run.ROOT / "target" / "served"
+run.APP = pathlib.Path(os.environ.get("HOSTING", SERVED / "hosting"))
+DEPLOY = pathlib.Path(os.environ.get("DEPLOY", SERVED / "tower-deploy"))
+TURNS = int(os.environ.get("TURNS", "9"))
+SECONDS = int(os.environ.get("SECONDS_EACH", "2"))
+APART, TCP = (os.environ.get(name) == "1" for name in ("APART", "TCP"))
+CONNECTIONS = 16
+LEAST = 1.0
+CGI_STARTS = 50
+KINDS = ["http", "fastcgi"]
+PATHS = {"axum": "/kib", "file": "/kib.bin"}
+
+NGINX = """
+daemon off;
+worker_processes 1;
+error_log {path}/nginx.log crit;
+pid {path}/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    client_body_temp_path {path}/t; fastcgi_temp_path {path}/t; scgi_temp_path {path}/t;
+    proxy_temp_path {path}/t; uwsgi_temp_path {path}/t;
+    {servers}
+}}
+"""
+
+SERVER = """
+    upstream {name} {{ server {address}; keepalive 32; keepalive_requests 1000000000; }}
+    server {{
+        listen 127.0.0.1:{port};
+        server_name example.org;
+        location / {{ {passing} }}
+    }}
+"""
+
+PASSING = {
+    "http": 'proxy_pass http://{name}; proxy_http_version 1.1; proxy_set_header Connection ""; '
+    "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; "
+    "proxy_set_header X-Forwarded-Proto $scheme;",
+    "fastcgi": "include /etc/nginx/fastcgi_params; fastcgi_pass {name}; fastcgi_keep_conn on;",
+}
+
+SITE = """
+[app:main]
+use = egg:tower#static
+document_root = {path}/www
+[server:main]
+use = egg:tower#{kind}
+bind = {address}
+"""
+
+
+def pinned(core, *args):
+    return ["taskset", "-c", str(core), *args]
+
+
+def seconds(pid):
+    """Returns the CPU time of a process and its children, in seconds."""
+    found, left = 0, [pid]
+    while left:
+        pid = left.pop()
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            found += int((task / "schedstat").read_text().split()[0])
+            left += map(int, (task / "children").read_text().split())
+    return found / 1e9
+
+
+def start(folder, app, kind):
+    """Starts an app, and returns its process and its address."""
+    address = f"127.0.0.1:{run.free_port()}" if TCP else f"unix:{folder.path}/{app}-{kind}.sock"
+    core = 1 if APART else 0
+    if app == "axum":
+        folder.start(*pinned(core, folder.app, kind, address))
+    else:
+        site = folder.write(f"{kind}.ini", SITE.format(path=folder.path, kind=kind, address=address))
+        folder.start(*pinned(core, DEPLOY, "serve", site))
+    run.wait_for(int(address.split(":")[1]) if TCP else address.removeprefix("unix:"))
+    return folder.processes[-1], address
+
+
+def wrk(url):
+    """Returns the number of requests in a second."""
+    command = pinned(1, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url)
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Socket errors" not in out and "Non-2xx" not in out and " 0 requests" not in out, out
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+
+
+def first_byte(folder):
+    """Returns the time from the start of a CGI process to its first byte, in milliseconds."""
+    variables = {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "REQUEST_METHOD": "GET",
+        "REQUEST_URI": "/kib",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "example.org",
+    }
+    times = []
+    for _ in range(CGI_STARTS):
+        since = time.perf_counter()
+        program = subprocess.Popen([folder.app], env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        begun = os.read(program.stdout.fileno(), 65536)
+        times.append(1000 * (time.perf_counter() - since))
+        content = begun + program.stdout.read()
+        assert content.startswith(b"Status: 200 OK\r\n") and content.endswith(b"x" * 1024), content
+        assert program.wait() == 0
+    return times
+
+
+def main():
+    os.environ["PATH"] += ":/usr/sbin"
+    failed = False
+    with tempfile.TemporaryDirectory() as path:
+        folder = run.Folder(path)
+        folder.write("www/kib.bin", "x" * 1024)
+        try:
+            apps, servers = {}, ""
+            for app in PATHS:
+                for kind in KINDS:
+                    process, address = start(folder, app, kind)
+                    name, port = f"{app}_{kind}", run.free_port()
+                    apps[app, kind] = (process, port)
+                    passing = PASSING[kind].format(name=name)
+                    servers += SERVER.format(name=name, address=address, port=port, passing=passing)
+            file = folder.write("nginx.conf", NGINX.format(path=path, servers=servers))
+            folder.start(*pinned(0, "nginx", "-p", path, "-c", file))
+            nginx = folder.processes[-1]
+            for _, port in apps.values():
+                run.wait_for(port)
+            for app, target in PATHS.items():
+                found = {kind: [] for kind in KINDS}
+                for _ in range(TURNS):
+                    for kind in KINDS:
+                        process, port = apps[app, kind]
+                        before = seconds(process.pid), seconds(nginx.pid)
+                        rate = wrk(f"http://127.0.0.1:{port}{target}")
+                        after = seconds(process.pid), seconds(nginx.pid)
+                        costs = [(now - then) * 1e6 / (rate * SECONDS) for now, then in zip(after, before)]
+                        found[kind].append((rate, *costs))
+                for kind in KINDS:
+                    ratios = sorted(own[0] / http[0] for own, http in zip(found[kind], found["http"]))
+                    rate, ours, nginx_s = (statistics.median(column) for column in zip(*found[kind]))
+                    ratio = statistics.median(ratios)
+                    print(f"{app:5} {kind:8} {rate:8.0f}/s  {ratio:.2f} of HTTP ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
+                          f"app {ours:.1f} µs, nginx {nginx_s:.1f} µs of CPU for a request", flush=True)
+                    failed |= ratio < LEAST
+            times = first_byte(folder)
+            print(f"CGI, from the start to the first byte: {statistics.median(times):.1f} ms "
+                  f"({min(times):.1f} to {max(times):.1f})")
+        finally:
+            for process in folder.processes:
+                process.send_signal(signal.SIGTERM)
+            folder.end()
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
