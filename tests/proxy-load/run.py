@@ -5,6 +5,11 @@ Debian's packages nginx, haproxy, wrk and nghttp2-client. The proxy has the firs
 and the upstream, an nginx, share the second one. So where both cores are busy, the rate is that of
 the slower one, and the CPU time of each request tells the proxies apart. Further proxies are
 compared by `NAME=PROGRAM`: a proxy-load of another commit.
+
+Where a request is late, something has mostly stopped a whole core, and all 64 requests are late
+together. The machine does that to all proxies alike, but not in each turn as often: of two turns of
+a second, one may have half the 99th percentile of the other. So there are many short turns, and the
+run begins with a count of the stops of a program that only reads the clock.
 """
 
 import os
@@ -18,19 +23,38 @@ import time
 
 import peers
 
-TURNS = int(os.environ.get("TURNS", "5"))
+TURNS = int(os.environ.get("TURNS", "12"))
 ONLY = os.environ.get("ONLY", "")
-SECONDS = int(os.environ.get("SECONDS_EACH", "2"))
+SECONDS = int(os.environ.get("SECONDS_EACH", "1"))
 LENGTH = 1024
+# Reads the clock for a second, and prints how often and for how long it was stopped.
+CLOCK = """
+import time
+found, now = [], time.perf_counter()
+end = now + 1
+while now < end:
+    before, now = now, time.perf_counter()
+    if now - before > 0.0005:
+        found.append(1000 * (now - before))
+print(len(found), sum(found), max(found, default=0))
+"""
+
+
+def stops():
+    """Counts what stops a program on each core while both are busy."""
+    programs = [subprocess.Popen(["taskset", "-c", str(core), sys.executable, "-c", CLOCK], text=True, stdout=subprocess.PIPE) for core in (0, 1)]
+    for core, program in enumerate(programs):
+        number, total, longest = program.communicate()[0].split()
+        print(f"core {core}: {number} stops of over 0.5 ms in a second, {float(total):.1f} ms together, {float(longest):.1f} ms the longest", flush=True)
 
 
 def wrk(url):
     command = ["taskset", "-c", "1", "wrk", "-t1", "-c64", "--latency", f"-d{SECONDS}s", url]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Socket errors" not in out and "Non-2xx" not in out, out
-    late, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
-    return rate, float(late) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    late = [re.search(rf"{part}%\s+([\d.]+)(us|ms|s)", out).groups() for part in (90, 99)]
+    return rate, *(float(time) * {"us": 0.001, "ms": 1, "s": 1000}[unit] for time, unit in late)
 
 
 def h2load(url):
@@ -41,18 +65,18 @@ def h2load(url):
     assert " 0 failed, 0 errored" in out, out
     late = sorted(int(line.split("\t")[2]) for line in lines if line)
     rate = float(re.search(r"finished in .*?, ([\d.]+) req/s", out)[1])
-    return rate, late[len(late) * 99 // 100] / 1000
+    return rate, *(late[len(late) * part // 100] / 1000 for part in (90, 99))
 
 
 def in_turn(server, ask, url):
-    """Returns the rate, the microseconds of CPU for each request, and the 99th percentile in ms."""
+    """Returns the rate, the microseconds of CPU for each request, the 90th and the 99th percentile in ms, and the share of the time that it was busy."""
     began, before = time.monotonic(), server.seconds()
-    rate, late = ask(url)
+    rate, early, late = ask(url)
     taken = server.seconds() - before
     count = rate * SECONDS
     assert count, f"{server.process.args} responds to nothing"
     share = taken / (time.monotonic() - began)
-    return rate, 1e6 * taken / count, late, share
+    return rate, 1e6 * taken / count, early, late, share
 
 
 def compare(version, ask, servers):
@@ -67,19 +91,21 @@ def compare(version, ask, servers):
         def ratio(peer, at):
             return statistics.median(turn[key][at] / turn[peer][at] for turn in turns[1:])
 
-        rate, micros, late, share = (statistics.median(turn[key][at] for turn in turns[1:]) for at in range(4))
+        rate, micros, early, late, share = (statistics.median(turn[key][at] for turn in turns[1:]) for at in range(5))
         rows[key] = {peer: ratio(peer, 0) for peer in servers}
-        rows[key]["p99"] = ratio("nginx", 2)
+        rows[key]["p90"], rows[key]["p99"] = ratio("nginx", 2), ratio("nginx", 3)
         rows[key]["cpu"] = {peer: 1 / ratio(peer, 1) for peer in servers}
         print(
             f"HTTP/{version} {key:14} {rate:8.0f} requests/s: {rows[key]['nginx']:5.2f} of nginx, {rows[key]['haproxy']:5.2f} of HAProxy;"
             f" {micros:6.1f} µs of CPU each ({100 * share:3.0f} % busy): {rows[key]['cpu']['nginx']:5.2f} of nginx, {rows[key]['cpu']['haproxy']:5.2f} of HAProxy;"
-            f" 99 % within {late:5.2f} ms: {rows[key]['p99']:5.2f} of nginx",
+            f" 90 % within {early:5.2f} ms: {rows[key]['p90']:5.2f} of nginx; 99 % within {late:5.2f} ms: {rows[key]['p99']:5.2f} of nginx",
             flush=True,
         )
         # The CPU time hardly depends on what else the machine does.
         each = " ".join(f"{turn[key][1]:.1f}" for turn in turns[1:])
         print(f"HTTP/{version} {key:14} µs of CPU each, by turns: {each}", flush=True)
+        each = " ".join(f"{turn[key][3]:.2f}" for turn in turns[1:])
+        print(f"HTTP/{version} {key:14} 99 % within these ms, by turns: {each}", flush=True)
     bare = rows["forwarder"]
     fits = True
     for peer, least in [("nginx", 0.9), ("haproxy", 0.7)]:
@@ -94,6 +120,7 @@ def compare(version, ask, servers):
 
 def main():
     others = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    stops()
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
         # The worker of nginx has a user of its own.
