@@ -8,6 +8,8 @@ import subprocess
 import sys
 import textwrap
 
+from applications import APPLICATIONS
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 WORK = ROOT / "target" / "applications"
@@ -41,7 +43,7 @@ def fetched():
 
 
 def copy_lock(folder):
-    """The versions of everything. Without the file, they are today's."""
+    """The versions of everything. Without the file, they are today's, and `build` writes it."""
     if LOCK.exists():
         shutil.copy(LOCK, folder)
 
@@ -122,14 +124,17 @@ def lay_out(applications):
 
 def build(applications):
     """The program of each application, as it is and with its patch."""
+    if not LOCK.exists():
+        lay_out(APPLICATIONS)
+        cargo("generate-lockfile", folder=WORK / "after")
+        shutil.copy(WORK / "after" / "Cargo.lock", LOCK)
     lay_out(applications)
     target, programs = WORK / "target", {}
     for application in applications:
         for side in ("before", "after"):
             # One at a time, since together they would give each other features.
             packages = ["-p", "layers", "-p", application.name]
-            # The six are members here and no packages of the registry, so the lock file changes.
-            cargo("build", "--quiet", "--offline", *packages, "--target-dir", target, folder=WORK / side)
+            cargo("build", "--quiet", *packages, "--target-dir", target, folder=WORK / side)
             program = WORK / f"{application.name}-{side}"
             shutil.copy(target / "debug" / application.name, program)
             programs[application.name, side] = program
