@@ -1,5 +1,5 @@
 // cargo add tower-deploy
-// at most 7500000 bytes, 81 seconds
+// at most 10250000 bytes, 81 seconds
 
 use axum::Router;
 use tower_deploy::{Loader, Registry};

@@ -7,6 +7,8 @@ use std::{
     hash::{BuildHasherDefault, DefaultHasher},
 };
 
+use smallvec::SmallVec;
+
 use crate::{alternatives::Repeated, ids::to_u32, tree::Group};
 
 /// The hashes are not random, so that the tree has the same layout in memory each time, and
@@ -30,8 +32,8 @@ impl Keys {
 }
 
 /// Returns the key of a list of groups.
-pub(super) fn of_groups(groups: &[Group]) -> Vec<u8> {
-    let mut key = Vec::new();
+pub(super) fn of_groups(groups: &[Group]) -> SmallVec<[u8; 64]> {
+    let mut key = SmallVec::new();
     for group in groups {
         match group {
             None => key.push(0),

@@ -31,6 +31,8 @@
 //!   the segment's hash leads to. So a lookup ends. A table of few segments is made so that the
 //!   number is one, which is a branch that processors foresee.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{AlternativeId, NodeId, grow::DraftId, keys::Keys};
 use crate::{
     alternatives::{Part, Repeated},
@@ -212,7 +214,7 @@ impl Table {
     /// Calls a function with the index of each hash and that of its entry. Returns the most entries
     /// that a lookup reads.
     fn fill(self, hashes: &[u64], mut enter: impl FnMut(usize, usize)) -> usize {
-        let mut taken = vec![false; 1 << self.bits];
+        let mut taken: SmallVec<[bool; 64]> = smallvec![false; 1 << self.bits];
         let mut most = 0;
         for (index, hash) in hashes.iter().enumerate() {
             let mut probes = 1;
@@ -319,6 +321,8 @@ pub(super) struct DraftStops {
     stops: Vec<DraftStop>,
     /// The stop after each literal segment, by the stop before it and the segment.
     literals: Keys,
+    /// The memory of a key.
+    key: Vec<u8>,
     segment: Repeated,
 }
 
@@ -344,6 +348,7 @@ impl DraftStops {
         let mut draft = Self {
             stops: Vec::new(),
             literals: Keys::default(),
+            key: Vec::new(),
             segment: Repeated {
                 class: Class::not_a_slash(),
                 min: 1,
@@ -417,12 +422,14 @@ impl DraftStops {
     }
 
     fn literal(&mut self, stop: usize, segment: &[u8], id: AlternativeId) -> usize {
-        let key = [&to_u32(stop).to_le_bytes(), segment].concat();
-        if let Some(next) = self.literals.get(&key) {
+        self.key.clear();
+        self.key.extend(to_u32(stop).to_le_bytes());
+        self.key.extend(segment);
+        if let Some(next) = self.literals.get(&self.key) {
             return next;
         }
         let next = self.add_stop(id);
-        self.literals.insert(&key, next);
+        self.literals.insert(&self.key, next);
         self.stops[stop].literals.push((segment.into(), next));
         next
     }
@@ -461,7 +468,7 @@ impl DraftStops {
             let has_parameter = draft.parameter.is_some();
             let first = stops.len() + usize::from(has_parameter);
             let hashes = draft.literals.iter();
-            let hashes: Vec<u64> = hashes
+            let hashes: SmallVec<[u64; 16]> = hashes
                 .map(|(segment, _)| Segment::new(segment, 0).hash())
                 .collect();
             let table = Table::new(&hashes);
