@@ -17,6 +17,8 @@ import time
 import peers
 
 CONNECTIONS = 64
+# The most that tower-upstream may take, of the smallest forwarder's instructions.
+BOUND = 1.10
 # Two runs of these lengths differ only by requests on kept connections.
 SHORT, LONG = 1000, 3000
 CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file={out}"]
@@ -82,9 +84,12 @@ def main():
                 calls = ", ".join(f"{number:.2f} {call}" for call, number in sorted(calls.items()) if number > 0.005)
                 ratio = counts[name] / counts["forwarder"]
                 print(f"{name:10} {counts[name]:7.0f} instructions ({ratio:.3f} of the forwarder), {allocated:5.1f} allocations, {calls}", flush=True)
+            fits = counts["ours"] <= BOUND * counts["forwarder"]
+            print(f"at most {BOUND:.2f} of the forwarder: {'yes' if fits else 'no'}")
+            return 0 if fits else 1
         finally:
             upstream.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -20,6 +20,9 @@ use tokio_io_timeout::TimeoutWriter;
 
 /// How many bytes are read at once before HTTP begins. The first ones of TLS are fewer.
 const READ_AHEAD: usize = 2048;
+/// The most bytes of several buffers that are copied into one. To copy them costs less than the
+/// system needs for several buffers.
+const COPIED: usize = 2048;
 
 /// The socket of an accepted connection.
 #[derive(Debug)]
@@ -202,6 +205,13 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [buf] = bufs {
+            return self.poll_write(cx, buf);
+        }
+        let length: usize = bufs.iter().map(|buf| buf.len()).sum();
+        if length <= COPIED {
+            return self.poll_write(cx, &joined(bufs)[..length]);
+        }
         self.writer.poll(cx, |writer| match writer {
             Writer::Tcp(writer) => writer.try_write_vectored(bufs),
             #[cfg(unix)]
@@ -224,21 +234,66 @@ impl AsyncWrite for Stream {
     }
 }
 
+/// Returns buffers of so few bytes as one.
+fn joined(bufs: &[IoSlice<'_>]) -> [u8; COPIED] {
+    let mut joined = [0; COPIED];
+    let mut length = 0;
+    for buf in bufs {
+        joined[length..][..buf.len()].copy_from_slice(buf);
+        length += buf.len();
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{future::poll_fn, net::SocketAddr};
+
     use hyper::rt::Write;
     use hyper_util::rt::TokioIo;
-    use tokio::{net::TcpListener, sync::Semaphore};
+    use tokio::{io::AsyncReadExt, net::TcpListener, sync::Semaphore};
 
     use super::*;
+
+    async fn connected(address: SocketAddr) -> Pin<Box<TimeoutWriter<Stream>>> {
+        let socket = Socket::Tcp(TcpStream::connect(address).await.unwrap());
+        let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        Stream::open(socket, Bytes::new(), slot, Duration::from_secs(1)).0
+    }
 
     #[tokio::test]
     async fn hyper_sees_that_writes_are_vectored() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).await;
-        let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let socket = Socket::Tcp(socket.unwrap());
-        let (stream, _) = Stream::open(socket, Bytes::new(), slot, Duration::from_secs(1));
+        let stream = connected(listener.local_addr().unwrap()).await;
         assert!(TokioIo::new(stream).is_write_vectored());
+    }
+
+    #[tokio::test]
+    async fn buffers_arrive_whole_and_in_their_order() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = connected(listener.local_addr().unwrap()).await;
+        let (mut client, _) = listener.accept().await.unwrap();
+        for lengths in [
+            vec![],
+            vec![0],
+            vec![5],
+            vec![COPIED + 1],
+            vec![200, 0, 1024],
+            vec![1, COPIED - 1],
+            vec![1, COPIED],
+            vec![COPIED, COPIED, 3],
+        ] {
+            let parts: Vec<Vec<u8>> = (b'a'..)
+                .zip(&lengths)
+                .map(|(letter, &length)| vec![letter; length])
+                .collect();
+            let slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+            let written = poll_fn(|cx| stream.as_mut().poll_write_vectored(cx, &slices)).await;
+            let expected = parts.concat();
+            assert_eq!(written.unwrap(), expected.len(), "{lengths:?}");
+            let mut found = vec![0; expected.len()];
+            client.read_exact(&mut found).await.unwrap();
+            assert!(found == expected, "{lengths:?}");
+        }
     }
 }
