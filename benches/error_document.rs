@@ -66,10 +66,34 @@ async fn fails(_: Request<ReqBody>) -> Result<Response<Full<Bytes>>, Infallible>
     Ok(response)
 }
 
-/// A service that may wait for the disk, though it hardly ever does.
-fn waiting<S, B>(request: fn() -> Request<ReqBody>, mut service: S) -> Subject
+/// A failed request, and one for the page instead of its body.
+fn two_requests() -> Request<Request<ReqBody>> {
+    browser_request().map(|_| page_request())
+}
+
+/// The failed call and that of the page, one after the other. No layer can do with less.
+fn two_calls<S, B>(
+    pages: S,
+) -> impl Service<Request<Request<ReqBody>>, Response = Response<B>, Error = Infallible>
 where
-    S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + 'static,
+    S: Service<Request<ReqBody>, Response = Response<B>, Error = Infallible> + Clone,
+{
+    service_fn(move |request: Request<Request<ReqBody>>| {
+        let mut pages = pages.clone();
+        async move {
+            let (head, page) = request.into_parts();
+            let failed = fails(Request::from_parts(head, Full::default())).await;
+            drop(black_box(failed));
+            pages.call(page).await
+        }
+    })
+}
+
+/// A service that may wait for the disk, though it hardly ever does.
+fn waiting<S, R, B>(request: fn() -> Request<R>, mut service: S) -> Subject
+where
+    S: Service<Request<R>, Response = Response<B>, Error = Infallible> + 'static,
+    R: 'static,
     B: Body<Data = Bytes>,
 {
     let runtime = runtime::Builder::new_current_thread().build();
@@ -161,12 +185,10 @@ pub(crate) fn pairs() -> Vec<Pair> {
             (served(negotiated().layer(router())), served(router()))
         }),
         Pair::new("error-document/replaced/file", || {
-            let document = Document::service(files(), PATH).expect("it is a path");
-            let layer = ErrorDocumentLayer::new().all_errors(document);
-            (
-                waiting(browser_request, layer.layer(service_fn(fails))),
-                waiting(page_request, files()),
-            )
+            (replaced_file(), waiting(page_request, files()))
+        }),
+        Pair::new("error-document/replaced/file-two-calls", || {
+            (replaced_file(), waiting(two_requests, two_calls(files())))
         }),
         Pair::new("error-document/replaced/axum-route", || {
             (
@@ -174,5 +196,17 @@ pub(crate) fn pairs() -> Vec<Pair> {
                 Subject::with(page_request, router()),
             )
         }),
+        Pair::new("error-document/replaced/axum-route-two-calls", || {
+            (
+                Subject::new(pages().layer(service_fn(fails))),
+                Subject::with(two_requests, two_calls(router())),
+            )
+        }),
     ]
+}
+
+fn replaced_file() -> Subject {
+    let document = Document::service(files(), PATH).expect("it is a path");
+    let layer = ErrorDocumentLayer::new().all_errors(document);
+    waiting(browser_request, layer.layer(service_fn(fails)))
 }

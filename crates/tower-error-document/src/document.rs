@@ -87,6 +87,10 @@ impl Document {
     ///
     /// If the service fails, responds with another status than 2xx, or with more than 1 MiB, the
     /// response is a [negotiated](Self::negotiated) one instead. It is never called again for that.
+    /// A request of gRPC gets a negotiated one at once, because its client cannot read a page.
+    ///
+    /// There is no limit to the time that the service takes. A timeout around it sets one, and is an
+    /// error of the service.
     ///
     /// # Errors
     ///
@@ -135,10 +139,14 @@ impl Document {
     /// Sets the status of the response, as `error_page 404 =200 /…` of nginx does. Default: that of
     /// the failure.
     ///
-    /// If the service of the document fails, the status is that of the failure.
+    /// If the service of the document fails, the status is that of the failure. With 204, 205 or
+    /// 304 the response has no body, and the service is not called. A 1xx changes nothing, because
+    /// it cannot be the status of a response.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = Status::Given(status);
+        if !status.is_informational() {
+            self.status = Status::Given(status);
+        }
         self
     }
 

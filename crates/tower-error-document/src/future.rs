@@ -19,7 +19,7 @@ use http::{
 use http_body::Body;
 use http_body_util::Full;
 use pin_project_lite::pin_project;
-use tower_kit::{EitherBody, Preferences, Rejection};
+use tower_kit::{EitherBody, Preferences, Rejection, content::RequestKind};
 
 use crate::{
     ErrorStatus, Failure,
@@ -66,30 +66,24 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        let replaced = match state.as_mut().project() {
-            StateProj::Calling { inner, kept, rules } => {
-                let response = ready!(inner.poll(cx))?;
-                if !rule::is_error(response.status()) {
-                    return Poll::Ready(Ok(response.map(EitherBody::inner)));
-                }
-                replace(rules, kept, response)
+        if let StateProj::Calling { inner, kept, rules } = state.as_mut().project() {
+            let response = ready!(inner.poll(cx))?;
+            if !rule::is_error(response.status()) {
+                return Poll::Ready(Ok(response.map(EitherBody::inner)));
             }
-            StateProj::Replacing { response } => {
-                return response
-                    .as_mut()
-                    .poll(cx)
-                    .map(|it| Ok(it.map(EitherBody::own)));
-            }
-        };
-        match replaced {
-            Replaced::Now(response) => Poll::Ready(Ok(response)),
-            Replaced::Later(mut response) => {
-                let polled = response.as_mut().poll(cx);
-                // The inner future has ended. What it holds, such as a permit, may be what the
+            match replace(rules, kept, response) {
+                Replaced::Now(response) => return Poll::Ready(Ok(response)),
+                // The inner future is dropped. What it holds, such as a permit, may be what the
                 // document waits for.
-                state.set(State::Replacing { response });
-                polled.map(|it| Ok(it.map(EitherBody::own)))
+                Replaced::Later(response) => state.set(State::Replacing { response }),
             }
+        }
+        match state.project() {
+            StateProj::Replacing { response } => {
+                let response = ready!(response.as_mut().poll(cx));
+                Poll::Ready(Ok(response.map(EitherBody::own)))
+            }
+            StateProj::Calling { .. } => unreachable!("it was replaced above"),
         }
     }
 }
@@ -120,6 +114,11 @@ where
         Status::Given(status) => status,
         Status::Failure | Status::Document => head.status,
     };
+    if !RequestKind::Other.has_content(status) {
+        head.status = status;
+        head::without_body(&mut head);
+        return Replaced::Now(Response::from_parts(head, EitherBody::default()));
+    }
     let response = match &document.kind {
         Kind::Negotiated { .. } if limit > 0 => {
             return Replaced::Later(Box::pin(async move {
@@ -128,6 +127,8 @@ where
             }));
         }
         Kind::Negotiated { .. } => negotiated(kept.preferences(), head, status, None),
+        // A client of gRPC cannot read a page.
+        Kind::Service(..) if kept.is_grpc() => negotiated(kept.preferences(), head, status, None),
         Kind::Fixed { content_type, body } => {
             head.status = status;
             head::without_body(&mut head);

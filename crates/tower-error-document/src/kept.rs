@@ -14,7 +14,7 @@ use http::{
     },
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
-use tower_kit::{Preferences, content::RequestKind};
+use tower_kit::{Format, Preferences, content::RequestKind};
 
 /// The parts of a request that the documents of a layer need. A fixed one needs the method alone.
 #[derive(Clone, Debug, Default)]
@@ -151,6 +151,14 @@ impl Kept {
         };
         let accept = head.value(0);
         Preferences::of_lines(&head.method, head.value(1).as_ref(), accept.as_ref())
+    }
+
+    /// Returns whether the client expects gRPC.
+    pub(crate) fn is_grpc(&self) -> bool {
+        // Only a POST has its type here.
+        let mut lines = self.head.iter().flat_map(|head| &head.lines);
+        lines.any(|line| NAMES.get(line.name) == Some(&CONTENT_TYPE))
+            && matches!(self.preferences().format(), Format::Grpc(_))
     }
 
     /// Returns copies for the service of a document. Their texts share one allocation.
@@ -312,8 +320,6 @@ impl Drop for Kept {
 
 #[cfg(test)]
 mod tests {
-    use tower_kit::Format;
-
     use super::*;
 
     fn all() -> Needs {

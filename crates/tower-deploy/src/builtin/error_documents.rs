@@ -12,7 +12,7 @@ use tower_layer::Layer;
 use crate::{App, Body, Error, ErrorKind, Filter, Parts, Settings};
 
 /// The statuses that a setting is for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Statuses {
     One(StatusCode),
     Client,
@@ -37,7 +37,7 @@ enum PageStatus {
 pub(super) fn filter(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Filter, Error> {
     let mut layer = ErrorDocumentLayer::new();
     let mut text = 0;
-    let mut all = None;
+    let mut is_negotiated = false;
     let mut documents = Vec::new();
     for (key, value) in local.iter() {
         let wrong = |message: String, help: &str| {
@@ -64,7 +64,7 @@ pub(super) fn filter(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Fi
                 })?;
             }
             "format" => match value.text() {
-                "negotiated" => all = Some(()),
+                "negotiated" => is_negotiated = true,
                 other => {
                     return Err(wrong(
                         format!("the format `{other}` is not known"),
@@ -90,8 +90,13 @@ pub(super) fn filter(_: &Settings, local: &Settings, _: &Parts<'_>) -> Result<Fi
             }
         }
     }
-    if all.is_some() {
-        layer = layer.all_errors(Document::negotiated().with_text(text));
+    if is_negotiated {
+        for class in [Statuses::Client, Statuses::Server] {
+            // A class of its own setting is not meant, in particular if that is `keep`.
+            if !documents.iter().any(|(statuses, _)| *statuses == class) {
+                documents.push((class, Wanted::Negotiated));
+            }
+        }
     }
     // A status counts before its class, whatever the order.
     documents.sort_by_key(|(statuses, _)| matches!(statuses, Statuses::One(_)));

@@ -164,3 +164,45 @@ async fn error_document_12_head_has_the_head_and_no_body() {
         }
     }
 }
+
+#[tokio::test]
+async fn error_document_8_a_status_without_content_has_no_document() {
+    for document in documents() {
+        for status in [204, 205, 304] {
+            let given = StatusCode::from_u16(status).unwrap();
+            let response = respond(document.clone().with_status(given), "GET", 404).await;
+            assert_eq!(response.status(), given);
+            let described = ["content-type", "content-length", "etag"];
+            let found = described.map(|name| response.headers().contains_key(name));
+            assert_eq!(found, [false; 3], "{status}: {document:?}");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(body.is_empty(), "{status}: {document:?}");
+        }
+        let response = respond(document.with_status(StatusCode::EARLY_HINTS), "GET", 404).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn error_document_11_several_lines_of_a_page_stay() {
+    let page = tower::service_fn(async |_: Request<http_body_util::Empty<bytes::Bytes>>| {
+        let page = Response::builder()
+            .header("content-type", "text/html")
+            .header("content-language", "de")
+            .header("etag", "\"page\"")
+            .header("content-language", "mi")
+            .header("vary", "cookie")
+            .header("content-length", "99")
+            .header("vary", "accept-language")
+            .body("<p>sorry".to_owned());
+        Ok::<_, std::convert::Infallible>(page.unwrap())
+    });
+    let page = Document::service(page, "/page").unwrap();
+    let response = respond(page, "GET", 404).await;
+    let lines = |name| -> Vec<_> { response.headers().get_all(name).iter().collect() };
+    assert_eq!(lines("content-language"), ["de", "mi"]);
+    assert_eq!(lines("vary"), ["origin", "cookie", "accept-language"]);
+    // That of the page is wrong.
+    assert_eq!(lines("content-length"), ["8"]);
+    assert_eq!(lines("etag"), [""; 0]);
+}

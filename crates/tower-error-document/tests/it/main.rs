@@ -12,6 +12,7 @@ mod heads;
 mod neighbours;
 mod pages;
 mod rejections;
+mod waiting;
 
 use std::convert::Infallible;
 

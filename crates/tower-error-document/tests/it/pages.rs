@@ -141,6 +141,33 @@ async fn error_document_6_the_host_of_http_2_stays() {
 }
 
 #[tokio::test]
+async fn error_document_6_a_client_of_grpc_gets_no_page() {
+    let seen = Seen::default();
+    let app = not_found(pages(&seen, 200, "sorry").with_own_status());
+    for (method, content_type, is_grpc) in [
+        ("POST", "application/grpc", true),
+        ("POST", "application/grpc+proto", true),
+        ("POST", "application/json", false),
+        // gRPC has no other method.
+        ("PUT", "application/grpc", false),
+    ] {
+        let request = Request::builder().method(method);
+        let found = ask(&app, request.header("content-type", content_type)).await;
+        let expected = match is_grpc {
+            true => {
+                format!("200 content-type={content_type} grpc-message=Not Found grpc-status=12 | ")
+            }
+            false => "200 content-type=text/html | sorry".to_owned(),
+        };
+        assert_eq!(found, expected, "{method} {content_type}");
+        assert_eq!(
+            seen.lock().unwrap().drain(..).count(),
+            usize::from(!is_grpc)
+        );
+    }
+}
+
+#[tokio::test]
 async fn error_document_7_a_page_that_fails_is_no_loop() {
     let calls = Arc::new(AtomicUsize::new(0));
     let failing_pages = || {

@@ -25,6 +25,10 @@ async fn deploy_64_a_status_has_a_page_of_the_app() {
         ("format = negotiated", 404, "404 Not Found\n"),
         ("format = negotiated\ntext_limit = 100", 404, "nothing\n"),
         ("format = negotiated\n404 = keep", 404, "nothing"),
+        ("format = negotiated\n4xx = keep", 404, "nothing"),
+        ("4xx = keep\nformat = negotiated", 404, "nothing"),
+        ("format = negotiated\n5xx = keep", 404, "404 Not Found\n"),
+        ("format = negotiated\n4xx = /sorry", 404, "a page"),
         ("404 = /missing", 404, "404 Not Found\n"),
     ] {
         let response = get(&with(settings), "/lost").await;
