@@ -127,6 +127,12 @@ hosting *FRONTS:
     cargo build -p tests --bin hosting
     python3 tests/hosting/run.py {{ FRONTS }}
 
+# requests per second behind nginx, FastCGI beside HTTP to the same app by turns, and CGI from the start of a process to its first byte
+hosting-speed:
+    cargo build --profile served -p tests --bin hosting
+    cargo build --profile served -p tower-deploy
+    python3 tests/hosting/speed.py
+
 # curl against a site, over HTTP/1.1 and HTTP/2: methods by statuses by apps, ranges by conditions
 peers:
     cargo build -p tests --bin peers

@@ -5,9 +5,10 @@ Run by `just hosting-speed`, which builds the programs first. nginx has one work
 first core together with the app, so that a rate counts the work of both. wrk is on the second one.
 With `APART=1`, the app is there, too. Connections to the app are kept, on Unix sockets, or with
 `TCP=1` on ports. There are two apps: a handler of axum that responds with 1 KiB, and a file of 1 KiB
-that tower-deploy serves. nginx sends Debian's fastcgi_params.
+that tower-deploy serves. nginx sends Debian's fastcgi_params. It needs nginx, wrk and strace.
 """
 
+import http.client
 import os
 import pathlib
 import re
@@ -26,9 +27,10 @@ DEPLOY = pathlib.Path(os.environ.get("DEPLOY", SERVED / "tower-deploy"))
 TURNS = int(os.environ.get("TURNS", "9"))
 SECONDS = int(os.environ.get("SECONDS_EACH", "2"))
 APART, TCP = (os.environ.get(name) == "1" for name in ("APART", "TCP"))
-CONNECTIONS = 16
+CONNECTIONS = int(os.environ.get("CONNECTIONS", "64"))
 LEAST = 1.0
 CGI_STARTS = 50
+TRACED = 500
 KINDS = ["http", "fastcgi"]
 PATHS = {"axum": "/kib", "file": "/kib.bin"}
 
@@ -48,7 +50,7 @@ http {{
 """
 
 SERVER = """
-    upstream {name} {{ server {address}; keepalive 32; keepalive_requests 1000000000; }}
+    upstream {name} {{ server {address}; keepalive 64; keepalive_requests 1000000000; }}
     server {{
         listen 127.0.0.1:{port};
         server_name example.org;
@@ -109,6 +111,24 @@ def wrk(url):
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
 
 
+def system_calls(folder, process, port, target):
+    """Returns the system calls of the app for one request, counted by strace."""
+    out = folder.path / "calls"
+    command = ["strace", "-f", "-qq", "-c", "-U", "calls,name", "-o", str(out), "-p", str(process.pid)]
+    strace = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for _ in range(TRACED):
+        connection.request("GET", target)
+        assert len(connection.getresponse().read()) == 1024
+    connection.close()
+    strace.send_signal(signal.SIGINT)
+    strace.wait()
+    lines = (line.split() for line in out.read_text().split("\n"))
+    counts = {line[1]: int(line[0]) / TRACED for line in lines if len(line) == 2 and line[0].isdigit()}
+    return {name: count for name, count in counts.items() if count > 0.05 and name != "total"}
+
+
 def first_byte(folder):
     """Returns the time from the start of a CGI process to its first byte, in milliseconds."""
     variables = {
@@ -167,6 +187,12 @@ def main():
                     print(f"{app:5} {kind:8} {rate:8.0f}/s  {ratio:.2f} of HTTP ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
                           f"app {ours:.1f} µs, nginx {nginx_s:.1f} µs of CPU for a request", flush=True)
                     failed |= ratio < LEAST
+            process, port = apps["axum", "fastcgi"]
+            calls = system_calls(folder, process, port, PATHS["axum"])
+            text = ", ".join(f"{name} {count:.2f}" for name, count in sorted(calls.items()))
+            print(f"system calls of a request by FastCGI: {text}")
+            # One read and one write, and mostly a wait before it.
+            failed |= sum(count for name, count in calls.items() if name != "epoll_wait") > 2.1
             times = first_byte(folder)
             print(f"CGI, from the start to the first byte: {statistics.median(times):.1f} ms "
                   f"({min(times):.1f} to {max(times):.1f})")

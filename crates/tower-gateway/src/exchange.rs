@@ -40,8 +40,13 @@ impl Exchange {
     /// Waits for the head of the response. Returns it with the bytes that came after it.
     pub(crate) async fn head(&mut self, options: &Options) -> Result<(Head, Bytes), GatewayError> {
         let mut reader = HeadReader::new(options.head_limit);
-        let mut clock = Clock::new(options.header_timeout);
-        poll_fn(|cx| self.poll_head(cx, &mut reader, &mut clock)).await
+        let timer = self.source.timer().and_then(Option::take);
+        let mut clock = Clock::with(options.header_timeout, timer);
+        let found = poll_fn(|cx| self.poll_head(cx, &mut reader, &mut clock)).await;
+        if let Some(timer) = self.source.timer() {
+            *timer = clock.into_timer();
+        }
+        found
     }
 
     fn poll_head(

@@ -227,6 +227,7 @@ impl Listening {
         Ok(Kept {
             stream: self.pool.connect().await?,
             buffer: BytesMut::new(),
+            timer: None,
         })
     }
 
@@ -263,7 +264,7 @@ impl Listening {
         let rest: Option<Rest> = match request.content {
             Content::Stored(bytes) if bytes.is_empty() => {
                 head.extend(Header::of(STDIN, 0).bytes());
-                rest(stream.clone(), head, progress.clone())
+                rest(stream, head, &progress)
             }
             content => {
                 let (to, progress) = (Stdin(stream.clone()), progress.clone());
@@ -288,13 +289,14 @@ impl Listening {
 }
 
 /// Writes a request without a body. Mostly that is possible at once, and nothing is left.
-fn rest(stream: Arc<Stream>, head: Vec<u8>, progress: Arc<Progress>) -> Option<Rest> {
-    let mut head = Bytes::from(head);
-    head.advance(stream.try_write(&head));
-    if head.is_empty() {
+fn rest(stream: &Arc<Stream>, mut head: Vec<u8>, progress: &Arc<Progress>) -> Option<Rest> {
+    let written = stream.try_write(&head);
+    if written == head.len() {
         progress.set(Upload::Done);
         return None;
     }
+    head.drain(..written);
+    let (stream, progress) = (stream.clone(), progress.clone());
     Some(Box::pin(async move {
         // If the program does not read, its response decides.
         if stream.write_all(&mut [IoSlice::new(&head)]).await.is_ok() {

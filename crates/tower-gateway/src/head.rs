@@ -397,6 +397,9 @@ mod tests {
                 "{response:?}"
             );
         }
+        let mut reader = HeadReader::new(100);
+        assert!(reader.is_empty());
+        assert!(reader.feed("A".into()).unwrap().is_none() && !reader.is_empty());
         let endless = "A: ".to_owned() + &"x".repeat(98);
         assert_eq!(read(&endless).unwrap_err(), HeadError::TooLarge(100));
         assert!(read(&endless[1..]).unwrap().is_none());

@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, HeaderName,
-    header::{CONNECTION, TRAILER},
+    header::{CONNECTION, EXPECT, TRAILER},
 };
 use tower_kit::names::{is_forwarding, is_of_one_hop};
 
@@ -40,10 +40,16 @@ pub(crate) fn remove_from_response(headers: &mut HeaderMap) {
 /// Removes the fields of a request that no program gets: those about one connection, and those that
 /// name the client, because variables of the server do that.
 pub(crate) fn remove_from_request(headers: &mut HeaderMap) {
-    remove(headers);
-    headers.remove("trailer");
-    headers.remove("expect");
-    remove_if(headers, is_forwarding);
+    let is_meant = |name: &HeaderName| {
+        *name == TRAILER || *name == EXPECT || is_known(name) || is_forwarding(name.as_str())
+    };
+    // Mostly there is none.
+    if headers.keys().any(is_meant) {
+        remove(headers);
+        headers.remove(TRAILER);
+        headers.remove(EXPECT);
+        remove_if(headers, is_forwarding);
+    }
 }
 
 fn remove_if(headers: &mut HeaderMap, is_meant: fn(&str) -> bool) {

@@ -11,7 +11,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{GatewayError, address::Address, stream::Stream};
+use crate::{GatewayError, address::Address, progress::Timer, stream::Stream};
 
 /// An older idle connection is not used again. It is below the limit of every program known.
 const IDLE: Duration = Duration::from_secs(30);
@@ -58,11 +58,12 @@ struct Shared {
     idle: Mutex<Idle>,
 }
 
-/// A connection that is kept, and its buffer, which is reused as well.
+/// A connection that is kept, and what is reused with it.
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) stream: Arc<Stream>,
     pub(crate) buffer: BytesMut,
+    pub(crate) timer: Timer,
 }
 
 #[derive(Debug, Default)]
@@ -107,10 +108,10 @@ impl Pool {
     /// sent again is, if it gets lost for that. For others the system is asked.
     pub(crate) fn kept(&self, may_be_lost: bool) -> Option<Kept> {
         loop {
-            let (Kept { stream, buffer }, since) = self.0.idle().streams.pop()?;
-            let is_idle = || (may_be_lost && stream.seems_idle()) || stream.is_idle();
-            if since.elapsed() < IDLE && is_idle() {
-                return Some(Kept { stream, buffer });
+            let (kept, since) = self.0.idle().streams.pop()?;
+            let is_idle = (may_be_lost && kept.stream.seems_idle()) || kept.stream.is_idle();
+            if is_idle && since.elapsed() < IDLE {
+                return Some(kept);
             }
         }
     }

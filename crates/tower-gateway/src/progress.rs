@@ -54,17 +54,32 @@ pub(crate) struct Clock {
     limit: Duration,
     /// The time since which the program is waited for.
     since: Option<Instant>,
-    /// It is made when the program is waited for the first time.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
+
+/// A timer of the runtime, which is made when it is needed for the first time.
+///
+/// It is kept with a connection, and set only if it would be too late. Mostly nothing has to wait
+/// for so long, and the timer of an earlier request wakes a later one once in vain at most.
+pub(crate) type Timer = Option<Pin<Box<Sleep>>>;
 
 impl Clock {
     pub(crate) fn new(limit: Duration) -> Self {
+        Self::with(limit, None)
+    }
+
+    /// Returns a clock with a timer that may have been set before.
+    pub(crate) fn with(limit: Duration, timer: Timer) -> Self {
         Self {
             limit,
             since: None,
-            timer: None,
+            timer,
         }
+    }
+
+    /// Returns the timer for a later clock.
+    pub(crate) fn into_timer(self) -> Timer {
+        self.timer
     }
 
     /// Stops the clock until it is polled again, because the program has sent something.
@@ -86,7 +101,7 @@ impl Clock {
             let timer = self
                 .timer
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            if timer.deadline() != deadline {
+            if timer.deadline() > deadline || timer.is_elapsed() {
                 timer.as_mut().reset(deadline);
             }
             ready!(timer.as_mut().poll(cx));

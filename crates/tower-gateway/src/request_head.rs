@@ -92,24 +92,7 @@ pub(crate) fn read<'a>(
             }
             continue;
         }
-        match name {
-            b"REQUEST_METHOD" => known.method = value,
-            b"SERVER_PROTOCOL" => known.protocol = value,
-            b"REQUEST_URI" => known.uri = value,
-            b"SCRIPT_NAME" => known.script_name = value,
-            b"PATH_INFO" => known.path_info = value,
-            b"QUERY_STRING" => known.query = value,
-            b"CONTENT_TYPE" => known.content_type = value,
-            b"REMOTE_ADDR" => known.address = value,
-            b"REMOTE_PORT" => known.port = value,
-            b"HTTPS" => known.https = value,
-            b"REQUEST_SCHEME" => known.scheme = value,
-            b"CONTENT_LENGTH" if known.length.is_some_and(|length| length != value) => {
-                return Err(Fault::Length);
-            }
-            b"CONTENT_LENGTH" => known.length = Some(value),
-            _ => {}
-        }
+        known.set(name, value)?;
     }
     *request.method_mut() = known.method()?;
     *request.version_mut() = known.version();
@@ -197,7 +180,35 @@ fn is_dropped(name: &HeaderName) -> bool {
     *name == EXPECT || *name == TRAILER || *name == "proxy" || one_hop::is_known(name)
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// Takes a variable, if it is one of these. Most of a web server's are not, so their lengths
+    /// are compared first.
+    fn set(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Fault> {
+        let place = match (name.len(), name) {
+            (5, b"HTTPS") => &mut self.https,
+            (9, b"PATH_INFO") => &mut self.path_info,
+            (11, b"REQUEST_URI") => &mut self.uri,
+            (11, b"REMOTE_ADDR") => &mut self.address,
+            (11, b"REMOTE_PORT") => &mut self.port,
+            (11, b"SCRIPT_NAME") => &mut self.script_name,
+            (12, b"CONTENT_TYPE") => &mut self.content_type,
+            (12, b"QUERY_STRING") => &mut self.query,
+            (14, b"CONTENT_LENGTH") => {
+                if self.length.is_some_and(|length| length != value) {
+                    return Err(Fault::Length);
+                }
+                self.length = Some(value);
+                return Ok(());
+            }
+            (14, b"REQUEST_METHOD") => &mut self.method,
+            (14, b"REQUEST_SCHEME") => &mut self.scheme,
+            (15, b"SERVER_PROTOCOL") => &mut self.protocol,
+            _ => return Ok(()),
+        };
+        *place = value;
+        Ok(())
+    }
+
     fn method(&self) -> Result<Method, Fault> {
         match Method::from_bytes(self.method) {
             Ok(Method::CONNECT) => Err(Fault::NoTunnel),

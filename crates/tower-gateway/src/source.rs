@@ -14,7 +14,7 @@ use crate::{
     GatewayError,
     error::Chain,
     pool::{Kept, Permit, Pool},
-    progress::{Progress, Upload},
+    progress::{Progress, Timer, Upload},
     record::{self, Deframer, Header, Output},
     stderr::Stderr,
     stream::Stream,
@@ -55,6 +55,14 @@ impl Source {
         }
     }
 
+    /// Returns the timer that is kept with the connection, if there is one.
+    pub(crate) fn timer(&mut self) -> Option<&mut Timer> {
+        match self {
+            Self::FastCgi(source) => Some(&mut source.timer),
+            _ => None,
+        }
+    }
+
     /// Returns whether nothing came from the program, and the request may have been lost with a
     /// connection that was kept.
     pub(crate) fn is_untouched(&self) -> bool {
@@ -75,6 +83,7 @@ pub(crate) struct FastCgiSource {
     progress: Arc<Progress>,
     stderr: Stderr,
     bytes: BytesMut,
+    timer: Timer,
     deframer: Deframer,
     /// Whether END_REQUEST was read.
     is_over: bool,
@@ -96,6 +105,7 @@ impl FastCgiSource {
             progress,
             stderr,
             bytes: kept.buffer,
+            timer: kept.timer,
             deframer: Deframer::default(),
             is_over: false,
             is_untouched: true,
@@ -158,6 +168,7 @@ impl FastCgiSource {
                     self.pool.keep(Kept {
                         stream: self.stream.clone(),
                         buffer: std::mem::take(&mut self.bytes),
+                        timer: self.timer.take(),
                     });
                 }
                 return Ok(());

@@ -85,7 +85,7 @@ impl Variables<'_> {
         let origin = self.parts.extensions.get::<Origin>();
         let mut out = Named { out, env: self.env };
 
-        out.pair("CONTENT_LENGTH", self.length.to_string().as_bytes())?;
+        out.pair("CONTENT_LENGTH", Number::from(self.length).as_bytes())?;
         out.pair("GATEWAY_INTERFACE", b"CGI/1.1")?;
         out.pair("SERVER_SOFTWARE", SOFTWARE.as_bytes())?;
         self.server(&mut out, origin)?;

@@ -26,16 +26,15 @@ pub fn best<'a>(
     accept: impl IntoIterator<Item = &'a HeaderValue>,
     offers: &[&str],
 ) -> Option<usize> {
+    let mut lines = accept.into_iter().peekable();
+    if lines.peek().is_none() {
+        return (!offers.is_empty()).then_some(0);
+    }
     let mut ranked: Vec<_> = offers.iter().map(|offer| (*offer, None)).collect();
-    let mut has_lines = false;
-    for line in accept {
-        has_lines = true;
+    for line in lines {
         for member in members(line.to_str().unwrap_or_default()) {
             rank(member, &mut ranked);
         }
-    }
-    if !has_lines {
-        return (!offers.is_empty()).then_some(0);
     }
     let ranks = ranked.iter().enumerate();
     let acceptable = ranks.filter_map(|(at, (_, rank))| rank.map(|rank| (at, rank)));

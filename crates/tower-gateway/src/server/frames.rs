@@ -185,3 +185,110 @@ fn header(kind: u8, id: u16, length: usize) -> [u8; HEADER_LEN] {
     };
     header.bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAMING: Framing = Framing::FastCgi;
+
+    /// Takes all bytes, in writes of this size.
+    fn written(frames: &mut Frames, size: usize) -> Vec<u8> {
+        let mut written = Vec::new();
+        while !frames.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 2];
+            let slices = frames.slices(&mut slices);
+            assert!(slices.iter().all(|slice| !slice.is_empty()));
+            let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+            let before = written.len();
+            written.extend(bytes.take(size));
+            let count = written.len() - before;
+            frames.advance(count);
+        }
+        written
+    }
+
+    /// Returns the type, the id and the content of each record.
+    fn records(mut bytes: &[u8]) -> Vec<(u8, u16, Vec<u8>)> {
+        let mut records = Vec::new();
+        while let Some(header) = Header::parse(bytes).unwrap() {
+            assert_eq!(header.padding, 0);
+            let end = HEADER_LEN + usize::from(header.content);
+            records.push((header.kind, header.id, bytes[HEADER_LEN..end].to_vec()));
+            bytes = &bytes[end..];
+        }
+        assert!(bytes.is_empty());
+        records
+    }
+
+    fn head(length: usize) -> impl FnOnce(&mut Vec<u8>) {
+        move |to| to.extend(vec![b'h'; length])
+    }
+
+    #[test]
+    fn gateway_33_a_short_response_is_one_record() {
+        let mut frames = Frames::default();
+        frames.output(FRAMING, 7, head(3), Bytes::from_static(b"content"));
+        frames.end(FRAMING, 7, 2);
+        let mut slices = [IoSlice::new(&[]); 2];
+        assert_eq!(frames.slices(&mut slices).len(), 1);
+        let end = (END_REQUEST, 7, vec![0, 0, 0, 0, 2, 0, 0, 0]);
+        let expected = [(STDOUT, 7, b"hhhcontent".to_vec()), end];
+        assert_eq!(records(&written(&mut frames, 1000)), expected);
+        assert_eq!((frames.buffer.len(), frames.parts.len()), (0, 0));
+    }
+
+    #[test]
+    fn gateway_33_records_are_the_same_however_they_are_written() {
+        let large = Bytes::from(vec![b'x'; 2 * LARGEST + 1]);
+        for (length, data, expected) in [
+            (0, Bytes::new(), &[][..]),
+            (5, Bytes::new(), &[5]),
+            (0, large.slice(..SMALL), &[SMALL]),
+            (2, large.slice(..SMALL + 1), &[SMALL + 3]),
+            (2, large.slice(..LARGEST), &[LARGEST, 2]),
+            (LARGEST, large.slice(..1), &[LARGEST, 1]),
+            (LARGEST + 1, large.slice(..1), &[LARGEST, 1, 1]),
+            (0, large.clone(), &[LARGEST, LARGEST, 1]),
+        ] {
+            for size in [1, 9, 1000, usize::MAX] {
+                let mut frames = Frames::default();
+                frames.output(FRAMING, 1, head(length), data.clone());
+                frames.output(FRAMING, 2, |_| {}, Bytes::from_static(b"next"));
+                let mut found = records(&written(&mut frames, size));
+                assert_eq!(found.pop(), Some((STDOUT, 2, b"next".to_vec())));
+                let lengths: Vec<_> = found.iter().map(|(.., content)| content.len()).collect();
+                assert_eq!(lengths, expected, "{length} and {}", data.len());
+                let content: Vec<u8> = found
+                    .into_iter()
+                    .flat_map(|(.., content)| content)
+                    .collect();
+                assert!(content == [&vec![b'h'; length][..], &data].concat());
+            }
+        }
+    }
+
+    #[test]
+    fn gateway_35_without_records_there_are_the_bytes_alone() {
+        let mut frames = Frames::default();
+        frames.output(
+            Framing::Plain,
+            1,
+            head(2),
+            Bytes::from(vec![b'x'; SMALL + 1]),
+        );
+        frames.end(Framing::Plain, 1, 0);
+        let expected = [b"hh", &[b'x'; SMALL + 1][..]].concat();
+        assert!(written(&mut frames, 100) == expected);
+    }
+
+    #[test]
+    fn gateway_33_a_large_buffer_is_not_kept() {
+        let mut frames = Frames::default();
+        for (length, is_kept) in [(100, true), (2 * KEPT, false)] {
+            frames.output(Framing::Plain, 1, head(length), Bytes::new());
+            written(&mut frames, usize::MAX);
+            assert_eq!(frames.buffer.capacity() > 0, is_kept);
+        }
+    }
+}

@@ -120,8 +120,8 @@ impl Queue {
     }
 }
 
-/// Returns a body of this length, and its other end. `room` is woken when the service has taken what
-/// was held.
+/// Returns a body of this length, and its other end. `room` is woken when the service has taken
+/// what was held.
 pub(crate) fn new(length: Option<u64>, timeout: Duration, room: Arc<Room>) -> (Feed, RequestBody) {
     let queue = Arc::new(Queue {
         state: Mutex::default(),

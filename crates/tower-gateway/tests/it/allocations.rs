@@ -108,20 +108,22 @@ fn allocations(request: &[u8], count: usize) -> u64 {
     measured.count_total
 }
 
-/// Returns the allocations of one request on a connection that has had others.
+/// Returns the allocations of one request on a connection that has had others. Those of the server
+/// itself differ by a few from one time to the next.
 fn of_one(more: &[(&str, &str)]) -> u64 {
     let request = get(more);
     let least = |count| (0..3).map(|_| allocations(&request, count)).min().unwrap();
     let (short, long) = (least(10), least(110));
-    (long - short) / 100
+    (long - short + 50) / 100
 }
 
-/// The extensions with the client's address and the scheme take six, and the map of headers three
-/// with the one of the response.
+/// The client's address and the scheme in the extensions take four, the maps of headers of the
+/// request and of the response two each, and `Accept` one, for the format of an error.
 #[test]
 fn gateway_33_a_request_takes_few_allocations() {
     assert_eq!(of_one(&[]), 9);
     // Values are not copied, and names that are known take none.
-    assert_eq!(of_one(&[("HTTP_ACCEPT_LANGUAGE", "en"), ("HTTP_REFERER", "/")]), 9);
+    let known = [("HTTP_ACCEPT_LANGUAGE", "en"), ("HTTP_REFERER", "/")];
+    assert_eq!(of_one(&known), 9);
     assert_eq!(of_one(&[("HTTP_X_OWN", "1")]), 10);
 }
