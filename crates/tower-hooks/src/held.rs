@@ -44,7 +44,7 @@ impl Held {
     pub(crate) fn step(&self, index: usize) -> Step<'_> {
         match self.list().get(index).map(BoxHook::kind) {
             Some(Kind::Before(_)) => Step::Nothing,
-            Some(Kind::After(after)) => Step::Function(&**after),
+            Some(Kind::After(after)) => Step::Function(after.as_ref()),
             Some(Kind::Hook(_)) | None => Step::Turn,
         }
     }
