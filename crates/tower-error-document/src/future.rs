@@ -55,8 +55,8 @@ impl<F> ResponseFuture<F> {
             rules,
             replacing: None,
         };
-        // It is called last. With an enum around the inner future, a request takes fewer instructions
-        // and more time: `ratios` error-document/passes-negotiated.
+        // It is called last. With an enum around the inner future, a request takes fewer
+        // instructions and more time: `ratios` error-document/passes-negotiated.
         future.inner = Some(call());
         future
     }
