@@ -89,8 +89,8 @@ impl Document {
     /// response is a [negotiated](Self::negotiated) one instead. It is never called again for that.
     /// A request of gRPC gets a negotiated one at once, because its client cannot read a page.
     ///
-    /// There is no limit to the time that the service takes. A timeout around it sets one, and is an
-    /// error of the service.
+    /// There is no limit to the time that the service takes. A timeout around it sets one, and is
+    /// an error of the service.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use http_body::Body;
 use tower_kit::EitherBody;
 use tower_service::Service;
 
-use crate::{ResponseFuture, future::State, kept::Kept, rule::Rules};
+use crate::{ResponseFuture, kept::Kept, rule::Rules};
 
 /// The service of [`ErrorDocumentLayer`](crate::ErrorDocumentLayer).
 #[derive(Clone, Debug)]
@@ -38,14 +38,6 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let kept = Kept::of(&request, &self.rules.needs);
         let rules = self.rules.clone();
-        ResponseFuture {
-            // It is made in its place, because a move of a large future shows in `ratios`
-            // error-document/passes.
-            state: State::Calling {
-                inner: self.inner.call(request),
-                kept,
-                rules,
-            },
-        }
+        ResponseFuture::new(kept, rules, || self.inner.call(request))
     }
 }
