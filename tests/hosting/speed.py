@@ -5,7 +5,8 @@ Run by `just hosting-speed`, which builds the programs first. nginx has one work
 first core together with the app, so that a rate counts the work of both. wrk is on the second one.
 With `APART=1`, the app is there, too. Connections to the app are kept, on Unix sockets, or with
 `TCP=1` on ports. There are two apps: a handler of axum that responds with 1 KiB, and a file of 1 KiB
-that tower-deploy serves. nginx sends Debian's fastcgi_params. It needs nginx, wrk and strace.
+that tower-deploy serves. nginx sends Debian's fastcgi_params, and then only what is read. It needs
+nginx, wrk and strace.
 """
 
 import http.client
@@ -31,7 +32,8 @@ CONNECTIONS = int(os.environ.get("CONNECTIONS", "64"))
 LEAST = 1.0
 CGI_STARTS = 50
 TRACED = 500
-KINDS = ["http", "fastcgi"]
+# `few` is FastCGI with the variables alone that tower-gateway reads.
+KINDS = {"http": "http", "fastcgi": "fastcgi", "few": "fastcgi"}
 PATHS = {"axum": "/kib", "file": "/kib.bin"}
 
 NGINX = """
@@ -63,6 +65,11 @@ PASSING = {
     "proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; "
     "proxy_set_header X-Forwarded-Proto $scheme;",
     "fastcgi": "include /etc/nginx/fastcgi_params; fastcgi_pass {name}; fastcgi_keep_conn on;",
+    "few": "fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REQUEST_URI $request_uri; "
+    "fastcgi_param SERVER_PROTOCOL $server_protocol; fastcgi_param REQUEST_SCHEME $scheme; "
+    "fastcgi_param REMOTE_ADDR $remote_addr; fastcgi_param REMOTE_PORT $remote_port; "
+    "fastcgi_param CONTENT_TYPE $content_type; fastcgi_param CONTENT_LENGTH $content_length; "
+    "fastcgi_param HTTP_HOST $host; fastcgi_pass {name}; fastcgi_keep_conn on;",
 }
 
 SITE = """
@@ -93,11 +100,11 @@ def seconds(pid):
 def start(folder, app, kind):
     """Starts an app, and returns its process and its address."""
     address = f"127.0.0.1:{run.free_port()}" if TCP else f"unix:{folder.path}/{app}-{kind}.sock"
-    core = 1 if APART else 0
+    core, protocol = (1 if APART else 0), KINDS[kind]
     if app == "axum":
-        folder.start(*pinned(core, folder.app, kind, address))
+        folder.start(*pinned(core, folder.app, protocol, address))
     else:
-        site = folder.write(f"{kind}.ini", SITE.format(path=folder.path, kind=kind, address=address))
+        site = folder.write(f"{kind}.ini", SITE.format(path=folder.path, kind=protocol, address=address))
         folder.start(*pinned(core, DEPLOY, "serve", site))
     run.wait_for(int(address.split(":")[1]) if TCP else address.removeprefix("unix:"))
     return folder.processes[-1], address
