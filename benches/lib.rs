@@ -468,3 +468,53 @@ pub fn pairs() -> Vec<Pair> {
     pairs.extend(hooks::pairs());
     pairs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request's allocations are the same in each build, so they are counted exactly. What rows
+    /// take beside them, `just bounds` counts.
+    #[test]
+    fn requests_make_exactly_these_allocations() {
+        let mut found = Vec::new();
+        let bare = bare().allocations();
+        for (name, mut ours) in layered() {
+            found.push((name, ours.allocations() - bare));
+        }
+        for (name, mut ours, mut base) in stacks() {
+            found.push((name, ours.allocations() - base.allocations()));
+        }
+        let expected = [
+            ("environ", 3),
+            ("origin", 3),
+            ("cascade-first-answers", 0),
+            ("body-rewrite-left-alone", 0),
+            ("exception-good-path", 0),
+            ("hooks-one", 1),
+            ("hooks-functions", 0),
+            ("stack/five-layers", 5),
+            ("stack/first-app-answers", 3),
+            ("stack/first-app-takes-a-request", 10),
+            ("stack/text-of-64-lines", 9),
+        ];
+        found.retain(|(name, _)| expected.iter().any(|(expected, _)| expected == name));
+        assert_eq!(found, expected);
+    }
+
+    /// Allocations beside those of the peer, which does the same.
+    #[test]
+    fn pairs_make_exactly_these_allocations() {
+        let pairs = pairs();
+        for (name, expected) in [
+            ("environ/one-key/add-extension", [3, 3]),
+            ("environ/four-keys/add-extension", [3, 7]),
+            ("exception/good-path/catch-panic", [2, 3]),
+            ("hooks/one-hook-no-headers/from-fn", [3, 5]),
+        ] {
+            let pair = pairs.iter().find(|pair| pair.name == name);
+            let (mut ours, mut peer) = pair.expect("the row exists").sides();
+            assert_eq!([ours.allocations(), peer.allocations()], expected, "{name}");
+        }
+    }
+}
