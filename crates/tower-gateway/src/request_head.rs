@@ -72,7 +72,7 @@ pub(crate) fn read<'a>(
     let mut cookies = Vec::new();
     let mut was_chunked = false;
     for pair in pairs {
-        let (name, value) = pair.map_err(|_| Fault::Variables)?;
+        let (name, value) = pair.map_err(|PairsError::Cut| Fault::Variables)?;
         let value = value.trim_ascii();
         if let Some(name) = name.strip_prefix(b"HTTP_") {
             let name = header_name(name)?;
