@@ -130,4 +130,24 @@ mod tests {
         let lengths: Vec<_> = records(&params.finish()).iter().map(Vec::len).collect();
         assert_eq!(lengths, [65_535, 3, 0]);
     }
+
+    #[test]
+    fn gateway_11_many_short_pairs_are_one_record() {
+        let mut params = Params::after(Vec::new());
+        for _ in 0..2000 {
+            params.pair(b"A", b"123456789").unwrap();
+        }
+        let lengths: Vec<_> = records(&params.finish()).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [24_000, 0]);
+    }
+
+    #[test]
+    fn gateway_11_the_bytes_of_long_lengths_count() {
+        let (name, value) = (vec![b'A'; 128], vec![b'x'; 65_400]);
+        let mut params = Params::after(Vec::new());
+        assert_eq!(params.pair(&name, &value), Err(Refused::TooLarge));
+        assert_eq!(params.pair(&name, &value[1..]), Ok(()));
+        let lengths: Vec<_> = records(&params.finish()).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [65_535, 0]);
+    }
 }
