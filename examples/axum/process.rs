@@ -7,7 +7,10 @@
 use std::{env, error::Error, net::SocketAddr, process::ExitCode};
 
 use axum::{Router, routing::get};
-use tokio::{net::TcpListener, signal::ctrl_c};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tower_origin::OriginLayer;
 use tower_process::{Process, watchdog};
 use tower_upstream::Upstream;
@@ -44,11 +47,14 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         // It has the client's address, for X-Forwarded-For.
         .layer(OriginLayer::new());
 
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service)
-        .with_graceful_shutdown(async { ctrl_c().await.expect("signals are handled") })
+        .with_graceful_shutdown(async move {
+            interrupt.recv().await;
+        })
         .await?;
     process.stop().await;
     Ok(())

@@ -287,17 +287,23 @@ mod tests {
 
     #[test]
     fn gateway_12_a_record_of_another_kind_is_an_error() {
-        for (record, error) in [
+        let no_record = b"HTTP/1.1 400 Bad Request".to_vec();
+        let kind =
+            |kind| format!("a record of type {kind}, expected STDOUT, STDERR or END_REQUEST");
+        for (record, text) in [
+            (no_record, "a record of version 72, expected 1"),
             (
-                b"HTTP/1.1 400 Bad Request".to_vec(),
-                RecordError::Version(b'H'),
+                record(STDOUT, 2, b"x", 0),
+                "a record of request 2, expected request 1",
             ),
-            (record(STDOUT, 2, b"x", 0), RecordError::Id(2)),
-            (record(STDIN, ID, b"x", 0), RecordError::Kind(STDIN)),
-            (record(77, ID, b"", 0), RecordError::Kind(77)),
-            (record(END_REQUEST, ID, b"1234", 0), RecordError::End(4)),
+            (record(STDIN, ID, b"x", 0), &kind(5)),
+            (record(77, ID, b"", 0), &kind(77)),
+            (
+                record(END_REQUEST, ID, b"1234", 0),
+                "an END_REQUEST of 4 bytes, expected 8",
+            ),
         ] {
-            assert_eq!(read(&record, 1000), Err(error), "{error}");
+            assert_eq!(read(&record, 1000).unwrap_err().to_string(), text);
         }
     }
 
@@ -312,6 +318,12 @@ mod tests {
         bytes.extend_from_slice(&[0]);
         assert_eq!(deframer.next(&mut bytes), Ok(None));
         assert!(deframer.is_between_records());
+
+        // One without padding, cut in its content.
+        let (mut deframer, whole) = (Deframer::default(), record(STDOUT, ID, b"ab", 0));
+        let mut bytes = BytesMut::from(&whole[..HEADER_LEN + 1]);
+        assert!(deframer.next(&mut bytes).unwrap().is_some());
+        assert!(!deframer.is_between_records());
     }
 
     #[test]

@@ -308,19 +308,25 @@ async fn gateway_runs_a_program_below_a_path() {
 #[cfg(unix)]
 #[tokio::test]
 async fn process_runs_while_the_example_runs() {
-    let example = env!("CARGO_BIN_EXE_axum-process");
-    let mut program = Program::start_by(example, &["127.0.0.1:0"]).await;
-    let shown = program.send("POST", "/old?a=b", "body\n").await;
+    let (example, old) = (
+        env!("CARGO_BIN_EXE_axum-process"),
+        env!("CARGO_BIN_EXE_axum-serve"),
+    );
+    let file = std::env::temp_dir().join(format!("axum-process-{}", std::process::id()));
+    // Another example in place of Python, which says where it listens.
+    let script = r#"echo "$1" > "$2"; exec "$0" "unix:$1""#;
+    let command = format!("sh -c '{script}' '{old}' {{socket}} '{}'", file.display());
+    let mut program = Program::start_by(example, &["127.0.0.1:0", &command]).await;
+    let shown = program.get("/slow").await;
     assert_eq!(shown.status(), StatusCode::OK);
-    let shown = text(&shown);
-    let socket = shown.strip_prefix("POST /old?a=b of 127.0.0.1, at ");
-    let socket = socket.and_then(|rest| rest.strip_suffix("\nbody\n"));
-    let socket = socket.unwrap_or_else(|| panic!("{shown}"));
+    assert_eq!(text(&shown), "done\n");
     assert_eq!(text(&program.get("/new").await), "new\n");
-    let listens = || std::os::unix::net::UnixStream::connect(socket).is_ok();
+    let socket = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let listens = || std::os::unix::net::UnixStream::connect(socket.trim()).is_ok();
     assert!(listens(), "{socket}");
     program.child.kill().await.unwrap();
-    // The watchdog ends Python.
+    // The watchdog ends it.
     for _ in 0..200 {
         if !listens() {
             return;
