@@ -495,7 +495,7 @@ mod tests {
             ("hooks-functions", 0),
             ("stack/five-layers", 5),
             ("stack/first-app-answers", 3),
-            ("stack/first-app-takes-a-request", 10),
+            ("stack/first-app-takes-a-request", 14),
             ("stack/text-of-64-lines", 9),
         ];
         found.retain(|(name, _)| expected.iter().any(|(expected, _)| expected == name));

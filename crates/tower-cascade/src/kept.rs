@@ -5,9 +5,6 @@
 //! one buffer takes half of that time, but to make a map of them again takes more than a clone. So
 //! headers are packed for a service that mostly responds itself, and copied for one that mostly
 //! falls through, see [`Habit`]. The next service gets the same headers in either case.
-//!
-//! The first clone of a name that is not standard allocates. A copy shares the names of an earlier
-//! request instead, see [`Shape`].
 
 use std::{
     cell::RefCell,
@@ -31,7 +28,6 @@ struct Head {
     /// `None` in the stock, and after the next service has got it.
     copy: Option<Copy>,
     packed: Packed,
-    shape: Shape,
 }
 
 /// The fields of a head. `Parts` are larger, and moving them costs more than the rest.
@@ -86,7 +82,7 @@ impl Kept {
     pub(crate) fn keep(&mut self, parts: &Parts, habit: &Habit) {
         let head = self.0.as_mut().expect(WHOLE);
         let headers = match habit.falls_through() {
-            true => Some(head.shape.copy(&parts.headers)),
+            true => Some(parts.headers.clone()),
             false => {
                 head.packed.pack(&parts.headers);
                 None
@@ -197,62 +193,6 @@ impl Packed {
     }
 }
 
-/// The names of an earlier request, as a map whose values are empty.
-///
-/// Most requests on a thread have the same names in the same order. A clone of this map with their
-/// values is equal to a clone of theirs, and makes no allocations for names, which are shared
-/// already. For `ratios` stack/first-app-takes-a-request.
-#[derive(Default)]
-struct Shape {
-    map: HeaderMap,
-    /// The number of requests since the last one that had these names.
-    missed: u8,
-}
-
-/// After this number of requests with other names, the names of the last one are kept.
-const MISSED: u8 = 4;
-
-impl Shape {
-    /// Returns a map that is equal to this one.
-    #[inline]
-    fn copy(&mut self, headers: &HeaderMap) -> HeaderMap {
-        if self.map.len() == headers.len() {
-            let mut copy = self.map.clone();
-            if fill(&mut copy, headers) {
-                self.missed = 0;
-                return copy;
-            }
-        }
-        self.miss(headers);
-        headers.clone()
-    }
-
-    #[cold]
-    fn miss(&mut self, headers: &HeaderMap) {
-        self.missed = self.missed.saturating_add(1);
-        let is_short = |name: &HeaderName| name.as_str().len() <= LONG_NAME;
-        let may_be_kept = headers.len() <= NAMES && headers.keys().all(is_short);
-        if !may_be_kept || !self.map.is_empty() && self.missed < MISSED {
-            return;
-        }
-        self.missed = 0;
-        self.map = headers.clone();
-        for value in self.map.values_mut() {
-            *value = HeaderValue::from_static("");
-        }
-    }
-}
-
-/// Gives the values of the other headers to a map. Returns `false` if that has other names.
-#[inline]
-fn fill(map: &mut HeaderMap, headers: &HeaderMap) -> bool {
-    let mut pairs = map.iter_mut().zip(headers);
-    pairs.all(|((name, empty), (other, value))| {
-        *empty = value.clone();
-        name == other
-    })
-}
-
 /// What a service has mostly done with its last requests.
 ///
 /// It only chooses between two ways to the same result, so no thread waits for another, and a lost
@@ -342,51 +282,6 @@ mod tests {
             let unpacked = unpacked(&headers);
             prop_assert_eq!(seen(&unpacked), seen(&headers));
         });
-    }
-
-    #[test]
-    fn cascade_2_copied_headers_are_the_same() {
-        proptest!(|(maps in prop::collection::vec(maps(), 1..4))| {
-            let mut shape = Shape::default();
-            for headers in maps.iter().chain(&maps) {
-                let mut other = headers.clone();
-                for value in other.values_mut() {
-                    *value = HeaderValue::from_static("another value");
-                }
-                for headers in [headers, &other] {
-                    let copy = shape.copy(headers);
-                    prop_assert_eq!(seen(&copy), seen(headers));
-                    prop_assert_eq!(copy.keys_len(), headers.keys_len());
-                }
-            }
-        });
-    }
-
-    #[test]
-    fn cascade_20_a_shape_is_that_of_most_requests() {
-        let headers = |name: &'static str| {
-            HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static("1"))])
-        };
-        let fits = |shape: &Shape, headers| fill(&mut shape.map.clone(), headers);
-        let (most, few) = (headers("x-most"), headers("x-few"));
-        let mut shape = Shape::default();
-        for _ in 0..2 * MISSED {
-            shape.copy(&most);
-            shape.copy(&few);
-            assert!(fits(&shape, &most));
-        }
-        for _ in 0..MISSED {
-            shape.copy(&few);
-        }
-        assert!(fits(&shape, &few));
-        // No text of a request is kept, and no name that is long.
-        assert!(shape.map.values().all(HeaderValue::is_empty));
-        let long = HeaderName::try_from("x".repeat(LONG_NAME + 1)).unwrap();
-        let long = HeaderMap::from_iter([(long, HeaderValue::from_static("1"))]);
-        for _ in 0..2 * MISSED {
-            assert_eq!(shape.copy(&long), long);
-        }
-        assert!(fits(&shape, &few));
     }
 
     #[test]

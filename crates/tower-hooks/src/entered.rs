@@ -8,9 +8,8 @@ use sync_wrapper::SyncWrapper;
 use tower_kit::guard::{self, Payload};
 
 use crate::{
-    Outcome, OutcomeKind,
-    boxed::Begin,
-    held::{Held, Step},
+    BoxHook, Outcome, OutcomeKind,
+    boxed::{Begin, Kind},
     turn::{Before, Turn},
 };
 
@@ -128,7 +127,7 @@ impl Way {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        held: &Held,
+        hooks: &[BoxHook],
         entered: &mut Entered,
         mut head: Option<response::Parts>,
     ) -> Poll<response::Parts> {
@@ -136,16 +135,18 @@ impl Way {
         for _ in 0..self.turns {
             turn = turn.and_then(|turn| turn.as_mut().outer().as_mut());
         }
-        while let Some(index) = self.left.checked_sub(1) {
+        while let Some(index) = self.left.checked_sub(1)
+            && let Some(hook) = hooks.get(index)
+        {
             let mut panic = None;
-            match held.step(index) {
-                Step::Nothing => {}
-                Step::Function(after) => {
+            match hook.kind() {
+                Kind::Before(_) => {}
+                Kind::After(after) => {
                     if let Some(head) = &mut head {
                         panic = guard::catch(|| after(head)).err();
                     }
                 }
-                Step::Turn => {
+                Kind::Hook(_) => {
                     if let Some(this) = turn {
                         let changed;
                         (changed, panic) = ready!(match head.take() {

@@ -20,7 +20,6 @@ use crate::{
     BoxHook, Outcome, OutcomeKind, ResponseBody,
     boxed::{Begin, Kind},
     entered::{Entered, Way},
-    held::Held,
     outcome::{grpc_status_in_head, is_grpc},
     own,
 };
@@ -38,7 +37,8 @@ pin_project! {
         ready: Option<(S, ReqBody)>,
         // While the response is on its way along the hooks.
         after: Option<Box<After<ResBody>>>,
-        hooks: Held,
+        // `None` without hooks.
+        hooks: Option<Arc<[BoxHook]>>,
         // The number of hooks whose `before` is done or waits.
         begun: usize,
         entered: Entered,
@@ -115,7 +115,7 @@ where
             inner: Some(inner),
             ready: None,
             after: None,
-            hooks: Held::None,
+            hooks: None,
             begun: 0,
             entered: Entered::new(),
             facts: Facts::default(),
@@ -135,6 +135,7 @@ where
         S: Clone,
     {
         let (head, body) = request.into_parts();
+        let held = Some(hooks.clone());
         let mut entered = Entered::new();
         // `next` borrows the head, which costs a copy. So it is not called for a `Hook` that is
         // first: for `ratios` hooks/one-hook.
@@ -144,10 +145,7 @@ where
                 inner: None,
                 ready: Some((take_ready(inner), body)),
                 after: None,
-                hooks: match hooks.len() {
-                    1 => Held::One,
-                    _ => Held::List(hooks.clone()),
-                },
+                hooks: held,
                 begun: 1,
                 entered,
                 facts,
@@ -170,7 +168,7 @@ where
             inner: future,
             ready,
             after,
-            hooks: Held::List(hooks.clone()),
+            hooks: held,
             begun,
             entered,
             facts,
@@ -218,13 +216,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let held: &Held = this.hooks;
-        if let Held::None = held {
+        let Some(hooks) = this.hooks else {
             let inner = this.inner.as_pin_mut().expect(COMPLETED);
             return inner.poll(cx).map_ok(|response| {
                 response.map(|body| ResponseBody::unwatched(EitherBody::inner(body)))
             });
-        }
+        };
+        let hooks: &[BoxHook] = hooks;
         let facts = *this.facts;
         let mut polling = Polling(Some(this.entered));
 
@@ -232,7 +230,7 @@ where
             match polling.entered().poll_before(cx) {
                 Poll::Pending => return polling.pending(),
                 // For `ratios` hooks/one-hook: the head is not borrowed, see `hooked`.
-                Poll::Ready((head, None)) if *this.begun == held.len() => {
+                Poll::Ready((head, None)) if *this.begun == hooks.len() => {
                     if let Some((mut inner, body)) = this.ready.take()
                         && this.inner.is_none()
                     {
@@ -240,7 +238,7 @@ where
                         this.inner.set(Some(future));
                     }
                 }
-                Poll::Ready((mut head, None)) => match next(held.list(), this.begun, &mut head) {
+                Poll::Ready((mut head, None)) => match next(hooks, this.begun, &mut head) {
                     Next::Hook(hook) => polling.entered().push(hook, head),
                     Next::Inner => {
                         if let Some((mut inner, body)) = this.ready.take() {
@@ -280,7 +278,7 @@ where
                         let whole = OutcomeKind::Completed;
                         let mut way = Way::new(*this.begun);
                         // For `ratios` hooks/one-hook: the way of one hook is short.
-                        if held.len() == 1
+                        if let [_] = hooks
                             && let Some(turn) = polling.entered().last()
                         {
                             match turn.as_mut().start_after(cx, head, false) {
@@ -294,7 +292,7 @@ where
                                 }
                             }
                         } else if let Poll::Ready(head) =
-                            way.poll(cx, held, polling.entered(), Some(head))
+                            way.poll(cx, hooks, polling.entered(), Some(head))
                         {
                             let response = polling.response(head, body, whole, facts);
                             return Poll::Ready(Ok(response));
@@ -311,7 +309,7 @@ where
             }
         };
         let head = after.head.take();
-        match after.way.poll(cx, held, polling.entered(), head) {
+        match after.way.poll(cx, hooks, polling.entered(), head) {
             Poll::Ready(head) => {
                 let response = polling.response(head, after.body, after.whole, facts);
                 Poll::Ready(Ok(response))

@@ -6,7 +6,6 @@ mod boxed;
 mod closures;
 mod entered;
 mod future;
-mod held;
 mod hook;
 mod layer;
 mod list;
