@@ -207,7 +207,7 @@ static-load *ARGS:
     cargo build --profile served -p tower-deploy
     python3 tests/static-load/run.py deploy=target/served/tower-deploy {{ ARGS }}
 
-# tower-upstream beside nginx, HAProxy and the smallest forwarder of hyper (nginx, haproxy, wrk, nghttp2-client), by turns, HTTP/1 and HTTP/2; `just proxy-load old=PROGRAM` has another one beside them
+# tower-upstream beside nginx, HAProxy and the smallest forwarder of hyper (nginx, haproxy, nghttp2-client), in slices of 80 ms over HTTP/1 and by turns over HTTP/2: rates and percentiles; `just proxy-load old=PROGRAM` has another one beside them
 proxy-load *ARGS:
     cargo build --profile served -p tests --bin proxy-load
     python3 tests/proxy-load/run.py {{ ARGS }}

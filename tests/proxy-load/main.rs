@@ -6,8 +6,10 @@
 //! - `upstream PORT MILLISECONDS` closes its idle connections after each such time, and counts the
 //!   requests by their number.
 //! - `client URL METHOD COUNT CONNECTIONS` sends numbered requests, and counts what fails.
+//! - `turns SECONDS NAME=ADDRESS:PORT…` measures proxies side by side.
 
 mod client;
+mod turns;
 mod upstream;
 
 use std::{convert::Infallible, env, error::Error};
@@ -91,6 +93,7 @@ async fn main() -> Result<(), BoxError> {
         ["client", url, method, count, connections] => {
             client::run(url, method, count.parse()?, connections.parse()?).await
         }
-        _ => Err("usage: proxy URL…, forwarder URL, upstream PORT MILLISECONDS, or client URL METHOD COUNT CONNECTIONS".into()),
+        ["turns", seconds, ..] => turns::run(seconds.parse()?, &arguments[2..]),
+        _ => Err("usage: proxy URL…, forwarder URL, upstream PORT MILLISECONDS, client URL METHOD COUNT CONNECTIONS, or turns SECONDS NAME=ADDRESS:PORT…".into()),
     }
 }

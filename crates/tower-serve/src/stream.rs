@@ -210,7 +210,9 @@ impl AsyncWrite for Stream {
         }
         let length: usize = bufs.iter().map(|buf| buf.len()).sum();
         if length <= COPIED {
-            return self.poll_write(cx, &joined(bufs)[..length]);
+            let mut joined = [0; COPIED];
+            join(bufs, &mut joined);
+            return self.poll_write(cx, &joined[..length]);
         }
         self.writer.poll(cx, |writer| match writer {
             Writer::Tcp(writer) => writer.try_write_vectored(bufs),
@@ -234,15 +236,13 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// Returns buffers of so few bytes as one.
-fn joined(bufs: &[IoSlice<'_>]) -> [u8; COPIED] {
-    let mut joined = [0; COPIED];
-    let mut length = 0;
+/// Copies buffers into one that has room for them.
+fn join(bufs: &[IoSlice<'_>], mut joined: &mut [u8]) {
     for buf in bufs {
-        joined[length..][..buf.len()].copy_from_slice(buf);
-        length += buf.len();
+        let (copied, rest) = joined.split_at_mut(buf.len());
+        copied.copy_from_slice(buf);
+        joined = rest;
     }
-    joined
 }
 
 #[cfg(test)]

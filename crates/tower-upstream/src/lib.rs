@@ -31,6 +31,7 @@ mod outgoing;
 mod persistence;
 mod progress;
 mod protocol;
+mod queue;
 mod request_body;
 mod service;
 mod source;

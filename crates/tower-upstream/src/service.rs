@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{Method, Request, Response, request::Parts};
+use http::{Method, Request, Response, Version, request::Parts};
 use http_body::Body;
 use tower_environ::MountExt;
 use tower_service::Service;
@@ -25,6 +25,7 @@ use crate::{
     locations::Locations,
     metadata,
     outgoing::{Head, Outgoing},
+    queue::behind_others,
     request_body::RequestBody,
     upstream::Options,
 };
@@ -46,6 +47,8 @@ where
         let fields = Fields::of(&parts.headers);
         let client = Client::of(&parts, fields);
         let options = self.options.clone();
+        // Over HTTP/2, responses wait for the task of their connection, which writes several at once.
+        let is_written_alone = parts.version < Version::HTTP_2;
         let may_ask = fields.have(Fields::CONNECTION) || parts.method == Method::CONNECT;
         let handshake = match may_ask {
             true => options.handshake(&mut parts, !body.is_end_stream()),
@@ -70,7 +73,7 @@ where
             handshake,
             locations,
         });
-        ResponseFuture::new(options.respond(outgoing))
+        ResponseFuture::new(options.respond(outgoing, is_written_alone))
     }
 }
 
@@ -86,11 +89,21 @@ impl Options {
 
     /// Returns the upstream's response, or a rejection. If the future or the response's body is
     /// dropped, so is the connection that the request is on.
-    async fn respond(self: Arc<Self>, mut outgoing: Box<Outgoing>) -> Response<ResponseBody> {
+    async fn respond(
+        self: Arc<Self>,
+        mut outgoing: Box<Outgoing>,
+        is_written_alone: bool,
+    ) -> Response<ResponseBody> {
         let response = match outgoing.handshake.take() {
             // In a box, since few requests are one, and all have the size of this.
             Some(handshake) => Box::pin(self.open(&mut outgoing, handshake)).await,
-            None => self.exchange(&mut outgoing).await,
+            None => {
+                let response = self.exchange(&mut outgoing).await;
+                if is_written_alone {
+                    behind_others().await;
+                }
+                response
+            }
         };
         match response {
             Ok(mut response) => {
