@@ -9,8 +9,8 @@ use std::{
 ///
 /// Under load, many responses come at once. If each were written before the next one is read, a
 /// client on another core would handle it in less time than the next one takes. It would sleep in
-/// between, and to wake it takes the system 2 µs. With this, all are read, and then all are written.
-/// Where no other task is ready, it costs one more poll.
+/// between, and the system needs 2 µs to wake it. With this, all are read, and then all are
+/// written. Where no other task is ready, it costs one more poll.
 pub(crate) fn behind_others() -> impl Future<Output = ()> + Send {
     let mut is_behind = false;
     poll_fn(move |cx| {

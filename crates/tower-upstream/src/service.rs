@@ -47,7 +47,7 @@ where
         let fields = Fields::of(&parts.headers);
         let client = Client::of(&parts, fields);
         let options = self.options.clone();
-        // Over HTTP/2, responses wait for the task of their connection, which writes several at once.
+        // Over HTTP/2, the task of the connection writes several responses at once.
         let is_written_alone = parts.version < Version::HTTP_2;
         let may_ask = fields.have(Fields::CONNECTION) || parts.method == Method::CONNECT;
         let handshake = match may_ask {
