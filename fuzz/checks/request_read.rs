@@ -3,6 +3,9 @@
 
 #[path = "../../crates/tower-gateway/src/events.rs"]
 mod events;
+#[path = "../../crates/tower-gateway/src/fault.rs"]
+#[allow(dead_code, reason = "its texts are not used here")]
+mod fault;
 #[path = "../../crates/tower-gateway/src/one_hop.rs"]
 #[allow(dead_code, reason = "not all of it is used here")]
 mod one_hop;

@@ -2,11 +2,12 @@
 start of a process to its first byte.
 
 Run by `just hosting-speed`, which builds the programs first. nginx has one worker, and is on the
-first core together with the app, so that a rate counts the work of both. wrk is on the second one.
-With `APART=1`, the app is there, too. Connections to the app are kept, on Unix sockets, or with
+first core together with the app, so that a rate counts the work of both. The client is on the second
+one. With `APART=1`, the app is there, too. Connections to the app are kept, on Unix sockets, or with
 `TCP=1` on ports. There are two apps: a handler of axum that responds with 1 KiB, and a file of 1 KiB
-that tower-deploy serves. nginx sends Debian's fastcgi_params, and then only what is read. It needs
-nginx, wrk and strace.
+that tower-deploy serves. nginx sends Debian's fastcgi_params, and then only what is read. Turns are
+short and many, because a busy machine changes from one second to the next, and a ratio is one of
+neighbouring turns. With arguments, only these apps. It needs nginx, h2load and strace.
 """
 
 import http.client
@@ -25,8 +26,8 @@ import run
 SERVED = run.ROOT / "target" / "served"
 run.APP = pathlib.Path(os.environ.get("HOSTING", SERVED / "hosting"))
 DEPLOY = pathlib.Path(os.environ.get("DEPLOY", SERVED / "tower-deploy"))
-TURNS = int(os.environ.get("TURNS", "9"))
-SECONDS = int(os.environ.get("SECONDS_EACH", "2"))
+TURNS = int(os.environ.get("TURNS", "40"))
+REQUESTS = 5000
 APART, TCP = (os.environ.get(name) == "1" for name in ("APART", "TCP"))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", "64"))
 LEAST = 1.0
@@ -110,12 +111,15 @@ def start(folder, app, kind):
     return folder.processes[-1], address
 
 
-def wrk(url):
-    """Returns the number of requests in a second."""
-    command = pinned(1, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url)
+def turn(app, nginx, url):
+    """Returns the rate of a turn, and the CPU time of the app and of nginx for a request, in microseconds."""
+    before = seconds(app.pid), seconds(nginx.pid)
+    command = pinned(1, "h2load", "--h1", "-t1", f"-c{CONNECTIONS}", f"-n{REQUESTS}", url)
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Socket errors" not in out and "Non-2xx" not in out and " 0 requests" not in out, out
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+    after = seconds(app.pid), seconds(nginx.pid)
+    assert f" {REQUESTS} succeeded" in out, out
+    costs = ((now - then) * 1e6 / REQUESTS for now, then in zip(after, before))
+    return float(re.search(r"([\d.]+) req/s", out)[1]), *costs
 
 
 def system_calls(folder, process, port, target):
@@ -177,21 +181,18 @@ def main():
             nginx = folder.processes[-1]
             for _, port in apps.values():
                 run.wait_for(port)
-            for app, target in PATHS.items():
+            for app in sys.argv[1:] or PATHS:
                 found = {kind: [] for kind in KINDS}
-                for _ in range(TURNS):
-                    for kind in KINDS:
+                for number in range(TURNS):
+                    # HTTP is the first in one turn and the last in the next one.
+                    for kind in list(KINDS)[:: 1 if number % 2 else -1]:
                         process, port = apps[app, kind]
-                        before = seconds(process.pid), seconds(nginx.pid)
-                        rate = wrk(f"http://127.0.0.1:{port}{target}")
-                        after = seconds(process.pid), seconds(nginx.pid)
-                        costs = [(now - then) * 1e6 / (rate * SECONDS) for now, then in zip(after, before)]
-                        found[kind].append((rate, *costs))
+                        found[kind].append(turn(process, nginx, f"http://127.0.0.1:{port}{PATHS[app]}"))
                 for kind in KINDS:
-                    ratios = sorted(own[0] / http[0] for own, http in zip(found[kind], found["http"]))
+                    ratios = [own[0] / http[0] for own, http in zip(found[kind], found["http"])]
                     rate, ours, nginx_s = (statistics.median(column) for column in zip(*found[kind]))
-                    ratio = statistics.median(ratios)
-                    print(f"{app:5} {kind:8} {rate:8.0f}/s  {ratio:.2f} of HTTP ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
+                    low, ratio, high = statistics.quantiles(ratios, n=4)
+                    print(f"{app:5} {kind:8} {rate:8.0f}/s  {ratio:.3f} of HTTP (half from {low:.2f} to {high:.2f}), "
                           f"app {ours:.1f} µs, nginx {nginx_s:.1f} µs of CPU for a request", flush=True)
                     failed |= ratio < LEAST
             process, port = apps["axum", "fastcgi"]

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::LOCATION};
 use tower_kit::content::content_length;
 
@@ -66,22 +66,25 @@ impl HeadReader {
     /// Takes the next bytes. Returns the head and the bytes after it, once it is whole.
     pub(crate) fn feed(&mut self, bytes: Bytes) -> Result<Option<(Head, Bytes)>, HeadError> {
         // Mostly the first piece has the whole head, so nothing is copied.
-        match self.bytes.is_empty() {
-            true => self.bytes = BytesMut::from(bytes),
-            false => self.bytes.extend_from_slice(&bytes),
-        }
-        let Some(end) = self.end() else {
-            return match self.bytes.len() > self.limit {
-                true => Err(HeadError::TooLarge(self.limit)),
-                false => Ok(None),
-            };
+        let mut bytes = match self.bytes.is_empty() {
+            true => bytes,
+            false => {
+                self.bytes.extend_from_slice(&bytes);
+                std::mem::take(&mut self.bytes).freeze()
+            }
         };
-        if end > self.limit {
-            return Err(HeadError::TooLarge(self.limit));
+        match self.end(&bytes) {
+            Some(end) if end <= self.limit => {
+                let head = parse(&bytes[..end])?;
+                bytes.advance(end);
+                Ok(Some((head, bytes)))
+            }
+            None if bytes.len() <= self.limit => {
+                self.bytes = BytesMut::from(bytes);
+                Ok(None)
+            }
+            _ => Err(HeadError::TooLarge(self.limit)),
         }
-        let head = self.bytes.split_to(end);
-        let rest = std::mem::take(&mut self.bytes).freeze();
-        Ok(Some((parse(&head)?, rest)))
     }
 
     /// Returns whether nothing was taken.
@@ -90,18 +93,18 @@ impl HeadReader {
     }
 
     /// Returns the index after the empty line, once there is one.
-    fn end(&mut self) -> Option<usize> {
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let is_end = |byte: &u8| *byte == b'\n';
-        while let Some(found) = self.bytes[self.searched..].iter().position(is_end) {
+        while let Some(found) = bytes[self.searched..].iter().position(is_end) {
             let end = self.searched + found;
-            let is_empty = matches!(&self.bytes[self.line..end], b"" | b"\r");
+            let is_empty = matches!(&bytes[self.line..end], b"" | b"\r");
             self.searched = end + 1;
             self.line = self.searched;
             if is_empty {
                 return Some(self.line);
             }
         }
-        self.searched = self.bytes.len();
+        self.searched = bytes.len();
         None
     }
 }

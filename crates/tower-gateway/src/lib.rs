@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod exchange;
 pub mod fastcgi;
+mod fault;
 mod future;
 mod gateway;
 mod head;

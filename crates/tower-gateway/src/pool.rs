@@ -75,8 +75,8 @@ struct Idle {
 }
 
 impl Idle {
-    fn close_old(&mut self) {
-        self.streams.retain(|(_, since)| since.elapsed() < IDLE);
+    fn close_old(&mut self, now: Instant) {
+        self.streams.retain(|(_, since)| now - *since < IDLE);
     }
 }
 
@@ -124,10 +124,11 @@ impl Pool {
 
     /// Keeps a connection on which nothing is left to be read.
     pub(crate) fn keep(&self, kept: Kept) {
+        let now = Instant::now();
         let mut idle = self.0.idle();
-        idle.close_old();
+        idle.close_old(now);
         if idle.streams.len() < self.0.kept {
-            idle.streams.push((kept, Instant::now()));
+            idle.streams.push((kept, now));
             if !idle.is_swept {
                 idle.is_swept = true;
                 tokio::spawn(sweep(Arc::downgrade(&self.0)));
@@ -152,7 +153,7 @@ async fn sweep(pool: Weak<Shared>) {
             return;
         };
         let mut idle = shared.idle();
-        idle.close_old();
+        idle.close_old(Instant::now());
         match idle.streams.first() {
             Some((_, since)) => next = *since + IDLE,
             None => {

@@ -89,13 +89,14 @@ impl Clock {
 
     /// Becomes ready when nothing has moved for the time.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, progress: &Progress) -> Poll<()> {
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let mut now = Instant::now();
+        let since = *self.since.get_or_insert(now);
         loop {
             let Some(deadline) = since.max(progress.since()).checked_add(self.limit) else {
                 return Poll::Pending;
             };
             // A timer is not ready while a task has used up its turn, as with endless output.
-            if deadline <= Instant::now() {
+            if deadline <= now {
                 return Poll::Ready(());
             }
             let timer = self
@@ -105,6 +106,7 @@ impl Clock {
                 timer.as_mut().reset(deadline);
             }
             ready!(timer.as_mut().poll(cx));
+            now = Instant::now();
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The variables of a request for a program (RFC 3875, section 4.1).
 
-use std::{
-    borrow::Cow,
-    error::Error,
-    fmt::{self, Write as _},
-    io::Write as _,
-};
+use std::{borrow::Cow, error::Error, fmt, io::Write, net::IpAddr};
 
-use http::{header::HOST, request::Parts, uri::Scheme};
+use http::{
+    header::{CONTENT_TYPE, HOST},
+    request::Parts,
+    uri::Scheme,
+};
 use percent_encoding::percent_decode_str;
 use tower_environ::{CgiView, MountExt};
 use tower_origin::{Origin, PeerAddr};
@@ -92,8 +91,13 @@ impl Variables<'_> {
         for name in ["SERVER_PROTOCOL", "REQUEST_METHOD", "QUERY_STRING"] {
             out.pair(name, &of_view(name))?;
         }
-        self.path(&mut out, origin)?;
-        if let Some(value) = view.get("CONTENT_TYPE") {
+        // A text that is made of several, one after the other.
+        let mut text = Vec::with_capacity(256);
+        self.path(&mut out, origin, &mut text)?;
+        // The view looks at all headers for a variable that it does not find.
+        if self.parts.headers.contains_key(CONTENT_TYPE)
+            && let Some(value) = view.get("CONTENT_TYPE")
+        {
             out.pair("CONTENT_TYPE", &value)?;
         }
         self.client(&mut out, origin)?;
@@ -106,15 +110,14 @@ impl Variables<'_> {
         if let Some(host) = &host {
             out.pair("HTTP_HOST", host.as_bytes())?;
         }
-        let mut variable = String::with_capacity(64);
         for (name, value) in view.of_headers() {
             if host.is_some() && name == "HTTP_HOST" {
                 continue;
             }
-            variable.clear();
-            // Writing to a string does not fail.
-            let _ = write!(variable, "{name}");
-            out.pair(&variable, &value)?;
+            text.clear();
+            // Writing to a vector does not fail.
+            let _ = write!(text, "{name}");
+            out.pair(&text, &value)?;
         }
         for (name, value) in self.env {
             out.out.pair(name.as_bytes(), value.as_bytes())?;
@@ -138,7 +141,7 @@ impl Variables<'_> {
             }
         };
         out.pair("SERVER_NAME", name.as_bytes())?;
-        out.pair("SERVER_PORT", Number::from(port).as_bytes())?;
+        out.pair("SERVER_PORT", Number::from(u64::from(port)).as_bytes())?;
         out.pair("REQUEST_SCHEME", scheme.as_str().as_bytes())?;
         if *scheme == Scheme::HTTPS {
             // Programs compare it with `on`, and some take any other value for it, even `off`.
@@ -165,24 +168,33 @@ impl Variables<'_> {
     }
 
     /// Writes the variables of the path.
-    fn path(&self, out: &mut Named<'_, impl Sink>, origin: Option<&Origin>) -> Result<(), Refused> {
+    fn path(
+        &self,
+        out: &mut Named<'_, impl Sink>,
+        origin: Option<&Origin>,
+        text: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
         // A proxy in front has stripped it, and links have it.
         let prefix = origin.map_or("", Origin::prefix);
         let (mount, path) = (self.parts.script_name(), self.parts.path_info());
-        let mut uri = [prefix, mount, path].concat();
-        if let Some(query) = self.parts.uri.query() {
-            uri.push('?');
-            uri.push_str(query);
+        for part in [prefix, mount, path] {
+            text.extend_from_slice(part.as_bytes());
         }
-        out.pair("REQUEST_URI", uri.as_bytes())?;
+        if let Some(query) = self.parts.uri.query() {
+            text.push(b'?');
+            text.extend_from_slice(query.as_bytes());
+        }
+        out.pair("REQUEST_URI", text)?;
 
-        let mut name = [prefix.as_bytes(), &decoded(mount)].concat();
+        text.clear();
+        text.extend_from_slice(prefix.as_bytes());
+        text.extend_from_slice(&decoded(mount));
         let Some(script) = self.script else {
-            out.pair("SCRIPT_NAME", &name)?;
+            out.pair("SCRIPT_NAME", text)?;
             return out.pair("PATH_INFO", &decoded(path));
         };
-        name.extend(&script.name);
-        out.pair("SCRIPT_NAME", &name)?;
+        text.extend_from_slice(&script.name);
+        out.pair("SCRIPT_NAME", text)?;
         out.pair("PATH_INFO", &script.path_info)?;
         out.pair("SCRIPT_FILENAME", &script.file)?;
         if let Some(root) = &script.root {
@@ -214,7 +226,7 @@ impl Variables<'_> {
             out.pair("REMOTE_ADDR", Number::from(address).as_bytes())?;
         }
         if let Some(port) = port {
-            out.pair("REMOTE_PORT", Number::from(port).as_bytes())?;
+            out.pair("REMOTE_PORT", Number::from(u64::from(port)).as_bytes())?;
         }
         if let Some(user) = self.parts.extensions.get::<RemoteUser>() {
             out.pair("REMOTE_USER", user.name.as_bytes())?;
@@ -231,10 +243,12 @@ struct Named<'a, S> {
 }
 
 impl<S: Sink> Named<'_, S> {
-    fn pair(&mut self, name: &str, value: &[u8]) -> Result<(), Refused> {
-        match self.env.iter().any(|(replaced, _)| replaced == name) {
+    fn pair(&mut self, name: impl AsRef<[u8]>, value: &[u8]) -> Result<(), Refused> {
+        let name = name.as_ref();
+        let mut env = self.env.iter();
+        match env.any(|(replaced, _)| replaced.as_bytes() == name) {
             true => Ok(()),
-            false => self.out.pair(name.as_bytes(), value),
+            false => self.out.pair(name, value),
         }
     }
 }
@@ -252,18 +266,99 @@ struct Number {
 }
 
 impl Number {
+    const EMPTY: Self = Self {
+        bytes: [0; 45],
+        len: 0,
+    };
+
     fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
+
+    /// Appends a number. A format would cost more, and each request has seven numbers.
+    fn append(&mut self, number: u64) {
+        let start = self.len;
+        let mut left = number;
+        loop {
+            self.push(b'0' + (left % 10) as u8);
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        self.bytes[start..self.len].reverse();
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
 }
 
-impl<T: fmt::Display> From<T> for Number {
-    fn from(value: T) -> Self {
-        let mut bytes = [0; 45];
-        let mut rest = &mut bytes[..];
-        // All ports and addresses fit.
-        let _ = write!(rest, "{value}");
-        let len = 45 - rest.len();
-        Self { bytes, len }
+impl From<u64> for Number {
+    fn from(number: u64) -> Self {
+        let mut text = Self::EMPTY;
+        text.append(number);
+        text
+    }
+}
+
+impl From<IpAddr> for Number {
+    fn from(address: IpAddr) -> Self {
+        let mut text = Self::EMPTY;
+        match address {
+            IpAddr::V4(address) => {
+                for (index, octet) in address.octets().into_iter().enumerate() {
+                    if index > 0 {
+                        text.push(b'.');
+                    }
+                    text.append(octet.into());
+                }
+            }
+            IpAddr::V6(address) => {
+                let mut rest = &mut text.bytes[..];
+                // All addresses fit.
+                let _ = write!(rest, "{address}");
+                text.len = 45 - rest.len();
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateway_1_numbers_and_addresses_are_as_std_formats_them() {
+        for number in [0, 1, 9, 10, 80, 99, 100, 65_535, 1_000_000, u64::MAX] {
+            assert_eq!(
+                Number::from(number).as_bytes(),
+                number.to_string().as_bytes()
+            );
+        }
+        for address in [
+            "0.0.0.0",
+            "192.0.2.10",
+            "255.255.255.255",
+            "::",
+            "2001:db8::1",
+            "::ffff:192.0.2.1",
+            "1111:2222:3333:4444:5555:6666:7777:8888",
+        ] {
+            let parsed: IpAddr = address.parse().unwrap();
+            assert_eq!(Number::from(parsed).as_bytes(), address.as_bytes());
+        }
+    }
+
+    #[test]
+    fn gateway_11_a_variable_that_is_refused_is_explained() {
+        for (refused, text) in [
+            (Refused::Nul, "a variable has a NUL"),
+            (Refused::TooLarge, "a variable has more than 65,535 bytes"),
+        ] {
+            assert_eq!(refused.to_string(), text);
+        }
     }
 }

@@ -27,8 +27,8 @@ use super::{
 };
 use crate::{
     error::{BoxError, Chain},
+    fault::Fault,
     one_hop,
-    request_head::Fault,
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");

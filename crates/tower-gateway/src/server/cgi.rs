@@ -25,10 +25,7 @@ use super::{
     outlet::{self, Gone, Outlet, Piece},
     request_body::{self, Feed, RequestBody, Room},
 };
-use crate::{
-    error::BoxError,
-    request_head::{self, Fault},
-};
+use crate::{error::BoxError, fault::Fault, request_head};
 
 /// The room for one read, in bytes.
 const READ: usize = 16 * 1024;

@@ -27,12 +27,13 @@ use super::{
 };
 use crate::{
     events::Event,
+    fault::Fault,
     pairs,
     record::{
         GET_VALUES_RESULT, HEADER_LEN, Header, OVERLOADED, REQUEST_COMPLETE, RESPONDER,
         UNKNOWN_ROLE, UNKNOWN_TYPE,
     },
-    request_head::{self, Fault},
+    request_head,
     scgi_head::ScgiHeadError,
 };
 
