@@ -201,6 +201,11 @@ load:
     cargo build --profile served -p tests --bin load
     python3 tests/load/run.py
 
+# how many instructions the five layers take for a request over a socket (valgrind); `just load-count old=PROGRAM` counts the server of another commit beside it
+load-count *ARGS:
+    cargo build --profile served -p tests --bin load
+    python3 tests/load/count.py {{ ARGS }}
+
 # static files beside nginx and a bare hyper (nginx, wrk, nghttp2-client), by turns: 1 KiB, 100 KiB, 304; `just static-load old=PROGRAM` has another tower-deploy beside them
 static-load *ARGS:
     cargo build --profile served -p tests --bin static-load

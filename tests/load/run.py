@@ -3,6 +3,7 @@
 Run by `just load`, which builds the server first. wrk and h2load are from Debian's packages, Paste and gunicorn from pip, into target/python.
 """
 
+import os
 import pathlib
 import re
 import signal
@@ -16,7 +17,7 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER = ROOT / "target" / "served" / "load"
 VENV = ROOT / "target" / "python"
-TURNS, SECONDS = 60, 1
+TURNS, SECONDS = int(os.environ.get("TURNS", "60")), 1
 # The headers of a browser.
 HEADERS = [line for line in (ROOT / "benches" / "fixtures" / "browser-head.txt").read_text().splitlines()[1:] if ":" in line and not line.lower().startswith("host")]
 

@@ -33,10 +33,10 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match &self.layer.source {
-            Source::Value(entry) => self.layer.set(&mut request, entry),
+            Source::Value(entry) => self.layer.set(request.extensions_mut(), entry),
             Source::Computed(entry) => {
                 if let Some(entry) = with_parts(&mut request, |parts| entry(parts)) {
-                    self.layer.set(&mut request, &entry);
+                    self.layer.set(request.extensions_mut(), &entry);
                 }
             }
         }
@@ -45,16 +45,8 @@ where
 }
 
 impl EnvironLayer {
-    /// The extensions are taken out and put back. If the request itself were lent, the compiler
-    /// would not leave out copies of it: for `ratios` environ/one-key.
     #[inline]
-    fn set<B>(&self, request: &mut Request<B>, entry: &Entry) {
-        let mut extensions = mem::take(request.extensions_mut());
-        self.set_in(&mut extensions, entry);
-        *request.extensions_mut() = extensions;
-    }
-
-    fn set_in(&self, extensions: &mut Extensions, entry: &Entry) {
+    fn set(&self, extensions: &mut Extensions, entry: &Entry) {
         let environ = extensions.get_or_insert_default::<Environ>();
         environ.put(entry, self.default);
     }
