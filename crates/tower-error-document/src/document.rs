@@ -165,7 +165,7 @@ impl Document {
     ///
     /// It counts for 4xx in `text/plain`, as those of axum's extractors. A text of a 5xx is never
     /// shown, because it may name internals. The text of a 4xx may quote the request. A longer text
-    /// is dropped.
+    /// is dropped. The response waits for the end of the text, and has no time limit of its own.
     #[must_use]
     pub fn with_text(mut self, limit: usize) -> Self {
         if let Kind::Negotiated { text } = &mut self.kind {

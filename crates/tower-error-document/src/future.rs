@@ -6,7 +6,6 @@ use std::{
     future::{Future, poll_fn},
     mem,
     pin::{Pin, pin},
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -27,7 +26,7 @@ use crate::{
     head,
     kept::{Kept, Read},
     page::{self, Failed},
-    rule::{self, Rules},
+    rule,
 };
 
 /// A response that waits for its document.
@@ -40,7 +39,6 @@ pin_project! {
         #[pin]
         inner: Option<F>,
         kept: Kept,
-        rules: Arc<Rules>,
         // Only a response that is replaced has one.
         replacing: Option<Replacing>,
     }
@@ -48,17 +46,13 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     #[inline]
-    pub(crate) fn new(kept: Kept, rules: Arc<Rules>, call: impl FnOnce() -> F) -> Self {
-        let mut future = Self {
-            inner: None,
+    pub(crate) fn new(kept: Kept, call: impl FnOnce() -> F) -> Self {
+        Self {
             kept,
-            rules,
             replacing: None,
-        };
-        // It is called last. With an enum around the inner future, a request takes fewer
-        // instructions and more time: `ratios` error-document/passes-negotiated.
-        future.inner = Some(call());
-        future
+            // It is called last, and so it is moved less often.
+            inner: Some(call()),
+        }
     }
 }
 
@@ -73,11 +67,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let Some(inner) = this.inner.as_mut().as_pin_mut() {
-            let response = ready!(inner.poll(cx))?;
-            if !rule::is_error(response.status()) {
-                return Poll::Ready(Ok(response.map(EitherBody::inner)));
-            }
-            match replace(this.rules, this.kept, response) {
+            let polled = inner.poll(cx);
+            let response = match polled {
+                Poll::Ready(Ok(response)) if rule::is_error(response.status()) => response,
+                // It is not taken apart before, which would move it once more. For `ratios`
+                // error-document/passes.
+                polled => return polled.map_ok(|response| response.map(EitherBody::inner)),
+            };
+            match replace(this.kept, response) {
                 Replaced::Now(response) => return Poll::Ready(Ok(response)),
                 Replaced::Later(response) => *this.replacing = Some(response),
             }
@@ -97,18 +94,20 @@ enum Replaced<B> {
 
 /// Begins to replace an error, if there is a document for it.
 #[cold]
-fn replace<B>(rules: &Rules, kept: &mut Kept, response: Response<B>) -> Replaced<B>
+fn replace<B>(kept: &mut Kept, response: Response<B>) -> Replaced<B>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let document = match rules.document(&response) {
+    let rules = kept.rules();
+    let document = rules.as_ref().and_then(|rules| rules.document(&response));
+    let document = match document {
         Some(document) if !kept.is_connect() => document,
         _ => return Replaced::Now(response.map(EitherBody::inner)),
     };
     let kept = mem::take(kept);
     let limit = match document.kind {
-        Kind::Negotiated { text } if text > 0 && rule::has_text(&response) => text,
+        Kind::Negotiated { text } if rule::has_text(&response) => text,
         _ => 0,
     };
     let (mut head, body) = response.into_parts();
@@ -145,7 +144,7 @@ where
                 method,
                 uri,
                 headers,
-            } = kept.read(&rules.needs);
+            } = kept.read();
             let failure = Failure {
                 status: head.status,
                 method,

@@ -3,7 +3,7 @@
 //! Every request is kept, and few fail. So the texts are copied into memory that each thread keeps
 //! for it, which costs less than to share them. Only what the documents need is copied.
 
-use std::{cell::RefCell, mem};
+use std::{cell::RefCell, mem, sync::Arc};
 
 use bytes::Bytes;
 use http::{
@@ -14,7 +14,9 @@ use http::{
     },
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
-use tower_kit::{Format, Preferences, content::RequestKind};
+use tower_kit::{Format, Preferences};
+
+use crate::rule::Rules;
 
 /// The parts of a request that the documents of a layer need. A fixed one needs the method alone.
 #[derive(Clone, Debug, Default)]
@@ -74,20 +76,20 @@ fn is_format_in_type(method: &Method) -> bool {
     *method == Method::POST
 }
 
-/// The parts of a request, kept while the inner service has it.
+/// The rules and the parts of a request that they need, kept while the inner service has it.
+///
+/// All requests move it, and few need it, so it is a box. The box is taken from the thread's stock
+/// and returned there, which costs no allocation. For `ratios` error-document/passes.
 #[derive(Default)]
 pub(crate) struct Kept {
-    kind: RequestKind,
-    /// `None` if no document needs it, or after it was returned.
+    /// `None` after it was taken.
     head: Option<Box<Head>>,
 }
 
-/// The texts of a request.
-///
-/// The box is taken from the thread's stock and returned there, which costs no allocation. For
-/// `ratios` error-document/passes.
 #[derive(Default)]
 struct Head {
+    /// `None` in the stock.
+    rules: Option<Arc<Rules>>,
     method: Method,
     scheme: Option<Scheme>,
     /// Where the text of the authority ends, and that of the path and the query after it. Without
@@ -118,30 +120,37 @@ thread_local! {
 
 impl Kept {
     #[inline]
-    pub(crate) fn of<B>(request: &Request<B>, needs: &Needs) -> Self {
-        let head = (needs.page || needs.format).then(|| {
-            let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
-            let mut head = unused.ok().flatten().unwrap_or_default();
-            head.method.clone_from(request.method());
-            match needs.page {
-                true => head.record(request.uri(), request.headers(), needs),
-                false => head.record_format(request.headers()),
-            }
-            head
-        });
-        Self {
-            kind: RequestKind::of(request.method()),
-            head,
+    pub(crate) fn of<B>(request: &Request<B>, rules: &Arc<Rules>) -> Self {
+        let unused = UNUSED.try_with(|unused| unused.try_borrow_mut().ok()?.pop());
+        let mut head = unused.ok().flatten().unwrap_or_default();
+        head.rules = Some(rules.clone());
+        head.method.clone_from(request.method());
+        let needs = &rules.needs;
+        if needs.page {
+            head.record(request.uri(), request.headers(), needs);
+        } else if needs.format {
+            head.record_format(request.headers());
         }
+        Self { head: Some(head) }
+    }
+
+    pub(crate) fn rules(&self) -> Option<Arc<Rules>> {
+        self.head.as_ref()?.rules.clone()
     }
 
     pub(crate) fn is_head(&self) -> bool {
-        self.kind == RequestKind::Head
+        self.has(&Method::HEAD)
     }
 
     /// Returns whether the request is a CONNECT.
     pub(crate) fn is_connect(&self) -> bool {
-        self.kind == RequestKind::Connect
+        self.has(&Method::CONNECT)
+    }
+
+    fn has(&self, method: &Method) -> bool {
+        self.head
+            .as_ref()
+            .is_some_and(|head| head.method == *method)
     }
 
     /// Returns what the format of the response depends on.
@@ -162,10 +171,11 @@ impl Kept {
     }
 
     /// Returns copies for the service of a document. Their texts share one allocation.
-    pub(crate) fn read(&self, needs: &Needs) -> Read {
-        self.head
-            .as_ref()
-            .map_or_else(Read::default, |head| head.read(needs))
+    pub(crate) fn read(&self) -> Read {
+        let head = self.head.as_ref();
+        let rules = head.and_then(|head| head.rules.as_ref());
+        let read = head.zip(rules).map(|(head, rules)| head.read(&rules.needs));
+        read.unwrap_or_default()
     }
 }
 
@@ -294,10 +304,8 @@ impl Head {
         (self.authority, self.target) = (0, 0);
         self.lines.clear();
         self.text.clear();
-        if self.lines.capacity() > LINES || self.text.capacity() > TEXT {
-            self.lines.shrink_to(LINES);
-            self.text.shrink_to(TEXT);
-        }
+        self.lines.shrink_to(LINES);
+        self.text.shrink_to(TEXT);
     }
 }
 
@@ -306,6 +314,8 @@ impl Drop for Kept {
         let Some(mut head) = self.head.take() else {
             return;
         };
+        // The last owner of the rules drops services, which are user code.
+        head.rules = None;
         head.clear();
         // A thread that ends has no stock.
         let _ = UNUSED.try_with(|unused| {
@@ -326,8 +336,19 @@ mod tests {
         Needs {
             format: true,
             page: true,
-            others: vec![HeaderName::from_static("x-theme")],
+            others: vec![
+                HeaderName::from_static("x-theme"),
+                HeaderName::from_static("x-second"),
+            ],
         }
+    }
+
+    fn kept(request: &Request<()>, needs: &Needs) -> Kept {
+        let rules = Rules {
+            needs: needs.clone(),
+            ..Rules::default()
+        };
+        Kept::of(request, &Arc::new(rules))
     }
 
     fn request(uri: &str, lines: &[(&'static str, &'static str)]) -> Request<()> {
@@ -359,8 +380,8 @@ mod tests {
             "https://user@example.org:8443/?",
             "example.org:443",
         ] {
-            let kept = Kept::of(&request(uri, &[]), &all());
-            assert_eq!(kept.read(&all()).uri, uri.parse::<Uri>().unwrap(), "{uri}");
+            let kept = kept(&request(uri, &[]), &all());
+            assert_eq!(kept.read().uri, uri.parse::<Uri>().unwrap(), "{uri}");
         }
     }
 
@@ -374,6 +395,10 @@ mod tests {
             ("authorization", "Basic YTpi"),
             ("cookie", "b=2"),
             ("x-theme", ""),
+            ("x-second", "2"),
+            ("accept-encoding", "gzip"),
+            ("accept-language", "de"),
+            ("user-agent", "browser"),
             ("host", "example.org"),
         ];
         let page = [
@@ -382,11 +407,14 @@ mod tests {
             ("accept", "text/html", false),
             ("authorization", "Basic YTpi", true),
             ("x-theme", "", false),
+            ("x-second", "2", false),
+            ("accept-encoding", "gzip", false),
+            ("accept-language", "de", false),
+            ("user-agent", "browser", false),
             ("host", "example.org", false),
         ];
         let mut request = request("/", &lines);
-        let of =
-            |request: &Request<()>, needs: &Needs| Kept::of(request, needs).read(needs).headers;
+        let of = |request: &Request<()>, needs: &Needs| kept(request, needs).read().headers;
         assert_eq!(seen(&of(&request, &all())), page);
         let format = Needs {
             page: false,
@@ -397,8 +425,8 @@ mod tests {
         // A POST may be gRPC.
         *request.method_mut() = Method::POST;
         for needs in [all(), format] {
-            let kept = Kept::of(&request, &needs);
-            assert!(!kept.read(&needs).headers.contains_key(CONTENT_TYPE));
+            let kept = kept(&request, &needs);
+            assert!(!kept.read().headers.contains_key(CONTENT_TYPE));
             let found = kept.preferences().format();
             assert!(matches!(found, Format::Grpc(_)), "{found:?}");
         }
@@ -413,7 +441,7 @@ mod tests {
             ("accept", "text/html"),
         ];
         let format = |lines| {
-            let kept = Kept::of(&request("/long/path", lines), &all());
+            let kept = kept(&request("/long/path", lines), &all());
             kept.preferences().format()
         };
         assert_eq!(format(&text[..3]), Format::Text);
@@ -453,13 +481,55 @@ mod tests {
     }
 
     #[test]
+    fn error_document_14_only_what_is_needed_is_copied() {
+        let lines = [("accept", "a"), ("content-type", "long"), ("x-other", "b")];
+        let mut request = request("/path", &lines);
+        let copied = |request: &Request<()>, needs: &Needs| {
+            let head = kept(request, needs).head.take().unwrap();
+            String::from_utf8(head.text.clone()).unwrap()
+        };
+        let format = Needs {
+            format: true,
+            ..Needs::default()
+        };
+        assert_eq!(copied(&request, &Needs::default()), "");
+        assert_eq!(copied(&request, &format), "a");
+        assert_eq!(copied(&request, &all()), "/patha");
+        *request.method_mut() = Method::POST;
+        assert_eq!(copied(&request, &format), "along");
+    }
+
+    #[test]
+    fn error_document_14_a_box_keeps_little_memory() {
+        for (lines, text) in [(1, 9000), (2000, 1), (2000, 9000)] {
+            let mut head = Head::default();
+            for number in 0..lines {
+                let size = if number == 0 { text } else { 0 };
+                let value = HeaderValue::try_from("x".repeat(size)).unwrap();
+                head.record_line(0, &value);
+            }
+            head.clear();
+            let (lines, text) = (head.lines.capacity(), head.text.capacity());
+            assert!(lines < 2000 && text < 9000, "{lines} lines, {text} bytes");
+        }
+    }
+
+    #[test]
+    fn error_document_14_the_stock_has_no_rules() {
+        let rules = Arc::new(Rules::default());
+        drop(Kept::of(&request("/", &[]), &rules));
+        assert_eq!(Arc::strong_count(&rules), 1);
+    }
+
+    #[test]
     fn error_document_14_a_thread_keeps_few_boxes() {
-        let kept: Vec<_> = (0..STOCK + 9)
-            .map(|_| Kept::of(&request("/", &[]), &all()))
+        let all = all();
+        let many: Vec<_> = (0..STOCK + 9)
+            .map(|_| kept(&request("/", &[]), &all))
             .collect();
-        drop(kept);
+        drop(many);
         assert_eq!(UNUSED.with_borrow(Vec::len), STOCK);
-        let one = Kept::of(&request("/", &[]), &all());
+        let one = kept(&request("/", &[]), &all);
         assert_eq!(UNUSED.with_borrow(Vec::len), STOCK - 1);
         drop(one);
         assert_eq!(UNUSED.with_borrow(Vec::len), STOCK);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, response::Parts};
+use http::{HeaderValue, Request, Response, header::CONTENT_LENGTH, response::Parts};
 use http_body::Body;
 use http_body_util::{Empty, Full};
 use pin_project_lite::pin_project;
@@ -65,10 +65,7 @@ impl Failed {
         head::without_body(&mut head);
         // Of a HEAD, the length is that of the page that GET would get.
         let length = head::add_document(&mut head.headers, page.headers);
-        let is_right = |length: &HeaderValue| {
-            let length = length.to_str().ok();
-            length.and_then(|length| length.parse().ok()) == Some(body.len())
-        };
+        let is_right = |length: &HeaderValue| number(length) == Some(body.len());
         let length = match self.kept.is_head() {
             true => length,
             false => length.filter(is_right).or_else(|| Some(body.len().into())),
@@ -149,6 +146,11 @@ where
                 StateProj::Calling { future } => {
                     let response = ready!(future.poll(cx)).map_err(Into::into)?;
                     let (head, body) = response.into_parts();
+                    // A HEAD has no page that would be too large for GET.
+                    let length = head.headers.get(CONTENT_LENGTH).and_then(number);
+                    if length.is_some_and(|length| length > LIMIT) {
+                        return Poll::Ready(Err(TooLarge(LIMIT).into()));
+                    }
                     State::Reading {
                         head: Some(head),
                         body,
@@ -164,6 +166,11 @@ where
             state.set(next);
         }
     }
+}
+
+/// Returns the number that a length states.
+fn number(length: &HeaderValue) -> Option<usize> {
+    length.to_str().ok()?.parse().ok()
 }
 
 const COMPLETED: &str = "polled after completion";

@@ -36,8 +36,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let kept = Kept::of(&request, &self.rules.needs);
-        let rules = self.rules.clone();
-        ResponseFuture::new(kept, rules, || self.inner.call(request))
+        let kept = Kept::of(&request, &self.rules);
+        ResponseFuture::new(kept, || self.inner.call(request))
     }
 }

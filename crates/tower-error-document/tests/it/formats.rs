@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use futures_util::stream;
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
 use http::{HeaderValue, Request, StatusCode};
 use tower_error_document::{Document, ErrorDocumentLayer, ErrorStatus};
 use tower_kit::Rejection;
@@ -211,4 +212,19 @@ async fn error_document_5_a_fixed_document_is_for_every_client() {
         let found = ask(&app, Request::get("/").header("accept", accept)).await;
         assert_eq!(found, "503 content-type=text/html retry-after=9 | <p>sorry");
     }
+}
+
+#[tokio::test]
+async fn error_document_4_a_text_that_is_not_shown_is_not_read() {
+    let layer = ErrorDocumentLayer::new().all_errors(Document::negotiated());
+    let app = app(layer, |_| {
+        let response = failing(404).header("content-type", "text/plain");
+        let endless = stream::pending::<Result<Bytes, Infallible>>();
+        response.body(Body::from_stream(endless)).unwrap()
+    });
+    let found = ask(&app, Request::get("/")).now_or_never();
+    assert_eq!(
+        found.unwrap(),
+        "404 content-type=text/plain; charset=utf-8 | 404 Not Found"
+    );
 }

@@ -344,3 +344,21 @@ fn error_document_6_a_path_begins_with_a_slash() {
         );
     }
 }
+
+#[tokio::test]
+async fn error_document_12_head_has_no_page_where_get_has_none() {
+    for (size, expected) in [
+        (1024 * 1024, "404 content-type=application/octet-stream |"),
+        (
+            1024 * 1024 + 1,
+            "404 content-type=text/plain; charset=utf-8 |",
+        ),
+    ] {
+        let page = Router::new().route("/page", get(async move || vec![b'x'; size]));
+        let app = not_found(Document::service(page, "/page").unwrap());
+        for method in ["GET", "HEAD"] {
+            let found = ask(&app, Request::builder().method(method)).await;
+            assert!(found.starts_with(expected), "{method}: {found:.99}");
+        }
+    }
+}
