@@ -1,8 +1,17 @@
 //! Connections that are used again, and requests that are not sent again.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::{Duration, Instant},
+};
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 
@@ -284,4 +293,56 @@ async fn upstream_10_content_after_a_head_is_no_response() {
         assert!(second.is_ok(), "{answer}");
         assert_eq!(text(response).await, "ok");
     }
+}
+
+/// A waker that notes whether it was used.
+struct Noted(Waker, AtomicBool);
+
+impl Wake for Noted {
+    fn wake(self: Arc<Self>) {
+        self.1.store(true, Ordering::Relaxed);
+        self.0.wake_by_ref();
+    }
+}
+
+/// Returns the output of a future, and whether the future woke its own task while it was polled.
+async fn wakes_itself<T>(future: impl Future<Output = T>) -> (T, bool) {
+    let mut future = pin!(future);
+    let mut wakes = false;
+    let output = poll_fn(|cx| {
+        let noted = Arc::new(Noted(cx.waker().clone(), AtomicBool::new(false)));
+        let polled = future
+            .as_mut()
+            .poll(&mut Context::from_waker(&noted.clone().into()));
+        wakes |= noted.1.load(Ordering::Relaxed);
+        polled
+    });
+    (output.await, wakes)
+}
+
+/// So that a server reads the responses of a batch before it writes them. Over HTTP/2, the task of
+/// the connection does that.
+#[tokio::test]
+async fn upstream_8_a_response_over_http_1_lets_other_tasks_go_first() {
+    let upstream = Listener::bind().await;
+    let app = proxy(&upstream);
+    let answers = async {
+        let mut peer = upstream.accept().await;
+        for _ in 0..3 {
+            peer.head().await;
+            peer.write(OK).await;
+        }
+    };
+    let requests = async {
+        // It opens the connection.
+        ask(&app, get("/")).await.collect().await.unwrap();
+        for (version, expected) in [(Version::HTTP_11, true), (Version::HTTP_2, false)] {
+            let mut request = get("/");
+            *request.version_mut() = version;
+            let (response, found) = wakes_itself(ask(&app, request)).await;
+            assert_eq!(text(response).await, "ok");
+            assert_eq!(found, expected, "{version:?}");
+        }
+    };
+    tokio::join!(requests, answers);
 }
