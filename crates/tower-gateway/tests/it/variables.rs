@@ -91,6 +91,24 @@ async fn gateway_1_a_request_is_variables() {
 }
 
 #[tokio::test]
+async fn gateway_1_a_host_is_a_name_and_a_port() {
+    let program = mirror().await;
+    let service = FastCgi::connect(&program.address).unwrap();
+    for (host, name, port) in [
+        ("example.org", "example.org", "80"),
+        ("example.org:81", "example.org", "81"),
+        ("[2001:db8::7]", "[2001:db8::7]", "80"),
+        ("[2001:db8::7]:81", "[2001:db8::7]", "81"),
+    ] {
+        let request = Request::get("/").header("host", host);
+        let found = variables(&service, request.body(body("")).unwrap()).await;
+        for line in [format!("SERVER_NAME={name}"), format!("SERVER_PORT={port}")] {
+            assert!(found.contains(&line), "{host}: {found:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn gateway_2_headers_are_variables_if_they_mean_one_thing() {
     let program = mirror().await;
     let service = FastCgi::connect(&program.address).unwrap();
