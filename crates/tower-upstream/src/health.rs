@@ -34,6 +34,11 @@ impl Health {
         }
     }
 
+    /// Returns whether the upstream has failed since its last response.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) > 0
+    }
+
     /// Notes that the upstream gets a request. If it has failed before, this is a trial, and until
     /// it has a response there is only one for each time.
     pub(crate) fn begin(&self, now: Instant) {

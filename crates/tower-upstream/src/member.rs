@@ -80,7 +80,15 @@ impl Member {
 
     /// Returns an idle connection. With `probe`, the system will be asked whether the upstream has
     /// closed it.
+    ///
+    /// There is none if the upstream has failed. They were made before that, and if each trial took
+    /// one of them, an upstream that is back would get no request until all are used up.
     fn take(&self, probe: bool) -> Option<Box<Connection>> {
+        if self.health.has_failed() {
+            let closed = std::mem::take(&mut self.idle().connections);
+            drop(closed);
+            return None;
+        }
         let now = Instant::now();
         loop {
             // Not under the lock, since a connection is closed when it is dropped.
