@@ -28,9 +28,9 @@ pub(crate) struct Health {
 impl Health {
     /// Returns the time before which the upstream gets no request, if it is later than now.
     pub(crate) fn ejected(&self, now: Instant) -> Option<Instant> {
-        match self.failures.load(Ordering::Relaxed) {
-            0 => None,
-            _ => (*self.until()).filter(|until| now < *until),
+        match self.has_failed() {
+            true => (*self.until()).filter(|until| now < *until),
+            false => None,
         }
     }
 
@@ -56,7 +56,7 @@ impl Health {
 
     /// Notes a response.
     pub(crate) fn succeed(&self) {
-        if self.failures.load(Ordering::Relaxed) > 0 {
+        if self.has_failed() {
             self.failures.store(0, Ordering::Relaxed);
             *self.until() = None;
         }

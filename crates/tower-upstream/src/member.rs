@@ -85,6 +85,7 @@ impl Member {
     /// one of them, an upstream that is back would get no request until all are used up.
     fn take(&self, probe: bool) -> Option<Box<Connection>> {
         if self.health.has_failed() {
+            // Not under the lock, as below.
             let closed = std::mem::take(&mut self.idle().connections);
             drop(closed);
             return None;
