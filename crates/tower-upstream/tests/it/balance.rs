@@ -132,6 +132,47 @@ async fn upstream_18_an_upstream_that_is_back_is_used_within_a_second() {
     }
 }
 
+/// Of an upstream that has failed, no kept connection is tried: each trial would take one of them.
+#[tokio::test]
+async fn upstream_18_the_connections_of_a_failed_upstream_are_not_tried() {
+    const KEPT: usize = 30;
+    let ((a, first), (b, second)) = (bind().await, bind().await);
+    let address = a.local_addr().unwrap();
+    let app = watched(at(first).also(second).unwrap());
+    let _b = named(b, "b");
+    // Its connections look open, and are closed when they get another request.
+    let kept = async {
+        let mut connections = Vec::new();
+        for _ in 0..KEPT {
+            let (stream, _) = a.accept().await.unwrap();
+            let mut peer = super::sockets::Wire::new(stream);
+            peer.head().await;
+            connections.push(peer);
+        }
+        for mut peer in connections {
+            peer.write("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na")
+                .await;
+            tokio::spawn(async move { peer.head().await });
+        }
+        drop(a);
+    };
+    let requests = futures_util::future::join_all((0..2 * KEPT).map(|_| names(&app, 1)));
+    tokio::join!(kept, requests);
+    // While a response of the other one is read, each request that can goes to this one. It learns
+    // that no connection can be made.
+    let mut unread = Vec::new();
+    for _ in 0..2 {
+        unread.push(ask(&app, get("/")).await);
+    }
+    let _a = named(TcpListener::bind(address).await.unwrap(), "a");
+    let mut trials = 0;
+    while names(&app, 1).await == ["b"] {
+        trials += 1;
+        assert!(trials < KEPT / 2);
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+}
+
 /// A name may have several addresses, of which some refuse.
 #[tokio::test]
 async fn upstream_18_all_addresses_of_a_name_are_tried() {
