@@ -201,7 +201,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn manifests_inherit(root: &Path) -> Vec<String> {
     let mut wrong = Vec::new();
-    let others = ["benches", "examples", "tests"].map(|folder| root.join(folder));
+    let others = ["benches", "examples", "tests", "tests/ascii"].map(|folder| root.join(folder));
     for folder in crates(root).into_iter().chain(others) {
         let (name, manifest) = (name(&folder), manifest(&folder));
         let inherits = |table: &toml::Table, key: &str| {
@@ -689,14 +689,14 @@ fn after(change: impl FnOnce(&Path)) -> Vec<String> {
         "examples/axum",
         "examples/site",
         "examples/start",
-        "tests",
+        "tests/ascii",
     ] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     let inherits =
         "edition.workspace = true\nlicense.workspace = true\nrust-version.workspace = true\n";
     let lints = "[lints]\nworkspace = true\n";
-    for package in ["benches", "examples", "tests"] {
+    for package in ["benches", "examples", "tests", "tests/ascii"] {
         let manifest = format!("[package]\n{inherits}{lints}");
         fs::write(root.join(package).join("Cargo.toml"), manifest).unwrap();
     }
