@@ -27,6 +27,8 @@ pub(crate) struct Activity {
     /// Whether the client does not take what is written.
     is_blocked: AtomicBool,
     is_tunnel: AtomicBool,
+    /// Whether the server ends.
+    is_draining: AtomicBool,
     is_ending: AtomicBool,
     is_aborted: AtomicBool,
     /// Since the first upload over HTTP/2.
@@ -113,12 +115,18 @@ impl Activity {
         self.is_awaited.store(is_awaited, Relaxed);
     }
 
-    /// Returns whether the next request could not be found on the connection, since content is not
-    /// valid, or may never come. hyper closes the connection after the response, and the client
-    /// should know (RFC 9112, section 9.6, and RFC 9110, section 10.1.1).
+    /// Returns whether the server ends, or the next request could not be found on the connection,
+    /// since content is not valid, or may never come. hyper closes the connection after the
+    /// response, and the client should know (RFC 9112, section 9.6, and RFC 9110, section 10.1.1).
     pub(crate) fn closes_after_response(&self) -> bool {
-        let closes = self.has_failed.load(Relaxed) || self.is_awaited.load(Relaxed);
+        let closes = self.has_failed.load(Relaxed)
+            || self.is_awaited.load(Relaxed)
+            || self.is_draining.load(Relaxed);
         closes && !self.is_http_2()
+    }
+
+    pub(crate) fn drains(&self) {
+        self.is_draining.store(true, Relaxed);
     }
 
     pub(crate) fn blocked(&self, is_blocked: bool) {

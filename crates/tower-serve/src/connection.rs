@@ -17,12 +17,14 @@ use crate::{
     bell::Bell,
     entry::{Accepted, Entry},
     limits::Limits,
-    linger::Lingering,
+    linger::{Lingering, Version},
     request_body::RequestBody,
     service::ConnectionService,
     timer::Timer,
     versions::Builder,
 };
+
+const NO_REQUEST: &str = "no request came in time";
 
 /// What happens on a connection, or to it, apart from its requests.
 enum Event {
@@ -98,25 +100,35 @@ impl Protocol {
     {
         let activity = Arc::new(Activity::default());
         let mut timer = pin!(Timer::new(&self.limits));
-        let opening = async {
-            let opened = self.entry.open(accepted, self.limits.write_timeout).await?;
-            let Some(opened) = opened else {
-                return Ok(None);
-            };
-            let stream = Lingering::new(
-                opened.transport,
-                Arc::clone(&activity),
-                self.limits.lingering,
-            );
-            let mut opened = (stream, opened.peer, opened.client);
-            let version = opened.0.version().await?;
-            Ok::<_, BoxError>(Some((version, opened)))
-        };
-        let opened = tokio::select! {
-            biased;
-            opened = opening => opened?,
-            _ = timer.as_mut().late(&activity) => return Err("no request came in time".into()),
-            _ = draining.changed() => return Ok(()),
+        let mut draining = pin!(draining.changed());
+        let mut is_draining = false;
+        let opened = {
+            let mut opening = pin!(async {
+                let opened = self.entry.open(accepted, self.limits.write_timeout).await?;
+                let Some(opened) = opened else {
+                    return Ok(None);
+                };
+                let stream = Lingering::new(
+                    opened.transport,
+                    Arc::clone(&activity),
+                    self.limits.lingering,
+                );
+                let mut opened = (stream, opened.peer, opened.client);
+                let version = opened.0.version().await?;
+                Ok::<_, BoxError>(Some((version, opened)))
+            });
+            loop {
+                tokio::select! {
+                    biased;
+                    opened = opening.as_mut() => break opened?,
+                    _ = timer.as_mut().late(&activity) => return Err(NO_REQUEST.into()),
+                    _ = draining.as_mut(), if !is_draining => {
+                        is_draining = true;
+                        activity.drains();
+                        timer.as_mut().hurry(self.limits.last_head());
+                    }
+                }
+            }
         };
         let Some((version, (stream, peer, client))) = opened else {
             return Ok(());
@@ -131,7 +143,6 @@ impl Protocol {
         };
         let mut connection = self.http.serve(version, stream, service);
         let mut reset = pin!(peer.reset());
-        let mut draining = pin!(draining.changed());
         let mut is_ending = false;
         let bell = Bell::new();
         let own = Waker::from(Arc::clone(&bell));
@@ -144,8 +155,11 @@ impl Protocol {
                 if let Poll::Ready(end) = Pin::new(&mut connection).poll(cx) {
                     return Poll::Ready(Event::Ended(end));
                 }
-                // The rest has its own waker, and most polls are not about it.
                 let is_set = timer.as_mut().follow(&activity);
+                if is_draining && !is_ending && activity.phase() != Phase::Head {
+                    return Poll::Ready(Event::Drains);
+                }
+                // The rest has its own waker, and most polls are not about it.
                 if !bell.has_rung(cx.waker()) && !is_set {
                     return Poll::Pending;
                 }
@@ -156,7 +170,7 @@ impl Protocol {
                 if let Poll::Ready(phase) = timer.as_mut().poll(&mut cx) {
                     return Poll::Ready(Event::Late(phase));
                 }
-                if !is_ending && draining.as_mut().poll(&mut cx).is_ready() {
+                if !is_draining && draining.as_mut().poll(&mut cx).is_ready() {
                     return Poll::Ready(Event::Drains);
                 }
                 Poll::Pending
@@ -167,18 +181,27 @@ impl Protocol {
             match event {
                 Event::Ended(end) => break end.map_err(Into::into),
                 Event::Reset => break Err("the client reset the connection".into()),
-                Event::Late(Phase::Head) => break Err("no request came in time".into()),
+                Event::Late(Phase::Head) => break Err(NO_REQUEST.into()),
                 // Nothing is under way that could be ended gracefully.
                 Event::Late(_) if !activity.is_http_2() => break Ok(()),
-                // Half of a head, or of an HTTP/2 preface, may never become a request.
-                Event::Drains if activity.phase() == Phase::Head => break Ok(()),
+                // The head is on its way. Half of one may never become a request.
+                Event::Drains if activity.phase() == Phase::Head => {
+                    is_draining = true;
+                    activity.drains();
+                    timer.as_mut().hurry(self.limits.last_head());
+                    if let Version::Two = version {
+                        // The client may send requests until it knows of the end.
+                        is_ending = true;
+                        connection.graceful_shutdown();
+                    }
+                }
                 Event::Late(_) | Event::Drains => {
                     if activity.phase() == Phase::Idle {
                         // hyper has skipped the content that the service left unread. Otherwise it
                         // would have ended the connection.
                         activity.content_was_read();
                     }
-                    is_ending = true;
+                    (is_draining, is_ending) = (true, true);
                     connection.graceful_shutdown();
                 }
             }

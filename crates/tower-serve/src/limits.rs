@@ -37,6 +37,15 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Returns the time after the signal to end in which a head may still come. A client connects
+    /// when it has a request, so that is on its way.
+    pub(crate) fn last_head(&self) -> Duration {
+        const ON_ITS_WAY: Duration = Duration::from_secs(1);
+        ON_ITS_WAY.min(self.drain_timeout / 2)
+    }
+}
+
 /// Returns a time that can be added to an [`Instant`](tokio::time::Instant). `Duration::MAX`, which
 /// stands for "never", cannot. A year is long enough.
 pub(crate) fn countable(time: Duration) -> Duration {

@@ -66,6 +66,15 @@ impl Timer {
         deadline < this.sleep.deadline() || this.sleep.is_elapsed()
     }
 
+    /// Ends the time of this phase after another one, if it would end later.
+    pub(crate) fn hurry(self: Pin<&mut Self>, time: Duration) {
+        let this = self.project();
+        let earlier = this.deadline.zip(Instant::now().checked_add(time));
+        if let Some((deadline, earlier)) = earlier {
+            *this.deadline = Some(deadline.min(earlier));
+        }
+    }
+
     /// Becomes ready when a phase has taken too long, and returns it. It is returned once. The
     /// phase is that of the last [`follow`](Self::follow).
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Phase> {

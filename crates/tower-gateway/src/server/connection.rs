@@ -39,7 +39,7 @@ pub(crate) enum Protocol {
 }
 
 /// Serves a connection until it is closed. When `draining` changes, requests that have begun end,
-/// and no more begin.
+/// and no more begin, except for a first one.
 ///
 /// One task reads, writes and runs the first request. Web servers send one at a time, so mostly
 /// nothing has to be woken, and a request takes one read and one write.
@@ -105,7 +105,7 @@ pub(crate) async fn serve<S, B>(
                 }
                 if !is_draining && drained.as_mut().poll(cx).is_ready() {
                     is_draining = true;
-                    connection.requests.close();
+                    connection.requests.drain();
                 }
                 match connection.write(cx) {
                     ControlFlow::Break(is_over) => return Poll::Ready(is_over),

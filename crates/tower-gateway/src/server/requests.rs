@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -37,6 +38,10 @@ use crate::{
     scgi_head::ScgiHeadError,
 };
 
+/// The time after the signal to end in which the first request of a connection may come. A web server
+/// connects when it has one, so it is on its way.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// Records are not read on while as many pieces wait to be sent.
 const PENDING: usize = 16;
 
@@ -53,6 +58,8 @@ pub(crate) struct Requests {
     room: Arc<Room>,
     /// `None` after the first request has begun.
     opened: Option<Instant>,
+    /// When the server was told to end.
+    drained: Option<Instant>,
     /// The web server does not want the response of the request without a task of its own.
     is_own_dropped: bool,
     /// A service has not taken what is held of its body.
@@ -170,6 +177,7 @@ impl Requests {
             shelf,
             room: Arc::default(),
             opened: Some(Instant::now()),
+            drained: None,
             is_own_dropped: false,
             is_full: false,
             is_blocked: false,
@@ -311,14 +319,14 @@ impl Requests {
     }
 
     fn begins(&mut self, id: u16, role: u16, keep: bool) -> Result<(), Violation> {
-        self.opened = None;
+        let is_first = self.opened.take().is_some();
         self.release();
         if self.find(id).is_some() {
             return Err(Violation::InUse(id));
         }
         if role != RESPONDER {
             self.reject(id, keep, Fault::NoRole, UNKNOWN_ROLE);
-        } else if self.is_closing || self.active.len() >= self.limits.requests {
+        } else if self.is_closing && !is_first || self.active.len() >= self.limits.requests {
             self.reject(id, keep, Fault::Overloaded, OVERLOADED);
         } else {
             let stage = Stage::Head(Variables::Whole(Bytes::new()), Instant::now());
@@ -507,17 +515,18 @@ impl Requests {
         }
     }
 
-    /// Lets no further request begin.
-    pub(crate) fn close(&mut self) {
+    /// Lets no further request begin, except for the first one.
+    pub(crate) fn drain(&mut self) {
         self.is_closing = true;
+        self.drained = Some(Instant::now());
     }
 
     /// Returns whether nothing is left to be done, except to write.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_closing && self.active.is_empty()
+        self.is_closing && self.active.is_empty() && self.opened.is_none()
     }
 
-    /// Returns when the head of a request has to be complete.
+    /// Returns when the head of a request has to be complete, or the first one has to begin.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let begun = self.active.iter().filter_map(|(_, active)| {
             let Stage::Head(_, since) = active.stage else {
@@ -526,7 +535,12 @@ impl Requests {
             (!self.is_full).then_some(since)
         });
         let since = begun.chain(self.opened).min()?;
-        since.checked_add(self.limits.header_timeout)
+        let first = self.drained.filter(|_| self.opened.is_some());
+        let times = [
+            since.checked_add(self.limits.header_timeout),
+            first.map(|drained| drained + ON_ITS_WAY.min(self.limits.drain_timeout / 2)),
+        ];
+        times.into_iter().flatten().min()
     }
 
     /// Returns the answer to a question about the connection: the values of the names that are

@@ -715,6 +715,29 @@ async fn gateway_46_requests_end_before_the_server_does() {
     served.ended().await.unwrap();
 }
 
+/// A web server connects when it has a request, so the first one is on its way at the signal.
+#[tokio::test]
+async fn gateway_46_a_first_request_is_on_its_way_at_the_signal() {
+    let service =
+        service(async |request: Request<RequestBody>| ok(request.uri().path().to_owned()));
+    let mut served = Served::fastcgi(Server::new(), service).await;
+    let (mut late, mut silent) = (served.connect().await, served.connect().await);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    served.signal();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    late.send(get(1, true, "/late")).await;
+    assert_eq!(late.reply(1).await.body(), "/late");
+    // It is the only one, and nothing more is waited for.
+    assert_eq!(late.rest().await, b"");
+    drop(late);
+    // Without a request, it is closed after a second.
+    let since = std::time::Instant::now();
+    assert_eq!(silent.rest().await, b"");
+    drop(silent);
+    served.ended().await.unwrap();
+    assert!(since.elapsed() < Duration::from_secs(3));
+}
+
 #[tokio::test]
 async fn gateway_46_what_does_not_end_is_aborted() {
     let (endless, dropped, begun) = endless();

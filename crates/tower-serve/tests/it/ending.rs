@@ -89,13 +89,10 @@ async fn serve_13_a_download_over_http_2_completes() {
 }
 
 #[tokio::test]
-async fn serve_13_connections_without_a_request_are_closed() {
+async fn serve_13_idle_connections_are_closed() {
     let server = run(server(), echo_path()).await;
     let mut idle = server.connect().await;
     idle.get("/").await;
-    let mut silent = server.connect().await;
-    let mut stalled = server.connect().await;
-    stalled.send("P").await;
     let client = http2();
     get(&client, server.address, "/").await;
     sleep(ms(50)).await;
@@ -105,8 +102,29 @@ async fn serve_13_connections_without_a_request_are_closed() {
     server.ended().await.unwrap();
     assert!(start.elapsed() < ms(500), "{:?}", start.elapsed());
     assert_eq!(idle.rest().await.0, b"");
-    assert_eq!(silent.rest().await.0, b"");
-    assert_eq!(stalled.rest().await.0, b"");
+}
+
+/// A client connects when it has a request.
+#[tokio::test]
+async fn serve_13_a_head_is_on_its_way_at_the_signal() {
+    let server = run(server(), echo_path()).await;
+    let mut kept = server.connect().await;
+    kept.get("/").await;
+    let mut clients = [server.connect().await, server.connect().await, kept];
+    clients[1].send("GET /on-its").await;
+    clients[2].send("GET /on-its").await;
+    sleep(ms(50)).await;
+    server.trigger.signal();
+    sleep(ms(100)).await;
+    clients[0].send("GET /on-its").await;
+    for mut client in clients {
+        client.send("-way HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let response = client.response().await;
+        assert!(response.ends_with("/on-its-way"), "{response}");
+        assert!(response.contains("connection: close\r\n"), "{response}");
+        assert_eq!(client.rest().await.0, b"");
+    }
+    server.ended().await.unwrap();
 }
 
 #[tokio::test]
@@ -128,23 +146,33 @@ async fn serve_13_a_request_gets_its_response_before_the_close() {
 }
 
 #[tokio::test]
-async fn serve_13_half_of_a_head_is_not_waited_for() {
+async fn serve_13_a_head_is_not_waited_for_longer_than_a_second() {
     for half in [
+        "",
+        "P",
         "GET /half HTTP/1.1\r\n",
         "\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
-        let server = run(server(), echo_path()).await;
-        let mut client = server.connect().await;
-        client.send(half).await;
-        let mut later = server.connect().await;
-        later.get("/").await;
-        later.send("GET /half HTTP/1.1\r\n").await;
-        sleep(ms(50)).await;
-        let start = Instant::now();
-        server.trigger.signal();
-        server.ended().await.unwrap();
-        assert!(start.elapsed() < ms(500), "{half}: {:?}", start.elapsed());
+        // The second one has half of the drain timeout.
+        for (server, least, most) in [
+            (server(), ms(900), ms(1_500)),
+            (server().drain_timeout(ms(400)), ms(150), ms(390)),
+        ] {
+            let server = run(server, echo_path()).await;
+            let mut client = server.connect().await;
+            client.send(half).await;
+            let mut later = server.connect().await;
+            later.get("/").await;
+            later.send("GET /half HTTP/1.1\r\n").await;
+            sleep(ms(50)).await;
+            let start = Instant::now();
+            server.trigger.signal();
+            server.ended().await.unwrap();
+            let took = start.elapsed();
+            assert!(least < took && took < most, "{half}: {took:?}");
+            client.rest().await;
+        }
     }
 }
 

@@ -269,6 +269,25 @@ async fn serve_37_the_handshake_has_the_header_timeout() {
     assert!(time < ms(2000), "{time:?}");
 }
 
+/// A client begins a handshake when it has a request.
+#[tokio::test]
+async fn serve_37_a_handshake_is_on_its_way_at_the_signal() {
+    let store = Store::new("on-its-way");
+    store.make("a", &["a.example"]);
+    let server = run_tls(store.tls("a")).await;
+    let socket = server.connect().await.0;
+    let mut client = server.connect_tls(&["http/1.1"], "a.example").await;
+    tokio::time::sleep(ms(50)).await;
+    server.trigger.signal();
+    tokio::time::sleep(ms(50)).await;
+    assert!(client.get("/after").await.ends_with("/after"));
+    let stream = handshake(socket, config(BOTH, &["http/1.1"]), "a.example").await;
+    let mut client = Client(stream.unwrap());
+    assert!(client.get("/before").await.ends_with("/before"));
+    drop(client);
+    server.ended().await.unwrap();
+}
+
 #[tokio::test]
 async fn serve_37_a_handshake_does_not_delay_the_end() {
     let store = Store::new("end");
