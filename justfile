@@ -185,6 +185,11 @@ reload:
     cargo build --release -p tower-deploy
     python3 tests/reload/run.py
 
+# a site that is restarted forty times while its socket stays open, as under systemd: new connections all the time, and none fails
+restarts:
+    cargo build --release -p tower-deploy
+    python3 tests/reload/restarts.py
+
 # the filter error-documents beside error_page of nginx (nginx): sixty requests, each difference in the table of docs/error-documents.md
 error-documents:
     cargo build -p tower-deploy

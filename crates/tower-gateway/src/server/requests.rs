@@ -38,8 +38,8 @@ use crate::{
     scgi_head::ScgiHeadError,
 };
 
-/// The time after the signal to end in which the first request of a connection may come. A web server
-/// connects when it has one, so it is on its way.
+/// The time after the signal to end in which the first request of a connection may come. A web
+/// server connects when it has one, so it is on its way.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// Records are not read on while as many pieces wait to be sent.
