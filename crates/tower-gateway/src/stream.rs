@@ -170,6 +170,15 @@ impl Stream {
         Ok(either!(self, stream => rustix::net::shutdown(stream, direction))?)
     }
 
+    /// Lets the close reset the connection, so that the other end does not take it for an orderly
+    /// one. Unix sockets cannot.
+    pub(crate) fn reset(&self) {
+        if let Self::Tcp(stream) = self {
+            // Otherwise it is an orderly one.
+            let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+        }
+    }
+
     /// Writes the bytes that can be written at once, and returns their number.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> usize {
         // An error comes again with the next write or read.

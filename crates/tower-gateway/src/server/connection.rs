@@ -212,10 +212,16 @@ impl Connection {
             mut outbound,
             ..
         } = self;
+        let is_cut = requests.is_cut();
         // Tasks that only drop what they have end with it.
         drop(requests);
-        if poll_fn(|cx| outbound.poll_rest(&stream, cx)).await.is_ok() {
-            linger(&stream, limits).await;
+        if poll_fn(|cx| outbound.poll_rest(&stream, cx)).await.is_err() {
+            return;
+        }
+        match is_cut {
+            // In SCGI, an orderly end would be that of a whole response.
+            true => stream.reset(),
+            false => linger(&stream, limits).await,
         }
     }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Requests {
     is_blocked: bool,
     /// No further request begins.
     is_closing: bool,
+    /// A response has broken off.
+    is_cut: bool,
 }
 
 /// A request that has not ended.
@@ -182,6 +184,7 @@ impl Requests {
             is_full: false,
             is_blocked: false,
             is_closing: false,
+            is_cut: false,
         }
     }
 
@@ -509,7 +512,7 @@ impl Requests {
         } else if has_returned {
             // A request without an end, at which web servers notice that the response is cut.
             self.remove(id);
-            self.is_closing = true;
+            (self.is_closing, self.is_cut) = (true, true);
         } else {
             self.is_gone(id);
         }
@@ -524,6 +527,11 @@ impl Requests {
     /// Returns whether nothing is left to be done, except to write.
     pub(crate) fn is_over(&self) -> bool {
         self.is_closing && self.active.is_empty() && self.opened.is_none()
+    }
+
+    /// Returns whether a response has broken off.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Returns when the head of a request has to be complete, or the first one has to begin.

@@ -1,12 +1,15 @@
 //! A service behind a web server that speaks SCGI.
 
+use std::{io, time::Duration};
+
 use axum::body::Body;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, time::timeout};
 use tower_gateway::{RequestBody, Server};
 
-use super::front::{Served, echo, service};
+use super::front::{PATIENCE, Served, echo, service};
 
 /// Lines such as `A=1` as the head of a request.
 fn head(lines: &[&str]) -> Vec<u8> {
@@ -106,4 +109,31 @@ async fn gateway_35_a_bad_head_is_an_error_response_or_closes() {
         assert!(text.starts_with(expected), "{bytes:?}: {text}");
         assert_eq!(text.is_empty(), expected.is_empty(), "{bytes:?}: {text}");
     }
+}
+
+/// An orderly end is that of a whole response.
+#[tokio::test]
+async fn gateway_41_a_response_that_breaks_off_resets_the_connection() {
+    use tokio::io::AsyncReadExt;
+
+    let service = service(async |_: Request<RequestBody>| {
+        let pieces = stream::iter([Ok("abc"), Err(io::Error::other("no disk"))]);
+        let pieces = pieces.then(async |piece| {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            piece
+        });
+        Response::new(Body::from_stream(pieces))
+    });
+    let served = Served::scgi(Server::new(), service).await;
+    let mut front = served.connect().await;
+    front
+        .send(head(&["CONTENT_LENGTH=0", "REQUEST_METHOD=GET"]))
+        .await;
+    let mut found = Vec::new();
+    let read = timeout(PATIENCE, front.stream.read_to_end(&mut found)).await;
+    assert_eq!(
+        read.unwrap().unwrap_err().kind(),
+        io::ErrorKind::ConnectionReset
+    );
+    assert_eq!(found, b"Status: 200 OK\r\n\r\nabc");
 }
