@@ -3,6 +3,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
+use http::Version;
+
 use crate::departure::Departures;
 
 /// What a connection is doing. Its timeouts and its end depend on that.
@@ -14,6 +16,7 @@ pub(crate) struct Activity {
     /// The heads that have come.
     requests: AtomicUsize,
     is_http_2: AtomicBool,
+    is_http_1_0: AtomicBool,
     /// Requests and responses that have not ended.
     open: AtomicUsize,
     /// Whether the content of the last request has not been read to its end.
@@ -55,6 +58,11 @@ impl Activity {
         self.is_http_2.load(Relaxed)
     }
 
+    /// Returns whether the end of a response may be that of the connection.
+    pub(crate) fn is_http_1_0(&self) -> bool {
+        self.is_http_1_0.load(Relaxed)
+    }
+
     /// Returns the responses that are on their way, if there were uploads over HTTP/2.
     pub(crate) fn departures(&self) -> Option<&Arc<Departures>> {
         self.departures.get()
@@ -92,9 +100,10 @@ impl Activity {
         }
     }
 
-    pub(crate) fn request_came(&self, has_content: bool, is_http_2: bool) {
+    pub(crate) fn request_came(&self, has_content: bool, version: Version) {
         self.requests.fetch_add(1, Relaxed);
-        self.is_http_2.store(is_http_2, Relaxed);
+        self.is_http_2.store(version == Version::HTTP_2, Relaxed);
+        self.is_http_1_0.store(version == Version::HTTP_10, Relaxed);
         self.has_unread.store(has_content, Relaxed);
         self.has_failed.store(false, Relaxed);
         self.is_awaited.store(false, Relaxed);
@@ -213,7 +222,7 @@ mod tests {
         assert_eq!(activity.phase(), Phase::Head);
 
         let response = Open::new(&activity);
-        activity.request_came(false, false);
+        activity.request_came(false, Version::HTTP_11);
         assert_eq!(activity.phase(), Phase::Busy);
         // The next request comes before the response has ended, so its head is not waited for.
         activity.bytes_came();
@@ -235,15 +244,15 @@ mod tests {
         assert!(!activity.lingers());
         activity.bytes_came();
         assert!(activity.lingers());
-        activity.request_came(false, false);
+        activity.request_came(false, Version::HTTP_11);
         assert!(!activity.lingers());
-        activity.request_came(true, false);
+        activity.request_came(true, Version::HTTP_11);
         assert!(activity.lingers());
         activity.content_was_read();
         assert!(!activity.lingers());
-        activity.request_came(true, true);
+        activity.request_came(true, Version::HTTP_2);
         assert!(!activity.lingers());
-        activity.request_came(true, false);
+        activity.request_came(true, Version::HTTP_11);
         activity.becomes_tunnel();
         assert!(!activity.lingers());
     }

@@ -20,6 +20,7 @@ use crate::{
     linger::{Lingering, Version},
     request_body::RequestBody,
     service::ConnectionService,
+    stream::Peer,
     timer::Timer,
     versions::Builder,
 };
@@ -141,73 +142,114 @@ impl Protocol {
             activity: Arc::clone(&activity),
             log: self.log.clone(),
         };
+        // It is dropped after the connection.
+        let mut cut = Cut {
+            peer: Some(peer),
+            activity: &activity,
+            is_cut: false,
+        };
         let mut connection = self.http.serve(version, stream, service);
-        let mut reset = pin!(peer.reset());
         let mut is_ending = false;
         let bell = Bell::new();
         let own = Waker::from(Arc::clone(&bell));
         // It is dropped before the connection and its requests are.
         let abort = Abort::armed(&activity);
-        let end = loop {
-            let event = poll_fn(|cx| {
-                // The connection is polled first, so that the timer sees what has come, and a
-                // request that has come is seen before the connection is closed.
-                if let Poll::Ready(end) = Pin::new(&mut connection).poll(cx) {
-                    return Poll::Ready(Event::Ended(end));
-                }
-                let is_set = timer.as_mut().follow(&activity);
-                if is_draining && !is_ending && activity.phase() != Phase::Head {
-                    return Poll::Ready(Event::Drains);
-                }
-                // The rest has its own waker, and most polls are not about it.
-                if !bell.has_rung(cx.waker()) && !is_set {
-                    return Poll::Pending;
-                }
-                let mut cx = Context::from_waker(&own);
-                if reset.as_mut().poll(&mut cx).is_ready() {
-                    return Poll::Ready(Event::Reset);
-                }
-                if let Poll::Ready(phase) = timer.as_mut().poll(&mut cx) {
-                    return Poll::Ready(Event::Late(phase));
-                }
-                if !is_draining && draining.as_mut().poll(&mut cx).is_ready() {
-                    return Poll::Ready(Event::Drains);
-                }
-                Poll::Pending
-            });
-            let event = event.await;
-            // What came after it has not been polled.
-            bell.ring();
-            match event {
-                Event::Ended(end) => break end.map_err(Into::into),
-                Event::Reset => break Err("the client reset the connection".into()),
-                Event::Late(Phase::Head) => break Err(NO_REQUEST.into()),
-                // Nothing is under way that could be ended gracefully.
-                Event::Late(_) if !activity.is_http_2() => break Ok(()),
-                // The head is on its way. Half of one may never become a request.
-                Event::Drains if activity.phase() == Phase::Head => {
-                    is_draining = true;
-                    activity.drains();
-                    timer.as_mut().hurry(self.limits.last_head());
-                    if let Version::Two = version {
-                        // The client may send requests until it knows of the end.
-                        is_ending = true;
+        let end = {
+            let mut reset = pin!(cut.left());
+            loop {
+                let event = poll_fn(|cx| {
+                    // The connection is polled first, so that the timer sees what has come, and a
+                    // request that has come is seen before the connection is closed.
+                    if let Poll::Ready(end) = Pin::new(&mut connection).poll(cx) {
+                        return Poll::Ready(Event::Ended(end));
+                    }
+                    let is_set = timer.as_mut().follow(&activity);
+                    if is_draining && !is_ending && activity.phase() != Phase::Head {
+                        return Poll::Ready(Event::Drains);
+                    }
+                    // The rest has its own waker, and most polls are not about it.
+                    if !bell.has_rung(cx.waker()) && !is_set {
+                        return Poll::Pending;
+                    }
+                    let mut cx = Context::from_waker(&own);
+                    if reset.as_mut().poll(&mut cx).is_ready() {
+                        return Poll::Ready(Event::Reset);
+                    }
+                    if let Poll::Ready(phase) = timer.as_mut().poll(&mut cx) {
+                        return Poll::Ready(Event::Late(phase));
+                    }
+                    if !is_draining && draining.as_mut().poll(&mut cx).is_ready() {
+                        return Poll::Ready(Event::Drains);
+                    }
+                    Poll::Pending
+                });
+                let event = event.await;
+                // What came after it has not been polled.
+                bell.ring();
+                match event {
+                    Event::Ended(end) => break end.map_err(BoxError::from),
+                    Event::Reset => break Err("the client reset the connection".into()),
+                    Event::Late(Phase::Head) => break Err(NO_REQUEST.into()),
+                    // Nothing is under way that could be ended gracefully.
+                    Event::Late(_) if !activity.is_http_2() => break Ok(()),
+                    // The head is on its way. Half of one may never become a request.
+                    Event::Drains if activity.phase() == Phase::Head => {
+                        is_draining = true;
+                        activity.drains();
+                        timer.as_mut().hurry(self.limits.last_head());
+                        if let Version::Two = version {
+                            // The client may send requests until it knows of the end.
+                            is_ending = true;
+                            connection.graceful_shutdown();
+                        }
+                    }
+                    Event::Late(_) | Event::Drains => {
+                        if activity.phase() == Phase::Idle {
+                            // hyper has skipped the content that the service left unread. Otherwise it
+                            // would have ended the connection.
+                            activity.content_was_read();
+                        }
+                        (is_draining, is_ending) = (true, true);
                         connection.graceful_shutdown();
                     }
-                }
-                Event::Late(_) | Event::Drains => {
-                    if activity.phase() == Phase::Idle {
-                        // hyper has skipped the content that the service left unread. Otherwise it
-                        // would have ended the connection.
-                        activity.content_was_read();
-                    }
-                    (is_draining, is_ending) = (true, true);
-                    connection.graceful_shutdown();
                 }
             }
         };
         abort.disarm();
+        cut.is_cut = end.as_ref().is_err_and(|error| {
+            let error = error.downcast_ref::<hyper::Error>();
+            error.is_some_and(hyper::Error::is_user)
+        });
         end
+    }
+}
+
+/// The end of a connection on which a response has broken off. To a client of HTTP/1.0, an orderly
+/// one is that of a whole response.
+struct Cut<'a> {
+    peer: Option<Peer>,
+    activity: &'a Activity,
+    is_cut: bool,
+}
+
+impl Cut<'_> {
+    /// Waits until the client has reset the connection.
+    async fn left(&self) {
+        if let Some(peer) = &self.peer {
+            peer.reset().await;
+        }
+    }
+}
+
+impl Drop for Cut<'_> {
+    fn drop(&mut self) {
+        let is_cut = self.is_cut || self.activity.is_aborted();
+        if let Some(peer) = self.peer.take()
+            && is_cut
+            && self.activity.is_http_1_0()
+        {
+            peer.abort();
+        }
     }
 }
 

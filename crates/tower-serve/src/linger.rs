@@ -261,7 +261,7 @@ mod tests {
     async fn lingers(patience: Patience, text: &'static [u8], interval: Duration) -> (u64, usize) {
         let (mut client, server) = duplex(1);
         let activity = Arc::new(Activity::default());
-        activity.request_came(true, false);
+        activity.request_came(true, http::Version::HTTP_11);
         let mut server = Lingering::new(server, activity, patience);
         let client = tokio::spawn(async move {
             assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
@@ -309,7 +309,7 @@ mod tests {
     async fn serve_20_a_client_that_closes_is_not_waited_for() {
         let (client, server) = duplex(10);
         let activity = Arc::new(Activity::default());
-        activity.request_came(true, false);
+        activity.request_came(true, http::Version::HTTP_11);
         let mut server = Lingering::new(server, activity, patience(100, 30));
         drop(client);
         let start = Instant::now();
@@ -370,7 +370,7 @@ mod tests {
     async fn blocked_writes_are_noticed() {
         let (mut client, server) = duplex(4);
         let activity = Arc::new(Activity::default());
-        activity.request_came(false, false);
+        activity.request_came(false, http::Version::HTTP_11);
         let mut server = Lingering::new(server, Arc::clone(&activity), patience(1, 1));
         let mut write = async |text: &'static [u8]| {
             poll_fn(|cx| Poll::Ready(Pin::new(&mut server).poll_write(cx, text).is_ready())).await

@@ -48,9 +48,8 @@ where
     type Future = ResponseFuture<S>;
 
     fn call(&self, mut request: Request<Incoming>) -> ResponseFuture<S> {
-        let is_http_2 = request.version() == Version::HTTP_2;
         let has_content = !request.body().is_end_stream();
-        self.activity.request_came(has_content, is_http_2);
+        self.activity.request_came(has_content, request.version());
         if has_content && request_head::expects_100(&request) {
             self.activity.content_is_awaited(true);
         }

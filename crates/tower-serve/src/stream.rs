@@ -43,7 +43,7 @@ pub(crate) struct Stream {
     _slot: OwnedSemaphorePermit,
 }
 
-/// A handle beside the [`Stream`] that reports a reset of the connection.
+/// A handle beside the [`Stream`] that reports a reset of the connection, or makes one.
 #[derive(Debug)]
 pub(crate) struct Peer(Arc<Writer>);
 
@@ -131,6 +131,15 @@ impl Peer {
             #[cfg(unix)]
             Writer::Unix(writer) => writer.ready(Interest::ERROR).await,
         };
+    }
+
+    /// Resets the connection, whose stream has been dropped. Unix sockets have no reset.
+    pub(crate) fn abort(self) {
+        if let Some(Writer::Tcp(writer)) = Arc::into_inner(self.0) {
+            // Otherwise the end is an orderly one.
+            let _ = SockRef::from(writer.as_ref()).set_linger(Some(Duration::ZERO));
+            writer.forget();
+        }
     }
 }
 

@@ -118,6 +118,8 @@ mod tests {
 
     use tokio::time::timeout;
 
+    use http::Version;
+
     use super::*;
     use crate::{activity::Open, bell::Bell};
 
@@ -143,7 +145,7 @@ mod tests {
 
         for (phase, time) in [(Phase::Idle, 5), (Phase::Idle, 5), (Phase::Head, 2)] {
             let open = Open::new(&activity);
-            activity.request_came(false, false);
+            activity.request_came(false, Version::HTTP_11);
             let late = timeout(SECOND * 9, timer.as_mut().late(&activity)).await;
             assert!(late.is_err(), "{late:?}");
             drop(open);
@@ -154,9 +156,9 @@ mod tests {
             assert_eq!(timer.as_mut().late(&activity).await, phase);
             assert_eq!(start.elapsed().as_secs(), time);
         }
-        activity.request_came(false, false);
+        activity.request_came(false, Version::HTTP_11);
         assert_eq!(timer.as_mut().late(&activity).await, Phase::Idle);
-        activity.request_came(false, false);
+        activity.request_came(false, Version::HTTP_11);
         assert_eq!(timer.as_mut().late(&activity).await, Phase::Idle);
     }
 
@@ -173,7 +175,7 @@ mod tests {
         let mut before = Context::from_waker(Waker::noop());
         assert!(timer.as_mut().poll(&mut before).is_pending());
         let open = Open::new(&activity);
-        activity.request_came(false, false);
+        activity.request_came(false, Version::HTTP_11);
         let (bell, task) = (Bell::new(), Waker::noop());
         let own = Waker::from(Arc::clone(&bell));
         let mut cx = Context::from_waker(&own);

@@ -1,7 +1,7 @@
 //! The end of serving.
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::{
@@ -267,4 +267,57 @@ async fn serve_13_dropping_the_future_ends_every_connection() {
     assert_eq!(client.rest().await.0, b"");
     assert!(timeout(PATIENCE, request).await.unwrap().unwrap().is_err());
     assert!(is_refused(address).await);
+}
+
+/// What clients of each version see of a response that ends in this way, after its first part.
+async fn seen(path: &'static str) -> Vec<Result<String, io::ErrorKind>> {
+    let service = service(move |_| async move {
+        let pieces = stream::iter([Ok("one "), Err(io::Error::other("no disk"))]);
+        let pieces = pieces.then(move |piece| async move {
+            sleep(ms(20)).await;
+            match (path, piece) {
+                ("whole", Err(_)) => Ok(""),
+                ("panic", Err(_)) => panic!("as it was asked to"),
+                ("aborted", Err(_)) => std::future::pending().await,
+                (_, piece) => piece,
+            }
+        });
+        Body::from_stream(pieces)
+    });
+    let mut server = Some(run(server(), service).await);
+    let mut clients = Vec::new();
+    for version in ["1.0", "1.1"] {
+        let mut client = server.as_ref().unwrap().connect().await;
+        client
+            .send(format!("GET / HTTP/{version}\r\nhost: a\r\n\r\n"))
+            .await;
+        client.head().await;
+        clients.push(client);
+    }
+    sleep(ms(100)).await;
+    if path == "aborted" {
+        let server = server.take().unwrap();
+        server.trigger.signal();
+        server.trigger.signal();
+        server.ended().await.unwrap_err();
+    }
+    let mut seen = Vec::new();
+    for mut client in clients {
+        let mut rest = String::new();
+        let end = timeout(PATIENCE, client.0.read_to_string(&mut rest));
+        let end = end.await.unwrap_or(Err(io::ErrorKind::TimedOut.into()));
+        seen.push(end.map(|_| rest).map_err(|error| error.kind()));
+    }
+    seen
+}
+
+/// A client of HTTP/1.0, such as nginx by default, takes an orderly end for that of the response.
+#[tokio::test]
+async fn serve_15_over_http_1_0_a_response_that_breaks_off_is_no_whole_one() {
+    assert_eq!(seen("whole").await[0], Ok("one ".to_owned()));
+    for path in ["broken", "panic", "aborted"] {
+        let chunks = Ok("4\r\none \r\n".to_owned());
+        let reset = Err(io::ErrorKind::ConnectionReset);
+        assert_eq!(seen(path).await, [reset, chunks], "{path}");
+    }
 }
