@@ -245,13 +245,13 @@ minimal:
 # each feature of each crate by itself
 features:
     cargo hack --version >/dev/null 2>&1 || cargo install --locked cargo-hack
-    cargo hack check --workspace --exclude benches --exclude examples --exclude tests --each-feature --no-dev-deps
+    cargo hack check --workspace --exclude benches --exclude examples --exclude tests --exclude ascii --each-feature --no-dev-deps
 
 # what would be published, from a clean checkout of HEAD: the files of each crate, and that each builds from its package and those before it, in the order of publishing
 package *ARGS:
     rm -rf target/package && git clone --quiet --no-hardlinks . target/package
     cd target/package && for crate in crates/*; do echo "$crate"; cargo package --list -p "$(basename $crate)"; done
-    cd target/package && CARGO_TARGET_DIR=../package-build cargo package --workspace --exclude benches --exclude examples --exclude tests {{ ARGS }}
+    cd target/package && CARGO_TARGET_DIR=../package-build cargo package --workspace --exclude benches --exclude examples --exclude tests --exclude ascii {{ ARGS }}
 
 # what a release would break of a published crate: `just semver tower-lint`, after its first release (cargo-semver-checks)
 semver NAME *ARGS:
