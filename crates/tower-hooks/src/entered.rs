@@ -121,6 +121,7 @@ impl Way {
     }
 
     /// Polls each `after`. If one panics, the others are called, and then the panic continues.
+    /// `hooks` is empty for a single hook that has its turn.
     ///
     /// There is no head if the last call was pending: a hook has it.
     #[inline]
@@ -135,18 +136,16 @@ impl Way {
         for _ in 0..self.turns {
             turn = turn.and_then(|turn| turn.as_mut().outer().as_mut());
         }
-        while let Some(index) = self.left.checked_sub(1)
-            && let Some(hook) = hooks.get(index)
-        {
+        while let Some(index) = self.left.checked_sub(1) {
             let mut panic = None;
-            match hook.kind() {
-                Kind::Before(_) => {}
-                Kind::After(after) => {
+            match hooks.get(index).map(BoxHook::kind) {
+                Some(Kind::Before(_)) => {}
+                Some(Kind::After(after)) => {
                     if let Some(head) = &mut head {
                         panic = guard::catch(|| after(head)).err();
                     }
                 }
-                Kind::Hook(_) => {
+                Some(Kind::Hook(_)) | None => {
                     if let Some(this) = turn {
                         let changed;
                         (changed, panic) = ready!(match head.take() {

@@ -115,12 +115,12 @@ where
     }
 
     fn start_after(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         head: response::Parts,
         panicked: bool,
     ) -> Poll<After> {
-        let mut this = self.project();
+        let mut this = self.as_mut().project();
         let Some(mut entry) = this.entry.take() else {
             return Poll::Ready((head, None));
         };
@@ -129,14 +129,7 @@ where
         }
         let future = (this.make_after)(entry, head);
         this.phase.set(Phase::After { future });
-        let PhaseProj::After { future } = this.phase.project() else {
-            return Poll::Pending;
-        };
-        let (entry, after) = ready!(future.poll(cx));
-        if this.entry.is_none() {
-            *this.entry = Some(entry);
-        }
-        Poll::Ready(after)
+        self.poll_after(cx)
     }
 
     fn poll_after(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<After> {
