@@ -61,70 +61,112 @@ where
 {
     #[inline]
     pub(crate) fn new(request: Request<B>, shared: Arc<Shared<A, S>>) -> Self {
-        let (parts, body) = request.into_parts();
-        let replay = Replay::new(body);
-        let mut end = End {
+        let end = End {
             shared,
             notes: None,
         };
-        let options = &end.shared.options;
-        // Each state is made where it is returned, because it is large.
-        if options.guards.allow(&parts) {
-            let kept = Kept::new();
-            let run = Run { kept, replay, end };
-            return Self {
-                state: turn(0, parts, run),
-            };
-        }
-        if options.trace {
-            let skipped = end.shared.firsts.iter().map(|_| Tried::Skipped);
-            let skipped = skipped.collect();
-            end.notes.get_or_insert_default().tried = skipped;
-        }
         Self {
-            state: last(parts, replay, end),
+            state: first(request, end),
         }
     }
 }
 
-/// Returns the turn of the service with this index.
-#[inline]
-fn turn<A, S, B>(index: usize, parts: Parts, mut run: Run<A, S, B>) -> State<A, S, B>
+/// Returns the turn of the first service, or of the last one if the others are skipped.
+// States and heads are large, so each is made where it stays. That is why this function and `later`
+// are not inlined, and call no common one with a head. For `ratios` cascade/falls-through.
+#[inline(never)]
+fn first<A, S, B>(request: Request<B>, mut end: End<A, S>) -> State<A, S, B>
 where
     A: Service<Request<ReplayBody<B>>> + Clone,
     S: Service<Request<ReplayBody<B>>> + Clone,
     B: Body,
 {
-    let Some(service) = run.end.shared.firsts.get(index).cloned() else {
-        return last(parts, run.replay, run.end);
-    };
-    let body = run.keep(index, &parts);
-    State::Trying {
-        attempt: Attempt::new(service, Request::from_parts(parts, body)),
-        index,
-        run: Some(run),
+    let (parts, body) = request.into_parts();
+    let mut replay = Replay::new(body);
+    let Shared {
+        firsts,
+        last,
+        habits,
+        options,
+    } = &*end.shared;
+    if options.guards.allow(&parts)
+        && let Some(service) = firsts.first().cloned()
+    {
+        let mut kept = Kept::new();
+        kept.keep(&parts, &habits[0]);
+        let body = replay.attempt(options.replay_limit);
+        return State::Trying {
+            attempt: Attempt::new(service, Request::from_parts(parts, body)),
+            index: 0,
+            run: Some(Run { kept, replay, end }),
+        };
     }
-}
-
-/// Returns the turn of the service that no other follows.
-#[inline]
-fn last<A, S, B>(parts: Parts, replay: Replay<B>, mut end: End<A, S>) -> State<A, S, B>
-where
-    A: Service<Request<ReplayBody<B>>>,
-    S: Service<Request<ReplayBody<B>>> + Clone,
-    B: Body,
-{
-    let Some(service) = end.shared.last.clone() else {
-        // DIFFERENCE: Paste raises an error.
-        let response = Rejection::new(StatusCode::NOT_FOUND, CascadeError::NoServices)
-            .with_detail("no service responds here")
-            .response_for(&parts);
-        let response = Some(Box::new(end.finish(response)));
-        return State::Rejected { response };
+    let Some(service) = last.clone() else {
+        return rejected(&parts, end);
     };
+    if options.trace {
+        let skipped = firsts.iter().map(|_| Tried::Skipped).collect();
+        end.notes.get_or_insert_default().tried = skipped;
+    }
     State::Last {
         attempt: Attempt::new(service, Request::from_parts(parts, replay.last())),
         end,
+    }
+}
+
+/// Returns the turn of the service with this index, after another one.
+#[inline(never)]
+fn later<A, S, B>(index: usize, mut run: Run<A, S, B>) -> State<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>> + Clone,
+    S: Service<Request<ReplayBody<B>>> + Clone,
+    B: Body,
+{
+    let Shared {
+        firsts,
+        last,
+        habits,
+        options,
+    } = &*run.end.shared;
+    if let Some(service) = firsts.get(index).cloned() {
+        let parts = run.kept.take();
+        run.kept.keep(&parts, &habits[index]);
+        let body = run.replay.attempt(options.replay_limit);
+        return State::Trying {
+            attempt: Attempt::new(service, Request::from_parts(parts, body)),
+            index,
+            run: Some(run),
+        };
+    }
+    let service = last.clone();
+    let Run {
+        mut kept,
+        replay,
+        end,
+    } = run;
+    let Some(service) = service else {
+        return rejected(&kept.take(), end);
+    };
+    State::Last {
+        attempt: Attempt::new(service, Request::from_parts(kept.take(), replay.last())),
+        end,
+    }
+}
+
+/// Returns the response of an empty list.
+#[cold]
+fn rejected<A, S, B>(parts: &Parts, mut end: End<A, S>) -> State<A, S, B>
+where
+    A: Service<Request<ReplayBody<B>>>,
+    S: Service<Request<ReplayBody<B>>>,
+{
+    // DIFFERENCE: Paste raises an error.
+    let mut response = Rejection::new(StatusCode::NOT_FOUND, CascadeError::NoServices)
+        .with_detail("no service responds here")
+        .response_for(parts);
+    end.finish(&mut response);
+    State::Rejected {
+        response: Some(Box::new(response)),
     }
 }
 
@@ -145,21 +187,47 @@ where
                     index,
                     run,
                 } => {
-                    let result = ready!(attempt.poll(cx)).map_err(Into::into);
+                    // It is judged where it is, because a response is large.
+                    let mut polled = attempt.poll(cx);
+                    let Poll::Ready(result) = &mut polled else {
+                        return Poll::Pending;
+                    };
                     let index = *index;
                     // Dropping it ends the recording, however this function is left.
                     let mut run = run.take().expect("`Trying` is left with the response");
-                    if let Some(result) = run.judge(index, result) {
-                        return Poll::Ready(result);
+                    let falls_through = match result {
+                        Ok(response) => !run.is_final(index, response),
+                        Err(_) => false,
+                    };
+                    match polled {
+                        // DIFFERENCE: its body is dropped, which Paste drains.
+                        polled if falls_through => drop(polled),
+                        Poll::Ready(Ok(response)) => {
+                            let body = |body| EitherBody::inner(Either::Left(body));
+                            return Poll::Ready(Ok(response.map(body)));
+                        }
+                        Poll::Ready(Err(error)) => {
+                            if let Some(error) = run.final_error(index, error.into()) {
+                                return Poll::Ready(Err(error));
+                            }
+                        }
+                        Poll::Pending => return Poll::Pending,
                     }
-                    // DIFFERENCE: `judge` has dropped the response's body, which Paste drains.
+                    if let Err(exceeded) = run.replay.rewind() {
+                        let response = run.too_large(exceeded);
+                        return Poll::Ready(Ok(response.map(EitherBody::own)));
+                    }
                     state.set(State::Over);
-                    let parts = run.kept.take();
-                    state.set(turn(index + 1, parts, run));
+                    state.set(later(index + 1, run));
                 }
                 StateProj::Last { attempt, end } => {
-                    let response = end.complete(ready!(attempt.poll(cx))?);
+                    let response = ready!(attempt.poll(cx))?;
                     let body = |body| EitherBody::inner(Either::Right(body));
+                    if end.changes_nothing() {
+                        return Poll::Ready(Ok(response.map(body)));
+                    }
+                    let mut response = response;
+                    end.complete(&mut response);
                     return Poll::Ready(Ok(response.map(body)));
                 }
                 StateProj::Rejected { response } => {
@@ -194,84 +262,66 @@ impl<A, S, B> Run<A, S, B> {
         &self.end.shared.options
     }
 
-    /// Keeps a copy of the head for the services after this one. Returns the body for this one.
+    /// Returns whether a service's response is the final one, and completes it then.
     #[inline]
-    fn keep(&mut self, index: usize, parts: &Parts) -> ReplayBody<B>
-    where
-        B: Body,
-    {
-        let shared = &self.end.shared;
-        self.kept.keep(parts, &shared.habits[index]);
-        self.replay.attempt(shared.options.replay_limit)
-    }
-
-    /// Returns a service's result if it is the final one. Otherwise the result is dropped.
-    fn judge<BodyA, BodyS, E: 'static>(
-        &mut self,
-        index: usize,
-        result: Result<Response<BodyA>, E>,
-    ) -> Option<Result<Response<EitherBody<Either<BodyA, BodyS>>>, E>> {
-        match result {
-            Ok(response) => match self.verdict(response) {
-                Some(response) => {
-                    self.end.shared.habits[index].note(false);
-                    let body = |body| EitherBody::inner(Either::Left(body));
-                    Some(Ok(response.map(body)))
-                }
-                None => {
-                    self.fell_through(index);
-                    let exceeded = self.replay.rewind().err()?;
-                    let response = Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, exceeded)
-                        .with_detail(exceeded.to_string())
-                        .response_for(&self.kept.take());
-                    Some(Ok(self.end.finish(response).map(EitherBody::own)))
-                }
-            },
-            // Without the body, no other service can be called.
-            Err(error) if !self.falls_through(&error) || self.replay.rewind().is_err() => {
-                Some(Err(error))
-            }
-            Err(_) => {
-                self.fell_through(index);
-                if self.options().trace {
-                    let notes = self.end.notes.get_or_insert_default();
-                    notes.tried.push(Tried::Failed);
-                }
-                None
-            }
+    fn is_final<T>(&mut self, index: usize, response: &mut Response<T>) -> bool {
+        let is_final = !self.falls_through(response);
+        self.end.shared.habits[index].note(!is_final);
+        if is_final {
+            self.end.complete(response);
+            return true;
         }
-    }
-
-    fn fell_through(&mut self, index: usize) {
-        self.end.shared.habits[index].note(true);
-    }
-
-    /// After an error, the server may have acted already, as after a 5xx.
-    fn falls_through<E: 'static>(&self, error: &E) -> bool {
-        let errors = &self.options().errors;
-        (errors.any_method || self.kept.method().is_idempotent()) && errors.contain(error)
-    }
-
-    /// Returns a response if it is the final one. Otherwise it is dropped.
-    fn verdict<T>(&mut self, mut response: Response<T>) -> Option<Response<T>> {
-        let options = &self.end.shared.options;
-        let extensions = response.extensions();
-        let is_final = extensions.get::<Final>().is_some();
-        let passes = extensions.get::<Pass>().is_some() || options.x_cascade && has_pass(&response);
-        let status = status_of(&response);
-        let (rule, method) = (&options.rule, self.kept.method());
-        if is_final || !passes && !rule.falls_through(method, status, &mut response) {
-            return Some(self.end.complete(response));
-        }
-        if status == StatusCode::METHOD_NOT_ALLOWED {
+        if status_of(response) == StatusCode::METHOD_NOT_ALLOWED {
             let allow = response.headers().get_all(ALLOW).iter();
             let notes = self.end.notes.get_or_insert_default();
             notes.allow.extend(allow.cloned());
         }
         if self.options().trace {
-            self.end.notes.get_or_insert_default().add(&mut response);
+            self.end.notes.get_or_insert_default().add(response);
+        }
+        false
+    }
+
+    fn falls_through<T>(&self, response: &mut Response<T>) -> bool {
+        let options = self.options();
+        let extensions = response.extensions();
+        if extensions.get::<Final>().is_some() {
+            return false;
+        }
+        if extensions.get::<Pass>().is_some() || options.x_cascade && has_pass(response) {
+            return true;
+        }
+        let status = status_of(response);
+        let method = self.kept.method();
+        options.rule.falls_through(method, status, response)
+    }
+
+    /// Returns a service's error if it is the final one.
+    fn final_error<E: 'static>(&mut self, index: usize, error: E) -> Option<E> {
+        let Options { errors, trace, .. } = self.options();
+        // After an error, the server may have acted already, as after a 5xx.
+        let may = errors.any_method || self.kept.method().is_idempotent();
+        let trace = *trace;
+        // Without the body, no other service can be called.
+        if !may || !errors.contain(&error) || self.replay.rewind().is_err() {
+            return Some(error);
+        }
+        self.end.shared.habits[index].note(true);
+        if trace {
+            let notes = self.end.notes.get_or_insert_default();
+            notes.tried.push(Tried::Failed);
         }
         None
+    }
+
+    /// Returns the response after services that have read more than the limit.
+    #[cold]
+    fn too_large(&mut self, exceeded: CascadeError) -> Response<Full<Bytes>> {
+        let mut response = Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, exceeded)
+            .with_detail(exceeded.to_string())
+            .response_for(&self.kept.take());
+        self.end.finish(&mut response);
+        response
     }
 }
 
@@ -317,28 +367,28 @@ impl<A, S> End<A, S> {
 
     /// Completes the final response of a service.
     #[inline]
-    fn complete<T>(&mut self, mut response: Response<T>) -> Response<T> {
+    fn complete<T>(&mut self, response: &mut Response<T>) {
         if self.changes_nothing() {
-            return response;
+            return;
         }
         if self.shared.options.trace {
-            self.notes.get_or_insert_default().add(&mut response);
+            self.notes.get_or_insert_default().add(response);
         }
-        self.finish(response)
+        self.finish(response);
     }
 
     /// Completes the final response.
-    fn finish<T>(&mut self, mut response: Response<T>) -> Response<T> {
+    fn finish<T>(&mut self, response: &mut Response<T>) {
         let options = &self.shared.options;
         let notes = self.notes.take().unwrap_or_default();
         let allow = &notes.allow;
-        if !allow.is_empty() && status_of(&response) == StatusCode::METHOD_NOT_ALLOWED {
+        if !allow.is_empty() && status_of(response) == StatusCode::METHOD_NOT_ALLOWED {
             let mut union = Allow::default();
             union.add_headers(response.headers());
             allow.iter().for_each(|line| union.add_line(line));
             response.headers_mut().insert(ALLOW, union.to_header());
         }
-        if options.x_cascade && has_pass(&response) {
+        if options.x_cascade && has_pass(response) {
             // For a cascade around this one.
             response.extensions_mut().insert(Pass);
         }
@@ -349,6 +399,5 @@ impl<A, S> End<A, S> {
             let tried = notes.tried;
             response.extensions_mut().insert(CascadeTrace { tried });
         }
-        response
     }
 }

@@ -25,18 +25,18 @@ pub(crate) struct Kept(Option<Box<Head>>);
 
 #[derive(Default)]
 struct Head {
-    /// `None` in the stock, and after the next service has got it.
-    copy: Option<Copy>,
+    /// The whole head, if it was cloned. `None` in the stock, and once the next service has it.
+    cloned: Option<Parts>,
+    /// The head without its headers, if these are packed.
+    rest: Option<Rest>,
     packed: Packed,
 }
 
-/// The fields of a head. `Parts` are larger, and moving them costs more than the rest.
-struct Copy {
+/// The other fields of a head.
+struct Rest {
     method: Method,
     uri: Uri,
     version: Version,
-    /// `None` if they are packed.
-    headers: Option<HeaderMap>,
     extensions: Extensions,
 }
 
@@ -81,39 +81,49 @@ impl Kept {
     #[inline]
     pub(crate) fn keep(&mut self, parts: &Parts, habit: &Habit) {
         let head = self.0.as_mut().expect(WHOLE);
-        let headers = match habit.falls_through() {
-            true => Some(parts.headers.clone()),
-            false => {
-                head.packed.pack(&parts.headers);
-                None
-            }
-        };
-        head.copy = Some(Copy {
+        if habit.falls_through() {
+            head.cloned = Some(parts.clone());
+            return;
+        }
+        head.packed.pack(&parts.headers);
+        head.rest = Some(Rest {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             version: parts.version,
-            headers,
             extensions: parts.extensions.clone(),
         });
     }
 
     #[inline]
     pub(crate) fn method(&self) -> &Method {
-        let copy = self.0.as_ref().and_then(|head| head.copy.as_ref());
-        &copy.expect(WHOLE).method
+        let head = self.0.as_ref().expect(WHOLE);
+        match (&head.cloned, &head.rest) {
+            (Some(parts), _) => &parts.method,
+            (None, rest) => &rest.as_ref().expect(WHOLE).method,
+        }
     }
 
     /// Returns the head as it was, for the next service.
     #[inline]
     pub(crate) fn take(&mut self) -> Parts {
         let head = self.0.as_mut().expect(WHOLE);
-        let copy = head.copy.take().expect(WHOLE);
+        match head.cloned.take() {
+            Some(parts) => parts,
+            None => head.unpack(),
+        }
+    }
+}
+
+impl Head {
+    #[cold]
+    fn unpack(&mut self) -> Parts {
+        let rest = self.rest.take().expect(WHOLE);
         let (mut parts, ()) = Request::new(()).into_parts();
-        parts.method = copy.method;
-        parts.uri = copy.uri;
-        parts.version = copy.version;
-        parts.headers = copy.headers.unwrap_or_else(|| head.packed.unpack());
-        parts.extensions = copy.extensions;
+        parts.method = rest.method;
+        parts.uri = rest.uri;
+        parts.version = rest.version;
+        parts.headers = self.packed.unpack();
+        parts.extensions = rest.extensions;
         parts
     }
 }
@@ -127,7 +137,8 @@ impl Drop for Kept {
             return;
         };
         // Extensions are user code.
-        head.copy = None;
+        head.cloned = None;
+        head.rest = None;
         head.packed.clear();
         // A thread that ends has no stock.
         let _ = UNUSED.try_with(|unused| {

@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
-    vec,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -65,7 +64,8 @@ pin_project! {
         // The original body, recorded while it is read.
         Recorded { tape: SharedTape<B> },
         // The recorded frames, and then the rest of the original body, which is not recorded.
-        Replayed { frames: vec::IntoIter<Recorded>, source: Source<B> },
+        // In a box, since all requests move this.
+        Replayed { tape: Box<Tape<B>> },
     }
 }
 
@@ -234,10 +234,10 @@ impl<B> Replay<B> {
     pub(crate) fn last(self) -> ReplayBody<B> {
         let kind = match self {
             Self::Original(body) => Kind::Original { body },
-            Self::Rewound(tape) => Kind::Replayed {
-                frames: tape.frames.into_iter(),
-                source: tape.source,
-            },
+            Self::Rewound(mut tape) => {
+                tape.recording = Recording::Off;
+                Kind::Replayed { tape }
+            }
             Self::Reading(_) | Self::Gone => return ReplayBody::taken(),
         };
         ReplayBody { kind }
@@ -467,6 +467,24 @@ where
         }
         (polled, old)
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.waiting().is_empty() && self.source.is_end_stream()
+    }
+
+    /// Returns the size hint of the recorded frames and the source together.
+    fn size_hint(&self) -> SizeHint {
+        let frames = self.waiting();
+        let waiting = frames.iter().map(Recorded::len).sum();
+        let is_trailers = |frame: &Recorded| matches!(frame, Recorded::Trailers(_));
+        if frames.iter().any(is_trailers) {
+            // A client that sends a body of exact length over HTTP/1 leaves its trailers out.
+            let mut hint = SizeHint::default();
+            hint.set_lower(waiting);
+            return hint;
+        }
+        plus(&self.source.size_hint(), waiting)
+    }
 }
 
 impl<B> Body for ReplayBody<B>
@@ -495,10 +513,7 @@ where
                     return polled;
                 }
             }
-            KindProj::Replayed { frames, source } => match frames.next() {
-                Some(frame) => return Poll::Ready(Some(Ok(frame.into_frame()))),
-                None => return source.poll_frame(cx),
-            },
+            KindProj::Replayed { tape } => return tape.poll_frame(cx).0,
         }
         kind.set(Kind::Ended);
         Poll::Ready(Some(Err(CascadeError::BodyTaken.into())))
@@ -508,13 +523,8 @@ where
         match &self.kind {
             Kind::Ended => true,
             Kind::Original { body } => body.is_end_stream(),
-            Kind::Recorded { tape } => tape
-                .lock()
-                .as_ref()
-                .is_some_and(|tape| tape.waiting().is_empty() && tape.source.is_end_stream()),
-            Kind::Replayed { frames, source } => {
-                frames.as_slice().is_empty() && source.is_end_stream()
-            }
+            Kind::Recorded { tape } => tape.lock().as_ref().is_some_and(Tape::is_end_stream),
+            Kind::Replayed { tape } => tape.is_end_stream(),
         }
     }
 
@@ -523,29 +533,13 @@ where
             Kind::Ended => SizeHint::with_exact(0),
             Kind::Original { body } => body.size_hint(),
             Kind::Recorded { tape } => {
-                tape.lock().as_ref().map_or_else(SizeHint::default, |tape| {
-                    size_hint(tape.waiting(), &tape.source)
-                })
+                let tape = tape.lock();
+                tape.as_ref()
+                    .map_or_else(SizeHint::default, Tape::size_hint)
             }
-            Kind::Replayed { frames, source } => size_hint(frames.as_slice(), source),
+            Kind::Replayed { tape } => tape.size_hint(),
         }
     }
-}
-
-/// Returns the size hint of the recorded frames and the source together.
-fn size_hint<B>(frames: &[Recorded], source: &Source<B>) -> SizeHint
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    let waiting = frames.iter().map(Recorded::len).sum();
-    let is_trailers = |frame: &Recorded| matches!(frame, Recorded::Trailers(_));
-    if frames.iter().any(is_trailers) {
-        // A client that sends a body of exact length over HTTP/1 leaves its trailers out.
-        let mut hint = SizeHint::default();
-        hint.set_lower(waiting);
-        return hint;
-    }
-    plus(&source.size_hint(), waiting)
 }
 
 fn plus(rest: &SizeHint, waiting: u64) -> SizeHint {
