@@ -29,7 +29,11 @@ pub(crate) struct Asked<R> {
     choose: Option<Box<ResponseFn<R>>>,
     /// Whether the request has a condition on entity tags.
     conditional: bool,
-    copies: Copies,
+    /// Whether it asks for a part.
+    ranged: bool,
+    /// The client's copies, if some of them are from a layer like this one. They are boxed, because
+    /// few requests have any, and all move this.
+    copies: Option<Box<Copies>>,
 }
 
 /// The treatment of a response.
@@ -51,13 +55,11 @@ pub(crate) enum Treatment<R> {
 }
 
 impl<R> Asked<R> {
-    /// Reads a request's head, and changes the fields that the inner service must not see. Returns
-    /// `None` if the response passes unchanged. The second value is the head for a second call, if
-    /// there may be one.
-    pub(crate) fn read<B>(
-        options: &Arc<Options<R>>,
-        request: &mut Request<B>,
-    ) -> Option<(Self, Option<Request<()>>)> {
+    /// Reads a request's head, and requests bodies without an encoding if that is on. Returns
+    /// `None` if the response passes unchanged.
+    // `stack/five-layers`
+    #[inline]
+    pub(crate) fn read<B>(options: &Arc<Options<R>>, request: &mut Request<B>) -> Option<Self> {
         if let Some(only) = &options.only
             && !head::shown(request, |head| only(head))
         {
@@ -70,29 +72,34 @@ impl<R> Asked<R> {
             conditional |= *name == IF_NONE_MATCH;
             ranged |= *name == RANGE;
         }
-        let mut asked = Self {
-            options: options.clone(),
-            kind: RequestKind::of(request.method()),
-            is_get: request.method() == Method::GET,
-            choose: match &options.choose {
-                Choose::ByResponse(_) => None,
-                Choose::ByRequest(choose) => Some(head::shown(request, |head| choose(head))),
-            },
-            conditional,
-            copies: Copies::default(),
+        let choose = match &options.choose {
+            Choose::ByResponse(_) => None,
+            Choose::ByRequest(choose) => Some(head::shown(request, |head| choose(head))),
         };
         if options.identity {
             let identity = HeaderValue::from_static("identity");
             request.headers_mut().insert(ACCEPT_ENCODING, identity);
         }
-        if !asked.conditional && !ranged {
-            return Some((asked, None));
-        }
-        let again = asked.read_conditions(request);
-        Some((asked, again))
+        Some(Self {
+            options: options.clone(),
+            kind: RequestKind::of(request.method()),
+            is_get: request.method() == Method::GET,
+            choose,
+            conditional,
+            ranged,
+            copies: None,
+        })
     }
 
-    fn read_conditions<B>(&mut self, request: &mut Request<B>) -> Option<Request<()>> {
+    /// Returns whether the request has conditions or a range, see
+    /// [`read_conditions`](Self::read_conditions).
+    pub(crate) fn has_conditions(&self) -> bool {
+        self.conditional || self.ranged
+    }
+
+    /// Changes the conditions that the inner service must not see. Returns the head for a second
+    /// call, if there may be one.
+    pub(crate) fn read_conditions<B>(&mut self, request: &mut Request<B>) -> Option<Request<()>> {
         let copies = Copies::named_in(request.headers());
         match *request.method() {
             // The content can be sent only once. A server may ignore ranges and conditions.
@@ -109,7 +116,7 @@ impl<R> Asked<R> {
                 remove_range(again.headers_mut());
                 if !copies.are_all_foreign() {
                     remove_tags(request.headers_mut());
-                    self.copies = copies;
+                    self.copies = Some(Box::new(copies));
                 }
                 Some(again)
             }
@@ -136,8 +143,10 @@ impl<R: Rewriter> Asked<R> {
 
     pub(crate) fn treat(&self, response: &response::Parts, can_ask_again: bool) -> Treatment<R> {
         let types = &self.options.types;
-        if response.status == StatusCode::NOT_MODIFIED && !self.copies.are_all_foreign() {
-            return self.treat_confirmation(response);
+        if response.status == StatusCode::NOT_MODIFIED
+            && let Some(copies) = &self.copies
+        {
+            return self.treat_confirmation(response, copies);
         }
         // Its type may be that of the error page.
         if response.status == StatusCode::RANGE_NOT_SATISFIABLE && can_ask_again {
@@ -161,9 +170,9 @@ impl<R: Rewriter> Asked<R> {
     }
 
     /// Returns the treatment of a 304 to a client that has copies from a layer like this one.
-    fn treat_confirmation(&self, response: &response::Parts) -> Treatment<R> {
+    fn treat_confirmation(&self, response: &response::Parts, copies: &Copies) -> Treatment<R> {
         let etag = EntityTag::of(&response.headers, &ETAG);
-        if self.copies.are_beside(etag) {
+        if copies.are_beside(etag) {
             return Treatment::Untouched;
         }
         if Eligible::of_copy(self.kind, response, &self.options.types) == Eligible::No {
@@ -173,7 +182,7 @@ impl<R: Rewriter> Asked<R> {
         let mut whole = response.clone();
         whole.status = StatusCode::OK;
         match self.rewriter(&whole) {
-            Some((rewriter, Some(tag))) if self.copies.are_confirmed(etag, tag) => {
+            Some((rewriter, Some(tag))) if copies.are_confirmed(etag, tag) => {
                 Treatment::HeadersOnly(rewriter, Some(tag))
             }
             _ => Treatment::AskAgain,

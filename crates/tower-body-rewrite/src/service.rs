@@ -41,13 +41,26 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let (asked, again) = Asked::read(&self.layer.options, &mut request).unzip();
-        let again = again
-            .flatten()
-            .map(|head| Again::new(self.inner.clone(), head));
-        let future = self.inner.call(request);
-        ResponseFuture::new(future, asked, again)
+        let mut asked = Asked::read(&self.layer.options, &mut request);
+        let again = match &mut asked {
+            Some(asked) if asked.has_conditions() => again(&self.inner, asked, &mut request),
+            _ => None,
+        };
+        ResponseFuture::new(self.inner.call(request), asked, again)
     }
+}
+
+/// Returns the second call, if there may be one.
+// Apart, so that the head of a second call is not a part of every call (`stack/five-layers`).
+#[cold]
+#[inline(never)]
+fn again<S: Clone, R, B: EmptyBody>(
+    inner: &S,
+    asked: &mut Asked<R>,
+    request: &mut Request<B>,
+) -> Option<Box<Again<S, B>>> {
+    let head = asked.read_conditions(request)?;
+    Some(Again::new(inner.clone(), head))
 }
 
 impl<S: Clone, R> Clone for Rewrite<S, R> {

@@ -4,9 +4,9 @@
 use std::any::Any;
 use std::{
     fmt,
-    future::{Future, ready},
+    future::{self, Future},
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -37,6 +37,7 @@ enum State<Err> {
     // It has its box inside (`dispatch/github-app/axum-router`).
     #[cfg(feature = "axum")]
     Handler(HandlerFuture),
+    #[cfg(feature = "axum")]
     Done,
 }
 
@@ -68,7 +69,7 @@ impl<Err> EndpointFuture<Err> {
     where
         Err: Send + 'static,
     {
-        Self::new(ready(Ok(response)))
+        Self::new(future::ready(Ok(response)))
     }
 
     /// Calls a service at once if it is ready, and otherwise when it is.
@@ -83,7 +84,9 @@ impl<Err> EndpointFuture<Err> {
     {
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Self::new(service.call(request)),
-            Poll::Ready(Err(error)) => Self::new(ready(Err::<Response<ResBody>, Err>(error))),
+            Poll::Ready(Err(error)) => {
+                Self::new(future::ready(Err::<Response<ResBody>, Err>(error)))
+            }
             Poll::Pending => Self::new(Attempt::new(service, request)),
         }
     }
@@ -93,20 +96,20 @@ impl<Err> Future for EndpointFuture<Err> {
     type Output = EndpointResult<Err>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = match &mut self.state {
+        match &mut self.state {
             State::Boxed(future) => future.as_mut().poll(cx),
             #[cfg(feature = "axum")]
             State::Handler(future) => match Pin::new(future).poll(cx) {
-                Poll::Ready(Ok(response)) => Poll::Ready(Ok(response.map(EndpointBody::axum))),
+                Poll::Ready(Ok(response)) => {
+                    self.state = State::Done;
+                    Poll::Ready(Ok(response.map(EndpointBody::axum)))
+                }
                 Poll::Ready(Err(never)) => match never {},
                 Poll::Pending => Poll::Pending,
             },
+            #[cfg(feature = "axum")]
             State::Done => panic!("polled after completion"),
-        };
-        if polled.is_ready() {
-            self.state = State::Done;
         }
-        polled
     }
 }
 
@@ -117,7 +120,7 @@ impl<Err> fmt::Debug for EndpointFuture<Err> {
 }
 
 pin_project! {
-    /// Converts the response body.
+    /// Converts the response body, and drops the endpoint's future when it has responded.
     struct WithEndpointBody<Fut> {
         #[pin]
         future: Option<Fut>,
@@ -132,8 +135,12 @@ where
     type Output = EndpointResult<Err>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().future.as_pin_mut();
-        let polled = future.expect("polled after completion").poll(cx);
-        polled.map_ok(|response| response.map(EndpointBody::new))
+        // Here, and not around the box, where the response would be moved once more
+        // (`overhead/dispatch-matched`).
+        let mut place = self.project().future;
+        let future = place.as_mut().as_pin_mut();
+        let result = ready!(future.expect("polled after completion").poll(cx));
+        place.set(None);
+        Poll::Ready(result.map(|response| response.map(EndpointBody::new)))
     }
 }

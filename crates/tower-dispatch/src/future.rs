@@ -61,16 +61,17 @@ where
         }
     }
 
-    /// Polls for the response, with the endpoint's body put into that of a layer.
+    /// Polls for the response, with the endpoint's body put into that of a layer, and its error
+    /// converted into the layer's.
     // `overhead/dispatch-matched`
     #[inline]
-    pub(crate) fn poll_response<ResBody, T>(
+    pub(crate) fn poll_response<ResBody, T, Err>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         into: impl FnOnce(ResBody) -> T,
-    ) -> Poll<Result<Response<EitherBody<T>>, E::Error>>
+    ) -> Poll<Result<Response<EitherBody<T>>, Err>>
     where
-        E: Service<Request<B>, Response = Response<ResBody>>,
+        E: Service<Request<B>, Response = Response<ResBody>, Error: Into<Err>>,
         ResBody: Body,
     {
         // One end for each state, so that no response is copied (`overhead/dispatch-matched`).
@@ -78,10 +79,16 @@ where
             StateProj::Endpoint {
                 attempt,
                 head_by_get: &mut false,
-            } => attempt
-                .poll(cx)
-                .map_ok(|response| response.map(|body| EitherBody::inner(into(body)))),
-            StateProj::Endpoint { attempt, .. } => attempt.poll(cx).map_ok(without_body),
+            } => match attempt.poll(cx) {
+                Poll::Ready(Ok(response)) => {
+                    Poll::Ready(Ok(response.map(|body| EitherBody::inner(into(body)))))
+                }
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+                Poll::Pending => Poll::Pending,
+            },
+            StateProj::Endpoint { attempt, .. } => {
+                attempt.poll(cx).map_ok(without_body).map_err(Into::into)
+            }
             StateProj::Own { response } => {
                 let response = response.take().expect("polled after completion");
                 Poll::Ready(Ok(response.map(EitherBody::own)))

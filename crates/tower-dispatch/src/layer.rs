@@ -265,9 +265,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Endpoint { future } => {
-                future.poll_response(cx, Either::Left).map_err(Into::into)
-            }
+            StateProj::Endpoint { future } => future.poll_response(cx, Either::Left),
             StateProj::Inner {
                 attempt,
                 other_methods,

@@ -358,7 +358,7 @@ impl<E> Routes<E> {
     }
 
     // `dispatch/github-app/axum-router`
-    #[inline]
+    #[inline(always)]
     fn lead_to(&self, found: Match, path: Path, method: &Method, uri: &Uri) -> Outcome<'_, E> {
         let (methods, endpoint) = &self.endpoints[found.index];
         let mount = (found.slashes).map(|slashes| end_of_mount(slashes, uri.path()));

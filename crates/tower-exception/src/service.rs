@@ -104,7 +104,10 @@ where
         let Some(inner) = &mut self.inner else {
             return self.not_ready(&watch);
         };
-        match catch(|| inner.call(request)) {
+        // The guard borrows the request, because one that it owns is moved twice more
+        // (`stack/five-layers`).
+        let mut request = Some(request);
+        match catch(|| inner.call(request.take().expect("it is called once"))) {
             Ok(future) => ResponseFuture::running(future, watch),
             Err(panic) => {
                 let cause = Cause::from(panic);

@@ -15,7 +15,7 @@ pin_project! {
         #[pin]
         inner: B,
         record: Option<Box<Record>>,
-        // The length, as far as it is known before the first frame.
+        // The length, as far as it is known before the first frame. Only the record needs it.
         length: Option<u64>,
         _open: Open,
     }
@@ -23,11 +23,12 @@ pin_project! {
 
 impl<B: Body> OpenBody<B> {
     pub(crate) fn new(inner: B, open: Open, mut record: Option<Box<Record>>) -> Self {
-        let length = inner.size_hint().exact();
-        if let Some(record) = &mut record
-            && inner.is_end_stream()
-        {
-            record.completed();
+        let mut length = None;
+        if let Some(record) = &mut record {
+            length = inner.size_hint().exact();
+            if inner.is_end_stream() {
+                record.completed();
+            }
         }
         Self {
             inner,
@@ -47,10 +48,10 @@ impl<B: Body> Body for OpenBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = ready!(this.inner.as_mut().poll_frame(cx));
         let Some(record) = this.record else {
-            return Poll::Ready(frame);
+            return this.inner.poll_frame(cx);
         };
+        let frame = ready!(this.inner.as_mut().poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, Buf::remaining);

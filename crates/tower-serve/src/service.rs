@@ -2,7 +2,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -12,8 +12,8 @@ use http_body::Body as _;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tower::{BoxError, util::MapErr};
-use tower_kit::{Attempt, EitherBody};
+use tower::BoxError;
+use tower_kit::EitherBody;
 use tower_origin::PeerAddr;
 use tower_service::Service;
 
@@ -84,21 +84,16 @@ where
         }
         // Each request has a clone of its own, since hyper knows no readiness. What the clone has
         // reserved, such as a permit, is released with it if the call does not use it.
-        let inner = MapErr::new(self.inner.clone(), Into::into as _);
+        let inner = self.inner.clone();
         match request.version() {
             // Requests run side by side, and each task calls the service for its own.
             Version::HTTP_2 => State::NotCalled {
                 call: Some((inner, request)),
             },
-            _ => State::Called {
-                attempt: Attempt::new(inner, request),
-            },
+            _ => State::call(inner, request),
         }
     }
 }
-
-/// The service with an error that is `Send`, because the future of its readiness holds the error.
-type Boxed<S> = MapErr<S, fn(<S as Service<Request<RequestBody>>>::Error) -> BoxError>;
 
 pin_project! {
     /// The future of one response. Every response passes it on the way to hyper.
@@ -121,14 +116,35 @@ pin_project! {
     where
         S: Service<Request<RequestBody>>,
     {
-        NotCalled { call: Option<(Boxed<S>, Request<RequestBody>)> },
-        Called { #[pin] attempt: Attempt<Boxed<S>, Request<RequestBody>> },
+        NotCalled { call: Option<(S, Request<RequestBody>)> },
+        Called { #[pin] future: S::Future },
+        // The three states are those of tower-kit's `Attempt`, whose error need not be `Send`. That
+        // of a service with another error would move each response once more
+        // (`stack/five-layers` over a socket).
+        Waiting { call: Box<(S, Option<Request<RequestBody>>)> },
+        Failed { error: Option<BoxError> },
         // In a box, since all requests move this.
         Rejected { response: Option<Box<Response<Full<Bytes>>>> },
     }
 }
 
-impl<S: Service<Request<RequestBody>>> State<S> {
+impl<S: Service<Request<RequestBody>, Error: Into<BoxError>>> State<S> {
+    /// Calls the service at once if it is ready, and otherwise when it is.
+    fn call(mut inner: S, request: Request<RequestBody>) -> Self {
+        // The task to wake is known when the future is polled. Then the service is polled again.
+        match inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Self::Called {
+                future: inner.call(request),
+            },
+            Poll::Ready(Err(error)) => Self::Failed {
+                error: Some(error.into()),
+            },
+            Poll::Pending => Self::Waiting {
+                call: Box::new((inner, Some(request))),
+            },
+        }
+    }
+
     /// Returns the state of a request that is rejected. Over HTTP/1 the connection is closed after
     /// the response, because the bytes that follow may be no request.
     fn rejected<B>(request: &Request<B>, fault: Fault) -> Self {
@@ -152,18 +168,33 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let mut response = loop {
-            let attempt = match this.state.as_mut().project() {
+            let next = match this.state.as_mut().project() {
                 StateProj::NotCalled { call } => {
                     let (inner, request) = call.take().expect("polled after a panic");
-                    Attempt::new(inner, request)
+                    State::call(inner, request)
                 }
-                StateProj::Called { attempt } => {
-                    let response = ready!(attempt.poll(cx)).inspect_err(|_| {
-                        if let Some(record) = this.record {
-                            record.failed();
-                        }
-                    })?;
-                    break this.rules.fit(response);
+                StateProj::Waiting { call } => {
+                    let (inner, request) = &mut **call;
+                    match ready!(inner.poll_ready(cx)) {
+                        Ok(()) => State::Called {
+                            future: inner.call(request.take().expect("polled after a panic")),
+                        },
+                        Err(error) => State::Failed {
+                            error: Some(error.into()),
+                        },
+                    }
+                }
+                StateProj::Called { future } => match ready!(future.poll(cx)) {
+                    Ok(response) => break this.rules.fit(response),
+                    Err(error) => State::Failed {
+                        error: Some(error.into()),
+                    },
+                },
+                StateProj::Failed { error } => {
+                    if let Some(record) = this.record {
+                        record.failed();
+                    }
+                    return Poll::Ready(Err(error.take().expect("polled after completion")));
                 }
                 StateProj::Rejected { response } => {
                     let response = response.take().expect("polled after completion");
@@ -171,7 +202,7 @@ where
                     break this.rules.strip(response);
                 }
             };
-            this.state.set(State::Called { attempt });
+            this.state.set(next);
         };
         let open = this.open.take().expect("polled after completion");
         if open.activity().closes_after_response() {
