@@ -205,8 +205,8 @@ impl Protocol {
                     }
                     Event::Late(_) | Event::Drains => {
                         if activity.phase() == Phase::Idle {
-                            // hyper has skipped the content that the service left unread. Otherwise it
-                            // would have ended the connection.
+                            // hyper has skipped the content that the service left unread.
+                            // Otherwise it would have ended the connection.
                             activity.content_was_read();
                         }
                         (is_draining, is_ending) = (true, true);
