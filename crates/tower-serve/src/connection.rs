@@ -144,7 +144,7 @@ impl Protocol {
         };
         // It is dropped after the connection.
         let mut cut = Cut {
-            peer: Some(peer),
+            peer,
             activity: &activity,
             is_cut: false,
         };
@@ -155,7 +155,7 @@ impl Protocol {
         // It is dropped before the connection and its requests are.
         let abort = Abort::armed(&activity);
         let end = {
-            let mut reset = pin!(cut.left());
+            let mut reset = pin!(cut.peer.reset());
             loop {
                 let event = poll_fn(|cx| {
                     // The connection is polled first, so that the timer sees what has come, and a
@@ -227,28 +227,16 @@ impl Protocol {
 /// The end of a connection on which a response has broken off. To a client of HTTP/1.0, an orderly
 /// one is that of a whole response.
 struct Cut<'a> {
-    peer: Option<Peer>,
+    peer: Peer,
     activity: &'a Activity,
     is_cut: bool,
-}
-
-impl Cut<'_> {
-    /// Waits until the client has reset the connection.
-    async fn left(&self) {
-        if let Some(peer) = &self.peer {
-            peer.reset().await;
-        }
-    }
 }
 
 impl Drop for Cut<'_> {
     fn drop(&mut self) {
         let is_cut = self.is_cut || self.activity.is_aborted();
-        if let Some(peer) = self.peer.take()
-            && is_cut
-            && self.activity.is_http_1_0()
-        {
-            peer.abort();
+        if is_cut && self.activity.is_http_1_0() {
+            self.peer.abort();
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Stream {
 
 /// A handle beside the [`Stream`] that reports a reset of the connection, or makes one.
 #[derive(Debug)]
-pub(crate) struct Peer(Arc<Writer>);
+pub(crate) struct Peer(Option<Arc<Writer>>);
 
 #[derive(Debug)]
 enum Reader {
@@ -107,7 +107,7 @@ impl Stream {
             }
         };
         let writer = Arc::new(writer);
-        let peer = Peer(Arc::clone(&writer));
+        let peer = Peer(Some(Arc::clone(&writer)));
         let stream = Self {
             ahead,
             reader,
@@ -126,16 +126,17 @@ impl Peer {
     /// leaves an upload unread. With half-closed clients it does not while the service is at work.
     pub(crate) async fn reset(&self) {
         // The only error is that the runtime ends.
-        let _ = match &*self.0 {
-            Writer::Tcp(writer) => writer.ready(Interest::ERROR).await,
+        let _ = match self.0.as_deref() {
+            Some(Writer::Tcp(writer)) => writer.ready(Interest::ERROR).await,
             #[cfg(unix)]
-            Writer::Unix(writer) => writer.ready(Interest::ERROR).await,
+            Some(Writer::Unix(writer)) => writer.ready(Interest::ERROR).await,
+            None => return,
         };
     }
 
     /// Resets the connection, whose stream has been dropped. Unix sockets have no reset.
-    pub(crate) fn abort(self) {
-        if let Some(Writer::Tcp(writer)) = Arc::into_inner(self.0) {
+    pub(crate) fn abort(&mut self) {
+        if let Some(Writer::Tcp(writer)) = self.0.take().and_then(Arc::into_inner) {
             // Otherwise the end is an orderly one.
             let _ = SockRef::from(writer.as_ref()).set_linger(Some(Duration::ZERO));
             writer.forget();
