@@ -34,6 +34,8 @@ pub(crate) struct Activity {
     is_draining: AtomicBool,
     is_ending: AtomicBool,
     is_aborted: AtomicBool,
+    /// Whether a response of the service has failed.
+    is_broken: AtomicBool,
     /// Since the first upload over HTTP/2.
     departures: OnceLock<Arc<Departures>>,
 }
@@ -149,6 +151,15 @@ impl Activity {
     /// Returns whether the server has dropped the connection with requests under way.
     pub(crate) fn is_aborted(&self) -> bool {
         self.is_aborted.load(Relaxed)
+    }
+
+    pub(crate) fn breaks_off(&self) {
+        self.is_broken.store(true, Relaxed);
+    }
+
+    /// Returns whether the last response may have been cut by the server or its service.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_aborted() || self.is_broken.load(Relaxed)
     }
 
     pub(crate) fn ends(&self) {

@@ -143,10 +143,9 @@ impl Protocol {
             log: self.log.clone(),
         };
         // It is dropped after the connection.
-        let mut cut = Cut {
+        let cut = Cut {
             peer,
             activity: &activity,
-            is_cut: false,
         };
         let mut connection = self.http.serve(version, stream, service);
         let mut is_ending = false;
@@ -187,7 +186,13 @@ impl Protocol {
                 // What came after it has not been polled.
                 bell.ring();
                 match event {
-                    Event::Ended(end) => break end.map_err(BoxError::from),
+                    Event::Ended(Err(error)) => {
+                        if error.is_user() {
+                            activity.breaks_off();
+                        }
+                        break Err(error.into());
+                    }
+                    Event::Ended(Ok(())) => break Ok(()),
                     Event::Reset => break Err("the client reset the connection".into()),
                     Event::Late(Phase::Head) => break Err(NO_REQUEST.into()),
                     // Nothing is under way that could be ended gracefully.
@@ -216,10 +221,6 @@ impl Protocol {
             }
         };
         abort.disarm();
-        cut.is_cut = end.as_ref().is_err_and(|error| {
-            let error = error.downcast_ref::<hyper::Error>();
-            error.is_some_and(hyper::Error::is_user)
-        });
         end
     }
 }
@@ -229,13 +230,11 @@ impl Protocol {
 struct Cut<'a> {
     peer: Peer,
     activity: &'a Activity,
-    is_cut: bool,
 }
 
 impl Drop for Cut<'_> {
     fn drop(&mut self) {
-        let is_cut = self.is_cut || self.activity.is_aborted();
-        if is_cut && self.activity.is_http_1_0() {
+        if self.activity.is_cut() && self.activity.is_http_1_0() {
             self.peer.abort();
         }
     }
@@ -271,6 +270,6 @@ mod tests {
         let (_serving, draining) = watch::channel(());
         let connection = contained(Arc::new(protocol).serve(accepted, service, draining));
         let size = size_of_val(&connection);
-        assert!(size <= 1_600, "{size}");
+        assert!(size <= 1_616, "{size}");
     }
 }
