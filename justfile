@@ -21,19 +21,19 @@ base := "2ded026"
 
 # the figures by turns with another commit's: `just against stack exception`; after --count, instructions instead of time (valgrind)
 against *ARGS: baseline
-    cargo run --release -p benches --bin ratios -- --against target/against/{{ base }}/ratios {{ ARGS }}
+    cargo run --profile served -p benches --bin ratios -- --against target/against/{{ base }}/ratios {{ ARGS }}
 
 # builds the figures' program of that commit: its layers, but this tree's way to measure
 baseline:
     rm -rf target/against/{{ base }} && mkdir -p target/against/{{ base }}/tree
     git archive {{ base }} | tar -x -C target/against/{{ base }}/tree
     cp benches/ratios.rs target/against/{{ base }}/tree/benches/
-    cd target/against/{{ base }}/tree && CARGO_TARGET_DIR=../../build cargo build --release --locked -p benches --bin ratios
-    cp target/against/build/release/ratios target/against/{{ base }}/
+    cd target/against/{{ base }}/tree && CARGO_TARGET_DIR=../../build cargo build --profile served --locked -p benches --bin ratios
+    cp target/against/build/served/ratios target/against/{{ base }}/
 
 # the instructions of a request, row by row, against the bounds of benches/bounds.txt (valgrind)
 bounds *NAMES:
-    cargo run --release -p benches --bin ratios -- --bounds benches/bounds.txt {{ NAMES }}
+    cargo run --profile served -p benches --bin ratios -- --bounds benches/bounds.txt {{ NAMES }}
 
 # compiles each crate for Windows and macOS (Debian's rustc-web, cargo-web and rust-web-src)
 platforms:

@@ -1,5 +1,5 @@
-//! The figures: `cargo run --release -p benches --bin ratios -- [NAME…]`, where a name is the
-//! beginning of a row's.
+//! The figures: `cargo run --profile served -p benches --bin ratios -- [NAME…]`, where a name
+//! is the beginning of a row's.
 //!
 //! The program starts itself nine times, because where things lie in memory differs from one
 //! process to the next and matters. Each child warms up, lets all sides of a row take turns, and
