@@ -75,8 +75,9 @@ impl Bound {
         self.listeners.into_iter().map(Listener::into_socket)
     }
 
-    /// Serves until the first signal. Then it closes the sockets and the connections that are idle
-    /// or have not sent a request, and lets requests finish.
+    /// Serves until the first signal. Then it closes the sockets and the connections that are idle,
+    /// and lets requests finish. A connection that has not sent a whole head has a second for it,
+    /// or half of the drain timeout if that is less.
     ///
     /// Each request has a clone of the service, which is made ready and then called. Unless it came
     /// over a Unix socket, the peer's address is in its extensions, as
